@@ -101,8 +101,9 @@ const GROUP: usize = 64;
 /// The maximum number of waiting writes. If the queue is full, callers wait.
 const QUEUE: usize = 256;
 
-/// The cache of the writer, in KiB. It is large because writes to indexes over ids touch random pages.
-const WRITER_CACHE_KIB: u32 = 49_152;
+/// The cache of the writer, in KiB. Writes to indexes over ids touch random pages; those
+/// that it drops are read again from the page cache of the system.
+const WRITER_CACHE_KIB: u32 = 16_384;
 /// The number of readers for the queue: its statements are short and must not wait for long statements of the API.
 const QUEUE_READERS: usize = 2;
 /// How long the writer waits for the lock of another process, which may commit repeatedly.

@@ -1,8 +1,8 @@
 //! Measures the builtin model: posts per second, the time of a single post, memory, and the share of the peak
 //! performance of this machine.
 //!
-//! `cargo bench --bench inference [-- --posts FILE] [--only int8,f32] [--threads N]` prints a
-//! table. `scripts/bench-inference` compares with other runtimes: it runs every contender in a
+//! `cargo bench --bench inference [-- --posts FILE] [--only int8,f32] [--threads N] [--batch-tokens N]`
+//! prints a table. `scripts/bench-inference` compares with other runtimes: it runs every contender in a
 //! separate process. This engine runs with `--contender NAME`, which prints one line of JSON.
 
 mod ours;
@@ -50,6 +50,8 @@ struct Options {
     only: Vec<String>,
     contender: Option<String>,
     threads: Option<usize>,
+    /// `inference.max_batch_tokens` of this engine.
+    batch_tokens: Option<usize>,
     /// No further window of posts starts after this many seconds.
     seconds: f64,
     /// Unix time at which this process was started.
@@ -118,7 +120,7 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
     }
     let contender: Box<dyn Contender> = match name {
         "candle" => Box::new(stock::Stock::load(options.threads)?),
-        precision => Box::new(ours::Ours::load(precision, options.threads)?),
+        precision => Box::new(ours::Ours::load(precision, options)?),
     };
     contender.judge(&posts[..1])?;
     // The time to read the posts is not part of a cold start.
@@ -175,6 +177,7 @@ fn options() -> Result<Options, Failure> {
         only: ["int8", "int8-exits", "int8-full", "bf16-full", "f32-full"].map(str::to_owned).to_vec(),
         contender: None,
         threads: None,
+        batch_tokens: None,
         seconds: f64::INFINITY,
         spawned_at: None,
         labels: None,
@@ -187,6 +190,7 @@ fn options() -> Result<Options, Failure> {
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             "--contender" => options.contender = Some(value()?),
             "--threads" => options.threads = Some(value()?.parse()?),
+            "--batch-tokens" => options.batch_tokens = Some(value()?.parse()?),
             "--seconds" => options.seconds = value()?.parse()?,
             "--spawned-at" => options.spawned_at = Some(value()?.parse()?),
             "--labels" => options.labels = Some(value()?),

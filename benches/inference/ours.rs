@@ -3,7 +3,7 @@
 use sentistream::domain::Analysis;
 use sentistream::inference::{Classifier, Engine, ExitPolicy, InferenceOptions};
 
-use super::{Contender, Failure, Judged};
+use super::{Contender, Failure, Judged, Options};
 
 /// Posts per call, as in a claim of a worker.
 const REQUEST: usize = 128;
@@ -18,8 +18,9 @@ pub struct Ours {
 impl Ours {
     /// The engine with a precision: `PRECISION` with exits and cached answers, as in production, `PRECISION-exits`
     /// without cached answers, `PRECISION-full` with neither.
-    pub fn load(name: &str, threads: Option<usize>) -> Result<Self, Failure> {
-        let mut settings = InferenceOptions { threads, ..InferenceOptions::default() };
+    pub fn load(name: &str, options: &Options) -> Result<Self, Failure> {
+        let mut settings = InferenceOptions { threads: options.threads, ..InferenceOptions::default() };
+        settings.max_batch_tokens = options.batch_tokens.unwrap_or(settings.max_batch_tokens);
         let (precision, way) = name.split_once('-').unwrap_or((name, "product"));
         match way {
             "product" => {}

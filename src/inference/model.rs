@@ -86,6 +86,7 @@ impl Model {
             let checked = candidate.check(network)?;
             (network, int8_agreement) = (checked.network, Some(checked.agreement));
         }
+        weights.release();
         Ok(Self {
             int8_agreement,
             name: files.name().to_owned(),

@@ -9,7 +9,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
-use sentistream_kernels::Words;
+use sentistream_kernels::{Words, release_file_pages};
 use serde::Deserialize;
 
 use super::error::LoadError;
@@ -124,6 +124,16 @@ impl Weights {
     /// The number of weights in the files.
     pub fn count(&self) -> u64 {
         self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
+    }
+
+    /// Releases the memory of weights in the binary, which were read once for packing. Words that are borrowed are read
+    /// again when a text has them.
+    pub fn release(&self) {
+        for part in &self.parts {
+            if let Part::Safetensors { bytes: Cow::Borrowed(bytes), .. } = part {
+                release_file_pages(bytes);
+            }
+        }
     }
 
     fn find(&self, name: &str) -> Result<Found<'_>, LoadError> {

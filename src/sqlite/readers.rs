@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use super::{SqliteError, set_up};
 
 /// The page cache of each reader, in KiB.
-const CACHE_KIB: u32 = 8_192;
+const CACHE_KIB: u32 = 4_096;
 
 #[diesel::declare_sql_function]
 extern "SQL" {

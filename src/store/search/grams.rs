@@ -18,25 +18,38 @@ pub enum Dialect {
 /// The grams of `text`, each once, separated by spaces.
 pub fn grams(text: &str) -> String {
     let folded = fold(text);
-    let mut grams = BTreeSet::new();
+    let mut grams: Vec<(u128, &str)> = Vec::with_capacity(folded.len());
+    let mut starts: Vec<usize> = Vec::new();
     for run in runs(&folded) {
         let width = width(run);
-        let starts: Vec<usize> = run.char_indices().map(|(at, _)| at).collect();
+        starts.clear();
+        starts.extend(run.char_indices().map(|(at, _)| at));
         for (index, &start) in starts.iter().enumerate() {
             let end = starts.get(index + width).copied().unwrap_or(run.len());
             // The pieces at the end of a run are shorter, so that a query for two characters finds them too.
             if starts.len() - index >= SHORTEST.min(width) || width == DENSE {
-                grams.insert(&run[start..end]);
+                let gram = &run[start..end];
+                grams.push((rank(gram), gram));
             }
         }
     }
-    grams.into_iter().fold(String::new(), |mut list, gram| {
+    grams.sort_unstable_by_key(|(rank, _)| *rank);
+    grams.dedup_by_key(|(rank, _)| *rank);
+    let mut list = String::with_capacity(grams.iter().map(|(_, gram)| gram.len() + 1).sum());
+    for (_, gram) in grams {
         if !list.is_empty() {
             list.push(' ');
         }
         list.push_str(gram);
-        list
-    })
+    }
+    list
+}
+
+/// A number that orders grams as their bytes do. A gram has at most three characters of four bytes, none of them zero.
+fn rank(gram: &str) -> u128 {
+    let mut bytes = [0; size_of::<u128>()];
+    bytes[..gram.len()].copy_from_slice(gram.as_bytes());
+    u128::from_be_bytes(bytes)
 }
 
 /// The query for texts that may contain all of `words`; `None` when the words have no grams.
@@ -96,7 +109,8 @@ fn needed(run: &str) -> Vec<Needed<'_>> {
 
 /// Converts to lower case. The final form of the Greek sigma is replaced by the normal form.
 fn fold(text: &str) -> String {
-    text.to_lowercase().replace('ς', "σ")
+    let lower = text.to_lowercase();
+    if lower.contains('ς') { lower.replace('ς', "σ") } else { lower }
 }
 
 /// The runs of letters and digits. Each run is either in a script without spaces between words or not.

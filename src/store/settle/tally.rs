@@ -1,7 +1,6 @@
 //! The changes of counters by a batch. They are summed first, so that each row is written once, in the order of its
 //! key.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 
 /// The key of a rollup row: grain, bucket, source, sentiment, emotion. It has the same order as the table's primary
 /// key.
-type RollupKey = (i32, Timestamp, String, &'static str, Cow<'static, str>);
+type RollupKey<'t> = (i32, Timestamp, &'t str, &'static str, &'t str);
 
 /// Topic, minute, source and labels.
 type TopicCell = (TopicId, Timestamp, String, LabelColumns);
@@ -87,14 +86,14 @@ impl Tally {
     }
 
     /// The changes of `topic_rollups`, in key order.
-    pub fn topic_rollups(&self) -> BTreeMap<(TopicId, RollupKey), (i64, f64)> {
-        let mut rows: BTreeMap<(TopicId, RollupKey), (i64, f64)> = BTreeMap::new();
+    pub fn topic_rollups(&self) -> BTreeMap<(TopicId, RollupKey<'_>), (i64, f64)> {
+        let mut rows: BTreeMap<(TopicId, RollupKey<'_>), (i64, f64)> = BTreeMap::new();
         for ((topic, minute, source, labels), &(count, confidence)) in &self.topics {
             for grain in [Grain::Total, Grain::Day, Grain::Quarter, Grain::Minute] {
                 let bucket = grain.floor(*minute);
                 if bucket >= self.kept.from(grain) {
                     let column = grain.column(Series::Source);
-                    let key = (column, bucket, source.clone(), labels.sentiment, labels.emotion.clone());
+                    let key = (column, bucket, source.as_str(), labels.sentiment, &*labels.emotion);
                     let cell = rows.entry((*topic, key)).or_default();
                     cell.0 += count;
                     cell.1 += confidence;
@@ -112,20 +111,19 @@ impl Tally {
     }
 
     /// The changes of `post_rollups`, in key order.
-    pub fn rollups(&self) -> BTreeMap<RollupKey, (i64, f64)> {
-        let mut rows: BTreeMap<RollupKey, (i64, f64)> = BTreeMap::new();
+    pub fn rollups(&self) -> BTreeMap<RollupKey<'_>, (i64, f64)> {
+        let mut rows: BTreeMap<RollupKey<'_>, (i64, f64)> = BTreeMap::new();
         for ((second, source, labels), &(count, confidence)) in &self.seconds {
             let kept = Grain::ALL.into_iter().filter(|grain| grain.floor(*second) >= self.kept.from(*grain));
             for grain in kept {
-                let mut add = |series: Series, source: &str| {
-                    let bucket = grain.floor(*second);
-                    let (sentiment, emotion) = (labels.sentiment, labels.emotion.clone());
-                    let key = (grain.column(series), bucket, source.to_owned(), sentiment, emotion);
+                let bucket = grain.floor(*second);
+                let mut add = |series: Series, source| {
+                    let key = (grain.column(series), bucket, source, labels.sentiment, &*labels.emotion);
                     let cell = rows.entry(key).or_default();
                     cell.0 += count;
                     cell.1 += confidence;
                 };
-                add(Series::Source, source);
+                add(Series::Source, source.as_str());
                 if grain != Grain::Total {
                     add(Series::Together, "");
                 }

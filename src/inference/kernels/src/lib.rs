@@ -8,6 +8,7 @@ mod attention;
 mod format;
 mod linear;
 mod math;
+mod pages;
 mod rows;
 mod simd;
 mod tiles;
@@ -15,6 +16,7 @@ mod tiles;
 pub use attention::{Attention, AttentionBuffers, Columns, QueryKeyValue, RowRange};
 pub use format::Format;
 pub use linear::{Every, Linear, RawLinear, Rows};
+pub use pages::release_file_pages;
 pub use rows::{Activate, Activation, AddNorm, Affine, Embed, Norm, Round, Rounded, Target, Words};
 pub use simd::{Isa, LANES, peak};
 
