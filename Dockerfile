@@ -4,9 +4,10 @@
 #   docker run --rm -p 127.0.0.1:8000:8000 -v sentistream:/data sentistream
 #
 # Without a registry, scripts/local-images builds the three base images on a Debian machine.
-ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim
-ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
-ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+# Digests pin what a tag was when it was reviewed. `docker buildx imagetools inspect TAG` prints the present one.
+ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim@sha256:43ac6c60b8f89723f746e8a92ce91abd5017e627ce1ddfe4238355d3a30b772c
+ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 
 # The dashboard is the same for every platform, so it is built on the builder's.
 FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS dashboard

@@ -55,14 +55,19 @@ test-rust: check-rust ## Runs the Rust tests.
 check-docs: check-rust ## Checks the links, settings and commands in the documentation against the debug binary.
 	scripts/check-docs
 
+# The long suites compile the tests as `make test` does, and run them against the release binary.
+RELEASE_BINARY := $${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/sentistream
+SUITE := SENTISTREAM_BIN="$(RELEASE_BINARY)" scripts/with-services env $(LINTED) test --locked --workspace --test it --
+
 .PHONY: abuse
-abuse: dashboard/dist ## Attacks a running server for ten minutes and checks the budgets of docs/security.md.
+abuse: build check-rust ## Attacks a running server for ten minutes and checks the budgets of docs/security.md.
 	SENTISTREAM_ABUSE_SECONDS=$${SENTISTREAM_ABUSE_SECONDS:-600} SENTISTREAM_ABUSE_SCALE=$${SENTISTREAM_ABUSE_SCALE:-100} \
-	scripts/with-services cargo test --release --locked --test it -- --nocapture --test-threads 1 abuse::
+	$(SUITE) --nocapture --test-threads=1 abuse::
 
 .PHONY: fuzz
-fuzz: dashboard/dist ## Sends random input to every parser and operation (SENTISTREAM_FUZZ_CASES=1000000 for a million each).
-	SENTISTREAM_FUZZ_CASES=$${SENTISTREAM_FUZZ_CASES:-100000} scripts/with-services cargo test --locked --test it -- fuzz::
+fuzz: check-rust ## Sends random input to every parser and operation (SENTISTREAM_FUZZ_CASES=1000000 for a million each).
+	SENTISTREAM_FUZZ_CASES=$${SENTISTREAM_FUZZ_CASES:-100000} \
+	scripts/with-services env $(LINTED) test --locked --workspace --test it -- fuzz::
 
 .PHONY: check-dashboard
 check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
@@ -73,12 +78,12 @@ test-browser: check-rust ## Runs the browser tests against the real binary.
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
 .PHONY: chaos
-chaos: test-tools ## Runs random faults over real processes on both set-ups (CHAOS_FAULTS=200 CHAOS_SEED=random).
-	scripts/with-services cargo test --locked --test it many_faults -- --ignored --nocapture --test-threads=1
+chaos: test-tools build check-rust ## Runs random faults over real processes on both set-ups (CHAOS_FAULTS=200 CHAOS_SEED=random).
+	$(SUITE) many_faults --ignored --nocapture --test-threads=1
 
 .PHONY: soak
-soak: test-tools ## Processes the posts of eight hours and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
-	scripts/with-services cargo test --locked --release --test it resources_stay_flat -- --ignored --nocapture
+soak: test-tools build check-rust ## Processes the posts of eight hours and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
+	$(SUITE) resources_stay_flat --ignored --nocapture
 
 .PHONY: bench
 bench: ## Runs all benchmarks: inference, alerts, topics, sources, store, stream and the whole pipeline.

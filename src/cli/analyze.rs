@@ -1,7 +1,7 @@
 //! `sentistream analyze`
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -40,6 +40,10 @@ pub struct AnalyzeArgs {
 
 /// The maximum number of texts per call of the classifier.
 const CHUNK: usize = 256;
+/// Texts of more bytes than this are classified before more are read.
+const CHUNK_BYTES: usize = 1 << 20;
+/// The maximum number of bytes read of a line: one character more than a post may have. The rest is skipped.
+const MAX_LINE_BYTES: usize = 4 * (MAX_CONTENT_CHARS + 1);
 /// The maximum length of a text in the table, in characters.
 const SHOWN_CHARS: usize = 100;
 /// The maximum number of words in the explanation below a row.
@@ -51,7 +55,7 @@ pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict
     let classifier = app::load_command_classifier(&context.config).await?;
     let mut output = Output::new();
     loop {
-        let chunk: Vec<String> = texts.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        let chunk = next_chunk(&mut texts)?;
         if chunk.is_empty() {
             break;
         }
@@ -64,6 +68,17 @@ pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict
         output.flush()?;
     }
     Ok(Verdict::Good)
+}
+
+fn next_chunk(texts: &mut Texts) -> anyhow::Result<Vec<String>> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
+        let Some(text) = texts.next() else { break };
+        let text = text?;
+        bytes += text.len();
+        chunk.push(text);
+    }
+    Ok(chunk)
 }
 
 async fn classify(
@@ -129,12 +144,37 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(BufReader::new(file)))
 }
 
-fn lines(input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item = anyhow::Result<String>> {
-    let numbered = input.lines().enumerate();
-    let read = move |(index, line): (usize, io::Result<String>)| {
-        line.with_context(|| format!("{name}, line {}: cannot be read as text", index + 1))
-    };
-    numbered.map(read).filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
+fn lines(mut input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item = anyhow::Result<String>> {
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        loop {
+            number += 1;
+            let line = read_line(&mut *input).with_context(|| format!("{name}, line {number}: cannot be read as text"));
+            match line.transpose()? {
+                Ok(line) if line.trim().is_empty() => {}
+                line => return Some(line),
+            }
+        }
+    })
+}
+
+/// The next line without its end, cut to [`MAX_LINE_BYTES`].
+fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    if (&mut *input).take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    } else if line.len() == MAX_LINE_BYTES {
+        input.skip_until(b'\n')?;
+        // The last character may be cut in two.
+        let whole = std::str::from_utf8(&line).map_or_else(|error| error.valid_up_to(), str::len);
+        if line.len() - whole < 4 {
+            line.truncate(whole);
+        }
+    }
+    String::from_utf8(line).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
 /// The response of `POST /api/analyze`, with the text.
@@ -143,4 +183,41 @@ struct Classified {
     text: String,
     #[serde(flatten)]
     analysis: AnalysisView,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Texts {
+        Box::new(lines(Box::new(io::Cursor::new(text.to_owned().into_bytes())), "a file".to_owned()))
+    }
+
+    #[test]
+    fn long_line_is_cut_and_the_next_one_is_whole() {
+        let long = "ä".repeat(MAX_LINE_BYTES);
+        let texts: Vec<String> = read(&format!("one\r\n\n{long}\ntwo")).collect::<Result<_, _>>().unwrap();
+        assert_eq!((texts[0].as_str(), texts[2].as_str(), texts.len()), ("one", "two", 3));
+        assert_eq!(texts[1].len(), MAX_LINE_BYTES);
+        let shifted: Vec<String> = read(&format!("a{long}")).collect::<Result<_, _>>().unwrap();
+        assert_eq!((shifted.len(), shifted[0].len()), (1, MAX_LINE_BYTES - 1));
+    }
+
+    #[test]
+    fn chunk_of_long_lines_is_bounded_in_bytes() {
+        let mut texts = read(&format!("{}\n", "a".repeat(200_000)).repeat(CHUNK));
+        let chunk = next_chunk(&mut texts).unwrap();
+        assert!(chunk.iter().map(String::len).sum::<usize>() < CHUNK_BYTES + MAX_LINE_BYTES);
+        assert_eq!(next_chunk(&mut read(&"a\n".repeat(CHUNK + 1))).unwrap().len(), CHUNK);
+    }
+
+    #[test]
+    fn line_that_is_not_text_is_named() {
+        let mut bytes = b"fine\n".to_vec();
+        bytes.extend([0xff, b'\n']);
+        let mut texts = lines(Box::new(io::Cursor::new(bytes)), "a file".to_owned());
+        assert_eq!(texts.next().unwrap().unwrap(), "fine");
+        let error = format!("{:#}", texts.next().unwrap().unwrap_err());
+        assert!(error.starts_with("a file, line 2: cannot be read as text"), "{error}");
+    }
 }

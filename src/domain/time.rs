@@ -19,7 +19,7 @@ const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
 /// Unix times at or above this number are in milliseconds, lower ones in seconds. As seconds it is the year 5138; as
 /// milliseconds it is March 1973.
-const MILLIS_FROM: i64 = 100_000_000_000;
+const MILLIS_FROM: u64 = 100_000_000_000;
 
 /// A text or number that is not a supported instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ impl Timestamp {
 
     /// From a Unix time in seconds or milliseconds, distinguished by magnitude.
     pub fn from_unix(number: i64) -> Option<Self> {
-        if number.abs() >= MILLIS_FROM {
+        if number.unsigned_abs() >= MILLIS_FROM {
             Self::from_millis(number)
         } else {
             number.checked_mul(1_000_000).and_then(Self::from_micros)
@@ -248,7 +248,9 @@ mod tests {
             assert_eq!(text.parse::<Timestamp>(), Ok(expected), "{text}");
         }
         assert_eq!("1767225600".parse::<Timestamp>().unwrap().to_string(), "2026-01-01T00:00:00.000Z");
-        for text in ["", "yesterday", "NaN", "inf", "99999999999999999999", "2026-13-01T00:00:00Z"] {
+        for text in
+            ["", "yesterday", "NaN", "inf", "99999999999999999999", "-9223372036854775808", "2026-13-01T00:00:00Z"]
+        {
             assert_eq!(text.parse::<Timestamp>(), Err(TimeError), "{text}");
         }
     }

@@ -1,5 +1,7 @@
 //! Converts texts to token ids.
 
+use std::panic::catch_unwind;
+
 use tokenizers::{Encoding, Tokenizer};
 
 use super::error::{JudgeError, LoadError};
@@ -38,7 +40,10 @@ impl TextTokenizer {
     /// When it is invalid, or has more tokens than the model.
     pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, LoadError> {
         let invalid = |e: tokenizers::Error| LoadError::Files(format!("tokenizer.json: {e}"));
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
+        // Its parser panics on some files, such as one that is cut within the decoder.
+        let parsed = catch_unwind(|| Tokenizer::from_bytes(json));
+        let damaged = |_| LoadError::Files("tokenizer.json is damaged".to_owned());
+        let mut tokenizer = parsed.map_err(damaged)?.map_err(invalid)?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {
             let reason = format!("tokenizer.json has {known} tokens, but the model has only {vocab_size}");
@@ -82,5 +87,16 @@ impl TextTokenizer {
         let read = before + after + ranges.last().map_or(0, |last| last.end);
         let window = |range| [start, &content[range], end].concat();
         Tokens { windows: ranges.into_iter().map(window).collect(), read, truncated: !whole }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_is_cut_within_the_decoder_is_refused() {
+        let refused = TextTokenizer::parse(br#"{"version": "1.0", "decoder": {"type": "WordPiece", "#, 128, 100);
+        assert_eq!(refused.err(), Some(LoadError::Files("tokenizer.json is damaged".to_owned())));
     }
 }

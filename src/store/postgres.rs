@@ -195,8 +195,10 @@ impl Attempt {
 }
 
 /// Switches messages to English if the role may do so, because Diesel provides the server's message, but not its
-/// SQLSTATE.
-const ENGLISH: &str = "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'";
+/// SQLSTATE. A superuser may, and since Postgres 15 a role with `GRANT SET ON PARAMETER lc_messages`. `doctor` reports
+/// other languages.
+const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
+                       EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()

@@ -14,6 +14,14 @@ pub struct Server {
     pub version: String,
     /// The time of the server.
     pub now: Timestamp,
+    /// The locale of its messages for this role, if they are not in English.
+    pub foreign_messages: Option<String>,
+}
+
+/// The locale, unless its messages are in English.
+fn foreign(locale: String) -> Option<String> {
+    let english = locale.is_empty() || locale == "C" || locale.starts_with("C.") || locale == "POSIX";
+    (!english && !locale.starts_with("en") && !locale.starts_with("English")).then_some(locale)
 }
 
 impl Store {
@@ -22,14 +30,28 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn server(&self) -> Result<Server, StoreError> {
-        const SQLITE: &str = "SELECT 'SQLite ' || sqlite_version(), CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
-        const POSTGRES: &str = "SELECT 'PostgreSQL ' || current_setting('server_version'), clock_timestamp()";
-        let (version, At(now)): (String, At) = read!(
+        const SQLITE: &str = "SELECT 'SQLite ' || sqlite_version(), CAST(unixepoch('subsec') * 1000000 AS INTEGER), ''";
+        const POSTGRES: &str = "SELECT 'PostgreSQL ' || current_setting('server_version'), clock_timestamp(), \
+                                current_setting('lc_messages')";
+        let (version, At(now), messages): (String, At, String) = read!(
             self,
             primary,
-            |c| sql(SQLITE).rows::<(Text, Instant)>().get_result(c),
-            sql(POSTGRES).rows::<(Text, Instant)>().get_result(c)
+            |c| sql(SQLITE).rows::<(Text, Instant, Text)>().get_result(c),
+            sql(POSTGRES).rows::<(Text, Instant, Text)>().get_result(c)
         )?;
-        Ok(Server { version, now })
+        Ok(Server { version, now, foreign_messages: foreign(messages) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_in_other_languages_are_foreign() {
+        for locale in ["", "C", "C.UTF-8", "POSIX", "en_US.UTF-8", "English_United States.1252"] {
+            assert_eq!(foreign(locale.to_owned()), None, "{locale}");
+        }
+        assert_eq!(foreign("de_DE.UTF-8".to_owned()).as_deref(), Some("de_DE.UTF-8"));
     }
 }

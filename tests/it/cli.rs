@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::process::program;
+
 const SECRET: &str = "hunter2";
 
 /// The result of a command.
@@ -38,7 +40,7 @@ impl Ended {
 
 /// The binary in `folder`, without the environment of this process.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+    let mut command = Command::new(program());
     command.env_clear().current_dir(folder).args(arguments).stdin(Stdio::null());
     command
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::process::{DEADLINE, Process, command};
+use crate::process::{DEADLINE, Process, command, program};
 
 async fn run(folder: &Path, settings: &[String], arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = command(folder, settings);
@@ -70,7 +70,7 @@ async fn backup_during_writes_can_be_served() {
 
 /// Starts a server, stops it when it is ready, and returns its stderr.
 async fn logs(folder: &Path, settings: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+    let mut command = Command::new(program());
     command.env_clear().current_dir(folder).kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
     for setting in [&["server.listen=127.0.0.1:0"], settings].concat() {
         command.args(["--set", setting]);

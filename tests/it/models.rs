@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use fake_hub::{COMMIT, FakeHub, Fault};
 
+use crate::process::program;
+
 struct Ended {
     code: i32,
     stdout: String,
@@ -28,7 +30,7 @@ impl TestApp {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+        let mut command = Command::new(program());
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
         // Variables that deployments set.
         command.env("HF_ENDPOINT", &self.hub.url).env("HF_HOME", self.folder.path().join("hf"));
@@ -186,7 +188,7 @@ fn full_or_unwritable_cache_is_named_in_the_error() {
     let on_a_small_disk = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-        command.arg(env!("CARGO_BIN_EXE_sentistream")).args(arguments).current_dir(app.folder.path());
+        command.arg(program()).args(arguments).current_dir(app.folder.path());
         command.env("HF_ENDPOINT", &app.hub.url).env("HF_HOME", "small");
         command
     };

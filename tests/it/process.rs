@@ -1,6 +1,6 @@
 //! The real binary as a process that a test may kill.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -125,9 +125,15 @@ pub async fn within<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T
     }
 }
 
+/// The binary under test: `SENTISTREAM_BIN`, an absolute path, or the one that was compiled with the tests.
+#[expect(clippy::disallowed_methods, reason = "the environment names a binary, such as a release build")]
+pub fn program() -> PathBuf {
+    std::env::var_os("SENTISTREAM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_sentistream").into()).into()
+}
+
 /// The binary with `settings` in `folder`, without variables of this process that would configure it.
 pub fn command(folder: &Path, settings: &[String]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+    let mut command = Command::new(program());
     command.current_dir(folder).stdout(Stdio::piped()).kill_on_drop(true);
     command.args(["--set", "server.listen=[\"127.0.0.1:0\"]", "--set", "log.level=warn"]);
     for setting in settings {

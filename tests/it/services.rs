@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
 use crate::ports::free_port;
+use crate::process::within;
 
 /// Fails the test with a hint when `make test` did not start the services.
 pub fn required(variable: &str) -> String {
@@ -63,7 +64,9 @@ pub async fn number(url: &str, query: &str) -> i64 {
 }
 
 async fn postgres(url: &str) -> tokio_postgres::Client {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("Postgres answers");
+    // A server that starts after a crash listens before it accepts sessions.
+    let connect = async || tokio_postgres::connect(url, tokio_postgres::NoTls).await.ok();
+    let (client, connection) = within("Postgres accepts a session", connect).await;
     tokio::spawn(connection);
     client
 }
@@ -154,20 +157,24 @@ impl Server {
 
     /// Starts it and waits until it accepts connections.
     pub async fn start(&mut self) {
-        let child = unprivileged(&self.program)
-            .args(&self.arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the server starts");
-        self.child = Some(child);
+        let mut child = self.spawn();
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             assert!(Instant::now() < deadline, "{} does not listen", self.program.display());
             poll.tick().await;
+            // Postgres ends at once while sessions of a killed one still hold its shared memory.
+            if child.try_wait().is_ok_and(|status| status.is_some()) {
+                child = self.spawn();
+            }
         }
+        self.child = Some(child);
+    }
+
+    fn spawn(&self) -> Child {
+        let mut command = unprivileged(&self.program);
+        command.args(&self.arguments).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command.spawn().expect("the server starts")
     }
 
     /// Kills it with SIGKILL.

@@ -121,14 +121,19 @@ fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
 
 fn database(config: &Config, seen: Result<Inspection, String>) -> Check {
     match seen {
-        Ok(Inspection { server, pending: 0, .. }) => {
-            Check::good("database", format!("{}, schema up to date{}", server.version, location(config)))
-        }
-        Ok(Inspection { server, pending, .. }) => Check::warning(
+        Ok(Inspection { server, pending: pending @ 1.., .. }) => Check::warning(
             "database",
             format!("{}, pending migrations: {pending}", server.version),
             "run `sentistream migrate`, or start `sentistream serve`, which applies migrations",
         ),
+        Ok(Inspection { server: Server { version, foreign_messages: Some(locale), .. }, .. }) => Check::warning(
+            "database",
+            format!("{version}, messages in {locale}: a post that it refuses is retried and not dead-lettered"),
+            "as an administrator: ALTER ROLE … SET lc_messages = 'C' for the role of database.url",
+        ),
+        Ok(Inspection { server, .. }) => {
+            Check::good("database", format!("{}, schema up to date{}", server.version, location(config)))
+        }
         Err(finding) => Check::broken("database", finding, remedy(&config.database.url)),
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 
-use crate::process::Process;
+use crate::process::{Process, within};
 use crate::services::Shared;
 
 /// Runs of at least this length must stay within the budgets. Shorter runs mostly measure the start.
@@ -24,8 +24,11 @@ const RATE: f64 = 50.0;
 const LEAST_STORED_PER_SECOND: f64 = 45.0;
 const MOST_P99: Duration = Duration::from_millis(250);
 const MOST_MEMORY_MIB: u64 = 400;
-/// WebSockets from one address.
-const SOCKETS_OF_A_CLIENT: usize = 20;
+/// Connections of an attacker from one address.
+const CONNECTIONS_OF_A_CLIENT: usize = 20;
+/// Well-behaved clients that show the dashboard, and how often each reads.
+const DASHBOARDS: u8 = 20;
+const DASHBOARD_INTERVAL: Duration = Duration::from_secs(2);
 
 fn seconds() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the length of a test run is set by the environment")]
@@ -81,10 +84,9 @@ impl Attack {
     }
 
     /// Opens connections that send ten bytes per second.
-    async fn trickle(self: Arc<Self>, head: &'static str) {
-        let address = self.url.trim_start_matches("http://").to_owned();
+    async fn trickle(self: Arc<Self>, number: usize, head: &'static str) {
         while self.is_running() {
-            let Ok(mut socket) = TcpStream::connect(&address).await else {
+            let Some(mut socket) = self.connect(number).await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
@@ -128,17 +130,39 @@ impl Attack {
 }
 
 impl Attack {
-    /// A WebSocket from an address that a few others share. `None` when the server refuses it.
-    async fn socket(&self, number: usize) -> Option<WebSocketStream<TcpStream>> {
+    /// A connection from an address that a few others share. `None` when the server refuses it.
+    async fn connect(&self, number: usize) -> Option<TcpStream> {
         let address: SocketAddr = self.url.trim_start_matches("http://").parse().ok()?;
-        let client = (number / SOCKETS_OF_A_CLIENT) as u32;
+        let client = (number / CONNECTIONS_OF_A_CLIENT) as u32;
         let local = IpAddr::from((0x7f01_0001 + client).to_be_bytes());
         let socket = TcpSocket::new_v4().ok()?;
         socket.bind(SocketAddr::new(local, 0)).ok()?;
-        let stream = socket.connect(address).await.ok()?;
-        let url = format!("ws://{address}/ws/sentiment");
+        socket.connect(address).await.ok()
+    }
+
+    /// A WebSocket on a connection of [`Self::connect`].
+    async fn socket(&self, number: usize) -> Option<WebSocketStream<TcpStream>> {
+        let stream = self.connect(number).await?;
+        let url = format!("{}/ws/sentiment", self.url.replacen("http", "ws", 1));
         Some(tokio_tungstenite::client_async(url, stream).await.ok()?.0)
     }
+
+    /// What an open dashboard reads, from an address of its own.
+    async fn dashboard(self: Arc<Self>, number: u8) {
+        let client = web(number);
+        let mut readings = tokio::time::interval(DASHBOARD_INTERVAL);
+        while self.is_running() {
+            readings.tick().await;
+            for path in ["/api/stats", "/api/posts?limit=50", "/api/aggregate?period=minute", "/api/distribution"] {
+                let _ = client.get(format!("{}{path}", self.url)).send().await;
+            }
+        }
+    }
+}
+
+/// A client at 127.0.0.`number`. The attackers exhaust the limits of other addresses.
+fn web(number: u8) -> reqwest::Client {
+    crate::web::builder().local_address(IpAddr::from([127, 0, 0, number])).build().expect("a client")
 }
 
 /// A body of an attack.
@@ -202,21 +226,28 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
             "/%61pi/stats",
         ]));
     }
-    for _ in 0..50 * scale {
-        attackers
-            .spawn(attack.clone().trickle("GET /api/stats HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaa"));
+    for n in 0..50 * scale {
+        attackers.spawn(
+            attack.clone().trickle(2 * n, "GET /api/stats HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaa"),
+        );
         attackers.spawn(attack.clone().trickle(
+            2 * n + 1,
             "POST /api/analyze HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
         ));
     }
     attackers.spawn(attack.clone().sockets(50 * scale));
+    for number in 0..DASHBOARDS {
+        attackers.spawn(attack.clone().dashboard(number + 3));
+    }
 
     let start = Instant::now();
-    let stored = async || process.get("/api/health").await["stats"]["total_posts"].as_f64();
-    let before = stored().await.unwrap_or_default();
+    let client = web(2);
+    let health = async || -> Option<Value> {
+        client.get(format!("{}/api/health", process.url)).send().await.ok()?.json().await.ok()
+    };
+    let stored = async || health().await?["stats"]["total_posts"].as_f64();
+    let before = within("health reports the totals", async || stored().await).await;
     let mut waits = Vec::new();
-    // The attackers use up the limits of 127.0.0.1 only.
-    let client = crate::web::builder().local_address(IpAddr::from([127, 0, 0, 2])).build().expect("a client");
     let mut readings = tokio::time::interval(Duration::from_millis(50));
     while start.elapsed() < Duration::from_secs(seconds) {
         readings.tick().await;
@@ -227,9 +258,7 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
     }
     attack.over.store(true, Ordering::Relaxed);
     let took = start.elapsed().as_secs_f64();
-    let after =
-        process.wait_until("health reports the totals", |health| !health["stats"]["total_posts"].is_null()).await;
-    let per_second = (after["stats"]["total_posts"].as_f64().unwrap_or_default() - before) / took;
+    let per_second = (within("health reports the totals", async || stored().await).await - before) / took;
     attackers.abort_all();
     waits.sort_unstable();
     let p99 = waits[waits.len() * 99 / 100];
@@ -241,6 +270,6 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
         assert!(per_second > LEAST_STORED_PER_SECOND, "{per_second} posts/s");
         assert!(p99 < MOST_P99, "{p99:?}");
     }
-    let health: Value = process.get("/api/health").await;
+    let health = within("health responds", async || health().await).await;
     assert_ne!(health["status"], "unhealthy", "{health:#}");
 }

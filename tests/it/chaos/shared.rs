@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::proxy::{NetworkState, Proxy};
 use super::{Setup, noticed};
 use crate::ports::free_port;
-use crate::process::Process;
+use crate::process::{Process, within};
 use crate::services::{self, Server};
 
 /// An API process, two workers, and their servers.
@@ -101,8 +101,12 @@ impl Scaled {
     }
 
     async fn redis_command(&self, name: &'static str, args: &[&str]) -> Value {
-        let client = Client::new(Config::from_url(&self.redis.url()).expect("a URL"), None, None, None);
-        client.init().await.expect("Redis answers");
+        // A Redis that starts listens before it has loaded its data.
+        let connect = async || {
+            let client = Client::new(Config::from_url(&self.redis.url()).expect("a URL"), None, None, None);
+            client.init().await.ok().map(|_| client)
+        };
+        let client = within("Redis accepts commands", connect).await;
         let args: Vec<Value> = args.iter().map(|arg| Value::from(*arg)).collect();
         let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
         let answer = client.custom(command, args).await.expect("Redis runs the command");
