@@ -84,8 +84,10 @@ pub struct Api {
     pub components: Components,
     /// The sources that people can add; `None` in a process that opens none.
     pub sources: Option<Arc<dyn SourceFactory>>,
-    /// Names the authors of Bluesky posts; `None`: nobody does.
+    /// Resolves handles of the authors of Bluesky posts.
     pub names: Option<Names>,
+    /// Whether the configuration has a Bluesky source. Otherwise handles are only requested while people have added one.
+    pub reads_bluesky: bool,
 }
 
 /// The state of the model.

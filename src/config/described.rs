@@ -15,7 +15,7 @@ use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 /// files, hosts or details of a connection.
 const KINDS: [(&str, &str, &[&str]); 5] = [
     ("rss", "Feeds and web pages", &["opml"]),
-    ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout"]),
+    ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout", "zstd_dictionary"]),
     ("mastodon", "Mastodon", &["rewind", "idle_timeout"]),
     ("hackernews", "Hacker News", &["url", "first_id", "last_id"]),
     ("reddit", "Reddit", &["url", "token_url"]),

@@ -168,6 +168,9 @@ pub struct BlueskyConfig {
     pub look_back: Duration,
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
+    /// The file with the dictionary of compressed events; `None`: no compression.
+    #[serde(deserialize_with = "optional")]
+    pub zstd_dictionary: Option<PathBuf>,
 }
 
 impl Settings for BlueskyConfig {}
