@@ -11,8 +11,8 @@ use crate::sqlite;
 
 /// Copy the embedded database, with its queue, to a file while the server runs.
 ///
-/// The copy holds everything that was committed before it started; it is compacted and checked. To restore it, stop the
-/// server and move the copy to the path of database.url. With Postgres use pg_dump instead.
+/// The copy contains everything that was committed before it started. It is compacted and checked. To restore it, stop
+/// the server and move the copy to the path of database.url. With Postgres use pg_dump instead.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

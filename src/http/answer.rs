@@ -1,4 +1,4 @@
-//! Answers in JSON.
+//! JSON responses.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

@@ -16,7 +16,7 @@ use super::state::State;
 
 /// The kind of sources whose authors have names, and the `source` of their posts.
 const KIND: &str = "bluesky";
-/// Most authors of a request.
+/// The maximum number of authors in a request.
 const MAX_AUTHORS: usize = 100;
 
 /// The authors to name.
@@ -43,9 +43,9 @@ pub struct Authors {
 
 /// Names of authors
 ///
-/// Bluesky posts are stored under the DID of their author, which never changes. This gives the present handles. They
-/// are requested from the public API of Bluesky, if the configuration of this process has a Bluesky source or one was
-/// added, and kept for a day.
+/// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
+/// handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
+/// source or one was added, and cached for a day.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))

@@ -1,5 +1,5 @@
-//! All topics at once: one automaton over the terms of all, then only the clauses whose terms occur. The clauses of a
-//! query are the parts of its outermost `OR`.
+//! Matches a post against all topics at once: one automaton finds the terms of all topics, and then only the clauses
+//! whose terms occur are evaluated. The clauses of a query are the parts of its outermost `OR`.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -14,23 +14,24 @@ use crate::terms::text::{MARKS, fold, is_emoji, push_words, words_of};
 /// Topics that posts can be matched against.
 #[derive(Default)]
 pub struct Matcher {
-    /// Finds the terms of all topics in texts in normal form; `None` when there are no terms.
+    /// Finds the terms of all topics in texts in normal form. `None`: there are no terms.
     automaton: Option<AhoCorasick>,
-    /// Finds the literal terms in texts as they are written.
+    /// Finds the literal terms in unchanged texts.
     literals: Option<AhoCorasick>,
     /// Which literals must begin and end at a word boundary.
     bounds: Vec<Bounds>,
-    /// The patterns of authors, by folded name.
+    /// The pattern of each author, by folded name.
     authors: HashMap<String, u32>,
-    /// The clauses that may hold when a pattern occurs, by pattern: those of texts, then literals, then authors.
+    /// The clauses that may hold when a pattern occurs, by pattern: first those of texts, then of literals, then of
+    /// authors.
     touches: Vec<Vec<u32>>,
     topics: Vec<TopicId>,
     clauses: Vec<Clause>,
-    /// Clauses that may hold without any term.
+    /// Clauses that may hold without any of their terms.
     always: Vec<u32>,
 }
 
-/// A condition that is enough for a topic to match.
+/// A condition that is sufficient for a topic to match.
 struct Clause {
     /// The index of the topic.
     topic: u32,
@@ -48,7 +49,7 @@ enum Tree {
     Field(Field),
 }
 
-/// At which ends of a literal there must be a word boundary.
+/// The ends of a literal at which a word boundary is required.
 #[derive(Clone, Copy)]
 struct Bounds {
     start: bool,
@@ -59,7 +60,7 @@ struct Bounds {
 #[derive(Default)]
 pub struct Scratch {
     words: String,
-    /// By pattern, by clause and by topic: the number of the post in which it was seen, touched or matched last.
+    /// By pattern, by clause and by topic: the number of the post in which it was last seen, touched or matched.
     seen: Vec<u64>,
     touched: Vec<u64>,
     matched: Vec<u64>,
@@ -123,7 +124,7 @@ impl Matcher {
         self.topics.is_empty()
     }
 
-    /// The topics that `subject` is about, in the order of their ids.
+    /// The topics of `subject`, sorted by id.
     pub fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicId> {
         if self.topics.is_empty() {
             return Vec::new();
@@ -175,20 +176,21 @@ impl Scratch {
         self.words.clear();
         self.candidates.clear();
         self.post += 1;
-        // Numbers of posts only grow, so what is left of another matcher is never taken for this post's.
+        // The numbers of posts only increase, so values that another matcher left are never equal to the number of this
+        // post.
         self.seen.resize(matcher.touches.len().max(self.seen.len()), 0);
         self.touched.resize(matcher.clauses.len().max(self.touched.len()), 0);
         self.matched.resize(matcher.topics.len().max(self.matched.len()), 0);
     }
 
-    /// Notes that a pattern occurs, and the clauses that may hold because of it.
+    /// Records that a pattern occurs, and that clauses may hold because of it.
     fn touch(&mut self, pattern: usize, clauses: &[u32]) {
         if std::mem::replace(&mut self.seen[pattern], self.post) != self.post {
             self.consider(clauses);
         }
     }
 
-    /// Makes clauses candidates, unless they are.
+    /// Adds clauses to the candidates, unless they are already included.
     fn consider(&mut self, clauses: &[u32]) {
         for &clause in clauses {
             if std::mem::replace(&mut self.touched[clause as usize], self.post) != self.post {
@@ -199,7 +201,7 @@ impl Scratch {
 }
 
 impl Bounds {
-    /// Whether the required word boundaries exist around a literal at `range`.
+    /// Whether the text has the required word boundaries around a literal at `range`.
     fn hold(self, text: &str, range: std::ops::Range<usize>) -> bool {
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let before = is_word(text[..range.start].chars().next_back());
@@ -247,7 +249,7 @@ impl Patterns {
     }
 
     fn signed(&mut self, node: &Node, sign: Sign, touch: &mut dyn FnMut(u32)) -> Tree {
-        // A pattern that only prevents a match does not make the topic a candidate.
+        // A pattern that can only prevent a match does not make the clause a candidate.
         let mut helps = |pattern: u32| {
             if sign == Sign::Plus {
                 touch(pattern);
@@ -267,7 +269,7 @@ impl Patterns {
                 Tree::Phrase(phrase.clone())
             }
             Node::Near(near) => {
-                // All groups must occur, so one of them is enough to make the topic a candidate.
+                // All groups must occur, so the occurrence of one of them is sufficient to make the clause a candidate.
                 for phrase in &near.groups[0] {
                     helps(self.text(&phrase.seed()));
                 }
@@ -316,7 +318,7 @@ impl Patterns {
     }
 }
 
-/// A post while topics are matched against it.
+/// The properties of a post that topics are matched against.
 struct PostView<'a> {
     subject: &'a Subject<'a>,
     normal: &'a str,
@@ -377,7 +379,7 @@ impl Field {
     }
 }
 
-/// The host of an address.
+/// The host of a URL.
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
@@ -385,12 +387,12 @@ fn host(url: &str) -> &str {
     host.split(':').next().unwrap_or(host)
 }
 
-/// Whether `host` is `site` or below it.
+/// Whether `host` is `site` or a subdomain of it.
 fn is_below(host: &str, site: &str) -> bool {
     host.strip_suffix(site).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Whether `lang` is `tag` or a variety of it: `en-US` is English.
+/// Whether `lang` is `tag` or a regional form of it, as `en-US` is of `en`.
 fn is_variety(lang: &str, tag: &str) -> bool {
     let (lang, tag) = (lang.as_bytes(), tag.as_bytes());
     lang.len() >= tag.len()

@@ -1,6 +1,6 @@
 import { useAuthorName } from "./useAuthorName";
 
-/** An author as people know them: the handle of a Bluesky account instead of its DID, once it is known. */
+/** The name of an author: for a Bluesky account its handle, once it is known, instead of its DID. */
 export function AuthorName({ author }: { author: string }) {
   const name = useAuthorName(author);
   return <bdi title={name === author ? undefined : author}>{name}</bdi>;

@@ -9,18 +9,18 @@ use crate::domain::alert::{Instance, Labels};
 const MAX_EQUAL: usize = 10;
 
 /// While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
-/// both have the same values of the labels `equal`. As in Alertmanager, a missing label equals an empty one, and an
-/// alert that matches both sides is not inhibited by another alert that matches both sides.
+/// both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
+/// and an alert that matches both sides is not inhibited by another alert that matches both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InhibitRule {
-    /// Unique; cannot be changed.
+    /// The name, which must be unique and cannot be changed.
     #[schema(example = "total-over-sources")]
     pub name: String,
     /// Matchers of the inhibiting alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub source_matchers: Vec<Matcher>,
-    /// All must match the alert that is inhibited; at least one.
+    /// Matchers of the inhibited alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub target_matchers: Vec<Matcher>,
     /// Labels that must have the same values in both alerts.
@@ -41,7 +41,7 @@ impl InhibitRule {
     }
 }
 
-/// The inhibition rules together with the alerts that fire.
+/// The inhibition rules, with the alerts that fire.
 #[derive(Clone, Debug, Default)]
 pub struct Inhibition {
     rules: Vec<InhibitRule>,
@@ -51,7 +51,7 @@ pub struct Inhibition {
 /// An alert that fires.
 #[derive(Clone, Debug)]
 pub struct FiringAlert {
-    /// The row of `sentiment_alerts`.
+    /// The id of the row of `sentiment_alerts`.
     pub alert_id: Option<i64>,
     pub fingerprint: String,
     pub labels: Labels,
@@ -64,7 +64,7 @@ impl From<&Instance> for FiringAlert {
 }
 
 impl Inhibition {
-    /// Only alerts that match the source side of a rule are kept.
+    /// Keeps only alerts that match the source side of a rule.
     pub fn new(rules: Vec<InhibitRule>, firing: impl IntoIterator<Item = FiringAlert>) -> Self {
         let is_source =
             |alert: &FiringAlert| rules.iter().any(|rule| matcher::all_match(&rule.source_matchers, &alert.labels));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn alert_on_both_sides_does_not_inhibit_itself() {
+    fn alert_that_matches_both_sides_does_not_inhibit_itself() {
         let rule = rule("severity=\"critical\"", "severity=~\"critical|warning\"", &[]);
         let critical = labels(&[("severity", "critical")]);
         assert!(!rule.inhibits(&critical, &critical));

@@ -40,7 +40,7 @@ pub struct Authorized<S> {
 }
 
 impl<S> Authorized<S> {
-    /// Whether the client also has [`Scope::Admin`], and may see secrets in URLs.
+    /// Whether the client also has [`Scope::Admin`] and may therefore see secrets in URLs.
     pub fn is_admin(&self) -> bool {
         self.principal.has(Scope::Admin)
     }
