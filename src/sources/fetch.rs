@@ -112,8 +112,9 @@ pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Source
 /// The error for a refused request. Only 401 and 422 with a JSON body are permanent: an HTML page comes from a firewall
 /// or a failing server and may be temporary.
 pub fn refusal(answer: &Answer, help: &str) -> SourceError {
-    let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
+    let help = if is_json { help } else { "with a page instead of JSON; a firewall probably refuses this machine" };
+    let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY if is_json => SourceError::Permanent(reason),
         _ => SourceError::Refused(reason),

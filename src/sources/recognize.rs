@@ -101,6 +101,12 @@ fn page(address: &str) -> Option<SourceDefinition> {
             &format!("{owner}-{name}-discussions"),
             &format!("https://github.com/{owner}/{name}/discussions.atom"),
         )),
+        // Discourse, whose topics and categories have feeds (https://meta.discourse.org/t/392890). Its pages link to the
+        // feed of the whole forum first.
+        (forum, ["t", topic, id, ..]) if is_number(id) => Some(discourse(forum, topic, &format!("t/{topic}/{id}"))),
+        (forum, ["c", parents @ .., id]) if is_number(id) && !parents.is_empty() => {
+            Some(discourse(forum, parents[parents.len() - 1], &format!("c/{}/{id}", parents.join("/"))))
+        }
         (instance, ["tags", tag]) => {
             Some(definition("mastodon", &format!("{instance}-{tag}"), json!({"instances": [instance], "tags": [tag]})))
         }
@@ -124,6 +130,11 @@ fn app_reviews(path: &[&str]) -> Option<SourceDefinition> {
     let name = path.iter().position(|part| *part == "app").and_then(|at| path.get(at + 1)).copied().unwrap_or(id);
     let url = format!("https://itunes.apple.com/{country}/rss/customerreviews/page=1/id={id}/sortby=mostrecent/xml");
     Some(feed(&format!("app-store-{name}"), &url))
+}
+
+/// A page of a Discourse forum, as its feed.
+fn discourse(forum: &str, name: &str, path: &str) -> SourceDefinition {
+    feed(&format!("{forum}-{name}"), &format!("https://{forum}/{path}.rss"))
 }
 
 fn google_news(url: &Url) -> SourceDefinition {
@@ -192,6 +203,14 @@ mod tests {
             found("https://stackoverflow.com/questions/tagged/rust").2,
             json!({"feeds": ["https://stackoverflow.com/feeds/tag/rust"]})
         );
+        for (page, name, path) in [
+            ("t/how-it-works/1234/5", "how-it-works", "t/how-it-works/1234"),
+            ("c/support/sub/12", "sub", "c/support/sub/12"),
+        ] {
+            let name = format!("forum-example-org-{name}");
+            let feed = of_feed(&name, &format!("https://forum.example.org/{path}.rss"));
+            assert_eq!(found(&format!("https://forum.example.org/{page}")), feed, "{page}");
+        }
         assert_eq!(found("https://news.ycombinator.com/").0, "hackernews");
     }
 
