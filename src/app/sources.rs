@@ -23,6 +23,7 @@ use crate::sources::managed::{SourceFactory, SourceKind};
 use crate::sources::mastodon::{self, MastodonOptions};
 use crate::sources::reddit::{self, RedditOptions};
 use crate::sources::rss::{self, RssOptions};
+use crate::sources::steam::{self, SteamOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -180,6 +181,16 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
             };
             // Reddit allows an application 100 requests in this time.
             Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
+        }
+        SourceConfig::Steam(settings) => {
+            let options = SteamOptions {
+                base: settings.url.clone(),
+                apps: settings.apps.clone(),
+                language: settings.language.clone(),
+                interval: settings.interval,
+            };
+            // Steam documents no limit for this list.
+            Ok(steam::spec(name, options, fetcher(rooms, 30, MINUTE), clock.clone()))
         }
     }
 }

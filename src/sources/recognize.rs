@@ -90,6 +90,9 @@ fn page(address: &str) -> Option<SourceDefinition> {
         ("reddit.com" | "old.reddit.com", ["r", name, ..]) if !url.path().ends_with(".rss") => Some(reddit(name)),
         ("news.ycombinator.com", []) => Some(definition("hackernews", "hackernews", json!({}))),
         ("apps.apple.com", path) => app_reviews(path),
+        ("store.steampowered.com" | "steamcommunity.com", ["app", app, ..]) if is_number(app) => {
+            Some(steam(app, &path))
+        }
         ("news.google.com", ["search"]) => Some(google_news(&url)),
         ("stackoverflow.com", ["questions", "tagged", tag]) => {
             Some(feed(&format!("stackoverflow-{tag}"), &format!("https://stackoverflow.com/feeds/tag/{tag}")))
@@ -135,6 +138,12 @@ fn app_reviews(path: &[&str]) -> Option<SourceDefinition> {
 /// A page of a Discourse forum, as its feed.
 fn discourse(forum: &str, name: &str, path: &str) -> SourceDefinition {
     feed(&format!("{forum}-{name}"), &format!("https://{forum}/{path}.rss"))
+}
+
+/// The reviews of a game, by the path of its page: `/app/620/Portal_2/`.
+fn steam(app: &str, path: &[&str]) -> SourceDefinition {
+    let name = path.get(2).copied().unwrap_or(app);
+    definition("steam", &format!("steam-{name}"), json!({"apps": [app]}))
 }
 
 fn google_news(url: &Url) -> SourceDefinition {
@@ -218,6 +227,9 @@ mod tests {
     fn apps_and_searches_become_their_feeds() {
         let reviews = "https://itunes.apple.com/de/rss/customerreviews/page=1/id=284882215/sortby=mostrecent/xml";
         assert_eq!(found("https://apps.apple.com/de/app/facebook/id284882215"), of_feed("app-store-facebook", reviews));
+        let steam = ("steam".to_owned(), "steam-portal-2".to_owned(), json!({"apps": ["620"]}));
+        assert_eq!(found("https://store.steampowered.com/app/620/Portal_2/?curator=1"), steam);
+        assert_eq!(found("steamcommunity.com/app/620/reviews").2, steam.2);
         let search = found("https://news.google.com/search?q=acme%20phone&hl=en");
         assert_eq!(search, of_feed("news-acme-phone", "https://news.google.com/rss/search?q=acme%20phone&hl=en"));
     }
