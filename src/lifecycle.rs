@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn unfinished_work_is_abandoned_before_the_grace_ends() {
+    async fn unfinished_work_is_released_before_the_grace_period_ends() {
         let shutdown = Shutdown::default();
         let mut supervisor = Supervisor::new(shutdown.clone());
         supervisor.spawn("slow", async move {

@@ -34,7 +34,7 @@ pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<Verdict>
     let (from, to) = (path.clone(), args.file.clone());
     let size = tokio::task::spawn_blocking(move || sqlite::back_up(&from, &to)).await??;
     let mut output = Output::new();
-    output.line(format!("{} holds {} KiB", args.file.display(), size.div_ceil(1024)))?;
+    output.line(format!("{} has {} KiB", args.file.display(), size.div_ceil(1024)))?;
     output.flush()?;
     Ok(Verdict::Good)
 }

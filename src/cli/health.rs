@@ -29,7 +29,7 @@ pub struct HealthArgs {
     timeout: u64,
 }
 
-/// Sends the request and prints the answer.
+/// Sends the request and prints the response.
 pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
     let address = reachable(address(&context.config)?);
     let path = if args.live { "/healthz" } else { "/readyz" };

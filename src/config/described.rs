@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_settings_are_named() {
+    fn error_names_the_invalid_setting() {
         assert_eq!(problems("rss", json!({"feeds": ["https://example.org/feed.xml"]})), [""; 0]);
         assert_eq!(problems("rss", json!({})), ["settings.feeds"]);
         assert_eq!(problems("rss", json!({"feeds": "x", "colour": 1})), ["settings.colour", "settings.feeds"]);

@@ -132,7 +132,8 @@ macro_rules! masked_debug_and_parse {
 masked_debug_and_parse!(DatabaseUrl, StreamUrl);
 
 /// Replaces everything in `url` that may be secret by `***`: the password, and parameters that may contain one. A text
-/// that is not a URL is masked completely. In doubt it masks more, because a password may contain unescaped delimiters.
+/// that is not a URL is masked completely. Ambiguous parts are masked too, because a password may contain unescaped
+/// delimiters.
 pub fn mask(url: &str) -> String {
     const HIDDEN: &str = "***";
     if url.is_empty() || url == "local" || url.starts_with("sqlite://") {

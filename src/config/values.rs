@@ -215,7 +215,7 @@ pub fn optional_web_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<Strin
     }
 }
 
-/// Networks; an address alone is a network of one.
+/// Networks. A single address is a network with one address.
 pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D::Error> {
     let network = |text: &String| {
         let address = || text.parse::<std::net::IpAddr>().map(Into::into);

@@ -40,11 +40,11 @@ pub struct SecurityLog {
     denials: DefaultDirectRateLimiter,
 }
 
-/// A request and its answer.
+/// A request and its response.
 pub struct Answered<'a> {
     /// The request.
     pub request: &'a HttpRequest,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: StatusCode,
     /// The id of the request.
     pub id: &'a str,

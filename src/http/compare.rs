@@ -29,8 +29,8 @@ pub struct CompareParams {
     /// The later period: posts created at or after. 24 hours before its end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
-    /// compared with one of equal length.
+    /// The later period: posts created before. Now if not given, or if it is in the future, so that an unfinished
+    /// period is compared with an earlier one of the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// The start of the earlier period, which is as long as the later one. By default it ends where the later one

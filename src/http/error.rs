@@ -12,7 +12,7 @@ use crate::inference::InferenceError;
 use crate::store::{AggregateFailure, StoreError};
 use crate::stream::StreamError;
 
-/// The media type of every error answer.
+/// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// `Retry-After` when a backing service is unavailable, in seconds.

@@ -46,7 +46,7 @@ pub enum Status {
     Unhealthy,
 }
 
-/// The answer of `GET /api/health`.
+/// The response of `GET /api/health`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Health {
     status: Status,
@@ -277,12 +277,12 @@ async fn totals(state: &State) -> Result<StoredTotals, ApiError> {
     from_cached(&cached)
 }
 
-/// Liveness: 200 as soon as the process answers.
+/// Liveness: 200 as soon as the process serves requests.
 pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// The answer of `GET /readyz`.
+/// The response of `GET /readyz`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     ready: bool,

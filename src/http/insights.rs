@@ -34,7 +34,7 @@ pub struct ExplainParams {
     /// The range: posts created at or after. 24 hours before its end if not given.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T22:00:00Z")]
     start_date: Option<Timestamp>,
-    /// The range: posts created before. Now if not given, or if it lies in the future.
+    /// The range: posts created before. Now if not given, or if it is in the future.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T23:00:00Z")]
     end_date: Option<Timestamp>,
     /// The start of the range to compare with. By default both ranges have the same length.
@@ -99,7 +99,7 @@ pub struct Explained {
     texts: Vec<TextGroup>,
     /// Ids of three typical posts of each range.
     typical: Typical,
-    /// The posts that the answer cites, by id.
+    /// The posts that the response cites, by id.
     posts: BTreeMap<String, CitedPost>,
 }
 

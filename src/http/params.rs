@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_time_formats_are_accepted() {
+    fn common_time_formats_are_accepted() {
         let expected = "2026-01-31T00:00:00Z".parse().unwrap();
         for text in ["2026-01-31", "2026-01-31T01:00:00+01:00", "2026-01-31T01:00:00 01:00", "1769817600"] {
             assert_eq!(instant(text), Ok(expected), "{text}");

@@ -29,7 +29,7 @@ pub async fn render(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
 }
 
-/// Updates the gauges that are read on each scrape. A service that does not answer in time yields `NaN`.
+/// Updates the gauges that are read on each scrape. If a service does not respond in time, its gauges are `NaN`.
 async fn sample(state: &State) {
     for pool in state.api.store.connections() {
         for (kind, count) in [("used", pool.used), ("idle", pool.idle), ("waiting", pool.waiting)] {

@@ -11,13 +11,13 @@ use url::Url;
 use super::auth::{Authorization, Scope};
 use super::error::ApiError;
 
-/// The paths whose answers describe receivers.
+/// The paths whose responses describe receivers.
 const PATHS: [&str; 3] = ["/api/alerts/receivers", "/api/alerts/deliveries", "/api/alerts/audit"];
 
 /// Replaces a hidden text.
 const HIDDEN: &str = "***";
 
-/// Whether answers of `path` describe receivers.
+/// Whether responses of `path` describe receivers.
 pub fn applies(path: &str) -> bool {
     PATHS.iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_headers_arguments_and_answers_are_hidden() {
+    fn urls_headers_arguments_and_responses_are_hidden() {
         let mut hidden = json!({
             "name": "on-call",
             "channel": {

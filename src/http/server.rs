@@ -165,7 +165,7 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
             .wrap(from_fn(observe::observe))
             .configure(|config| surface.configure(config))
     })
-    .on_connect(|connection, _| bound_silence(connection))
+    .on_connect(|connection, _| limit_unacknowledged(connection))
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
     // A client that closes its half of the connection no longer waits for the response, so its reads are cancelled.

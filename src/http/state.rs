@@ -152,7 +152,7 @@ impl State {
         }
     }
 
-    /// The answer under `key`, computed if no fresh one is cached.
+    /// The cached response with this key, computed if there is none or it has expired.
     ///
     /// # Errors
     /// Those of `compute`, and as [`Self::run`].

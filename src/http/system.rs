@@ -145,7 +145,7 @@ impl UnscoredView {
     }
 }
 
-/// The cache of answers, as used by this process.
+/// The response cache, as used by this process.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct CacheView {
     enabled: bool,

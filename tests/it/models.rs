@@ -109,7 +109,7 @@ fn wrong_model_name_or_revision_exits_with_2() {
     let mut with_token = app.command(&["models", "pull", "tests/nothing"]);
     with_token.env("HF_TOKEN", "hunter2");
     let with_token = end(with_token);
-    assert_ended(&with_token, 2, &["knows no model", "404"]);
+    assert_ended(&with_token, 2, &["has no model", "404"]);
     assert!(!with_token.stderr.contains("hunter2"));
     assert_ended(&app.run(&["models", "pull", "tests/bert@v9"]), 2, &["tests/bert has no revision `v9`"]);
     assert_ended(&app.run(&["models", "pull", "../bert"]), 2, &["hf:OWNER/NAME"]);

@@ -59,7 +59,7 @@ impl<S: RequiredScope> FromRequest for Authorized<S> {
     }
 }
 
-/// The name of the client, for audit records. It is no proof of a scope: use it after [`Authorized`].
+/// The name of the client, for audit records. It does not prove any scope, so use it only after [`Authorized`].
 pub struct Actor(pub String);
 
 impl Actor {

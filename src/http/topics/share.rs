@@ -32,7 +32,7 @@ pub struct ShareParams {
     /// Posts created at or after; 24 hours before the end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Posts created before; now if not given, or if it lies in the future.
+    /// Posts created before; now if not given, or if it is in the future.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// Only posts of this source.

@@ -24,7 +24,7 @@ fn sign(algorithm: Algorithm, claims: &serde_json::Value) -> String {
 }
 
 #[test]
-fn jwt_scopes_hold_until_expiry() {
+fn jwt_scopes_are_valid_until_expiry() {
     let token = sign(
         Algorithm::HS256,
         &json!({"iss": "us", "aud": ["sentistream"], "exp": 1_000, "scope": "read other", "scopes": ["admin"]}),
