@@ -169,6 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn refusal_by_a_page_names_the_firewall() {
+        let refused = |status: StatusCode, body: &str| {
+            let url = "https://social.example/api".parse().unwrap();
+            let answer = Answer { status, headers: HeaderMap::new(), body: body.into(), truncated: false, url };
+            refusal(&answer, "set a token")
+        };
+        let permanent = refused(StatusCode::UNAUTHORIZED, "{}");
+        assert!(matches!(&permanent, SourceError::Permanent(reason) if reason.ends_with("set a token")), "{permanent}");
+        let firewall = refused(StatusCode::FORBIDDEN, "<html>");
+        assert!(matches!(&firewall, SourceError::Refused(reason) if reason.contains("firewall")), "{firewall}");
+    }
+
+    #[test]
     fn shown_url_contains_no_secrets() {
         for (url, expected) in [
             ("https://ada:secret@blog.example:8443/feed.xml?key=1", "https://blog.example:8443/feed.xml?…"),
