@@ -5,7 +5,6 @@
 
 mod grammar;
 mod incident;
-pub mod outline;
 pub mod past;
 mod style;
 mod writer;

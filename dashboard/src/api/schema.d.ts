@@ -14,11 +14,11 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Most alerts on the page. */
+                    /** @description The maximum number of alerts on the page. */
                     limit?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
-                    /** @description Only those that fire, or only those that are resolved. */
+                    /** @description Only firing alerts, or only resolved ones. */
                     state?: components["schemas"]["AlertState"];
                     /**
                      * @description Only alerts of this rule, by its name.
@@ -80,9 +80,9 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Most changes on the page. */
+                    /** @description The maximum number of changes on the page. */
                     limit?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
                 };
                 header?: never;
@@ -131,9 +131,9 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Most deliveries on the page. */
+                    /** @description The maximum number of deliveries on the page. */
                     limit?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
                     /** @description Only those to this receiver. */
                     receiver?: string;
@@ -183,7 +183,7 @@ export interface paths {
         };
         /**
          * One delivery
-         * @description With each attempt and what the receiver answered.
+         * @description With each attempt and the response of the receiver.
          */
         get: {
             parameters: {
@@ -233,8 +233,8 @@ export interface paths {
         put?: never;
         /**
          * Send a delivery again
-         * @description Sends the same message to the same receiver as a new delivery, whose id the answer has. If it was the last message of
-         *     its group, a success counts for the group: what a failed delivery did not report is reported then.
+         * @description Sends the same message to the same receiver as a new delivery, and returns its id. If the message was the last one
+         *     of its group, a success also updates the group: the alerts of the failed message count as notified.
          */
         post: {
             parameters: {
@@ -387,7 +387,7 @@ export interface paths {
         };
         /**
          * Change an inhibition rule
-         * @description Replaces the whole rule. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole rule. `If-Match` names the version that the change is based on.
          */
         put: {
             parameters: {
@@ -527,7 +527,8 @@ export interface paths {
         };
         /**
          * Mute timings
-         * @description Recurring times at which routes send no notifications, or at which alone they do.
+         * @description Recurring times that a route uses as mute times, when it sends no notifications, or as active times, the
+         *     only times when it sends them.
          */
         get: {
             parameters: {
@@ -626,7 +627,7 @@ export interface paths {
         };
         /**
          * Change a mute timing
-         * @description Replaces the whole mute timing. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole mute timing. `If-Match` names the version that the change is based on.
          */
         put: {
             parameters: {
@@ -699,7 +700,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a mute timing
-         * @description Unless routes refer to it.
+         * @description 409 while routes refer to it.
          */
         delete: {
             parameters: {
@@ -840,7 +841,7 @@ export interface paths {
         put?: never;
         /**
          * Preview a message
-         * @description The message of a receiver with its templates, without sending it. 422 names the line of a template that is invalid.
+         * @description Renders the message of a receiver with its templates, without sending it. 422 names the invalid line of a template.
          */
         post: {
             parameters: {
@@ -926,7 +927,8 @@ export interface paths {
         };
         /**
          * Change a receiver
-         * @description Replaces everything but the secrets: unnamed secrets stay unchanged. `If-Match` names the version that the change was made from.
+         * @description Replaces everything except the secrets: secrets that are not named stay unchanged. `If-Match` names the version that
+         *     the change is based on.
          */
         put: {
             parameters: {
@@ -999,7 +1001,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a receiver
-         * @description Unless routes refer to it.
+         * @description 409 while routes refer to it.
          */
         delete: {
             parameters: {
@@ -1071,9 +1073,9 @@ export interface paths {
         put?: never;
         /**
          * Test a receiver
-         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts: 200 with the result, or 202
-         *     while there is none (the log of deliveries has it later). With several recipients the answer is the first failure, if
-         *     there is one.
+         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 has the result; 202
+         *     means that there is no result yet, and the delivery log will have it later. With several recipients the response is
+         *     the first failure, if there is one.
          */
         post: {
             parameters: {
@@ -1127,7 +1129,7 @@ export interface paths {
         };
         /**
          * Routes
-         * @description In no particular order. `parent` and `position` make the tree.
+         * @description In no particular order. `parent` and `position` define the tree.
          */
         get: {
             parameters: {
@@ -1198,7 +1200,7 @@ export interface paths {
         put?: never;
         /**
          * Preview routing
-         * @description The receivers of an alert with the given labels, computed by the code that sends notifications. Nothing is sent.
+         * @description The receivers of an alert with the given labels, computed by the code that sends notifications. No message is sent.
          */
         post: {
             parameters: {
@@ -1276,7 +1278,7 @@ export interface paths {
         };
         /**
          * Change a route
-         * @description Replaces the whole route. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole route. `If-Match` names the version that the change is based on.
          */
         put: {
             parameters: {
@@ -1349,7 +1351,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a route
-         * @description Unless other routes are nested in it.
+         * @description 409 while other routes are nested in it.
          */
         delete: {
             parameters: {
@@ -1419,7 +1421,7 @@ export interface paths {
         };
         /**
          * Rules
-         * @description All of them, the oldest first.
+         * @description All rules, oldest first.
          */
         get: {
             parameters: {
@@ -1498,11 +1500,11 @@ export interface paths {
         put?: never;
         /**
          * Backtest
-         * @description Runs a rule over stored posts with the code of the engine: when it would have fired, for how long, and what it would
-         *     have measured. Posts count from the time at which they were stored; those that were stored more than three hours after
-         *     they were written, such as an imported archive, count as punctual. Delays are those that are measured now. The rule is
-         *     not saved. At most 8 days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole
-         *     minutes.
+         * @description Runs a rule over stored posts with the code of the alert engine, and returns when the rule would have fired, for how
+         *     long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
+         *     stored more than three hours after they were written, such as an imported archive, count as stored without delay.
+         *     The delays of sources are those that are measured now. The rule is not saved. The range is at most 8 days and cannot
+         *     start before the minute rollups that are kept (`retention.minute_rollups`). The rule is evaluated at whole minutes.
          */
         post: {
             parameters: {
@@ -1583,7 +1585,7 @@ export interface paths {
         };
         /**
          * Replace a rule
-         * @description `If-Match` names the version that the change was made from: the ETag of the rule as it was read.
+         * @description `If-Match` names the version that the change is based on: the ETag of the rule as it was read.
          */
         put: {
             parameters: {
@@ -1668,7 +1670,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a rule
-         * @description Alerts that it left firing are resolved by the next evaluation. `If-Match` as for a replacement.
+         * @description The next evaluation resolves its firing alerts. `If-Match` is required as for a replacement.
          */
         delete: {
             parameters: {
@@ -1853,7 +1855,7 @@ export interface paths {
         };
         /**
          * Change a silence
-         * @description Replaces the whole silence, unless it is expired. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole silence, unless it is expired. `If-Match` names the version that the change is based on.
          */
         put: {
             parameters: {
@@ -1926,7 +1928,7 @@ export interface paths {
         post?: never;
         /**
          * Expire a silence
-         * @description An active silence ends now and stays in the list; a pending one is deleted; an expired one does not change.
+         * @description An active silence ends now and stays in the list. A pending silence is deleted. An expired silence does not change.
          */
         delete: {
             parameters: {
@@ -1988,7 +1990,7 @@ export interface paths {
         };
         /**
          * One alert
-         * @description With its evidence in `details` and its time line.
+         * @description `details` has its evidence, `timeline` its state changes.
          */
         get: {
             parameters: {
@@ -2039,15 +2041,15 @@ export interface paths {
         put?: never;
         /**
          * Acknowledge an alert
-         * @description Records who works on it. The alert keeps firing, and its notification is not repeated. A later acknowledgement replaces
-         *     an earlier one.
+         * @description Records who works on the alert. The alert keeps firing, and its notification is not repeated. A later
+         *     acknowledgement replaces an earlier one.
          */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description The id of an alert that fires */
+                    /** @description The id of a firing alert */
                     id: number;
                 };
                 cookie?: never;
@@ -2110,7 +2112,7 @@ export interface paths {
         /**
          * Classify texts
          * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, the
-         *     contribution of each word: by how much the scores of the two labels fall without it.
+         *     response also has the contribution of each word: how much the scores of the two labels decrease without it.
          */
         post: {
             parameters: {
@@ -2176,15 +2178,15 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Denied requests and changes that need the scope `admin`, newest first: who, from which address, what, and the id of
-         *     the request in the logs. Kept for `retention.audit`.
+         * @description Denied requests and changes that need the scope `admin`, newest first, each with its actor, address, action
+         *     and request id. Events are kept for `retention.audit`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Most events on the page. */
+                    /** @description The maximum number of events on the page. */
                     limit?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
                     /** @description Only events of this actor. */
                     actor?: string;
@@ -2240,8 +2242,9 @@ export interface paths {
         };
         /**
          * Names of authors
-         * @description Bluesky posts are stored under the DID of their author, which never changes. This gives the present handles. They
-         *     are requested from the public API of Bluesky, if this process has a Bluesky source, and kept for a day.
+         * @description Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
+         *     handles. They are requested from the public API of Bluesky, if this process has a Bluesky source, and cached for a
+         *     day.
          */
         get: {
             parameters: {
@@ -2298,7 +2301,7 @@ export interface paths {
         };
         /**
          * Compare two periods
-         * @description Counts of a period and of one of the same length before it, the changes between them, and whether chance explains them.
+         * @description Counts of a period and of an earlier one of the same length, the changes between them, and their significance.
          */
         get: {
             parameters: {
@@ -2306,11 +2309,14 @@ export interface paths {
                     /** @description The later period: posts created at or after. 24 hours before its end if not given. */
                     start_date?: string;
                     /**
-                     * @description The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
-                     *     compared with one of equal length.
+                     * @description The later period: posts created before. Now if not given, or if it is in the future, so that an unfinished
+                     *     period is compared with an earlier one of the same length.
                      */
                     end_date?: string;
-                    /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
+                    /**
+                     * @description The start of the earlier period, which is as long as the later one. By default it ends where the later one
+                     *     starts.
+                     */
                     previous_start?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
@@ -2322,7 +2328,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, ignoring case. */
+                    /** @description Words that must all occur. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -2366,14 +2372,14 @@ export interface paths {
         };
         /**
          * Dead letters
-         * @description Newest first. Long values are cut; the single dead letter has them in full.
+         * @description Newest first. Long values are truncated; `GET /api/dead-letters/{id}` returns them in full.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Most dead letters on the page. */
+                    /** @description The maximum number of dead letters on the page. */
                     limit?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
                 };
                 header?: never;
@@ -2477,7 +2483,7 @@ export interface paths {
         put?: never;
         /**
          * Replay dead letters
-         * @description Appends them to the stream again and removes them here.
+         * @description Appends them to the stream again and removes them from the dead letters.
          */
         post: {
             parameters: {
@@ -2533,7 +2539,7 @@ export interface paths {
         };
         /**
          * One dead letter
-         * @description Every field in full; bytes that are not UTF-8 also as base64.
+         * @description Every field in full. Bytes that are not UTF-8 are also returned as base64.
          */
         get: {
             parameters: {
@@ -2585,7 +2591,7 @@ export interface paths {
         };
         /**
          * The demonstration
-         * @description An empty installation begins with made-up posts of the past week, three topics, and rules with alerts.
+         * @description An empty installation starts with a week of generated posts, three topics, and rules with alerts.
          */
         get: {
             parameters: {
@@ -2630,7 +2636,7 @@ export interface paths {
                         "application/json": components["schemas"]["DemoView"];
                     };
                 };
-                /** @description There is none */
+                /** @description There is no demonstration */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -2693,9 +2699,10 @@ export interface paths {
         };
         /**
          * Explain a change
-         * @description Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and the
-         *     words, sources, authors and repeated texts behind it, each with up to three posts. Counts are exact where rollups have
-         *     them; the rest comes from a sample of each range: all posts up to 2,000, at most 5,000 of more. Scope: read.
+         * @description Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
+         *     the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
+         *     are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
+         *     most 5,000. Scope: read.
          */
         get: {
             parameters: {
@@ -2706,15 +2713,15 @@ export interface paths {
                      */
                     start_date?: string;
                     /**
-                     * @description The range: posts created before. Now if not given, or if it lies in the future.
+                     * @description The range: posts created before. Now if not given, or if it is in the future.
                      * @example 2026-03-01T23:00:00Z
                      */
                     end_date?: string;
-                    /** @description Where the range to compare with begins. As long before its end as the range is, if not given. */
+                    /** @description The start of the range to compare with. By default both ranges have the same length. */
                     against_start?: string;
                     /**
-                     * @description Where the range to compare with ends. As long after its start as the range is, if not given; with neither, where the
-                     *     range starts.
+                     * @description The end of the range to compare with. By default both ranges have the same length; without `against_start` it is
+                     *     the start of the range.
                      */
                     against_end?: string;
                     /** @description Only posts that this tracked topic matches. */
@@ -2727,7 +2734,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, ignoring case. */
+                    /** @description Words that must all occur. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -2776,13 +2783,13 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Most posts on the page. */
+                    /** @description The maximum number of posts on the page. */
                     limit?: number;
-                    /** @description How many posts to skip. For long lists use `cursor`. */
+                    /** @description The number of posts to skip. For long lists use `cursor`. */
                     offset?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
-                    /** @description The order of all pages; default `newest`. A cursor is valid for the order that it was made in. */
+                    /** @description The order of all pages; default `newest`. A cursor is valid only for the order in which it was created. */
                     sort?: "newest" | "oldest" | "confidence";
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
@@ -2798,11 +2805,11 @@ export interface paths {
                     /** @description Only posts of this author. */
                     author?: string;
                     /**
-                     * @description Only posts in this language, given by the source or detected; `en` also finds `en-US`.
+                     * @description Only posts in this language, as stated by the source or detected. `en` also matches `en-US`.
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur, ignoring case. */
+                    /** @description Words that must all occur. Case is ignored. */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
@@ -2810,7 +2817,7 @@ export interface paths {
                     start_date?: string;
                     /** @description Created before. */
                     end_date?: string;
-                    /** @description Stored after this time: the posts that a client missed while it was disconnected. */
+                    /** @description Stored after this time. A client uses it to fetch the posts that it missed while it was disconnected. */
                     ingested_after?: string;
                 };
                 header?: never;
@@ -2841,8 +2848,8 @@ export interface paths {
         /**
          * Append posts
          * @description One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
-         *     `accepted` posts are durable; they are analysed a moment later. A post whose `post_id` is known already changes
-         *     nothing. A single post that is not valid is 422; of several the invalid ones are listed in `rejected`.
+         *     `accepted` posts are durable and are analysed within moments. A post whose `post_id` is already known has no effect.
+         *     A single invalid post is a 422; in a request with several posts the invalid ones are listed in `rejected`.
          */
         post: {
             parameters: {
@@ -2893,7 +2900,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description A single post that is not valid */
+                /** @description A single invalid post */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2954,11 +2961,11 @@ export interface paths {
                     /** @description Only posts of this author. */
                     author?: string;
                     /**
-                     * @description Only posts in this language, given by the source or detected; `en` also finds `en-US`.
+                     * @description Only posts in this language, as stated by the source or detected. `en` also matches `en-US`.
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur, ignoring case. */
+                    /** @description Words that must all occur. Case is ignored. */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
@@ -2966,7 +2973,7 @@ export interface paths {
                     start_date?: string;
                     /** @description Created before. */
                     end_date?: string;
-                    /** @description Stored after this time: the posts that a client missed while it was disconnected. */
+                    /** @description Stored after this time. A client uses it to fetch the posts that it missed while it was disconnected. */
                     ingested_after?: string;
                 };
                 header?: never;
@@ -3086,7 +3093,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a post
-         * @description Removes it from the tables, the counts, the dead letters and the caches. A tombstone keeps a late copy in the
+         * @description Removes it from the tables, the counts, the dead letters and the caches. A tombstone prevents a later copy in the
          *     stream from restoring it.
          */
         delete: {
@@ -3135,7 +3142,7 @@ export interface paths {
         };
         /**
          * Sentiment over time
-         * @description Counts by minute, hour or day of the posts' own time. Also at `/api/aggregate`.
+         * @description Counts by minute, hour or day, by the time at which posts were created. Also served at `/api/aggregate`.
          */
         get: {
             parameters: {
@@ -3145,12 +3152,15 @@ export interface paths {
                      * @example hour
                      */
                     period: components["schemas"]["Period"];
-                    /** @description Posts created at or after; widened to the edge of a bucket. 24 hours before the end if not given. */
+                    /**
+                     * @description Posts created at or after this time, which is rounded down to the start of a bucket. Default: 24 hours before
+                     *     the end.
+                     */
                     start_date?: string;
-                    /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
+                    /** @description Posts created before this time, which is rounded up to the end of a bucket. Default: now. */
                     end_date?: string;
                     /**
-                     * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
+                     * @description The IANA name of the time zone in which days begin. Default: UTC.
                      * @example Europe/Berlin
                      */
                     tz?: string;
@@ -3164,7 +3174,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, ignoring case. */
+                    /** @description Words that must all occur. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3208,12 +3218,12 @@ export interface paths {
         };
         /**
          * Distribution of sentiment
-         * @description The posts created within the last hours, by sentiment and emotion. Also at `/api/distribution`.
+         * @description The posts created within the last hours, by sentiment and emotion. Also served at `/api/distribution`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description How many hours up to now; 24 if not given. */
+                    /** @description The number of hours before now. Default: 24. */
                     hours?: number;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
@@ -3225,7 +3235,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, ignoring case. */
+                    /** @description Words that must all occur. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3320,7 +3330,7 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source seen with its counts, most posts first, and the state of each configured source.
+         * @description Every source of stored posts with its counts, most posts first, and the state of each configured source.
          */
         get: {
             parameters: {
@@ -3344,7 +3354,7 @@ export interface paths {
         put?: never;
         /**
          * Add a source
-         * @description It is read within seconds, by one instance with the ingester role.
+         * @description One instance with the ingester role starts to read it within seconds.
          */
         post: {
             parameters: {
@@ -3392,7 +3402,7 @@ export interface paths {
         };
         /**
          * Kinds of sources
-         * @description With their settings: types, defaults and what they mean.
+         * @description With their settings: types, defaults and descriptions.
          */
         get: {
             parameters: {
@@ -3432,7 +3442,7 @@ export interface paths {
         put?: never;
         /**
          * Recognise an address
-         * @description The source that reads it, to be tested and added. 422 when it is nothing that could be read.
+         * @description Returns the source that reads the address. 422 when no kind of source can read it.
          */
         post: {
             parameters: {
@@ -3482,8 +3492,8 @@ export interface paths {
         put?: never;
         /**
          * Test a source
-         * @description Reads up to ten posts and shows them with their mood. Nothing is stored. With the name of a source that was added, its
-         *     secrets are used unless others are given.
+         * @description Reads up to ten posts and returns them with their sentiment. Nothing is stored. With the name of an added source,
+         *     the test uses the stored secrets unless the request has others.
          */
         post: {
             parameters: {
@@ -3530,8 +3540,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One source that was added
-         * @description With its settings, for a form. A source of the configuration is not one of them.
+         * One added source
+         * @description With its settings. 404 for a source of the configuration.
          */
         get: {
             parameters: {
@@ -3564,7 +3574,7 @@ export interface paths {
         };
         /**
          * Change a source
-         * @description Replaces its settings; secrets that are not named stay. It continues at its cursor.
+         * @description Replaces its settings. Secrets that are not named stay unchanged. Reading continues at its cursor.
          */
         put: {
             parameters: {
@@ -3629,7 +3639,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a source
-         * @description It is no longer read. Its posts stay.
+         * @description The source is no longer read. Its posts are kept.
          */
         delete: {
             parameters: {
@@ -3693,7 +3703,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a source
-         * @description It stops within seconds on whichever instance reads it, and stays paused across restarts.
+         * @description The instance that reads it stops within seconds. The source stays paused across restarts.
          */
         post: {
             parameters: {
@@ -3745,7 +3755,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a source
-         * @description It continues within seconds where it stopped. A source that failed is retried.
+         * @description Reading continues within seconds at the last position. A failed source is retried.
          */
         post: {
             parameters: {
@@ -3868,7 +3878,7 @@ export interface paths {
         };
         /**
          * Tokens
-         * @description The tokens that were made at run time, without their text. Tokens of the configuration are not listed.
+         * @description The tokens that were created at run time, without their secret text. Tokens of the configuration are not listed.
          */
         get: {
             parameters: {
@@ -3891,8 +3901,8 @@ export interface paths {
         };
         put?: never;
         /**
-         * Make a token
-         * @description The answer has its text, which is not stored and cannot be shown again.
+         * Create a token
+         * @description The response contains the token itself, which is not stored and cannot be shown again.
          */
         post: {
             parameters: {
@@ -3943,7 +3953,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a token
-         * @description It is refused from now on, by other instances within two seconds, and its WebSockets are closed.
+         * @description This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed.
          */
         delete: {
             parameters: {
@@ -4071,7 +4081,7 @@ export interface paths {
         put?: never;
         /**
          * Try a query
-         * @description Matches the newest posts against the query; nothing is saved.
+         * @description Matches the newest posts against the query. Nothing is saved.
          */
         post: {
             parameters: {
@@ -4119,18 +4129,18 @@ export interface paths {
         };
         /**
          * Share of voice
-         * @description How the posts of a range divide between the topics, and with `period` how that went over time.
+         * @description Each topic's share of the posts of a range, and with `period` the counts over time.
          */
         get: {
             parameters: {
                 query?: {
                     /** @description Posts created at or after; 24 hours before the end if not given. */
                     start_date?: string;
-                    /** @description Posts created before; now if not given, or if it lies in the future. */
+                    /** @description Posts created before; now if not given, or if it is in the future. */
                     end_date?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Also return counts over time, in buckets of this width; the range is widened to their edges then. */
+                    /** @description Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets. */
                     period?: components["schemas"]["Period"];
                     /**
                      * @description The IANA time zone in which days begin, with `period=day`; UTC if not given.
@@ -4209,7 +4219,7 @@ export interface paths {
         };
         /**
          * Change a topic
-         * @description With `If-Match` only if it is still at that revision. A topic of the configuration is changed there.
+         * @description `If-Match` refuses the change if the topic has another revision. 409 for a topic of the configuration.
          */
         put: {
             parameters: {
@@ -4254,7 +4264,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It is at another revision */
+                /** @description It has another revision */
                 412: {
                     headers: {
                         [name: string]: unknown;
@@ -4316,7 +4326,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It is at another revision */
+                /** @description It has another revision */
                 412: {
                     headers: {
                         [name: string]: unknown;
@@ -4343,7 +4353,7 @@ export interface paths {
         put?: never;
         /**
          * Match stored posts again
-         * @description In the background; the topic shows the progress.
+         * @description Runs in the background; `GET /api/topics/{name}` returns the progress.
          */
         post: {
             parameters: {
@@ -4389,7 +4399,7 @@ export interface paths {
         };
         /**
          * Alertmanager: alerts
-         * @description The alerts that fire. `filter` takes a matcher such as `severity="critical"` and may be repeated.
+         * @description The firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
          */
         get: {
             parameters: {
@@ -4442,7 +4452,7 @@ export interface paths {
         };
         /**
          * Alertmanager: groups of alerts
-         * @description The alerts that fire, by receiver and group labels.
+         * @description The firing alerts, by receiver and group labels.
          */
         get: {
             parameters: {
@@ -4602,7 +4612,7 @@ export interface paths {
         };
         /**
          * Alertmanager: silences
-         * @description `filter` takes a matcher such as `alertname="Acme"`, which is compared with the matchers of silences, and may be repeated.
+         * @description `filter` is a matcher such as `alertname="Acme"`. It is compared with the matchers of silences, and may be repeated.
          */
         get: {
             parameters: {
@@ -4636,7 +4646,8 @@ export interface paths {
         put?: never;
         /**
          * Alertmanager: add or replace a silence
-         * @description With `id`, the silence changes if its matchers and start are the same or it is pending; else it ends and a new one begins.
+         * @description With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise it expires
+         *     and a new one is created.
          */
         post: {
             parameters: {
@@ -4692,7 +4703,7 @@ export interface paths {
         };
         /**
          * Alertmanager: status
-         * @description The routing tree is in `config.original`, where `amtool config routes` reads it.
+         * @description `config.original` has the routing tree, for `amtool config routes`.
          */
         get: {
             parameters: {
@@ -4777,9 +4788,10 @@ export interface paths {
         };
         /**
          * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-         *     may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
-         *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
+         *     `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
+         *     …}}` (a value or a list each) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
+         *     bearer.TOKEN`.
          */
         get: {
             parameters: {
@@ -4790,7 +4802,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The connection is a WebSocket now */
+                /** @description The connection is upgraded to a WebSocket */
                 101: {
                     headers: {
                         [name: string]: unknown;
@@ -4824,16 +4836,16 @@ export interface components {
             /** @description A note for others; at most 2,000 characters. */
             note?: string;
         };
-        /** @description Someone is working on an alert. */
+        /** @description Records that someone is working on an alert. */
         Acknowledgement: {
             /** Format: date-time */
             at: string;
-            /** @description The name of the token. */
+            /** @description The name of the token that was used. */
             by: string;
             note: string;
         };
         /**
-         * @description An address to be recognised.
+         * @description An address to recognise.
          * @example {
          *       "address": "@ada@mastodon.social"
          *     }
@@ -4844,22 +4856,22 @@ export interface components {
         };
         /** @description Counts by bucket. */
         AggregateAnswer: components["schemas"]["CountEcho"] & {
-            /** @description Whether the answer was computed for an earlier request. */
+            /** @description Whether the response comes from the cache. */
             cached?: boolean;
             /**
              * Format: date-time
-             * @description When it was computed.
+             * @description When the cached response was computed.
              */
             cached_at?: string;
             counted_from: components["schemas"]["CountedFrom"];
-            /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
+            /** @description Every bucket of the range, oldest first. Buckets without posts have zero counts. */
             data: components["schemas"]["BucketAnswer"][];
             /** Format: date-time */
             end_date: string;
             period: components["schemas"]["Period"];
             /**
              * Format: date-time
-             * @description The range as used: widened to the edges of buckets, the end not included.
+             * @description The start of the range, which is widened to the edges of buckets. The end is exclusive.
              */
             start_date: string;
             summary: components["schemas"]["Summary"];
@@ -4870,39 +4882,39 @@ export interface components {
             acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: double
-             * @description The value that was measured.
+             * @description The last value that was measured.
              */
             actual_value: number;
             /** @description The rule's name. */
             alert_type: string;
-            /** @description The rule's texts, with their placeholders filled. */
+            /** @description The rule's texts with filled placeholders. */
             annotations?: components["schemas"]["BTreeMap"];
-            /** @description The window's counts and what else explains the alert. */
+            /** @description The counts of the window and other data that explains the alert. */
             details: Record<string, never>;
             /** Format: int64 */
             id: number;
             labels?: components["schemas"]["BTreeMap"];
-            /** @description The state of its series: `firing` or `recovering` while the alert is open. */
+            /** @description The state of the alert's series: `firing` or `recovering` while the alert is open. */
             phase?: components["schemas"]["InstanceState"];
             /**
              * Format: int32
-             * @description Posts in the window.
+             * @description The number of posts in the window.
              */
             post_count: number;
             /** Format: date-time */
             resolved_at?: string | null;
             /**
              * Format: int64
-             * @description The rule that raised it; none for alerts of versions without rules.
+             * @description The rule that opened it; none for alerts of versions without rules.
              */
             rule_id?: number | null;
-            /** @description What it watches: `all`, `source:NAME`, … */
+            /** @description The posts that the rule watches: `all`, `source:NAME`, … */
             scope: string;
             severity?: components["schemas"]["Severity"];
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The value that must be passed.
+             * @description The threshold that the value passed.
              */
             threshold_value: number;
             /** Format: date-time */
@@ -4914,26 +4926,26 @@ export interface components {
         };
         /** @description An alert with its transitions. */
         AlertDetail: components["schemas"]["Alert"] & {
-            /** @description Its changes of state, oldest first. */
+            /** @description Its state changes, oldest first. */
             timeline: components["schemas"]["Transition"][];
         };
-        /** @description What happened, with posts and words, as of the time at which the message was written. */
+        /** @description A description of the alert, with posts and words, at the time when the message was written. */
         AlertDetails: {
             /**
              * Format: double
-             * @description The most extreme value since the alert fires.
+             * @description The most extreme value since the alert started to fire.
              */
             peak?: number | null;
-            /** @description The posts on the dashboard. */
+            /** @description The URL of the posts on the dashboard. */
             posts_url: string;
             /** @description Up to three posts. */
             quotes: components["schemas"]["Quote"][];
             /**
-             * @description What happened, in one sentence.
+             * @description A description in one sentence.
              * @example 78 % of 18 posts about acme are negative, usually 22 %
              */
             sentence: string;
-            /** @description The form of the dashboard that silences the alert. */
+            /** @description The URL of the form on the dashboard that silences the alert. */
             silence_url: string;
             /** Format: double */
             threshold: number;
@@ -4956,11 +4968,11 @@ export interface components {
             alerts: components["schemas"]["Alert"][];
             /** Format: int64 */
             limit: number;
-            /** @description Where the next page starts; `null` on the last. */
+            /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
             /**
              * Format: int64
-             * @description How many match in all.
+             * @description The number of matching alerts on all pages.
              */
             total: number;
         };
@@ -4969,12 +4981,12 @@ export interface components {
          * @enum {string}
          */
         AlertState: "firing" | "resolved";
-        /** @description The routes, inhibition rules and mute timings as a configuration of Alertmanager. */
+        /** @description The routes, inhibition rules and mute timings as an Alertmanager configuration. */
         AlertmanagerConfig: {
-            /** @description JSON, which is YAML too. Receivers have names only. */
+            /** @description The configuration as JSON, which is valid YAML. Receivers have only names. */
             original: string;
         };
-        /** @description A status as Alertmanager's API has it. */
+        /** @description A status in the format of Alertmanager's API. */
         AlertmanagerStatus: {
             cluster: components["schemas"]["ClusterStatus"];
             config: components["schemas"]["AlertmanagerConfig"];
@@ -4984,14 +4996,14 @@ export interface components {
         };
         /** @description The score of every class, each in [0, 1]. */
         AllScores: {
-            /** @description Independent of each other: several may be high. */
+            /** @description The scores of the emotions. They are independent of each other, so that several may be high. */
             emotion: components["schemas"]["ByEmotion_f64"];
-            /** @description They sum to 1. */
+            /** @description The scores of the sentiments. They sum to 1. */
             sentiment: components["schemas"]["BySentiment_f64"];
         };
         /** @description The analyses of several texts. */
         AnalysisList: {
-            /** @description One per text, in their order. */
+            /** @description One per text, in the order of the request. */
             results: components["schemas"]["AnalysisView"][];
         };
         /** @description The analysis of one text. */
@@ -5019,7 +5031,7 @@ export interface components {
              * @description How many tokens the model read.
              */
             tokens: number;
-            /** @description Whether the text was longer than the model reads. */
+            /** @description Whether the text exceeded the length limit of the model and was cut. */
             truncated: boolean;
         };
         /** @description One text's analysis, or those of several. */
@@ -5033,7 +5045,7 @@ export interface components {
         AnalyzeRequest: {
             /** @description Whether to explain how much each word contributed to the labels; with at most 8 texts. */
             explain?: boolean;
-            /** @description Whether to compute all layers of a model that else lets a text leave early. `explain` implies it. */
+            /** @description Whether to compute all layers of a model with early exits. `explain` implies it. */
             full_depth?: boolean;
             /** @description One text. */
             text?: string | null;
@@ -5067,11 +5079,11 @@ export interface components {
             at: string;
             /** Format: int64 */
             elapsed_ms: number;
-            /** @description Why the attempt failed; null when the receiver accepted the message. */
+            /** @description Why the attempt failed; null if the receiver accepted the message. */
             error?: string | null;
             /**
              * Format: int32
-             * @description The HTTP status, the SMTP code, or the exit code of a command; null without an answer.
+             * @description The HTTP status, the SMTP code, or the exit code of a command; null if there was no answer.
              */
             status?: number | null;
         };
@@ -5079,20 +5091,20 @@ export interface components {
         AuditEntry: {
             /** @description `create`, `update`, `delete`, `acknowledge`, … */
             action: string;
-            /** @description Who did it: the name of a token, `configuration`, or `local` where no tokens are configured. */
+            /** @description Who made the change: the name of a token, `configuration`, or `local` if no tokens are configured. */
             actor: string;
-            /** @description As it is then; none when it was deleted. Secrets are left out. */
+            /** @description The object after the change, without secrets; none if it was deleted. */
             after?: Record<string, never> | null;
             /** Format: date-time */
             at: string;
-            /** @description As it was; none when it was created. */
+            /** @description The object before the change; none if it was created. */
             before?: Record<string, never> | null;
             /**
              * Format: int64
-             * @description Given by the store.
+             * @description Assigned by the store.
              */
             id: number;
-            /** @description What it is called. */
+            /** @description The name of the object. */
             name: string;
             object_id: string;
             /** @description `rule`, `alert`, … */
@@ -5103,7 +5115,7 @@ export interface components {
             entries: components["schemas"]["AuditEntry"][];
             /** Format: int64 */
             limit: number;
-            /** @description Where the next page starts; `null` on the last. */
+            /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
         };
         /** @description An author and their part of the difference, estimated from the samples. */
@@ -5111,14 +5123,14 @@ export interface components {
             author: string;
             /**
              * Format: double
-             * @description As of a source.
+             * @description The contribution, as for a source.
              */
             contribution: number;
             /** @description Up to three of their posts. */
             post_ids: string[];
             /**
              * Format: int64
-             * @description Their posts in the sample.
+             * @description The number of their posts in the sample.
              */
             posts: number;
             /** Format: int64 */
@@ -5145,18 +5157,18 @@ export interface components {
         BackfillView: {
             /**
              * Format: double
-             * @description In percent.
+             * @description The progress in percent.
              */
             progress: number;
             running: boolean;
         };
-        /** @description What a rule would have done. */
+        /** @description The result of a backtest: when the rule would have fired. */
         Backtest: {
-            /** @description The times at which it was evaluated. */
+            /** @description The number of evaluations. */
             evaluations: number;
             /** @description The times at which it would have fired, in order. */
             firings: components["schemas"]["Firing"][];
-            /** @description What was measured, by scope and time. */
+            /** @description The values of each series over time. */
             series: components["schemas"]["Track"][];
         };
         /** @description A rule and the range to run it over. */
@@ -5173,22 +5185,22 @@ export interface components {
              */
             start_date?: string | null;
         };
-        /** @description What a rule would have done. */
+        /** @description The alerts that a rule would have raised. */
         BacktestView: components["schemas"]["Backtest"] & {
             /** Format: date-time */
             end_date: string;
             /**
              * Format: date-time
-             * @description The range as used: whole minutes.
+             * @description The start of the evaluated range, at a whole minute.
              */
             start_date: string;
             /**
              * Format: int64
-             * @description Between two evaluations.
+             * @description The time between two evaluations.
              */
             step_seconds: number;
         };
-        /** @description The books of one epoch: the number of appended entries, by outcome. */
+        /** @description The number of entries of one epoch: appended entries, and entries by outcome. */
         Books: {
             /** Format: int64 */
             analysed: number;
@@ -5202,7 +5214,7 @@ export interface components {
             duplicate: number;
             /**
              * Format: int64
-             * @description Entries without an outcome yet: waiting or claimed.
+             * @description The number of entries without an outcome: waiting or claimed.
              */
             pending: number;
             /** Format: int64 */
@@ -5241,7 +5253,7 @@ export interface components {
             total_count: number;
             /**
              * Format: int64
-             * @description Posts beside them that are unscored: no model in use knows their language.
+             * @description Unscored posts, which the total excludes: no model in use supports their language.
              */
             unscored_count?: number;
         };
@@ -5312,7 +5324,7 @@ export interface components {
             /** Format: int64 */
             positive: number;
         };
-        /** @description The cache of answers, as used by this process. */
+        /** @description The response cache, as used by this process. */
         CacheView: {
             enabled: boolean;
             /** Format: int64 */
@@ -5320,19 +5332,19 @@ export interface components {
             /** Format: int64 */
             misses: number;
         };
-        /** @description From the earlier period to the later one. */
+        /** @description The change from the earlier period to the later one. */
         Change: {
             /** Format: double */
             average_confidence: number;
             emotions: components["schemas"]["ByEmotion_i64"];
             /**
              * Format: double
-             * @description Of the net sentiment, in points.
+             * @description The change of the net sentiment, in points.
              */
             net_sentiment: number;
-            /** @description Of the shares, in percentage points. */
+            /** @description The change of the shares, in percentage points. */
             percentages: components["schemas"]["BySentiment_f64"];
-            /** @description Whether chance explains the changes. */
+            /** @description Whether the changes are statistically significant. */
             significance?: components["schemas"]["Significance"];
             /** Format: int64 */
             total: number;
@@ -5347,9 +5359,9 @@ export interface components {
             /** @description Whether the interval excludes zero. */
             significant: boolean;
         };
-        /** @description How a receiver is reached. */
+        /** @description The channel to a receiver. */
         Channel: {
-            /** @description Added to each request; their values are visible. */
+            /** @description Headers that are added to each request. Their values are visible. */
             headers?: {
                 [key: string]: string;
             };
@@ -5363,7 +5375,7 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "email";
-            /** @description Addresses. */
+            /** @description The addresses of the recipients. */
             to: string[];
         } | {
             /** @description The program and its arguments, without a shell. */
@@ -5371,19 +5383,19 @@ export interface components {
             /** @enum {string} */
             kind: "command";
             /**
-             * @description Stops the program after this time. 100ms to 1min.
+             * @description The time after which the program is stopped. 100ms to 1min.
              * @example 10s
              */
             timeout?: string;
         } | {
             /** @enum {string} */
             kind: "pagerduty";
-            /** @description The endpoint; the one of the EU region is `https://events.eu.pagerduty.com/v2/enqueue`. */
+            /** @description The URL of the endpoint. For the EU region it is `https://events.eu.pagerduty.com/v2/enqueue`. */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "opsgenie";
-            /** @description The API; the one of the EU region is `https://api.eu.opsgenie.com`. */
+            /** @description The URL of the API. For the EU region it is `https://api.eu.opsgenie.com`. */
             url?: string;
         } | {
             /** @enum {string} */
@@ -5404,30 +5416,30 @@ export interface components {
              * @description The topic of a forum group.
              */
             thread_id?: number | null;
-            /** @description The Bot API server. */
+            /** @description The URL of the Bot API server. */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "ntfy";
             topic: string;
-            /** @description The server. */
+            /** @description The URL of the server. */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "alertmanager";
             /**
-             * @description The Alertmanager resolves an alert that was not sent again for this long. It must be longer than
-             *     the `repeat_interval` of the routes to this receiver. 1min to 31d.
+             * @description The time after which the Alertmanager resolves an alert that was not sent again. It must be longer than the
+             *     `repeat_interval` of the routes to this receiver. 1min to 31d.
              * @example 1d
              */
             resolve_timeout?: string;
             /**
-             * @description The address without `/api/v2/alerts`.
+             * @description The URL without `/api/v2/alerts`.
              * @example http://alertmanager:9093
              */
             url: string;
         };
-        /** @description A post that is cited. */
+        /** @description A cited post. */
         CitedPost: {
             author?: string | null;
             /** Format: double */
@@ -5441,7 +5453,7 @@ export interface components {
             source: string;
             url?: string | null;
         };
-        /** @description Instances of SentiStream meet in the database; there is no cluster of Alertmanager. */
+        /** @description The cluster status is always `disabled`, because instances of SentiStream coordinate through the database. */
         ClusterStatus: {
             peers: string[];
             /** @example disabled */
@@ -5469,17 +5481,17 @@ export interface components {
         ConsumerView: {
             /**
              * Format: int64
-             * @description Entries that it has claimed.
+             * @description The number of entries that it has claimed.
              */
             claimed: number;
             /**
              * Format: double
-             * @description Time since its last command.
+             * @description The time since its last command.
              */
             idle_seconds: number;
             name: string;
         };
-        /** @description The filter as it was parsed. */
+        /** @description The filter of the request, as it was parsed. */
         CountEcho: {
             author?: string | null;
             emotion?: components["schemas"]["Emotion"] | null;
@@ -5511,7 +5523,7 @@ export interface components {
             dead_letters: components["schemas"]["DeadLetterView"][];
             /** Format: int64 */
             limit: number;
-            /** @description Where the next page starts; `null` on the last. */
+            /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
             /**
              * Format: int64
@@ -5520,7 +5532,7 @@ export interface components {
             total: number;
         };
         /**
-         * @description Why an entry is in the dead letter.
+         * @description Why an entry is a dead letter.
          * @enum {string}
          */
         DeadLetterReason: "invalid" | "analysis_failed" | "store_failed" | "crashed" | "unknown";
@@ -5547,29 +5559,29 @@ export interface components {
         DeadLetterView: {
             /**
              * Format: int32
-             * @description Number of deliveries.
+             * @description The number of times that the entry was delivered to a worker.
              */
             deliveries: number;
-            /** @description What was wrong. */
+            /** @description The error message. */
             error: string;
             /** Format: date-time */
             failed_at: string;
             /** @description The original fields in their order. */
             fields: components["schemas"]["FieldView"][];
-            /** @description Its id in the dead letter. */
+            /** @description Its id among the dead letters. */
             id: string;
-            /** @description Its id in the stream. */
+            /** @description The id of the original entry in the stream. */
             origin_id: string;
             /** @description The `post_id` of the entry, if it has one. */
             post_id?: string | null;
-            /** @description Why it is in the dead letter. */
+            /** @description Why the entry was not processed. */
             reason: components["schemas"]["DeadLetterReason"];
         };
         /** @description A message to one receiver, or to one recipient of a receiver. */
         Delivery: {
             /**
              * Format: int32
-             * @description Attempts so far.
+             * @description The number of attempts so far.
              */
             attempts: number;
             /** Format: date-time */
@@ -5582,11 +5594,11 @@ export interface components {
             group_key: string;
             /** Format: int64 */
             id: number;
-            /** @description The content, as a webhook receives it. Other kinds of receivers get their own format. */
+            /** @description The content in the format of webhooks. Other kinds of receivers get their own formats. */
             message: components["schemas"]["Message"];
             /**
              * Format: date-time
-             * @description The time of the next attempt; null when no further attempt will be made.
+             * @description The time of the next attempt; null if there are no further attempts.
              */
             next_attempt_at?: string | null;
             reason: components["schemas"]["Reason"];
@@ -5601,7 +5613,7 @@ export interface components {
             deliveries: components["schemas"]["Delivery"][];
             /** Format: int64 */
             limit: number;
-            /** @description Where the next page starts; `null` on the last. */
+            /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
         };
         /**
@@ -5611,11 +5623,11 @@ export interface components {
         DeliveryState: "pending" | "delivered" | "failed";
         /** @description A delivery with its attempts. */
         DeliveryView: components["schemas"]["Delivery"] & {
-            /** @description Oldest first. */
+            /** @description The attempts, oldest first. */
             log: components["schemas"]["Attempt"][];
         };
         /**
-         * @description Made-up posts, and the topics and rules that go with them.
+         * @description The demonstration: generated posts, with topics and rules.
          * @example {
          *       "began_at": "2026-03-01T12:00:00.000Z",
          *       "planned": 19800,
@@ -5632,19 +5644,19 @@ export interface components {
         DemoView: {
             /**
              * Format: date-time
-             * @description Where its past ends.
+             * @description The end of its generated history.
              */
             began_at?: string | null;
             /**
              * Format: int64
-             * @description Posts of its past.
+             * @description The number of posts of its generated history.
              */
             planned: number;
             /** @description The names of its rules. */
             rules: string[];
             /**
-             * @description `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the past), `ready`, `removing`
-             *     or `removed`.
+             * @description `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the generated history),
+             *     `ready`, `removing` or `removed`.
              */
             state: string;
             /**
@@ -5656,12 +5668,12 @@ export interface components {
             topics: string[];
         };
         /**
-         * @description On which side of the threshold a rule holds.
+         * @description The side of the threshold on which a condition holds.
          * @enum {string}
          */
         Direction: "above" | "below";
         /**
-         * @description What counts in a window.
+         * @description What is counted in a window.
          * @enum {string}
          */
         Distinct: "posts" | "texts" | "authors";
@@ -5669,11 +5681,11 @@ export interface components {
         Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
-            /** @description Whether the answer was computed for an earlier request. */
+            /** @description Whether the response comes from the cache. */
             cached?: boolean;
             /**
              * Format: date-time
-             * @description When it was computed.
+             * @description When the cached response was computed.
              */
             cached_at?: string;
             counted_from: components["schemas"]["CountedFrom"];
@@ -5690,10 +5702,10 @@ export interface components {
             total: number;
             /**
              * Format: int64
-             * @description Posts beside them that are unscored: no model in use knows their language.
+             * @description Unscored posts, which the total excludes: no model in use supports their language.
              */
             unscored_count?: number;
-            /** @description Their languages, most frequent first; `null` when they were counted from posts. */
+            /** @description Their languages, most frequent first; `null` when the counts are not from rollups. */
             unscored_languages?: components["schemas"]["LanguageCount"][] | null;
         };
         /**
@@ -5702,7 +5714,7 @@ export interface components {
          */
         Emotion: "anger" | "disgust" | "fear" | "joy" | "neutral" | "sadness" | "surprise";
         /**
-         * @description What changed, and what is behind it.
+         * @description What changed between two ranges, and what caused it.
          * @example {
          *       "author": null,
          *       "authors": [
@@ -5839,36 +5851,36 @@ export interface components {
          *     }
          */
         Explained: components["schemas"]["CountEcho"] & {
-            /** @description As the sources, estimated from the samples. */
+            /** @description Authors by their contribution, estimated from the samples. */
             authors: components["schemas"]["AuthorPart"][];
-            /** @description The significant changes, the most important first: at most one of the mood and one of the number of posts. */
+            /** @description The significant changes, most important first: at most one of the sentiment and one of the number of posts. */
             changes: components["schemas"]["Shift"][];
             counted_from: components["schemas"]["CountedFrom"];
             current: components["schemas"]["SampledSide"];
-            /** @description The posts that the answer cites, by id. */
+            /** @description The posts that the response cites, by id. */
             posts: {
                 [key: string]: components["schemas"]["CitedPost"];
             };
             /** @description The range that it is compared with. */
             previous: components["schemas"]["SampledSide"];
             /**
-             * @description Whether anything changed that chance does not explain (p < 0.001) and that is large: a share by five points, the
-             *     number of posts by half.
+             * @description Whether there is a change that is statistically significant (p < 0.001) and large: a share by at least five
+             *     points, or the number of posts by at least half.
              */
             significant: boolean;
-            /** @description Sources by their part of the first change, or of the change of the number of posts. */
+            /** @description Sources by their contribution to the first change, or to the change of the number of posts. */
             sources: components["schemas"]["SourcePart"][];
-            /** @description Texts that occur several times, almost the same, most frequent first. */
+            /** @description Texts that occur several times with small variations, most frequent first. */
             texts: components["schemas"]["TextGroup"][];
             /** @description Ids of three typical posts of each range. */
             typical: components["schemas"]["Typical"];
             /**
-             * @description Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the mood that
-             *     became more frequent, else among all.
+             * @description Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the
+             *     sentiment that became more frequent, otherwise among all posts.
              */
             words: components["schemas"]["SalientWord"][];
         };
-        /** @description Why a text got its labels. */
+        /** @description The contributions of the words of a text to its labels. */
         Explanation: {
             /**
              * @description The words in the order of the text, at most 64. In a longer text each part is several
@@ -5898,7 +5910,7 @@ export interface components {
             message: string;
         };
         /**
-         * @description What a field holds.
+         * @description The type of a field.
          * @enum {string}
          */
         FieldKind: "text" | "secret" | "number" | "boolean" | "list" | "duration";
@@ -5906,13 +5918,13 @@ export interface components {
         FieldView: {
             /** @description The bytes, when they are not UTF-8. */
             base64?: string | null;
-            /** @description Whether `value` is cut. */
+            /** @description Whether `value` is truncated. */
             cut: boolean;
             name: string;
             /** @description The value; bytes that are not UTF-8 are replaced by U+FFFD. */
             value: string;
         };
-        /** @description The filter as it was parsed. */
+        /** @description The filter of the request, as it was parsed. */
         FilterEcho: {
             author?: string | null;
             emotion?: components["schemas"]["Emotion"] | null;
@@ -5934,7 +5946,7 @@ export interface components {
         Firing: {
             /**
              * Format: int64
-             * @description How long it fired, up to the end.
+             * @description How long it fired, at most until the end of the range.
              */
             duration_seconds: number;
             /** Format: date-time */
@@ -5946,17 +5958,17 @@ export interface components {
             peak: number;
             /**
              * Format: date-time
-             * @description When the condition began to hold.
+             * @description When the condition started to hold.
              */
             pending_at: string;
             /**
              * Format: date-time
-             * @description None if it would still fire at the end.
+             * @description None if it would still fire at the end of the range.
              */
             resolved_at?: string | null;
             scope: string;
         };
-        /** @description An alert as Alertmanager's API has it. */
+        /** @description An alert in the format of Alertmanager's API. */
         GettableAlert: {
             annotations: components["schemas"]["BTreeMap"];
             /** Format: date-time */
@@ -5985,7 +5997,7 @@ export interface components {
              */
             state: string;
         };
-        /** @description A silence as Alertmanager's API has it. */
+        /** @description A silence in the format of Alertmanager's API. */
         GettableSilence: {
             comment: string;
             createdBy: string;
@@ -6004,11 +6016,11 @@ export interface components {
             state: components["schemas"]["SilenceState"];
         };
         /**
-         * @description Which series of its scope a rule watches.
+         * @description The series of its scope that a rule watches.
          * @enum {string}
          */
         GroupBy: "none" | "source" | "source_and_total";
-        /** @description The answer of `GET /api/health`. */
+        /** @description The response of `GET /api/health`. */
         Health: {
             /** @description What is wrong, one message per problem; empty when everything works. */
             problems: string[];
@@ -6038,24 +6050,24 @@ export interface components {
             books?: components["schemas"]["Books"] | null;
             /**
              * Format: int64
-             * @description Entries in the dead letter now.
+             * @description The current number of dead letters.
              */
             dead_letters?: number | null;
             /** @description Identifies the stream's data; a new value means that the stream was lost and counting restarted. */
             epoch?: string | null;
             /**
              * Format: int64
-             * @description Entries of this epoch that went to the dead letter.
+             * @description Entries that became dead letters in this epoch.
              */
             failed?: number | null;
             /**
              * Format: int64
-             * @description Entries that are not settled: waiting or claimed.
+             * @description Entries that are not yet processed: waiting or claimed.
              */
             pending?: number | null;
             /**
              * Format: int64
-             * @description Entries of this epoch that were processed.
+             * @description Entries that were processed in this epoch.
              */
             processed?: number | null;
             /**
@@ -6065,7 +6077,7 @@ export interface components {
             recent_posts_1h?: number | null;
             /**
              * Format: int64
-             * @description Stored posts with an analysis; the others are unscored.
+             * @description Stored posts with an analysis, which excludes unscored posts.
              */
             total_analyses?: number | null;
             /** Format: int64 */
@@ -6073,20 +6085,20 @@ export interface components {
         };
         /**
          * @description While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
-         *     both have the same values of the labels `equal`. As in Alertmanager, a missing label equals an empty one, and an
-         *     alert that matches both sides is not inhibited by another alert that matches both sides.
+         *     both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
+         *     and an alert that matches both sides is not inhibited by another alert that matches both sides.
          */
         InhibitRule: {
             /** @description Labels that must have the same values in both alerts. */
             equal?: string[];
             /**
-             * @description Unique; cannot be changed.
+             * @description The name, which must be unique and cannot be changed.
              * @example total-over-sources
              */
             name: string;
             /** @description Matchers of the inhibiting alert: all must match. At least one is required. */
             source_matchers: components["schemas"]["Matcher"][];
-            /** @description All must match the alert that is inhibited; at least one. */
+            /** @description Matchers of the inhibited alert: all must match. At least one is required. */
             target_matchers: components["schemas"]["Matcher"][];
         };
         /** @description All objects of the kind. */
@@ -6098,7 +6110,7 @@ export interface components {
          * @enum {string}
          */
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
-        /** @description A range that contains the true value with a confidence of 95 %. */
+        /** @description An interval that contains the true value with a confidence of 95 %. */
         Interval: {
             /** Format: double */
             high: number;
@@ -6109,12 +6121,12 @@ export interface components {
         Lag: {
             /**
              * Format: int64
-             * @description Of them: claimed by a worker.
+             * @description Entries that a worker has claimed.
              */
             claimed: number;
             /**
              * Format: double
-             * @description The age of the oldest of them; 0 when there are none.
+             * @description The age of the oldest entry; 0 when there is none.
              */
             oldest_seconds: number;
             /**
@@ -6124,7 +6136,7 @@ export interface components {
             pending: number;
             /**
              * Format: int64
-             * @description Of them: not claimed yet.
+             * @description Entries that no worker has claimed yet.
              */
             waiting: number;
         };
@@ -6132,7 +6144,7 @@ export interface components {
         LanguageCount: {
             /** Format: int64 */
             count: number;
-            /** @description Its code, as `de`; `other` for tags that are no language code. */
+            /** @description Its code, such as `de`; `other` for tags that are not language codes. */
             lang: string;
         };
         /** @description The live clients of this process. */
@@ -6150,7 +6162,7 @@ export interface components {
          */
         MatchOp: "=" | "!=" | "=~" | "!~";
         /**
-         * @description A condition on one label. A missing label has the empty value.
+         * @description A condition on one label. A missing label is treated as empty.
          * @example {
          *       "label": "severity",
          *       "op": "=~",
@@ -6158,14 +6170,14 @@ export interface components {
          *     }
          */
         Matcher: {
-            /** @description A label of the alert: `alertname`, `severity`, `source`, … */
+            /** @description The name of a label: `alertname`, `severity`, `source`, … */
             label: string;
-            /** @description `=~` and `!~` take a regular expression that must match the whole value. */
+            /** @description `=~` and `!~` require a regular expression, which must match the whole value. */
             op: components["schemas"]["MatchOp"];
             value: string;
         };
         /**
-         * @description What is measured.
+         * @description The measured quantity.
          * @enum {string}
          */
         Measure: "posts" | "positive" | "neutral" | "negative";
@@ -6188,28 +6200,28 @@ export interface components {
             total: number;
             /**
              * Format: int64
-             * @description Posts beside them that are unscored: no model in use knows their language.
+             * @description Unscored posts, which the total excludes: no model in use supports their language.
              */
             unscored_count?: number;
         };
         /** @description One notification, about a group of alerts. */
         Message: {
             alerts: components["schemas"]["MessageAlert"][];
-            /** @description The annotations that all alerts share. */
+            /** @description The annotations that all alerts have with the same values. */
             commonAnnotations: components["schemas"]["BTreeMap"];
-            /** @description The labels that all alerts share. */
+            /** @description The labels that all alerts have with the same values. */
             commonLabels: components["schemas"]["BTreeMap"];
-            /** @description The dashboard. */
+            /** @description The URL of the dashboard. */
             externalURL: string;
-            /** @description Identifies the group: the same in all messages about it. */
+            /** @description The key of the group, which is the same in all messages about it. */
             groupKey: string;
-            /** @description The labels by which the route groups. */
+            /** @description The values of the labels by which the route groups. */
             groupLabels: components["schemas"]["BTreeMap"];
             /** @description The receiver's name. */
             receiver: string;
-            /** @description `firing` when at least one of the alerts fires. */
+            /** @description `firing` if at least one of the alerts fires. */
             status: components["schemas"]["MessageStatus"];
-            /** @description The number of alerts that were left out because of the receiver's `max_alerts`. */
+            /** @description The number of alerts that were left out because of the receiver's limit `max_alerts`. */
             truncatedAlerts: number;
             /** @description Always `4`. */
             version: string;
@@ -6220,11 +6232,11 @@ export interface components {
             details?: components["schemas"]["AlertDetails"] | null;
             /**
              * Format: date-time
-             * @description `0001-01-01T00:00:00Z` while it fires.
+             * @description `0001-01-01T00:00:00Z` while the alert fires.
              */
             endsAt: string;
             fingerprint: string;
-            /** @description The alert on the dashboard. */
+            /** @description The URL of the alert on the dashboard. */
             generatorURL: string;
             labels: components["schemas"]["BTreeMap"];
             /** Format: date-time */
@@ -6233,17 +6245,17 @@ export interface components {
         };
         /** @description A message as a receiver gets it. */
         MessagePreview: {
-            /** @description The page of a mail; null for other kinds. */
+            /** @description The HTML of an email; null for other kinds. */
             html?: string | null;
-            /** @description The JSON that is sent, without secrets; null for mail. */
+            /** @description The JSON that is sent, without secrets; null for email. */
             payload: Record<string, never>;
             /** @description The text. */
             text: string;
-            /** @description The heading, the subject, or the summary. */
+            /** @description The title: the heading, subject or summary of the message, depending on the kind. */
             title: string;
         };
         /**
-         * @description What to preview.
+         * @description The receiver and the templates to preview.
          * @example {
          *       "channel": {
          *         "kind": "slack"
@@ -6258,13 +6270,13 @@ export interface components {
             channel: components["schemas"]["Channel"];
             /**
              * Format: int64
-             * @description The id of a delivery whose message is previewed; an example message without it.
+             * @description The id of a delivery whose message is rendered; without it an example message is rendered.
              */
             delivery?: number | null;
             templates?: components["schemas"]["Templates"];
         };
         /**
-         * @description Whether any of the alerts fires.
+         * @description Whether any alert fires.
          * @enum {string}
          */
         MessageStatus: "firing" | "resolved";
@@ -6272,33 +6284,33 @@ export interface components {
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
             architecture: string;
-            /** @description The layers after which texts may leave; empty without exits. */
+            /** @description The layers after which the computation for a text may stop; empty if the model has no exits. */
             exits: number[];
             /**
              * Format: double
-             * @description The share of sample texts with the labels of f32 at int8, in [0, 1]; `null` where that was not
-             *     compared: it is for other models than the builtin one with `precision = "auto"`.
+             * @description The share of sample texts for which int8 has the same labels as f32, in [0, 1]. `null` if it was not measured:
+             *     it is measured only for models other than the builtin one with `precision = "auto"`.
              */
             int8_agreement?: number | null;
-            /** @description The languages that the sentiment model declares, as codes such as `en`; empty: all. */
+            /** @description The languages that the sentiment model declares, as codes such as `en`. Empty: all languages. */
             languages: string[];
             /**
              * Format: int32
-             * @description Its layers; 0 for a remote model.
+             * @description The number of layers; 0 for a remote model.
              */
             layers: number;
             /**
              * Format: int64
-             * @description The time from start to loaded, in milliseconds.
+             * @description The time that loading took, in milliseconds.
              */
             load_ms: number;
-            /** @description Most tokens that the model reads at once; longer texts are read in overlapping windows. */
+            /** @description The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows. */
             max_tokens: number;
             /** @description The name stored with each analysis. */
             name: string;
             /**
              * Format: int64
-             * @description Trained weights.
+             * @description The number of trained weights.
              */
             parameters: number;
             /** @description The number format of the weights in use (`f32`, `bf16`, `int8`). */
@@ -6312,48 +6324,49 @@ export interface components {
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
         };
-        /** @description Hours of some days. All conditions must hold for the day on which the hours begin. */
+        /** @description A range of hours on some days. The conditions apply to the day on which the hours begin; all must hold. */
         MuteInterval: {
             /**
-             * @description Days of the month such as `1:5` or `-1` (the last day); empty for every day.
+             * @description Days of the month such as `1:5` or `-1` (the last day). Empty: every day.
              * @example [
              *       "24:26"
              *     ]
              */
             days_of_month?: string[];
             /**
-             * @description `HH:MM`, inclusive.
+             * @description The start as `HH:MM`, inclusive.
              * @example 22:00
              */
             from?: string;
             /**
-             * @description Months such as `december` or `may:august`; empty for every month.
+             * @description Months such as `december` or `may:august`. Empty: every month.
              * @example [
              *       "december"
              *     ]
              */
             months?: string[];
             /**
-             * @description `HH:MM`, exclusive. A time before `from` is on the next day; the same time as `from` makes a whole day.
+             * @description The end as `HH:MM`, exclusive. A time before `from` is on the next day. The same time as `from` means a whole
+             *     day.
              * @example 07:00
              */
             to?: string;
-            /** @description Days of the week; empty for every day. */
+            /** @description Days of the week. Empty: every day. */
             weekdays?: components["schemas"]["Weekday"][];
             /**
-             * @description Years such as `2026` or `2026:2028`; empty for every year.
+             * @description Years such as `2026` or `2026:2028`. Empty: every year.
              * @example [
              *       "2026"
              *     ]
              */
             years?: string[];
         };
-        /** @description Recurring times in a time zone. Routes refer to it as a mute timing or as an active interval. */
+        /** @description Recurring times in a time zone. Routes use it as a mute timing or as an active interval. */
         MuteTiming: {
-            /** @description The timing is active while any of them is. */
+            /** @description The timing is active while any of its intervals is active. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
-             * @description Unique; cannot be changed.
+             * @description The name, which must be unique and cannot be changed.
              * @example nights-and-weekends
              */
             name: string;
@@ -6368,7 +6381,7 @@ export interface components {
             mute_timings: components["schemas"]["Stored_MuteTiming"][];
         };
         /**
-         * @description What a window without posts means.
+         * @description How a window without posts is handled.
          * @enum {string}
          */
         NoData: "keep" | "resolve" | "alert";
@@ -6382,7 +6395,7 @@ export interface components {
             emotions: components["schemas"]["ByEmotion_i64"];
             /**
              * Format: date-time
-             * @description Not included.
+             * @description The end of the period, exclusive.
              */
             end_date: string;
             /** Format: date-time */
@@ -6397,25 +6410,25 @@ export interface components {
             at: string;
             /**
              * Format: double
-             * @description The level that is usual, or the share before.
+             * @description The usual level of a spike, or the earlier share of a shift.
              */
             baseline?: number | null;
             /**
              * Format: int64
-             * @description Posts in the window that had been stored by then.
+             * @description Posts in the window that had been stored at this time.
              */
             posts: number;
             state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description None without data.
+             * @description None if the window has no posts to judge by.
              */
             value?: number | null;
         };
         /** @description A post with all its details. */
         PostDetail: components["schemas"]["PostView"] & {
             scores?: components["schemas"]["AllScores"] | null;
-            /** @description Whether the text was longer than the model reads. */
+            /** @description Whether the text exceeded the length limit of the model and was cut. */
             truncated: boolean;
         };
         /**
@@ -6433,18 +6446,18 @@ export interface components {
             content?: string | null;
             /**
              * Format: date-time
-             * @description RFC 3339, or Unix seconds or milliseconds; now when missing.
+             * @description RFC 3339, or Unix seconds or milliseconds. Default: the current time.
              */
             created_at?: string | null;
             lang?: string | null;
-            /** @description Unique id of the post: 1–256 bytes. */
+            /** @description The id of the post, which must be unique: 1–256 bytes. */
             post_id?: string | null;
             reply_to?: string | null;
-            /** @description Where it comes from: 1–64 of `[a-z0-9_.-]`. */
+            /** @description The source of the post: 1–64 characters of `[a-z0-9_.-]`. */
             source?: string | null;
             url?: string | null;
         };
-        /** @description A newly stored post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`. */
+        /** @description A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`. */
         PostEvent: {
             author?: string | null;
             /**
@@ -6466,10 +6479,10 @@ export interface components {
             source: string;
             /**
              * Format: date-time
-             * @description When it was analysed, or stored without an analysis.
+             * @description When the post was analysed, or when it was stored without an analysis.
              */
             timestamp: string;
-            /** @description The names of the tracked topics that it is about. */
+            /** @description The names of the tracked topics that the post belongs to. */
             topics?: string[];
             /** @description The W3C trace context, if the post is traced. */
             traceparent?: string | null;
@@ -6480,7 +6493,7 @@ export interface components {
             filters: components["schemas"]["FilterEcho"];
             /** Format: int64 */
             limit: number;
-            /** @description Where the next page starts; `null` on the last. */
+            /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
             /** Format: int64 */
             offset: number;
@@ -6536,7 +6549,7 @@ export interface components {
             unscored?: components["schemas"]["Unscored"] | null;
             url?: string | null;
         };
-        /** @description A silence as Alertmanager's API takes it. */
+        /** @description A silence to write, in the format of Alertmanager's API. */
         PostableSilence: {
             comment: string;
             createdBy: string;
@@ -6550,35 +6563,35 @@ export interface components {
         };
         /** @description The posts that a query would match. */
         Preview: {
-            /** @description The newest that match. */
+            /** @description The newest matching posts. */
             examples: components["schemas"]["PostView"][];
-            /** @description Those that match. */
+            /** @description The measures of the matching posts. */
             matched: components["schemas"]["Measures"];
             /**
              * Format: double
-             * @description In percent of the posts that were searched.
+             * @description The share of matching posts in the searched posts, in percent.
              */
             percentage: number;
-            /** @description Posts that were searched. */
+            /** @description The number of posts that were searched. */
             scanned: number;
             /**
              * Format: date-time
-             * @description The oldest of them.
+             * @description The creation time of the oldest searched post.
              */
             since?: string | null;
-            /** @description What looks like a mistake in the query. */
+            /** @description Possible mistakes in the query. */
             warnings?: components["schemas"]["QueryNote"][];
         };
-        /** @description A query to try. */
+        /** @description A query to preview. */
         PreviewRequest: {
             /**
-             * @description How many of the posts that match are shown: 0 to 50.
+             * @description How many of the matching posts are returned: 0 to 50.
              * @default 10
              */
             examples: number;
             /**
              * Format: int64
-             * @description How many of the newest posts are matched: 1 to 10,000.
+             * @description How many of the newest posts are searched: 1 to 10,000.
              * @default 1000
              */
             posts: number;
@@ -6614,7 +6627,7 @@ export interface components {
             status: number;
             /** @description The reason phrase of the status. */
             title: string;
-            /** @description `about:blank`: the status is the kind of problem. */
+            /** @description `about:blank`: the status alone identifies the kind of problem. */
             type: string;
         };
         /** @description The result of a purge. */
@@ -6625,11 +6638,11 @@ export interface components {
              */
             purged: number;
         };
-        /** @description A note on a position in a query. */
+        /** @description A warning about a position in a query. */
         QueryNote: {
             /** @description The likely mistake and its correction. */
             message: string;
-            /** @description Where, in characters from 1. */
+            /** @description The position in characters, from 1. */
             position: number;
         };
         /** @description A post in a notification. */
@@ -6641,13 +6654,13 @@ export interface components {
             created_at?: string | null;
             /**
              * Format: int64
-             * @description How many more posts have almost the same text.
+             * @description The number of further posts with almost the same text.
              */
             duplicates: number;
             /** @description Null in messages of earlier versions. */
             post_id?: string | null;
             source: string;
-            /** @description The post at its source. */
+            /** @description The URL of the post at its source. */
             url?: string | null;
         };
         /** @description Posts stored per second, on average. */
@@ -6663,7 +6676,7 @@ export interface components {
              */
             posts_per_second_5m: number;
         };
-        /** @description The answer of `GET /readyz`. */
+        /** @description The response of `GET /readyz`. */
         Readiness: {
             ready: boolean;
             /** @description Why it is not ready. */
@@ -6683,7 +6696,7 @@ export interface components {
             name: string;
         };
         /**
-         * @description A receiver, and changes of its secrets.
+         * @description A receiver and changes to its secrets.
          * @example {
          *       "channel": {
          *         "headers": {
@@ -6703,18 +6716,18 @@ export interface components {
             channel: components["schemas"]["Channel"];
             /**
              * Format: int32
-             * @description Most alerts in one message. 1 to 1000; default: 100.
+             * @description The maximum number of alerts in one message. 1 to 1000; default: 100.
              */
             max_alerts?: number | null;
             /** @description Unique; cannot be changed. */
             name: string;
-            /** @description By name: a text sets a secret, `null` removes it; unnamed secrets stay unchanged. */
+            /** @description By name: a text sets a secret, `null` removes it. Other secrets stay unchanged. */
             secrets?: {
                 [key: string]: string | null;
             } | null;
             /** @description Default: true. */
             send_resolved?: boolean | null;
-            /** @description The receiver's own texts. */
+            /** @description Templates that replace the default texts. */
             templates?: components["schemas"]["Templates"];
         };
         /** @description A receiver. */
@@ -6728,9 +6741,9 @@ export interface components {
         };
         /** @description An invalid post. */
         Rejected: {
-            /** @description Everything that is wrong with it. */
+            /** @description All validation errors. */
             error: string;
-            /** @description Its place in the request, from 0. */
+            /** @description Its index in the request, from 0. */
             index: number;
             post_id?: string | null;
         };
@@ -6743,15 +6756,15 @@ export interface components {
             replayed: number;
         };
         /**
-         * @description A node of the routing tree. Siblings are tried in the order of their positions; the first whose matchers all hold
-         *     takes the alert, unless it has `continue`. A route passes the alert to its children first and takes it itself when
-         *     no child matches. As in Alertmanager, a route takes the settings that it does not define from its parent; those of the
-         *     default route are inherited by the routes at the top level.
+         * @description A node of the routing tree. Siblings are tried in the order of their positions. The first one whose matchers all
+         *     hold handles the alert; with `continue` the following siblings are tried too. A route passes the alert to its
+         *     children first, and handles it itself if no child matches. As in Alertmanager, a route inherits the settings that it
+         *     does not define from its parent; routes at the top level inherit those of the default route.
          */
         Route: {
             /**
-             * @description Names of mute timings used as active intervals. If there are any, the route sends notifications only while one
-             *     is active.
+             * @description Names of mute timings that are used as active intervals. If there are any, the route sends notifications only
+             *     while one of them is active.
              */
             active_timings?: string[];
             /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
@@ -6769,19 +6782,19 @@ export interface components {
              */
             group_wait?: string;
             /**
-             * @description The settings that the route takes from its parent: those that were not given, or that are listed here. Their values
-             *     are shown as they are inherited now.
+             * @description The settings that the route inherits from its parent: those that were not given, or that are listed here. Their
+             *     current inherited values are shown.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
-             * @description All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
-             *     other route takes.
+             * @description Matchers of the alert: all must match. The route at the top level without matchers is the default route, which
+             *     handles the alerts that no other route handles.
              */
             matchers?: components["schemas"]["Matcher"][];
             /** @description Names of mute timings. While one is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
-             * @description Unique; cannot be changed.
+             * @description The name, which must be unique and cannot be changed.
              * @example critical-to-on-call
              */
             name: string;
@@ -6792,11 +6805,11 @@ export interface components {
             parent?: string | null;
             /**
              * Format: int32
-             * @description Lower positions are tried first, then in the order of the names.
+             * @description Routes with lower positions are tried first. Routes with equal positions are sorted by name.
              */
             position?: number;
             /**
-             * @description The name of a receiver. A route with a `parent` may leave it out.
+             * @description The name of a receiver. A route with a `parent` may omit it.
              * @example on-call
              */
             receiver: string;
@@ -6810,13 +6823,13 @@ export interface components {
         RouteList: {
             routes: components["schemas"]["Stored_Route"][];
         };
-        /** @description What happens to the alert now. */
+        /** @description How the alert would be routed now. */
         RoutePreview: {
-            /** @description The ids of the firing alerts that inhibit it now. It sends no notifications. */
+            /** @description The ids of the firing alerts that inhibit it. If there are any, it sends no notifications. */
             inhibited_by: number[];
-            /** @description The routes that take it, in the order of the tree. Without any it is on the dashboard only. */
+            /** @description The routes that match it, in the order of the tree. If there are none, the alert sends no notification. */
             routes: components["schemas"]["TakingRoute"][];
-            /** @description The ids of the silences that cover it now. It sends no notifications. */
+            /** @description The ids of the active silences that match it. If there are any, it sends no notifications. */
             silences: number[];
         };
         /** @description An example of an alert. */
@@ -6829,22 +6842,22 @@ export interface components {
          * @enum {string}
          */
         RouteSetting: "receiver" | "group_by" | "group_wait" | "group_interval" | "repeat_interval";
-        /** @description A rule as the API and the configuration write it. What is missing has a default. */
+        /** @description A rule in the format of the API and the configuration. Missing fields have defaults. */
         RuleDraft: {
             /**
-             * @description Texts about the alert, which may hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}},
-             *     {{source}}, {{rule}} and {{severity}}.
+             * @description Texts about the alert. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}},
+             *     {{scope}}, {{source}}, {{rule}} and {{severity}}.
              */
             annotations: components["schemas"]["BTreeMap"];
             /**
-             * @description Of a shift: how long the period before the window is that it is compared with, whole minutes from the window's
-             *     length up to a day. Default: 12 windows.
+             * @description For a shift: the length of the period before the window that the window is compared with, in whole minutes, from
+             *     the length of the window up to a day. Default: 12 windows.
              * @example 1h
              */
             baseline_window?: string | null;
             /**
-             * @description How much earlier windows end, so that posts that arrive late are in them, up to 3h. Default: as late as 95 % of the
-             *     posts of the source arrive, measured.
+             * @description How much earlier windows end, so that they contain posts that arrive late, up to 3h. Default: the measured time
+             *     within which 95 % of the posts of the source arrive.
              * @example 30min
              */
             delay?: string | null;
@@ -6860,44 +6873,45 @@ export interface components {
             /** @description Default: `none`. */
             group_by: components["schemas"]["GroupBy"];
             /**
-             * @description Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
+             * @description The time between two evaluations, up to a day. It cannot be shorter than `alerts.interval`. Default: 1min.
              * @example 1min
              */
             interval: string;
             /**
-             * @description How long the condition must not hold before the alert is over. Default: 0s.
+             * @description How long the condition must not hold before the alert is resolved. Default: 0s.
              * @example 5min
              */
             keep_firing_for: string;
             kind: components["schemas"]["RuleKind"];
-            /** @description Added to the alert's own labels. */
+            /** @description Labels that are added to those of the alert. */
             labels: components["schemas"]["BTreeMap"];
             /**
              * Format: int64
-             * @description The condition does not hold with fewer different authors of the counted posts. Default: 1.
+             * @description The condition does not hold if the counted posts have fewer different authors. Default: 1.
              */
             min_authors?: number | null;
             /**
              * Format: int64
-             * @description The condition does not hold with fewer posts in the window. Default: 10.
+             * @description The condition does not hold if the window has fewer posts. Default: 10.
              */
             min_posts: number;
-            /** @description Unique among rules; the `alert_type` of its alerts. */
+            /** @description The name, unique among rules. It is the `alert_type` of the rule's alerts. */
             name: string;
             no_data?: components["schemas"]["NoData"] | null;
             /**
-             * @description What is counted: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`; of a volume or
-             *     a spike `posts`.
+             * @description The class of posts to count: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`;
+             *     `posts` for a volume or a spike.
              * @example sentiment:negative
              */
             of?: string | null;
             /**
              * Format: double
-             * @description A firing alert recovers only beyond this value. Default: the threshold.
+             * @description A firing alert recovers only when the value is beyond this one. Default: the threshold.
              */
             recovery_threshold?: number | null;
             /**
-             * @description Whose posts: `all` (default), `source:NAME`, `author:NAME`, `topic:NAME` (a tracked topic) or `text:WORDS`.
+             * @description The posts to watch: `all` (default), `source:NAME`, `author:NAME`, `topic:NAME` (a tracked topic) or
+             *     `text:WORDS`.
              * @example all
              */
             scope: string;
@@ -6905,24 +6919,25 @@ export interface components {
             severity: components["schemas"]["Severity"];
             /**
              * Format: double
-             * @description Of a shift, a share or a ratio: an excess that chance makes more often than this is none; between 0 and 0.5. The
-             *     fewer posts there are, the more they must exceed the threshold. Default: 0.0001 of a shift; else none.
+             * @description For a shift, a share or a ratio: the p-value below which a deviation is significant, above 0 and at most 0.5.
+             *     The fewer posts there are, the further the value must be beyond the threshold. Default: 0.0001 for a shift, none
+             *     for the others.
              */
             significance?: number | null;
             /**
              * Format: double
-             * @description What must be passed: a share in [0, 1]; negative posts per positive one; posts; robust standard deviations; the
-             *     least difference of shares. An absence has none.
+             * @description The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
+             *     standard deviations, or a difference of shares. An absence has none.
              */
             threshold?: number | null;
             /**
-             * @description Whole minutes up to a day. Default: 5min.
+             * @description The length of the window, in whole minutes, up to a day. Default: 5min.
              * @example 5min
              */
             window: string;
         };
         /**
-         * @description What a rule compares with its threshold.
+         * @description The quantity that a rule compares with its threshold.
          * @enum {string}
          */
         RuleKind: "share" | "ratio" | "volume" | "spike" | "shift" | "absence";
@@ -6953,47 +6968,47 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Grows with each change; quoted it is the ETag.
+             * @description It grows with each change. The ETag is this number in quotes.
              */
             version: number;
         };
         /** @description A term that is more frequent than in the earlier range. */
         SalientWord: {
             kind: components["schemas"]["TermKind"];
-            /** @description Up to three posts with it. */
+            /** @description Ids of up to three posts that contain the term. */
             post_ids: string[];
             /**
              * Format: int32
-             * @description Posts of the sample with it.
+             * @description The number of posts in the sample that contain the term.
              */
             posts: number;
             /** Format: int32 */
             previous_posts: number;
             /**
              * Format: double
-             * @description The same of the earlier range.
+             * @description The same percentage for the earlier range.
              */
             previous_rate: number;
             /**
              * Format: double
-             * @description Posts of the sample with it, in percent.
+             * @description The percentage of the posts in the sample that contain the term.
              */
             rate: number;
             /**
              * Format: double
-             * @description Standard deviations by which its log-odds differ.
+             * @description The difference of the log-odds, in standard deviations.
              */
             score: number;
             term: string;
         };
-        /** @description A range. */
+        /** @description A range and its counts. */
         SampledSide: {
             /**
              * Format: date-time
-             * @description Not included.
+             * @description The end of the range, exclusive.
              */
             end_date: string;
-            /** @description Of all posts; of the sampled ones when `counted_from` is `posts`. */
+            /** @description The measures of all posts, or of the sampled posts when `counted_from` is `posts`. */
             measures: components["schemas"]["Measures"];
             /** @description Posts whose words, authors and texts were read. */
             sampled: number;
@@ -7010,7 +7025,7 @@ export interface components {
         /** @description An event of the audit log. */
         SecurityEvent: {
             /**
-             * @description Method and route.
+             * @description The method and the route.
              * @example DELETE /api/posts/{post_id}
              */
             action: string;
@@ -7025,7 +7040,7 @@ export interface components {
             at: string;
             /**
              * Format: int64
-             * @description Given by the store.
+             * @description Assigned by the store.
              */
             id: number;
             /** @description `allowed` for a change by an administrator, `denied` for a request without the scope. */
@@ -7034,7 +7049,7 @@ export interface components {
             request_id: string;
             /**
              * Format: int32
-             * @description The status of the answer.
+             * @description The status of the response.
              */
             status: number;
             /** @description The path of the request. */
@@ -7045,7 +7060,7 @@ export interface components {
             events: components["schemas"]["SecurityEvent"][];
             /** Format: int64 */
             limit: number;
-            /** @description Where the next page starts; `null` on the last. */
+            /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
         };
         /**
@@ -7068,7 +7083,7 @@ export interface components {
          */
         Sentiment: "negative" | "neutral" | "positive";
         /**
-         * @description A sentiment that posts are filtered by, or `unscored` for those that no model judged.
+         * @description A sentiment to filter posts by; `unscored` selects posts without a sentiment.
          * @enum {string}
          */
         SentimentFilter: "negative" | "neutral" | "positive" | "unscored";
@@ -7092,9 +7107,9 @@ export interface components {
              * @description The open alert.
              */
             alert_id?: number | null;
-            /** @description Why it could not be judged. */
+            /** @description Why it could not be evaluated. */
             reason?: string | null;
-            /** @description Whose posts: `all`, `source:NAME`, … */
+            /** @description The posts that the series counts: `all`, `source:NAME`, … */
             scope: string;
             /**
              * Format: date-time
@@ -7107,7 +7122,7 @@ export interface components {
         };
         /** @description A backing service. */
         ServiceView: {
-            /** @description What is wrong. */
+            /** @description The error, if it is disconnected. */
             detail?: string | null;
             /** @description `sqlite`, `postgres`, `embedded` or `redis`. */
             kind: string;
@@ -7115,17 +7130,17 @@ export interface components {
             state: string;
         };
         /**
-         * @description How much an alert matters.
+         * @description The severity of an alert.
          * @enum {string}
          */
         Severity: "info" | "warning" | "critical";
-        /** @description How the posts of all topics divide between them. */
+        /** @description Each topic's share of the posts of all topics. */
         Share: {
             /** @description With `period`: every bucket of the range, oldest first. */
             data?: components["schemas"]["ShareBucket"][] | null;
             /**
              * Format: date-time
-             * @description Not included.
+             * @description The end of the range, exclusive.
              */
             end_date: string;
             period?: components["schemas"]["Period"] | null;
@@ -7136,12 +7151,12 @@ export interface components {
             topics: components["schemas"]["TopicShare"][];
             /**
              * Format: int64
-             * @description The sum over the topics, unscored posts included; a post that several match counts for each.
+             * @description The sum over the topics, including unscored posts. A post that several topics match counts for each of them.
              */
             total_mentions: number;
             /**
              * Format: int64
-             * @description All posts of the range, also those that no topic matches, and unscored ones.
+             * @description All posts of the range, including unscored posts and posts that no topic matches.
              */
             total_posts: number;
             /** @description The time zone in which days begin. */
@@ -7158,7 +7173,7 @@ export interface components {
              * @description Its start.
              */
             timestamp: string;
-            /** @description How many posts of each topic, unscored ones included. */
+            /** @description The number of posts of each topic, including unscored posts. */
             topics: {
                 [key: string]: number;
             };
@@ -7167,19 +7182,19 @@ export interface components {
         Shift: {
             /**
              * Format: double
-             * @description A share in percent, or a number of posts.
+             * @description The current share in percent, or the current number of posts.
              */
             current: number;
             emotion?: components["schemas"]["Emotion"] | null;
             measure: components["schemas"]["Measure"];
             /**
              * Format: double
-             * @description A share in percent, or a number of posts, scaled to the length of the current range.
+             * @description The earlier share in percent, or the earlier number of posts, scaled to the length of the current range.
              */
             previous: number;
-            /** @description The source that explains most of it, if it explains at least a third. */
+            /** @description The source that explains most of the difference, if it explains at least a third. */
             source?: string | null;
-            /** @description Words that stand out, at most three. */
+            /** @description Words that became more frequent, at most three. */
             words: string[];
         };
         /** @description The code of a sign-in link. */
@@ -7187,9 +7202,9 @@ export interface components {
             /** @description The part of the link after `#sign-in=`. */
             code: string;
         };
-        /** @description 95 % confidence intervals of the changes, as if posts came independently of each other. */
+        /** @description 95 % confidence intervals of the changes. They assume that posts are independent of each other. */
         Significance: {
-            /** @description Of `percentages`, in percentage points; `null` when a period has no posts. */
+            /** @description The intervals of `percentages`, in percentage points; `null` when a period has no posts. */
             percentages: components["schemas"]["BySentiment_Option_ChangeInterval"];
             total_percentage?: components["schemas"]["ChangeInterval"] | null;
         };
@@ -7201,16 +7216,16 @@ export interface components {
              */
             author: string;
             /**
-             * @description Why.
+             * @description The reason for the silence.
              * @example planned maintenance of the shop
              */
             comment: string;
             /**
              * Format: date-time
-             * @description After `starts_at`.
+             * @description The end, which must be after `starts_at`.
              */
             ends_at: string;
-            /** @description All must hold; at least one. */
+            /** @description Matchers of alerts: all must match. At least one is required. */
             matchers: components["schemas"]["Matcher"][];
             /** Format: date-time */
             starts_at: string;
@@ -7223,7 +7238,7 @@ export interface components {
         SilenceList: {
             silences: components["schemas"]["SilenceView"][];
         };
-        /** @description A matcher as Alertmanager's API has it. */
+        /** @description A matcher in the format of Alertmanager's API. */
         SilenceMatcher: {
             /** @description Default: true. */
             isEqual?: boolean;
@@ -7250,40 +7265,40 @@ export interface components {
          * @enum {string}
          */
         SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
-        /** @description What a person says about a source. */
+        /** @description The definition of a source by a user. */
         SourceDefinition: {
             /** @description One of the kinds of `GET /api/sources/kinds`. */
             kind: string;
-            /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. */
+            /** @description 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
             name: string;
-            /** @description By key; those that are missing have the defaults of the kind. */
+            /** @description The settings by key. Missing settings have the defaults of the kind. */
             settings?: {
                 [key: string]: unknown;
             };
         };
         /** @description A setting of a kind. */
         SourceField: {
-            /** @description A secret has none. */
+            /** @description The default value. A secret has no default. */
             default: unknown;
             help: string;
             key: string;
-            /** @description Whether the source cannot be read without it. */
+            /** @description Whether the source requires this setting. */
             required: boolean;
-            /** @description For people. */
+            /** @description The name of the setting in the dashboard. */
             title: string;
             type: components["schemas"]["FieldKind"];
         };
         /** @description A kind of source that can be added. */
         SourceKind: {
             about: string;
-            /** @description In the order of forms. */
+            /** @description The settings, in the order of the form. */
             fields: components["schemas"]["SourceField"][];
-            /** @description As it is written in settings. */
+            /** @description The name of the kind in settings. */
             kind: string;
-            /** @description For people. */
+            /** @description The name of the kind in the dashboard. */
             title: string;
         };
-        /** @description What can be added. */
+        /** @description The kinds of sources that can be added. */
         SourceKinds: {
             kinds: components["schemas"]["SourceKind"][];
         };
@@ -7291,15 +7306,15 @@ export interface components {
         SourcePart: {
             /**
              * Format: double
-             * @description What it adds to the difference of the first entry of `changes`, or of the number of posts: in percentage points of
-             *     all posts, or in posts. The parts of all sources sum to the difference.
+             * @description The contribution to the difference of the first entry of `changes`, or else of the number of posts: in percentage
+             *     points of all posts, or in posts. The contributions of all sources sum to the difference.
              */
             contribution: number;
-            /** @description Up to three of its posts. */
+            /** @description Up to three posts of the source. */
             post_ids: string[];
             /**
              * Format: int64
-             * @description Its posts; those of the sample when only posts can be counted.
+             * @description The number of posts, or of posts in the sample if the filter cannot be counted by source.
              */
             posts: number;
             /** Format: int64 */
@@ -7323,11 +7338,11 @@ export interface components {
             kind: string;
             /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed. */
             name: string;
-            /** @description By key: a text sets a secret, `null` removes it; those that are missing stay. */
+            /** @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. */
             secrets?: {
                 [key: string]: string | null;
             } | null;
-            /** @description By key; those that are missing have the defaults of the kind. */
+            /** @description Settings by key. Missing settings have the defaults of the kind. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -7336,39 +7351,39 @@ export interface components {
         SourceState: {
             /**
              * Format: int64
-             * @description How many times it failed.
+             * @description The number of failures.
              */
             errors?: number;
             /**
              * Format: int64
-             * @description Items that its filters left out.
+             * @description Items that the source's filters left out.
              */
             filtered?: number;
-            /** @description Its kind: `bluesky`, `replay`. */
+            /** @description The kind of source: `bluesky`, `replay`. */
             kind?: string;
             /**
              * Format: double
              * @description Age of the newest post of the last batch when it was appended, in seconds.
              */
             lag_seconds?: number | null;
-            /** @description Its last error. */
+            /** @description The last error. */
             last_error?: string | null;
             /**
              * Format: date-time
-             * @description When its last post was appended to the stream.
+             * @description When the last post was appended to the stream.
              */
             last_post?: string | null;
-            /** @description Its name in the configuration. */
+            /** @description The name of the source. */
             name: string;
             /**
              * Format: int64
-             * @description Posts and deletions that it appended to the stream since this process started.
+             * @description Posts and deletions that the source appended to the stream since this process started.
              */
             posts: number;
             /**
              * Format: double
-             * @description Seconds since its last post, when that is unusual: more than ten minutes, and more than twenty times its average
-             *     gap between posts.
+             * @description Seconds since the last post, if this is unusual: more than ten minutes, and more than twenty times the average
+             *     time between two posts of this source.
              */
             quiet_seconds?: number | null;
             /**
@@ -7392,7 +7407,7 @@ export interface components {
             by_sentiment: components["schemas"]["BySentiment_i64"];
             /**
              * Format: int64
-             * @description Posts in all, unscored ones included.
+             * @description All its posts, including unscored ones.
              */
             count: number;
             /**
@@ -7408,11 +7423,11 @@ export interface components {
              */
             unscored_count?: number;
         };
-        /** @description The sources seen, and the feeds that are configured. */
+        /** @description The sources of stored posts, and the feeds that instances read. */
         Sources: {
             /** @description The sources that instances read. */
             feeds: components["schemas"]["FeedView"][];
-            /** @description The names of those that people added, and that can be changed; the others belong to the configuration. */
+            /** @description The names of the sources that users added. The others belong to the configuration and are read-only. */
             managed: string[];
             sources: components["schemas"]["SourceView"][];
             total: number;
@@ -7421,7 +7436,7 @@ export interface components {
         Speed: {
             /**
              * Format: double
-             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             * @description The mean time of a batch, in milliseconds; `null` without batches.
              */
             batch_ms?: number | null;
             /**
@@ -7431,17 +7446,17 @@ export interface components {
             cached: number;
             /**
              * Format: double
-             * @description Mean layers of a computed text; `null` when there was none.
+             * @description The mean number of layers of a computed text; `null` without computed texts.
              */
             mean_layers?: number | null;
             /**
              * Format: double
-             * @description Texts judged per second of it.
+             * @description The number of texts classified per second.
              */
             posts_per_second: number;
             /**
              * Format: double
-             * @description Tokens computed per second of it.
+             * @description The number of tokens computed per second.
              */
             tokens_per_second: number;
             /**
@@ -7451,7 +7466,7 @@ export interface components {
             utilisation: number;
             /**
              * Format: double
-             * @description The time measured: the last five minutes, or since the model was loaded.
+             * @description The length of the measured time: five minutes, or less if the model was loaded later.
              */
             window_seconds: number;
         };
@@ -7478,19 +7493,19 @@ export interface components {
             timestamp: string;
             /**
              * Format: int64
-             * @description All stored posts, unscored ones included.
+             * @description All stored posts, including unscored ones.
              */
             total_posts: number;
             /**
              * Format: int64
-             * @description Posts without a sentiment: no model in use knows their language.
+             * @description Posts without a sentiment: no model in use supports their language.
              */
             unscored_count?: number;
             /** @description Their languages, most frequent first. */
             unscored_languages?: components["schemas"]["LanguageCount"][];
             /**
              * Format: int64
-             * @description Time since this process started to serve.
+             * @description The time since this process started to serve requests.
              */
             uptime_seconds?: number;
         };
@@ -7504,13 +7519,13 @@ export interface components {
             /** @description Labels that must have the same values in both alerts. */
             equal?: string[];
             /**
-             * @description Unique; cannot be changed.
+             * @description The name, which must be unique and cannot be changed.
              * @example total-over-sources
              */
             name: string;
             /** @description Matchers of the inhibiting alert: all must match. At least one is required. */
             source_matchers: components["schemas"]["Matcher"][];
-            /** @description All must match the alert that is inhibited; at least one. */
+            /** @description Matchers of the inhibited alert: all must match. At least one is required. */
             target_matchers: components["schemas"]["Matcher"][];
         } & {
             /** Format: date-time */
@@ -7523,16 +7538,16 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change: the ETag.
+             * @description Increases with each change. It is the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_MuteTiming: {
-            /** @description The timing is active while any of them is. */
+            /** @description The timing is active while any of its intervals is active. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
-             * @description Unique; cannot be changed.
+             * @description The name, which must be unique and cannot be changed.
              * @example nights-and-weekends
              */
             name: string;
@@ -7552,7 +7567,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change: the ETag.
+             * @description Increases with each change. It is the ETag.
              */
             version: number;
         };
@@ -7561,17 +7576,18 @@ export interface components {
             channel: components["schemas"]["Channel"];
             /**
              * Format: int32
-             * @description Most alerts in one message; the message says how many were left out. 1 to 1000.
+             * @description The maximum number of alerts in one message, 1 to 1000. The message contains the number of alerts that were left
+             *     out.
              */
             max_alerts?: number;
             /**
-             * @description Unique; cannot be changed, because routes refer to it.
+             * @description The name, which must be unique. It cannot be changed, because routes refer to it.
              * @example on-call
              */
             name: string;
             /** @description Whether it gets notifications about resolved alerts. */
             send_resolved?: boolean;
-            /** @description The receiver's own texts; the default texts without it. */
+            /** @description The receiver's own texts. Without them, the default texts are used. */
             templates?: components["schemas"]["Templates"];
         } & {
             /** Format: date-time */
@@ -7584,15 +7600,15 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change: the ETag.
+             * @description Increases with each change. It is the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_Route: {
             /**
-             * @description Names of mute timings used as active intervals. If there are any, the route sends notifications only while one
-             *     is active.
+             * @description Names of mute timings that are used as active intervals. If there are any, the route sends notifications only
+             *     while one of them is active.
              */
             active_timings?: string[];
             /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
@@ -7610,19 +7626,19 @@ export interface components {
              */
             group_wait?: string;
             /**
-             * @description The settings that the route takes from its parent: those that were not given, or that are listed here. Their values
-             *     are shown as they are inherited now.
+             * @description The settings that the route inherits from its parent: those that were not given, or that are listed here. Their
+             *     current inherited values are shown.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
-             * @description All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
-             *     other route takes.
+             * @description Matchers of the alert: all must match. The route at the top level without matchers is the default route, which
+             *     handles the alerts that no other route handles.
              */
             matchers?: components["schemas"]["Matcher"][];
             /** @description Names of mute timings. While one is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
-             * @description Unique; cannot be changed.
+             * @description The name, which must be unique and cannot be changed.
              * @example critical-to-on-call
              */
             name: string;
@@ -7633,11 +7649,11 @@ export interface components {
             parent?: string | null;
             /**
              * Format: int32
-             * @description Lower positions are tried first, then in the order of the names.
+             * @description Routes with lower positions are tried first. Routes with equal positions are sorted by name.
              */
             position?: number;
             /**
-             * @description The name of a receiver. A route with a `parent` may leave it out.
+             * @description The name of a receiver. A route with a `parent` may omit it.
              * @example on-call
              */
             receiver: string;
@@ -7657,7 +7673,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change: the ETag.
+             * @description Increases with each change. It is the ETag.
              */
             version: number;
         };
@@ -7669,16 +7685,16 @@ export interface components {
              */
             author: string;
             /**
-             * @description Why.
+             * @description The reason for the silence.
              * @example planned maintenance of the shop
              */
             comment: string;
             /**
              * Format: date-time
-             * @description After `starts_at`.
+             * @description The end, which must be after `starts_at`.
              */
             ends_at: string;
-            /** @description All must hold; at least one. */
+            /** @description Matchers of alerts: all must match. At least one is required. */
             matchers: components["schemas"]["Matcher"][];
             /** Format: date-time */
             starts_at: string;
@@ -7693,7 +7709,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change: the ETag.
+             * @description Increases with each change. It is the ETag.
              */
             version: number;
         };
@@ -7701,9 +7717,9 @@ export interface components {
         Stored_SourceDefinition: {
             /** @description One of the kinds of `GET /api/sources/kinds`. */
             kind: string;
-            /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. */
+            /** @description 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
             name: string;
-            /** @description By key; those that are missing have the defaults of the kind. */
+            /** @description The settings by key. Missing settings have the defaults of the kind. */
             settings?: {
                 [key: string]: unknown;
             };
@@ -7718,7 +7734,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change: the ETag.
+             * @description Increases with each change. It is the ETag.
              */
             version: number;
         };
@@ -7726,12 +7742,12 @@ export interface components {
         StreamView: components["schemas"]["ServiceView"] & {
             /**
              * Format: int64
-             * @description Entries ever appended in this epoch.
+             * @description The number of entries appended in this epoch.
              */
             appended?: number | null;
             /**
              * Format: int64
-             * @description Entries in the dead letter now.
+             * @description The current number of dead letters.
              */
             dead_letters?: number | null;
             /** @description Identifies the stream's data; it changes when the stream is lost. */
@@ -7751,7 +7767,7 @@ export interface components {
             positive_total: number;
             /**
              * Format: int64
-             * @description All posts, unscored ones included.
+             * @description All posts, including unscored ones.
              */
             total_posts: number;
             /** Format: int64 */
@@ -7780,48 +7796,51 @@ export interface components {
             uptime_seconds: number;
             versions: components["schemas"]["Versions"];
         };
-        /** @description A route that takes an alert. */
+        /** @description A route that matches an alert. */
         TakingRoute: {
             /** @description The labels of its group. */
             group: components["schemas"]["BTreeMap"];
-            /** @description The mute timings that are active now. The notification is sent when they end. */
+            /** @description The mute timings that are active now. Notifications are sent when they end. */
             muted_by: string[];
             name: string;
-            /** @description Whether the route has active intervals, none of which is active now. The notification is sent when one begins. */
+            /**
+             * @description Whether the route has active times and the current time is outside of them. Notifications are sent when the next
+             *     one begins.
+             */
             outside_active_timings: boolean;
             receiver: string;
         };
         /** @description The texts of a receiver. Empty templates use the default texts. */
         Templates: {
             /**
-             * @description The text below it, as plain text.
+             * @description The text below the title, as plain text.
              * @example {% for alert in alerts %}{{ alert.details.sentence }}
              *     {{ alert.details.posts_url }}
              *     {% endfor %}
              */
             text?: string | null;
             /**
-             * @description One line: the subject of a mail, the heading of a chat message, the summary of an incident.
+             * @description The title in one line: the subject of a mail, the heading of a chat message, or the summary of an incident.
              * @example {{ status | upper }}: {{ commonLabels.alertname }}
              */
             title?: string | null;
         };
         /**
-         * @description What kind of term it is.
+         * @description The kind of a term.
          * @enum {string}
          */
         TermKind: "word" | "bigram" | "hashtag";
         /** @description Posts with almost the same text. */
         TextGroup: {
-            /** @description How many different authors wrote them. */
+            /** @description The number of different authors. */
             authors: number;
             /** @description The first 200 characters of one of them. */
             content: string;
-            /** @description Up to three of them. */
+            /** @description Ids of up to three of these posts. */
             post_ids: string[];
-            /** @description How many there are in the sample. */
+            /** @description The number of these posts in the sample. */
             posts: number;
-            /** @description Where they appeared. */
+            /** @description The sources of these posts. */
             sources: string[];
         };
         /** @description Entries per second over the last minute. */
@@ -7837,12 +7856,12 @@ export interface components {
              */
             out_per_second?: number | null;
         };
-        /** @description All tokens that were made at run time. */
+        /** @description All tokens that were created at run time. */
         TokenList: {
             tokens: components["schemas"]["TokenView"][];
         };
         /**
-         * @description A token to make.
+         * @description A token to create.
          * @example {
          *       "expires_in_days": 90,
          *       "name": "grafana",
@@ -7862,11 +7881,11 @@ export interface components {
             /** @description At least one of `read`, `write`, `admin`. */
             scopes: string[];
         };
-        /** @description A token without its text. */
+        /** @description A token without its secret text. */
         TokenView: {
             /** Format: date-time */
             created_at: string;
-            /** @description Who made it. */
+            /** @description The client that created it. */
             created_by: string;
             /**
              * Format: date-time
@@ -7886,7 +7905,7 @@ export interface components {
             emotion: components["schemas"]["Emotion"];
             /**
              * Format: double
-             * @description Of all posts, in percent.
+             * @description Its share of all posts, in percent.
              */
             percentage: number;
         };
@@ -7905,7 +7924,7 @@ export interface components {
          */
         TopicDraft: {
             /**
-             * @description Whether posts that are stored already are matched too.
+             * @description Whether already stored posts are matched too.
              * @default true
              */
             backfill: boolean;
@@ -7914,13 +7933,14 @@ export interface components {
             name: string;
             /**
              * @description Words, `"phrases"`, `#tags`, `@names` and `wildcard*`s that must all occur; `OR`, `-`, brackets, `NEAR/5`,
-             *     `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md has all of them.
+             *     `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md describes all
+             *     operators.
              */
             query: string;
         };
         /** @description All topics. */
         TopicList: {
-            /** @description By name. */
+            /** @description The topics, sorted by name. */
             topics: components["schemas"]["TopicView"][];
             total: number;
         };
@@ -7933,7 +7953,7 @@ export interface components {
         TopicShare: components["schemas"]["Measures"] & {
             /**
              * Format: double
-             * @description Of `total_mentions`, in percent.
+             * @description The share of `total_mentions`, in percent.
              */
             share: number;
             share_interval?: components["schemas"]["Interval"] | null;
@@ -7948,17 +7968,17 @@ export interface components {
             description: string;
             name: string;
             origin: components["schemas"]["TopicOrigin"];
-            /** @description All posts that it matched, including some that were pruned since. */
+            /** @description All posts that it matched, including posts that were deleted by the retention. */
             posts: components["schemas"]["Measures"];
             query: string;
             /**
              * Format: int64
-             * @description Grows with each change; the `ETag` holds it.
+             * @description It grows with each change. The `ETag` contains it.
              */
             revision: number;
             /** Format: date-time */
             updated_at: string;
-            /** @description What looks like a mistake in the query. */
+            /** @description Possible mistakes in the query. */
             warnings?: components["schemas"]["QueryNote"][];
         };
         /** @description A series over time. */
@@ -7970,28 +7990,31 @@ export interface components {
         Transition: {
             /**
              * Format: int64
-             * @description The alert that it belongs to; none before the first time of firing.
+             * @description The alert that it belongs to; none before the series fires for the first time.
              */
             alert_id?: number | null;
-            /** @description The rule's, with their placeholders filled. */
+            /** @description The rule's annotations with filled placeholders. */
             annotations: components["schemas"]["BTreeMap"];
             /** Format: date-time */
             at: string;
-            /** @description Of `labels`: 16 hexadecimal digits. */
+            /** @description The fingerprint of `labels`: 16 hexadecimal digits. */
             fingerprint: string;
             from_state: components["schemas"]["InstanceState"];
             /**
              * Format: int64
-             * @description Grows from one to the next, over all rules.
+             * @description Increases from one transition to the next, over all rules.
              */
             id: number;
-            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
+            /**
+             * @description `alertname`, `severity`, `kind`, `rule_id`, the labels of its group (such as `source`), and the rule's own
+             *     labels.
+             */
             labels: components["schemas"]["BTreeMap"];
-            /** @description What happened besides the measurement: an error, a rule that is gone. */
+            /** @description Another cause of the change than the measured value, such as an error or a deleted rule. */
             reason?: string | null;
             /** Format: int64 */
             rule_id: number;
-            /** @description Whose posts: `all`, `source:NAME`, … */
+            /** @description The posts of the series: `all`, `source:NAME`, … */
             scope: string;
             severity: components["schemas"]["Severity"];
             /** Format: double */
@@ -7999,12 +8022,12 @@ export interface components {
             to_state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description What was measured; none without data.
+             * @description The measured value; none without data.
              */
             value?: number | null;
         };
         /**
-         * @description What a source delivered.
+         * @description The result of a test.
          * @example {
          *       "filtered": 0,
          *       "message": "2 posts were read.",
@@ -8026,19 +8049,19 @@ export interface components {
         Trial: {
             /**
              * Format: int64
-             * @description Items that the filters of the source left out.
+             * @description The number of items that the filters of the source excluded.
              */
             filtered: number;
-            /** @description What happened, and what to do if it cannot be read. */
+            /** @description The result in words, with advice if the source cannot be read. */
             message: string;
             /** @description Whether the source can be read. */
             ok: boolean;
             /** @description Up to ten posts. Nothing was stored. */
             posts: components["schemas"]["TrialPost"][];
-            /** @description Items that are not valid posts, and why. */
+            /** @description The errors of items that are not valid posts. */
             rejected: string[];
         };
-        /** @description A post that a source delivered, judged by the model. */
+        /** @description A post from the source, classified by the model. */
         TrialPost: {
             author?: string | null;
             /** Format: double */
@@ -8054,7 +8077,7 @@ export interface components {
         Typical: {
             /** @description Ids of posts of the range. */
             current: string[];
-            /** @description Ids of posts of the range that it is compared with. */
+            /** @description Ids of posts of the range that the current one is compared with. */
             previous: string[];
         };
         /**
@@ -8062,13 +8085,13 @@ export interface components {
          * @enum {string}
          */
         Unscored: "language";
-        /** @description Posts of the last 24 hours that no model in use can judge. */
+        /** @description Posts of the last 24 hours that no model in use can classify. */
         UnscoredView: {
             /** @description Their languages, most frequent first. */
             languages: components["schemas"]["LanguageCount"][];
             /**
              * Format: double
-             * @description Of all posts, in percent.
+             * @description The share of unscored posts in all posts, in percent.
              */
             percentage: number;
             /**
@@ -8112,17 +8135,17 @@ export interface components {
         WordContribution: {
             /**
              * Format: double
-             * @description How much the score of the text's emotion falls without it, in [-1, 1].
+             * @description The decrease of the score of the text's emotion without it, in [-1, 1].
              */
             emotion: number;
-            /** @description The character after its last. */
+            /** @description The index after its last character. */
             end: number;
             /**
              * Format: double
-             * @description How much the probability of the text's sentiment falls without it, in [-1, 1].
+             * @description The decrease of the probability of the text's sentiment without it, in [-1, 1].
              */
             sentiment: number;
-            /** @description Its first character in the text, counted from 0. */
+            /** @description The index of its first character in the text, from 0. */
             start: number;
             /** @description The word as written in the text. */
             text: string;

@@ -50,7 +50,7 @@ fn rule(name: &Name) -> Option<RuleSpec> {
         "name": format!("{}: mood turns negative", name.name),
         "kind": "share",
         "of": "sentiment:negative",
-        "threshold": 0.5,
+        "threshold": 0.4,
         "significance": 0.001,
         "scope": format!("topic:{}", topic_name(name)?),
         "window": "10min",
@@ -60,7 +60,7 @@ fn rule(name: &Name) -> Option<RuleSpec> {
         "delay": "0s",
         "for": "1min",
         "keep_firing_for": "10min",
-        "recovery_threshold": 0.4,
+        "recovery_threshold": 0.3,
         "severity": "critical",
         "annotations": {"summary": format!("{{{{value}}}} of {{{{posts}}}} posts about {} are negative", name.name)},
     });

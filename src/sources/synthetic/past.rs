@@ -40,7 +40,7 @@ const INCIDENT_RATE: f64 = 1_500.0;
 /// One in this many posts about an incident gets the hashtag of its topic.
 const TAG_EVERY: u64 = 2;
 /// The start of the present incident, in seconds before the end.
-const PRESENT_AGO: f64 = 9.0 * MINUTE;
+const PRESENT_AGO: f64 = 15.0 * MINUTE;
 /// The factor by which the present incident raises the rate of posts.
 const PRESENT_FACTOR: f64 = 1.4;
 

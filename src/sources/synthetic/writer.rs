@@ -60,12 +60,12 @@ pub struct Written {
 
 /// The source and the emotion of a post.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+struct Plan {
     /// The index of its source in [`SOURCES`].
-    pub place: usize,
-    pub emotion: Emotion,
+    place: usize,
+    emotion: Emotion,
     /// Whether it is about the active incident.
-    pub about_incident: bool,
+    about_incident: bool,
 }
 
 struct Incident {
@@ -117,7 +117,7 @@ impl Writer {
 
     /// The source and the emotion of post number `index`, `seconds` after the start. Must be called for consecutive
     /// indices.
-    pub fn plan(&mut self, index: u64, seconds: f64) -> Plan {
+    fn plan(&mut self, index: u64, seconds: f64) -> Plan {
         self.follow_incident(seconds);
         let busy = self.incident.as_ref().and_then(|incident| incident.place);
         let weight =

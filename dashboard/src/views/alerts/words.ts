@@ -10,6 +10,7 @@ const KINDS: readonly RuleKind[] = ["share", "ratio", "volume", "spike", "shift"
 const OWN: Record<string, { title: string; kind: RuleKind }> = {
   negative_share: { title: "Share of negative posts", kind: "share" },
   negative_ratio: { title: "Negative posts per positive post", kind: "ratio" },
+  negative_spike: { title: "Spike of negative posts", kind: "spike" },
 };
 
 /** The title of an alert: the name of its rule. */
