@@ -11,8 +11,8 @@ const OTHERS: [&str; 4] = ["inference.model", "inference.emotion_model", "infere
 /// Values of [`OTHERS`] that are not paths.
 const WORDS: [&str; 5] = ["builtin", "auto", "off", "none", "same"];
 
-/// Resolves the relative paths that a file sets, so that the file means the same from any working folder. Paths in flags
-/// and in the environment stay relative to the working folder.
+/// Resolves the relative paths that a file sets, so that the file means the same from any working folder. Paths in
+/// flags and in the environment stay relative to the working folder.
 pub fn resolve(settings: &mut [Setting]) {
     for Setting { key, value, origin } in settings {
         if let Origin::File { path, .. } = origin

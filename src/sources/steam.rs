@@ -1,7 +1,7 @@
 //! Steam: the reviews of games, from the public list of the store.
 //!
-//! The list is sorted by the time of the last change, newest first, so that edited reviews appear again. Each poll reads
-//! pages until it finds a known version of a review. API: <https://partner.steamgames.com/doc/store/getreviews>.
+//! The list is sorted by the time of the last change, newest first, so that edited reviews appear again. Each poll
+//! reads pages until it finds a known version of a review. API: <https://partner.steamgames.com/doc/store/getreviews>.
 
 mod review;
 

@@ -1,5 +1,5 @@
-//! Steam's list of reviews, as <https://partner.steamgames.com/doc/store/getreviews> describes it: `filter=updated` sorts
-//! by the last change, newest first; at most 100 reviews per page; `cursor` is `*` for the first page and may contain
+//! Steam's list of reviews, as <https://partner.steamgames.com/doc/store/getreviews> describes it: `filter=updated`
+//! sorts by the last change, newest first; at most 100 reviews per page; `cursor` is `*` for the first page and may contain
 //! characters that URLs encode; the last page is empty.
 
 use std::sync::{Arc, Mutex};
