@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ impl std::fmt::Debug for Dictionary {
 /// Decompresses the frames of a connection.
 pub struct Inflater {
     decoder: FrameDecoder,
-    dictionary: u32,
+    dictionary: Dictionary,
     /// Whether a frame was decompressed, so that the dictionary is the right one.
     pub is_proven: bool,
 }
@@ -96,12 +97,7 @@ impl Inflater {
     /// # Errors
     /// When the dictionary cannot be used.
     pub fn new(dictionary: &Dictionary) -> Result<Self, DictionaryError> {
-        let tables = Tables::decode_dict(&dictionary.bytes).map_err(DictionaryError::Malformed)?;
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(MAX_WINDOW_BYTES);
-        // The function has no failure.
-        let _ = decoder.add_dict(tables);
-        Ok(Self { decoder, dictionary: dictionary.id, is_proven: false })
+        Ok(Self { decoder: decoder(dictionary)?, dictionary: dictionary.clone(), is_proven: false })
     }
 
     /// The text of a frame.
@@ -109,10 +105,23 @@ impl Inflater {
     /// # Errors
     /// When the frame is damaged, needs another dictionary, or holds more than an event may have.
     pub fn inflate(&mut self, frame: &[u8]) -> Result<String, InflateError> {
+        // The library asserts some properties of frames, which must not end the source.
+        let read = catch_unwind(AssertUnwindSafe(|| self.read(frame)));
+        let text = read.unwrap_or_else(|_| {
+            if let Ok(decoder) = decoder(&self.dictionary) {
+                self.decoder = decoder;
+            }
+            Err(InflateError::Damaged { bytes: frame.len(), reason: "the decoder failed on it".to_owned() })
+        })?;
+        self.is_proven = true;
+        Ok(text)
+    }
+
+    fn read(&mut self, frame: &[u8]) -> Result<String, InflateError> {
         let damaged = |reason: String| InflateError::Damaged { bytes: frame.len(), reason };
         let failed = |error: FrameDecoderError| match error {
             FrameDecoderError::DictNotProvided { dict_id } => {
-                InflateError::OtherDictionary { needed: dict_id, present: self.dictionary }
+                InflateError::OtherDictionary { needed: dict_id, present: self.dictionary.id }
             }
             FrameDecoderError::WindowSizeTooBig { .. } => InflateError::TooLarge,
             other => damaged(other.to_string()),
@@ -130,10 +139,17 @@ impl Inflater {
         if !input.is_empty() {
             return Err(damaged(format!("{} bytes follow the frame", input.len())));
         }
-        let text = String::from_utf8(text).map_err(|error| damaged(error.to_string()))?;
-        self.is_proven = true;
-        Ok(text)
+        String::from_utf8(text).map_err(|error| damaged(error.to_string()))
     }
+}
+
+fn decoder(dictionary: &Dictionary) -> Result<FrameDecoder, DictionaryError> {
+    let tables = Tables::decode_dict(&dictionary.bytes).map_err(DictionaryError::Malformed)?;
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(MAX_WINDOW_BYTES);
+    // The function cannot fail.
+    let _ = decoder.add_dict(tables);
+    Ok(decoder)
 }
 
 #[cfg(test)]
