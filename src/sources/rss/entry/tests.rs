@@ -162,7 +162,8 @@ fn items_without_id_link_and_title_are_told_apart() {
     }
     // Items that are not objects have no text, so they are counted as filtered.
     let odd = json.replace(r#"{"content_text": "one"}"#, "null, [1], \"text\"");
-    let texts = texts(&parsed(&odd));
+    let parsed = parsed(&odd);
+    let texts = texts(&parsed);
     assert_eq!(texts.iter().filter(|text| text.is_empty()).count(), 3, "{texts:?}");
 }
 
