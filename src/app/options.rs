@@ -306,7 +306,7 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
         rule(
             spike,
             Condition::Spike { of: negative, threshold: alerts.negative_spike },
-            "{{scope}}: far more negative posts than the usual {{baseline}}, of {{posts}} posts",
+            "{{scope}}: far more negative posts than usual ({{baseline}}), among {{posts}} posts",
         ),
     ]
 }

@@ -22,6 +22,9 @@ const VIEWS: Record<string, (page: Page) => Locator> = {
   "/try": (page) => page.getByText(/Shaded words support/),
 };
 
+// Split between the workers, each with a server and posts of its own.
+test.describe.configure({ mode: "parallel" });
+
 const source = unique("a11y");
 
 test.beforeAll(async ({ server }) => {

@@ -25,6 +25,9 @@ test("first visit shows live posts and the demo notice", async ({ page }) => {
   await expect(newest).not.toHaveAttribute("href", address);
   await expect(page.getByText("These posts are made up")).toBeVisible();
   await page.getByRole("link", { name: "Connect a real source" }).click();
+  const own = page.getByRole("region", { name: "Send posts yourself" });
+  await expect(own).toContainText("/api/posts");
+  await expect(own).toContainText("sentistream import");
   await page.getByRole("button", { name: "Add source" }).click();
   const kinds = page.getByLabel("Kind", { exact: true });
   for (const kind of ["Bluesky", "Feeds and web pages", "Mastodon", "Hacker News", "Reddit"]) {

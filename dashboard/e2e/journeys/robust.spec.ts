@@ -123,3 +123,33 @@ test("dragging over a chart selects no text", async ({ page, server }) => {
   expect(await page.evaluate(() => getSelection()?.toString() ?? "")).toBe("");
   await page.mouse.up();
 });
+
+test("no view scrolls sideways on a phone", async ({ page, server }) => {
+  await server.post({
+    post_id: unique("narrow"),
+    source: unique("a-source-with-a-long-name"),
+    content: `${"long".repeat(60)} https://example.org/${"path/".repeat(30)}`,
+  });
+  await page.setViewportSize({ width: 390, height: 844 });
+  const custom = "/?from=2026-01-31T22:10:00.000Z&to=2026-02-01T23:10:00.000Z&source=web";
+  const others = ["/alerts/rules", "/alerts/rules/new", "/alerts/routes", "/sources", "/try"];
+  for (const view of [...VIEWS, ...others, custom]) {
+    await page.goto(view);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(390);
+  }
+});
+
+test("custom range keeps the bar on one line", async ({ page, server }) => {
+  await server.post({ post_id: unique("bar"), content: "A post" });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  const bar = page.getByRole("banner");
+  const height = async (path: string) => {
+    await page.goto(path);
+    await expect(page.getByRole("link", { name: /^Posts / })).toBeVisible();
+    return (await bar.boundingBox())?.height;
+  };
+  const preset = await height("/?range=1h");
+  expect(await height("/?from=2026-01-31T22:10:00.000Z&to=2026-02-01T23:10:00.000Z&source=web")).toBe(preset);
+});

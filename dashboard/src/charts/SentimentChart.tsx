@@ -126,7 +126,7 @@ function PointTooltip({
   return (
     <ChartTooltip
       title={bucketText(point.time, point.end, period)}
-      rows={[...rows, { key: "total", name: "All posts", value: count(point.total) }]}
+      rows={[...rows, { key: "total", name: "All posts", value: count(point.all) }]}
       marks={fired?.map((title) => `⚑ ${title}`)}
       hint={point.unfinished ? "Incomplete" : "Click for posts, drag to zoom"}
     />

@@ -47,6 +47,20 @@ it("empty bucket has no shares and the newest is unfinished", () => {
   expect(points[0]).toMatchObject({ total: 0, confidence: null, net: null });
 });
 
+it("posts without a sentiment count, but not in shares", () => {
+  const world = new World();
+  world.add(makePost({ id: "a", at: NOW - MINUTE }));
+  const window = windowOf({ range: "15m" }, NOW);
+  const query = { period: "minute", start_date: new Date(window.start).toISOString() };
+  const aggregate = world.aggregate(
+    new URLSearchParams({ ...query, end_date: new Date(window.end).toISOString() }),
+  );
+  for (const bucket of aggregate.data) bucket.unscored_count = 2;
+  const { now, points } = compare(aggregate, window, NOW);
+  expect(now).toMatchObject({ all: 31, posts: 1, shares: { positive: 100 } });
+  expect(points[0]).toMatchObject({ all: 2, total: 0, beforeData: false });
+});
+
 it("change from zero is null", () => {
   expect(relativeChange(5, 0)).toBeNull();
   expect(relativeChange(5, 4)).toBe(25);

@@ -5,9 +5,12 @@ import { bucketLength, type TimeWindow } from "./range";
 
 /** The totals of a period. */
 export interface Totals {
+  /** All posts, also those without a sentiment. */
+  all: number;
+  /** Posts with a sentiment, which shares refer to. */
   posts: number;
   counts: Record<Sentiment, number>;
-  /** Percent of all posts, or `null` without posts. */
+  /** Percent of the posts with a sentiment, or `null` without any. */
   shares: Record<Sentiment, number | null>;
   /** Share of positive minus share of negative posts, in [-100, 100]. */
   net: number | null;
@@ -20,6 +23,9 @@ export interface Totals {
 export interface Point {
   time: number;
   end: number;
+  /** All posts, also those without a sentiment. */
+  all: number;
+  /** Posts with a sentiment. */
   total: number;
   positive: number;
   neutral: number;
@@ -62,7 +68,7 @@ export function compare(aggregate: Aggregate, window: TimeWindow, now: number): 
   }
   const elapsed = elapsedShare(current, window, now);
   const weights = before.map((_, index) => (index === before.length - 1 ? elapsed : 1));
-  const first = aggregate.data.find(({ total_count }) => total_count > 0)?.timestamp;
+  const first = aggregate.data.find((bucket) => allOf(bucket) > 0)?.timestamp;
   const firstPost = first === undefined ? window.start : Date.parse(first);
   return {
     points: current.map((bucket) => ({
@@ -102,6 +108,7 @@ function pointOf(bucket: Bucket, window: TimeWindow, now: number): Omit<Point, "
   return {
     time,
     end,
+    all: allOf(bucket),
     total,
     positive: bucket.positive_count,
     neutral: bucket.neutral_count,
@@ -120,10 +127,12 @@ function totalsOf(buckets: readonly Bucket[], weights: readonly number[]): Total
   const counts = { positive: 0, neutral: 0, negative: 0 };
   const emotions = emptyEmotions();
   let posts = 0;
+  let all = 0;
   let confidence = 0;
   buckets.forEach((bucket, index) => {
     const weight = weights[index] ?? 1;
     posts += bucket.total_count * weight;
+    all += allOf(bucket) * weight;
     counts.positive += bucket.positive_count * weight;
     counts.neutral += bucket.neutral_count * weight;
     counts.negative += bucket.negative_count * weight;
@@ -132,6 +141,7 @@ function totalsOf(buckets: readonly Bucket[], weights: readonly number[]): Total
   });
   const share = (count: number) => (posts === 0 ? null : percentOf(count, posts));
   return {
+    all,
     posts,
     counts,
     shares: {
@@ -143,6 +153,18 @@ function totalsOf(buckets: readonly Bucket[], weights: readonly number[]): Total
     confidence: posts === 0 ? null : confidence / posts,
     emotions,
   };
+}
+
+/** Counts as the API reports them: of a bucket, a topic or a period. */
+interface Counted {
+  total_count?: number;
+  total?: number;
+  unscored_count?: number;
+}
+
+/** All posts, with those that were not scored. */
+export function allOf({ total_count, total = 0, unscored_count = 0 }: Counted): number {
+  return (total_count ?? total) + unscored_count;
 }
 
 function emotionCounts(

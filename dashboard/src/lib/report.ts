@@ -18,9 +18,9 @@ export function reportOf({ data: { now, before }, search, url, findings = [] }: 
   const filters = (["topic", "source", "sentiment", "emotion", "author", "q"] as const).flatMap((key) =>
     search[key] ? [`${key === "q" ? "search" : key}: ${search[key]}`] : [],
   );
-  const posts = relativeChange(now.posts, before.posts);
+  const posts = relativeChange(now.all, before.all);
   const rows = [
-    ["Posts", count(now.posts), posts === null ? "–" : `${signed(posts)}%`],
+    ["Posts", count(now.all), posts === null ? "–" : `${signed(posts)}%`],
     ...SENTIMENTS.map((label) => [
       sentence(label),
       percent(now.shares[label]),

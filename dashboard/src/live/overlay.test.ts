@@ -47,6 +47,14 @@ it("arrival outside the range changes nothing", () => {
   expect(aggregate.data[0]?.total_count).toBe(1);
 });
 
+it("arrival without a sentiment is counted beside the scored posts", () => {
+  const world = new World();
+  world.add(makePost({ id: "a", at: START }));
+  const unscored = livePost("u", { createdAt: START, sentiment: null, emotion: null });
+  const [bucket] = withArrivals(aggregateOf(world), [unscored]).data;
+  expect(bucket).toMatchObject({ total_count: 1, unscored_count: 1, positive_percentage: 100 });
+});
+
 function rounded(rows: readonly object[]): unknown {
   return JSON.parse(JSON.stringify(rows), (_, value) =>
     typeof value === "number" ? Math.round(value * 1e9) / 1e9 : value,

@@ -44,15 +44,19 @@ function addToBucket(bucket: Bucket, posts: readonly LivePost[]): Bucket {
   if (posts.length === 0) return bucket;
   const next: Bucket = { ...bucket, emotions: { ...bucket.emotions } };
   let confidence = bucket.average_confidence * bucket.total_count;
+  let unscored = 0;
   for (const { sentiment, emotion, confidence: certainty } of posts) {
-    // The counts leave out posts that were not scored.
-    if (!sentiment || !emotion) continue;
+    if (!sentiment || !emotion) {
+      unscored += 1;
+      continue;
+    }
     next[`${sentiment}_count`] += 1;
     next.total_count += 1;
     next.emotions[emotion] += 1;
     confidence += certainty ?? 0;
   }
-  if (next.total_count === bucket.total_count) return bucket;
+  if (unscored > 0) next.unscored_count = (bucket.unscored_count ?? 0) + unscored;
+  if (next.total_count === bucket.total_count) return next;
   next.average_confidence = confidence / next.total_count;
   next.positive_percentage = percentOf(next.positive_count, next.total_count);
   next.neutral_percentage = percentOf(next.neutral_count, next.total_count);

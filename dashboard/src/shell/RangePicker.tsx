@@ -21,7 +21,7 @@ export function RangePicker({ fallback = DEFAULT_RANGE }: { fallback?: RangeKey 
   const choose = (range: RangeKey) => change({ range, from: undefined, to: undefined });
   const key = search.from ? null : (search.range ?? fallback);
   return (
-    <div className="flex shrink-0 items-center gap-2">
+    <div className="flex max-w-full flex-wrap items-center gap-2 sm:shrink-0 sm:flex-nowrap">
       <Choice
         label="Time range"
         value={RANGE_KEYS.find((preset) => preset === key) ?? null}

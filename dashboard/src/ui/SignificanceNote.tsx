@@ -11,8 +11,8 @@ export function SignificanceNote({ significant, className }: SignificanceNotePro
     <span
       title={
         significant
-          ? "Chance hardly explains this change (95% confidence)."
-          : "Chance can explain this change (95% confidence)."
+          ? "The change is larger than chance explains (95% confidence)."
+          : "The change may be due to chance (95% confidence)."
       }
       className={cx(significant ? "font-medium text-text" : "text-quiet", className)}
     >

@@ -101,6 +101,8 @@ describe("emotions", () => {
     expect(await within(examples).findByText("What was that?")).toBeTruthy();
     expect(screen.queryByText("Not sure at all")).toBeNull();
     expect(await screen.findByRole("link", { name: /^1 post .*with fear$/ })).toBeTruthy();
+    const rule = await screen.findByRole("link", { name: "Alert on fear" });
+    expect(rule.getAttribute("href")).toBe("/alerts/rules/new?range=15m&emotion=fear");
     const table = await screen.findByRole("table");
     expect(within(table).getAllByText("50")).toHaveLength(2);
     await user.click(screen.getByRole("button", { name: "Table" }));

@@ -15,7 +15,12 @@ const OWN: Record<string, { title: string; kind: RuleKind }> = {
 
 /** The title of an alert: the name of its rule. */
 export function alertTitle({ alert_type }: Pick<Alert, "alert_type">): string {
-  return OWN[alert_type]?.title ?? alert_type;
+  return ruleTitle(alert_type);
+}
+
+/** The name of a rule. The default rules have names for configuration files, which are replaced. */
+export function ruleTitle(name: string): string {
+  return OWN[name]?.title ?? name;
 }
 
 /** The kind of the alert's rule. */

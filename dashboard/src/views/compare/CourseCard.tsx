@@ -6,8 +6,10 @@ import { countFilter, snapshot } from "@/api/queries";
 import type { Bucket, Period } from "@/api/types";
 import type { CourseProps } from "@/charts/course";
 import { zone } from "@/lib/format";
+import { allOf } from "@/lib/metrics";
 import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
+import { AlertOnThis } from "@/shell/AlertOnThis";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { lazyPart } from "@/ui/lazy";
@@ -53,6 +55,11 @@ export function CourseCard({ search, later, earlier, period }: CourseCardProps) 
       note={zone()}
       action={
         <span className="flex flex-wrap gap-2">
+          <AlertOnThis
+            search={
+              measure === "positive" || measure === "negative" ? { ...search, sentiment: measure } : search
+            }
+          />
           <Choice label="Show" value={measure} options={MEASURES} onChange={setMeasure} />
           <Choice label="Show as" value={shown} options={WAYS} onChange={setShown} />
         </span>
@@ -103,7 +110,7 @@ function useBuckets({ start, end }: Periods["later"], period: Period, search: Se
 /** The value of a bucket. Shares are `null` without posts, which draws a gap. */
 function pointOf(bucket: Bucket, measure: Measure): { time: number; value: number | null } {
   const time = Date.parse(bucket.timestamp);
-  if (measure === "posts") return { time, value: bucket.total_count };
+  if (measure === "posts") return { time, value: allOf(bucket) };
   if (bucket.total_count === 0) return { time, value: null };
   if (measure === "net") return { time, value: bucket.positive_percentage - bucket.negative_percentage };
   return { time, value: bucket[`${measure}_percentage`] };

@@ -1,6 +1,7 @@
 import type { Comparison } from "@/api/types";
 import { compact, percent, score, signed } from "@/lib/format";
 import { SENTIMENTS } from "@/lib/labels";
+import { allOf, relativeChange } from "@/lib/metrics";
 import { SentimentMark } from "@/ui/marks";
 import { changeText, Row, type TableProps } from "./Cells";
 import { TableFrame } from "./TableFrame";
@@ -15,9 +16,9 @@ export function MeasureTable({ data, ...rest }: TableProps & { data: Comparison 
       <Row
         {...rest}
         name="Posts"
-        was={compact(was.total)}
-        is={compact(is.total)}
-        change={changeText(change.total_percentage ?? null, "%")}
+        was={compact(allOf(was))}
+        is={compact(allOf(is))}
+        change={changeText(relativeChange(allOf(is), allOf(was)), "%")}
         test={change.significance?.total_percentage}
         narrow={{}}
       />

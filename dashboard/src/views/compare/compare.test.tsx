@@ -47,6 +47,15 @@ describe("compare", () => {
     expect(earlier?.getAttribute("href")).toMatch(/^\/posts\?from=.*&to=/);
   });
 
+  it("chart offers a rule for what it shows", async () => {
+    const now = Date.now();
+    state.world.add(makePost({ id: "a", at: now - HOUR / 2 }), makePost({ id: "b", at: now - 1.5 * HOUR }));
+    const { user } = open("/compare?range=1h&source=web");
+    await user.click(await screen.findByRole("button", { name: "Negative" }));
+    const link = screen.getByRole("link", { name: "Alert on this" });
+    expect(link.getAttribute("href")).toBe("/alerts/rules/new?range=1h&sentiment=negative&source=web");
+  });
+
   it("two empty periods show the reason", async () => {
     open("/compare");
     expect(await screen.findByText("No posts in either period")).toBeTruthy();

@@ -12,6 +12,7 @@ import { parseSearch, type Search, withSearch } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { fromPost } from "@/live/post";
 import { PostText } from "@/posts/PostText";
+import { AlertOnThis } from "@/shell/AlertOnThis";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { lazyPart } from "@/ui/lazy";
@@ -40,15 +41,18 @@ export function EmotionPanel({ emotion, points, period, totals, top, search }: E
     <Card
       title={sentence(emotion)}
       action={
-        <Link
-          to="/posts"
-          search={withSearch(search, { emotion })}
-          className={buttonClass("plain", "tabular -mr-2")}
-        >
-          {compact(amount)} {amount === 1 ? "post" : "posts"} ·{" "}
-          {percent(totals.posts ? percentOf(amount, totals.posts) : null)}
-          <span className="sr-only"> with {emotion}</span>
-        </Link>
+        <span className="-mr-2 flex items-center">
+          <Link
+            to="/posts"
+            search={withSearch(search, { emotion })}
+            className={buttonClass("plain", "tabular")}
+          >
+            {compact(amount)} {amount === 1 ? "post" : "posts"} ·{" "}
+            {percent(totals.posts ? percentOf(amount, totals.posts) : null)}
+            <span className="sr-only"> with {emotion}</span>
+          </Link>
+          <AlertOnThis search={withSearch(search, { emotion })} of={emotion} />
+        </span>
       }
     >
       <div className="h-28">

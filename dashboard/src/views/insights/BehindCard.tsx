@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { CitedPost, Insight } from "@/api/types";
-import { count, decimal, percent, plural } from "@/lib/format";
+import { count, percent, plural, signed } from "@/lib/format";
 import { type Search, withSearch } from "@/lib/search";
 import { AuthorName } from "@/posts/AuthorName";
 import { PostText } from "@/posts/PostText";
@@ -208,11 +208,10 @@ function unitOf({ changes: [first] }: Insight): string {
 
 function Contribution({ value, insight: { changes } }: { value: number; insight: Insight }) {
   const points = changes[0] !== undefined && changes[0].measure !== "posts";
-  const sign = value > 0 ? "+" : "";
+  const posts = Math.round(value);
   return (
     <span className="tabular whitespace-nowrap">
-      {sign}
-      {points ? `${decimal(value)} pp` : count(Math.round(value)).replace("-", "−")}
+      {points ? `${signed(value)} pp` : `${posts > 0 ? "+" : ""}${count(posts).replace("-", "−")}`}
     </span>
   );
 }

@@ -30,7 +30,7 @@ export function DistributionCard({ state, search }: { state: ComparisonState; se
   );
 }
 
-function Shares({ totals: { posts, counts, shares }, search }: { totals: Totals; search: Search }) {
+function Shares({ totals: { all, posts, counts, shares }, search }: { totals: Totals; search: Search }) {
   const navigate = useNavigate();
   if (posts === 0) return <EmptyState title="No posts in this period" />;
   return (
@@ -45,7 +45,7 @@ function Shares({ totals: { posts, counts, shares }, search }: { totals: Totals;
           <span className="tabular text-xl font-semibold" title={count(posts)}>
             {compact(posts)}
           </span>
-          <span className="text-xs text-quiet">posts</span>
+          <span className="text-xs text-quiet">{posts < all ? "scored posts" : "posts"}</span>
         </p>
       </div>
       <ul className="min-w-40 flex-1 text-sm">

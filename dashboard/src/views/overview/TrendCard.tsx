@@ -1,5 +1,5 @@
-import { Link, useNavigate } from "@tanstack/react-router";
-import { BellPlus, ZoomOut as ZoomOutIcon } from "lucide-react";
+import { useNavigate } from "@tanstack/react-router";
+import { ZoomOut as ZoomOutIcon } from "lucide-react";
 import { useState } from "react";
 import type { AlertMark } from "@/charts/AlertLine";
 import type { Mode } from "@/charts/series";
@@ -8,9 +8,9 @@ import { type Point, spanOf } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import { withSearch } from "@/lib/search";
 import { useMedia } from "@/lib/useMedia";
-import { keepFilters } from "@/shell/keepFilters";
+import { AlertOnThis } from "@/shell/AlertOnThis";
 import { useView } from "@/shell/useView";
-import { buttonClass, IconButton } from "@/ui/Button";
+import { IconButton } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { lazyPart } from "@/ui/lazy";
@@ -37,6 +37,7 @@ interface TrendCardProps {
 
 /** The main chart: sentiment over time. */
 export function TrendCard({ state, alerts, findings }: TrendCardProps) {
+  const { search } = useView();
   const [shown, setShown] = useState<Shown>("counts");
   return (
     <Card
@@ -45,7 +46,7 @@ export function TrendCard({ state, alerts, findings }: TrendCardProps) {
       action={
         <span className="flex flex-wrap items-center gap-1 sm:gap-2">
           <ZoomOut window={state.window} />
-          <AlertOnThis />
+          <AlertOnThis search={search} />
           {state.data && <ReportMenu data={state.data} findings={findings} />}
           <Choice label="Show as" value={shown} options={MODES} onChange={setShown} />
         </span>
@@ -74,23 +75,6 @@ function ZoomOut({ window }: { window: TimeWindow }) {
   );
 }
 
-/** Starts a rule for what the chart shows. */
-function AlertOnThis() {
-  const { search } = useView();
-  return (
-    <Link
-      to="/alerts/rules/$id"
-      params={{ id: "new" }}
-      search={keepFilters(search)}
-      aria-label="Alert on this"
-      title="Alert on this"
-      className={buttonClass("plain", "w-8 px-0")}
-    >
-      <BellPlus size={16} aria-hidden="true" />
-    </Link>
-  );
-}
-
 interface BodyProps {
   state: ComparisonState;
   alerts: readonly AlertMark[];
@@ -104,7 +88,7 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
   if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
   if (!state.data) return <Skeleton className="h-full" />;
   const { points, now } = state.data;
-  if (now.posts === 0) return <NoPosts />;
+  if (now.all === 0) return <NoPosts />;
   const openPosts = (point: Point) =>
     void navigate({ to: "/posts", search: withSearch(search, spanOf(point)) });
   if (shown === "table") return <TrendTable points={points} period={state.window.period} search={search} />;

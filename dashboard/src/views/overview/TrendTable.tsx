@@ -22,7 +22,7 @@ const COLUMNS = [
       </>
     ),
   })),
-  { key: "total", head: "Posts", cell: (point: Point) => count(point.total) },
+  { key: "total", head: "Posts", cell: (point: Point) => count(point.all) },
 ];
 
 /** The main chart as a table. */

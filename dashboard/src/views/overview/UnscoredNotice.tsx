@@ -36,11 +36,11 @@ function AddModel() {
   return (
     <div className="flex flex-col gap-3 text-sm">
       <p className="text-quiet">
-        Restart SentiStream with a multilingual model. It is downloaded once (1.1 GB) and judges more slowly
-        than the builtin one.
+        Restart SentiStream with a multilingual model. It is downloaded once (1.1 GB) and is slower than the
+        builtin one.
       </p>
       <Command>{COMMAND}</Command>
-      <p className="text-quiet">Posts that are stored already keep no sentiment.</p>
+      <p className="text-quiet">Posts that are already stored stay without a sentiment.</p>
     </div>
   );
 }

@@ -39,10 +39,10 @@ export function metricList(
   { search, significance }: MetricOptions,
 ): Metric[] {
   const only = search.sentiment;
-  const posts = only ? now.counts[only] : now.posts;
+  const posts = only ? now.counts[only] : now.all;
   // An unfinished bucket would look like a drop.
   const ended = points.filter((point) => !point.unfinished);
-  const postsBefore = only ? before.counts[only] : before.posts;
+  const postsBefore = only ? before.counts[only] : before.all;
   return [
     {
       key: "posts",
@@ -53,7 +53,7 @@ export function metricList(
         change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
         significance?.total_percentage,
       ),
-      spark: ended.map((point) => (point.beforeData ? null : only ? point[only] : point.total)),
+      spark: ended.map((point) => (point.beforeData ? null : only ? point[only] : point.all)),
       search,
     },
     ...SENTIMENTS.map((label) => ({

@@ -59,7 +59,7 @@ function shareOf(source: string, { now, before }: Comparison, only: Sentiment | 
   const { shares } = now;
   const base = { source, shares, now, before };
   if (only) return { ...base, posts: now.counts[only], mood: percent(shares[only]) };
-  return { ...base, posts: now.posts, mood: signed(now.net ?? 0) };
+  return { ...base, posts: now.all, mood: signed(now.net ?? 0) };
 }
 
 function largest(sources: readonly { source: string; count: number }[]): string[] {

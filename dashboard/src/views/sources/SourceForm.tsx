@@ -74,7 +74,7 @@ export function SourceForm({ kinds, before, onDone }: SourceFormProps) {
       )}
       <Field
         label="Name"
-        hint={before ? "The name cannot be changed." : "How the source is called here"}
+        hint={before ? "The name cannot be changed." : "Shown in lists and filters"}
         error={fieldError(error, "name")}
       >
         {(ids) => (

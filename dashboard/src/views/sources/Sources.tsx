@@ -9,6 +9,7 @@ import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { SendPosts } from "./SendPosts";
 import { SourceForm } from "./SourceForm";
 import { SourceRow } from "./SourceRow";
 
@@ -29,29 +30,32 @@ export function Sources() {
   return (
     <>
       <FirstRun />
-      <Card title="Sources" action={add}>
-        {query.error && !query.data ? (
-          <ErrorState error={query.error} retry={() => void query.refetch()} />
-        ) : !query.data ? (
-          <SkeletonRows rows={3} />
-        ) : query.data.feeds.length === 0 ? (
-          <EmptyState title="No sources">
-            <p>Add a web page, a feed, an account or a community. Its posts appear within seconds.</p>
-          </EmptyState>
-        ) : (
-          <ul className="-mx-4 -mb-4 border-t border-border text-sm">
-            {query.data.feeds.map((feed) => (
-              <SourceRow
-                key={feed.name}
-                feed={feed}
-                managed={query.data.managed.has(feed.name)}
-                now={now}
-                onEdit={() => setEditing({ name: feed.name })}
-              />
-            ))}
-          </ul>
-        )}
-      </Card>
+      <div className="flex flex-col gap-4">
+        <Card title="Sources" action={add}>
+          {query.error && !query.data ? (
+            <ErrorState error={query.error} retry={() => void query.refetch()} />
+          ) : !query.data ? (
+            <SkeletonRows rows={3} />
+          ) : query.data.feeds.length === 0 ? (
+            <EmptyState title="No sources">
+              <p>Add a web page, a feed, an account or a community. Its posts appear within seconds.</p>
+            </EmptyState>
+          ) : (
+            <ul className="-mx-4 -mb-4 border-t border-border text-sm">
+              {query.data.feeds.map((feed) => (
+                <SourceRow
+                  key={feed.name}
+                  feed={feed}
+                  managed={query.data.managed.has(feed.name)}
+                  now={now}
+                  onEdit={() => setEditing({ name: feed.name })}
+                />
+              ))}
+            </ul>
+          )}
+        </Card>
+        <SendPosts />
+      </div>
       <Drawer
         title={editing === "new" ? "Add source" : "Edit source"}
         open={editing !== null}

@@ -1,35 +1,52 @@
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { keys } from "@/api/keys";
 import { saveRule } from "@/api/rules";
+import { addSource } from "@/api/sources";
 import { addTopic } from "@/api/topics";
-import type { Topic } from "@/api/types";
 import { slugOf } from "@/lib/slug";
 import { useDebounced } from "@/lib/useDebounced";
-import { ConnectSource } from "@/shell/ConnectSource";
 import { buttonClass } from "@/ui/Button";
+import { FailureNote } from "@/ui/ConfirmButton";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
 import { useSave } from "@/ui/useSave";
 import { ruleOf, templateDraft } from "../alerts/rules/ruleDraft";
 import { brandQuery } from "./brand";
+import { PLACES, type Place, sourceFor } from "./brandSources";
 import { Preview } from "./Preview";
 import { usePreview } from "./usePreview";
 
-/** Follows a brand in one step: a topic, two rules and the settings of a source. */
+/** What follows a brand: a topic, and if wanted rules and sources. */
+interface Wish {
+  name: string;
+  alerts: boolean;
+  places: readonly Place[];
+}
+
+/** What was made. A source may fail, for example without the right to add one. */
+interface Made {
+  topic: string;
+  sources: readonly string[];
+  /** Why a source could not be added. */
+  failure: unknown;
+}
+
+/** Follows a brand in one step: a topic, two rules and the sources of its posts. */
 export function FollowBrand({ onDone }: { onDone: () => void }) {
   const [name, setName] = useState("");
   const [alerts, setAlerts] = useState(true);
-  const [topic, setTopic] = useState<Topic | null>(null);
+  const [places, setPlaces] = useState<readonly Place[]>(["bluesky", "news"]);
+  const [made, setMade] = useState<Made | null>(null);
   const settled = useDebounced(name.trim(), 400);
   const preview = usePreview(settled === "" ? "" : brandQuery(settled));
   const save = useSave({
-    save: () => follow(name.trim(), alerts),
-    invalidates: [keys.topics.all, keys.rules.all],
-    onDone: setTopic,
+    save: () => follow({ name: name.trim(), alerts, places }),
+    invalidates: [keys.topics.all, keys.rules.all, keys.feeds.all],
+    onDone: setMade,
   });
-  if (topic) return <Followed name={name.trim()} topic={topic} />;
+  if (made) return <Followed name={name.trim()} alerts={alerts} made={made} />;
   return (
     <form onSubmit={save.submit} className="flex flex-col gap-4">
       <Field
@@ -50,43 +67,83 @@ export function FollowBrand({ onDone }: { onDone: () => void }) {
         )}
       </Field>
       <Preview preview={preview} />
-      <label className="flex items-center gap-2 text-sm">
-        <input
-          type="checkbox"
-          checked={alerts}
-          onChange={(event) => setAlerts(event.target.checked)}
-          className="size-4 accent-(--color-focus)"
-        />
+      <fieldset className="flex flex-col text-sm">
+        <legend className="mb-1 text-xs text-quiet">Collect posts from</legend>
+        {PLACES.map(({ value, name: place, about }) => (
+          <CheckBox
+            key={value}
+            checked={places.includes(value)}
+            onChange={(on) => setPlaces(on ? [...places, value] : places.filter((one) => one !== value))}
+          >
+            {place} <span className="text-quiet">({about})</span>
+          </CheckBox>
+        ))}
+      </fieldset>
+      <CheckBox checked={alerts} onChange={setAlerts}>
         Alert me when sentiment turns negative or posts surge
-      </label>
+      </CheckBox>
       <FormError error={save.error} fields={["name", "query"]} />
       <FormButtons submit="Follow" pending={save.pending} disabled={slugOf(name) === ""} onCancel={onDone} />
     </form>
   );
 }
 
-async function follow(name: string, alerts: boolean): Promise<Topic> {
-  const topic = await addTopic({
+interface CheckBoxProps {
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+  children: ReactNode;
+}
+
+function CheckBox({ checked, onChange, children }: CheckBoxProps) {
+  return (
+    <label className="flex min-h-8 items-center gap-2 text-sm pointer-coarse:min-h-11">
+      <input
+        type="checkbox"
+        checked={checked}
+        onChange={(event) => onChange(event.target.checked)}
+        className="size-4 accent-(--color-focus)"
+      />
+      <span>{children}</span>
+    </label>
+  );
+}
+
+async function follow({ name, alerts, places }: Wish): Promise<Made> {
+  const { name: topic } = await addTopic({
     name: slugOf(name),
     query: brandQuery(name),
     description: `Posts about ${name}`,
     backfill: true,
   });
-  if (!alerts) return topic;
-  for (const template of ["negative", "surge"] as const) {
-    const draft = templateDraft(template);
-    const rule = {
-      ...draft,
-      name: `${name}: ${draft.name}`,
-      scopeKind: "topic",
-      scopeName: topic.name,
-    } as const;
-    await saveRule(ruleOf(rule), null);
+  if (alerts) {
+    for (const template of ["negative", "surge"] as const) {
+      const draft = templateDraft(template);
+      const rule = {
+        ...draft,
+        name: `${name}: ${draft.name}`,
+        scopeKind: "topic",
+        scopeName: topic,
+      } as const;
+      await saveRule(ruleOf(rule), null);
+    }
   }
-  return topic;
+  const added = await Promise.allSettled(places.map((place) => addSource(sourceFor(place, name))));
+  return {
+    topic,
+    sources: added.flatMap((one) => (one.status === "fulfilled" ? [one.value.name] : [])),
+    failure: added.find((one) => one.status === "rejected")?.reason,
+  };
 }
 
-function Followed({ name, topic }: { name: string; topic: Topic }) {
+function Followed({
+  name,
+  alerts,
+  made: { topic, sources, failure },
+}: {
+  name: string;
+  alerts: boolean;
+  made: Made;
+}) {
   return (
     <div className="flex flex-col gap-4 text-sm">
       <p role="status">
@@ -95,18 +152,26 @@ function Followed({ name, topic }: { name: string; topic: Topic }) {
         </span>
         You follow {name}. Stored posts are being matched.
       </p>
+      {sources.length > 0 && <p>New posts come from {sources.join(", ")}.</p>}
+      {failure !== undefined && (
+        <div>
+          <p>A source could not be added.</p>
+          <FailureNote error={failure} />
+        </div>
+      )}
       <div className="flex flex-wrap gap-2">
-        <Link to="/" search={{ topic: topic.name }} className={buttonClass("solid")}>
+        <Link to="/" search={{ topic }} className={buttonClass("solid")}>
           Open overview
         </Link>
-        <Link to="/alerts/rules" className={buttonClass()}>
-          View rules
+        {alerts && (
+          <Link to="/alerts/rules" className={buttonClass()}>
+            View rules
+          </Link>
+        )}
+        <Link to="/sources" className={buttonClass()}>
+          {sources.length > 0 ? "View sources" : "Add a source"}
         </Link>
       </div>
-      <section>
-        <h3 className="mb-2 text-base font-medium">Collect more posts about {name}</h3>
-        <ConnectSource subject={name} />
-      </section>
     </div>
   );
 }

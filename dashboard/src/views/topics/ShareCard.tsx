@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { Sparkline } from "@/charts/Sparkline";
 import { compact, count, percent, signed } from "@/lib/format";
+import { allOf } from "@/lib/metrics";
 import { rangeLabel } from "@/lib/rangeLabel";
 import { parseSearch, type Search } from "@/lib/search";
 import { Card } from "@/ui/Card";
@@ -93,8 +94,8 @@ function ShareRow({ share, most, search }: { share: ComparedShare; most: number;
           <span className="w-full sm:w-14">{percent(share.share)}</span>
         </span>
       </td>
-      <td className="py-2 pr-4" title={count(total)}>
-        {compact(total)}
+      <td className="py-2 pr-4" title={count(allOf(share))}>
+        {compact(allOf(share))}
       </td>
       <td className="hidden py-2 pr-4 whitespace-nowrap text-quiet sm:table-cell">
         {shareChange === null ? "–" : `${signed(shareChange.points)} pp`}

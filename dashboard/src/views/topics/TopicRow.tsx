@@ -26,7 +26,7 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
           </Link>{" "}
           <span className="tabular text-quiet">
             {plural(posts.total, "post")} in total
-            {origin === "config" && ", from the configuration file"}
+            {origin === "config" && ", from the configuration"}
           </span>
         </p>
         <p className="font-mono text-xs [overflow-wrap:anywhere]">{query}</p>

@@ -68,4 +68,24 @@ describe("topics", () => {
     expect(await screen.findByRole("link", { name: /^Posts 2 / })).toBeTruthy();
     expect(await screen.findByRole("combobox", { name: "Topic: acme" })).toBeTruthy();
   });
+
+  it("following a brand adds topic, rules and sources in one step", async () => {
+    fill();
+    const { user } = open("/topics");
+    await user.click(await screen.findByRole("button", { name: "Follow a brand" }));
+    const form = within(await screen.findByRole("dialog", { name: "Follow a brand" }));
+    await user.type(form.getByLabelText("Brand, product or person"), "Acme Phone");
+    await user.click(form.getByLabelText(/^Bluesky/));
+    await user.click(form.getByLabelText(/^Mastodon/));
+    await user.click(form.getByRole("button", { name: "Follow" }));
+    expect(await form.findByText("New posts come from acme-phone-news, acme-phone-mastodon.")).toBeTruthy();
+    expect(state.world.sourceWorld.managed).toMatchObject([
+      { kind: "rss", settings: { feeds: ["https://news.google.com/rss/search?q=%22Acme%20Phone%22"] } },
+      { kind: "mastodon", settings: { tags: ["acmephone"] } },
+    ]);
+    expect(state.world.rules.rules.map(({ name }) => name)).toEqual([
+      "Acme Phone: Sentiment turns negative",
+      "Acme Phone: Unusually many posts",
+    ]);
+  });
 });

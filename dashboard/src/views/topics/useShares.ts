@@ -4,7 +4,7 @@ import { useTopicsQuery } from "@/api/queries";
 import { getTopicShares } from "@/api/topics";
 import type { TopicShare } from "@/api/types";
 import { zone } from "@/lib/format";
-import { difference, relativeChange } from "@/lib/metrics";
+import { allOf, difference, relativeChange } from "@/lib/metrics";
 import { bucketLength, MINUTE } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
@@ -77,7 +77,7 @@ function compared(
   return {
     ...share,
     course: buckets.map(({ topics }) => topics[share.topic] ?? 0),
-    change: relativeChange(share.total, before?.total ?? 0),
+    change: relativeChange(allOf(share), before ? allOf(before) : 0),
     shareChange: had ? shareChange(share, before) : null,
     netChange: had && share.total > 0 ? difference(share.net_sentiment, before.net_sentiment) : null,
   };

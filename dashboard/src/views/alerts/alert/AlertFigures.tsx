@@ -17,7 +17,7 @@ interface Figure {
 interface FiguresProps {
   alert: AlertDetail;
   details: Details;
-  /** The current value of an active alert, if it is known. */
+  /** The value of an active alert at the last evaluation, if it is known. */
   value: number | undefined;
 }
 
@@ -64,7 +64,7 @@ function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure
   const active = isActive(alert);
   const recovering = active && alert.phase === "recovering";
   return [
-    currentOf(alert, active ? value : undefined),
+    active ? currentOf(alert, value ?? alert.actual_value) : peakOf(alert, details),
     {
       title: active ? "Active for" : "Lasted",
       value: duration(lasted(alert, now)),
@@ -74,16 +74,34 @@ function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure
   ];
 }
 
-/** The value and the limit: the current value if it is known, otherwise the value at firing. */
-function currentOf(alert: AlertDetail, current: number | undefined): Figure {
+/** The value now against the limit, of an active alert. */
+function currentOf(alert: AlertDetail, current: number): Figure {
   const kind = kindOf(alert);
-  if (kind === "absence") {
-    return { title: "Value", value: "No posts", note: spanText(alert.window_start, alert.window_end) };
-  }
+  if (kind === "absence") return noPosts(alert);
+  return { title: "Now", value: valueText(kind, current), note: limitText(alert) };
+}
+
+/** The largest value against the limit, of an alert that is over. */
+function peakOf(alert: AlertDetail, { peak }: Details): Figure {
+  const kind = kindOf(alert);
+  if (kind === "absence") return noPosts(alert);
+  if (peak === null)
+    return { title: "Value", value: valueText(kind, alert.actual_value), note: limitText(alert) };
+  return { title: "Peak", value: valueText(kind, peak), note: limitText(alert) };
+}
+
+function noPosts({ window_start, window_end }: AlertDetail): Figure {
+  return { title: "Value", value: "No posts", note: spanText(window_start, window_end) };
+}
+
+/** The limit and the value at which the alert fired. The alert's own value changes while it fires. */
+function limitText(alert: AlertDetail): string {
+  const kind = kindOf(alert);
   const limit = `limit ${valueText(kind, alert.threshold_value)}`;
-  const fired = valueText(kind, alert.actual_value);
-  if (current === undefined) return { title: "At firing", value: fired, note: limit };
-  return { title: "Now", value: valueText(kind, current), note: `${limit}, ${fired} at firing` };
+  const fired = alert.timeline
+    .filter(({ to_state, value }) => to_state === "firing" && value != null)
+    .sort((a, b) => a.at.localeCompare(b.at))[0]?.value;
+  return fired == null ? limit : `${limit}, ${valueText(kind, fired)} at firing`;
 }
 
 function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total }: Details): Figure {

@@ -40,7 +40,9 @@ export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: R
               {stateText(alert).slice(1)}
             </span>
             <SeverityMark severity={alert.severity} />
-            <span className="text-quiet">since {exact(alert.triggered_at)}</span>
+            <span className="text-quiet">
+              {active ? "since" : "fired"} {exact(alert.triggered_at)}
+            </span>
           </p>
           {summary && <p className="mt-2 max-w-[90ch] [overflow-wrap:anywhere]">{summary}</p>}
           <Annotations texts={others} />
@@ -52,7 +54,7 @@ export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: R
           <span className="font-medium">
             <bdi>{acknowledgedText(alert.acknowledged.by)}</bdi>
           </span>{" "}
-          <span className="text-quiet">at {exact(alert.acknowledged.at)}. Reminders are off.</span>
+          <span className="text-quiet">at {exact(alert.acknowledged.at)}. Reminders stop.</span>
           {alert.acknowledged.note && (
             <span className="block whitespace-pre-line [overflow-wrap:anywhere]">
               {alert.acknowledged.note}

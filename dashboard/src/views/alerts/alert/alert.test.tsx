@@ -96,7 +96,7 @@ describe("alert page", () => {
     expect(screen.getByText("60% of 40 posts are negative")).toBeTruthy();
     const figures = screen.getByRole("region", { name: "Key figures" });
     expect(within(figures).getByText("60.0%")).toBeTruthy();
-    expect(within(figures).getByText("limit 50.0%")).toBeTruthy();
+    expect(within(figures).getByText("limit 50.0%, 60.0% at firing")).toBeTruthy();
     expect(within(figures).getByText("20 of 40 posts")).toBeTruthy();
     const posts = screen.getByRole("list", { name: "Evidence" });
     expect(posts.textContent).toContain("The checkout fails");
@@ -149,6 +149,15 @@ describe("alert page", () => {
     expect(within(figures).getByText("limit 50.0%, 60.0% at firing")).toBeTruthy();
     expect(within(figures).getByText("Active for")).toBeTruthy();
     expect(within(figures).getByText("recovering")).toBeTruthy();
+  });
+
+  it("resolved alert shows its peak and the value at firing", async () => {
+    const alert = fire({ state: "resolved", resolved_at: iso(Date.now()) });
+    alert.details.peak = 0.82;
+    open("/alerts/7");
+    const figures = await screen.findByRole("region", { name: "Key figures" });
+    expect(within(figures).getByText("Peak").nextSibling?.textContent).toBe("82.0%");
+    expect(within(figures).getByText("limit 50.0%, 60.0% at firing")).toBeTruthy();
   });
 
   it("frequent words show rates without stop words", async () => {

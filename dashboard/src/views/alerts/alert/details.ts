@@ -8,6 +8,8 @@ export interface Details {
   total: number | null;
   baseline: number | null;
   pValue: number | null;
+  /** The largest value so far. */
+  peak: number | null;
   usual: { level: number; spread: number } | null;
   terms: Term[];
   sources: Share[];
@@ -52,6 +54,7 @@ export function detailsOf({ details }: Pick<Alert, "details">): Details {
     total: numberOf(counts?.total),
     baseline: numberOf(details.baseline),
     pValue: numberOf(details.p_value),
+    peak: numberOf(details.peak),
     usual: usual && { level: numberOf(usual.level) ?? 0, spread: numberOf(usual.spread) ?? 0 },
     terms: rowsOf(details.top_terms).flatMap(({ term, count, baseline_count }) =>
       typeof term === "string"

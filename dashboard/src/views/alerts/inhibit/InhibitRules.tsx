@@ -72,7 +72,7 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
       <div className="flex min-w-52 flex-1 flex-col gap-1">
         <p>
           <span className="font-medium [overflow-wrap:anywhere]">{rule.name}</span>{" "}
-          {rule.provisioned && <span className="text-quiet">from the configuration file</span>}
+          {rule.provisioned && <span className="text-quiet">from the configuration</span>}
         </p>
         <Side text="While these fire:" matchers={rule.source_matchers} />
         <Side text="suppress these:" matchers={rule.target_matchers} />

@@ -43,7 +43,7 @@ export function ReceiverRow({ receiver, failed, onEdit }: ReceiverRowProps) {
         <p className="text-xs text-quiet [overflow-wrap:anywhere]">
           {destination(channel)}
           {secrets.length > 0 && `, with ${secrets.join(", ")}`}
-          {provisioned && ", from the configuration file"}
+          {provisioned && ", from the configuration"}
           {receiver.send_resolved === false && ", not notified when alerts resolve"}
         </p>
         <p role="status" className="text-xs">

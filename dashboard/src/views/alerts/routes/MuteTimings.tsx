@@ -70,7 +70,7 @@ function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void })
           <span className="font-medium [overflow-wrap:anywhere]">{timing.name}</span>{" "}
           <span className="text-quiet">
             {timing.zone ?? "UTC"}
-            {timing.provisioned && ", from the configuration file"}
+            {timing.provisioned && ", from the configuration"}
           </span>
         </p>
         <ul className="text-xs text-quiet">

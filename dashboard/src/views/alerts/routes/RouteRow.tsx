@@ -47,7 +47,7 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
           {route.name}
           {route.continue && ", also tries the next routes"}
           {`: ${paceText(route)}`}
-          {route.provisioned && ", from the configuration file"}
+          {route.provisioned && ", from the configuration"}
         </p>
         {(route.mute_timings ?? []).length > 0 && (
           <p className="text-xs text-quiet [overflow-wrap:anywhere]">

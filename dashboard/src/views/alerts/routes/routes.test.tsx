@@ -120,7 +120,7 @@ describe("routes", () => {
       },
     ];
     open("/alerts/routes");
-    expect(await screen.findByText(/from the configuration file/)).toBeTruthy();
+    expect(await screen.findByText(/from the configuration/)).toBeTruthy();
     expect(await screen.findByText(/This receiver does not exist/)).toBeTruthy();
     expect(screen.queryByRole("button", { name: "Edit everything" })).toBeNull();
   });

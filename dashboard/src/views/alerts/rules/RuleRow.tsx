@@ -6,6 +6,7 @@ import { Button, buttonClass } from "@/ui/Button";
 import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
 import { cx } from "@/ui/cx";
 import { useChange } from "@/ui/useSave";
+import { ruleTitle } from "../words";
 import { draftOf, ruleOf } from "./ruleDraft";
 import { ruleSentence } from "./ruleWords";
 
@@ -20,12 +21,14 @@ export function RuleRow({ rule }: { rule: Rule }) {
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className={cx("min-w-60 flex-1", !rule.enabled && "text-quiet")}>
         <p>
-          <span className="font-medium [overflow-wrap:anywhere]">{rule.name}</span>{" "}
+          <span className="font-medium [overflow-wrap:anywhere]" title={rule.name}>
+            {ruleTitle(rule.name)}
+          </span>{" "}
           <span className="text-quiet">
             {rule.severity}
             {rule.state === "firing" && ", ▼ firing"}
             {!rule.enabled && ", off"}
-            {rule.provisioned && ", from the configuration file"}
+            {rule.provisioned && ", from the configuration"}
           </span>
         </p>
         <p className="text-xs text-quiet [overflow-wrap:anywhere]">{ruleSentence(rule)}</p>
@@ -36,7 +39,7 @@ export function RuleRow({ rule }: { rule: Rule }) {
           to="/alerts/rules/$id"
           params={{ id: String(rule.id) }}
           className={buttonClass()}
-          aria-label={`${rule.provisioned ? "View" : "Edit"} ${rule.name}`}
+          aria-label={`${rule.provisioned ? "View" : "Edit"} ${ruleTitle(rule.name)}`}
         >
           {rule.provisioned ? "View" : "Edit"}
         </Link>
