@@ -119,6 +119,7 @@ fn spec(host: &Jetstream) -> SourceSpec {
         api: "http://127.0.0.1:1/".parse().unwrap(),
         look_back: Duration::from_secs(129_600),
         idle_limit: Duration::from_secs(45),
+        dictionary: None,
     };
     bluesky::spec("bluesky", options, polled::fetcher(), Clock::system())
 }

@@ -14,6 +14,7 @@ mod layers;
 mod llm;
 mod log;
 mod notifications;
+mod paths;
 mod resolve;
 mod sections;
 mod server;

@@ -86,6 +86,8 @@ pub struct Api {
     pub sources: Option<Arc<dyn SourceFactory>>,
     /// Resolves the handles of Bluesky authors; `None`: handles are not resolved.
     pub names: Option<Names>,
+    /// Whether the configuration has a Bluesky source. Otherwise handles are only requested while people have added one.
+    pub reads_bluesky: bool,
 }
 
 /// The state of the model.

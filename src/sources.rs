@@ -30,6 +30,7 @@ pub mod rss;
 mod schedule;
 pub mod states;
 pub mod stdin;
+pub mod steam;
 pub mod synthetic;
 pub mod tls;
 

@@ -305,6 +305,7 @@ impl Start<'_> {
             components: components(self.states.clone(), self.llm.clone()),
             sources: Some(self.factory.clone()),
             names: super::sources::names(self.config, self.rooms),
+            reads_bluesky: super::sources::reads_bluesky(self.config),
         };
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;

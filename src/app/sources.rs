@@ -13,7 +13,7 @@ use crate::config::{Config, RssConfig, SourceConfig, read_source, source_kinds};
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
-use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions, Names};
+use crate::sources::bluesky::{self, BlueskyOptions, Dictionary, Filter, FilterOptions, Names};
 use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
@@ -23,6 +23,7 @@ use crate::sources::managed::{SourceFactory, SourceKind};
 use crate::sources::mastodon::{self, MastodonOptions};
 use crate::sources::reddit::{self, RedditOptions};
 use crate::sources::rss::{self, RssOptions};
+use crate::sources::steam::{self, SteamOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -68,14 +69,20 @@ impl SourceFactory for Factory {
     }
 }
 
-/// The resolver of Bluesky handles; `None` when `ingester.sources` has no Bluesky source, because the server then must
-/// not send requests to Bluesky.
+/// The resolver of Bluesky handles, with the API of the first Bluesky source.
 pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
-    let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
-    used.find_map(|source| match source {
+    let used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
+    // A source that was added in the browser has the API of the kind's table.
+    used.chain(config.sources.values()).find_map(|source| match source {
         SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(rooms, 120, MINUTE))),
         _ => None,
     })
+}
+
+/// Whether `ingester.sources` has a Bluesky source.
+pub fn reads_bluesky(config: &Config) -> bool {
+    let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
+    used.any(|source| matches!(source, SourceConfig::Bluesky(_)))
 }
 
 fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {
@@ -115,6 +122,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 keywords: settings.keywords.clone(),
                 sample: settings.sample,
             });
+            let dictionary = settings.zstd_dictionary.as_deref().map(Dictionary::read).transpose();
             let options = BlueskyOptions {
                 hosts: settings.hosts.clone(),
                 filter: filter.with_context(|| format!("sources.{name}.keywords"))?,
@@ -122,6 +130,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 api: settings.api.clone(),
                 look_back: settings.look_back,
                 idle_limit: settings.idle_timeout,
+                dictionary: dictionary.with_context(|| format!("sources.{name}.zstd_dictionary"))?,
             };
             // The public API allows 3,000 requests in five minutes.
             Ok(bluesky::spec(name, options, fetcher(rooms, 300, MINUTE), clock.clone()))
@@ -172,6 +181,16 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
             };
             // Reddit allows an application 100 requests in this time.
             Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
+        }
+        SourceConfig::Steam(settings) => {
+            let options = SteamOptions {
+                base: settings.url.clone(),
+                apps: settings.apps.clone(),
+                language: settings.language.clone(),
+                interval: settings.interval,
+            };
+            // Steam documents no limit for this list.
+            Ok(steam::spec(name, options, fetcher(rooms, 30, MINUTE), clock.clone()))
         }
     }
 }

@@ -13,12 +13,13 @@ use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 
 /// The kinds that can be added, with their titles and the keys that only the configuration may set, because they name
 /// files, hosts or details of a connection.
-const KINDS: [(&str, &str, &[&str]); 5] = [
+const KINDS: [(&str, &str, &[&str]); 6] = [
     ("rss", "Feeds and web pages", &["opml"]),
-    ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout"]),
+    ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout", "zstd_dictionary"]),
     ("mastodon", "Mastodon", &["rewind", "idle_timeout"]),
     ("hackernews", "Hacker News", &["url", "first_id", "last_id"]),
     ("reddit", "Reddit", &["url", "token_url"]),
+    ("steam", "Steam reviews", &["url"]),
 ];
 
 /// The start of the sentence, in a comment of `config/default.toml`, that says when a key is required.

@@ -29,7 +29,9 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
         layers.add_text("roles", roles, Origin::Flag("--roles".to_owned()));
     }
 
-    let settings = Settings::new(read_files(layers.finish()?)?);
+    let mut settings = layers.finish()?;
+    super::paths::resolve(&mut settings);
+    let settings = Settings::new(read_files(settings)?);
     let mut config = typed(&settings)?;
     config.sources = sources(&settings)?;
     if let (DatabaseUrl::Sqlite(path), Some(folder)) = (&mut config.database.url, data_folder(inputs, &settings)) {

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::urls::mask;
 use super::values::*;
+use crate::sources::steam;
 
 /// Every source that has a table, by name; those in `ingester.sources` are read.
 pub type SourcesConfig = BTreeMap<String, SourceConfig>;
@@ -77,6 +78,8 @@ kinds! {
     HackerNews(HackerNewsConfig) = "hackernews",
     /// Reddit through an OAuth application.
     Reddit(RedditConfig) = "reddit",
+    /// Reviews of games on Steam.
+    Steam(SteamConfig) = "steam",
 }
 
 /// `kind = "synthetic"`
@@ -168,6 +171,9 @@ pub struct BlueskyConfig {
     pub look_back: Duration,
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
+    /// The file with the dictionary of compressed events; `None`: no compression.
+    #[serde(deserialize_with = "optional")]
+    pub zstd_dictionary: Option<PathBuf>,
 }
 
 impl Settings for BlueskyConfig {}
@@ -292,6 +298,27 @@ impl Settings for RedditConfig {
     }
 }
 
+/// `kind = "steam"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SteamConfig {
+    #[serde(deserialize_with = "base")]
+    pub url: Url,
+    /// The numbers of games.
+    #[serde(deserialize_with = "apps")]
+    pub apps: Vec<u32>,
+    #[serde(deserialize_with = "steam_language")]
+    pub language: String,
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl Settings for SteamConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        self.apps.is_empty().then_some("apps")
+    }
+}
+
 /// How long Jetstream stores events, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;
 
@@ -412,4 +439,32 @@ fn names<'de, D: Deserializer<'de>>(
         }
     }
     Ok(names)
+}
+
+/// Reads numbers of games, or the URLs of their pages, without duplicates.
+fn apps<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<u32>, D::Error> {
+    let mut apps = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let number = text.trim().rsplit_once("/app/").map_or(text.trim(), |(_, path)| path);
+        let number = number.split(['/', '?']).next().unwrap_or_default();
+        let Some(app) = number.parse::<u32>().ok().filter(|app| *app > 0) else {
+            let expected = "expected numbers of games as in https://store.steampowered.com/app/620/, such as \"620\"";
+            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
+        };
+        if !apps.contains(&app) {
+            apps.push(app);
+        }
+    }
+    Ok(apps)
+}
+
+/// Reads Steam's name of a language.
+fn steam_language<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    let name = String::deserialize(de)?.trim().to_lowercase();
+    match name == "all" || steam::is_language(&name) {
+        true => Ok(name),
+        false => Err(D::Error::custom(format!(
+            "expected \"all\" or Steam's name of a language such as \"english\" or \"schinese\", found {name:?}"
+        ))),
+    }
 }

@@ -52,6 +52,26 @@ fn defaults_are_a_valid_configuration() {
 }
 
 #[test]
+fn paths_of_a_file_are_relative_to_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sentistream.toml");
+    let text = "[inference]\nmodel = \"models/tiny\"\n[sources.bluesky]\nzstd_dictionary = \"jetstream.zdict\"\n\
+                [sources.rss]\nopml = \"/etc/feeds.opml\"\n[sources.mastodon]\ntoken_file = \"token\"\n";
+    std::fs::write(&path, text).unwrap();
+    std::fs::write(folder.path().join("token"), "secret-token\n").unwrap();
+    let (config, settings) =
+        load(&Inputs { file: Some(path), sets: vec!["sources.folder.path=inbox".into()], ..Inputs::default() });
+    let shown =
+        |key: &str| settings.all().find(|setting| setting.key == key).unwrap().value.as_str().unwrap().to_owned();
+    let beside = |name: &str| folder.path().join(name).display().to_string();
+    assert_eq!(shown("inference.model"), beside("models/tiny"));
+    assert_eq!(shown("sources.bluesky.zstd_dictionary"), beside("jetstream.zdict"));
+    assert_eq!(shown("sources.rss.opml"), "/etc/feeds.opml");
+    assert_eq!(shown("sources.folder.path"), "inbox", "a flag is relative to the working folder");
+    assert!(matches!(&config.sources["mastodon"], SourceConfig::Mastodon(mastodon) if mastodon.token.is_some()));
+}
+
+#[test]
 fn named_source_takes_the_defaults_of_its_kind() {
     let file = file("[sources.old]\nkind = \"replay\"\npath = \"a.csv\"\n[sources.new]\npath = \"b.csv\"\n");
     let inputs = Inputs {
@@ -70,8 +90,9 @@ fn named_source_takes_the_defaults_of_its_kind() {
         }
         other => panic!("{other:?}"),
     };
-    assert_eq!(replay("old"), ("a.csv".to_owned(), None, true));
-    assert_eq!(replay("new"), ("b.csv".to_owned(), Some(7.0), true));
+    let beside = |name: &str| file.path().with_file_name(name).display().to_string();
+    assert_eq!(replay("old"), (beside("a.csv"), None, true));
+    assert_eq!(replay("new"), (beside("b.csv"), Some(7.0), true));
     assert_eq!(replay("replay"), ("c.csv".to_owned(), None, true));
     assert_eq!(settings.origin("sources.new.rate").to_string(), "environment SENTISTREAM__SOURCES__NEW__RATE");
     assert_eq!(settings.origin("sources.new.retime"), Origin::Default);

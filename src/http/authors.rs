@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::domain::managed_source::SourceDefinition;
 use crate::domain::post::MAX_AUTHOR_CHARS;
 
 use super::answer;
@@ -13,6 +14,8 @@ use super::error::{ApiError, Problem};
 use super::params::Params;
 use super::state::State;
 
+/// The kind of sources whose authors have names, and the `source` of their posts.
+const KIND: &str = "bluesky";
 /// The maximum number of authors in a request.
 const MAX_AUTHORS: usize = 100;
 
@@ -41,8 +44,8 @@ pub struct Authors {
 /// Names of authors
 ///
 /// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
-/// handles. They are requested from the public API of Bluesky, if this process has a Bluesky source, and cached for a
-/// day.
+/// handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
+/// source or one was added, and cached for a day.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))
@@ -57,11 +60,23 @@ pub async fn list(
     let source = params.required("source", crate::domain::Source::parse);
     params.finish()?;
     let source = source.map(|source| source.to_string()).unwrap_or_default();
-    let names = match state.api.names.clone().filter(|_| source == "bluesky") {
-        Some(names) => state.run(async move { Ok::<_, ApiError>(names.of(&authors).await) }).await?,
-        None => BTreeMap::new(),
+    let names = match state.api.names.clone().filter(|_| source == KIND) {
+        Some(names) if reads_bluesky(&state).await? => {
+            state.run(async move { Ok::<_, ApiError>(names.of(&authors).await) }).await?
+        }
+        _ => BTreeMap::new(),
     };
     answer::json(&Authors { source, names })
+}
+
+/// Whether there is a Bluesky source. Without one nothing may be requested from Bluesky.
+async fn reads_bluesky(state: &State) -> Result<bool, ApiError> {
+    if state.api.reads_bluesky {
+        return Ok(true);
+    }
+    let store = state.api.store.clone();
+    let added = state.run(async move { store.managed::<SourceDefinition>().await }).await?;
+    Ok(added.iter().any(|source| source.spec.kind == KIND))
 }
 
 fn parse(text: &str) -> Result<Vec<String>, String> {

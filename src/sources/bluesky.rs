@@ -5,6 +5,7 @@
 //! workers drop them by `post_id`. The socket is read only while the ingester requests more posts, so a full stream
 //! slows the server down. Protocol: <https://github.com/bluesky-social/jetstream>.
 
+mod compression;
 mod event;
 mod filter;
 mod handles;
@@ -32,6 +33,7 @@ use handles::Handles;
 use skip::Skip;
 use socket::{Socket, Subscription};
 
+pub use compression::{Dictionary, DictionaryError};
 pub use event::{EventError, Frame, read};
 pub use filter::{Filter, FilterError, FilterOptions};
 pub use names::Names;
@@ -62,6 +64,8 @@ pub struct BlueskyOptions {
     pub look_back: Duration,
     /// A connection without data for this long is replaced.
     pub idle_limit: Duration,
+    /// Requests compressed events, which are decompressed with it.
+    pub dictionary: Option<Dictionary>,
 }
 
 /// The position that is stored between runs.
@@ -155,9 +159,18 @@ impl Bluesky {
                 },
             };
             match message {
-                Some(Ok(Message::Text(text))) => {
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                     until.get_or_insert_with(|| Instant::now() + GATHER);
-                    let time_us = gathered.add(&text, &self.filter, self.shared.clock.now());
+                    let event = match socket.event(message) {
+                        Ok(event) => event,
+                        Err(error) if socket.can_decompress() => {
+                            gathered.reject(error.to_string());
+                            continue;
+                        }
+                        // Without one readable event it is not the event that is wrong.
+                        Err(error) => return self.end(gathered, format!("{}: {error}", self.host)),
+                    };
+                    let time_us = gathered.add(&event, &self.filter, self.shared.clock.now());
                     // Selected authors may be silent for hours, so a late first event is not a gap.
                     if let (Some(time_us), Some(asked)) = (time_us, socket.asked.take())
                         && !self.filter.is_sparse()
@@ -208,7 +221,8 @@ impl Bluesky {
 
     async fn connect(&self) -> Result<Socket, SourceError> {
         let authors: &BTreeSet<String> = self.filter.authors();
-        let subscription = Subscription { host: &self.host, authors, cursor: self.from };
+        let dictionary = self.shared.options.dictionary.as_ref();
+        let subscription = Subscription { host: &self.host, authors, cursor: self.from, dictionary };
         let mut socket = subscription.connect().await?;
         socket.asked = self.from.filter(|_| self.resumes);
         Ok(socket)
@@ -270,6 +284,12 @@ impl Gathered {
                 None
             }
         }
+    }
+
+    /// Counts a frame that holds no event.
+    fn reject(&mut self, reason: String) {
+        self.frames += 1;
+        self.batch.rejected.push(reason);
     }
 }
 

@@ -112,8 +112,9 @@ pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Source
 /// The error for a refused request. Only 401 and 422 with a JSON body are permanent: an HTML page comes from a firewall
 /// or a failing server and may be temporary.
 pub fn refusal(answer: &Answer, help: &str) -> SourceError {
-    let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
+    let help = if is_json { help } else { "with a page instead of JSON; a firewall probably refuses this machine" };
+    let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY if is_json => SourceError::Permanent(reason),
         _ => SourceError::Refused(reason),
@@ -165,6 +166,19 @@ mod tests {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
             assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
         }
+    }
+
+    #[test]
+    fn refusal_by_a_page_names_the_firewall() {
+        let refused = |status: StatusCode, body: &str| {
+            let url = "https://social.example/api".parse().unwrap();
+            let answer = Answer { status, headers: HeaderMap::new(), body: body.into(), truncated: false, url };
+            refusal(&answer, "set a token")
+        };
+        let permanent = refused(StatusCode::UNAUTHORIZED, "{}");
+        assert!(matches!(&permanent, SourceError::Permanent(reason) if reason.ends_with("set a token")), "{permanent}");
+        let firewall = refused(StatusCode::FORBIDDEN, "<html>");
+        assert!(matches!(&firewall, SourceError::Refused(reason) if reason.contains("firewall")), "{firewall}");
     }
 
     #[test]

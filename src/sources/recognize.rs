@@ -90,6 +90,9 @@ fn page(address: &str) -> Option<SourceDefinition> {
         ("reddit.com" | "old.reddit.com", ["r", name, ..]) if !url.path().ends_with(".rss") => Some(reddit(name)),
         ("news.ycombinator.com", []) => Some(definition("hackernews", "hackernews", json!({}))),
         ("apps.apple.com", path) => app_reviews(path),
+        ("store.steampowered.com" | "steamcommunity.com", ["app", app, ..]) if is_number(app) => {
+            Some(steam(app, &path))
+        }
         ("news.google.com", ["search"]) => Some(google_news(&url)),
         ("stackoverflow.com", ["questions", "tagged", tag]) => {
             Some(feed(&format!("stackoverflow-{tag}"), &format!("https://stackoverflow.com/feeds/tag/{tag}")))
@@ -101,6 +104,12 @@ fn page(address: &str) -> Option<SourceDefinition> {
             &format!("{owner}-{name}-discussions"),
             &format!("https://github.com/{owner}/{name}/discussions.atom"),
         )),
+        // Discourse, whose topics and categories have feeds (https://meta.discourse.org/t/392890). Its pages link to the
+        // feed of the whole forum first.
+        (forum, ["t", topic, id, ..]) if is_number(id) => Some(discourse(forum, topic, &format!("t/{topic}/{id}"))),
+        (forum, ["c", parents @ .., id]) if is_number(id) && !parents.is_empty() => {
+            Some(discourse(forum, parents[parents.len() - 1], &format!("c/{}/{id}", parents.join("/"))))
+        }
         (instance, ["tags", tag]) => {
             Some(definition("mastodon", &format!("{instance}-{tag}"), json!({"instances": [instance], "tags": [tag]})))
         }
@@ -124,6 +133,17 @@ fn app_reviews(path: &[&str]) -> Option<SourceDefinition> {
     let name = path.iter().position(|part| *part == "app").and_then(|at| path.get(at + 1)).copied().unwrap_or(id);
     let url = format!("https://itunes.apple.com/{country}/rss/customerreviews/page=1/id={id}/sortby=mostrecent/xml");
     Some(feed(&format!("app-store-{name}"), &url))
+}
+
+/// A page of a Discourse forum, as its feed.
+fn discourse(forum: &str, name: &str, path: &str) -> SourceDefinition {
+    feed(&format!("{forum}-{name}"), &format!("https://{forum}/{path}.rss"))
+}
+
+/// The reviews of a game, by the path of its page: `/app/620/Portal_2/`.
+fn steam(app: &str, path: &[&str]) -> SourceDefinition {
+    let name = path.get(2).copied().unwrap_or(app);
+    definition("steam", &format!("steam-{name}"), json!({"apps": [app]}))
 }
 
 fn google_news(url: &Url) -> SourceDefinition {
@@ -192,6 +212,14 @@ mod tests {
             found("https://stackoverflow.com/questions/tagged/rust").2,
             json!({"feeds": ["https://stackoverflow.com/feeds/tag/rust"]})
         );
+        for (page, name, path) in [
+            ("t/how-it-works/1234/5", "how-it-works", "t/how-it-works/1234"),
+            ("c/support/sub/12", "sub", "c/support/sub/12"),
+        ] {
+            let name = format!("forum-example-org-{name}");
+            let feed = of_feed(&name, &format!("https://forum.example.org/{path}.rss"));
+            assert_eq!(found(&format!("https://forum.example.org/{page}")), feed, "{page}");
+        }
         assert_eq!(found("https://news.ycombinator.com/").0, "hackernews");
     }
 
@@ -199,6 +227,9 @@ mod tests {
     fn apps_and_searches_become_their_feeds() {
         let reviews = "https://itunes.apple.com/de/rss/customerreviews/page=1/id=284882215/sortby=mostrecent/xml";
         assert_eq!(found("https://apps.apple.com/de/app/facebook/id284882215"), of_feed("app-store-facebook", reviews));
+        let steam = ("steam".to_owned(), "steam-portal-2".to_owned(), json!({"apps": ["620"]}));
+        assert_eq!(found("https://store.steampowered.com/app/620/Portal_2/?curator=1"), steam);
+        assert_eq!(found("steamcommunity.com/app/620/reviews").2, steam.2);
         let search = found("https://news.google.com/search?q=acme%20phone&hl=en");
         assert_eq!(search, of_feed("news-acme-phone", "https://news.google.com/rss/search?q=acme%20phone&hl=en"));
     }

@@ -5,4 +5,5 @@ pub mod hackernews;
 pub mod jetstream;
 pub mod mastodon;
 pub mod reddit;
+pub mod steam;
 pub mod web;

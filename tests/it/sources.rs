@@ -10,4 +10,5 @@ mod pausing;
 mod polling;
 mod reddit;
 mod rss;
+mod steam;
 mod wired;

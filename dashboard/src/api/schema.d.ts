@@ -2243,8 +2243,8 @@ export interface paths {
         /**
          * Names of authors
          * @description Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
-         *     handles. They are requested from the public API of Bluesky, if this process has a Bluesky source, and cached for a
-         *     day.
+         *     handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
+         *     source or one was added, and cached for a day.
          */
         get: {
             parameters: {

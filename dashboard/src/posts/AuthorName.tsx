@@ -1,20 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
-import { keys } from "@/api/keys";
-import { isNamed, nameOf } from "./authorNames";
-
-const HOUR = 3_600_000;
-const MINUTE = 60_000;
+import { useAuthorName } from "./useAuthorName";
 
 /** The name of an author: for a Bluesky account its handle, once it is known, instead of its DID. */
 export function AuthorName({ author }: { author: string }) {
-  const { data } = useQuery({
-    queryKey: keys.authors.name(author),
-    queryFn: () => nameOf(author),
-    enabled: isNamed(author),
-    staleTime: ({ state }) => (state.data ? HOUR : MINUTE),
-    refetchInterval: false,
-    refetchOnWindowFocus: false,
-    retry: false,
-  });
-  return <bdi title={data ? author : undefined}>{data ?? author}</bdi>;
+  const name = useAuthorName(author);
+  return <bdi title={name === author ? undefined : author}>{name}</bdi>;
 }

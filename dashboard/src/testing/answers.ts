@@ -13,7 +13,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
     case "GET /api/authors":
-      return ok({ source: "bluesky", names: {} });
+      return ok({ source: "bluesky", names: world.names });
     case "GET /api/sources":
       return ok({
         sources: world.sources(),

@@ -37,6 +37,8 @@ export class World {
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  /** Names by author. */
+  names: Record<string, string> = {};
   demo: Demo = { state: "none", planned: 0, stored: 0, began_at: null, topics: [], rules: [] };
   readonly notify = new NotifyWorld();
   readonly rules = new RuleWorld();

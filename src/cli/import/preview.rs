@@ -1,5 +1,6 @@
 //! `--dry-run`: the first posts as they would be stored.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -21,11 +22,13 @@ const SHOWN_CHARS: usize = 60;
 /// Shows the first posts with their sentiment, and the first records that are not valid.
 pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context) -> anyhow::Result<Verdict> {
     let (mut posts, mut rejected, mut read) = (Vec::new(), Vec::new(), 0);
+    let mut dropped: BTreeMap<&str, u64> = BTreeMap::new();
     while posts.len() < SHOWN && read < MAX_RECORDS {
         let chunk = chunks.next(SHOWN - posts.len()).await.with_context(|| args.file.display().to_string())?;
         read += chunk.posts.len() + chunk.rejected.len();
         posts.extend(chunk.posts.into_iter().map(|(post, _)| post));
         rejected.extend(chunk.rejected);
+        chunk.dropped.into_iter().for_each(|(field, count)| *dropped.entry(field).or_default() += count);
         if chunk.finished {
             break;
         }
@@ -49,7 +52,7 @@ pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context)
             })
             .collect();
         let errors: Vec<_> = rejected.iter().map(|e| json!({"line": e.line, "reason": e.reason.to_string()})).collect();
-        output.json(&json!({"posts": shown, "errors": errors}))?;
+        output.json(&json!({"posts": shown, "dropped_fields": dropped, "errors": errors}))?;
     } else {
         let head = ["POST_ID", "SOURCE", "CREATED_AT", "AUTHOR", "SENTIMENT", "EMOTION", "CONTENT"];
         let mut rows = vec![head.map(str::to_owned)];
@@ -67,6 +70,9 @@ pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context)
         output.table(&rows)?;
         for error in &rejected {
             output.line(format!("{}: {error}", Path::display(&args.file)))?;
+        }
+        for (field, count) in &dropped {
+            output.line(format!("{field} was invalid in {count} of these records and dropped"))?;
         }
         output.line("dry run: nothing was appended")?;
     }

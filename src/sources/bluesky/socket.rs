@@ -8,10 +8,11 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message, http::StatusCode};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes, http::StatusCode};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::super::{SourceError, tls};
+use super::compression::{Dictionary, InflateError, Inflater};
 use super::event::{COLLECTION, MAX_EVENT_BYTES};
 
 /// The longest time to establish a connection.
@@ -29,6 +30,27 @@ pub struct Socket {
     pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// The requested cursor, until the first event arrives.
     pub asked: Option<i64>,
+    /// `None`: the subscription requested events without compression.
+    pub inflater: Option<Inflater>,
+}
+
+impl Socket {
+    /// The event of a text or binary message.
+    ///
+    /// # Errors
+    /// When it cannot be decompressed.
+    pub fn event(&mut self, message: Message) -> Result<Utf8Bytes, InflateError> {
+        match (message, &mut self.inflater) {
+            (Message::Binary(frame), Some(inflater)) => inflater.inflate(&frame).map(Utf8Bytes::from),
+            (Message::Text(text), _) => Ok(text),
+            _ => Err(InflateError::NoDictionary),
+        }
+    }
+
+    /// Whether an event was decompressed, so that the dictionary is the one that the host uses.
+    pub fn can_decompress(&self) -> bool {
+        self.inflater.as_ref().is_some_and(|inflater| inflater.is_proven)
+    }
 }
 
 /// The parameters of a subscription.
@@ -38,6 +60,8 @@ pub struct Subscription<'a> {
     pub authors: &'a BTreeSet<String>,
     /// Microseconds since the Unix epoch; `None`: from now on.
     pub cursor: Option<i64>,
+    /// Requests compressed events, and decompresses them.
+    pub dictionary: Option<&'a Dictionary>,
 }
 
 impl Subscription<'_> {
@@ -67,7 +91,9 @@ impl Subscription<'_> {
             let sent = stream.send(Message::text(hello)).await;
             sent.map_err(|error| SourceError::Transient(format!("{host}: {error}")))?;
         }
-        Ok(Socket { stream, asked: None })
+        let inflater = self.dictionary.map(Inflater::new).transpose();
+        let inflater = inflater.map_err(|error| SourceError::Permanent(format!("zstd_dictionary: {error}")))?;
+        Ok(Socket { stream, asked: None, inflater })
     }
 
     /// The URL to connect to. With `requireHello` the host sends nothing before it receives the options of
@@ -76,6 +102,9 @@ impl Subscription<'_> {
         let separator = if self.host.contains('?') { '&' } else { '?' };
         let mut url = format!("{}{separator}wantedCollections={COLLECTION}", self.host);
         url.push_str(&format!("&maxMessageSizeBytes={MAX_EVENT_BYTES}"));
+        if self.dictionary.is_some() {
+            url.push_str("&compress=true");
+        }
         if self.authors.len() <= MAX_URL_AUTHORS {
             for did in self.authors {
                 url.push_str("&wantedDids=");

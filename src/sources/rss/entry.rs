@@ -99,9 +99,6 @@ fn link(links: &[model::Link]) -> Option<String> {
 
 fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     let url = link(&entry.links);
-    // An id that is not a URI is unique only within its feed.
-    let identity = if entry.id.contains(':') { entry.id } else { format!("{}#{}", label(feed), entry.id) };
-    let (key, hash) = hash(&identity);
     let title = entry.title.map(|title| html::text(&title.content)).unwrap_or_default();
     // Video and podcast feeds have their text in media:description and itunes:summary.
     let media = entry.media.into_iter().filter_map(|media| Some(media.description?.content));
@@ -114,6 +111,10 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
         (false, false) => format!("{title}\n\n{body}"),
         _ => body,
     };
+    let id = if entry.id.is_empty() { format!("{:016x}", hash(&content).0) } else { entry.id };
+    // An id that is not a URI is unique only within its feed.
+    let identity = if id.contains(':') { id } else { format!("{}#{id}", label(feed)) };
+    let (key, hash) = hash(&identity);
     let time = |millis: Option<i64>| millis.and_then(Timestamp::from_millis);
     let (published, updated) =
         (time(entry.published.map(|at| at.timestamp_millis())), time(entry.updated.map(|at| at.timestamp_millis())));

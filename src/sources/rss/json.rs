@@ -1,8 +1,8 @@
-//! Accepts JSON Feeds with common deviations: numeric ids, and fields of unexpected types.
+//! Accepts JSON Feeds with common deviations: numeric and missing ids, and fields and items of unexpected types.
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Fields of an item that must be strings.
 const TEXTS: [&str; 12] = [
@@ -31,12 +31,18 @@ pub fn tidied(document: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(document);
     };
     let Some(items) = feed.get_mut("items").and_then(Value::as_array_mut) else { return Cow::Borrowed(document) };
-    items.retain_mut(|item| item.as_object_mut().is_some_and(tidy));
+    for item in items {
+        match item.as_object_mut() {
+            Some(item) => tidy(item),
+            // An item without text is counted as filtered later, once.
+            None => *item = json!({"id": item.to_string()}),
+        }
+    }
     Cow::Owned(feed.to_string().into_bytes())
 }
 
-/// Normalizes an item. Returns whether it has an id.
-fn tidy(item: &mut Map<String, Value>) -> bool {
+/// Normalizes an item. Without an id and a URL its id is empty, and its text identifies it.
+fn tidy(item: &mut Map<String, Value>) {
     if let Some(id) = item.get_mut("id").filter(|id| id.is_number()) {
         *id = Value::String(id.to_string());
     }
@@ -47,10 +53,8 @@ fn tidy(item: &mut Map<String, Value>) -> bool {
         "authors" => value.as_array().is_some_and(|authors| authors.iter().all(Value::is_object)),
         _ => true,
     });
-    if !item.contains_key("id")
-        && let Some(url) = item.get("url").cloned()
-    {
+    if !item.contains_key("id") {
+        let url = item.get("url").cloned().unwrap_or_else(|| json!(""));
         item.insert("id".to_owned(), url);
     }
-    item.contains_key("id")
 }

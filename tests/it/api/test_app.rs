@@ -132,6 +132,7 @@ impl TestApp {
             components: Arc::new(Vec::new),
             sources: None,
             names: None,
+            reads_bluesky: false,
         };
         Self::over(rooms, folder, change)
     }

@@ -80,6 +80,12 @@ fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
         (&post["source"], &post["lang"], &post["sentiment"]["label"]),
         (&"web".into(), &"en".into(), &"positive".into())
     );
+    // A date that is not read would otherwise become the present unnoticed.
+    write(folder.path(), "dates.csv", "post_id,source,content,created_at\n1,web,fine,01.11.2026 14:30\n");
+    let shown = run(folder.path(), &["import", "--dry-run", "dates.csv"]).good().stdout;
+    assert!(shown.contains("created_at was invalid in 1 of these records"), "{shown}");
+    let report = run(folder.path(), &["import", "--dry-run", "dates.csv", "--json"]).good().json();
+    assert_eq!(report["dropped_fields"]["created_at"], 1, "{report}");
     assert!(!folder.path().join("data").exists());
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Options behave as in <https://github.com/bluesky-social/jetstream> (`internal/subscribe`): the cursor is inclusive,
 //! `maxMessageSizeBytes` leaves out larger frames, `wantedDids` applies to events of all kinds, and `requireHello=true`
-//! waits for an `options_update` message.
+//! waits for an `options_update` message. With `compress=true` each event is a binary message with a zstd frame that
+//! names the dictionary (`compress.go`); the size limit applies before compression.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,14 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 use super::web::{Reply, Web};
+
+/// A dictionary by `zstd --train`, in place of the published one.
+pub const DICTIONARY: &[u8] = include_bytes!("../../data/jetstream/dictionary.zdict");
+/// An event, and its frame by `zstd -D dictionary.zdict`.
+pub const EVENT: &str = include_str!("../../data/jetstream/event.json");
+const FRAME: &[u8] = include_bytes!("../../data/jetstream/event.zst");
+/// The id of [`DICTIONARY`].
+const DICTIONARY_ID: u8 = 77;
 
 /// The events of the network, oldest first. All hosts serve them.
 #[derive(Default)]
@@ -65,6 +74,8 @@ pub struct Faults {
     pub refuse: bool,
     /// `maxMessageSizeBytes` has no effect.
     pub ignores_max_size: bool,
+    /// Compressed events need this dictionary instead of [`DICTIONARY`].
+    pub dictionary: Option<u8>,
 }
 
 /// A connection that a client opened.
@@ -74,6 +85,7 @@ pub struct Asked {
     /// `wantedDids` of the URL or of the first message.
     pub dids: Vec<String>,
     pub has_hello: bool,
+    pub is_compressed: bool,
 }
 
 /// A host.
@@ -197,7 +209,12 @@ async fn talk(socket: TcpStream, state: &State) {
         let is_small = max_size == 0 || faults.ignores_max_size || event.len() <= max_size;
         is_small && (dids.is_empty() || dids.iter().any(|did| event.contains(&format!("\"did\":\"{did}\""))))
     };
-    lock(&state.asked).push(Asked { cursor, dids: dids.clone(), has_hello });
+    let is_compressed = all("compress").first().is_some_and(|value| *value == "true");
+    let message = |event: String| match is_compressed {
+        true => Message::binary(frame(&event, faults.dictionary.unwrap_or(DICTIONARY_ID))),
+        false => Message::text(event),
+    };
+    lock(&state.asked).push(Asked { cursor, dids: dids.clone(), has_hello, is_compressed });
     state.open.send_modify(|open| {
         *open += 1;
         state.most_open.fetch_max(*open, Ordering::Relaxed);
@@ -240,15 +257,35 @@ async fn talk(socket: TcpStream, state: &State) {
             continue;
         }
         if faults.malformed_every.is_some_and(|every| next % every == 0) {
-            let _ = socket.feed(Message::text("{\"did\": \"did:plc:x\", \"time_us\": ")).await;
+            let malformed = match is_compressed {
+                true => Message::binary(&FRAME[..FRAME.len() / 2]),
+                false => Message::text("{\"did\": \"did:plc:x\", \"time_us\": "),
+            };
+            let _ = socket.feed(malformed).await;
         }
-        if socket.feed(Message::text(event)).await.is_err() {
+        if socket.feed(message(event)).await.is_err() {
             return;
         }
         next += 1;
         sent += 1;
         state.sent.send_modify(|total| *total += 1);
     }
+}
+
+/// A zstd frame that names a dictionary. Events other than [`EVENT`] are in raw blocks, which are valid frames too.
+fn frame(event: &str, dictionary: u8) -> Vec<u8> {
+    if event == EVENT && dictionary == DICTIONARY_ID {
+        return FRAME.to_vec();
+    }
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xa1, dictionary];
+    frame.extend((event.len() as u32).to_le_bytes());
+    let mut blocks = event.as_bytes().chunks(128 << 10).peekable();
+    while let Some(block) = blocks.next() {
+        let header = ((block.len() as u32) << 3) | u32::from(blocks.peek().is_none());
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.extend(block);
+    }
+    frame
 }
 
 struct Closing<'a>(&'a watch::Sender<usize>);

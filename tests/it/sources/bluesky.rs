@@ -6,18 +6,19 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sentistream::domain::Timestamp;
 use sentistream::http::Api;
 use sentistream::sources::SourceSpec;
-use sentistream::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
+use sentistream::sources::bluesky::{self, BlueskyOptions, Dictionary, Filter, FilterOptions};
 use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
 use super::polling::fetcher;
 use crate::api::test_app::{START, Setup, TestApp, cases};
-use crate::fakes::jetstream::{Faults, Jetstream, Log, account, commit, create, post_id, profiles};
+use crate::fakes::jetstream::{DICTIONARY, EVENT, Faults, Jetstream, Log, account, commit, create, post_id, profiles};
 
 cases![
     posts_edits_and_deletions_are_applied,
     host_faults_lose_no_post,
     unreadable_events_are_skipped_and_counted,
+    compressed_events_need_the_dictionary_of_the_host,
     authors_are_selected_by_handle_and_did,
     authors_are_named_by_their_handles,
     restart_resumes_at_cursor_and_other_host_rewinds,
@@ -40,6 +41,7 @@ pub fn options(hosts: &[&Jetstream]) -> BlueskyOptions {
         api: "http://127.0.0.1:1/".parse().expect("a URL"),
         look_back: Duration::from_secs(3_600),
         idle_limit: Duration::from_secs(60),
+        dictionary: None,
     }
 }
 
@@ -252,6 +254,62 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     ingesting.stop().await;
 }
 
+async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let log = Log::new();
+    let faults = Faults { malformed_every: Some(10), ignores_max_size: true, ..Faults::default() };
+    let host = Jetstream::start(&log, faults).await;
+    let compressed = || {
+        let dictionary = Some(Dictionary::new(DICTIONARY).expect("a dictionary"));
+        bluesky::spec("bluesky", BlueskyOptions { dictionary, ..options(&[&host]) }, fetcher(), app.clock.clone())
+    };
+    posts(&log, 1, 0.0);
+    log.push(at(1.5), EVENT.to_owned());
+    log.push(at(1.6), create(ADA, "large", at(1.6), &"x".repeat(2 << 20)));
+    posts(&log, 40, 2.0);
+    // The first frame of this connection is malformed, the next connection skips it.
+    let ingesting = Ingesting::start(&app, compressed());
+    app.eventually("the connection fails", async || (ingesting.states.all().first()?.errors > 0).then_some(())).await;
+    host.set_faults(Faults { malformed_every: None, ..faults });
+    stored(&app, 42).await;
+    assert_eq!(
+        find(&app, ADA, "zstd1").await.expect("stored")["content"],
+        "I love the new train, and the coffee is great"
+    );
+    assert!(host.asked().iter().all(|asked| asked.is_compressed));
+    host.set_faults(Faults { malformed_every: Some(10), ..faults });
+    host.cut();
+    posts(&log, 40, 10.0);
+    stored(&app, 82).await;
+    let state = ingesting.states.all().remove(0);
+    assert!(state.rejected >= 4, "malformed frames and the large event are counted: {state:?}");
+
+    // The host changes its dictionary: nothing is skipped until it has the known one again.
+    host.set_faults(Faults { dictionary: Some(78), ..faults });
+    host.cut();
+    posts(&log, 20, 20.0);
+    app.eventually("the error names both dictionaries", async || {
+        let error = ingesting.states.all().remove(0).last_error.unwrap_or_default();
+        (error.contains("dictionary 78") && error.contains("has 77")).then_some(())
+    })
+    .await;
+    host.set_faults(Faults { malformed_every: None, ..faults });
+    host.cut();
+    stored(&app, 102).await;
+    ingesting.stop().await;
+
+    // A host that compresses without being asked for it.
+    let mut forced = options(&[&host]);
+    forced.hosts[0].push_str("?compress=true");
+    let ingesting = Ingesting::start(&app, bluesky::spec("forced", forced, fetcher(), app.clock.clone()));
+    app.eventually("the error names the setting", async || {
+        let error = ingesting.states.all().remove(0).last_error.unwrap_or_default();
+        error.contains("set `zstd_dictionary`").then_some(())
+    })
+    .await;
+    ingesting.stop().await;
+}
+
 async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     let app = TestApp::start(setup).await;
     let log = Log::new();
@@ -295,9 +353,11 @@ async fn authors_are_named_by_their_handles(setup: Setup) {
     let api = profiles(&[("ada.test", ADA), ("handle.invalid", BOB)]).await;
     let app = TestApp::start(setup).await;
     let path = format!("/api/authors?source=bluesky&authors={ADA},{BOB},did:plc:nobody,ada");
-    assert_eq!(app.get(&path).await.ok()["names"], json!({}), "without a Bluesky source nothing is requested");
     let names = bluesky::Names::new(api.at("/"), fetcher());
     let rooms = Api { names: Some(names), ..app.rooms.clone() };
+    let without = TestApp::over(rooms.clone(), tempfile::tempdir().expect("a folder"), |_| {});
+    assert_eq!(without.get(&path).await.ok()["names"], json!({}), "without a Bluesky source nothing is requested");
+    let rooms = Api { reads_bluesky: true, ..rooms };
     let named = TestApp::over(rooms, tempfile::tempdir().expect("a folder"), |_| {});
     for _ in 0..3 {
         assert_eq!(named.get(&path).await.ok(), json!({"source": "bluesky", "names": {ADA: "ada.test"}}));

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fakes::feeds::{Entry, Feeds};
+use crate::fakes::jetstream::profiles;
 use crate::process::{Process, within};
 use crate::services::Shared;
 
@@ -123,6 +124,22 @@ async fn secret_of_a_source_is_sealed_and_never_shown() {
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(7).any(|part| part == b"hunter2"), "{}", path.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn added_bluesky_source_names_its_authors() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = profiles(&[("ada.test", "did:plc:ada")]).await;
+    // Without the ingester nothing reads the hosts.
+    let settings =
+        ["roles=api".to_owned(), "outbound.allow=127.0.0.1".to_owned(), format!("sources.bluesky.api={}", api.url)];
+    let process = Process::start(folder.path(), &settings).await;
+    let path = "/api/authors?source=bluesky&authors=did:plc:ada";
+    assert_eq!(process.get(path).await["names"], json!({}));
+    assert!(api.requests().is_empty(), "without a Bluesky source nothing is requested");
+    let request = json!({"name": "sky", "kind": "bluesky", "settings": {"keywords": ["acme"]}});
+    assert_eq!(send(&process, Method::POST, "/api/sources", &request).await.0, 201);
+    assert_eq!(process.get(path).await["names"], json!({"did:plc:ada": "ada.test"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

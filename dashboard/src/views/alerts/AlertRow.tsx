@@ -3,6 +3,7 @@ import { ChevronRight } from "lucide-react";
 import type { Alert } from "@/api/types";
 import { ago, exact, plural } from "@/lib/format";
 import { cx } from "@/ui/cx";
+import { ScopeText } from "./ScopeText";
 import { SeverityMark } from "./SeverityMark";
 import { acknowledgedText, alertTitle, inScope, isActive, measured, stateText } from "./words";
 
@@ -34,7 +35,9 @@ export function AlertRow({ alert, now, value }: AlertRowProps) {
         </span>{" "}
         <span className="min-w-0 truncate" title={`${alertTitle(alert)} ${inScope(alert.scope)}`}>
           <span className="font-medium">{alertTitle(alert)}</span>{" "}
-          <span className="text-quiet">{inScope(alert.scope)}</span>
+          <span className="text-quiet">
+            <ScopeText scope={alert.scope} />
+          </span>
         </span>{" "}
         <span className="tabular order-3 col-span-2 truncate text-xs text-quiet md:order-none md:col-span-1 md:text-sm md:text-text">
           {measured(alert, value)}

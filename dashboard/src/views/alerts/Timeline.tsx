@@ -5,6 +5,7 @@ import type { TimeWindow } from "@/lib/range";
 import { useMedia } from "@/lib/useMedia";
 import { cx } from "@/ui/cx";
 import { lanesOf } from "./lanes";
+import { ScopeText } from "./ScopeText";
 import { alertTitle, inScope } from "./words";
 
 /** A timeline with one lane for each rule and scope. */
@@ -27,7 +28,10 @@ export function Timeline({
       {lanesOf(alerts, now).map((lane) => (
         <div key={lane.key} className="grid items-center gap-y-0.5 md:col-span-2 md:grid-cols-subgrid">
           <span className="truncate" title={`${alertTitle(lane.alerts[0])} ${inScope(lane.alerts[0].scope)}`}>
-            {alertTitle(lane.alerts[0])} <span className="text-quiet">{inScope(lane.alerts[0].scope)}</span>
+            {alertTitle(lane.alerts[0])}{" "}
+            <span className="text-quiet">
+              <ScopeText scope={lane.alerts[0].scope} />
+            </span>
           </span>
           <span className="relative h-5 rounded-sm bg-raised">
             {lane.alerts.map((alert) => (

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { CitedPost, Insight } from "@/api/types";
 import { count, percent, plural, signed } from "@/lib/format";
 import { type Search, withSearch } from "@/lib/search";
+import { AuthorName } from "@/posts/AuthorName";
 import { PostText } from "@/posts/PostText";
 import { usePostLink } from "@/posts/usePostLink";
 import { Card } from "@/ui/Card";
@@ -110,7 +111,10 @@ function Authors({ insight, search }: PartProps) {
           <li key={`${source}:${author}`}>
             <Link to="/posts" search={withSearch(search, { author, source })} className={ROW}>
               <span className="min-w-0 flex-1 truncate">
-                <bdi className="font-medium">{author}</bdi> <span className="text-quiet">{source}</span>
+                <span className="font-medium">
+                  <AuthorName author={author} />
+                </span>{" "}
+                <span className="text-quiet">{source}</span>
               </span>{" "}
               <Contribution value={contribution} insight={insight} />{" "}
               <span className="tabular w-20 text-right text-quiet">{plural(posts, "post")}</span>
@@ -176,7 +180,7 @@ function Typical({ insight: { typical, posts } }: { insight: Insight }) {
                 {post.author && (
                   <>
                     {" · "}
-                    <bdi>{post.author}</bdi>
+                    <AuthorName author={post.author} />
                   </>
                 )}
               </span>

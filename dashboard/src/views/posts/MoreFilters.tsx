@@ -1,5 +1,6 @@
 import { X } from "lucide-react";
 import { languageName } from "@/lib/languages";
+import { useAuthorName } from "@/posts/useAuthorName";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { Choice } from "@/ui/Choice";
@@ -18,7 +19,7 @@ export function MoreFilters() {
   return (
     <>
       {search.author && (
-        <Removable what="author" value={search.author} onRemove={() => change({ author: undefined })} />
+        <AuthorFilter author={search.author} onRemove={() => change({ author: undefined })} />
       )}
       {search.lang && (
         <Removable
@@ -38,6 +39,10 @@ export function MoreFilters() {
       </span>
     </>
   );
+}
+
+function AuthorFilter({ author, onRemove }: { author: string; onRemove: () => void }) {
+  return <Removable what="author" value={useAuthorName(author)} onRemove={onRemove} />;
 }
 
 /** A filter that was set elsewhere, with a button that removes it. */

@@ -2,6 +2,7 @@ import type { Trial } from "@/api/types";
 import { ago, exact, plural } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { useNow } from "@/lib/useNow";
+import { AuthorName } from "@/posts/AuthorName";
 import { PostText } from "@/posts/PostText";
 import { SentimentGlyph } from "@/ui/marks";
 
@@ -28,7 +29,11 @@ export function TrialResult({ trial: { ok, message, posts, rejected } }: { trial
               <div className="min-w-0 flex-1">
                 <PostText content={post.content} lines={2} />
                 <p className="truncate text-xs text-quiet">
-                  {post.author && <bdi>{post.author}, </bdi>}
+                  {post.author && (
+                    <>
+                      <AuthorName author={post.author} />,{" "}
+                    </>
+                  )}
                   <span title={exact(post.created_at)}>{ago(post.created_at, now)}</span>
                 </p>
               </div>

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -145,6 +147,24 @@ fn malformed_documents_are_repaired() {
         let error = parse(document.as_bytes(), &feed, &feed).unwrap_err().to_string();
         assert!(error.contains(expected), "{document}: {error}");
     }
+}
+
+#[test]
+fn items_without_id_link_and_title_are_told_apart() {
+    let two = rss("<item><description>one</description></item><item><description>two</description></item>");
+    let json = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "t", "items": [{"content_text": "one"}, {"content_text": "two"}]}"#;
+    for document in [two.as_str(), json] {
+        let found = parsed(document).entries;
+        let keys: BTreeSet<u64> = found.iter().map(|entry| entry.key).collect();
+        assert_eq!((found.len(), keys.len()), (2, 2), "{document}");
+        let again: BTreeSet<u64> = parsed(document).entries.iter().map(|entry| entry.key).collect();
+        assert_eq!(again, keys, "the ids are the same at the next poll");
+    }
+    // Items that are not objects have no text, so they are counted as filtered.
+    let odd = json.replace(r#"{"content_text": "one"}"#, "null, [1], \"text\"");
+    let parsed = parsed(&odd);
+    let texts = texts(&parsed);
+    assert_eq!(texts.iter().filter(|text| text.is_empty()).count(), 3, "{texts:?}");
 }
 
 #[test]

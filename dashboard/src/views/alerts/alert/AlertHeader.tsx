@@ -6,8 +6,9 @@ import { exact } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { keepFilters } from "@/shell/keepFilters";
 import { cx } from "@/ui/cx";
+import { ScopeText } from "../ScopeText";
 import { SeverityMark } from "../SeverityMark";
-import { acknowledgedText, alertTitle, inScope, isActive, stateText } from "../words";
+import { acknowledgedText, alertTitle, isActive, stateText } from "../words";
 
 /** The title of an alert with its state and severity. */
 export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: ReactNode }) {
@@ -26,7 +27,10 @@ export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: R
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
         <div className="min-w-60 flex-1">
           <h2 className="text-xl font-semibold text-balance [overflow-wrap:anywhere]">
-            {alertTitle(alert)} <span className="font-normal text-quiet">{inScope(alert.scope)}</span>
+            {alertTitle(alert)}{" "}
+            <span className="font-normal text-quiet">
+              <ScopeText scope={alert.scope} />
+            </span>
           </h2>
           <p className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-sm">
             <span className={cx("font-medium", !active && "text-quiet")}>

@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { AlertDetail } from "@/api/types";
 import { compact, count as exactCount } from "@/lib/format";
 import { withSearch } from "@/lib/search";
+import { AuthorName } from "@/posts/AuthorName";
 import { Card } from "@/ui/Card";
 import { evidence } from "../words";
 import type { Share } from "./details";
@@ -27,9 +28,9 @@ export function TopCard({ title, of, alert, shares }: TopCardProps) {
               search={withSearch(evidence(alert), { [of]: name })}
               className="-mx-2 grid grid-cols-[minmax(0,1fr)_5rem_3rem] items-center gap-3 rounded-md px-2 py-1 hover:bg-raised pointer-coarse:min-h-11"
             >
-              <bdi className="truncate text-left" title={name}>
-                {name}
-              </bdi>{" "}
+              <span className="truncate text-left" title={name}>
+                {of === "author" ? <AuthorName author={name} /> : <bdi>{name}</bdi>}
+              </span>{" "}
               <span aria-hidden="true" className="h-1.5 overflow-hidden rounded-full bg-raised">
                 <span className="block h-full bg-neutral" style={{ width: `${(count * 100) / most}%` }} />
               </span>

@@ -1,0 +1,14 @@
+import { AuthorName } from "@/posts/AuthorName";
+import { inScope } from "./words";
+
+const AUTHOR = "author:";
+
+/** A scope with its preposition; authors are shown by their names. */
+export function ScopeText({ scope }: { scope: string }) {
+  if (!scope.startsWith(AUTHOR)) return <>{inScope(scope)}</>;
+  return (
+    <>
+      by <AuthorName author={scope.slice(AUTHOR.length)} />
+    </>
+  );
+}
