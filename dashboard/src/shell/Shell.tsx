@@ -10,6 +10,7 @@ import { Shortcuts } from "./Shortcuts";
 import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
 import { UnusableParams } from "./UnusableParams";
+import { useBackfillRefresh } from "./useBackfillRefresh";
 import { useView } from "./useView";
 
 /** Views that fill the window and scroll inside themselves. */
@@ -20,6 +21,7 @@ const PostDrawer = lazyPart(async () => (await import("@/posts/PostDrawer")).def
 /** The frame around every view. */
 export function Shell() {
   const { search } = useView();
+  useBackfillRefresh();
   const path = useLocation({ select: ({ pathname }) => pathname });
   const fills = FILLING.has(path);
   const missing = useIsTopicMissing(search.topic) && FILTERED.has(path);

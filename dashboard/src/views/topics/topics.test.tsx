@@ -88,4 +88,14 @@ describe("topics", () => {
       "Acme Phone: Unusually many posts",
     ]);
   });
+
+  it("figures are refetched when stored posts have been matched", async () => {
+    state.world.topics.add("acme", "acme", { backfill: { running: true, progress: 10 } });
+    open("/?topic=acme&range=1h");
+    expect(await screen.findByRole("link", { name: /^Posts 0/ })).toBeTruthy();
+    fill();
+    const [topic] = state.world.topics.topics;
+    if (topic) topic.backfill = { running: false, progress: 100 };
+    expect(await screen.findByRole("link", { name: /^Posts 2 / })).toBeTruthy();
+  });
 });
