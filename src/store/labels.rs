@@ -36,6 +36,11 @@ impl LabelColumns {
         }
     }
 
+    /// The labels; `None` for an unscored post.
+    pub fn parsed(&self) -> Option<PostLabels> {
+        Some(PostLabels { sentiment: self.sentiment.parse().ok()?, emotion: self.emotion.parse().ok()? })
+    }
+
     /// The columns as they were read.
     pub fn read(sentiment: &str, emotion: String) -> Self {
         match (sentiment.parse::<Sentiment>(), emotion.parse::<Emotion>()) {
