@@ -44,9 +44,9 @@ async fn main() {
 fn quality(days: u32) {
     println!("{} times {days} days after two weeks of history\n", SEEDS.len());
     println!(
-        "| scenario | posts/s | rule | incidents | found | alerts | right | precision | recall | false a week | delay |"
+        "| scenario | posts/s | rule | incidents | found | alerts | right | precision | recall | false a week | delay | pages an incident |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in Scenario::ALL {
         for rate in RATES {
             let scores = SEEDS.map(|seed| World::new(scenario, rate, days, seed).scores(&RULES));
