@@ -23,6 +23,8 @@ pub struct History {
     pub quarters: Arc<Series>,
     /// When posts of this scope began to be collected: silence after it counts as zero. `None`: at the first post.
     pub since: Option<Timestamp>,
+    /// The end of the past of a demonstration, whose volume is made up: baselines begin after it.
+    pub made_up_until: Option<Timestamp>,
     pub gaps: Gaps,
     /// Posts that were stored well after they were written, for backtests.
     pub late: Vec<LateCount>,
@@ -32,8 +34,8 @@ pub struct History {
 impl History {
     /// The history in these series, observed without interruption.
     pub fn new(minutes: Series, quarters: Arc<Series>) -> Self {
-        let (since, gaps, late) = (None, Gaps::default(), Vec::new());
-        Self { minutes, quarters, since, gaps, late, profiles: ProfileCache::default() }
+        let (gaps, late, profiles) = (Gaps::default(), Vec::new(), ProfileCache::default());
+        Self { minutes, quarters, since: None, made_up_until: None, gaps, late, profiles }
     }
 
     /// Both series from `counts` over `range`.
@@ -45,7 +47,8 @@ impl History {
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
         let own = || self.quarters.first(source).into_iter().chain(self.minutes.first(source)).min();
         // A source that is new was not silent before its first post: it was not collected.
-        if source.is_none() { self.since.or_else(own) } else { own() }
+        let first = if source.is_none() { self.since.or_else(own) } else { own() };
+        first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
     /// The posts of `range` that had been stored at `seen`, of one source or of all.
