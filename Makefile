@@ -1,8 +1,8 @@
-# `make run` starts SentiStream with synthetic posts; `make test` runs every check. Both install what is missing.
+# `make run` starts SentiStream with synthetic posts. `make test` runs every check. Both install missing tools.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-# Where rustup puts cargo when scripts/set-up has just installed it.
+# The folder into which rustup installs cargo, for a shell that started before scripts/set-up installed it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 DASHBOARD_SOURCES := $(shell find dashboard -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test-results/*' 2>/dev/null)
@@ -37,14 +37,14 @@ check-format:
 	cargo fmt --all --check
 
 # clippy-driver lints a crate and compiles it as rustc does. `cargo clippy` would compile all dependencies a second
-# time, for their metadata only. The argument is written as cargo-clippy passes it.
+# time, for their metadata only. CLIPPY_ARGS has the format that cargo-clippy passes.
 LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__ cargo
 
 .PHONY: check-rust
 check-rust: dashboard/dist ## Lints and compiles everything that the tests need, and the benchmarks.
 	$(LINTED) test --locked --workspace --no-run --lib --bins --tests --benches
 
-# Each run draws the same cases for the property tests. Another seed, or PROPTEST_CASES=5000, draws others.
+# Property tests use the same cases in each run. Another seed or PROPTEST_CASES=5000 gives other cases.
 export PROPTEST_RNG_SEED ?= 1
 
 .PHONY: test-rust
@@ -52,7 +52,7 @@ test-rust: check-rust ## Runs the Rust tests.
 	scripts/with-services env $(LINTED) test --locked --workspace --lib --bins --tests
 
 .PHONY: check-docs
-check-docs: check-rust ## Checks links, settings and commands that the documentation prints, against the debug binary.
+check-docs: check-rust ## Checks the links, settings and commands in the documentation against the debug binary.
 	scripts/check-docs
 
 .PHONY: abuse
@@ -77,11 +77,11 @@ chaos: test-tools ## Runs random faults over real processes on both set-ups (CHA
 	scripts/with-services cargo test --locked --test it many_faults -- --ignored --nocapture --test-threads=1
 
 .PHONY: soak
-soak: test-tools ## Runs eight hours' worth of posts and compares memory, files, tables and latency (SOAK_POSTS=288000).
+soak: test-tools ## Processes the posts of eight hours and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
 	scripts/with-services cargo test --locked --release --test it resources_stay_flat -- --ignored --nocapture
 
 .PHONY: bench
-bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
+bench: ## Runs all benchmarks: inference, alerts, topics, sources, store, stream and the whole pipeline.
 	scripts/with-services cargo bench --locked
 
 .PHONY: dist
@@ -89,7 +89,7 @@ dist: build ## Packs the release binary, settings, systemd unit, manual and comp
 	scripts/dist
 
 .PHONY: sbom
-sbom: ## Writes the bill of materials of a release into dist/sbom (CycloneDX); installs cargo-cyclonedx first.
+sbom: ## Writes the bill of materials of a release into dist/sbom (CycloneDX); installs cargo-cyclonedx if it is missing.
 	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --locked cargo-cyclonedx
 	scripts/sbom
 
@@ -102,7 +102,7 @@ check-deploy: ## Validates manifests, alert rules, dashboards and licences with 
 	scripts/check-deploy
 
 .PHONY: bench-inference
-bench-inference: ## Compares the inference engine with other runtimes (POSTS=file.ndjson); installs them first.
+bench-inference: ## Installs other inference runtimes and compares the engine with them (POSTS=file.ndjson).
 	scripts/bench-inference $(if $(POSTS),--posts $(POSTS))
 
 .PHONY: budgets

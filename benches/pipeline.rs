@@ -1,5 +1,5 @@
-//! Posts per second from append to acknowledgement with a classifier that returns at once: the cost of the
-//! stream, the store and the worker.
+//! Posts per second from append to acknowledgement, with a classifier that returns immediately. This measures the cost
+//! of the stream, the store and the worker.
 //!
 //! `cargo bench --bench pipeline -- [POSTS]`; Redis and Postgres are measured when
 //! `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set (`make bench`).
@@ -16,7 +16,7 @@ use sentistream::inference::{ActiveClassifier, Classifier, InferenceError, Model
 use sentistream::lifecycle::Shutdown;
 use sentistream::worker;
 
-/// Returns the same analysis for every text at once.
+/// Immediately returns the same analysis for every text.
 struct Free(ModelInfo);
 
 impl Classifier for Free {
@@ -97,7 +97,7 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
     let stored: i64 = rooms.store.sources().await?.iter().map(|source| source.counts.total()).sum();
     anyhow::ensure!(stored == posts as i64, "{stored} of {posts} posts were stored");
     println!(
-        "{name:<18} {:>9.0} posts/s  {:>5.0} CPU-µs a post in this process  ({posts} posts in {:.2} s, appended \
+        "{name:<18} {:>9.0} posts/s  {:>5.0} µs of CPU per post in this process  ({posts} posts in {:.2} s, appended \
          after {:.2} s)",
         posts as f64 / elapsed.as_secs_f64(),
         cpu * 1e6 / posts as f64,
@@ -107,12 +107,12 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
     Ok(())
 }
 
-/// The CPU time of this process so far; 0 where the system does not tell.
+/// The CPU time of this process so far; 0 if the system does not report it.
 fn cpu_seconds() -> f64 {
-    /// Of the fields of `/proc/self/stat`, in hundredths of a second.
+    /// Units per second of the times in `/proc/self/stat`.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name of the process, in parentheses, may hold spaces.
+    // The name of the process, in parentheses, may contain spaces.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let of = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
     (of(11) + of(12)) / TICKS
@@ -149,7 +149,7 @@ async fn main() -> anyhow::Result<()> {
         Some(services) => {
             measure("redis + postgres", &tuned(services, &["worker.tasks=3", "worker.batch_size=500"]), posts).await?;
         }
-        None => println!("redis + postgres: not measured, no services (run `make bench`)"),
+        None => println!("redis + postgres: skipped, because no services are configured (run `make bench`)"),
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Sources against their fakes: how fast what they get is read, how fast Bluesky's backlog is caught up, and what a
-//! long run of all of them with interruptions loses.
+//! Measures the sources against fakes of their services: the speed of reading, the speed of reading a backlog of
+//! Bluesky, and the posts that are lost in a long run with interruptions.
 //!
-//! `cargo bench --bench sources` reads and catches up; `-- soak SECONDS` runs with a cut every 30 s. Redis and
+//! `cargo bench --bench sources` measures both speeds; `-- soak SECONDS` interrupts all sources every 30 s. Redis and
 //! Postgres are measured too when `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the bench")]
 
 #[path = "../tests/it/fakes/feeds.rs"]
 #[expect(dead_code, reason = "the tests use all of it")]
@@ -46,14 +46,16 @@ use serde_json::json;
 
 use jetstream::{Faults, Jetstream, Log, account, commit};
 
-/// Events of a backlog that is caught up.
+/// The number of events of a backlog.
 const BACKLOG: usize = 200_000;
-/// Events per second of a soak, of how many one is said everywhere, and the time between two cuts.
+/// Events per second of Bluesky in a soak.
 const SOAK_RATE: usize = 50;
+/// The number of events of Bluesky for each post of the other sources.
 const ELSEWHERE: usize = 25;
+/// The interval between two interruptions.
 const CUT_EVERY: Duration = Duration::from_secs(30);
 
-/// What the network says: as many deletes, replies, links and accounts as on an ordinary day.
+/// An event of the network, with the usual shares of deletions, replies, links and account events.
 fn event(n: usize, time_us: i64) -> String {
     let did = format!("did:plc:{:024}", n % 5_000);
     let rkey = format!("3l{n:011}");
@@ -154,7 +156,7 @@ impl Ingesting {
     }
 }
 
-/// A backlog from the fake's first byte to the last append.
+/// Measures the time for a backlog, from the first byte of the fake to the last append.
 async fn catch_up(name: &str, settings: &[String]) {
     let (_, rooms) = rooms(settings).await;
     let log = Log::new();
@@ -163,7 +165,7 @@ async fn catch_up(name: &str, settings: &[String]) {
         let time_us = begin + n as i64 * 600_000;
         log.push(time_us, event(n, time_us));
     }
-    // All but the accounts' news.
+    // All events except account events.
     let expected = (0..BACKLOG).filter(|n| n % 20 != 1).count() as u64;
     let host = Jetstream::start(&log, Faults::default()).await;
     let started = Instant::now();
@@ -176,12 +178,13 @@ async fn catch_up(name: &str, settings: &[String]) {
     ingesting.stop().await;
     let minutes = 36.0 * 3_600.0 * 50.0 / (BACKLOG as f64 / seconds) / 60.0;
     println!(
-        "catch up, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: {minutes:.1} min)",
+        "backlog, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: \
+         {minutes:.1} min)",
         BACKLOG as f64 / seconds
     );
 }
 
-/// Posts at an ordinary rate, with a cut every 30 s.
+/// Reads posts at a usual rate, with an interruption every 30 s.
 async fn soak(name: &str, settings: &[String], length: Duration) {
     let (config, rooms) = rooms(settings).await;
     let log = Log::new();
@@ -198,10 +201,10 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
         let due = (started.elapsed().as_secs_f64() * SOAK_RATE as f64) as usize;
         while sent < due {
             let now = Clock::system().now().as_micros();
-            // One post each: deletions would make the count of what must be there depend on what they delete.
+            // Only new posts: with deletions, the expected count would depend on the deleted posts.
             log.push(now, event(20 * sent + 12, now));
             if sent % ELSEWHERE == 0 {
-                network.say();
+                network.publish();
             }
             sent += 1;
         }
@@ -212,7 +215,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
             cuts += 1;
         }
     }
-    let wanted = |source: &str| if source == "bluesky" { sent as i64 } else { network.said() as i64 };
+    let wanted = |source: &str| if source == "bluesky" { sent as i64 } else { network.published() as i64 };
     let settled = async {
         loop {
             tick.tick().await;
@@ -223,7 +226,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
             }
         }
     };
-    // What is not there by then is lost.
+    // Posts that are not stored by then count as lost.
     let _ = tokio::time::timeout(Duration::from_secs(60), settled).await;
     let states = ingesting.states.all();
     ingesting.stop().await;
@@ -231,7 +234,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     pool.await.unwrap().unwrap();
     let depth = rooms.stream.depth().await.unwrap();
     let duplicates = rooms.store.outcomes(&depth.epoch).await.unwrap().duplicate;
-    println!("soak, {name}: {} s, {cuts} cuts, {duplicates} duplicates in all", length.as_secs());
+    println!("soak, {name}: {} s, {cuts} cuts, {duplicates} duplicates", length.as_secs());
     let stored = stored(&rooms).await;
     for source in SOURCES {
         let errors = states.iter().find(|state| state.name == source).map_or(0, |state| state.errors);
@@ -240,10 +243,10 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     }
 }
 
-/// What is soaked.
+/// The sources of a soak.
 const SOURCES: [&str; 5] = ["bluesky", "mastodon", "rss", "hackernews", "reddit"];
 
-/// Posts by their source.
+/// The number of stored posts per source.
 async fn stored(rooms: &Rooms) -> BTreeMap<String, i64> {
     let sources = rooms.store.sources().await.unwrap();
     sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect()
@@ -254,7 +257,7 @@ fn free_classifier() -> ActiveClassifier {
     ActiveClassifier::from(free)
 }
 
-/// Returns the same analysis for every text at once.
+/// Immediately returns the same analysis for every text.
 struct Free(ModelInfo);
 
 impl Default for Free {
@@ -288,7 +291,7 @@ impl Classifier for Free {
 }
 
 fn services() -> Option<Vec<String>> {
-    #[expect(clippy::disallowed_methods, reason = "benches are told of their services by the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the environment names the services of benches")]
     let variable = |name: &str| std::env::var(name).ok();
     let (database, redis) = (variable("SENTISTREAM_TEST_POSTGRES_URL")?, variable("SENTISTREAM_TEST_REDIS_URL")?);
     let prefix = format!("bench_{}", uuid::Uuid::new_v4().simple());
@@ -313,7 +316,7 @@ async fn main() {
     if let Some(at) = arguments.iter().position(|argument| argument == "soak") {
         let seconds = arguments.get(at + 1).and_then(|text| text.parse().ok()).unwrap_or(600);
         let length = Duration::from_secs(seconds);
-        // At the same time: the soak is about what is lost, not about how fast it goes.
+        // The soaks run concurrently, because they measure losses and not speed.
         let soaks = setups.iter().map(|(name, settings)| soak(name, settings, length));
         futures_util::future::join_all(soaks).await;
         return;

@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     let local = LocalStream::open(sqlite.clone(), options(), Clock::system()).await?;
     measure("embedded queue", Stream::Local(local), Some(sqlite), entries).await?;
 
-    #[expect(clippy::disallowed_methods, reason = "a bench has no config")]
+    #[expect(clippy::disallowed_methods, reason = "a bench has no configuration")]
     let url = std::env::var("SENTISTREAM_TEST_REDIS_URL");
     match url {
         Ok(url) => {
@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
             })?;
             measure("Redis", Stream::Redis(RedisStream::connect(redis, options)?), None, entries).await?;
         }
-        Err(_) => println!("Redis: left out, SENTISTREAM_TEST_REDIS_URL is not set"),
+        Err(_) => println!("Redis: skipped, SENTISTREAM_TEST_REDIS_URL is not set"),
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
                 }
                 let keys: Vec<EntryKey> = claimed.into_iter().map(|entry| entry.key).collect();
                 if let (Some(sqlite), Some(first), Some(last)) = (&sqlite, keys.first(), keys.last()) {
-                    // The store does the same in its commit.
+                    // The store settles the entries in its commit in the same way.
                     let (first, last) = (first.id.seq, last.id.seq);
                     let delete = format!("delete from stream_entries where seq between {first} and {last}");
                     sqlite.write(move |connection| connection.batch_execute(&delete)).await?;
@@ -127,7 +127,8 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
     let depth = stream.depth().await?;
     anyhow::ensure!(depth.pending() == 0 && depth.appended == entries as u64, "entries are missing: {depth:?}");
     println!(
-        "{name}: {entries} entries in {:.2} s = {:.0} entries/s (appending ended after {:.2} s, {:.2} s of it for room)",
+        "{name}: {entries} entries in {:.2} s = {:.0} entries/s (appended after {:.2} s, of which {:.2} s waiting for \
+         free space)",
         total.as_secs_f64(),
         entries as f64 / total.as_secs_f64(),
         appended.as_secs_f64(),

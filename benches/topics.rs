@@ -15,10 +15,10 @@ use sentistream::domain::{Subject, TopicId};
 use sentistream::terms::text;
 use sentistream::topics::{Matcher, Query, Scratch};
 
-/// How many topics, and how many terms each has.
+/// The number of topics, and the number of terms of each.
 const SIZES: [(usize, usize); 2] = [(1_000, 4), (5_000, 50)];
 const POSTS: usize = 20_000;
-/// Different words of the made-up language; a few of them are frequent, as in every language.
+/// The number of words of the synthetic language, of which a few are frequent.
 const WORDS: usize = 20_000;
 /// The most frequent words, which are in no query.
 const FREQUENT: usize = 200;
@@ -93,8 +93,8 @@ fn measure(queries: &[Query], posts: &[String]) {
     let seconds = started.elapsed().as_secs_f64();
     let characters: usize = posts.iter().map(|post| post.chars().count()).sum();
     println!(
-        "{} topics: {:.1} µs a post, {:.0} posts/s on one core ({} characters, {:.1} matches a post); \
-         matcher of all built in {built:.0} ms, of one more in {added:.0} µs",
+        "{} topics: {:.1} µs per post, {:.0} posts/s on one core ({} characters, {:.1} matches per post); \
+         matcher of all topics built in {built:.0} ms, one more topic added in {added:.0} µs",
         queries.len(),
         seconds * 1e6 / posts.len() as f64,
         posts.len() as f64 / seconds,
@@ -103,7 +103,7 @@ fn measure(queries: &[Query], posts: &[String]) {
     );
 }
 
-/// Every tenth word is of another script, so that not all posts are ASCII.
+/// A word. Every tenth is in another script, so that not all posts are ASCII.
 fn word(number: usize, random: &mut StdRng) -> String {
     let (first, letters) = if number % 10 == 9 { ('а', 30) } else { ('a', 26) };
     let length = random.random_range(3..10);
@@ -116,7 +116,7 @@ fn word(number: usize, random: &mut StdRng) -> String {
     word
 }
 
-/// The smaller the number of a word, the more often it occurs.
+/// A random word. Words with small numbers are more frequent.
 fn pick<'w>(words: &'w [String], random: &mut StdRng) -> &'w str {
     let share: f64 = random.random_range(0.0..1.0);
     &words[(share.powi(4) * WORDS as f64) as usize]

@@ -1,13 +1,13 @@
 //! The alerts role: evaluates rules over sliding windows of posts, and opens and resolves alerts.
 //!
-//! Several instances may have the role; the leader, which holds a lease, evaluates. The store checks the lease in each
-//! transaction that changes alerts, so an instance that was suspended and has lost its lease changes nothing. A state and
-//! its transition are written in one such transaction, and the next leader continues from what is stored: no transition
-//! is lost or written twice. The conditions of rules are decided in [`crate::rules`], without I/O.
+//! Several instances may have the role. The leader, which holds a lease, evaluates the rules. The store checks the lease
+//! in each transaction that changes alerts, so an instance that was suspended and lost its lease cannot change anything.
+//! One transaction writes a state together with its transition, and the next leader continues from the stored state: no
+//! transition is lost or written twice. [`crate::rules`] decides the conditions of rules, without I/O.
 
+mod collector;
 mod dues;
 mod evidence;
-mod look;
 mod meta;
 mod replay;
 #[cfg(test)]
@@ -32,15 +32,15 @@ use crate::stream::Stream;
 /// The lease of the leader.
 pub const LEASE: &str = "alerts";
 
-/// The interval of checks while demo data is being generated or removed.
-const DEMO_LOOK: Duration = Duration::from_millis(500);
+/// The interval at which the leader checks the demonstration's state while demo data is being generated or removed.
+const DEMO_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The rooms that the role uses.
+/// The parts of the application that the role uses.
 #[derive(Clone)]
 pub struct AlertsRooms {
-    /// Has the counts and the alerts.
+    /// Stores the counts and the alerts.
     pub store: Store,
-    /// Has the posts that are not analysed yet.
+    /// Holds the posts that are not analysed yet.
     pub stream: Stream,
     /// Publishes changes to live clients.
     pub live: LiveBus,
@@ -50,15 +50,15 @@ pub struct AlertsRooms {
 /// Settings of the role.
 #[derive(Clone, Debug)]
 pub struct AlertsOptions {
-    /// Time between two evaluations of the rules that are due.
+    /// Time between two checks for rules that are due.
     pub interval: Duration,
-    /// How long at most a window waits for posts that are not analysed yet.
+    /// The longest time that a window waits for posts that are not analysed yet.
     pub max_lateness: Duration,
     /// The rules of the configuration.
     pub rules: Vec<RuleSpec>,
-    /// This instance's name, different from that of every other.
+    /// The name of this instance, unique among all instances.
     pub holder: String,
-    /// After this much silence of the leader another instance takes over.
+    /// Another instance takes over when the leader has not renewed its lease for this time.
     pub lease_ttl: Duration,
 }
 
@@ -102,9 +102,9 @@ struct Leader {
     leases: LeaseManager,
     lease: Option<Lease>,
     memory: Memory,
-    /// Whether the rules of the configuration were written since this instance became the leader.
+    /// Whether this instance has written the configured rules since it became the leader.
     provisioned: bool,
-    /// When rules are evaluated next.
+    /// When rules are checked next.
     due: Instant,
 }
 
@@ -112,7 +112,7 @@ impl Coordinated for Leader {
     type Error = TickError;
     const TASK: &'static str = "alerts";
 
-    /// Renews the lease, and evaluates rules if it holds and an evaluation is due.
+    /// Renews the lease, and evaluates rules if this instance holds it and a check is due.
     async fn round(&mut self) -> Result<Duration, TickError> {
         let lease = self.leases.acquire(LEASE).await?;
         self.follow(lease.map(|handle| handle.lease));
@@ -124,20 +124,20 @@ impl Coordinated for Leader {
                 self.provisioned = true;
             }
             match self.rooms.store.demonstration().await? {
-                // Windows over posts that come or go would raise alerts about nothing.
+                // Windows over posts that are being added or removed would raise false alerts.
                 Some(demo) if matches!(demo.state, DemoState::Filling | DemoState::Removing) => {
-                    self.due = Instant::now() + DEMO_LOOK;
-                    return Ok(self.renew_every().min(DEMO_LOOK));
+                    self.due = Instant::now() + DEMO_CHECK_INTERVAL;
+                    return Ok(self.renew_every().min(DEMO_CHECK_INTERVAL));
                 }
                 Some(demo) if demo.state == DemoState::Evaluating => {
                     replay::replay(&self.rooms, &self.leases, demo).await?;
-                    return Ok(DEMO_LOOK);
+                    return Ok(DEMO_CHECK_INTERVAL);
                 }
                 _ => {}
             }
-            // The futures of evidence are large.
+            // `tick` returns a large future, so it is boxed.
             Box::pin(tick(&self.rooms, &self.options, lease, &mut self.memory)).await?;
-            // From now on rather than from when it was due, so that a slow store gets no more requests.
+            // An interval after now, not after the last due time: a slow store gets no additional requests.
             self.due = Instant::now() + self.options.interval;
         }
         Ok(self.renew_every())
@@ -179,11 +179,11 @@ impl Leader {
 
 /// Writes the rules of the configuration to the store.
 async fn provision(store: &Store, rules: &[RuleSpec]) -> Result<(), StoreError> {
-    let taken = store.provision_alert_rules(rules).await?;
-    if !taken.is_empty() {
+    let skipped = store.provision_alert_rules(rules).await?;
+    if !skipped.is_empty() {
         tracing::warn!(
-            rules = ?taken,
-            "rules of the configuration are left out: other rules have their names; rename or delete those"
+            rules = ?skipped,
+            "configured rules skipped: other rules have the same names; rename or delete those rules"
         );
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! The composition root: config → rooms → roles. The only module that imports all others.
+//! The composition root: it opens the shared modules (the rooms of the crate page) from the configuration and starts
+//! the roles. It is the only module that imports all others.
 
 mod demo;
 mod lock;
@@ -31,8 +32,7 @@ pub use lock::InUse;
 pub use options::{alerts as alert_options, external_url, inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
-/// Whether a process serves from the embedded database of `config`; `None` with Postgres, where this process cannot
-/// know.
+/// Whether a process serves from the embedded database of `config`; `None` with Postgres, where this is unknown.
 pub fn is_served(config: &Config) -> Option<bool> {
     match &config.backends {
         Backends::Embedded { path } => Some(lock::is_held(path)),
@@ -40,7 +40,7 @@ pub fn is_served(config: &Config) -> Option<bool> {
     }
 }
 
-/// The rooms that roles and commands share. Clones share them.
+/// The modules that roles and commands share: store, stream, cache and others. Clones share their state.
 #[derive(Clone)]
 pub struct Rooms {
     pub store: Store,
@@ -53,8 +53,8 @@ pub struct Rooms {
     pub clock: Clock,
 }
 
-/// Opens the rooms. Migrates the embedded database, because its queue needs the tables. Postgres and Redis may be
-/// unavailable: their rooms connect when they are first used.
+/// Opens the shared modules. The embedded database is migrated, because its queue needs the tables. Postgres and Redis
+/// may be unavailable: connections are opened on first use.
 ///
 /// # Errors
 /// When the embedded database cannot be opened or migrated, or a URL is malformed.
@@ -104,7 +104,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     }
 }
 
-/// Opens only the store, without migrating it.
+/// Opens only the store. Does not migrate it.
 ///
 /// # Errors
 /// When the embedded database cannot be opened, or the URL is malformed.
@@ -118,7 +118,7 @@ pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// The keys for secrets in the database. With the embedded database, the key file is beside it.
+/// The keys for encrypting secrets in the database. With the embedded database, the key file is in the same folder.
 ///
 /// # Errors
 /// When the key file cannot be used.
@@ -164,10 +164,10 @@ fn open_postgres(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// Loads the model that `config` names, off the async runtime.
+/// Loads the model that `config` names, on a thread outside of the async runtime.
 ///
 /// # Errors
-/// When it cannot be found, read or understood.
+/// When it cannot be found, read or parsed.
 pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
     let options = options::inference(config)?;
     let engine = tokio::task::spawn_blocking(move || Engine::load(&options)).await??;
@@ -178,11 +178,11 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
 ///
 /// # Errors
 /// When there is neither.
-pub async fn load_judge(config: &Config) -> anyhow::Result<SharedClassifier> {
+pub async fn load_command_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
     Ok(model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await?.into_classifier())
 }
 
-/// The worker role over `rooms`.
+/// The worker role.
 pub fn worker(config: &Config, rooms: &Rooms, classifier: ActiveClassifier) -> Worker {
     Worker {
         stream: rooms.stream.clone(),

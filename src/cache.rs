@@ -32,8 +32,8 @@ pub enum Cache {
 }
 
 impl Cache {
-    /// Returns the answer under `key`, or computes it with `compute` if it is missing or expired. Concurrent requests
-    /// for the same key wait for one computation. An unavailable cache counts as empty.
+    /// Returns the answer for `key`, or computes it with `compute` if it is missing or expired. Concurrent requests for
+    /// the same key wait for a single computation. An unavailable cache is treated as empty.
     ///
     /// # Errors
     /// Those of `compute`; an error is not cached.

@@ -1,4 +1,4 @@
-//! The command line. `main` calls [`run`]; each command has a file below.
+//! The command line. `main` calls [`run`]. Each command has its own file.
 
 mod analyze;
 mod backup;
@@ -37,12 +37,12 @@ use crate::telemetry::{self, LogStyle, Metrics};
 use crate::topics::QueryError;
 
 /// The configuration file that is read without `--config` if it exists in the working folder.
-const USUAL_FILE: &str = "sentistream.toml";
+const DEFAULT_FILE: &str = "sentistream.toml";
 
 /// Real-time sentiment and emotion of social-media posts, in one program.
 ///
-/// Without a command it serves: it reads sources, classifies posts, evaluates alert rules, and offers a dashboard, a REST
-/// API and a WebSocket on http://127.0.0.1:8000.
+/// Without a command it runs the server: it reads sources, classifies posts, evaluates alert rules, and serves a
+/// dashboard, a REST API and a WebSocket on http://127.0.0.1:8000.
 #[derive(Parser)]
 #[command(name = "sentistream", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
 struct Cli {
@@ -89,7 +89,7 @@ struct ConfigurationArgs {
     config: Option<PathBuf>,
     /// Set one setting: --set worker.tasks=4, --set server.listen=0.0.0.0:8000. May be repeated.
     ///
-    /// The value is written as in TOML; texts need no quotes, and items of a list may be separated by commas.
+    /// The value is written as in TOML. Strings need no quotes, and the items of a list may be separated by commas.
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
     /// Run only these roles: ingester, worker, alerts, api, separated by commas.
@@ -133,7 +133,7 @@ Examples:
     Man(man::ManArgs),
 }
 
-/// The result of a command that ran to its end.
+/// The result of a completed command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// Exit code 0.
@@ -142,12 +142,12 @@ enum Verdict {
     Bad,
 }
 
-/// The arguments have the right form but an invalid value or combination: exit code 2.
+/// The error for arguments with an invalid value or combination: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misuse(String);
 
-/// What all commands need.
+/// The configuration and the clock that all commands use.
 struct Context {
     config: Config,
     settings: Settings,
@@ -159,7 +159,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            // A failure of stderr cannot be reported.
+            // A failure to write to stderr cannot be reported.
             let _ = e.print();
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
@@ -221,13 +221,13 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });
-    // A thread may still be blocked reading stdin.
+    // A thread may still block on reading stdin.
     runtime.shutdown_timeout(Duration::from_millis(200));
     verdict
 }
 
 fn inputs(args: ConfigurationArgs) -> Inputs {
-    let usual = Some(PathBuf::from(USUAL_FILE)).filter(|path| Path::new(path).is_file());
+    let usual = Some(PathBuf::from(DEFAULT_FILE)).filter(|path| Path::new(path).is_file());
     Inputs { file: args.config.or(usual), environment: Environment::of_process(), sets: args.set, roles: args.roles }
 }
 
@@ -244,14 +244,14 @@ fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow:
     Ok(telemetry::init_logs(&directives, style)?)
 }
 
-/// Whether the reader of stdout closed it, as `head` does.
+/// Whether the reader of stdout has closed it, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))
 }
 
-/// Fails if the embedded database does not exist: a command would otherwise create an empty one and report success.
-/// Prints the path, because it may differ from the server's.
+/// Fails if the embedded database does not exist, because a command would otherwise create an empty database and report
+/// success. Prints the path, because it may differ from that of the server.
 fn require_database(context: &Context) -> Result<(), Misuse> {
     let Backends::Embedded { path } = &context.config.backends else { return Ok(()) };
     if !path.exists() {
@@ -269,12 +269,12 @@ fn require_database(context: &Context) -> Result<(), Misuse> {
 /// Prints the path of an embedded database to stderr.
 fn print_database(context: &Context) {
     if let Backends::Embedded { path } = &context.config.backends {
-        // There is nowhere to report a failure of stderr.
+        // A failure to write to stderr cannot be reported.
         let _ = writeln!(io::stderr(), "database: {}", effective(path).display());
     }
 }
 
-/// The absolute path, without `..` where its folder exists.
+/// The absolute path. `..` is resolved if the folder exists.
 fn effective(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {

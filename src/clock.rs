@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::Timestamp;
 
-/// A clock: the machine's, or one that a test sets. Clones share it.
+/// A clock: that of the system, or one that a test sets. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
 impl Clock {
-    /// The machine's clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// A clock that shows `start` until it is set.
+    /// A clock that returns `start` until it is set.
     pub fn fixed(start: Timestamp) -> Self {
         Self(Some(Arc::new(AtomicI64::new(start.as_micros()))))
     }
@@ -25,12 +25,12 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             None => jiff::Timestamp::now().into(),
-            // It was set from a valid instant.
+            // It was set to a valid time.
             Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
         }
     }
 
-    /// Sets a fixed clock; has no effect on the machine's.
+    /// Sets a fixed clock. It has no effect on the system clock.
     pub fn set(&self, now: Timestamp) {
         if let Some(micros) = &self.0 {
             micros.store(now.as_micros(), Ordering::SeqCst);

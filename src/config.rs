@@ -1,8 +1,9 @@
-//! The configuration: typed sections, merged from layers.
+//! The configuration: typed sections, which are merged from several layers.
 //!
 //! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults, a file, the
-//! environment (older names, then `SENTISTREAM__…`), flags. An invalid value is an error that names the key, where it
-//! was set, and what is allowed. Secrets never appear in errors, in [`Settings`] or in `Debug` output.
+//! environment (first the older names, then `SENTISTREAM__…`), and flags. The error for an invalid value contains the
+//! key, the layer that set it, and what is allowed. Secrets never appear in errors, in [`Settings`] or in `Debug`
+//! output.
 
 mod alerts;
 mod described;
@@ -43,7 +44,7 @@ pub use template::DEFAULT_TOML;
 pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
 pub use values::{Address, parse_duration};
 
-/// Everything that can be set; the fields are the keys of `config/default.toml`.
+/// The effective configuration. The fields are the keys of `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -66,12 +67,12 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,
     pub tracing: TracingConfig,
-    /// The pair of backends that `database.url` and `stream.url` select.
+    /// The backends that `database.url` and `stream.url` select.
     #[serde(skip)]
     pub backends: Backends,
 }
 
-/// What to read besides the defaults.
+/// The sources of settings that override the defaults.
 #[derive(Clone, Default)]
 pub struct Inputs {
     /// The configuration file.
@@ -79,7 +80,7 @@ pub struct Inputs {
     pub environment: Environment,
     /// Settings of the form `section.key=value`, in the order of the command line.
     pub sets: Vec<String>,
-    /// The roles as a list separated by commas.
+    /// The roles, separated by commas.
     pub roles: Option<String>,
 }
 
@@ -89,10 +90,10 @@ impl Config {
         self.roles.contains(&role)
     }
 
-    /// Reads all layers.
+    /// Reads and merges all layers.
     ///
     /// # Errors
-    /// All invalid settings, each with its key and where it was set.
+    /// All invalid settings, each with its key and the layer that set it.
     pub fn load(inputs: &Inputs) -> Result<(Self, Settings), ConfigError> {
         resolve::load(inputs)
     }

@@ -1,4 +1,4 @@
-//! The types of the domain, which cannot hold an invalid value.
+//! The types of the domain. They cannot contain invalid values.
 //!
 //! Input is parsed into these types once, at the edge; later code does not validate again.
 

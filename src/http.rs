@@ -1,7 +1,7 @@
-//! The api role: REST, WebSocket, dashboard, metrics.
+//! The api role: REST, WebSocket, dashboard and metrics.
 //!
-//! Handlers are thin: they read the request once ([`params`], [`body`]), call a room through
-//! [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
+//! Handlers are thin: they read the request once ([`params`], [`body`]), call the store, the stream or the
+//! model through [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
 //! [`routes`] lists every route.
 
 pub mod access;
@@ -66,43 +66,43 @@ pub use health::{ComponentState, Components};
 pub use options::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 pub use server::{HttpError, Server, serve, serve_ops};
 
-/// The rooms that the API answers from.
+/// What the API needs to serve requests.
 #[derive(Clone)]
 pub struct Api {
     pub store: Store,
     pub stream: Stream,
     pub topics: Topics,
     pub live: LiveBus,
-    /// `None` computes every answer again.
+    /// `None`: every answer is computed again.
     pub cache: Option<Cache>,
-    /// The model, as soon as it is loaded.
+    /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
     pub clock: Clock,
-    /// What `/metrics` renders; `None` in a process that records no metrics.
+    /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,
-    /// The state that the other components of the process report.
+    /// The states that the other components of the process report.
     pub components: Components,
-    /// The sources that people can add; `None` in a process that opens none.
+    /// Creates the sources that users add; `None` in a process that does not manage sources.
     pub sources: Option<Arc<dyn SourceFactory>>,
-    /// Names the authors of Bluesky posts; `None`: nobody does.
+    /// Resolves the handles of Bluesky authors; `None`: handles are not resolved.
     pub names: Option<Names>,
 }
 
 /// The state of the model.
 #[derive(Clone)]
 pub enum ModelState {
-    /// This process needs none.
+    /// This process needs no model.
     Absent,
-    /// It is being loaded.
+    /// The model is being loaded.
     Loading,
-    /// It is loaded.
+    /// The model is loaded.
     Ready(SharedClassifier),
-    /// It cannot be loaded, with the reason.
+    /// The model could not be loaded; with the reason.
     Failed(Arc<str>),
 }
 
 impl ModelState {
-    /// The state as the API shows it.
+    /// The state in the format of the API.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Absent => "absent",

@@ -1,7 +1,7 @@
 //! Classifies texts.
 //!
-//! A process has one engine with its own threads; callers send texts and await analyses. Local
-//! and remote models implement [`Classifier`].
+//! A process has one engine with its own threads. Callers send texts and await analyses. Local and remote models
+//! implement [`Classifier`].
 
 mod active;
 mod answers;
@@ -65,45 +65,45 @@ pub struct ModelInfo {
     pub architecture: String,
     /// The number format of the weights in use (`f32`, `bf16`, `int8`).
     pub precision: String,
-    /// Most tokens that the model reads at once; longer texts are read in overlapping windows.
+    /// The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows.
     pub max_tokens: usize,
-    /// Trained weights.
+    /// The number of trained weights.
     pub parameters: u64,
-    /// Its layers; 0 for a remote model.
+    /// The number of layers; 0 for a remote model.
     pub layers: u32,
-    /// The layers after which texts may leave; empty without exits.
+    /// The layers after which the computation for a text may stop; empty if the model has no exits.
     pub exits: Vec<u32>,
-    /// The share of sample texts with the labels of f32 at int8, in [0, 1]; `null` where that was not
-    /// compared: it is for other models than the builtin one with `precision = "auto"`.
+    /// The share of sample texts for which int8 has the same labels as f32, in [0, 1]. `null` if it was not measured:
+    /// it is measured only for models other than the builtin one with `precision = "auto"`.
     pub int8_agreement: Option<f64>,
-    /// The languages that the sentiment model declares, as codes such as `en`; empty: all.
+    /// The languages that the sentiment model declares, as codes such as `en`. Empty: all languages.
     pub languages: Vec<String>,
-    /// The time from start to loaded, in milliseconds.
+    /// The time that loading took, in milliseconds.
     pub load_ms: u64,
 }
 
-/// How many layers a model with exits computes.
+/// The number of layers that a model with exits computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Depth {
-    /// Each text leaves at the first exit that accepts it.
+    /// The computation for each text stops at the first exit that accepts it.
     #[default]
     Adaptive,
-    /// All layers, and no cached answer.
+    /// All layers are computed, and no cached result is used.
     Full,
 }
 
-/// Classifies texts. Implementations batch and use their own threads.
+/// Classifies texts. Implementations form batches and use their own threads.
 pub trait Classifier: Send + Sync {
-    /// One analysis per text, in order. An error means that none is usable.
+    /// One analysis per text, in order. An error means that there are no results.
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>>;
 
-    /// As [`Self::classify`], for callers that a person waits for. They must not wait behind the worker's batches, and
-    /// the worker keeps a guaranteed share. Dropping the future cancels the work that has not started.
+    /// The same as [`Self::classify`], for interactive requests. They do not wait for the worker's batches, and the
+    /// worker keeps a guaranteed share. Dropping the future cancels work that has not started.
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.classify(texts)
     }
 
-    /// As [`Self::classify_interactive`], with a choice of depth for models that have exits.
+    /// The same as [`Self::classify_interactive`], with a selectable depth for models with exits.
     fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         let _ = depth;
         self.classify_interactive(texts)
@@ -112,7 +112,7 @@ pub trait Classifier: Send + Sync {
     /// The loaded model.
     fn info(&self) -> &ModelInfo;
 
-    /// Its recent speed, if that is measured.
+    /// The recent speed, if it is measured.
     fn speed(&self) -> Option<Speed> {
         None
     }

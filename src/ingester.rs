@@ -1,9 +1,9 @@
 //! The ingester role: reads sources and appends their posts to the stream.
 //!
-//! Each source has its own task, so that a slow or broken one delays no other. One instance at a time reads a source,
-//! under a lease; another takes over when it dies or hangs. A batch is appended, then the source's cursor is stored: a
-//! crash in between repeats posts, which workers drop by `post_id`, and loses none. While the stream is full or
-//! unavailable, sources are not read.
+//! Each source has its own task, so that a slow or broken source does not delay the others. Only one instance at a time
+//! reads a source, under a lease; another instance takes over when it crashes or hangs. A batch is appended, and then
+//! the source's cursor is stored: a crash in between repeats posts, which workers drop by `post_id`, and loses none.
+//! While the stream is full or unavailable, sources are not read.
 
 mod cursors;
 mod feed;
@@ -32,14 +32,14 @@ use crate::sources::{SourceSpec, SourceStates};
 use crate::store::Store;
 use crate::stream::Stream;
 
-/// The rooms that the ingester uses.
+/// The parts of the application that the ingester uses.
 #[derive(Clone)]
 pub struct IngesterRooms {
     /// The stream that posts are appended to.
     pub stream: Stream,
-    /// Where cursors are stored.
+    /// Stores the cursors.
     pub store: Store,
-    /// The states of the sources, which it updates.
+    /// The states of the sources, which the ingester updates.
     pub states: SourceStates,
     pub clock: Clock,
 }
@@ -47,9 +47,9 @@ pub struct IngesterRooms {
 /// Limits of the ingester.
 #[derive(Clone, Debug)]
 pub struct IngesterOptions {
-    /// Most posts per append.
+    /// The maximum number of posts per append.
     pub batch_size: usize,
-    /// Most posts per second from all sources together; `None`: no limit.
+    /// The maximum number of posts per second from all sources together. `None`: no limit.
     pub rate: Option<f64>,
     /// The longest delay between two attempts to reach a backend or a source.
     pub max_backoff: Duration,
@@ -74,7 +74,7 @@ impl Default for IngesterOptions {
 /// The rate limit of all sources together.
 type Limiter = Arc<DefaultDirectRateLimiter>;
 
-/// Options with the rate limit that they ask for. Clones share the limit.
+/// The options with the rate limit that they specify. Clones share the limit.
 #[derive(Clone)]
 pub struct Limited {
     options: IngesterOptions,

@@ -1,7 +1,7 @@
-//! What changed between two ranges, and the words, sources, authors and texts behind it.
+//! Finds what changed between two ranges, and the words, sources, authors and texts that explain it.
 //!
-//! Counts are exact where the rollups know them. Words, authors and texts come from a bounded sample of each side
-//! ([`Store::sample`]), which is evaluated on a thread of its own.
+//! Counts are exact if the rollups can answer them. Words, authors and texts come from a sample of each side
+//! ([`Store::sample`]), which is evaluated on its own thread.
 
 pub mod parts;
 pub mod shift;
@@ -24,13 +24,13 @@ use shift::{Measure, Shift};
 use texts::TextGroup;
 use words::SalientWord;
 
-/// Posts that each word, source, author and text cites.
+/// The number of posts that each word, source, author and text cites.
 const CITED: usize = 3;
 
-/// What to explain.
+/// The ranges to compare, and which posts.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Which posts; times that it names are left aside.
+    /// Selects the posts. Its times are ignored.
     pub filter: PostFilter,
     pub current: TimeRange,
     pub previous: TimeRange,
@@ -40,16 +40,16 @@ pub struct Question {
 #[derive(Clone, Debug)]
 pub struct Side {
     pub range: TimeRange,
-    /// How many posts there are; with `capped`, at least so many.
+    /// The number of posts; with `capped`, a lower limit of it.
     pub total: i64,
     pub capped: bool,
-    /// The moods: of all posts, or of the sample when only posts can be counted.
+    /// The counts by label: of all posts, or of the sample if labels cannot be counted.
     pub counts: Counts,
-    /// Posts in the sample.
+    /// The number of posts in the sample.
     pub sampled: usize,
 }
 
-/// What changed, and why.
+/// The differences, and what explains them.
 #[derive(Clone, Debug)]
 pub struct Insight {
     pub current: Side,
@@ -63,7 +63,7 @@ pub struct Insight {
     pub texts: Vec<TextGroup>,
     /// The ids of three typical posts of each range.
     pub typical: Typical,
-    /// The posts that are cited, by their id.
+    /// The cited posts by id.
     pub posts: BTreeMap<String, CitedPost>,
 }
 
@@ -72,11 +72,11 @@ pub struct Insight {
 pub struct Typical {
     /// Ids of posts of the range.
     pub current: Vec<String>,
-    /// Ids of posts of the range that it is compared with.
+    /// Ids of posts of the range that the current one is compared with.
     pub previous: Vec<String>,
 }
 
-/// A post that is cited.
+/// A cited post.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct CitedPost {
     pub source: String,
@@ -86,7 +86,7 @@ pub struct CitedPost {
     pub url: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// `null` for a post that was not scored.
+    /// `null` for an unscored post.
     pub sentiment: Option<Sentiment>,
     pub emotion: Option<Emotion>,
     pub confidence: f64,
@@ -117,7 +117,7 @@ struct Read {
 /// Compares both ranges of `question` and explains the difference.
 ///
 /// # Errors
-/// When the database does not answer, and when a range is older than the counts that are kept.
+/// When the database does not answer, or a range begins before the retention of counts.
 pub async fn explain(store: &Store, question: Question) -> Result<Insight, AggregateFailure> {
     let (current, previous) = tokio::try_join!(
         read(store, &question.filter, question.current),
@@ -147,7 +147,7 @@ async fn read(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Re
     }
 }
 
-/// The counts of the sources and moods that `filter` keeps.
+/// The counts by source, limited to the sources and labels that `filter` selects.
 fn narrowed(by_source: BTreeMap<String, Counts>, filter: &PostFilter) -> BTreeMap<String, Counts> {
     let kept = |name: &str| filter.source.as_ref().is_none_or(|source| source.as_str() == name);
     by_source
@@ -167,8 +167,8 @@ fn counts_of(posts: &[SampledPost]) -> Counts {
 }
 
 fn evaluate(filter: &PostFilter, current: Read, previous: Read) -> Insight {
-    let moods = filter.sentiment.is_none();
-    let mut shifts = shift::shifts(&current.side, &previous.side, moods);
+    let compare_sentiments = filter.sentiment.is_none();
+    let mut shifts = shift::shifts(&current.side, &previous.side, compare_sentiments);
     let focus = shifts.first().map_or(Measure::Posts, |shift| shift.measure);
     let (now, then) = words::basis(&current.posts, &previous.posts, &shifts);
     let found = words::salient(&now, &then);
@@ -206,7 +206,7 @@ impl Insight {
     }
 }
 
-/// `part` of `whole` in percent; 0 of nothing is 0.
+/// `part` of `whole` in percent; 0 if `whole` is 0.
 fn percent(part: usize, whole: usize) -> f64 {
     percentage(i64::try_from(part).unwrap_or(i64::MAX), i64::try_from(whole).unwrap_or(i64::MAX))
 }

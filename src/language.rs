@@ -1,6 +1,6 @@
 //! Language detection, and the handling of texts in languages that the model does not know.
 //!
-//! The language that a source reports is used unchanged; detection runs only without one. A wrong
+//! The language that a source reports is used unchanged. Detection runs only if the source reports none. A wrong
 //! language is worse than none, so short and ambiguous texts get none.
 
 mod detect;
@@ -8,23 +8,23 @@ mod detect;
 pub use crate::domain::language::primary;
 pub use detect::detect;
 
-/// How posts in languages that the model does not know are handled.
+/// How posts in languages that the model does not support are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum OtherLanguages {
-    /// Stored without a sentiment.
+    /// They are stored without a sentiment.
     #[default]
     Unscored,
-    /// Classified like all others.
+    /// They are analysed like all others.
     Analyze,
-    /// Stored as neutral without classification.
+    /// They are stored as neutral without an analysis.
     Neutral,
-    /// Not stored.
+    /// They are not stored.
     Skip,
 }
 
 impl OtherLanguages {
-    /// As the config writes it.
+    /// The name in the configuration.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -33,7 +33,7 @@ impl OtherLanguages {
 /// How languages are handled.
 #[derive(Clone, Debug, Default)]
 pub struct LanguagePolicy {
-    /// The languages that the model knows, as [`primary`] tags; empty: those that it declares.
+    /// The languages that the model supports, as [`primary`] tags. Empty: those that it declares.
     pub known: Vec<String>,
     /// The handling of posts in other languages.
     pub others: OtherLanguages,
@@ -42,13 +42,13 @@ pub struct LanguagePolicy {
 }
 
 impl LanguagePolicy {
-    /// The languages that are judged by a model that declares `declared`; empty: all.
+    /// The supported languages of a model that declares `declared`. Empty: all languages.
     pub fn judged<'l>(&'l self, declared: &'l [String]) -> JudgedLanguages<'l> {
         JudgedLanguages { known: if self.known.is_empty() { declared } else { &self.known }, others: self.others }
     }
 }
 
-/// The languages that the model in use knows, and the handling of the others.
+/// The languages that the current model supports, and the handling of the others.
 #[derive(Clone, Copy, Debug)]
 pub struct JudgedLanguages<'l> {
     known: &'l [String],
@@ -56,12 +56,12 @@ pub struct JudgedLanguages<'l> {
 }
 
 impl JudgedLanguages<'_> {
-    /// Whether the model does not know this language.
+    /// Whether the model does not support this language.
     pub fn is_other(&self, lang: Option<&str>) -> bool {
         lang.is_some_and(|lang| !self.known.is_empty() && !self.known.contains(&primary(lang)))
     }
 
-    /// How to handle a text of this language; one without a language is judged.
+    /// How a text in this language is handled. A text without a language is analysed.
     pub fn handling(&self, lang: Option<&str>) -> OtherLanguages {
         if self.is_other(lang) { self.others } else { OtherLanguages::Analyze }
     }

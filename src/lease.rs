@@ -1,7 +1,7 @@
-//! Coordination of instances: leases, and the loop of a task that runs under them.
+//! Coordinates instances: leases, and the loop of a task that runs under leases.
 //!
-//! A lease has one holder at a time. The database grants it by the clock of the database, and each transaction of the
-//! holder checks it, so that an instance that was suspended and resumes late changes nothing.
+//! A lease has one holder at a time. The database grants it according to its own clock, and each transaction of the
+//! holder checks it, so that an instance which was suspended and resumes later cannot change anything.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lifecycle::Backoff;
 use crate::store::{Lease, Store, StoreError};
 
-/// The longest time that releasing leases may take.
+/// The maximum time for releasing leases.
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// Acquires, renews and releases leases for one instance.
@@ -38,7 +38,8 @@ impl LeaseHandle {
         self.expires_at
     }
 
-    /// Whether it has not expired by the clock of this process. Only a transaction that checks the lease is certain.
+    /// Whether it has not expired according to the clock of this process. Only a transaction that checks the lease is
+    /// certain.
     pub fn is_valid(&self) -> bool {
         Instant::now() < self.expires_at
     }
@@ -50,23 +51,23 @@ impl LeaseManager {
         Self { store, holder: holder.into(), ttl }
     }
 
-    /// How long a lease is valid after its acquisition or renewal.
+    /// The time for which a lease is valid after it was acquired or renewed.
     pub fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// Acquires or renews the lease `name`; `None` while another instance holds it.
+    /// Acquires or renews the lease `name`. Returns `None` while another instance holds it.
     ///
     /// # Errors
-    /// When the store does not answer. A lease that was held before stays valid until it expires.
+    /// When the store does not answer. A lease that is already held stays valid until it expires.
     pub async fn acquire(&self, name: &str) -> Result<Option<LeaseHandle>, StoreError> {
-        // Measured from before the request, because the answer may be slow.
+        // The time is measured from before the request, because the answer may be slow.
         let expires_at = Instant::now() + self.ttl;
         let lease = self.store.acquire_lease(name, &self.holder, self.ttl).await?;
         Ok(lease.map(|lease| LeaseHandle { lease, expires_at }))
     }
 
-    /// Releases leases, so that other instances do not wait until they expire. A failure is logged.
+    /// Releases leases, so that other instances need not wait until they expire. A failure is logged.
     pub async fn release(&self, leases: impl IntoIterator<Item = Lease>) {
         let leases: Vec<Lease> = leases.into_iter().collect();
         let release = async {
@@ -87,15 +88,15 @@ impl LeaseManager {
 
 /// A task that runs in rounds, under leases that it renews itself.
 pub trait Coordinated: Send {
-    /// Why a round failed.
+    /// The error of a failed round.
     type Error: RoundError;
-    /// Its name in logs.
+    /// The name in logs.
     const TASK: &'static str;
 
-    /// Renews the leases and does the work that is due. Returns how long to wait before the next round.
+    /// Renews the leases and does the work that is due. Returns the time to wait before the next round.
     fn round(&mut self) -> impl Future<Output = Result<Duration, Self::Error>> + Send;
 
-    /// Called when another instance took over a lease. Returns how long to wait before the next round.
+    /// Called after another instance took over a lease. Returns the time to wait before the next round.
     fn lease_lost(&mut self) -> Duration;
 
     /// Waits for `pause`, or until there is work to do.
@@ -104,9 +105,9 @@ pub trait Coordinated: Send {
     }
 }
 
-/// An error that says whether the next round may succeed.
+/// An error with a classification of whether the next round may succeed.
 pub trait RoundError: Display + Send {
-    /// Whether a backend is unavailable for now.
+    /// Whether a backend is temporarily unavailable.
     fn is_transient(&self) -> bool;
     /// Whether another instance took over a lease.
     fn is_lease_lost(&self) -> bool;
@@ -122,8 +123,8 @@ impl RoundError for StoreError {
     }
 }
 
-/// Runs `task` until `stop`. After a transient error it waits as `backoff` says. Leases may expire during that wait,
-/// and another instance that reaches the backend takes over.
+/// Runs `task` until `stop`. After a transient error it waits according to `backoff`. Leases may expire during this
+/// wait, and an instance that can reach the backend takes over.
 ///
 /// # Errors
 /// The first error that is not transient.

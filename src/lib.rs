@@ -8,62 +8,62 @@
 //!                         └ consumer group: claim · ack · release · rescue
 //! ```
 //!
-//! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`],
-//! [`http`]) run as tasks of one process or of many. They share only *rooms*: [`stream`],
-//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`],
-//! [`lease`], [`terms`], [`insights`] and [`language`]. Rooms never import a
-//! role, roles never import each other, and only [`app`] imports everything (`tests/it/layering.rs`).
+//! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`], [`http`]) run as tasks
+//! of one process or of several. They communicate only through shared modules, called *rooms*: [`stream`],
+//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`], [`lease`],
+//! [`terms`], [`insights`] and [`language`]. Rooms never import a role, roles never import each other, and only
+//! [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
 //!
 //! | module | content |
 //! |---|---|
-//! | [`domain`] | plain types that cannot hold an invalid value |
+//! | [`domain`] | plain types that cannot contain invalid values |
 //! | [`clock`] | the only source of the current time |
-//! | [`config`] | typed settings, their layers and where each value came from |
+//! | [`config`] | typed settings, their layers, and the origin of each value |
 //! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
-//! | [`language`] | language detection, and the policy for languages that the model does not know |
+//! | [`language`] | language detection, and the policy for languages that the model does not support |
 //! | [`inference`] | classifies texts on dedicated threads |
 //! | [`store`] | all SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
 //! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
 //! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
 //! | [`lease`] | leases that decide which instance runs a task, and the loop of such a task |
-//! | [`terms`] | normal form of texts; words, hashtags and phrases that distinguish posts |
-//! | [`insights`] | what changed between two ranges, and what is behind it |
+//! | [`terms`] | the normal form of texts; words, hashtags and phrases that distinguish posts |
+//! | [`insights`] | what changed between two ranges, and what explains it |
 //! | [`live`] | events within and between processes |
 //! | [`secrets`] | encryption of secrets at rest, with keys outside the database |
 //! | [`outbound`] | requests to configured URLs, protected against SSRF |
 //! | [`cache`] | cached answers with single flight |
 //! | [`topics`] | tracked topics: queries that every post is matched against |
 //! | [`sources`] | sources of posts |
-//! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` goes with `alerts` |
-//! | [`app`] | the composition root: config → rooms → roles |
+//! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` runs together with `alerts` |
+//! | [`app`] | the composition root: creates rooms and roles from the configuration |
 //! | [`lifecycle`] | supervision and shutdown |
 //! | [`telemetry`] | logs and metrics |
 //! | [`cli`] | commands |
 //!
 //! # Invariants
 //!
-//! 1. **At least once.** A claimed entry is acknowledged only after its post, analysis and rollup
-//!    change are committed in one transaction, or after it is in the dead letter. A crash at any
-//!    instruction loses nothing. (`tests/it/crashes.rs`)
-//! 2. **Effectively once.** `post_id` is unique and its row keeps the id of the entry that created
-//!    it; a redelivery changes no row and no rollup and repeats only the processed entry. The worker
-//!    commits, writes the processed entry, publishes and acknowledges, in this order.
-//!    (`tests/conformance/store`)
-//! 3. **The books balance.** Every entry ends in exactly one [`domain::Outcome`];
-//!    appended = their sum + pending whenever the stream is idle. (`TestApp::drained` in `tests/it/api/test_app.rs`)
-//! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit; a full queue slows its
-//!    producer and never drops silently. (`tests/conformance/stream`)
+//! 1. **At least once.** A claimed entry is acknowledged only after its post, analysis and rollup change are committed
+//!    in one transaction, or after it is in the dead letter. A crash at any instruction loses nothing.
+//!    (`tests/it/crashes.rs`)
+//! 2. **Effectively once.** `post_id` is unique, and its row keeps the id of the entry that created it. A redelivery
+//!    changes no row and no rollup, and repeats only the processed entry. The worker commits, writes the processed
+//!    entry, publishes and acknowledges, in this order. (`tests/conformance/store`)
+//! 3. **Every entry is accounted for.** Every entry ends in exactly one [`domain::Outcome`]. While the stream is idle,
+//!    the number of appended entries is the sum of all outcomes and the pending entries. (`TestApp::drained` in
+//!    `tests/it/api/test_app.rs`)
+//! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit. A full queue slows its producer and never
+//!    drops silently. (`tests/conformance/stream`)
 //! 5. **Order does not matter.** Batches, workers and instances may interleave in any order with the same result.
 //!    (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
-//! 7. **One writer of alerts.** A lease with a fencing token, checked in each alert transaction,
-//!    lets only one instance act. Windows end at the append time of the oldest unsettled entry, at most
+//! 7. **One writer of alerts.** A lease with a fencing token, which each alert transaction checks, allows only one
+//!    instance to write alerts. Windows end at the append time of the oldest unsettled entry, at most
 //!    `alerts.max_lateness` ago, so that lag delays alerts but loses none. (`tests/it/api/alert_engine.rs`)
-//! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
-//!    of any two endpoints agree within the cache's two seconds. (`tests/it/api/counts.rs`)
+//! 8. **Answers are consistent.** Aggregates come from rollups that are committed with the rows, so the counts of any
+//!    two endpoints agree within the two seconds of the cache. (`tests/it/api/counts.rs`)
 
 pub mod alerts;
 pub mod app;

@@ -30,7 +30,7 @@ impl Shutdown {
         self.abandon.cancel();
     }
 
-    /// The signals of a part that can be stopped alone, and that stops with the whole.
+    /// Signals for a part of the process. They can be sent to that part alone, and receive the signals of `self`.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { stop: self.stop.child_token(), abandon: self.abandon.child_token() }
@@ -56,8 +56,8 @@ impl Shutdown {
         self.abandon.cancelled().await;
     }
 
-    /// The result of `work`, or `None` when a stop is requested first. `work` is then dropped, so use this for waits
-    /// and never for a transaction.
+    /// The result of `work`, or `None` if a stop is requested first. `work` is then dropped, so this must only be used
+    /// for waits and never for a transaction.
     pub async fn unless_stopping<F: Future>(&self, work: F) -> Option<F::Output> {
         self.stop.run_until_cancelled(work).await
     }
@@ -68,7 +68,7 @@ impl Shutdown {
     }
 }
 
-/// Runs the roles of a process. When one ends without a stop request, all are stopped and the process fails.
+/// Runs the roles of a process. If one of them ends without a stop request, all are stopped and the process fails.
 #[derive(Default)]
 pub struct Supervisor {
     shutdown: Shutdown,
@@ -77,7 +77,7 @@ pub struct Supervisor {
 }
 
 /// The share of the grace period in which roles release unfinished work.
-const HAND_BACK: f64 = 0.2;
+const RELEASE_SHARE: f64 = 0.2;
 
 impl Supervisor {
     /// A supervisor whose roles observe `shutdown`.
@@ -105,13 +105,13 @@ impl Supervisor {
             tracing::error!(error = format!("{fault:#}"), "role ended, stopping the other roles");
         }
         self.shutdown.stop();
-        let drained = tokio::time::timeout(grace.mul_f64(1.0 - HAND_BACK), self.drain()).await;
+        let drained = tokio::time::timeout(grace.mul_f64(1.0 - RELEASE_SHARE), self.drain()).await;
         let drained = match drained {
             Ok(result) => result,
             Err(_) => {
                 tracing::warn!("grace period nearly over, releasing unfinished work");
                 self.shutdown.abandon();
-                tokio::time::timeout(grace.mul_f64(HAND_BACK), self.drain())
+                tokio::time::timeout(grace.mul_f64(RELEASE_SHARE), self.drain())
                     .await
                     .unwrap_or_else(|_| Err(anyhow::anyhow!("roles did not stop within {grace:?} (shutdown.grace)")))
             }
@@ -142,8 +142,8 @@ impl Supervisor {
     }
 }
 
-/// Handles SIGTERM and SIGINT from now on. The future completes at the first signal; the second one exits the process
-/// immediately.
+/// Installs handlers for SIGTERM and SIGINT. The future completes at the first signal; the second signal exits the
+/// process immediately.
 pub fn termination() -> impl Future<Output = ()> {
     let mut signals = Signals::listen();
     async move {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn unfinished_work_is_abandoned_before_the_grace_ends() {
+    async fn unfinished_work_is_released_before_the_grace_period_ends() {
         let shutdown = Shutdown::default();
         let mut supervisor = Supervisor::new(shutdown.clone());
         supervisor.spawn("slow", async move {

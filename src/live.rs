@@ -1,7 +1,7 @@
 //! The live bus: events of newly stored posts, alerts and deletions, within and between processes.
 //!
-//! Events are notifications, not a record: a subscriber that is slow or was disconnected is notified
-//! of the gap and reads the missed posts through the API.
+//! Events are notifications, not a record: a subscriber that is slow or was disconnected is notified of the gap and
+//! reads the missed posts through the API.
 
 pub mod local;
 pub mod redis;
@@ -21,7 +21,7 @@ pub use redis::{Channels, RedisBus};
 pub enum LiveMessage {
     /// An event and its JSON (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
     Event { event: Arc<LiveEvent>, json: Arc<str> },
-    /// The process lost its subscription and restored it: an unknown number of events was lost.
+    /// The process lost its subscription and restored it. An unknown number of events was lost.
     Interrupted,
 }
 
@@ -30,7 +30,7 @@ pub enum LiveMessage {
 #[error("the live bus is not available: {0}")]
 pub struct LiveError(pub String);
 
-/// How many events a subscriber may lag behind before it loses the oldest.
+/// The number of events that a subscriber may lag behind before it loses the oldest ones.
 pub const SUBSCRIBER_BUFFER: usize = 1_024;
 
 /// What a subscription receives.
@@ -41,11 +41,11 @@ pub enum Received {
     Lagged(u64),
 }
 
-/// A subscription; dropping it ends it.
+/// A subscription. It ends when it is dropped.
 pub struct Subscription(broadcast::Receiver<LiveMessage>);
 
 impl Subscription {
-    /// The next message; `None` when the bus has closed.
+    /// The next message; `None` if the bus was closed.
     pub async fn recv(&mut self) -> Option<Received> {
         match self.0.recv().await {
             Ok(message) => Some(Received::Message(message)),
@@ -68,8 +68,7 @@ impl LiveBus {
     /// Publishes events in order to the subscribers of all processes.
     ///
     /// # Errors
-    /// When the bus is unavailable. The events are lost, but their contents are in the
-    /// store.
+    /// When the bus is unavailable. The events are lost, but their contents are in the store.
     pub async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
         match self {
             Self::Local(bus) => {
@@ -80,7 +79,7 @@ impl LiveBus {
         }
     }
 
-    /// Subscribes. The first call also subscribes the process to Redis, so make it before serving clients.
+    /// Subscribes. The first call also subscribes the process to Redis, so it must be made before clients are served.
     pub fn subscribe(&self) -> Subscription {
         match self {
             Self::Local(bus) => bus.subscribe(),

@@ -1,4 +1,4 @@
-//! The binary: runs the command line of [`sentistream::cli`].
+//! The binary. It runs the command line of [`sentistream::cli`].
 
 use std::process::ExitCode;
 

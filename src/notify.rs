@@ -1,9 +1,10 @@
 //! The notifier: sends notifications about alerts to receivers.
 //!
-//! It runs beside the alerts role and meets it only in the store. It follows the transitions of alerts with its own
-//! cursor, assigns alerts to [`group`]s by the [`Router`](crate::domain::notify::Router), and writes messages to an
-//! outbox, from which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the outbox change in one
-//! transaction, so a crash loses no message; a message that was sent but not recorded is sent again with the same id.
+//! It runs independently of the alerts role; both only use the same store. It follows the transitions of alerts with
+//! its own cursor, assigns alerts to [`group`]s by the [`Router`](crate::domain::notify::Router), and writes messages
+//! to an outbox, from which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the outbox change
+//! in one transaction, so a crash loses no message. A message that was sent but not recorded is sent again with the
+//! same id.
 //! One instance is active: it holds a lease, which each transaction checks. The lease is not that of the alerts role,
 //! so that slow receivers do not delay the evaluation of rules.
 
@@ -35,12 +36,12 @@ use crate::store::{Lease, Store, StoreError};
 
 /// The lease of the active instance.
 const LEASE: &str = "notifications";
-/// Retention of settled deliveries and expired silences.
+/// The retention of settled deliveries and expired silences.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Time between two runs of the retention.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
-/// The rooms that the notifier uses.
+/// The parts of the application that the notifier uses.
 #[derive(Clone)]
 pub struct NotifyRooms {
     pub store: Store,
@@ -53,21 +54,21 @@ pub struct NotifyRooms {
 pub struct NotifyOptions {
     /// Time between two steps.
     pub interval: Duration,
-    /// This instance's name, different from that of every other.
+    /// The name of this instance, unique among all instances.
     pub holder: String,
-    /// After this much silence of the active instance another takes over.
+    /// Another instance takes over when the active one has not renewed its lease for this time.
     pub lease_ttl: Duration,
-    /// The dashboard as receivers reach it.
+    /// The address of the dashboard that receivers can open.
     pub external_url: String,
-    /// Receivers of the configuration.
+    /// The receivers in the configuration.
     pub receivers: Vec<ReceiverWithSecrets>,
-    /// Routes of the configuration.
+    /// The routes in the configuration.
     pub routes: Vec<Route>,
-    /// Mute timings of the configuration.
+    /// The mute timings in the configuration.
     pub mute_timings: Vec<MuteTiming>,
-    /// Inhibition rules of the configuration.
+    /// The inhibition rules in the configuration.
     pub inhibit_rules: Vec<InhibitRule>,
-    /// The mail server; `None` fails deliveries by email.
+    /// The mail server. Without it, deliveries by email fail.
     pub smtp: Option<SmtpOptions>,
     /// Whether receivers may run programs.
     pub allow_commands: bool,
@@ -119,7 +120,7 @@ impl Coordinated for Notifier {
         self.options.interval
     }
 
-    /// Also ends when a delivery has its outcome.
+    /// The wait also ends when a delivery has an outcome.
     async fn wait(&mut self, pause: Duration) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -1,9 +1,10 @@
-//! HTTP requests to configured URLs: feeds, webhooks.
+//! HTTP requests to configured URLs, such as feeds and webhooks.
 //!
-//! Such a URL may point to a service that only this machine can reach (SSRF). Requests therefore use http(s) and go
-//! only to public addresses, unless the options allow more. The connector resolves names and connects to the address
-//! that it has checked, also for every redirect, so DNS rebinding has no effect. Proxies from the environment are not
-//! used, because they would resolve names without this check. Time, redirects and answers are bounded.
+//! Such a URL may refer to a service that only this machine can reach (SSRF). Requests are therefore restricted to
+//! http(s) and to public addresses, unless the options allow more. The connector resolves host names and connects to
+//! the address that it has checked, including each redirect, so DNS rebinding has no effect. Proxies from the
+//! environment are not used, because they would resolve host names without this check. Time, redirects and the size of
+//! answers are limited.
 
 mod address;
 #[cfg(test)]
@@ -28,11 +29,11 @@ use self::address::{Guard, Refusal};
 pub struct OutboundOptions {
     /// Networks that are allowed in addition to public addresses: loopback, private, link-local, …
     pub allow: Vec<IpNet>,
-    /// The longest time of a request, including its redirects and the whole answer.
+    /// The maximum time of a request, including its redirects and the complete answer.
     pub timeout: Duration,
-    /// Most redirects that are followed.
+    /// The maximum number of redirects that are followed.
     pub max_redirects: usize,
-    /// Largest part of an answer's body that is read, in bytes after decompression.
+    /// The maximum number of bytes of a body that are read, after decompression.
     pub max_body: usize,
 }
 
@@ -42,13 +43,13 @@ impl Default for OutboundOptions {
     }
 }
 
-/// Why a request has no answer. Messages never contain the URL's path, query or credentials.
+/// Why a request failed. Messages never contain the path, the query or the credentials of the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
-    /// The request is not allowed; a retry cannot succeed.
+    /// The request is not allowed. A retry fails again.
     #[error("{0}")]
     Refused(String),
-    /// No answer or a broken one: a timeout, a reset, an unknown name. A retry may succeed.
+    /// There was no answer or an incomplete one: a timeout, a reset, an unknown host. A retry may succeed.
     #[error("{0}")]
     Failed(String),
 }
@@ -65,15 +66,15 @@ impl OutboundError {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// At most `max_body` bytes.
+    /// The body, at most `max_body` bytes.
     pub body: Vec<u8>,
     /// Whether the body was longer than `max_body`.
     pub truncated: bool,
-    /// The URL that answered, after redirects.
+    /// The URL that sent the answer, after redirects.
     pub url: Url,
 }
 
-/// A client for requests to configured addresses. Clones share its connections.
+/// A client for requests to configured URLs. Clones share its connections.
 #[derive(Clone)]
 pub struct Outbound {
     client: reqwest::Client,
@@ -84,10 +85,10 @@ pub struct Outbound {
 /// The TLS configuration: ring, with the certificate authorities of the system.
 ///
 /// # Errors
-/// When no protocol version is supported, which the compiled-in versions rule out.
+/// When no protocol version is supported. The compiled-in versions rule this out.
 pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
-    // Without certificate authorities each https request fails with a certificate error.
+    // If there are no certificate authorities, every https request fails with a certificate error.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -122,13 +123,13 @@ impl Outbound {
     /// Sends a GET request; follows redirects.
     ///
     /// # Errors
-    /// When it is not allowed, or there is no answer in time.
+    /// When the request is not allowed, or there is no answer in time.
     pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, OutboundError> {
         self.bounded(Call { method: Method::GET, url: url.clone(), headers, body: Vec::new() }).await
     }
 
-    /// Sends `body` to `url`. Only the redirects 307 and 308, which keep method and body, are followed; other redirects
-    /// are returned as the answer.
+    /// Sends `body` to `url`. Only the redirects 307 and 308 are followed, because they keep method and body. Other
+    /// redirects are returned as the answer.
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -136,8 +137,8 @@ impl Outbound {
         self.bounded(Call { method: Method::POST, url: url.clone(), headers, body }).await
     }
 
-    /// Opens a TCP connection to the host and port of `url`, which may have any scheme. Addresses are checked as for
-    /// requests.
+    /// Opens a TCP connection to the host and port of `url`, which may have any scheme. Addresses are checked in the
+    /// same way as for requests.
     ///
     /// # Errors
     /// When the address is not allowed, or cannot be reached in time.
@@ -173,7 +174,7 @@ impl Outbound {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OutboundError::Refused(format!("only http and https URLs are allowed, not {}:", url.scheme())));
         }
-        // The connector is not called for a host that is an address.
+        // The connector does not check a host that is an IP address.
         let literal = match url.host() {
             None => return Err(OutboundError::Refused("the URL has no host".to_owned())),
             Some(Host::Domain(_)) => return Ok(()),
@@ -187,7 +188,7 @@ impl Outbound {
         let limit = self.options.timeout;
         match tokio::time::timeout(limit, self.follow(call)).await {
             Ok(answer) => answer,
-            Err(_) => Err(OutboundError::Failed(format!("no whole answer within {} s", limit.as_secs_f64()))),
+            Err(_) => Err(OutboundError::Failed(format!("no complete answer within {} s", limit.as_secs_f64()))),
         }
     }
 
@@ -229,8 +230,8 @@ struct Call {
     body: Vec<u8>,
 }
 
-/// Headers that are sent to another origin on a redirect; all others may contain secrets.
-const HARMLESS: [HeaderName; 4] =
+/// Headers that are also sent to another origin after a redirect. All other headers may contain secrets.
+const SAFE_HEADERS: [HeaderName; 4] =
     [header::ACCEPT, header::CONTENT_TYPE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH];
 
 impl Call {
@@ -249,13 +250,13 @@ impl Call {
         let mut headers = self.headers.clone();
         if url.origin() != self.url.origin() {
             headers =
-                HARMLESS.iter().filter_map(|name| Some((name.clone(), self.headers.get(name)?.clone()))).collect();
+                SAFE_HEADERS.iter().filter_map(|name| Some((name.clone(), self.headers.get(name)?.clone()))).collect();
         }
         Ok(Some(Self { method: self.method.clone(), url, headers, body: self.body.clone() }))
     }
 }
 
-/// The innermost cause, which is the most specific; outer ones repeat the URL.
+/// The innermost error is the most specific one. Outer errors contain the URL.
 fn failure(error: reqwest::Error) -> OutboundError {
     let error = error.without_url();
     let mut reason = error.to_string();

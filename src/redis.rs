@@ -1,9 +1,9 @@
-//! Connections to Redis, shared by the rooms that use it.
+//! Connections to Redis, which all modules that use Redis share.
 //!
-//! An unavailable server is not an error at start: connections are made in the background, and a call fails with
-//! [`RedisError::Unavailable`] within the command timeout until the server answers. A connection without any answer for
-//! a whole timeout (a stopped server, a network that drops packets) is replaced, because the driver might wait for it
-//! without limit.
+//! An unavailable server is not an error at the start: connections are established in the background, and a call fails
+//! with [`RedisError::Unavailable`] within the command timeout until the server responds. A connection without any
+//! response for a whole timeout (a stopped server, a network that drops packets) is replaced, because the driver might
+//! wait for it without a limit.
 
 mod config;
 
@@ -32,20 +32,20 @@ pub struct RedisOptions {
     pub url: SecretString,
     /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The longest time of a single command.
+    /// The maximum time of a single command.
     pub command_timeout: Duration,
 }
 
 /// Why a Redis command failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The URL or the certificates are invalid; no connection was made.
+    /// The URL or the certificates are invalid. No connection was established.
     #[error("{0}")]
     Config(String),
-    /// Redis is unavailable, slow, starting or failing over; retry.
+    /// Redis is unavailable, slow, starting or failing over. A retry may succeed.
     #[error("{0}")]
     Unavailable(String),
-    /// Redis refused the command; a retry does not help.
+    /// Redis rejected the command. A retry fails again.
     #[error("{0}")]
     Refused(String),
 }
@@ -60,7 +60,7 @@ struct Inner {
     /// All connections run on this runtime.
     runtime: Handle,
     line: ArcSwap<Line<Client>>,
-    /// Whether the last call got no answer. Each change is logged once.
+    /// Whether the last call got no response. Each change is logged once.
     away: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl Redis {
         })))
     }
 
-    /// The longest time of a command.
+    /// The maximum time of a command.
     pub fn command_timeout(&self) -> Duration {
         self.0.command_timeout
     }
@@ -107,7 +107,7 @@ impl Redis {
         W: Future<Output = Result<T, Error>>,
     {
         let line = self.line();
-        // The driver's futures are large. Boxing keeps the futures of callers small.
+        // The driver's futures are large. They are boxed so that the futures of callers are small.
         let result = self.bounded(self.0.command_timeout, Box::pin(work(line.client.clone()))).await;
         match result {
             Ok(value) => {

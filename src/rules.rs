@@ -1,5 +1,5 @@
-//! How rules judge counts: the same code for the alerts role, which judges live windows, and for a backtest, which judges
-//! stored ones. All decisions are pure; only [`load`] reads the store.
+//! Evaluates rules over counts. The alerts role, which evaluates live windows, and backtests, which evaluate stored
+//! ones, share this code. All decisions are pure functions; only [`load`] reads the store.
 //!
 //! A rule watches one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
 //! gives a [`Judgement`] per series from a [`View`] of the counts; [`machine`] turns judgements over time into states.
@@ -27,24 +27,26 @@ pub use history::{Gaps, History};
 use judge::{Judgement, Target};
 use series::Tally;
 
-/// The time whose windows show how much counts vary.
+/// The time before a window whose counts show how much they vary.
 pub const DAY: Duration = Duration::from_secs(86_400);
-/// The time of which a weekly profile is made.
+/// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
-/// Posts that arrive later than this after they were written delay the windows of their source.
+/// The delay between writing and storing a post up to which it counts as punctual. Later posts delay the windows of
+/// their source.
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
 /// The longest delay of a window.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
 
-/// The counts that rules are judged by, of the posts of one scope.
+/// The counts of the posts of one scope, which rules are judged by.
 pub trait View: Sync {
-    /// Counts of a window, of one source or of all.
+    /// The counts of a window, of one source or of all sources.
     fn window(&self, range: TimeRange, source: Option<&str>) -> Tally;
     /// The sources with posts in a window.
     fn sources(&self, range: TimeRange) -> BTreeSet<String>;
-    /// What came before, for baselines.
+    /// Earlier counts, which baselines are computed from.
     fn history(&self) -> Option<&History>;
-    /// Counts in which texts or authors count once, as `spec` says. `None`: the posts of this window were not read.
+    /// The counts with each text or author counted once, as `spec` says. `None`: the posts of this window were not
+    /// read.
     fn distinct(&self, spec: &RuleSpec, range: TimeRange, source: Option<&str>) -> Option<DistinctCounts>;
     /// The part of `range` that was not observed, in [0, 1].
     fn unobserved(&self, range: TimeRange) -> f64;
@@ -53,23 +55,23 @@ pub trait View: Sync {
 /// One series of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group {
-    /// The alert's `scope`.
+    /// The value of the alert's field `scope`.
     pub scope: String,
-    /// The source of its posts; `None`: any.
+    /// The source of its posts. `None`: any source.
     pub source: Option<String>,
 }
 
 /// How late posts arrive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delays {
-    /// Of all sources together.
+    /// The delay of all sources together.
     pub together: Duration,
-    /// By source; those that are missing are punctual.
+    /// The delay of each source. A source without an entry is punctual.
     pub by_source: BTreeMap<String, Duration>,
 }
 
 impl Delays {
-    /// By how much the windows of a series of `spec` end earlier.
+    /// How much earlier the windows of a series of `spec` end.
     pub fn of(&self, spec: &RuleSpec, source: Option<&str>) -> Duration {
         let measured = || match source {
             Some(name) => self.by_source.get(name).copied().unwrap_or_default(),
@@ -78,7 +80,7 @@ impl Delays {
         spec.delay.unwrap_or_else(measured)
     }
 
-    /// The delays that the windows of `spec` may have, each once.
+    /// All different delays that the windows of `spec` may have.
     fn all(&self, spec: &RuleSpec) -> BTreeSet<Duration> {
         if let Some(delay) = spec.delay {
             return BTreeSet::from([delay]);
@@ -102,11 +104,11 @@ pub struct Moment<'a> {
     /// The end of windows without a delay.
     pub end: Timestamp,
     pub delays: &'a Delays,
-    /// The series that were not normal, and when those that alert began to.
+    /// The series that are not normal. A series that alerts has the time at which its alert began.
     pub known: &'a BTreeMap<String, Option<Timestamp>>,
 }
 
-/// The windows that `spec` needs at `end`, of every delay that its series may have.
+/// The windows that `spec` needs at `end`, for every delay that its series may have.
 pub fn windows(spec: &RuleSpec, end: Timestamp, delays: &Delays) -> Vec<TimeRange> {
     delays.all(spec).into_iter().flat_map(|delay| windows_at(spec, end - delay)).collect()
 }
@@ -116,7 +118,7 @@ fn windows_at(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
     let mut windows = vec![window];
     match spec.condition.kind() {
         RuleKind::Shift => windows.extend(before(spec, window)),
-        // A source that has fallen silent is known by its earlier posts.
+        // A source that has stopped posting is found by its earlier posts.
         RuleKind::Absence if spec.group_by != GroupBy::None => windows.push(TimeRange::last(DAY, end)),
         _ => {}
     }
@@ -131,12 +133,12 @@ fn before(spec: &RuleSpec, window: TimeRange) -> Option<TimeRange> {
     }
 }
 
-/// Whether `spec` is judged by a baseline.
+/// Whether `spec` compares counts with a baseline.
 pub fn needs_history(spec: &RuleSpec) -> bool {
     spec.condition.kind() == RuleKind::Spike
 }
 
-/// A series and what an evaluation says about it.
+/// A series and the result of its evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     pub group: Group,
@@ -145,7 +147,7 @@ pub struct Judged {
     pub judgement: Judgement,
 }
 
-/// Judges the series of `spec`: those that have posts, and those that were not normal before.
+/// Judges the series of `spec`: those that have posts, and those that were not normal at the last evaluation.
 pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> Vec<Judged> {
     let judged = |group: Group| {
         let end = moment.end - moment.delays.of(spec, group.source.as_deref());
@@ -168,7 +170,7 @@ fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> BTreeSet<Grou
     }
     if spec.group_by != GroupBy::None {
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
-        // The period before a shift says nothing of a source that has no posts now.
+        // The baseline period of a shift does not show which sources have posts now, so it is not searched for sources.
         let is_absence = spec.condition.kind() == RuleKind::Absence;
         let seen = moment.delays.all(spec).into_iter().flat_map(|delay| {
             let ranges = windows_at(spec, moment.end - delay).into_iter().take(if is_absence { usize::MAX } else { 1 });

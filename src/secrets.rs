@@ -1,8 +1,8 @@
-//! Secrets at rest: sealed with XChaCha20-Poly1305 under keys that are kept outside of the database.
+//! Encrypts secrets in the database with XChaCha20-Poly1305. The keys are stored outside of the database.
 //!
-//! A key file has one key per line, 32 random bytes as base64. The first key seals, every key opens, so that a rotation
-//! adds a key, seals everything again, and removes the old ones. A sealed text names its key and is bound to the place
-//! where it is stored: a copy in another row does not open.
+//! A key file has one key per line, 32 random bytes as base64. Secrets are sealed with the first key and can be opened
+//! with every key, so that a rotation adds a key, seals all secrets again, and removes the old keys. A sealed text
+//! names its key and is bound to the record in which it is stored: a copy in another record cannot be opened.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,14 +19,14 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
 
-/// The start of every sealed text, with the version of the format.
+/// The prefix of every sealed text, with the version of the format.
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
-/// Only the owner may read a key file.
+/// The mode of a key file: only the owner can read it.
 const OWNER_ONLY: u32 = 0o600;
 
-/// Whether `text` is sealed, instead of a secret in plain text.
+/// Whether `text` is sealed. Otherwise it is a secret in plain text.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
@@ -39,16 +39,16 @@ pub enum SecretsError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// Others may read the key file.
-    #[error("the key file {path} can be read by others (mode {mode:o}): run `chmod 600 {path}`")]
+    /// Other users can read the key file.
+    #[error("the key file {path} can be read by other users (mode {mode:o}): run `chmod 600 {path}`")]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its mode.
+        /// The mode of the file.
         mode: u32,
     },
     /// A line of the key file is not a key.
@@ -58,7 +58,7 @@ pub enum SecretsError {
     Key {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
     /// The key file is empty.
@@ -68,16 +68,18 @@ pub enum SecretsError {
         path: PathBuf,
     },
     /// The key of a sealed text is not in the key file.
-    #[error("a stored secret is sealed with the key {key}, which the key file does not have; restore that key file")]
+    #[error(
+        "a stored secret is sealed with the key {key}, which is not in the key file; restore the key file that has it"
+    )]
     UnknownKey {
         /// The id of the key.
         key: String,
     },
-    /// The text is not a sealed secret, was modified, or was sealed for another record.
+    /// The text is not a sealed secret, was modified, or was sealed for another place.
     #[error("a stored secret was changed or moved: set it again")]
     Tampered,
     /// The cipher failed.
-    #[error("a secret cannot be sealed")]
+    #[error("a secret cannot be encrypted")]
     Seal,
 }
 
@@ -99,14 +101,15 @@ impl Key {
     }
 }
 
-/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no restart.
+/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no
+/// restart.
 #[derive(Clone)]
 pub struct Vault {
     path: Arc<Path>,
     keys: Arc<ArcSwap<Keys>>,
 }
 
-/// The keys of a file and when it was written.
+/// The keys of a file, and its modification time.
 struct Keys {
     modified: Option<SystemTime>,
     list: Vec<Key>,
@@ -117,7 +120,7 @@ impl Keys {
         let file = |source| SecretsError::File { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(file)?;
         let mode = metadata.permissions().mode() & 0o777;
-        // A group is how orchestrators hand a mounted secret to a process that is not root.
+        // The group may read the file, because orchestrators mount secrets readable by the group of the process.
         if mode & 0o007 != 0 {
             return Err(SecretsError::Exposed { path: path.to_owned(), mode });
         }
@@ -146,27 +149,27 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// The keys of a file that must exist.
+    /// The keys of an existing file.
     ///
     /// # Errors
-    /// When it cannot be read, others may read it, or it holds anything but keys.
+    /// When it cannot be read, other users can read it, or a line is not a key.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
         Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
     }
 
-    /// The keys of the file as it is now; the last ones while it cannot be read.
+    /// The current keys of the file. While it cannot be read, the previous keys are returned.
     fn current(&self) -> Guard<Arc<Keys>> {
         let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
         if modified.is_some() && modified != self.keys.load().modified {
             match Keys::read(&self.path) {
                 Ok(keys) => self.keys.store(Arc::new(keys)),
-                Err(error) => tracing::error!(%error, "cannot read the changed key file, keeping the old keys"),
+                Err(error) => tracing::error!(%error, "changed key file not readable, using the previous keys"),
             }
         }
         self.keys.load()
     }
 
-    /// The keys of a file, which is created with a new key if it does not exist.
+    /// The keys of a file. If it does not exist, it is created with a new key.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -183,7 +186,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Puts a new key before the others of a file, which exists. Secrets are sealed with it from then on.
+    /// Adds a new key as the first one of an existing file. New secrets are then sealed with it.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -195,7 +198,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Removes every key but the first from a file.
+    /// Removes every key except the first from a file.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -208,10 +211,10 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Seals `secret` for `place`, such as `receiver:on-call`.
+    /// Seals `secret` for a place such as `receiver:on-call`.
     ///
     /// # Errors
-    /// When the cipher fails, which it does only for texts of many GiB.
+    /// When the cipher fails, which happens only for texts of many GiB.
     pub fn seal(&self, secret: &SecretString, place: &str) -> Result<String, SecretsError> {
         let keys = self.current();
         let key = keys.first().ok_or(SecretsError::Seal)?;
@@ -225,7 +228,7 @@ impl Vault {
     /// Opens a text that was sealed for `place`.
     ///
     /// # Errors
-    /// When its key is missing, or the text was changed or belongs to another place.
+    /// When its key is missing, or the text was modified or sealed for another place.
     pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
         let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
         let (id, text) = parts.ok_or(SecretsError::Tampered)?;
@@ -253,7 +256,7 @@ fn new_key() -> String {
     STANDARD.encode(bytes)
 }
 
-/// Writes a new file beside `path` and moves it there, so that a crash leaves one of the two.
+/// Replaces a file atomically: a crash leaves either the old or the new file.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_text_opens_only_in_its_place() {
+    fn sealed_text_can_be_opened_only_in_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         let vault = Vault::open_or_create(&path).unwrap();
@@ -304,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn exposed_or_malformed_key_file_is_refused() {
+    fn exposed_or_malformed_key_file_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         assert!(matches!(Vault::open(&path), Err(SecretsError::File { .. })));

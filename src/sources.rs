@@ -50,15 +50,16 @@ pub use synthetic::SyntheticOptions;
 pub struct Batch {
     /// The operations to append, in order.
     pub ops: Vec<Op>,
-    /// Items that are not valid posts: the origin of each, and what is wrong with it.
+    /// Items that are not valid posts: where each one is from, and the error.
     pub rejected: Vec<String>,
-    /// How many items the filters of the source left out.
+    /// The number of items that the filters of the source left out.
     pub filtered: u64,
-    /// Errors of single places, such as feeds or hosts, for a source that reads several.
+    /// Errors of single feeds or hosts, for a source that reads several of them.
     pub troubles: Vec<String>,
     /// The position after `ops`, in a format of the source.
     pub cursor: Option<String>,
-    /// The event time that the source has reached, for its lag; `None`: the time of the newest post in `ops`.
+    /// The event time that the source has reached, from which its lag is computed. `None`: the time of the newest post
+    /// in `ops`.
     pub reached: Option<Timestamp>,
     /// How long to wait before the next call; zero for a source that waits in [`Source::next`].
     pub wait: Duration,
@@ -87,7 +88,7 @@ impl Batch {
 /// Why a source failed. The ingester drops the source after any error.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// A temporary error: the source is opened again after a backoff of seconds.
+    /// A temporary error: the source is opened again after a backoff of a few seconds.
     #[error("{0}")]
     Transient(String),
     /// The server asked for a pause: the source is opened again after this time.
@@ -103,7 +104,7 @@ pub enum SourceError {
 
 /// An async producer of posts.
 pub trait Source: Send {
-    /// Waits for items and returns at most about `max` of them. The future is dropped only together with the source,
+    /// Waits for items and returns about `max` of them at most. The future is dropped only together with the source,
     /// which is then opened again at the last cursor.
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>>;
 }
@@ -113,7 +114,7 @@ pub trait Source: Send {
 pub struct Opening {
     /// The cursor of the last batch in the stream, of this run or an earlier one.
     pub cursor: Option<String>,
-    /// How often the source failed in this run. A source with several hosts chooses the host by this number.
+    /// The number of failures in this run. A source with several hosts selects the host by this number.
     pub failures: u64,
 }
 

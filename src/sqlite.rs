@@ -1,9 +1,8 @@
 //! The embedded database: one file, one writer thread with group commit, and two pools of readers.
 //!
-//! The store and the embedded queue share it, so that a post and the acknowledgement of its
-//! entry are one transaction. Writes are closures; the writer runs those that wait together in
-//! one transaction, each behind a savepoint, and answers them after the common commit: many
-//! small durable writes cost one `fsync`.
+//! The store and the embedded queue share it, so that a post and the acknowledgement of its entry are written in one
+//! transaction. Writes are closures. The writer runs all waiting writes in one transaction, each with its own
+//! savepoint, and returns their results after the common commit: many small durable writes require one `fsync`.
 
 mod backup;
 mod readers;
@@ -26,39 +25,39 @@ pub use self::readers::{Reader, has_whole_word, has_word};
 /// Why the embedded database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
-    /// It cannot be opened.
+    /// The database cannot be opened.
     #[error("cannot open the database {path}: {reason}")]
     Open { path: PathBuf, reason: String },
     /// A statement failed; its write was rolled back.
-    #[error("the database refused: {0}")]
+    #[error("the database rejected a statement: {0}")]
     Query(#[from] diesel::result::Error),
     /// The common commit failed; the write was rolled back.
     #[error("the database could not commit: {0}")]
     Commit(String),
-    /// No reader came free in time, or the writer has ended.
+    /// No reader became free in time, or the writer has ended.
     #[error("the database is busy or closing: {0}")]
     Unavailable(String),
 }
 
-/// How the file is opened.
+/// How the database file is opened.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// The file; its folder is made if it is missing.
+    /// The file. Its folder is created if it is missing.
     pub path: PathBuf,
-    /// Most connections of the API that read at once; the queue has separate ones.
+    /// The maximum number of concurrent read connections for the API. The queue has separate ones.
     pub readers: usize,
-    /// The longest that a statement of a reader may take.
+    /// The maximum time of a reader's statement.
     pub read_timeout: Duration,
-    /// How long to wait for a lock that another process holds, or for a free reader.
+    /// The time to wait for a lock that another process holds, or for a free reader.
     pub busy_timeout: Duration,
 }
 
 type Job = Box<dyn Write + Send>;
 
-/// A queued write: run inside the group's transaction, answered after its commit.
+/// A queued write. It runs inside the transaction of the group, and its result is returned after the commit.
 trait Write {
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error>;
-    /// Whether it did not run yet.
+    /// Whether it has not run yet.
     fn waits(&self) -> bool;
     fn answer(self: Box<Self>, commit: Result<(), String>);
 }
@@ -75,7 +74,7 @@ where
 {
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error> {
         let Some(work) = self.work.take() else { return Ok(()) };
-        // Diesel nests: inside the group's transaction this is a savepoint.
+        // Diesel nests transactions: inside the transaction of the group this is a savepoint.
         self.result = Some(connection.transaction(work));
         Ok(())
     }
@@ -90,29 +89,29 @@ where
             (Ok(()), None) => Err(SqliteError::Commit("the write did not run".to_owned())),
             (Err(reason), _) => Err(SqliteError::Commit(reason)),
         };
-        // The caller may have gone; its write is committed all the same.
+        // The caller may have been dropped. Its write is committed nevertheless.
         let _ = self.reply.send(result);
     }
 }
 
 /// The mode of the database file.
 const OWNER_ONLY: u32 = 0o600;
-/// Most writes that share one commit.
+/// The maximum number of writes that share one commit.
 const GROUP: usize = 64;
-/// Most writes that wait; a full queue slows its callers.
+/// The maximum number of waiting writes. If the queue is full, callers wait.
 const QUEUE: usize = 256;
 
-/// Pages that the writer caches, in KiB: it touches those of the indexes over ids in no order.
+/// The cache of the writer, in KiB. It is large because writes to indexes over ids touch random pages.
 const WRITER_CACHE_KIB: u32 = 49_152;
-/// Readers of the queue: its statements are short, and must not wait for long ones of the API.
+/// The number of readers for the queue: its statements are short and must not wait for long statements of the API.
 const QUEUE_READERS: usize = 2;
-/// How long the writer waits for the lock of another process, which may commit again and again.
+/// How long the writer waits for the lock of another process, which may commit repeatedly.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
-/// Pages of the write-ahead log (4 KiB each) after which it is moved into the file. A page that was
-/// written several times before is moved once.
+/// The number of pages (4 KiB each) in the write-ahead log after which they are moved into the file. A page that was
+/// written several times is moved only once.
 const CHECKPOINT_PAGES: u32 = 8_000;
 
-/// The embedded database. Clones share it; the writer thread ends with the last one.
+/// The embedded database. Clones share it. The writer thread ends when the last one is dropped.
 #[derive(Clone)]
 pub struct Sqlite {
     jobs: mpsc::Sender<Job>,
@@ -126,7 +125,7 @@ impl Sqlite {
     /// Opens or creates the file and starts the writer.
     ///
     /// # Errors
-    /// When the folder cannot be made or the file is no SQLite database.
+    /// When the folder cannot be created, or the file is not an SQLite database.
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
         let fail = |reason: String| SqliteError::Open { path: options.path.clone(), reason };
         if let Some(folder) = options.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -158,8 +157,8 @@ impl Sqlite {
         &self.path
     }
 
-    /// Runs `work` in a transaction on the writer and waits until it is durable.
-    /// An error of `work` rolls back its writes alone. Dropping the future does not cancel the write.
+    /// Runs `work` in a transaction on the writer and waits until it is durable. An error of `work` rolls back only its
+    /// own writes. Dropping the future does not cancel the write.
     ///
     /// # Errors
     /// The error of `work`, or of the commit.
@@ -175,19 +174,19 @@ impl Sqlite {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Moves the write-ahead log into the file and empties it, unless a reader or another process is using it.
+    /// Moves the write-ahead log into the file and truncates it, unless a reader or another process is using it.
     ///
     /// # Errors
     /// When the file cannot be opened or read.
     pub async fn checkpoint(&self) -> Result<(), SqliteError> {
-        // Outside the writer, since a checkpoint cannot run inside a transaction.
+        // This does not run on the writer, because a checkpoint cannot run inside a transaction.
         self.read(|connection| connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")).await
     }
 
-    /// Runs `work` on a reader of the queue. Dropping the future does not end `work`, which should be short.
+    /// Runs `work` on a reader of the queue. Dropping the future does not end `work`, so it should be short.
     ///
     /// # Errors
-    /// Those of `work`, and when no reader becomes free within the busy time-out.
+    /// The error of `work`, or that no reader becomes free within the busy timeout.
     pub async fn read<T, F>(&self, work: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
@@ -199,38 +198,39 @@ impl Sqlite {
         result.map_err(SqliteError::Query)
     }
 
-    /// The use of the API's connections.
+    /// The usage of the API's connections.
     pub fn reader_status(&self) -> deadpool::Status {
         self.readers.status()
     }
 
-    /// A connection of the API; it sees the last commit.
+    /// A connection for the API. It reads the last commit.
     ///
     /// # Errors
-    /// When none becomes free within the busy time-out.
+    /// When no connection becomes free within the busy timeout.
     pub async fn reader(&self) -> Result<Reader, SqliteError> {
         self.readers.get().await
     }
 
-    /// The answer of `query`, or `None` when it takes too long.
+    /// The result of `query`, or `None` if it takes too long.
     pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(self.read_timeout, query).await.ok()
     }
 
-    /// The error of a query that took too long.
+    /// The error for a query that took too long.
     pub fn overdue(&self) -> SqliteError {
         SqliteError::Unavailable(format!("no answer within {} s", self.read_timeout.as_secs_f64()))
     }
 }
 
-/// Creates the file if it is missing and takes all rights of others from it. SQLite gives its other files the same mode.
+/// Creates the file if it is missing, and makes it accessible only to its owner. SQLite gives its other files the same
+/// mode.
 fn protect(path: &Path) -> std::io::Result<()> {
     let file = std::fs::OpenOptions::new().create(true).append(true).mode(OWNER_ONLY).open(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     if mode & !OWNER_ONLY != 0
         && let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(OWNER_ONLY))
     {
-        // Another user owns the file and decides about it.
+        // The file belongs to another user, who decides about its mode.
         tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), %error, "cannot restrict the database file");
     }
     Ok(())
@@ -267,11 +267,11 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
                 connection.immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
             });
             match catch_unwind(committing) {
-                // The lock was not free, so that nothing ran.
+                // The lock was not free, so no write ran.
                 Ok(Err(_)) if group.iter().all(|job| job.waits()) && since.elapsed() < LOCK_WAIT => {}
                 Ok(commit) => break commit.map_err(|e| e.to_string()),
                 Err(_) => {
-                    // The connection is somewhere inside a transaction. Closing it rolls back.
+                    // The transaction is in an unknown state. Closing the connection rolls it back.
                     match open() {
                         Ok(fresh) => connection = fresh,
                         Err(e) => {
@@ -331,9 +331,9 @@ mod tests {
     const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                            SELECT count(*) FROM n WHERE has_word(CAST(i AS text), 'b')";
 
-    /// On a single-threaded runtime, as the HTTP workers have.
+    /// This test uses a single-threaded runtime, as the HTTP workers do.
     #[tokio::test]
-    async fn slow_reads_end_at_their_deadline_and_leave_the_queue_alone() {
+    async fn slow_reads_end_at_their_deadline_and_do_not_block_the_queue() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions { read_timeout: Duration::from_millis(50), ..options(folder.path().join("t.db")) };
         let sqlite = Sqlite::open(&options).unwrap();
@@ -341,13 +341,13 @@ mod tests {
             let mut reader = sqlite.reader().await.unwrap();
             let answer = sqlite.in_time(reader.spawn_blocking(|c| c.batch_execute(ENDLESS))).await;
             assert!(answer.is_none(), "{answer:?}");
-            // The only reader of the API is in use; the queue still reads.
+            // The only reader of the API is in use, but the queue can still read.
             sqlite.read(|connection| connection.batch_execute("SELECT 1")).await.unwrap();
         }
         let mut reader = sqlite.reader().await.unwrap();
         sqlite.in_time(reader.spawn_blocking(|c| c.batch_execute("SELECT 1"))).await.unwrap().unwrap();
         reader.finish();
-        // The runtime ends only when the cancelled statements have ended.
+        // The runtime ends only after the cancelled statements have ended.
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -362,7 +362,7 @@ mod tests {
             let sqlite = sqlite.clone();
             async move { sqlite.write(|c| c.batch_execute("CREATE TABLE t (n integer)")).await }
         });
-        // Several times as long as SQLite itself waits.
+        // Several times as long as the busy timeout of SQLite.
         tokio::time::sleep(10 * busy).await;
         assert!(!write.is_finished());
         other.batch_execute("COMMIT").unwrap();

@@ -50,13 +50,13 @@ pub enum StoreError {
     /// The database is unavailable, busy, or refused the transaction for now; a retry may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// A retry fails again.
+    /// The call fails permanently: a retry fails again.
     #[error("the database failed: {0}")]
     Failed(String),
-    /// This binary must not use the database.
+    /// The schema does not fit this binary, so it must not use the database.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// Another instance took over the lease; this one must stop the work.
+    /// Another instance took over the lease. This instance must stop the work.
     #[error("the lease {0} is held by another instance")]
     LeaseLost(String),
 }
@@ -68,61 +68,61 @@ impl StoreError {
     }
 }
 
-/// A source that posts came from.
+/// A source with the number of its posts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceTotals {
     pub source: String,
     pub counts: Counts,
-    /// Event time of its newest post.
+    /// Event time of the newest post.
     pub last_post: Option<Timestamp>,
 }
 
 /// The retention of tables that would otherwise grow without limit.
 #[derive(Clone, Debug)]
 pub struct Retention {
-    /// Minute rollups; older posts are in the 15-minute rollups alone.
+    /// Retention of minute rollups. Older posts are counted only in the 15-minute rollups.
     pub minute_rollups: Duration,
 }
 
-/// How long posts, counts and alerts are kept; `None`: without limit.
+/// How long posts, counts and alerts are stored. `None`: without a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// Posts with all that belongs to them, by the time at which they were written. Their counts stay.
+    /// Retention of posts and their analyses, by the time at which they were written. Their counts remain.
     pub posts: Option<Duration>,
-    /// Counts by day and 15 minutes; those of all time stay.
+    /// Retention of counts by day and by 15 minutes. The counts of all time remain.
     pub rollups: Option<Duration>,
-    /// Resolved alerts and the transitions of series, by the time at which they ended.
+    /// Retention of resolved alerts and of the transitions of series, by the time at which they ended.
     pub alerts: Option<Duration>,
 }
 
-/// A lease that an instance acquired. Each transaction that needs it checks it.
+/// A lease that an instance has acquired. Each transaction that requires the lease checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub name: String,
     pub holder: String,
-    /// Grows with each change of holder.
+    /// Increases when the lease gets a new holder, or is acquired again after it expired.
     pub token: i64,
 }
 
-/// How to reach Postgres.
+/// Settings of the connections to Postgres.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
     /// `postgres://…`; `sslmode` and `sslrootcert` as in libpq.
     pub url: secrecy::SecretString,
-    /// A replica for the API's reads.
+    /// A replica for the API's read queries.
     pub read_url: Option<secrecy::SecretString>,
-    /// Most connections of this process to each database.
+    /// The maximum number of connections of this process to each database.
     pub max_connections: usize,
-    /// How long to wait for a free connection, and for a new one.
+    /// The maximum time to wait for a free connection, and to establish a new one.
     pub connect_timeout: Duration,
-    /// The longest a statement may run.
+    /// The maximum run time of a statement.
     pub statement_timeout: Duration,
 }
 
 /// The store, on either backend. Clones share its connections.
 ///
-/// Each part of it has its methods in its own file: [`settle`] writes posts, [`posts`] and
-/// [`aggregate`] read them, [`alerts`] holds alerts.
+/// The methods are in one file per subject: [`settle`] writes posts, [`posts`] and [`aggregate`] read them, [`alerts`]
+/// stores alerts.
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
@@ -135,7 +135,7 @@ pub struct Store {
     scans: Scans,
 }
 
-/// Why there is no aggregate.
+/// Why a query for counts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AggregateFailure {
     #[error(transparent)]
@@ -158,8 +158,8 @@ impl Store {
         }
     }
 
-    /// A store in Postgres. Connects lazily; call [`Self::migrate`] before use. Its connections
-    /// belong to the async runtime in which this is called.
+    /// A store in Postgres. Connects lazily; call [`Self::migrate`] before use. The connections belong to the async
+    /// runtime in which this function is called.
     ///
     /// # Errors
     /// When the URL is malformed or its certificate file cannot be read.
@@ -176,22 +176,22 @@ impl Store {
         })
     }
 
-    /// The same store, with a retention of posts, counts and alerts.
+    /// Returns the store with a retention of posts, counts and alerts.
     #[must_use]
     pub fn keeping(self, keep: Keep) -> Self {
         Self { keep, ..self }
     }
 
-    /// The same store, which encrypts secrets with the keys of `vault`.
+    /// Returns the store with `vault`, whose keys encrypt secrets.
     #[must_use]
     pub fn sealing(self, vault: Option<Vault>) -> Self {
         Self { vault, ..self }
     }
 
-    /// Brings the schema up to date; several instances may do so at once. The names of the migrations that ran.
+    /// Updates the schema. Several instances may do so at once. Returns the names of the migrations that ran.
     ///
     /// # Errors
-    /// [`StoreError::Schema`] when a newer release owns the schema, or the database cannot store every post.
+    /// [`StoreError::Schema`] when the schema requires a newer release, or the database cannot store all characters.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.migrations(migrate::Mode::Run).await
     }
@@ -211,7 +211,7 @@ impl Store {
         }
     }
 
-    /// The use of the connections to the database; with SQLite of those that read.
+    /// The usage of the database connections. With SQLite, only connections for reading are counted.
     pub fn connections(&self) -> Vec<Connections> {
         match &self.backend {
             Backend::Sqlite(sqlite) => vec![Connections::of(Target::Primary, &sqlite.reader_status())],

@@ -1,8 +1,8 @@
-//! The stream of posts and its consumer group: one contract, two backends.
+//! The stream of posts and its consumer group: one interface with two backends.
 //!
-//! Delivery is at least once. A consumer claims entries; a claim is a lease that it must renew
-//! while it works, else any consumer may rescue the entry. An entry leaves the group when it is
-//! acknowledged (for the embedded queue: in the store's own commit) or moved to the dead letter.
+//! Delivery is at least once. A consumer claims entries. A claim is a lease that the consumer must renew while it
+//! works; otherwise any consumer may take over the entry. An entry leaves the group when it is acknowledged (for the
+//! embedded queue this is part of the store's commit) or moved to the dead letters.
 
 pub mod local;
 pub mod redis;
@@ -21,24 +21,24 @@ pub use redis::RedisStream;
 pub struct Entry {
     pub key: EntryKey,
     pub fields: RawFields,
-    /// The number of deliveries, including this one. Above 1, an earlier delivery did not finish.
+    /// The number of deliveries, including this one. If it is above 1, an earlier delivery was not completed.
     pub deliveries: u32,
 }
 
-/// A consumer's name: stable for a task, different for each task of each instance.
+/// The name of a consumer: constant for a task, and different for each task of each instance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consumer(pub Arc<str>);
 
 /// How claimed entries are released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The entry was not at fault (shutdown, unavailable backend): this delivery does not count.
+    /// The entry did not cause the failure (shutdown, unavailable backend): this delivery does not count.
     Untried,
     /// Processing the entry failed: this delivery counts.
     Failed,
 }
 
-/// An entry to put into the dead letter.
+/// An entry to move to the dead letters.
 #[derive(Clone, Debug)]
 pub struct DeadLetterRequest {
     pub entry: Entry,
@@ -47,12 +47,12 @@ pub struct DeadLetterRequest {
     pub error: String,
 }
 
-/// An entry of the dead letter.
+/// A dead letter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
-    /// Its id in the dead letter.
+    /// Its id among the dead letters.
     pub id: EntryId,
-    /// The original fields, byte for byte.
+    /// The original fields, unchanged.
     pub fields: RawFields,
     pub error: String,
     pub reason: DeadLetterReason,
@@ -69,31 +69,31 @@ pub enum DeadLetterSelection {
     Ids(Vec<EntryId>),
 }
 
-/// The stream's numbers at one moment.
+/// The numbers of the stream at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Depth {
     /// The current epoch of the stream.
     pub epoch: Arc<str>,
-    /// Entries ever appended in this epoch.
+    /// The number of entries that were ever appended in this epoch.
     pub appended: u64,
-    /// Entries that no consumer has claimed yet.
+    /// The number of entries that no consumer has claimed yet.
     pub lag: u64,
-    /// Whether `lag` is an estimate: other programs deleted entries ahead of the group.
+    /// Whether `lag` is an estimate, because other programs deleted entries that the group has not read.
     pub is_estimate: bool,
-    /// The memory of Redis, when it is limited (`maxmemory`).
+    /// The memory of Redis, if it is limited (`maxmemory`).
     pub memory: Option<Memory>,
-    /// Entries claimed and not settled.
+    /// The number of entries that are claimed and not settled.
     pub claimed: u64,
-    /// Entries moved to the dead letter in this epoch.
+    /// The number of entries moved to the dead letters in this epoch.
     pub dead_lettered: u64,
-    /// Entries in the dead letter now.
+    /// The current number of dead letters.
     pub dead_letters: u64,
-    /// Append time of the oldest entry that is not settled.
+    /// The append time of the oldest entry that is not settled.
     pub oldest_unsettled: Option<Timestamp>,
 }
 
 impl Depth {
-    /// Everything that is not settled.
+    /// The number of entries that are not settled.
     pub fn pending(&self) -> u64 {
         self.lag + self.claimed
     }
@@ -105,7 +105,7 @@ pub struct Memory {
     pub used: u64,
     /// `maxmemory`.
     pub max: u64,
-    /// Appends are refused from here on.
+    /// The memory above which appends are refused.
     pub limit: u64,
 }
 
@@ -116,34 +116,34 @@ impl Memory {
     }
 }
 
-/// A consumer of the group as the stream sees it.
+/// A consumer of the group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsumerInfo {
     pub name: String,
-    /// Entries it holds.
+    /// The number of entries that it holds.
     pub claimed: u64,
-    /// Time since it last asked for entries.
+    /// The time since it last requested entries.
     pub idle: Duration,
 }
 
 /// Why a stream operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The backlog is at its limit; nothing was appended.
+    /// The backlog has reached its limit. Nothing was appended.
     #[error(
         "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
     )]
     Full { pending: u64, limit: u64 },
-    /// Redis runs short of memory; nothing was appended.
+    /// Redis is short of memory. Nothing was appended.
     #[error(
         "the stream is full: Redis uses {used} of {max} bytes (maxmemory) and accepts no posts above 80 %; \
          add workers or memory, or wait"
     )]
     MemoryFull { used: u64, max: u64 },
-    /// The backend is unavailable, slow or restarting; retry.
+    /// The backend is unavailable, slow or restarting. A retry may succeed.
     #[error("the stream is not available: {0}")]
     Unavailable(String),
-    /// A retry does not help.
+    /// A retry fails again.
     #[error("the stream failed: {0}")]
     Failed(String),
 }
@@ -155,26 +155,26 @@ impl StreamError {
     }
 }
 
-/// Names and limits, the same for both backends.
+/// Names and limits. They are the same for both backends.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
-    /// The input stream.
+    /// The name of the input stream.
     pub name: String,
-    /// The consumer group on it.
+    /// The name of its consumer group.
     pub group: String,
     pub dead_letter: String,
     pub processed: String,
-    /// About how many entries the processed stream keeps.
+    /// The approximate maximum number of entries in the processed stream.
     pub processed_max_len: u64,
-    /// About how many bytes of Redis the processed stream takes, at most.
+    /// The approximate maximum size of the processed stream in Redis, in bytes.
     pub processed_max_bytes: u64,
-    /// About how many bytes the dead letter takes, at most.
+    /// The approximate maximum size of the dead letters, in bytes.
     pub dead_letter_max_bytes: u64,
-    /// A claim not renewed for this long may be rescued.
+    /// A claim that was not renewed for this time may be taken over.
     pub claim_idle: Duration,
-    /// An append is refused while this many entries are unsettled.
+    /// Appends are refused while this many entries are unsettled.
     pub max_backlog: u64,
-    /// The longest any single command may take.
+    /// The maximum time of a single command.
     pub command_timeout: Duration,
 }
 
@@ -195,24 +195,23 @@ macro_rules! on_backend {
 }
 
 impl Stream {
-    /// Appends entries in their order. When it returns they are durable (Redis has acknowledged
-    /// them, or they are committed with `synchronous=FULL`).
+    /// Appends entries in order. When it returns, they are durable (Redis has acknowledged them, or they are committed
+    /// with `synchronous=FULL`).
     ///
     /// # Errors
-    /// [`StreamError::Full`] when the backlog is at its limit. After `Unavailable` some of the
-    /// entries may have been appended: append again, workers drop duplicates by `post_id`.
+    /// [`StreamError::Full`] when the backlog has reached its limit. After `Unavailable` some of the entries may have
+    /// been appended: append all of them again, because workers drop duplicates by `post_id`.
     pub async fn append(&self, mut entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
         let _span = trace::append(&mut entries);
         on_backend!(self, s => s.append(entries).await)
     }
 
-    /// Claims up to `max` unclaimed entries, oldest first; waits up to `wait` for the first.
+    /// Claims up to `max` unclaimed entries, oldest first. Waits up to `wait` for the first one.
     pub async fn claim(&self, consumer: &Consumer, max: usize, wait: Duration) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.claim(consumer, max, wait).await)
     }
 
-    /// Takes over up to `max` entries of any consumer whose claim is idle longer than `claim_idle` or
-    /// was released.
+    /// Takes over up to `max` entries of any consumer whose claims were released, or not renewed for `claim_idle`.
     pub async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.rescue(consumer, max).await)
     }
@@ -228,8 +227,8 @@ impl Stream {
         }
     }
 
-    /// Acknowledges entries after the store committed them. (The embedded queue has done so in that
-    /// commit; there this call only ends the claims.)
+    /// Acknowledges entries after the store committed them. The embedded queue removed them in that commit, so the call
+    /// only ends the claims.
     pub async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {
@@ -240,18 +239,18 @@ impl Stream {
         }
     }
 
-    /// Releases entries. Any consumer may rescue them immediately.
+    /// Releases entries. Any consumer may take them over immediately.
     pub async fn release(&self, consumer: &Consumer, keys: &[EntryKey], how: Release) -> Result<(), StreamError> {
         on_backend!(self, s => s.release(consumer, keys, how).await)
     }
 
-    /// Moves an entry to the dead letter: acknowledged here, added there, counted, once, atomically.
-    /// `false` when it had been settled already.
+    /// Moves an entry to the dead letters: it is acknowledged, added and counted once, atomically. Returns `false` if
+    /// it was already settled.
     pub async fn dead_letter(&self, request: DeadLetterRequest, now: Timestamp) -> Result<bool, StreamError> {
         on_backend!(self, s => s.dead_letter(request, now).await)
     }
 
-    /// The stream's numbers.
+    /// The current numbers of the stream.
     pub async fn depth(&self) -> Result<Depth, StreamError> {
         on_backend!(self, s => s.depth().await)
     }
@@ -264,7 +263,7 @@ impl Stream {
         }
     }
 
-    /// Forgets consumers that hold nothing and have been idle longer than `idle`.
+    /// Removes consumers that hold no entries and have been idle for longer than `idle`.
     pub async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
         match self {
             Self::Local(s) => Ok(s.forget_consumers(idle)),
@@ -272,27 +271,27 @@ impl Stream {
         }
     }
 
-    /// Up to `limit` dead letters, newest first, older than `before` when given.
+    /// Up to `limit` dead letters, newest first, older than `before` if it is given.
     pub async fn dead_letters(&self, limit: usize, before: Option<EntryId>) -> Result<Vec<DeadLetter>, StreamError> {
         on_backend!(self, s => s.dead_letters(limit, before).await)
     }
 
-    /// One dead letter.
+    /// The dead letter with this id.
     pub async fn get_dead_letter(&self, id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
         on_backend!(self, s => s.get_dead_letter(id).await)
     }
 
-    /// Appends dead letters to the stream again and removes them here; the number replayed.
+    /// Appends dead letters to the stream again, removes them, and returns their number.
     pub async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.replay_dead_letters(selection).await)
     }
 
-    /// Removes dead letters permanently; the number removed.
+    /// Removes dead letters permanently and returns their number.
     pub async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.purge_dead_letters(selection).await)
     }
 
-    /// Appends analysed posts to `processed_posts_stream` for other consumers. The embedded queue has none.
+    /// Appends analysed posts to `processed_posts_stream` for other consumers. The embedded queue has no such stream.
     pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
         match self {
             Self::Local(_) => Ok(()),
@@ -300,7 +299,7 @@ impl Stream {
         }
     }
 
-    /// Removes `posts` from the dead letter and `stored`, those of them that were stored, from the processed stream.
+    /// Removes `posts` from the dead letters, and `stored` (those posts that were stored) from the processed stream.
     pub async fn forget_posts(&self, posts: &[PostId], stored: &[PostId]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => s.forget_posts(posts).await,
@@ -308,7 +307,7 @@ impl Stream {
         }
     }
 
-    /// Removes entries that every group has settled; the lowest id that is still needed.
+    /// Removes entries that every group has settled, and returns the lowest id that is still needed.
     pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
         on_backend!(self, s => s.trim().await).map(Some)
     }
@@ -319,10 +318,10 @@ impl Stream {
     }
 }
 
-/// Reports dead letters that were dropped to keep the dead letter within its limit of bytes.
+/// Reports dead letters that were deleted to keep their size within the limit.
 fn report_dropped(dropped: u64) {
     if dropped > 0 {
         metrics::counter!("sentistream_dead_letters_dropped_total").increment(dropped);
-        tracing::warn!(dropped, "dead letter too large, oldest entries dropped (stream.dead_letter_max_bytes)");
+        tracing::warn!(dropped, "dead letters too large, oldest ones dropped (stream.dead_letter_max_bytes)");
     }
 }

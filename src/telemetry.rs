@@ -1,4 +1,4 @@
-//! Logs to stderr, and metrics in Prometheus' text format.
+//! Logs to stderr, and metrics in the text format of Prometheus.
 
 pub mod metrics;
 pub mod trace;
@@ -20,7 +20,7 @@ pub enum LogStyle {
     Json,
 }
 
-/// Logging cannot be set up.
+/// The error when logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up logging: {0}")]
 pub struct TelemetryError(String);
@@ -28,7 +28,7 @@ pub struct TelemetryError(String);
 /// Sends the logs of this process to stderr. `directives` select them, in the syntax of `tracing-subscriber`.
 ///
 /// # Errors
-/// When the directives are invalid, or logging is set up already.
+/// When the directives are invalid, or logging is already set up.
 pub fn init_logs(directives: &str, style: LogStyle) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(directives).map_err(|e| TelemetryError(e.to_string()))?;
     let terminal = std::io::stderr().is_terminal();

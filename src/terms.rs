@@ -1,4 +1,4 @@
-//! The words, hashtags and phrases of texts, and those that distinguish one set of posts from another.
+//! Extracts words, hashtags and phrases from texts, and finds those that distinguish one set of posts from another.
 
 pub mod stop_words;
 pub mod text;
@@ -10,9 +10,9 @@ use serde::Serialize;
 use stop_words::is_stop_term;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Terms of fewer posts are left out: they are not significant, and might reveal a single post that is deleted later.
+/// Terms with fewer posts are left out: they are not significant, and might reveal a single post that is deleted later.
 const LEAST_POSTS: u32 = 3;
-/// The smallest score, the 97.5 % quantile of the normal distribution: smaller differences may be chance.
+/// The least score, which is the 97.5 % quantile of the normal distribution. Smaller differences may be random.
 const LEAST_SCORE: f64 = 1.96;
 /// The weight of the prior as a share of the compared terms, and its upper limit in terms. A fixed weight would
 /// dominate the few terms of a small window.
@@ -22,18 +22,18 @@ const MOST_PRIOR: f64 = 500.0;
 const LEAST_CHARS: usize = 3;
 /// Lengths of terms in scripts without spaces, in characters.
 const GRAMS: std::ops::RangeInclusive<usize> = 2..=4;
-/// Overlapping terms whose counts differ by no more than this factor are one.
+/// Overlapping terms whose counts differ by at most this factor are treated as one term.
 const SAME_COUNT: f64 = 1.25;
 
 /// A term that is more frequent than usual.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Term {
     pub term: String,
-    /// Standard deviations by which its log-odds differ.
+    /// The difference of the log-odds, in standard deviations.
     pub score: f64,
-    /// Posts of the window that contain it.
+    /// The number of posts of the window that contain it.
     pub count: u32,
-    /// Posts of the baseline that contain it.
+    /// The number of posts of the baseline that contain it.
     pub baseline_count: u32,
 }
 
@@ -103,7 +103,7 @@ fn is_unspaced(c: char) -> bool {
         | '\u{F900}'..='\u{FAFF}' | '\u{FF66}'..='\u{FF9F}' | '\u{20000}'..='\u{323AF}')
 }
 
-/// Posts with a term, in the window and in the baseline.
+/// The number of posts that contain a term, in the window and in the baseline.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     window: u32,
@@ -117,10 +117,10 @@ pub fn telling(text: &str) -> BTreeSet<String> {
     terms
 }
 
-/// The at most `most` terms with the highest score, that is, whose frequency in `window` exceeds that in `baseline` by
-/// the most standard deviations. The score is the log-odds ratio with an informative Dirichlet prior, made of the terms
-/// of both sets (Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and 21).
-/// Each term counts once per post. Of terms that overlap and are about equally frequent, only the first is returned.
+/// At most `most` terms with the highest scores: those whose frequency in `window` exceeds that in `baseline` by the
+/// most standard deviations. The score is the log-odds ratio with an informative Dirichlet prior, computed from the
+/// terms of both sets (Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and
+/// 21). Each term counts once per post. Of overlapping terms with about equal frequencies, only the first is returned.
 pub fn distinctive(window: &[BTreeSet<String>], baseline: &[BTreeSet<String>], most: usize) -> Vec<Term> {
     let mut counts: HashMap<&str, Seen> = HashMap::new();
     for term in window.iter().flatten() {
@@ -168,7 +168,7 @@ pub fn distinctive(window: &[BTreeSet<String>], baseline: &[BTreeSet<String>], m
     kept
 }
 
-/// Whether two terms overlap and occur about equally often.
+/// Whether two terms overlap and have about equal frequencies.
 fn is_same(one: &Term, other: &Term) -> bool {
     let (less, more) = (one.count.min(other.count), one.count.max(other.count));
     if f64::from(more) > f64::from(less) * SAME_COUNT {
@@ -183,7 +183,7 @@ fn is_same(one: &Term, other: &Term) -> bool {
     short.trim_start_matches('#').split(' ').any(|word| words.contains(word) || *long == format!("#{word}"))
 }
 
-/// Whether one text contains the other, or the end of one is the beginning of the other by two characters.
+/// Whether one text contains the other, or the end of one overlaps the beginning of the other by two characters.
 fn shares_characters(short: &str, long: &str) -> bool {
     if long.contains(short) {
         return true;

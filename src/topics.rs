@@ -1,11 +1,12 @@
 //! Tracked topics: queries that every post is matched against before it is stored.
 //!
-//! [`Query`] reads a query, [`Matcher`] matches posts against all of them in one pass. [`Topics`] holds this process's
-//! copy of the topics. The copy may be outdated for a moment: a transaction that settles posts names the version of the
-//! topics that they were matched with, and the store refuses any other version, so that no post is stored with outdated
-//! topics.
+//! [`Query`] is a parsed query, and [`Matcher`] matches posts against all queries in one pass. [`Topics`] holds this
+//! process's copy of the topics. The copy may be outdated for a short time: a transaction that settles posts states the
+//! version of the topics that they were matched with, and the store rejects any other version, so that no post is
+//! stored with outdated topics.
 //!
-//! A new or changed topic gets a separate small matcher at once; the matcher of all topics is built in the background.
+//! A new or changed topic gets a separate small matcher immediately. The matcher of all topics is built in the
+//! background.
 
 mod matcher;
 mod node;
@@ -26,8 +27,8 @@ use crate::store::{Store, StoreError};
 pub use matcher::{Matcher, Scratch, TooManyTerms, TopicMatch};
 pub use query::{Query, QueryError, QueryNote};
 
-/// The longest time until this process sees a change by another process.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The longest time until this process detects a change by another process.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// This process's copy of the tracked topics. Clones share it.
 #[derive(Clone)]
@@ -43,7 +44,7 @@ pub struct Tracked {
     version: i64,
     topics: Vec<Topic>,
     by_id: HashMap<TopicId, usize>,
-    /// The matcher of all topics at the time it was built, without topics that have changed since.
+    /// The matcher of all topics at the time when it was built, without topics that have changed since then.
     all: Part,
     /// The matcher of the topics that changed since then.
     changed: Part,
@@ -89,7 +90,8 @@ impl Topics {
         if current.version == version {
             return Ok(current);
         }
-        // Read after the version: topics that are newer than it are refused and read again.
+        // The topics are read after the version. If they are newer, the store rejects the version and they are read
+        // again.
         let topics = self.store.topics().await?;
         // The matcher of many topics takes seconds to build.
         let tracked = match tokio::task::spawn_blocking(move || Tracked::after(&current, version, topics)).await {
@@ -106,8 +108,8 @@ impl Topics {
         Ok(self.current())
     }
 
-    /// Builds the matcher of all topics on a thread for blocking work, so that posts are still matched. One build runs at a
-    /// time, and is repeated while topics change.
+    /// Builds the matcher of all topics on a blocking thread, so that posts can be matched in the meantime. One build
+    /// runs at a time, and it is repeated if topics have changed.
     fn rebuild(&self, mut tracked: Arc<Tracked>) {
         let (current, building) = (self.current.clone(), self.building.clone());
         if building.swap(true, Ordering::AcqRel) {
@@ -132,7 +134,7 @@ impl Topics {
         });
     }
 
-    /// Follows changes that other processes make, until a shutdown.
+    /// Reads changes that other processes make, until a shutdown.
     pub async fn follow(self, shutdown: Shutdown) {
         let mut backoff = BackendWait::new("topics");
         loop {
@@ -140,7 +142,7 @@ impl Topics {
                 Ok(_) => backoff.succeeded(),
                 Err(error) => backoff.wait(&error, &shutdown).await,
             }
-            if !shutdown.sleep(LOOK_EVERY).await {
+            if !shutdown.sleep(CHECK_INTERVAL).await {
                 return;
             }
         }
@@ -190,7 +192,7 @@ impl Tracked {
         Self::of_parts(version, topics, all, Part::default())
     }
 
-    /// `topics`, which reuses the matchers of `before` for topics that have not changed.
+    /// `topics`, with the matchers of `before` for topics that have not changed.
     fn after(before: &Self, version: i64, topics: Vec<Topic>) -> Self {
         if before.topics.is_empty() {
             return Self::new(version, topics);
@@ -224,17 +226,17 @@ impl Tracked {
         self.version
     }
 
-    /// All topics, by name.
+    /// All topics, sorted by name.
     pub fn all(&self) -> &[Topic] {
         &self.topics
     }
 
-    /// The topic of this name.
+    /// The topic with this name.
     pub fn named(&self, name: &TopicName) -> Option<&Topic> {
         self.topics.iter().find(|topic| topic.name == *name)
     }
 
-    /// The topic of this id.
+    /// The topic with this id.
     pub fn get(&self, id: TopicId) -> Option<&Topic> {
         self.by_id.get(&id).and_then(|index| self.topics.get(*index))
     }

@@ -1,9 +1,9 @@
 //! The worker role: a pool of consumers that classify posts and store the results.
 //!
-//! For every batch the order is: commit, processed entry, live event, acknowledgement. A crash
-//! between any two of them repeats the batch, and the store reports a repeated entry as settled
-//! before. Claims are renewed while a batch is processed, however long a backend is unavailable.
-//! An entry that was delivered before is processed alone, so that a failure counts against it only.
+//! For each batch the order is: commit, processed entries, live events, acknowledgement. A crash between two of these
+//! steps repeats the batch, and the store reports repeated entries as already settled. Claims are renewed while a batch
+//! is processed, however long a backend is unavailable. An entry that was delivered before is processed alone, so that
+//! a failure counts only against it.
 
 mod batch;
 mod context;
@@ -31,13 +31,13 @@ use renewal::Renewal;
 pub use context::{StoragePolicy, Worker, WorkerOptions};
 pub use second_opinion::SecondOpinion;
 
-/// The longest a consumer waits for new entries before it rescues idle claims.
+/// The longest time that a consumer waits for new entries before it takes over idle claims.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs the pool until a stop is requested and every claimed entry is settled or released.
 ///
 /// # Errors
-/// When a consumer panics. The process should exit; others rescue its claims.
+/// When a consumer panics. The process should exit; other processes take over its claims.
 pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
     describe_metrics();
     let mut consumers = JoinSet::new();
@@ -117,7 +117,7 @@ async fn consume(worker: Worker, consumer: Consumer, shutdown: Shutdown) {
     }
 }
 
-/// Rescues idle claims and processes each entry alone; whether there may be more.
+/// Takes over idle claims and processes each entry alone. Returns whether there may be more.
 async fn rescue(worker: &Worker, consumer: &Consumer, shutdown: &Shutdown) -> Result<bool, StreamError> {
     let entries = worker.stream.rescue(consumer, worker.options.batch_size).await?;
     let found = !entries.is_empty();
@@ -131,7 +131,7 @@ async fn rescue(worker: &Worker, consumer: &Consumer, shutdown: &Shutdown) -> Re
 
 async fn claim(worker: &Worker, consumer: &Consumer, shutdown: &Shutdown) -> Result<bool, StreamError> {
     let wait = CLAIM_WAIT.min(worker.options.claim_idle / 4);
-    // The future must not be dropped: entries it had claimed would stay idle until they are rescued.
+    // The future must not be dropped, because the entries that it had claimed would be idle until they are taken over.
     let entries = worker.stream.claim(consumer, worker.options.batch_size, wait).await?;
     if !entries.is_empty() {
         let _renewal = Renewal::start(worker, consumer, &entries);

@@ -1,4 +1,4 @@
-//! How long an evaluation of 500 rules takes.
+//! Measures the time of an evaluation of 500 rules.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::load::SOURCES;
 
 /// Rules of every kind, scope and grouping.
 const RULES: usize = 500;
-/// Evaluations that are timed.
+/// The number of measured evaluations.
 const EVALUATIONS: usize = 20;
 
 fn rule(number: usize) -> Value {
@@ -93,6 +93,7 @@ pub async fn measure(store: &Store) {
     let (median, most) = (times[EVALUATIONS / 2], times[EVALUATIONS - 1]);
     let open = store.open_alerts().await.expect("alerts").len();
     println!(
-        "  evaluation of {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, most {most:.0?}"
+        "  evaluation of {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, \
+         maximum {most:.0?}"
     );
 }

@@ -1,9 +1,9 @@
-//! How well the default rules find incidents, and how long evaluating many rules takes.
+//! Measures how well the default rules find incidents, and the time of an evaluation of many rules.
 //!
-//! `cargo bench --bench alerts [-- DAYS [POSTS]]`: precision and recall in simulated worlds (alone and shorter with
-//! `-- --quick`), then 500 rules over a store with
-//! a million posts: SQLite in a temporary folder, and Postgres as well when `SENTISTREAM_TEST_POSTGRES_URL`
-//! names a server on which databases may be created (`scripts/with-services` starts one).
+//! `cargo bench --bench alerts [-- DAYS [POSTS]]`: precision and recall in simulated worlds, then 500 rules over a
+//! store with a million posts. `-- --quick` runs only a short simulation. The stores are SQLite in a temporary folder,
+//! and Postgres if `SENTISTREAM_TEST_POSTGRES_URL` names a server on which databases may be created
+//! (`scripts/with-services` starts one).
 
 #[path = "../store/databases.rs"]
 mod databases;
@@ -19,9 +19,9 @@ use simulation::{RULES, Scenario, Score, World};
 const DAYS: u64 = 7;
 const QUICK_DAYS: u32 = 2;
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// Posts a second.
+/// Posts per second.
 const RATES: [f64; 2] = [1.0, 20.0];
-/// Posts that are stored before rules are evaluated.
+/// The number of stored posts when rules are evaluated.
 const POSTS: u64 = 1_000_000;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -42,9 +42,10 @@ async fn main() {
 }
 
 fn quality(days: u32) {
-    println!("{} times {days} days after two weeks of history\n", SEEDS.len());
+    println!("{} runs of {days} days after two weeks of history\n", SEEDS.len());
     println!(
-        "| scenario | posts/s | rule | incidents | found | alerts | right | precision | recall | false a week | delay | pages an incident |"
+        "| scenario | posts/s | rule | incidents | found | alerts | correct | precision | recall | false per week \
+         | delay | pages per incident |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in Scenario::ALL {

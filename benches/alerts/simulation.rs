@@ -1,4 +1,4 @@
-//! Rules over simulated counts of which it is known when an incident happened.
+//! Rules over simulated counts with known incidents.
 
 #[path = "simulation/draw.rs"]
 mod draw;
@@ -33,12 +33,13 @@ pub use scenario::Scenario;
 use scenario::{PLACES, POLLED, Place};
 pub use score::Score;
 
-/// The posts of an incident are negative this often, and so are the others of its source during it.
+/// The share of negative posts among the additional posts of an incident.
 const INCIDENT_NEGATIVE: f64 = 0.9;
-const STRUCK_NEGATIVE: f64 = 0.7;
-/// An incident draws as many posts again as its source has by day, and at least this part of all posts.
-const LEAST_DRAWN: f64 = 0.1;
-/// Slow noise of rates and of the odds of negative posts: standard deviation and time of correlation, in minutes.
+/// The share of negative posts among the usual posts of an affected source during an incident.
+const AFFECTED_NEGATIVE: f64 = 0.7;
+/// An incident doubles the posts of its source by day, and adds at least this share of all posts.
+const MIN_ADDED: f64 = 0.1;
+/// Slow noise in rates and in the odds of negative posts: its standard deviation, and its correlation time in minutes.
 const NOISE: f64 = 0.15;
 const CORRELATION: f64 = 60.0;
 const INCIDENTS_PER_DAY: u32 = 6;
@@ -46,17 +47,17 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The days before the first evaluation, for baselines.
 pub const WARM_UP: u32 = 14;
 
-/// A time in which the mood turned.
+/// A period with more negative posts.
 struct Incident {
     start: Timestamp,
     end: Timestamp,
-    /// `None`: all of them.
+    /// The affected source; `None` for all sources.
     place: Option<usize>,
 }
 
 impl Incident {
-    fn strikes(&self, place: usize, at: Timestamp) -> bool {
-        at >= self.start && at < self.end && self.place.is_none_or(|struck| struck == place)
+    fn affects(&self, place: usize, at: Timestamp) -> bool {
+        at >= self.start && at < self.end && self.place.is_none_or(|affected| affected == place)
     }
 }
 
@@ -64,11 +65,11 @@ impl Incident {
 struct Burst {
     place: usize,
     range: TimeRange,
-    /// Posts a minute.
+    /// Posts per minute.
     rate: i64,
 }
 
-/// Weeks of posts in which it is known what happened.
+/// Simulated counts of posts with known incidents.
 pub struct World {
     recording: Recording,
     range: TimeRange,
@@ -78,7 +79,7 @@ pub struct World {
 }
 
 impl World {
-    /// `days` of posts after the warm-up, `rate` a second on average; another world for another seed.
+    /// Simulates `days` after the warm-up with `rate` posts per second on average. Each seed gives another world.
     pub fn new(scenario: Scenario, rate: f64, days: u32, seed: u64) -> Self {
         // A Monday.
         let start = Timestamp::from_unix(1_767_571_200).expect("a time");
@@ -101,7 +102,7 @@ impl World {
         history.late = late;
         world.recording = Recording::new(history);
         if scenario == Scenario::LateFeeds {
-            // As the engine measures them: within this time 95 % of the posts arrive.
+            // The delay as the engine measures it: the time within which 95 % of the posts arrive.
             let delay = |minutes: u32| MINUTE * (minutes * 95 / 100 + 1);
             let by_source = POLLED.map(|(place, every)| (PLACES[place].name.to_owned(), delay(every)));
             world.recording.delays.by_source = BTreeMap::from(by_source);
@@ -120,7 +121,7 @@ impl World {
                 let place = random.random_bool(5.0 / 6.0).then(|| random.random_range(0..PLACES.len()));
                 let end = start + MINUTE * random.random_range(4..=10);
                 let incident = Incident { start, end, place };
-                if self.is_awake(&incident) {
+                if self.is_observed(&incident) {
                     self.incidents.push(incident);
                 }
             }
@@ -131,12 +132,12 @@ impl World {
                 self.bursts.push(Burst { place: random.random_range(0..PLACES.len()), range, rate });
             }
         }
-        // What the machine cannot see is no incident for it.
+        // Incidents before the start of the counts are left out.
         self.incidents.retain(|incident| incident.start >= whole.start());
     }
 
-    /// Whether the incident can be seen: people are there, and the machine runs.
-    fn is_awake(&self, incident: &Incident) -> bool {
+    /// Whether the program runs when the incident starts.
+    fn is_observed(&self, incident: &Incident) -> bool {
         let hour = incident.start.as_seconds().rem_euclid(86_400) / 3_600;
         self.scenario != Scenario::TenHours || (8..17).contains(&hour)
     }
@@ -163,7 +164,7 @@ impl World {
         let is_hidden = |incident: &Incident| {
             gaps.iter().any(|gap| incident.start < gap.end() + MINUTE * 2 && incident.end + MINUTE * 5 > gap.start())
         };
-        // An incident while the program is down, or that it goes down in, is not counted.
+        // An incident that overlaps a downtime is not counted.
         self.incidents.retain(|incident| !is_hidden(incident));
         Gaps::new(gaps)
     }
@@ -192,11 +193,11 @@ impl World {
                 }
                 let usual = rate * part * 60.0;
                 let base = usual * self.scenario.activity(place, at, whole.start()) * noise[place][0].exp();
-                let struck = active.iter().any(|incident| incident.strikes(place, at));
+                let struck = active.iter().any(|incident| incident.affects(place, at));
                 let negative = self.scenario.negative(*negative, at, whole);
                 let odds = negative / (1.0 - negative) * noise[place][1].exp();
-                let negative = if struck { STRUCK_NEGATIVE } else { odds / (1.0 + odds) };
-                let drawn = if struck { usual.max(rate * 60.0 * LEAST_DRAWN) } else { 0.0 };
+                let negative = if struck { AFFECTED_NEGATIVE } else { odds / (1.0 + odds) };
+                let drawn = if struck { usual.max(rate * 60.0 * MIN_ADDED) } else { 0.0 };
                 let bursts =
                     self.bursts.iter().filter(|burst| burst.place == place && minute.start() >= burst.range.start());
                 let copies: i64 = bursts.filter(|burst| at < burst.range.end()).map(|burst| burst.rate).sum();
@@ -232,8 +233,8 @@ impl World {
         (counts, late)
     }
 
-    /// The texts of the windows in which the condition holds and that have copies. All other texts and authors differ, so
-    /// windows without copies need not be read.
+    /// Reads the texts of windows that contain copies and in which the condition holds. Other windows need no texts,
+    /// because all of their texts and authors differ.
     fn read_texts(&mut self, spec: &RuleSpec) {
         if self.scenario != Scenario::Copies {
             return;

@@ -1,9 +1,9 @@
-//! How fast the builtin model is: posts per second, the time of a single post, memory, and the
-//! share of what this machine can do.
+//! Measures the builtin model: posts per second, the time of a single post, memory, and the share of the peak
+//! performance of this machine.
 //!
 //! `cargo bench --bench inference [-- --posts FILE] [--only int8,f32] [--threads N]` prints a
 //! table. `scripts/bench-inference` compares with other runtimes: it runs every contender in a
-//! process of its own, ours with `--contender NAME`, which prints one line of JSON.
+//! separate process. This engine runs with `--contender NAME`, which prints one line of JSON.
 
 mod ours;
 mod posts;
@@ -18,16 +18,16 @@ use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What a contender judges of a post: the place of the largest output of each head.
+/// The labels of a post: the index of the largest output of each head.
 type Labels = [usize; 2];
 
-/// What a contender made of posts.
+/// The results of a contender for some posts.
 #[derive(Default)]
 struct Judged {
     /// In the order of the posts.
     labels: Vec<Labels>,
     tokens: u64,
-    /// Layers of one token that were computed; 0 where the contender does not report it.
+    /// The number of computed layers, each for one token; 0 if the contender does not report it.
     work: f64,
 }
 
@@ -41,7 +41,7 @@ impl Judged {
 
 /// Something that classifies posts.
 trait Contender {
-    /// The labels of posts, and what they cost.
+    /// Classifies posts and returns the labels and the work.
     fn judge(&self, posts: &[String]) -> Result<Judged, Failure>;
 }
 
@@ -50,18 +50,18 @@ struct Options {
     only: Vec<String>,
     contender: Option<String>,
     threads: Option<usize>,
-    /// No further window of posts is begun after this many seconds.
+    /// No further window of posts starts after this many seconds.
     seconds: f64,
     /// Unix time at which this process was started.
     spawned_at: Option<f64>,
-    /// Where the labels go, one line per post.
+    /// The file to which the labels are written, one line per post.
     labels: Option<String>,
 }
 
-/// Posts that a contender is given at once.
+/// Posts per call of a contender.
 const WINDOW: usize = 2_000;
-/// Posts timed one by one, and the longest that may take. They are the last ones and in no window, so none has a
-/// cached answer.
+/// The number of posts that are timed one by one, and the longest time for all of them. They are the last posts and in
+/// no window, so none has a cached answer.
 const SINGLES: (usize, Duration) = (500, Duration::from_secs(15));
 
 fn main() -> Result<(), Failure> {
@@ -82,12 +82,12 @@ fn main() -> Result<(), Failure> {
 
 fn table(options: &Options) -> Result<(), Failure> {
     let peaks = peaks(options.threads);
-    println!("peak of registers: {peaks}");
-    println!("contender  first ms  posts/s  tokens/s  layers a token  single p50 ms  p99 ms  peak MB");
+    println!("peak performance on registers: {peaks}");
+    println!("contender  first ms  posts/s  tokens/s  layers per token  single p50 ms  p99 ms  peak MB");
     for name in &options.only {
         let seen = measure(name, options)?;
         println!(
-            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>14.2}  {:>13.3}  {:>6.3}  {:>7.0}",
+            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>16.2}  {:>13.3}  {:>6.3}  {:>7.0}",
             seen["first_ms"].as_f64().unwrap_or(f64::NAN),
             seen["posts_per_second"].as_f64().unwrap_or(f64::NAN),
             seen["tokens_per_second"].as_f64().unwrap_or(f64::NAN),
@@ -100,7 +100,7 @@ fn table(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Operations per second (a product and a sum are two) that all threads together do in registers.
+/// Operations per second of all threads together on registers. A multiplication and an addition are two operations.
 fn peaks(threads: Option<usize>) -> serde_json::Value {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let peak = |format| peak(format, threads);
@@ -121,7 +121,7 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
         precision => Box::new(ours::Ours::load(precision, options.threads)?),
     };
     contender.judge(&posts[..1])?;
-    // Reading the posts is no part of a cold start.
+    // The time to read the posts is not part of a cold start.
     let first = match options.spawned_at {
         Some(at) => posts::unix_now() - at - read.as_secs_f64(),
         None => (start.elapsed() - read).as_secs_f64(),
@@ -190,7 +190,7 @@ fn options() -> Result<Options, Failure> {
             "--seconds" => options.seconds = value()?.parse()?,
             "--spawned-at" => options.spawned_at = Some(value()?.parse()?),
             "--labels" => options.labels = Some(value()?),
-            // Given by `cargo bench`.
+            // `cargo bench` passes this argument.
             "--bench" => {}
             other => return Err(format!("{other} is not an option").into()),
         }
@@ -198,7 +198,7 @@ fn options() -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// The largest resident memory of this process so far, in MB, where the system tells.
+/// The peak of the resident memory of this process, in MB; 0 if the system does not report it.
 fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

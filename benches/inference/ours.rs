@@ -1,12 +1,13 @@
-//! This project's engine, called as a worker calls it.
+//! The engine of SentiStream, called as a worker calls it.
 
 use sentistream::domain::Analysis;
 use sentistream::inference::{Classifier, Engine, ExitPolicy, InferenceOptions};
 
 use super::{Contender, Failure, Judged};
 
-/// Posts per call, and calls at once: a worker's claims and its tasks.
+/// Posts per call, as in a claim of a worker.
 const REQUEST: usize = 128;
+/// Concurrent calls, as from the tasks of a worker.
 const CALLERS: usize = 4;
 
 pub struct Ours {
@@ -15,8 +16,8 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// The engine at a precision: `PRECISION` with exits and cached answers as a product, `PRECISION-exits` without
-    /// cached answers, `PRECISION-full` without either.
+    /// The engine with a precision: `PRECISION` with exits and cached answers, as in production, `PRECISION-exits`
+    /// without cached answers, `PRECISION-full` with neither.
     pub fn load(name: &str, threads: Option<usize>) -> Result<Self, Failure> {
         let mut settings = InferenceOptions { threads, ..InferenceOptions::default() };
         let (precision, way) = name.split_once('-').unwrap_or((name, "product"));
@@ -46,7 +47,7 @@ impl Ours {
         Ok(judged)
     }
 
-    /// Layers of one token: exits and the last layer compute the first token only.
+    /// The number of computed layers, each for one token. Each exit and the last layer compute only the first token.
     fn work(&self, analysis: &Analysis) -> f64 {
         let info = self.engine.info();
         let layers = analysis.layers.unwrap_or(info.layers);

@@ -1,4 +1,4 @@
-//! The posts that are judged.
+//! The posts that are classified.
 
 use std::io::{BufWriter, Write};
 
@@ -9,12 +9,12 @@ use sentistream::sources::{Source, SyntheticOptions};
 
 use super::Failure;
 
-/// How many posts are made up where no file is given.
+/// The number of synthetic posts when no file is given.
 const COUNT: u64 = 20_000;
 
-/// The `content` of each line of an NDJSON file, or made-up posts.
+/// The `content` of each line of an NDJSON file, or synthetic posts.
 pub fn read(path: Option<&str>) -> Result<Vec<String>, Failure> {
-    let Some(path) = path else { return made_up() };
+    let Some(path) = path else { return synthetic() };
     let lines = std::fs::read_to_string(path)?;
     lines
         .lines()
@@ -25,10 +25,10 @@ pub fn read(path: Option<&str>) -> Result<Vec<String>, Failure> {
         .collect()
 }
 
-/// Prints made-up posts, one JSON object per line.
+/// Prints synthetic posts, one JSON object per line.
 pub fn print() -> Result<(), Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for content in made_up()? {
+    for content in synthetic()? {
         writeln!(out, "{}", serde_json::json!({ "content": content }))?;
     }
     Ok(out.flush()?)
@@ -39,8 +39,8 @@ pub fn unix_now() -> f64 {
     Clock::system().now().as_micros() as f64 / 1e6
 }
 
-/// The same in every run.
-fn made_up() -> Result<Vec<String>, Failure> {
+/// Synthetic posts, the same in every run.
+fn synthetic() -> Result<Vec<String>, Failure> {
     let options = SyntheticOptions { rate: 1e7, seed: Some(1), limit: Some(COUNT), incident_every: None };
     let mut source = Synthetic::new(&options, Clock::system());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,4 +1,4 @@
-//! The same model in candle-transformers, as it comes: padded batches of similar lengths.
+//! The same model in unmodified candle-transformers, with padded batches of similar lengths.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 
 use super::{Contender, Failure, Judged, Labels};
 
-/// Posts that are padded to one length.
+/// The number of posts that are padded to one length.
 const BATCH: usize = 32;
 const MAX_TOKENS: usize = 512;
 
 pub struct Stock {
     tokenizer: Tokenizer,
     model: DistilBertModel,
-    /// Sentiment, emotion.
+    /// The heads of sentiment and emotion, two layers each.
     heads: [[Linear; 2]; 2],
 }
 
@@ -70,7 +70,7 @@ impl Stock {
 
 impl Contender for Stock {
     fn judge(&self, posts: &[String]) -> Result<Judged, Failure> {
-        // The length in bytes is close enough to that in tokens to pad little.
+        // The length in bytes is close enough to the length in tokens that batches need little padding.
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&place| posts[place].len());
         let (mut labels, mut tokens) = (vec![[0; 2]; posts.len()], 0);

@@ -1,4 +1,4 @@
-"""Runs every contender in turn and prints one table.
+"""Runs all contenders one after the other and prints a table.
 
 compare.py BENCH_BINARY [--posts FILE] [--only NAME,NAME] [--rounds N] [--seconds S]
 """
@@ -20,16 +20,16 @@ ROOT = HERE.parents[1]
 MODEL = ROOT / "assets/model"
 SHARED_POSTS = ROOT / "../shared/data/posts.ndjson"
 CORES = 2
-# Name in the table: the precision whose peak it is measured against.
-# `int8` is the product: with exits and cached answers; `-exits` has no cached answers. `-full` computes all layers of
-# every post, as the peers do.
+# Contenders of this engine, each with the precision whose peak performance it is compared with.
+# `int8` runs as in production, with exits and cached answers. `-exits` has no cached answers. `-full` computes all
+# layers of every post, as the other runtimes do.
 OURS = {"int8": "int8", "int8-exits": "int8", "int8-full": "int8", "bf16-full": "bf16", "f32-full": "f32"}
 TITLES = {
-    "int8": "ours, int8, as a product",
-    "int8-exits": "ours, int8, exits without cached answers",
-    "int8-full": "ours, int8, full depth",
-    "bf16-full": "ours, bf16, full depth",
-    "f32-full": "ours, f32, full depth",
+    "int8": "SentiStream, int8, as in production",
+    "int8-exits": "SentiStream, int8, exits without cached answers",
+    "int8-full": "SentiStream, int8, full depth",
+    "bf16-full": "SentiStream, bf16, full depth",
+    "f32-full": "SentiStream, f32, full depth",
 }
 PEERS = {
     "onnx-f32": "f32",
@@ -45,22 +45,22 @@ REFERENCE = "torch-f32"
 
 
 def operations(config: dict) -> tuple[float, float]:
-    """Products and sums of the linear layers: per token, and per post beside its tokens.
+    """Multiplications and additions of the linear layers: per token, and additionally per post.
 
-    Counted for the whole of every layer, although the last one matters for the first token only."""
+    All layers are counted in full, although the last one computes only the first token."""
     dim, hidden, layers = config["dim"], config["hidden_dim"], config["n_layers"]
     heads = sum(dim * dim + dim * len(head["id2label"]) for head in config["heads"].values())
     return 2.0 * layers * (4 * dim * dim + 2 * dim * hidden), 2.0 * heads
 
 
 def busy() -> float:
-    """CPU seconds that this machine has worked."""
+    """CPU seconds that all processes of this machine have used."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     return sum(fields[:3] + fields[5:8]) / os.sysconf("SC_CLK_TCK")
 
 
 def run(command: list[str]) -> tuple[str, float]:
-    """The output, and the share of the cores that other processes took meanwhile."""
+    """The output, and the share of the cores that other processes used during the run."""
     start, before, own = time.time(), busy(), os.times()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     after = os.times()
@@ -80,7 +80,7 @@ def command(name: str, args, labels: Path) -> list[str]:
 
 
 def agreement(labels: dict[str, list[str]], name: str) -> str:
-    """The share of posts with the sentiment, and with the emotion, of the reference."""
+    """The shares of posts whose sentiment and whose emotion equal those of the reference."""
     if REFERENCE not in labels:
         return "–"
     pairs = [(a.split(), b.split()) for a, b in zip(labels[name], labels[REFERENCE])]
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--posts", type=Path)
     parser.add_argument("--only", help="contenders, by name, separated by commas")
     parser.add_argument("--rounds", type=int, default=2, help="each contender's best round counts")
-    parser.add_argument("--seconds", type=float, default=30.0, help="no window of posts is begun after that")
+    parser.add_argument("--seconds", type=float, default=30.0, help="no window of posts starts after this time")
     parser.add_argument("--work", type=Path, default=ROOT / "target/bench-peers")
     args = parser.parse_args()
     args.converted = args.work / "converted"
@@ -107,7 +107,7 @@ def main() -> None:
     if args.posts is None:
         args.posts = args.work / "posts.ndjson"
         args.posts.write_text(run([args.bench, "--contender", "posts"])[0])
-    # Converted once per version of the model.
+    # The model is converted once per version.
     model = hashlib.sha256((MODEL / "model.safetensors").read_bytes() + (MODEL / "tokenizer.json").read_bytes())
     done = args.converted / "done"
     if not done.exists() or done.read_text() != model.hexdigest():
@@ -135,7 +135,7 @@ def main() -> None:
             if name not in best:
                 best[name] = seen
                 continue
-            # Times of a single post and memory are the least of any round too.
+            # The times of a single post and the memory are the minimum of all rounds too.
             least = {key: min(best[name][key], seen[key]) for key in ("first_ms", "p50_ms", "p99_ms", "peak_mb")}
             fastest = max(best[name], seen, key=lambda one: one["posts_per_second"])
             best[name] = fastest | least
@@ -150,12 +150,12 @@ def show(args, best: dict[str, dict], labels: dict[str, list[str]], peaks: dict[
         platform.processor(),
     )
     print(f"{date.today()}, {processor}, cores {args.cores}, {args.posts.name}")
-    told = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
-    print(f"peak of the registers: {told}")
+    values = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
+    print(f"peak performance on registers: {values}")
     print()
-    print("Rows of the same weights at full depth compare runtimes; *as a product* adds exits and cached answers.")
-    print("| contender | posts/s | ours as a product is | ours int8 at full depth is | ours f32 at full depth is "
-          "| tokens/s | tokens a post | layers a token | of peak | p50 ms | p99 ms | first ms "
+    print("Rows at full depth compare runtimes with the same weights; *as in production* adds exits and cached answers.")
+    print("| contender | posts/s | speed of int8 as in production | speed of int8 at full depth | speed of f32 at full depth "
+          "| tokens/s | tokens per post | layers per token | of peak | p50 ms | p99 ms | first ms "
           "| MB | agrees | posts | others' CPU | setting |")
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name, seen in best.items():

@@ -1,4 +1,4 @@
-"""One runtime, measured in a process of its own; prints one line of JSON.
+"""Measures one runtime in a separate process and prints one line of JSON.
 
 contender.py NAME --model FOLDER --converted FOLDER --posts FILE --seconds S --spawned-at T --labels FILE
 """
@@ -23,9 +23,9 @@ CORES = 2
 
 
 class Padded:
-    """Length-sorted batches, padded to their longest text."""
+    """Batches of posts sorted by length, padded to the longest post of the batch."""
 
-    # Settings worth trying besides the size of a batch.
+    # The settings that `tune` tries with each batch size.
     variants: tuple = ("",)
 
     def __init__(self, args):
@@ -34,7 +34,7 @@ class Padded:
         self.use(self.variants[0])
 
     def use(self, variant: str) -> None:
-        """Gets ready to run as `variant`."""
+        """Prepares to run with the settings of `variant`."""
 
     def run(self, ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError
@@ -65,7 +65,7 @@ class Padded:
         return labels, sum(map(len, lists))
 
     def tune(self, posts: list[str]) -> str:
-        """Keeps the fastest setting, found on some of the posts and not timed."""
+        """Selects the fastest settings on some of the posts, before the measurement."""
         best = None
         for variant in self.variants:
             self.use(variant)
@@ -99,7 +99,7 @@ class Torch(Padded):
 
 
 class Pipeline:
-    """The pipeline of transformers, post by post. It has one head: sentiment."""
+    """The pipeline of transformers, one post at a time. It has only the sentiment head."""
 
     def __init__(self, args):
         import torch
@@ -122,7 +122,7 @@ class Pipeline:
 
 
 class Onnx(Padded):
-    """ONNX Runtime, as one session on all cores or one per core, with the plain and the fused graph."""
+    """ONNX Runtime with one session on all cores or one session per core, and with the plain or the fused graph."""
 
     variants = tuple(f"{graph}, {shards}" for graph in ("plain", "fused") for shards in ("one session", "session per core"))
 
@@ -156,7 +156,7 @@ class Onnx(Padded):
         outputs = [None] * len(batches)
 
         def work(shard):
-            # Lengths are sorted, so every second batch is a fair share.
+            # Batches are sorted by length, so each session takes every second batch to get equal work.
             for place in range(shard, len(batches), count):
                 outputs[place] = self.run(*batches[place], shard)
 
@@ -228,9 +228,9 @@ def main() -> None:
     reading = time.perf_counter() - start
     contender = CONTENDERS[args.name](args)
     contender.judge(posts[:1])
-    # Reading the posts is no part of a cold start.
+    # The time to read the posts is not part of a cold start.
     first = time.time() - args.spawned_at - reading
-    # The last posts are timed one by one and are in no window, as for the engine.
+    # The last posts are timed one by one and are in no window, as in the bench of the engine.
     alone = min(SINGLES, len(posts) // 2)
     posts, singly = posts[:-alone], posts[-alone:]
     setting = contender.tune(posts[:TUNING])
@@ -246,7 +246,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     labels = np.concatenate(labels)
 
-    # One by one the number of sessions or streams does not help, so the first setting serves.
+    # For single posts more sessions or streams do not help, so a variant with one of them is used.
     if isinstance(contender, Padded):
         contender.use(min(contender.variants, key=lambda variant: "per core" in variant or variant == "throughput"))
     singles = []

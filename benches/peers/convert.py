@@ -1,4 +1,4 @@
-"""Converts assets/model for the other runtimes, once: convert.py MODEL_FOLDER OUT_FOLDER POSTS."""
+"""Converts assets/model for the other runtimes: convert.py MODEL_FOLDER OUT_FOLDER POSTS."""
 
 import json
 import sys
@@ -64,7 +64,7 @@ def to_onnx(folder: Path, out: Path) -> None:
         input_names=inputs,
         output_names=outputs,
         dynamic_axes={name: {0: "batch", 1: "length"} for name in inputs} | {name: {0: "batch"} for name in outputs},
-        # The graphs of the newer exporter are not recognised by the optimiser below.
+        # The optimiser below does not recognise the graphs of the newer exporter.
         dynamo=False,
         opset_version=17,
     )
@@ -73,7 +73,7 @@ def to_onnx(folder: Path, out: Path) -> None:
 def to_int8(out: Path) -> None:
     for name in sorted(out.glob("f32*.onnx")):
         graph = onnx.load(str(name))
-        # Shapes left from before the fusions; they are inferred again.
+        # These shapes are from before the fusions. They are inferred again.
         del graph.graph.value_info[:]
         quantize_dynamic(
             graph,
@@ -81,13 +81,13 @@ def to_int8(out: Path) -> None:
             per_channel=True,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["MatMul", "Gemm", "Attention"],
-            # What the fused operators yield is not inferred.
+            # The types of the outputs of fused operators cannot be inferred.
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
 
 
 def fuse(out: Path) -> None:
-    """The graph as onnxruntime's own optimiser for transformers leaves it."""
+    """Fuses operators with the optimiser of onnxruntime for transformers."""
     from onnxruntime.transformers import optimizer
 
     model = optimizer.optimize_model(str(out / "f32.onnx"), model_type="bert", num_heads=12, hidden_size=384, opt_level=0)

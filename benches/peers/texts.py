@@ -1,4 +1,4 @@
-"""Posts and tokens, the same for every peer."""
+"""Posts and tokens for all contenders."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def read_posts(path: Path) -> list[str]:
 
 
 def tokenizer(folder: Path) -> Tokenizer:
-    """Without padding: batches are padded after sorting by length."""
+    """The tokenizer without padding. Batches are padded after sorting by length."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.no_padding()

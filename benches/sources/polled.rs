@@ -1,4 +1,4 @@
-//! The sources that poll: how fast what they get is read, and the fakes that they are soaked against.
+//! The polling sources: the speed of reading their answers, and the fakes for a soak.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use crate::web::Reply;
 
 const MARKUP: &str = r#"<p><span class="h-card"><a href="https://m.example/@bob" class="u-url mention">@<span>bob</span></a></span> the new phone is out 📱 &amp; everybody has something to say about it:<br>slow, &quot;dear&quot; and loved.</p><p><a href="https://m.example/tags/acme" class="mention hashtag" rel="tag">#<span>acme</span></a> <a href="https://x.example/a/long/path" rel="nofollow"><span class="invisible">https://</span><span class="ellipsis">x.example/a/lo</span><span class="invisible">ng/path</span></a></p>"#;
 
-/// Posts per second on one core, from what comes over the wire to a valid post.
+/// Posts per second on one core, from the bytes of an answer to valid posts.
 pub fn read() {
     let now = Clock::system().now();
     let entries: Vec<_> = (0..50).map(|n| entry(n, MARKUP)).collect();
@@ -76,13 +76,13 @@ fn entry(n: u64, title: &str) -> Entry {
     Entry { id: format!("tag:bench,{n}"), title: title.to_owned(), published, updated: published }
 }
 
-/// One fake of each kind, at work.
+/// One running fake of each service.
 pub struct Network {
     feeds: Feeds,
     instance: instance::Instance,
     hackernews: crate::hackernews::Site,
     reddit: crate::reddit::Site,
-    said: AtomicU64,
+    published: AtomicU64,
 }
 
 impl Network {
@@ -92,13 +92,13 @@ impl Network {
             instance: instance::Instance::start().await,
             hackernews: crate::hackernews::Site::start().await,
             reddit: crate::reddit::Site::start().await,
-            said: AtomicU64::new(0),
+            published: AtomicU64::new(0),
         };
         network.hackernews.put(1, json!(null));
         network
     }
 
-    /// The sources that read it; Mastodon by streaming.
+    /// The sources that read from the fakes. Mastodon uses streaming.
     pub fn specs(&self) -> Vec<SourceSpec> {
         let (clock, interval) = (Clock::system(), Duration::from_secs(1));
         let feeds = RssOptions {
@@ -135,9 +135,9 @@ impl Network {
         ]
     }
 
-    /// The same news everywhere.
-    pub fn say(&self) {
-        let n = self.said.fetch_add(1, Ordering::Relaxed);
+    /// Publishes the same post on each service.
+    pub fn publish(&self) {
+        let n = self.published.fetch_add(1, Ordering::Relaxed);
         let text = format!("Number {n}: everybody has something to say about it");
         self.feeds.publish("/bench.rss", entry(n, &text));
         self.instance.write(n + 1, instance::status(n + 1, &text, json!({})));
@@ -145,17 +145,17 @@ impl Network {
         self.reddit.post(&format!("1{n:08}"), &text, "");
     }
 
-    /// What each source has to have in the end.
-    pub fn said(&self) -> u64 {
-        self.said.load(Ordering::Relaxed)
+    /// The number of posts that each source must have read in the end.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
     }
 
-    /// Everyone in trouble: connections are reset, answers are errors, and then backoff is asked for.
+    /// Interrupts all services: connections are reset, then answers are errors, then answers request a backoff.
     pub fn cut(&self) {
         self.instance.cut();
         let webs = [&self.feeds.web, &self.instance.web, &self.hackernews.web, &self.reddit.web];
         for web in webs {
-            web.will([Reply::Reset, Reply::status(500), Reply::status(429).with("Retry-After", "2")]);
+            web.script_replies([Reply::Reset, Reply::status(500), Reply::status(429).with("Retry-After", "2")]);
         }
     }
 }

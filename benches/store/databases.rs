@@ -33,7 +33,7 @@ pub async fn each(measure: impl AsyncFn(Store, Queue)) {
 
     #[expect(clippy::disallowed_methods, reason = "a bench has no configuration")]
     let Ok(url) = std::env::var("SENTISTREAM_TEST_POSTGRES_URL") else {
-        println!("Postgres: SENTISTREAM_TEST_POSTGRES_URL is not set");
+        println!("Postgres: skipped, SENTISTREAM_TEST_POSTGRES_URL is not set");
         return;
     };
     let name = format!("bench_{}", uuid::Uuid::new_v4().simple());

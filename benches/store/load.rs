@@ -1,4 +1,4 @@
-//! Posts to store, and ways to store them.
+//! Generates posts and stores them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,22 +45,22 @@ const WORDS: [&str; 24] = [
     "disappointed",
 ];
 
-/// Where entries come from before they are settled.
+/// The queue that holds entries before they are settled.
 #[derive(Clone)]
 pub enum Queue {
     /// The embedded queue's tables.
     Sqlite(Sqlite),
-    /// Entries are only numbered.
+    /// No queue: entries only get numbers.
     None(Arc<AtomicU64>),
 }
 
-/// How fast something went.
+/// The speed and the cost of an operation.
 pub struct Rate {
     posts: u64,
     wall: Duration,
-    /// What this process computed meanwhile, in all its threads.
+    /// The CPU time of all threads of this process.
     cpu: Duration,
-    /// What it sent to the disk, in bytes.
+    /// The bytes that this process wrote to the disk.
     written: u64,
 }
 
@@ -70,11 +70,11 @@ impl std::fmt::Display for Rate {
         let per_second = posts / self.wall.as_secs_f64();
         let cpu = self.cpu.as_secs_f64() * 1e6 / posts;
         let written = self.written as f64 / posts / 1e3;
-        write!(f, "{per_second:.0} posts/s, {cpu:.1} µs of our CPU and {written:.1} kB written per post")
+        write!(f, "{per_second:.0} posts/s, {cpu:.1} µs of CPU time and {written:.1} kB written per post")
     }
 }
 
-/// When something began, and what was used until then.
+/// The time, the CPU time and the written bytes at the start of a measurement.
 pub struct Watch(Instant, Duration, u64);
 
 impl Watch {
@@ -87,7 +87,7 @@ impl Watch {
     }
 }
 
-/// The time that this process has computed: user and system, in ticks of 10 ms.
+/// The user and system CPU time of this process, with a resolution of 10 ms.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -95,7 +95,7 @@ fn cpu() -> Duration {
     Duration::from_millis(10 * (ticks(11) + ticks(12)))
 }
 
-/// The bytes that this process has sent to the disk.
+/// The bytes that this process has written to the disk.
 fn written() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()).unwrap_or_default()
@@ -115,7 +115,7 @@ impl Load {
         Self { store, queue, clock: Clock::system(), made: Arc::default() }
     }
 
-    /// Fills the store up to `posts`, spread over the last [`DAYS`]; posts per second.
+    /// Fills the store up to `posts`, spread over the last [`DAYS`]. Returns the speed.
     pub async fn fill(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
         let span = Duration::from_secs(DAYS * 86_400);
         let (watch, now) = (Watch::start(), self.clock.now());
@@ -143,7 +143,7 @@ impl Load {
         watch.rate(missing.max(1))
     }
 
-    /// A batch of posts written at about `at`, whose entries lie in the queue.
+    /// Appends the entries of a batch of posts that were written shortly before `at`.
     pub async fn appended(&self, count: u64, at: Timestamp) -> Vec<Settlement> {
         let first = self.made.fetch_add(count, Ordering::Relaxed);
         let versions: Vec<(Post, Analysis)> = (first..first + count).map(|number| version(number, at)).collect();
@@ -171,7 +171,7 @@ async fn append(sqlite: &Sqlite, versions: &[(Post, Analysis)], ms: u64) -> Vec<
     let entries: Vec<Vec<u8>> = versions.iter().map(|(post, _)| Op::Post(post.clone()).to_fields().encode()).collect();
     let write = sqlite.write(move |connection| {
         let mut numbers = Vec::with_capacity(entries.len());
-        // Several rows a statement, as the queue may do.
+        // Several rows per statement, as in the embedded queue.
         for some in entries.chunks(32) {
             let values = vec!["(?, ?)"; some.len()].join(", ");
             let text = format!("INSERT INTO stream_entries (appended_ms, fields) VALUES {values} RETURNING seq");
@@ -192,12 +192,12 @@ struct Number {
     seq: i64,
 }
 
-/// Post `number`, the same each time, written within five minutes before `at`.
+/// Post `number`, written within a minute before `at`. Its content is the same in every run.
 fn version(number: u64, at: Timestamp) -> (Post, Analysis) {
     let mut random = StdRng::seed_from_u64(number);
     let words: Vec<&str> =
         (0..random.random_range(8..30)).map(|_| WORDS[random.random_range(0..WORDS.len())]).collect();
-    // Few posts come from the last sources, and few words are rare.
+    // The first sources have the most posts.
     let source = SOURCES[random.random_range(0..SOURCES.len()).min(random.random_range(0..SOURCES.len()))];
     let post = Post {
         post_id: PostId::parse(&format!("at://did:plc:{:016x}/post/{number:x}", random.random::<u64>()))

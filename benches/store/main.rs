@@ -1,4 +1,4 @@
-//! How fast the store takes posts, and how long each default query of the API takes over many of them.
+//! Measures the speed of storing posts, and the time of each default query of the API over many posts.
 //!
 //! `cargo bench --bench store [-- POSTS]`: SQLite in a temporary folder, and Postgres as well when
 //! `SENTISTREAM_TEST_POSTGRES_URL` names a server on which databases may be created.
@@ -10,9 +10,9 @@ mod rates;
 
 use load::Load;
 
-/// Posts stored before the queries are timed, unless an argument says otherwise.
+/// The number of stored posts when queries are timed, unless an argument sets it.
 const POSTS: u64 = 1_000_000;
-/// Posts whose storing is timed, all of the present minute, as they come in live.
+/// The number of posts in the measurement of storing live posts, which are all of the current minute.
 fn live(posts: u64) -> u64 {
     (posts / 10).clamp(5_120, 100_000)
 }

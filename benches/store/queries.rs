@@ -1,4 +1,4 @@
-//! The queries behind the API's default answers, and some that its filters ask for.
+//! The queries for the default answers of the API, and some queries with filters.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::alerts::AlertFilter;
 use sentistream::store::posts::{PostFilter, Start};
 
-/// The longest that a default answer may take.
+/// The longest time of a default answer.
 const LIMIT: Duration = Duration::from_millis(50);
 
 async fn time<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(name: &str, runs: usize, query: impl Fn() -> F) {

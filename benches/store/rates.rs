@@ -1,4 +1,4 @@
-//! How fast posts are settled.
+//! Measures the speed of settling posts.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use sentistream::store::settle::Settlement;
 use crate::load::{Load, Queue, Rate, Watch};
 
 impl Load {
-    /// Posts per second of settling alone, entries being there already.
+    /// Posts per second of settling alone; the entries already exist.
     pub async fn settle_live(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
         let mut prepared = Vec::new();
         for _ in 0..posts / batch {
@@ -37,7 +37,7 @@ impl Load {
         watch.rate(posts / batch * batch)
     }
 
-    /// Posts per second from append to settled, on the one writer of the embedded database.
+    /// Posts per second from append to settlement, on the single writer of the embedded database.
     pub async fn pipeline(&self, posts: u64, tasks: u64, batch: u64) -> Option<Rate> {
         let Queue::Sqlite(sqlite) = &self.queue else { return None };
         let watch = Watch::start();

@@ -15,7 +15,7 @@ const POSTS_PER_SECOND = 200;
 const FLOOD_SECONDS = 60;
 const SECONDS = Number(process.env.BUDGET_SECONDS ?? 60);
 const SAMPLE_SECONDS = 10;
-/** Tolerance for fluctuation. Leaking ten minutes of posts would exceed it ten times. */
+/** The tolerated fluctuation. A leak of all posts of ten minutes would be ten times larger. */
 const HEAP_GROWTH_MB = 6;
 
 const dist = new URL("../dist/", import.meta.url).pathname;
@@ -41,7 +41,7 @@ test("first load stays within its size budget", () => {
   expect(kilobytes).toBeLessThanOrEqual(FIRST_LOAD_KB);
 });
 
-test("page on a slow processor is interactive in a second", async ({ page }) => {
+test("page on a slow processor is interactive within a second", async ({ page }) => {
   const world = new World();
   world.add(...samplePosts(500, Date.now(), 50 * 60_000));
   await new Fake(world).attach(page);
@@ -74,7 +74,7 @@ function recordInteractive(): void {
   observer.observe(document, { childList: true, subtree: true });
 }
 
-test("flood of posts causes no long task", async ({ page }) => {
+test("high rate of posts causes no long task", async ({ page }) => {
   test.setTimeout(FLOOD_SECONDS * 1_000 + 60_000);
   const world = new World();
   world.add(...samplePosts(500, Date.now(), 50 * 60_000));
@@ -92,7 +92,7 @@ test("flood of posts causes no long task", async ({ page }) => {
   expect(longest).toBeLessThanOrEqual(LONG_TASK_MS);
 });
 
-test("page left open keeps a flat heap", async ({ page }) => {
+test("heap of an open page does not grow", async ({ page }) => {
   test.skip(!process.env.SENTISTREAM_BIN, "SENTISTREAM_BIN is not set");
   test.setTimeout(SECONDS * 1_000 + 180_000);
   const source = new Server(['ingester.sources=["synthetic"]', `sources.synthetic.rate=${POSTS_PER_SECOND}`]);

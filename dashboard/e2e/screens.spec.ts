@@ -34,9 +34,9 @@ interface Shot {
   name: string;
   path: string;
   posts: number;
-  /** The button whose form is shown. */
+  /** The name of the button that opens the form. */
   press?: string;
-  /** The values that the form is given, by label. */
+  /** The values to enter into the form, by label. */
   choose?: Record<string, string>;
 }
 

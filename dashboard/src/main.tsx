@@ -18,5 +18,5 @@ createRoot(root).render(
   </StrictMode>,
 );
 
-// Views that are loaded early stay usable when the server stops.
+// Preloaded views remain usable when the server stops.
 window.addEventListener("load", () => void preloadWhenIdle());

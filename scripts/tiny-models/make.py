@@ -1,7 +1,7 @@
-"""Random sequence classifiers of every supported architecture and file format, and what the
-reference library makes of them: {text, ids, logits} per line of expected.ndjson.
+"""Generates random sequence classifiers of every supported architecture and file format, and the outputs of the
+reference library: {text, ids, logits} per line of expected.ndjson.
 
-Two runs make the same files, but for the names of storages in the oldest checkpoint."""
+Two runs give the same files, except for the names of storages in the oldest checkpoint."""
 
 import contextlib
 import io
@@ -50,7 +50,7 @@ TEXTS = [
 ]
 SENTIMENTS = ["negative", "neutral", "positive"]
 EMOTIONS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
-# The fused encoder runs these; the others are too narrow for it.
+# The fused encoder runs models of these sizes. The heads of the other models are too narrow for it.
 WIDE = dict(hidden_size=32, num_attention_heads=2, intermediate_size=48, num_hidden_layers=2)
 NARROW = dict(hidden_size=8, num_attention_heads=2, intermediate_size=12, num_hidden_layers=2)
 
@@ -60,7 +60,7 @@ def names(labels):
 
 
 def randomised(model, seed):
-    """Large enough values that every part of the network shows in the outputs."""
+    """Draws weights that are large enough that every part of the network affects the outputs."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -70,7 +70,7 @@ def randomised(model, seed):
 
 
 def write(folder, model, tokenizer, limit):
-    """The values of the model as it lies in `folder`."""
+    """Writes the expected outputs of the model in `folder`."""
     lines = []
     for text in TEXTS:
         ids = tokenizer(text)["input_ids"]
@@ -83,7 +83,7 @@ def write(folder, model, tokenizer, limit):
 
 
 def config_only(model, folder):
-    """The config as the library writes it, without fields that change with its version."""
+    """Writes the config of the library without fields that change with its version."""
     model.config.save_pretrained(folder)
     path = folder / "config.json"
     config = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("transformers_version", "dtype")}
@@ -91,7 +91,7 @@ def config_only(model, folder):
 
 
 def half(model):
-    """Rounds the weights to what f16 can hold, so that the file is small and the values are those of the file."""
+    """Rounds the weights to f16, so that the file is small and has the same values as the model."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.half().float())
@@ -99,12 +99,12 @@ def half(model):
 
 
 def distinct(state):
-    """Tensors that share no memory and have no gaps, as safetensors wants them."""
+    """Copies tensors so that they are contiguous and share no memory, as safetensors requires."""
     return {name: value.clone().contiguous() for name, value in state.items()}
 
 
 def word_pieces(folder):
-    """vocab.txt: characters, as the first of a word and as later ones, and some words and endings of the corpus."""
+    """Writes vocab.txt: characters at the start of a word and inside of a word, and some words and endings."""
     corpus = " ".join(CORPUS).lower()
     letters = sorted(set(corpus) - {" "})
     words = sorted({word for word in corpus.split() if word.isalpha() and len(word) > 2})
@@ -116,7 +116,7 @@ def word_pieces(folder):
 
 
 def byte_pairs(folder):
-    """vocab.json and merges.txt."""
+    """Writes vocab.json and merges.txt."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -130,7 +130,7 @@ def byte_pairs(folder):
 
 
 def pieces(folder):
-    """sentencepiece.bpe.model, with a few rules of normalisation."""
+    """Writes sentencepiece.bpe.model with a few normalisation rules."""
     model = io.BytesIO()
     pairs = {"ﬁ": "fi", "½": "1/2", "’": "'", "“": '"', "”": '"', "\t": " ", "\n": " "}
     code = lambda text: " ".join(f"{ord(c):X}" for c in text)
@@ -149,7 +149,7 @@ def pieces(folder):
 
 
 def bert(folder):
-    """Three sentiments; f16 safetensors; tokenizer.json. The fused encoder takes it."""
+    """Three sentiments; f16 safetensors; tokenizer.json. The fused encoder runs it."""
     with tempfile.TemporaryDirectory() as temporary:
         size = word_pieces(Path(temporary))
         tokenizer = BertTokenizer.from_pretrained(temporary)
@@ -163,7 +163,8 @@ def bert(folder):
 
 
 def roberta(folder):
-    """Seven emotions, each by itself; f16 safetensors in two files; vocab.json and merges.txt. Fused."""
+    """Seven emotions with independent scores; f16 safetensors in two files; vocab.json and merges.txt. The fused encoder
+    runs it."""
     size = byte_pairs(folder)
     tokenizer = RobertaTokenizer.from_pretrained(folder)
     config = RobertaConfig(
@@ -228,7 +229,7 @@ def distilbert(folder):
 
 
 def bert_old(folder):
-    """As the first checkpoints were: one stream of pickles, transposed weights, gamma and beta; cased."""
+    """A checkpoint in the oldest format: a stream of pickles, transposed weights, the names gamma and beta; cased."""
     size = word_pieces(folder)
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false, "strip_accents": false}\n')
     tokenizer = BertTokenizer.from_pretrained(folder, do_lower_case=False, strip_accents=False)

@@ -1,4 +1,4 @@
-//! Which rules are due.
+//! Decides which rules are due.
 
 use std::collections::HashMap;
 
@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use crate::domain::alert::Rule;
 
-/// When each rule is due next, by its id, and the version that this holds for.
+/// When each rule is due next, by rule id, with the rule version that this time was computed for.
 #[derive(Debug, Default)]
 pub struct Dues(HashMap<i64, (i64, Instant)>);
 
 impl Dues {
-    /// The rules that are due at `now`: those that are new or changed, and those whose interval has passed. They are due
-    /// again an interval after now rather than after they were due, so a slow store gets no more requests.
+    /// The rules that are due at `now`: those that are new or changed, and those whose interval has passed. The next
+    /// due time is an interval after `now`, not after the last due time: a slow store gets no additional requests.
     pub fn take<'a>(&mut self, rules: &'a [Rule], now: Instant) -> Vec<&'a Rule> {
         self.0.retain(|id, _| rules.iter().any(|rule| rule.id == *id));
         let is_due = |rule: &&Rule| match self.0.get(&rule.id) {

@@ -19,23 +19,24 @@ use crate::store::posts::{PostFilter, Start, StoredPost};
 use crate::store::{Store, StoreError};
 use crate::terms;
 
-/// Posts that an alert cites.
+/// The maximum number of posts that an alert cites.
 const POSTS: usize = 10;
-/// The newest posts of the window, among which posts and terms are found.
+/// The number of newest posts of the window that are searched for evidence and terms.
 const READ: i64 = 500;
-/// The hours of the day before the window, and the newest posts of each, whose terms are usual. A sample of the whole day:
-/// the newest posts alone may be those of the incident.
+/// The hours before the window that are sampled for the usual terms, and the newest posts taken from each hour. The
+/// sample covers a whole day, because the newest posts alone may belong to the incident.
 const HOURS: u32 = 24;
 const READ_PER_HOUR: i64 = 25;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// With fewer posts of the day before in the same mood, posts of any mood are compared.
+/// With fewer earlier posts of the same sentiment or emotion than this, posts of any sentiment and emotion are sampled
+/// too.
 const FEW_EARLIER: usize = 50;
-/// Terms, sources and authors that are listed.
+/// The maximum number of terms, sources or authors that are listed.
 const NAMED: usize = 10;
-/// Posts that are kept with an author's name: when all of them are deleted, the name is removed too.
+/// Posts that are stored with an author's name. The name is removed when all of them are deleted.
 const POSTS_OF_AUTHOR: usize = 20;
 
-/// A series that begins to fire.
+/// A series that starts to fire.
 pub struct Case<'a> {
     pub spec: &'a RuleSpec,
     pub group: &'a Group,
@@ -45,7 +46,7 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The numbers alone.
+    /// The numbers, without posts as evidence.
     pub fn numbers(&self) -> Map<String, Value> {
         let tally = self.view.window(self.window, self.group.source.as_deref());
         let total = tally.total();
@@ -83,7 +84,7 @@ impl Case<'_> {
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The numbers, and the evidence in the posts.
+    /// The numbers, with posts, terms and authors as evidence.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -95,7 +96,7 @@ impl Case<'_> {
         let filter = match self.filter(store).await {
             Ok(filter) => filter,
             Err(LoadError::Store(error)) => return Err(error),
-            // The topic was deleted just now.
+            // The topic was deleted after the rule was read.
             Err(_) => return Ok(details),
         };
         let posts = newest(store, &filter, self.window, READ).await?;
@@ -126,7 +127,7 @@ impl Case<'_> {
         Ok(filter)
     }
 
-    /// The sources with the most posts of what is counted, and how much of theirs that is.
+    /// The sources with the most counted posts, with the percentage of all counted posts that each contributes.
     fn top_sources(&self, tally: &Tally) -> Vec<Value> {
         let class = self.spec.condition.class();
         let names = match &self.group.source {
@@ -152,7 +153,7 @@ impl Case<'_> {
             .collect()
     }
 
-    /// The posts on the dashboard.
+    /// A link to the counted posts on the dashboard.
     fn link(&self) -> String {
         let (start, end) = (self.window.start().to_string(), self.window.end().to_string());
         let mut pairs = vec![("from", start), ("to", end)];
@@ -175,7 +176,7 @@ impl Case<'_> {
     }
 }
 
-/// The newest posts of `range` that `filter` keeps.
+/// The newest posts of `range` that match `filter`.
 async fn newest(
     store: &Store,
     filter: &PostFilter,
@@ -186,7 +187,7 @@ async fn newest(
     Ok(store.posts(&filter, Start::Offset(0), most).await?.posts)
 }
 
-/// Posts of every hour of `day` that `filter` keeps.
+/// The newest posts of every hour of `day` that match `filter`.
 async fn sample(store: &Store, filter: &PostFilter, day: TimeRange) -> Result<Vec<StoredPost>, StoreError> {
     let mut posts = Vec::new();
     for hour in 0..HOURS {
@@ -196,7 +197,7 @@ async fn sample(store: &Store, filter: &PostFilter, day: TimeRange) -> Result<Ve
     Ok(posts)
 }
 
-/// Who wrote most of `posts`.
+/// The authors of the most `posts`.
 fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
     let mut authors: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for post in posts {
@@ -214,7 +215,7 @@ fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
     authors.into_iter().take(NAMED).map(author).collect()
 }
 
-/// The posts with the highest confidence; copies of a text are listed once, with their number.
+/// The posts with the highest confidence. Copies of a text are listed once, with the number of duplicates.
 fn representative(mut posts: Vec<StoredPost>) -> Vec<Value> {
     posts.sort_by(|one, other| other.confidence().total_cmp(&one.confidence()));
     let texts: Vec<_> = posts.iter().map(|post| post.content.as_str()).collect();

@@ -1,23 +1,23 @@
 //! Alerts about alerting: receivers whose deliveries fail, and rules that cannot be evaluated.
 //!
-//! They have no rule in the store. Their series belong to the rule id [`META`], and open, notify and resolve as those of
-//! other rules.
+//! These alerts have no rule in the store. Their series have the rule id [`META`], and they open, notify and resolve
+//! like other alerts.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::look::NO_BASELINE;
+use super::collector::NO_BASELINE;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, InstanceState, Labels, Rule, Severity, fingerprint};
 use crate::store::alerts::{NewAlert, Step};
 use crate::store::notify::FailingReceiver;
 
-/// The rule id of these alerts.
+/// The rule id of the series in this module.
 pub const META: i64 = 0;
 
-/// What the alerts are about.
-pub struct Trouble<'a> {
+/// The state that the alerts of this module are computed from.
+pub struct Inputs<'a> {
     /// Receivers whose last delivery failed.
     pub receivers: &'a [FailingReceiver],
     /// All series that are not normal.
@@ -36,9 +36,9 @@ struct Condition {
 }
 
 /// The steps that open and resolve these alerts at `now`. `known`: their open series.
-pub fn steps(trouble: &Trouble<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
-    let mut conditions = trouble.receivers.iter().map(of_receiver).collect::<Vec<_>>();
-    conditions.extend(trouble.rules.iter().filter_map(|rule| of_rule(rule, trouble.series)));
+pub fn steps(inputs: &Inputs<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
+    let mut conditions = inputs.receivers.iter().map(of_receiver).collect::<Vec<_>>();
+    conditions.extend(inputs.rules.iter().filter_map(|rule| of_rule(rule, inputs.series)));
     let is_open = |condition: &Condition| known.iter().any(|series| series.scope == condition.scope);
     let mut steps: Vec<Step> =
         conditions.iter().filter(|found| !is_open(found)).map(|found| open(found, now)).collect();

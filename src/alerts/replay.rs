@@ -1,23 +1,23 @@
-//! Evaluates the rules of a demonstration over its past, as if they had been watched then.
+//! Evaluates the rules of a demonstration over its generated past, as if they had been active at that time.
 //!
-//! The engine judges each minute of the ranges and writes what it would have written. Nothing is published: the
-//! demonstration begins only where nobody has receivers.
+//! The engine judges each minute of the ranges and writes states and transitions. It publishes nothing: a demonstration
+//! only starts where no receivers exist.
 
 use super::tick::{Evaluation, Memory, TickError, evaluate};
 use super::{AlertsRooms, LEASE};
 use crate::domain::TimeRange;
 use crate::lease::LeaseManager;
 use crate::rules::backtest::STEP;
-use crate::sources::synthetic::past::eventful;
+use crate::sources::synthetic::past::incident_ranges;
 use crate::store::demonstration::{DemoState, Demonstration};
 
-/// Evaluates the rules of `demo` over the eventful times of its past, and notes that it is ready.
+/// Evaluates the rules of `demo` over the ranges of its past that contain incidents, and marks it as ready.
 ///
 /// # Errors
-/// When a backend does not answer, or another instance has taken over. It can be repeated.
+/// When a backend does not answer, or another instance has taken over. The replay can then be repeated.
 pub async fn replay(rooms: &AlertsRooms, leases: &LeaseManager, demo: Demonstration) -> Result<(), TickError> {
     let mut memory = Memory::default();
-    for range in eventful(demo.began_at) {
+    for range in incident_ranges(demo.began_at) {
         if !replay_range(rooms, leases, &mut memory, (range, &demo.rules)).await? {
             return Ok(());
         }
@@ -28,7 +28,7 @@ pub async fn replay(rooms: &AlertsRooms, leases: &LeaseManager, demo: Demonstrat
     Ok(())
 }
 
-/// `false` when another instance holds the lease.
+/// Returns `false` when another instance holds the lease.
 async fn replay_range(
     rooms: &AlertsRooms,
     leases: &LeaseManager,
@@ -39,7 +39,7 @@ async fn replay_range(
     while at <= range.end() {
         let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
         let evaluation = Evaluation { now: at, end: at, only: Some(rules) };
-        // The futures of evidence are large.
+        // `evaluate` returns a large future, so it is boxed.
         Box::pin(evaluate(rooms, &handle.lease, memory, evaluation)).await?;
         at = at + STEP;
     }

@@ -14,7 +14,7 @@ use crate::store::Retention;
 use crate::store::settle::{Change, Settlement};
 use crate::stream::{Consumer, LocalStream, StreamOptions};
 
-/// The longest a test waits for anything.
+/// The longest time that a test waits for a condition.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The embedded databases, a settable clock, and the live bus.
@@ -60,7 +60,7 @@ impl Fixture {
         self.rooms.clock.set(self.rooms.clock.now() + Duration::from_secs(seconds));
     }
 
-    /// Lets time pass in steps that the running role observes, until no alert is open.
+    /// Advances the clock in steps that the running role observes, until no alert is open.
     async fn until_resolved(&self) {
         for _ in 0..60 {
             if self.open().await.is_empty() {
@@ -74,7 +74,7 @@ impl Fixture {
         until("the alerts are resolved", || async { self.open().await.is_empty() }).await;
     }
 
-    /// Stores `count` posts of `source`, written a second ago, as a worker does.
+    /// Stores `count` posts of `source` as a worker does, written one second ago.
     async fn post(&mut self, source: &str, sentiment: Sentiment, count: usize) {
         let at = self.rooms.clock.now() - Duration::from_secs(1);
         let posts: Vec<_> =
@@ -161,12 +161,12 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
 
 async fn next_alert(subscription: &mut Subscription) -> Alert {
     loop {
-        let received = tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("an event comes");
+        let received = tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("an event arrives");
         let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
         match event.as_ref() {
             LiveEvent::Alert(alert) => return alert.clone(),
             LiveEvent::AlertState(_) => {}
-            other => panic!("no alert: {other:?}"),
+            other => panic!("not an alert: {other:?}"),
         }
     }
 }
@@ -192,7 +192,7 @@ async fn alert_of_one_source_opens_with_evidence_and_resolves() {
     let details = &opened.details;
     assert_eq!(details["counts"], json!({"negative": 12, "neutral": 0, "positive": 8, "total": 20}));
     let evidence = details["evidence"].as_array().unwrap();
-    // All of them say the same.
+    // All posts have the same text.
     assert_eq!((evidence.len(), &evidence[0]["duplicates"]), (1, &json!(11)));
     assert_eq!(details["top_sources"], json!([{"source": "upset", "count": 12, "posts": 20, "percentage": 100.0}]));
     assert!(evidence.iter().all(|post| post["source"] == "upset" && post["content"] == "é".repeat(200)));
@@ -216,7 +216,7 @@ async fn window_waits_for_posts_that_are_not_analysed_yet() {
     fixture.post("x", Sentiment::Negative, 20).await;
     let waiting = Op::Post(post("x", "waiting", fixture.rooms.clock.now()));
     fixture.rooms.stream.append(vec![waiting.to_fields()]).await.unwrap();
-    // Workers pause for six minutes: a window that ended now would be empty.
+    // Analysis is six minutes behind: a window that ended now would be empty.
     fixture.later(360);
     let running = fixture.start("a");
     let all = names(&[
@@ -225,8 +225,8 @@ async fn window_waits_for_posts_that_are_not_analysed_yet() {
         ("negative_share", "all"),
         ("negative_share", "source:x"),
     ]);
-    until("the window of the past is judged", || async { fixture.open().await == all }).await;
-    // It waits for max_lateness at most.
+    until("the past window is evaluated", || async { fixture.open().await == all }).await;
+    // The window waits for at most `max_lateness`.
     fixture.until_resolved().await;
     running.stop().await;
 }
@@ -236,18 +236,18 @@ async fn standby_takes_over_when_the_leader_stops_or_hangs() {
     let mut fixture = Fixture::new().await;
     let leader = || async { fixture.rooms.store.acquire_lease(LEASE, "test", Duration::ZERO).await.unwrap().is_none() };
     let first = fixture.start("first");
-    until("the first leads", leader).await;
+    until("the first instance leads", leader).await;
     let second = fixture.start("second");
     first.stop().await;
-    until("the second leads", leader).await;
+    until("the second instance leads", leader).await;
 
-    // A third takes the lease while the second is silent, as after a long pause of its process.
+    // A third instance takes the lease while the second is suspended.
     second.shutdown.stop();
     second.role.await.unwrap().unwrap();
     let silent = Lease { name: LEASE.to_owned(), holder: "second".to_owned(), token: 1 };
     let third = fixture.start("third");
     fixture.post("x", Sentiment::Negative, 10).await;
-    until("the third acts", || async { fixture.open().await.len() == 4 }).await;
+    until("the third instance opens the alerts", || async { fixture.open().await.len() == 4 }).await;
     let id = fixture.rooms.store.open_alerts().await.unwrap()[0].id;
     let refused = fixture.rooms.store.apply_alert_steps(&silent, &[], &[id]).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");

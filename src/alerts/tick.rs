@@ -1,12 +1,12 @@
-//! One evaluation of all rules that are due: counts in, changed states out.
+//! One evaluation of all rules that are due: reads the counts and writes the changed states.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::collector::{Collector, Figures};
 use super::dues::Dues;
-use super::look::{Figures, Look};
 use super::meta::{self, META};
 use super::{AlertsOptions, AlertsRooms};
 use crate::domain::alert::{Instance, Rule, Scope};
@@ -17,11 +17,11 @@ use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
 
-/// Windows begin and end at whole seconds, which rollups serve.
+/// Windows start and end at whole seconds, because rollups cannot serve fractions of seconds.
 const SECOND: Duration = Duration::from_secs(1);
-/// The longest time that counting the posts of one scope without rollups may take.
+/// The time limit for counting the posts of one scope that has no rollups.
 const READ_LIMIT: Duration = Duration::from_secs(10);
-/// A pause of the evaluations that is longer than this, and than four intervals, is downtime.
+/// A pause between evaluations counts as downtime if it is longer than this and longer than four intervals.
 const DOWNTIME: Duration = Duration::from_secs(60);
 
 /// Why an evaluation failed.
@@ -43,14 +43,14 @@ impl TickError {
     }
 }
 
-/// What one evaluation keeps for the next. Nothing in it is needed after a restart.
+/// Data that one evaluation keeps for the next. A restart may discard it.
 #[derive(Debug, Default)]
 pub struct Memory {
     dues: Dues,
     unreadable: Vec<String>,
     quarters: QuarterCache,
     delays: DelayCache,
-    /// When evidence of an open alert was searched last.
+    /// When the evidence of each open alert was last searched, by alert id.
     explained: HashMap<i64, Timestamp>,
 }
 
@@ -63,19 +63,19 @@ pub(super) struct Feed {
 
 /// Why the posts of a feed could not be counted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Uncounted {
+pub(super) enum CountError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("counting the posts took longer than {} s: choose a narrower scope or a shorter window", READ_LIMIT.as_secs())]
     Slow,
 }
 
-pub(super) type Counted = Result<Feed, Uncounted>;
+pub(super) type CountResult = Result<Feed, CountError>;
 
 /// Judges the rules that are due, writes the changes, and publishes them.
 ///
 /// # Errors
-/// When a backend does not answer, or another instance has taken over; nothing was changed then.
+/// When a backend does not answer, or another instance has taken over. Nothing is changed in these cases.
 pub async fn tick(
     rooms: &AlertsRooms,
     options: &AlertsOptions,
@@ -94,15 +94,15 @@ pub async fn tick(
 
 /// When rules are evaluated, and which.
 pub(super) struct Evaluation<'a> {
-    /// The time of what changes.
+    /// The time that is recorded for the changes.
     pub now: Timestamp,
     /// Where windows without a delay end.
     pub end: Timestamp,
-    /// The ids of the rules to judge; `None`: those that are due.
+    /// The ids of the rules to judge. `None`: the rules that are due.
     pub only: Option<&'a [i64]>,
 }
 
-/// What an evaluation has written.
+/// The changes that an evaluation has written.
 pub(super) struct Changes {
     applied: Vec<Applied>,
     /// Alerts whose figures or evidence have changed.
@@ -133,17 +133,17 @@ pub(super) async fn evaluate(
 
     memory.explained.retain(|id, _| open.iter().any(|alert| alert.id == *id));
     let figures = open.iter().map(|alert| (alert.id, figures(alert, &memory.explained))).collect();
-    let mut look = Look::new(end, now, figures);
-    // Series of rules that are gone are resolved first: another rule may have taken the name.
+    let mut collector = Collector::new(end, now, figures);
+    // Series of deleted rules are resolved first, because a new rule may have the same name.
     let alive: HashSet<i64> = list.rules.iter().map(|rule| rule.id).collect();
     let is_gone = |id: &i64| *id != META && !alive.contains(id);
     for series in known.iter().filter(|(id, _)| is_gone(id)).flat_map(|(_, series)| series) {
-        look.end_series(series, "the rule was deleted or disabled");
+        collector.end_series(series, "the rule was deleted or disabled");
     }
     let receivers = rooms.store.failing_receivers().await?;
-    let trouble = meta::Trouble { receivers: &receivers, series: &known, rules: &list.rules };
-    look.steps.extend(meta::steps(&trouble, known.get(&META).map_or(&[], Vec::as_slice), now));
-    // An evaluation that fails is repeated by the next one.
+    let inputs = meta::Inputs { receivers: &receivers, series: &known, rules: &list.rules };
+    collector.steps.extend(meta::steps(&inputs, known.get(&META).map_or(&[], Vec::as_slice), now));
+    // If this evaluation fails, the next one evaluates the same rules again.
     let mut dues = std::mem::take(&mut memory.dues);
     let due = match only {
         Some(ids) => list.rules.iter().filter(|rule| ids.contains(&rule.id)).collect(),
@@ -154,19 +154,22 @@ pub(super) async fn evaluate(
     for rule in due {
         let series = known.remove(&rule.id).unwrap_or_default();
         if let Some(counted) = feeds.get_mut(&feed(&rule.spec.scope)) {
-            look.rule(rooms, rule, counted, series).await?;
+            collector.rule(rooms, rule, counted, series).await?;
         }
     }
-    let applied = if look.steps.is_empty() && orphans.is_empty() {
+    let applied = if collector.steps.is_empty() && orphans.is_empty() {
         Vec::new()
     } else {
-        rooms.store.apply_alert_steps(lease, &look.steps, &orphans).await?
+        rooms.store.apply_alert_steps(lease, &collector.steps, &orphans).await?
     };
-    let mut updated =
-        if look.updates.is_empty() { Vec::new() } else { rooms.store.update_alerts(lease, &look.updates).await? };
-    // A window that moved without another value is no event.
+    let mut updated = if collector.updates.is_empty() {
+        Vec::new()
+    } else {
+        rooms.store.update_alerts(lease, &collector.updates).await?
+    };
+    // An update that only moves the window is not published.
     updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
-    memory.explained.extend(look.explained.iter().map(|id| (*id, now)));
+    memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
     Ok(Changes { applied, updated })
@@ -179,7 +182,7 @@ fn has_same_figures(one: &Alert, other: &Alert) -> bool {
         && ["counts", "evidence"].iter().all(|field| one.details[*field] == other.details[*field])
 }
 
-/// What an evaluation must know about an open alert.
+/// The data about an open alert that an evaluation needs.
 fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
     Figures {
         peak: alert.details["peak"].as_f64().unwrap_or(alert.actual_value),
@@ -187,20 +190,20 @@ fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
     }
 }
 
-/// The window ends before the oldest post that is not analysed yet, so that lag delays alerts rather than hiding them, but
-/// at most `max_lateness` ago.
+/// Where windows end: before the oldest post that is not analysed yet, but at most `max_lateness` ago. Lag in the
+/// analysis then delays alerts instead of hiding them.
 async fn window_end(rooms: &AlertsRooms, options: &AlertsOptions, now: Timestamp) -> Result<Timestamp, StreamError> {
     let oldest = rooms.stream.depth().await?.oldest_unsettled;
     Ok(oldest.map_or(now, |oldest| oldest.clamp(now - options.max_lateness, now)).floor(SECOND))
 }
 
-/// The counts that `rules` need, each window once.
+/// The counts that `rules` need. Each window is read once.
 async fn read(
     rooms: &AlertsRooms,
     rules: &[&Rule],
     end: Timestamp,
     memory: &mut Memory,
-) -> Result<HashMap<Scope, Counted>, StoreError> {
+) -> Result<HashMap<Scope, CountResult>, StoreError> {
     let mut by_feed: HashMap<Scope, Vec<&Rule>> = HashMap::new();
     for rule in rules {
         by_feed.entry(feed(&rule.spec.scope)).or_default().push(rule);
@@ -211,10 +214,10 @@ async fn read(
         let counted = if scope.is_rolled_up() {
             counting.await
         } else {
-            // One scope that takes long to count must not delay the others.
-            tokio::time::timeout(READ_LIMIT, counting).await.unwrap_or(Err(Uncounted::Slow))
+            // A scope that is slow to count must not delay the others.
+            tokio::time::timeout(READ_LIMIT, counting).await.unwrap_or(Err(CountError::Slow))
         };
-        if let Err(Uncounted::Load(LoadError::Store(error))) = counted {
+        if let Err(CountError::Load(LoadError::Store(error))) = counted {
             return Err(error);
         }
         feeds.insert(scope, counted);
@@ -230,7 +233,7 @@ struct FeedRules<'a> {
     end: Timestamp,
 }
 
-async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> Counted {
+async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> CountResult {
     let FeedRules { scope, rules, end } = due;
     let delays = memory.delays.of(&rooms.store, scope, rooms.clock.now()).await?;
     let mut wanted = Wanted::default();
@@ -244,7 +247,7 @@ async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> 
     Ok(Feed { windows, delays })
 }
 
-/// Publishes what was committed to live clients. They read the store when this fails.
+/// Publishes committed changes to live clients. If publishing fails, clients read the changes from the store.
 async fn publish(rooms: &AlertsRooms, Changes { applied, updated }: Changes) {
     let mut events = Vec::with_capacity(2 * applied.len() + updated.len());
     for Applied { transition, alert } in applied {

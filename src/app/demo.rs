@@ -1,7 +1,7 @@
-//! The demonstration: fills an empty database with a made-up past, and removes it again.
+//! The demonstration: fills an empty database with generated posts of the past week, and removes them on request.
 //!
-//! Its posts take the way of all posts: through the stream and the model. The row of the demonstration says how far it is,
-//! so that a restart continues it, and any instance may ask for its removal. One instance works on it.
+//! The posts pass through the stream and the model like any other post. A database row records the progress, so that a
+//! restart continues it and any instance can request the removal. One instance, the holder of the lease, does the work.
 
 mod content;
 
@@ -25,29 +25,29 @@ use super::Rooms;
 
 const LEASE: &str = "demo";
 const LEASE_TTL: Duration = Duration::from_secs(30);
-/// Between two looks at the row.
-const LOOK: Duration = Duration::from_secs(2);
-/// Posts per append.
+/// The interval between two reads of the demonstration's row.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// The number of posts per append.
 const BATCH: usize = 250;
 /// Appends wait while more entries than this are pending, so that new posts do not wait long.
-const MOST_PENDING: u64 = 1_500;
-/// Between two looks at the stream.
-const WAIT: Duration = Duration::from_millis(50);
-/// A feed without a report for this long does not run any more.
+const MAX_PENDING: u64 = 1_500;
+/// The interval between two reads of the stream's depth.
+const DEPTH_INTERVAL: Duration = Duration::from_millis(50);
+/// A feed without a report for this long no longer runs.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Works on the demonstration of a database.
+/// Creates and removes the demonstration.
 pub struct DemoTask {
     store: Store,
     stream: Stream,
     topics: Topics,
     clock: Clock,
     leases: LeaseManager,
-    /// Whether an empty database gets one.
-    wanted: bool,
-    /// About how many posts it gets.
+    /// Whether to create a demonstration in an empty database.
+    is_wanted: bool,
+    /// The approximate number of posts.
     posts: u32,
-    /// The sources of made-up posts.
+    /// The configured sources of kind `synthetic`.
     sources: Vec<String>,
     shutdown: Shutdown,
 }
@@ -79,7 +79,7 @@ impl DemoTask {
             topics: rooms.topics.clone(),
             clock: rooms.clock.clone(),
             leases: LeaseManager::new(rooms.store.clone(), super::options::ingester(config).holder, LEASE_TTL),
-            wanted: config.ingester.demo == Demo::On,
+            is_wanted: config.ingester.demo == Demo::On,
             posts: config.ingester.demo_posts,
             sources: config.ingester.sources.iter().filter(is_synthetic).cloned().collect(),
             shutdown,
@@ -96,7 +96,7 @@ impl DemoTask {
             match self.round().await {
                 Ok(()) => {
                     wait.succeeded();
-                    self.shutdown.sleep(LOOK).await;
+                    self.shutdown.sleep(POLL_INTERVAL).await;
                 }
                 Err(error) if error.is_transient() => wait.wait(&error, &self.shutdown).await,
                 Err(error) => return Err(error.into()),
@@ -105,14 +105,14 @@ impl DemoTask {
         Ok(())
     }
 
-    /// Does what the row asks for.
+    /// Does the work that the state of the demonstration requires.
     async fn round(&mut self) -> Result<(), DemoError> {
         let demo = self.store.demonstration().await?;
-        if demo.is_none() && !self.wanted {
+        if demo.is_none() && !self.is_wanted {
             return Ok(());
         }
         let state = demo.as_ref().map_or(DemoState::Filling, |demo| demo.state);
-        if !matches!(state, DemoState::Filling | DemoState::Removing) || !self.leads().await? {
+        if !matches!(state, DemoState::Filling | DemoState::Removing) || !self.holds_lease().await? {
             return Ok(());
         }
         match demo {
@@ -122,7 +122,7 @@ impl DemoTask {
         }
     }
 
-    async fn leads(&self) -> Result<bool, DemoError> {
+    async fn holds_lease(&self) -> Result<bool, DemoError> {
         Ok(self.leases.acquire(LEASE).await?.is_some())
     }
 
@@ -137,26 +137,26 @@ impl DemoTask {
             rules: Vec::new(),
         };
         let begun = self.store.begin_demonstration(&demo).await?;
-        // Only the database of the first start is empty.
-        self.wanted = false;
+        // A database that is not empty at the first attempt never becomes empty again.
+        self.is_wanted = false;
         if begun { self.fill(demo).await } else { Ok(()) }
     }
 
-    /// Appends what is left of the past, the newest posts first, and waits until they are analysed.
+    /// Appends the remaining posts, newest first, and waits until they are analysed.
     async fn fill(&self, mut demo: Demonstration) -> Result<(), DemoError> {
         let (run, end, posts) = (demo.run.clone(), demo.began_at, self.posts);
-        // It takes seconds in a debug build.
+        // Generating the posts takes seconds in a debug build.
         let Ok(past) = tokio::task::spawn_blocking(move || Past::new(&run, end, posts)).await else { return Ok(()) };
         demo.planned = past.posts.len() as i64;
         if demo.rules.is_empty() {
-            self.furnish(&mut demo, &past).await?;
+            self.create_topics_and_rules(&mut demo, &past).await?;
         }
-        tracing::info!(posts = demo.planned, appended = demo.appended, "demonstration fills the database");
+        tracing::info!(posts = demo.planned, appended = demo.appended, "demonstration started to append posts");
         let done = usize::try_from(demo.appended).unwrap_or(usize::MAX).min(past.posts.len());
         let left: Vec<Post> = past.posts.into_iter().rev().skip(done).collect();
         for batch in left.chunks(BATCH) {
-            let goes_on = self.settle(MOST_PENDING).await? && self.leads().await?;
-            if !goes_on {
+            let may_continue = self.drained_to(MAX_PENDING).await? && self.holds_lease().await?;
+            if !may_continue {
                 return Ok(());
             }
             self.stream.append(batch.iter().map(|post| Op::Post(post.clone()).to_fields()).collect()).await?;
@@ -173,13 +173,13 @@ impl DemoTask {
         Ok(())
     }
 
-    /// Makes the topics and the rules.
-    async fn furnish(&self, demo: &mut Demonstration, past: &Past) -> Result<(), DemoError> {
+    /// Creates the topics and the rules.
+    async fn create_topics_and_rules(&self, demo: &mut Demonstration, past: &Past) -> Result<(), DemoError> {
         for topic in content::topics(past) {
             let name = topic.name.clone();
             let made = match self.store.create_topic(topic).await? {
                 Some(made) => Some(made),
-                // Of an attempt that was interrupted.
+                // An interrupted attempt has already created it.
                 None => self.store.topic(&name).await?,
             };
             demo.topics.extend(made.map(|topic| topic.id.0));
@@ -195,30 +195,30 @@ impl DemoTask {
         Ok(())
     }
 
-    /// Waits until at most `most` entries are pending; `false` when a shutdown or a removal comes first.
-    async fn settle(&self, most: u64) -> Result<bool, DemoError> {
-        while self.stream.depth().await?.pending() > most {
-            if !self.shutdown.sleep(WAIT).await || !self.leads().await? {
+    /// Waits until at most `limit` entries are pending; `false` when a shutdown or the loss of the lease comes first.
+    async fn drained_to(&self, limit: u64) -> Result<bool, DemoError> {
+        while self.stream.depth().await?.pending() > limit {
+            if !self.shutdown.sleep(DEPTH_INTERVAL).await || !self.holds_lease().await? {
                 return Ok(false);
             }
         }
         Ok(!self.shutdown.is_stopping())
     }
 
-    /// Waits until no entry from before `at` is pending; `false` when a shutdown comes first.
+    /// Waits until no entry from before `at` is pending; `false` when a shutdown or the loss of the lease comes first.
     async fn settled(&self, at: Timestamp) -> Result<bool, DemoError> {
         while self.stream.depth().await?.oldest_unsettled.is_some_and(|oldest| oldest <= at) {
-            if !self.shutdown.sleep(WAIT).await || !self.leads().await? {
+            if !self.shutdown.sleep(DEPTH_INTERVAL).await || !self.holds_lease().await? {
                 return Ok(false);
             }
         }
         Ok(!self.shutdown.is_stopping())
     }
 
-    /// Removes all of it: no more made-up posts, then rules, topics, alerts and posts.
+    /// Removes the demonstration: pauses its sources, then removes rules, alerts, topics and posts.
     async fn remove(&self, demo: Demonstration) -> Result<(), DemoError> {
         while !self.pause().await? {
-            if !self.shutdown.sleep(WAIT * 4).await || !self.leads().await? {
+            if !self.shutdown.sleep(DEPTH_INTERVAL * 4).await || !self.holds_lease().await? {
                 return Ok(());
             }
         }
@@ -232,12 +232,12 @@ impl DemoTask {
         while let Some(row) = after {
             let step = self.store.remove_made_up_posts(row).await?;
             (after, posts) = (step.next, posts + step.count);
-            if self.shutdown.is_stopping() || !self.leads().await? {
+            if self.shutdown.is_stopping() || !self.holds_lease().await? {
                 return Ok(());
             }
         }
         while self.store.remove_empty_counts().await? > 0 {}
-        // The leader of the alerts role may have been in the middle of an evaluation.
+        // An evaluation that ran during the first removal may have raised alerts again.
         self.store.remove_demonstration_alerts(&demo.rules).await?;
         let removed = Demonstration { state: DemoState::Removed, topics: Vec::new(), rules: Vec::new(), ..demo };
         self.store.advance_demonstration(&removed, DemoState::Removing).await?;
@@ -245,20 +245,20 @@ impl DemoTask {
         Ok(())
     }
 
-    /// Pauses the sources of made-up posts; whether no instance reads them any more.
+    /// Pauses the synthetic sources. Returns whether no instance reads them any more.
     async fn pause(&self) -> Result<bool, DemoError> {
         for name in &self.sources {
             self.store.set_feed_paused(name, Paused::Yes).await?;
         }
         let now = self.clock.now();
         let rows = self.store.feeds(now - SILENCE).await?;
-        let is_still = |row: &FeedRow| {
+        let has_stopped = |row: &FeedRow| {
             let state: SourceState = serde_json::from_str(&row.report).unwrap_or_default();
-            let rests = [SourceActivity::Paused, SourceActivity::Failed, SourceActivity::Finished];
-            rests.contains(&state.state) || now.since(row.reported_at) >= SILENCE
+            let inactive = [SourceActivity::Paused, SourceActivity::Failed, SourceActivity::Finished];
+            inactive.contains(&state.state) || now.since(row.reported_at) >= SILENCE
         };
-        // A source without a row has not reported yet.
-        let stopped = |name: &String| rows.iter().any(|row| row.name == *name && is_still(row));
+        // A source without a row may be running and not have reported yet.
+        let stopped = |name: &String| rows.iter().any(|row| row.name == *name && has_stopped(row));
         Ok(self.sources.iter().all(stopped))
     }
 }

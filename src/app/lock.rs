@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// Another process already serves from this file.
+/// The error when another process already serves from the database.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "another process serves from {database}: stop it, or let this one use another file (--set database.url=sqlite://PATH); \
@@ -32,7 +32,7 @@ impl ServingLock {
     /// Takes the lock beside `database`.
     ///
     /// # Errors
-    /// [`InUse`] when another process holds it, or the lock file cannot be made.
+    /// [`InUse`] when another process holds it, or the lock file cannot be created.
     pub fn take(database: &Path) -> anyhow::Result<Self> {
         if let Some(folder) = database.parent() {
             std::fs::create_dir_all(folder)?;

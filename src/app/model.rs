@@ -51,20 +51,20 @@ pub fn llm(config: &LlmConfig, clock: &Clock) -> anyhow::Result<Option<Llm>> {
 pub enum Loaded {
     /// The local model, with the language model as its fallback if one is configured.
     Local(SharedClassifier),
-    /// The language model, as the replacement until the local one can be loaded.
-    StandIn(SharedClassifier),
+    /// The language model, used until the local model can be loaded.
+    Fallback(SharedClassifier),
 }
 
 impl Loaded {
     /// The classifier.
     pub fn into_classifier(self) -> SharedClassifier {
         match self {
-            Self::Local(classifier) | Self::StandIn(classifier) => classifier,
+            Self::Local(classifier) | Self::Fallback(classifier) => classifier,
         }
     }
 }
 
-/// Loads the local model. If that fails for now, returns the language model instead, but not when a setting is wrong.
+/// Loads the local model. If that fails with an error that a retry may solve, returns the language model instead.
 ///
 /// # Errors
 /// When the local model cannot be loaded and there is no replacement.
@@ -79,13 +79,13 @@ pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<Loaded> 
         Some(llm) => {
             let fallback = &llm.info().name;
             tracing::error!(error = format!("{error:#}"), fallback, "local model not loaded, using the language model");
-            Ok(Loaded::StandIn(Arc::new(llm.clone())))
+            Ok(Loaded::Fallback(Arc::new(llm.clone())))
         }
         None => Err(error),
     }
 }
 
-/// Retries to load the local model until that succeeds or a stop is requested, and publishes each result.
+/// Retries loading the local model until it succeeds or a stop is requested, and publishes each result.
 pub async fn keep_loading(
     config: Config,
     llm: Option<Llm>,
@@ -99,7 +99,7 @@ pub async fn keep_loading(
                 states.send_replace(ModelState::Ready(classifier));
                 break;
             }
-            Ok(Loaded::StandIn(classifier)) => _ = states.send_replace(ModelState::Ready(classifier)),
+            Ok(Loaded::Fallback(classifier)) => _ = states.send_replace(ModelState::Ready(classifier)),
             Err(error) => _ = states.send_replace(ModelState::Failed(format!("{error:#}").into())),
         }
     }

@@ -1,4 +1,4 @@
-//! The options of each room and role, from the configuration.
+//! Converts the configuration to the options of each module and role.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -127,7 +127,7 @@ pub fn instance() -> String {
 /// The options of the engine.
 ///
 /// # Errors
-/// When the engine does not know a value of the config.
+/// When the engine does not support a configured value.
 pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     let inference = &config.inference;
     Ok(InferenceOptions {
@@ -189,7 +189,7 @@ pub fn ingester(config: &Config) -> IngesterOptions {
 /// The alert lease expires after this many intervals.
 const LEASE_INTERVALS: u32 = 3;
 
-/// The longest interval between two evaluations of a rule.
+/// The maximum interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
 pub fn alerts(config: &Config) -> AlertsOptions {
@@ -259,7 +259,7 @@ fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
     }))
 }
 
-/// The URL of the dashboard, as people and receivers of notifications reach it.
+/// The URL of the dashboard in messages to users and receivers.
 pub fn external_url(config: &Config) -> String {
     let own = || {
         let port = config.server.listen.first().map_or(8000, |address| address.port);
@@ -299,7 +299,7 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
     let ratio_above = Condition::Ratio { threshold: alerts.negative_ratio, significance };
     vec![
         rule(share, share_above, "{{source}}: {{value}} of {{posts}} posts are negative"),
-        // Sources differ in their usual ratio, so this rule compares all posts together.
+        // The usual ratio differs between sources, so this rule counts the posts of all sources together.
         RuleSpec {
             group_by: GroupBy::None,
             ..rule(ratio, ratio_above, "{{source}}: {{value}} negative posts per positive one, of {{posts}} posts")

@@ -66,7 +66,7 @@ impl Running {
     }
 }
 
-/// The longest time to send the last traces.
+/// The maximum time to send the last traces.
 const TRACES_GRACE: Duration = Duration::from_secs(2);
 
 /// The parts of a process that tests can replace.
@@ -75,7 +75,7 @@ pub struct Parts {
     pub clock: Clock,
     /// Replaces the configured model.
     pub classifier: Option<SharedClassifier>,
-    /// The metrics that `/metrics` shows.
+    /// The metrics that `/metrics` renders.
     pub metrics: Option<Metrics>,
 }
 
@@ -84,11 +84,11 @@ pub struct Parts {
 /// # Errors
 /// When a role cannot start or fails.
 pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
-    // From here on a signal starts an orderly shutdown, even before the process is ready.
+    // The handler is installed first, so that a signal during startup also causes an orderly shutdown.
     let signal = termination();
     let tracing = options::tracing(config).map(|options| Tracing::start(&options, Handle::current())).transpose()?;
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
-    // The parent process may have closed stdout.
+    // A stdout that the parent process has closed is not an error.
     let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
     let ended = running.until(signal).await;
     if let Some(tracing) = tracing {
@@ -167,20 +167,20 @@ struct Start<'a> {
 /// The result of the first attempt to load the model.
 struct FirstLoad {
     state: ModelState,
-    /// Whether no other attempt is needed.
+    /// Whether no further attempt is needed.
     is_final: bool,
 }
 
-/// The model, or the reason why it is not loaded: the process then starts without it, and its worker waits.
+/// Loads the model. If that fails, the process starts without it, and its worker waits.
 async fn first_load(config: &Config, llm: Option<&Llm>) -> FirstLoad {
     match model::load(config, llm).await {
         Ok(model::Loaded::Local(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: true },
-        Ok(model::Loaded::StandIn(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: false },
+        Ok(model::Loaded::Fallback(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: false },
         Err(error) => {
             let reason = format!("{error:#}");
             tracing::error!(
                 error = reason,
-                "model not loaded; posts wait in the stream until it is (check inference.model, or set llm.provider)"
+                "model not loaded; posts wait in the stream until it is loaded (check inference.model, or set llm.provider)"
             );
             FirstLoad { state: ModelState::Failed(reason.into()), is_final: false }
         }
@@ -188,7 +188,7 @@ async fn first_load(config: &Config, llm: Option<&Llm>) -> FirstLoad {
 }
 
 impl Start<'_> {
-    /// Keeps the topics of this process up to date; processes with the worker role store those of the configuration.
+    /// Keeps the topics of this process up to date. Processes with the worker role also store the configured topics.
     fn topics(&mut self) -> anyhow::Result<()> {
         let wanted = options::topics(self.config)?;
         let provides = self.config.has_role(Role::Worker);
@@ -256,7 +256,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// The process with the ingester role also fills and removes the demonstration.
+    /// Starts the demonstration task, which belongs to the ingester role.
     fn demo(&mut self) {
         if self.config.has_role(Role::Ingester) {
             let task = DemoTask::new(self.config, self.rooms, self.shutdown.clone());
@@ -277,7 +277,7 @@ impl Start<'_> {
         }
     }
 
-    /// The process with the alerts role also sends notifications.
+    /// Starts the notifier, which belongs to the alerts role.
     fn notify(&mut self) -> anyhow::Result<()> {
         if self.config.has_role(Role::Alerts) {
             let rooms = NotifyRooms {
@@ -291,7 +291,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// The API, or the operational endpoints of a process without it.
+    /// Starts the API, or the operational endpoints in a process without the api role.
     async fn http(&mut self, metrics: Option<Metrics>) -> anyhow::Result<Vec<SocketAddr>> {
         let api = Api {
             store: self.rooms.store.clone(),
@@ -336,7 +336,7 @@ impl Start<'_> {
             while !shutdown.is_stopping() {
                 match sign_in::first(&store, &clock).await {
                     Ok(Some(first)) => {
-                        // stdout may be closed.
+                        // A closed stdout is not an error.
                         let _ = write!(std::io::stdout(), "{}", first.notice(&url));
                         break;
                     }

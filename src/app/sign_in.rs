@@ -46,7 +46,7 @@ pub async fn first(store: &Store, clock: &Clock) -> Result<Option<FirstSignIn>, 
         created_by: "first start".to_owned(),
         expires_at: None,
     };
-    // The next start must not recreate a token that was deleted.
+    // If there are other tokens, the first one may have been deleted on purpose and is not created again.
     if !store.tokens().await?.is_empty() || !store.create_token(&new).await? {
         return Ok(None);
     }

@@ -32,13 +32,13 @@ const MAX_FEEDS: usize = 1_000;
 /// The sources that `ingester.sources` names.
 ///
 /// # Errors
-/// When a source lacks a setting that it needs.
+/// When a source lacks a required setting.
 pub fn sources(config: &Config, rooms: &Rooms) -> anyhow::Result<Vec<SourceSpec>> {
     let table = |name: &String| config.sources.get(name).with_context(|| format!("missing table [sources.{name}]"));
     config.ingester.sources.iter().map(|name| source(name, table(name)?, rooms)).collect()
 }
 
-/// Opens the sources that people add.
+/// Creates the sources that users add.
 pub struct Factory {
     kinds: Vec<SourceKind>,
     reserved: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Factory {
 }
 
 impl Factory {
-    /// A factory whose sources have other names than those of `config`.
+    /// A factory that reserves the names of the configured sources.
     pub fn new(config: &Config, rooms: &Rooms) -> Self {
         Self { kinds: source_kinds(), reserved: config.ingester.sources.clone(), rooms: rooms.clone() }
     }
@@ -68,8 +68,8 @@ impl SourceFactory for Factory {
     }
 }
 
-/// Resolves the handles of authors of Bluesky posts; `None` when `ingester.sources` has no Bluesky source, since nothing
-/// may be requested from Bluesky then.
+/// The resolver of Bluesky handles; `None` when `ingester.sources` has no Bluesky source, because the server then must
+/// not send requests to Bluesky.
 pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
     let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
     used.find_map(|source| match source {
@@ -132,7 +132,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 min_interval: settings.min_interval,
                 max_interval: settings.max_interval,
             };
-            // Per host, which may serve many feeds.
+            // The limit applies to each host, which may serve many feeds.
             Ok(rss::spec(name, options, || fetcher(rooms, 60, MINUTE), clock.clone()))
         }
         SourceConfig::Mastodon(settings) => {
@@ -145,7 +145,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 token: settings.token.clone(),
                 idle_limit: settings.idle_timeout,
             };
-            // An instance allows each address 300 in this time, and other programs may use the same address.
+            // An instance allows 300 requests per address in this time, and other programs may use the same address.
             Ok(mastodon::spec(name, options, || fetcher(rooms, 240, 5 * MINUTE), clock.clone()))
         }
         SourceConfig::HackerNews(settings) => {
@@ -170,7 +170,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 comments: settings.comments,
                 interval: settings.interval,
             };
-            // An application is allowed 100 in this time.
+            // Reddit allows an application 100 requests in this time.
             Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
         }
     }
@@ -199,7 +199,7 @@ fn feeds(settings: &RssConfig) -> anyhow::Result<Vec<Url>> {
     }
     anyhow::ensure!(
         feeds.len() <= MAX_FEEDS,
-        "{} feeds are configured, a source reads at most {MAX_FEEDS}: use several sources",
+        "{} feeds are configured, but a source reads at most {MAX_FEEDS}: use several sources",
         feeds.len()
     );
     Ok(feeds)

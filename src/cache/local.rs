@@ -1,4 +1,4 @@
-//! Answers kept in this process.
+//! A cache in this process.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,20 +9,21 @@ use crate::clock::Clock;
 
 use super::Cached;
 
-/// Largest total size of the stored answers, in bytes.
+/// The maximum total size of the stored answers, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A cache in this process, of at most 32 MiB. Clones share it.
 #[derive(Clone)]
 pub struct LocalCache {
     answers: moka::future::Cache<(u64, String), Cached>,
-    /// Incremented when the cache is cleared, so that a computation that started before does not answer later requests.
+    /// Incremented when the cache is cleared, so that the result of a computation that started earlier is not returned
+    /// to later requests.
     generation: Arc<AtomicU64>,
     clock: Clock,
 }
 
 impl LocalCache {
-    /// An empty cache whose answers live for `ttl`.
+    /// An empty cache whose answers expire after `ttl`.
     pub fn new(ttl: Duration, clock: Clock) -> Self {
         let weight =
             |key: &(u64, String), answer: &Cached| u32::try_from(key.1.len() + answer.json.len()).unwrap_or(u32::MAX);

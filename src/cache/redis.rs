@@ -1,7 +1,7 @@
-//! Answers kept in Redis, for all processes.
+//! A cache in Redis, for all processes.
 //!
-//! Within the process concurrent equal requests share one computation, whether Redis is reachable or not. The process
-//! itself caches nothing, so that clearing the cache clears it for every process.
+//! Within a process, concurrent equal requests share one computation, even if Redis is unavailable. The process itself
+//! caches nothing, so clearing the cache clears it for every process.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,13 +17,13 @@ use crate::redis::Redis;
 
 use super::Cached;
 
-/// The longest that a request waits for Redis before it computes the answer.
+/// The longest time that a request waits for Redis before it computes the answer.
 const WAIT: Duration = Duration::from_millis(100);
-/// The pause after Redis did not answer in time.
+/// The time during which Redis is not used after it did not answer in time.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time to live of a generation, much longer than that of any answer.
 const GENERATION_MS: i64 = 600_000;
-/// Largest total size of the answers in flight, in bytes.
+/// The maximum total size of the answers that are being computed, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A cache in Redis. Clones share it.
@@ -36,13 +36,13 @@ struct Inner {
     ttl: Duration,
     clock: Clock,
     flights: moka::future::Cache<(u64, String), Cached>,
-    /// Incremented when this process clears the cache: later requests do not join earlier computations.
+    /// Incremented when this process clears the cache. Later requests do not join computations that started earlier.
     cleared: AtomicU64,
     paused_until: Mutex<Option<Instant>>,
 }
 
 impl RedisCache {
-    /// A cache at `redis` under keys `PREFIX:…`, whose answers live for `ttl`.
+    /// A cache at `redis` with keys `PREFIX:…`, whose answers expire after `ttl`.
     pub fn new(redis: Redis, prefix: &str, ttl: Duration, clock: Clock) -> Self {
         let weight =
             |key: &(u64, String), answer: &Cached| u32::try_from(key.1.len() + answer.json.len()).unwrap_or(u32::MAX);
@@ -127,7 +127,7 @@ impl RedisCache {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// The result of `work` if it comes within [`WAIT`]; `None` otherwise, and during a pause.
+    /// The result of `work` if it is available within [`WAIT`]; `None` otherwise, and during a pause.
     async fn within<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Option<T> {
         let paused = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
         if paused(&self.0.paused_until.lock().unwrap_or_else(PoisonError::into_inner)) {

@@ -21,7 +21,7 @@ use crate::inference::{SharedClassifier, explain};
 #[command(after_help = "\
 Examples:
   sentistream analyze \"I love this phone\" \"It broke again\"
-  sentistream analyze --file comments.txt --json > judged.ndjson
+  sentistream analyze --file comments.txt --json > analyses.ndjson
   head comments.txt | sentistream analyze
   sentistream analyze --explain \"The screen is great but it broke\"")]
 pub struct AnalyzeArgs {
@@ -33,31 +33,31 @@ pub struct AnalyzeArgs {
     /// One JSON object per text, with the scores of all classes.
     #[arg(long)]
     json: bool,
-    /// Show the contribution of each word: how much the scores of the labels fall without it.
+    /// Show the contribution of each word: how much the scores of the labels decrease without it.
     #[arg(long)]
     explain: bool,
 }
 
-/// Largest number of texts per call of the classifier.
+/// The maximum number of texts per call of the classifier.
 const CHUNK: usize = 256;
-/// Longest text that the table shows, in characters.
+/// The maximum length of a text in the table, in characters.
 const SHOWN_CHARS: usize = 100;
-/// Largest number of words in the explanation below a row.
+/// The maximum number of words in the explanation below a row.
 const SHOWN_WORDS: usize = 8;
 
 /// Classifies and prints.
 pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
     let mut texts = source(&args)?;
-    let classifier = app::load_judge(&context.config).await?;
+    let classifier = app::load_command_classifier(&context.config).await?;
     let mut output = Output::new();
     loop {
         let chunk: Vec<String> = texts.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
         if chunk.is_empty() {
             break;
         }
-        for (text, analysis) in judge(&classifier, chunk, args.explain).await? {
+        for (text, analysis) in classify(&classifier, chunk, args.explain).await? {
             match args.json {
-                true => output.json_line(&Judged { text, analysis })?,
+                true => output.json_line(&Classified { text, analysis })?,
                 false => show(&text, &analysis, &mut output)?,
             }
         }
@@ -66,12 +66,12 @@ pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict
     Ok(Verdict::Good)
 }
 
-async fn judge(
+async fn classify(
     classifier: &SharedClassifier,
     texts: Vec<String>,
     explained: bool,
 ) -> anyhow::Result<Vec<(String, AnalysisView)>> {
-    // The limit of a post; without a limit a long line could use up the memory.
+    // Texts are cut to the limit of a post, so that a long line cannot use up the memory.
     let read: Vec<String> = texts.iter().map(|text| preview(text, MAX_CONTENT_CHARS).to_owned()).collect();
     let cut: Vec<bool> = texts.iter().zip(&read).map(|(text, read)| read.len() < text.len()).collect();
     let mut views = Vec::with_capacity(texts.len());
@@ -137,9 +137,9 @@ fn lines(input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item = a
     numbered.map(read).filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
 }
 
-/// The answer of `POST /api/analyze`, with its text.
+/// The response of `POST /api/analyze`, with the text.
 #[derive(Serialize)]
-struct Judged {
+struct Classified {
     text: String,
     #[serde(flatten)]
     analysis: AnalysisView,

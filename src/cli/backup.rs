@@ -11,8 +11,8 @@ use crate::sqlite;
 
 /// Copy the embedded database, with its queue, to a file while the server runs.
 ///
-/// The copy holds everything that was committed before it started; it is compacted and checked. To restore it, stop the
-/// server and move the copy to the path of database.url. With Postgres use pg_dump instead.
+/// The copy contains everything that was committed before it started. It is compacted and checked. To restore it, stop
+/// the server and move the copy to the path of database.url. With Postgres use pg_dump instead.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<Verdict>
     let (from, to) = (path.clone(), args.file.clone());
     let size = tokio::task::spawn_blocking(move || sqlite::back_up(&from, &to)).await??;
     let mut output = Output::new();
-    output.line(format!("{} holds {} KiB", args.file.display(), size.div_ceil(1024)))?;
+    output.line(format!("{} has {} KiB", args.file.display(), size.div_ceil(1024)))?;
     output.flush()?;
     Ok(Verdict::Good)
 }

@@ -11,8 +11,8 @@ use crate::stream::{DeadLetterSelection, Stream};
 
 /// List entries that could not be processed, append them again, or remove them.
 ///
-/// An entry is moved to the dead letter when it is invalid, or when its analysis failed worker.max_deliveries times.
-/// These commands work beside a running server.
+/// An entry becomes a dead letter when it is invalid, or when its analysis failed worker.max_deliveries times. These
+/// commands can be used while the server runs.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ pub enum DeadLetterCommand {
     List(ListArgs),
     /// Show one with all its fields.
     Show(ShowArgs),
-    /// Append them to the stream again and remove them here.
+    /// Append them to the stream again and remove them from the dead letters.
     Replay(SelectionArgs),
     /// Remove them permanently.
     Purge(SelectionArgs),
@@ -34,7 +34,7 @@ pub enum DeadLetterCommand {
 /// Arguments of `list`.
 #[derive(Args)]
 pub struct ListArgs {
-    /// Most entries to list.
+    /// The maximum number of entries to list.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
     /// Only entries older than this one.
@@ -48,18 +48,18 @@ pub struct ListArgs {
 /// Arguments of `show`.
 #[derive(Args)]
 pub struct ShowArgs {
-    /// The entry's id in the dead letter, as `list` prints it.
+    /// The id of the dead letter, as `list` prints it.
     id: EntryId,
     /// As JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// Which entries.
+/// The entries to replay or purge.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub struct SelectionArgs {
-    /// Ids in the dead letter, as `list` prints them.
+    /// Ids of dead letters, as `list` prints them.
     #[arg(value_name = "ID")]
     ids: Vec<EntryId>,
     /// All of them.
@@ -103,7 +103,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
         return Ok(Verdict::Good);
     }
     if letters.is_empty() {
-        output.line("the dead letter is empty")?;
+        output.line("there are no dead letters")?;
         return Ok(Verdict::Good);
     }
     let mut rows = vec![["ID", "FAILED AT", "REASON", "TRIED", "POST", "ERROR"].map(str::to_owned)];
@@ -127,7 +127,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
 
 async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::Result<Verdict> {
     let Some(letter) = stream.get_dead_letter(args.id).await? else {
-        anyhow::bail!("the dead letter has no entry {}; `sentistream dead-letter list` shows what it has", args.id);
+        anyhow::bail!("there is no dead letter {}; `sentistream dead-letter list` lists all", args.id);
     };
     if args.json {
         output.json(&DeadLetterView::from(&letter))?;
@@ -145,7 +145,7 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
     }
     output.line("\nfields:")?;
     for (name, value) in &letter.fields.0 {
-        // Other programs wrote these: no control characters reach the terminal.
+        // Other programs wrote these values, so control characters are replaced before they reach the terminal.
         let value = String::from_utf8_lossy(value);
         output.line(format!("  {} = {}", one_line(&String::from_utf8_lossy(name), 100), one_line(&value, 100_000)))?;
     }
@@ -158,6 +158,6 @@ fn report(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> 
     if missing == 0 {
         return Ok(Verdict::Good);
     }
-    output.line(format!("{missing} of the given ids are not in the dead letter"))?;
+    output.line(format!("{missing} of the given ids are not dead letters"))?;
     Ok(Verdict::Bad)
 }

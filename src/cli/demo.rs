@@ -1,4 +1,4 @@
-//! `sentistream demo`: the demonstration beside a real installation.
+//! `sentistream demo`: a demonstration that does not touch an existing installation.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -8,9 +8,9 @@ use anyhow::Context as _;
 
 use crate::config::Inputs;
 
-/// Serve a demonstration until stopped, beside an installation.
+/// Serve a demonstration until stopped, separate from any installation.
 ///
-/// It has a database of its own in a temporary folder, which is removed at the end, and a free port. The configuration file
+/// It uses a new database in a temporary folder, which is removed at the end, and a free port. The configuration file
 /// and the environment are not read.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -33,7 +33,7 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// The settings of the demonstration, before `sets`.
+    /// The settings of the demonstration, which `sets` override.
     pub fn inputs(&self, sets: Vec<String>) -> Inputs {
         let database = self.path().join("demo.db");
         let mut own = vec![
@@ -54,7 +54,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "folder of the demonstration not removed");
+            tracing::warn!(folder = %self.0.display(), %error, "demonstration folder not removed");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::secrets::Vault;
 /// Check configuration, encryption of secrets, database, stream, sources, model, disk, clock and ports.
 ///
 /// Each problem is printed with a remedy. Nothing is changed. Exits with 1 if a check fails. Warnings are not failures.
-/// The command works before the first start and beside a running server.
+/// The command can be used before the first start and while the server runs.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +40,7 @@ enum State {
     Skipped,
 }
 
-/// What a check found.
+/// A check and its finding.
 #[derive(Debug, Serialize)]
 struct Check {
     name: &'static str,
@@ -95,7 +95,7 @@ fn configuration(context: &Context) -> Check {
     if config.has_role(Role::Api) && is_open && !config.server.auth.is_configured() {
         return Check::warning(
             "config",
-            "the API listens beyond this machine without authentication: reading is open to everyone, writing is off",
+            "the API is reachable from other machines without authentication: everyone can read, no one can write",
             "set server.auth.tokens or server.auth.jwt, or listen on 127.0.0.1",
         );
     }
@@ -105,8 +105,8 @@ fn configuration(context: &Context) -> Check {
     )
 }
 
-/// Whether secrets of receivers are encrypted in the database. Nothing is created: the key file of an embedded database
-/// is made at its first start.
+/// Checks whether secrets of receivers are encrypted in the database. A missing key file of an embedded database is not
+/// created; the first start does that.
 fn secrets(config: &Config) -> Check {
     let Some(path) = app::key_file_in_use(config) else {
         return Check::warning(

@@ -13,10 +13,11 @@ use crate::stream::DeadLetterSelection;
 /// Dead letters per read, and posts per message to the stream.
 const PAGE: usize = 500;
 
-/// Erase everything that an author wrote: posts, analyses, counts, topic matches, dead letters, evidence of alerts, caches.
+/// Erase everything that an author wrote: posts, analyses, counts, topic matches, dead letters, evidence of alerts,
+/// caches.
 ///
 /// Posts that wait in the stream are erased when workers process them, and later copies are not stored. The command
-/// works beside a running server. Counts of posts that retention removed earlier remain, because they contain no
+/// can be used while the server runs. Counts of posts that retention removed earlier remain, because they contain no
 /// author.
 #[derive(Args)]
 #[command(after_help = "\
@@ -38,7 +39,7 @@ pub struct EraseArgs {
 #[derive(Default, Serialize)]
 struct Report {
     author: String,
-    /// The sources that were searched, and in which waiting entries are erased.
+    /// The sources that were searched, and whose waiting entries will be erased.
     sources: Vec<String>,
     posts: usize,
     dead_letters: u64,
@@ -93,7 +94,8 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
         sources: sources.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
-    // Waiting entries first: a post that is stored while this runs is either found below or erased by this operation.
+    // The requests for waiting entries are appended first: a post that is stored while this runs is either found below
+    // or erased by these requests.
     let requests = sources
         .iter()
         .map(|source| Op::DeleteAuthor { source: source.clone(), author: author.clone() }.to_fields())

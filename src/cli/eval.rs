@@ -22,9 +22,9 @@ use crate::language;
 
 /// Measure the quality of the model on labelled texts.
 ///
-/// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"], "lang": "en"}; one of
-/// sentiment and emotions may be missing, and `lang`. Reports have 95 % bootstrap intervals, for all texts,
-/// by language and by length.
+/// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"], "lang": "en"}; `lang`, and either
+/// `sentiment` or `emotions`, may be missing. Reports have 95 % bootstrap intervals, for all texts, by language and by
+/// length.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -39,9 +39,9 @@ pub struct EvalArgs {
     /// NDJSON files, or `-` for stdin. They are evaluated together.
     #[arg(required_unless_present = "checks", value_name = "FILE|-")]
     files: Vec<PathBuf>,
-    /// Also judge with this model, and test whether the difference is more than chance.
+    /// Also classify with this model, and test whether the difference is statistically significant.
     ///
-    /// Named as inference.model: `builtin`, a folder, or hf:OWNER/NAME[@REVISION].
+    /// The name has the form of inference.model: `builtin`, a folder, or hf:OWNER/NAME[@REVISION].
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["fit_calibration", "fit_exits", "checks"])]
     compare: Option<ModelRef>,
     /// Run 600 templated English cases in twenty capabilities instead of labelled texts.
@@ -52,22 +52,23 @@ pub struct EvalArgs {
     json: bool,
     /// Fit a calibration of the confidence, and store it beside the model.
     ///
-    /// Every other text is used to fit, the rest to measure. The report shows the uncalibrated model.
+    /// Half of the texts are used for the fit, the other half for the measurement. The report shows the uncalibrated
+    /// model.
     #[arg(long)]
     fit_calibration: bool,
     /// Fit the thresholds of the model's early exits, and print them as a setting.
     ///
-    /// Without a number: the least work at the same quality, which needs labels. With a number from 0.5 to 1: the least
-    /// work at that share of texts with the same labels as from all layers, which needs no labels. Every other text is
-    /// used to fit, the rest to measure.
+    /// Without a number, the thresholds minimise the work at the same quality, which needs labels. With a number from
+    /// 0.5 to 1, they minimise the work while at least this share of texts gets the same labels as from all layers,
+    /// which needs no labels. Half of the texts are used for the fit, the other half for the measurement.
     #[arg(long, value_name = "AGREEMENT", num_args = 0..=1, conflicts_with = "fit_calibration")]
     fit_exits: Option<Option<f64>>,
-    /// Write the calibration to this file instead; set inference.calibration to use it.
+    /// Write the calibration to this file and not beside the model; set inference.calibration to use it.
     #[arg(long, value_name = "FILE", requires = "fit_calibration")]
     calibration_out: Option<PathBuf>,
 }
 
-/// Largest number of texts per call of the model.
+/// The maximum number of texts per call of the model.
 const CHUNK: usize = 1_024;
 
 /// Classifies all records and compares.
@@ -144,7 +145,7 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     Ok(Verdict::Good)
 }
 
-/// Judges the same texts with another model.
+/// Classifies the same texts with another model.
 async fn compare_with(
     model: &ModelRef,
     config: &Config,
@@ -178,7 +179,7 @@ fn print_comparison(comparison: &Comparison, output: &mut Output) -> anyhow::Res
     let Comparison { model, other, only_model, only_other, accuracy, macro_f1, p_value, .. } = comparison;
     let shown = |of: &Estimate| format!("{:+.4} ({:+.4} to {:+.4})", of.value, of.low, of.high);
     output.line(format!(
-        "\n{other} against {model}: accuracy {}, macro F1 {}; right alone {only_other} against {only_model} times, \
+        "\n{other} against {model}: accuracy {}, macro F1 {}; only one model right: {only_other} against {only_model} texts, \
          p = {p_value:.4} (McNemar)",
         shown(accuracy),
         shown(macro_f1)
@@ -213,7 +214,7 @@ async fn fit_exits(
         output.json(&fitted)?;
     } else {
         output.line(format!(
-            "fitted on {} texts; on {} others {:.1} % have the labels of all layers, and a token takes {:.2} layers",
+            "fitted on {} texts; of {} other texts {:.1} % get the labels of all layers, with {:.2} layers per token on average",
             fitted.fitted_on,
             fitted.measured_on,
             100.0 * fitted.agreement,
@@ -224,7 +225,7 @@ async fn fit_exits(
         }
         let thresholds = fitted.thresholds.iter().map(|(layer, threshold)| format!("{layer} = {threshold}"));
         let thresholds = thresholds.collect::<Vec<_>>().join(", ");
-        output.line(format!("use them: --set 'inference.exit_thresholds={{{thresholds}}}'"))?;
+        output.line(format!("to use them: --set 'inference.exit_thresholds={{{thresholds}}}'"))?;
     }
     output.flush()?;
     Ok(Verdict::Good)
@@ -233,7 +234,7 @@ async fn fit_exits(
 fn print_depth(depth: &DepthReport, output: &mut Output) -> anyhow::Result<()> {
     let leaving = depth.leaving.iter().map(|(layer, share)| format!("{layer}: {:.1} %", 100.0 * share));
     output.line(format!(
-        "\nExits: {:.2} layers a token of {:.2}; leaving after layer {}; same labels as all layers: sentiment {:.1} %, \
+        "\nExits: {:.2} of {:.2} layers per token; exits after layer {}; same labels as all layers: sentiment {:.1} %, \
          emotion {:.1} %",
         depth.layers_per_token,
         depth.all_layers_per_token,
@@ -272,12 +273,12 @@ struct Answer<'a> {
 }
 
 /// A calibration, and the files that it was written to.
-struct Kept {
+struct StoredCalibration {
     calibration: Calibration,
     files: Vec<PathBuf>,
 }
 
-/// The files to write the calibration to. Checked before the evaluation, which takes long.
+/// The files to write the calibration to. They are checked first, because the evaluation takes long.
 async fn places(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationFiles> {
     if let Some(path) = &args.calibration_out {
         return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
@@ -292,7 +293,7 @@ async fn places(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationF
     Ok(places)
 }
 
-fn keep(calibration: &Calibration, places: &CalibrationFiles) -> anyhow::Result<Kept> {
+fn keep(calibration: &Calibration, places: &CalibrationFiles) -> anyhow::Result<StoredCalibration> {
     let parts = [
         (&places.sentiment, Calibration { sentiment: calibration.sentiment.clone(), emotion: None }),
         (&places.emotion, Calibration { sentiment: None, emotion: calibration.emotion.clone() }),
@@ -305,10 +306,10 @@ fn keep(calibration: &Calibration, places: &CalibrationFiles) -> anyhow::Result<
         }
     }
     files.dedup();
-    Ok(Kept { calibration: calibration.clone(), files })
+    Ok(StoredCalibration { calibration: calibration.clone(), files })
 }
 
-fn print_calibration(kept: &Kept, output: &mut Output) -> anyhow::Result<()> {
+fn print_calibration(kept: &StoredCalibration, output: &mut Output) -> anyhow::Result<()> {
     let heads = [("Sentiment", &kept.calibration.sentiment), ("Emotion", &kept.calibration.emotion)];
     for (name, fit) in heads {
         if let Some(fit) = fit {

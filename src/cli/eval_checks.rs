@@ -14,12 +14,12 @@ struct Checks {
     model: String,
     cases: usize,
     passed: usize,
-    /// In percent.
+    /// The pass rate in percent.
     pass_rate: f64,
     capabilities: Vec<CapabilityReport>,
 }
 
-/// Judges the cases and prints the pass rate of each capability.
+/// Classifies the cases and prints the pass rate of each capability.
 pub async fn run(config: &Config, as_json: bool) -> anyhow::Result<Verdict> {
     let classifier = app::load_classifier(config).await?;
     let cases = checks::all();

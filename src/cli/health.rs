@@ -12,9 +12,9 @@ use crate::config::{Address, Config, Role};
 
 /// Check whether the server on this machine is ready.
 ///
-/// For containers and service managers. It sends a request to the first address of server.listen, or to
+/// For containers and service managers. The command sends a request to the first address of server.listen, or to
 /// server.ops_listen in a process without the api role, so run it with the settings of the server. Exits with 1 if the
-/// server does not answer in time or is not ready.
+/// server does not respond in time or is not ready.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -24,12 +24,12 @@ pub struct HealthArgs {
     /// Check only that the process runs, not that its database, stream and model are ready.
     #[arg(long)]
     live: bool,
-    /// The longest to wait for the answer, in seconds.
+    /// The timeout of the request, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     timeout: u64,
 }
 
-/// Sends the request and prints the answer.
+/// Sends the request and prints the response.
 pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
     let address = reachable(address(&context.config)?);
     let path = if args.live { "/healthz" } else { "/readyz" };
@@ -46,7 +46,9 @@ fn address(config: &Config) -> Result<&Address, Misuse> {
         if config.has_role(Role::Api) { config.server.listen.first() } else { config.server.ops_listen.as_ref() };
     match found {
         Some(address) if address.port != 0 => Ok(address),
-        Some(_) => Err(Misuse("server.listen has port 0, which is chosen at the start: set a fixed port".to_owned())),
+        Some(_) => {
+            Err(Misuse("server.listen has port 0, so the port is chosen at startup: set a fixed port".to_owned()))
+        }
         None => Err(Misuse("this process listens on no address: set server.ops_listen".to_owned())),
     }
 }

@@ -31,12 +31,12 @@ use crate::stream::{Stream, StreamError};
 /// zstd and in UTF-16. A post needs post_id, source and content; author, created_at, lang, url and reply_to are
 /// optional.
 ///
-/// A record that is not a valid post is reported with its line and skipped. An optional field that is not valid is left
-/// out and counted. The command works beside a running server and waits while the stream is full. Repeating an import
-/// is safe: a known post_id is not counted again.
+/// A record that is not a valid post is reported with its line and skipped. An invalid optional field is dropped and
+/// counted. The command can be used while the server runs, and waits while the stream is full. Repeating an import is
+/// safe: a known post_id is not counted again.
 ///
-/// Exits with 1 if it could not read or append everything, if no record was valid, or with --strict if any record was
-/// not valid.
+/// Exits with 1 if not all records could be read or appended, if no record was valid, or with --strict if any record
+/// was invalid.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -52,13 +52,13 @@ pub struct ImportArgs {
     /// Name of a field in the file: --map content=body. May be repeated.
     #[arg(long, value_name = "FIELD=NAME")]
     map: Vec<String>,
-    /// The source of all posts, in place of the file's. Short for --constant source=NAME.
+    /// The source of all posts, which replaces that of the file. Short for --constant source=NAME.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// A value for a field of all posts: --constant lang=en. May be repeated.
     #[arg(long, value_name = "FIELD=VALUE")]
     constant: Vec<String>,
-    /// How dates such as 01/02/2026 are read. Without it they are not read.
+    /// The order of day and month in dates such as 01/02/2026. Without it such dates are not parsed.
     #[arg(long, value_enum)]
     dates: Option<Dates>,
     /// The format, if it is not detected correctly.
@@ -67,7 +67,7 @@ pub struct ImportArgs {
     /// The encoding, if it is neither UTF-8 nor UTF-16: windows-1252, shift_jis, …
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
-    /// Skip this many records, to continue an import that was interrupted.
+    /// Skip this many records, to continue an interrupted import.
     #[arg(long, value_name = "N", default_value_t = 0)]
     skip: u64,
     /// Show the first ten posts as they would be stored, with their sentiment. Nothing is appended.
@@ -76,10 +76,10 @@ pub struct ImportArgs {
     /// Exit with 1 if any record is not a valid post.
     #[arg(long)]
     strict: bool,
-    /// Largest number of posts per append.
+    /// The maximum number of posts per append.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch_size: u16,
-    /// Stop with an error when the stream accepts nothing for this long.
+    /// Stop with an error when the stream accepts no posts for this long.
     #[arg(long, value_name = "DURATION", default_value = "10min", value_parser = parse_duration)]
     patience: Duration,
     /// Report as JSON: {"accepted", "rejected", "skipped", "dropped_fields", "errors": [{"line", "reason"}],
@@ -106,7 +106,7 @@ enum Dates {
     Mdy,
 }
 
-/// Most rejected records that are reported one by one.
+/// The maximum number of rejected records that are reported individually.
 const MAX_ERRORS: usize = 100;
 /// The time between two attempts to append.
 const RETRY: Duration = Duration::from_millis(250);
@@ -117,9 +117,9 @@ struct Tally {
     skipped: u64,
     accepted: u64,
     rejected: u64,
-    /// Optional fields that were left out, and how often.
+    /// The optional fields that were dropped, and how often.
     dropped: BTreeMap<&'static str, u64>,
-    /// The first of the rejected records.
+    /// The first [`MAX_ERRORS`] rejected records.
     errors: Vec<LineError>,
     is_interrupted: bool,
 }
@@ -199,7 +199,7 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Appends all records, or those until Ctrl-C.
+    /// Appends all records, until Ctrl-C.
     async fn copy(&mut self, chunks: &mut ChunkReader) -> anyhow::Result<()> {
         let interrupt = lifecycle::termination();
         tokio::pin!(interrupt);
@@ -293,7 +293,7 @@ impl Import<'_> {
         }
     }
 
-    /// Prints the counts, and how to continue an import that was interrupted.
+    /// Prints the counts, and how to continue an interrupted import.
     fn report(self, copied: anyhow::Result<()>) -> anyhow::Result<Verdict> {
         let Self { args, tally, start, .. } = self;
         let done = tally.skipped + tally.accepted + tally.rejected;
@@ -320,10 +320,10 @@ impl Import<'_> {
             if tally.skipped < args.skip && !tally.is_interrupted {
                 output.line(format!("all records of the file were skipped: {}", tally.skipped))?;
             } else if done == 0 {
-                output.line("the file holds no records")?;
+                output.line("the file contains no records")?;
             }
             for (field, count) in &tally.dropped {
-                output.line(format!("{field} was not valid in {count} records and left out"))?;
+                output.line(format!("{field} was invalid in {count} records and dropped"))?;
             }
         }
         output.flush()?;

@@ -8,7 +8,7 @@ use clap::{Args, Command};
 use super::Verdict;
 use super::output::Output;
 
-/// Print the manual page, or write those of all commands to a folder.
+/// Print the manual page, or write the pages of all commands to a folder.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

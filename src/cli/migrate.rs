@@ -8,7 +8,7 @@ use crate::app;
 
 /// Create the database or update its schema, or check it.
 ///
-/// `serve` migrates when it starts, also when several instances start at once.
+/// `serve` also migrates when it starts. Several instances may start at the same time.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -40,7 +40,7 @@ pub struct ListArgs {
 /// Arguments of `pull`.
 #[derive(Args)]
 pub struct PullArgs {
-    /// OWNER/NAME[@REVISION], with or without `hf:` before it.
+    /// OWNER/NAME[@REVISION], with or without the prefix `hf:`.
     name: String,
 }
 
@@ -65,7 +65,9 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Ve
         ModelsCommand::Pull(args) => {
             let name = args.name.strip_prefix("hf:").unwrap_or(&args.name);
             let source = source(&format!("hf:{name}"))?;
-            let ModelSource::Hub(model) = source.clone() else { return Err(Misuse("not of the Hub".into()).into()) };
+            let ModelSource::Hub(model) = source.clone() else {
+                return Err(Misuse("expected a model of the Hub: OWNER/NAME[@REVISION]".into()).into());
+            };
             let pulled = tokio::task::spawn_blocking(move || {
                 let snapshot = models::pull(&model, &options.hub)?;
                 anyhow::Ok((snapshot, models::describe(&source, &options)?))
@@ -79,7 +81,7 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Ve
                 snapshot.folder.display()
             ))?;
             print_heads(&description, &mut output)?;
-            output.line(format!("use it: --set inference.model={}", description.model))?;
+            output.line(format!("to use it: --set inference.model={}", description.model))?;
             output.flush()?;
             Ok(Verdict::Good)
         }

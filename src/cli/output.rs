@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use serde::Serialize;
 
-/// stdout cannot be written to.
+/// The error when stdout cannot be written to.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to stdout: {0}")]
 pub struct OutputError(pub io::Error);
@@ -46,7 +46,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes what is buffered.
+    /// Writes the buffered output.
     pub fn flush(&mut self) -> Result<(), OutputError> {
         self.0.flush().map_err(OutputError)
     }

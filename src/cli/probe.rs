@@ -8,18 +8,18 @@ use tokio::net::TcpStream;
 
 use crate::config::Address;
 
-/// Largest answer that is read, in bytes.
+/// The maximum number of bytes of the response that are read.
 const LONGEST: u64 = 64 << 10;
 
-/// What to request, and where.
+/// The request to send.
 pub struct Probe<'a> {
     pub address: &'a Address,
     pub path: &'a str,
-    /// The longest time for the whole request.
+    /// The timeout of the whole request.
     pub timeout: Duration,
 }
 
-/// The answer.
+/// The response.
 pub struct Answer {
     pub status: u16,
     pub body: String,
@@ -28,14 +28,14 @@ pub struct Answer {
 /// Sends the request.
 ///
 /// # Errors
-/// When no server listens there, or it sends no HTTP answer in time.
+/// When no server listens there, or it sends no HTTP response in time.
 pub async fn get(probe: Probe<'_>) -> io::Result<Answer> {
-    tokio::time::timeout(probe.timeout, ask(&probe)).await.map_err(|_| {
+    tokio::time::timeout(probe.timeout, send(&probe)).await.map_err(|_| {
         io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.timeout.as_secs()))
     })?
 }
 
-async fn ask(probe: &Probe<'_>) -> io::Result<Answer> {
+async fn send(probe: &Probe<'_>) -> io::Result<Answer> {
     let Probe { address, path, .. } = probe;
     let mut connection = TcpStream::connect((address.host.as_str(), address.port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

@@ -12,8 +12,8 @@ use crate::secrets::Vault;
 pub enum SecretsCommand {
     /// Encrypt the secrets of receivers with a new key and remove the old keys.
     ///
-    /// A running server reloads the changed key file. Keep a copy of the old key file as long as you keep older backups
-    /// of the database.
+    /// A running server reloads the changed key file. Keep a copy of the old key file for as long as you keep older
+    /// backups of the database.
     #[command(after_help = "Example:\n  sentistream secrets rotate")]
     Rotate,
 }
@@ -33,7 +33,7 @@ pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<
     let receivers = store.reseal_secrets().await?;
     Vault::drop_old_keys(&path)?;
     let mut output = Output::new();
-    output.line(format!("sealed the secrets of {receivers} receivers with a new key in {}", path.display()))?;
+    output.line(format!("encrypted the secrets of {receivers} receivers with a new key in {}", path.display()))?;
     output.flush()?;
     Ok(Verdict::Good)
 }

@@ -43,7 +43,7 @@ pub fn run(args: &ConfigArgs, settings: &Settings) -> anyhow::Result<Verdict> {
     Ok(Verdict::Good)
 }
 
-/// As TOML with the source of each value in a comment.
+/// Prints TOML with the origin of each value in a comment.
 fn print_toml(shown: &[Shown], output: &mut Output) -> anyhow::Result<()> {
     let line = |shown: &Shown| {
         let name = shown.key.rsplit('.').next().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::app;
 
 /// Print a link that signs a browser in to the dashboard, with every scope.
 ///
-/// The link works once, within an hour. Use it when the token of the first start is lost.
+/// The link works once, within an hour. Use it if you have lost the token of the first start.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -1,5 +1,5 @@
-//! The settings of a kind of source as people may set them at run time: described by the reference, and read by the same
-//! code as the configuration.
+//! The settings of sources that users add at run time. Their descriptions come from `config/default.toml`, and their
+//! values are parsed by the same code as the configuration.
 
 use serde_json::{Map, Value as Json};
 use toml::Value;
@@ -11,8 +11,8 @@ use crate::domain::FieldError;
 use crate::domain::notify::Secrets;
 use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 
-/// The kinds that can be added, with their titles and the keys that stay with the configuration: those that name files,
-/// programs or hosts of a service.
+/// The kinds that can be added, with their titles and the keys that only the configuration may set, because they name
+/// files, hosts or details of a connection.
 const KINDS: [(&str, &str, &[&str]); 5] = [
     ("rss", "Feeds and web pages", &["opml"]),
     ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout"]),
@@ -21,10 +21,10 @@ const KINDS: [(&str, &str, &[&str]); 5] = [
     ("reddit", "Reddit", &["url", "token_url"]),
 ];
 
-/// How the sentence begins that says when a key is required in a file.
+/// The start of the sentence, in a comment of `config/default.toml`, that says when a key is required.
 const CONDITIONS: [&str; 2] = [" Required when ", " This or "];
 
-/// Ends the keys that name a file for the value of the key before it.
+/// The suffix of keys that name a file to read the value from: `token_file` for `token`.
 const FILE: &str = "_file";
 
 /// The kinds that can be added.
@@ -67,7 +67,7 @@ fn field(template: &Template, section: &str, key: String) -> Option<SourceField>
     let required = help.contains("Required when") || help.contains("is required when");
     Some(SourceField {
         title: title(&key),
-        // What makes a key required in a file goes without saying in a form.
+        // The form marks required fields itself.
         help: CONDITIONS
             .iter()
             .fold(help.as_str(), |help, start| help.split(start).next().unwrap_or_default())
@@ -116,7 +116,7 @@ fn comment_of(text: &str, start: &str) -> String {
 /// The settings of a source of `kind`.
 ///
 /// # Errors
-/// Everything that is wrong, by field (`settings.KEY`, `secrets.KEY`, `kind`).
+/// Every validation error, by field (`settings.KEY`, `secrets.KEY`, `kind`).
 pub fn read_source(
     kind: &str,
     settings: &Map<String, Json>,
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_settings_are_named() {
+    fn error_names_the_invalid_setting() {
         assert_eq!(problems("rss", json!({"feeds": ["https://example.org/feed.xml"]})), [""; 0]);
         assert_eq!(problems("rss", json!({})), ["settings.feeds"]);
         assert_eq!(problems("rss", json!({"feeds": "x", "colour": 1})), ["settings.colour", "settings.feeds"]);

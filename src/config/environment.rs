@@ -101,7 +101,7 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// Adds the `hf:` prefix to names of the Hub: the older variables hold a path, or such a name without a prefix.
+/// Adds the `hf:` prefix to the name of a Hub repository: the older variables hold a path or a name without the prefix.
 fn model(value: &str) -> String {
     let is_path = value.starts_with(['/', '.', '~']) || std::path::Path::new(value).is_dir();
     if value == "builtin" || value.starts_with("hf:") || is_path { value.to_owned() } else { format!("hf:{value}") }

@@ -13,10 +13,10 @@ use crate::domain::{Emotion, Sentiment};
 use crate::inference::{ExitPolicy, Instructions, Precision};
 use crate::language::OtherLanguages;
 
-/// Which model.
+/// A reference to a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelRef {
-    /// The one in the binary.
+    /// The model that is compiled into the binary.
     Builtin,
     /// A folder.
     Folder(PathBuf),
@@ -59,7 +59,7 @@ impl FromStr for ModelRef {
     }
 }
 
-/// Where a model computes.
+/// The device that a model runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceRef {
     /// The first supported graphics card, or the CPU if there is none.
@@ -109,7 +109,7 @@ pub struct InferenceConfig {
     pub exit_thresholds: BTreeMap<usize, f32>,
     #[serde(deserialize_with = "count::<_, _, 0, 1_099_511_627_776>")]
     pub answer_cache_bytes: usize,
-    /// Per thread.
+    /// The token budget of a batch on one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
     #[serde(deserialize_with = "count::<_, _, 1, 256>")]
@@ -141,20 +141,20 @@ fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> 
     let tags = Vec::<String>::deserialize(de)?;
     for tag in &tags {
         if !(2..=3).contains(&tag.len()) || !tag.chars().all(|c| c.is_ascii_lowercase()) {
-            return Err(D::Error::custom(format!("must be languages such as \"en\", has {tag:?}")));
+            return Err(D::Error::custom(format!("must be language codes such as \"en\", found {tag:?}")));
         }
     }
     Ok(tags)
 }
 
-/// Which calibration.
+/// The calibration of the model's scores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalibrationRef {
     /// The file beside the model, if it exists.
     Auto,
-    /// None.
+    /// No calibration.
     Off,
-    /// This one.
+    /// This file.
     File(PathBuf),
 }
 
@@ -175,7 +175,7 @@ impl FromStr for CalibrationRef {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubConfig {
-    /// `None`: the usual folder of the Hub's tools.
+    /// `None`: the default folder of the Hub's tools.
     #[serde(deserialize_with = "optional")]
     pub home: Option<PathBuf>,
     #[serde(deserialize_with = "web_address")]

@@ -20,7 +20,7 @@ pub enum Origin {
     Default,
     /// A line of the configuration file.
     File { path: PathBuf, line: usize },
-    /// An environment variable of the names that older deployments use.
+    /// An environment variable with a name from older versions.
     Legacy(String),
     /// A `SENTISTREAM__…` environment variable.
     Variable(String),
@@ -77,7 +77,7 @@ struct Named {
     origin: Origin,
 }
 
-/// A value in the form in which a layer sets it.
+/// A value as a layer sets it: a TOML value, or the text of a variable or a flag.
 enum Given {
     Value(Value),
     Text(String),

@@ -60,7 +60,7 @@ impl LlmProvider {
         }
     }
 
-    /// The usual URL of its API.
+    /// The default URL of its API.
     pub fn base_url(&self) -> Option<Url> {
         let url = match self {
             Self::OpenAi => "https://api.openai.com/v1",

@@ -26,7 +26,7 @@ use super::values::*;
 pub enum LogFormat {
     /// `human` on a terminal, otherwise JSON.
     Auto,
-    /// For people.
+    /// Text that is easy to read.
     Human,
     /// One JSON object per line.
     Json,

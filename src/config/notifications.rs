@@ -80,12 +80,12 @@ impl ReceiverTable {
                 return Err(format!("{name:?}: the secret {secret} and its file are both set: set only one of them"));
             }
         }
-        fine(&name, &receiver.check_with(&secrets))?;
+        ensure_valid(&name, &receiver.check_with(&secrets))?;
         Ok((receiver, secrets))
     }
 }
 
-fn fine(name: &str, errors: &[FieldError]) -> Result<(), String> {
+fn ensure_valid(name: &str, errors: &[FieldError]) -> Result<(), String> {
     let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
     if errors.is_empty() { Ok(()) } else { Err(format!("{name:?}: {}", errors.join("; "))) }
 }
@@ -111,7 +111,7 @@ pub fn receivers<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<(Receiver, Secr
 pub fn managed<'de, D: Deserializer<'de>, T: Managed>(de: D) -> Result<Vec<T>, D::Error> {
     let list = Vec::<T>::deserialize(de)?;
     let check = || {
-        list.iter().try_for_each(|item| fine(item.name().unwrap_or_default(), &item.check()))?;
+        list.iter().try_for_each(|item| ensure_valid(item.name().unwrap_or_default(), &item.check()))?;
         unique(list.iter().map(T::name))
     };
     check().map_err(D::Error::custom)?;

@@ -43,15 +43,15 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
     Ok((config, settings))
 }
 
-/// Whether this is an embedded database whose user has not said yet what to read and to watch.
+/// Whether the database is embedded and every setting that selects sources, topics or alerts has its default.
 fn is_untouched(config: &Config, settings: &Settings) -> bool {
-    let tells = |key: &str| {
+    let is_selective = |key: &str| {
         let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
         ["roles", "ingester.sources", "worker.store_only_matching", "retention.posts"].contains(&key)
             || prefixes.iter().any(|prefix| key.starts_with(prefix))
     };
     matches!(config.backends, Backends::Embedded { .. })
-        && settings.all().filter(|setting| tells(&setting.key)).all(|setting| setting.origin == Origin::Default)
+        && settings.all().filter(|setting| is_selective(&setting.key)).all(|setting| setting.origin == Origin::Default)
 }
 
 /// The folder that a relative database path is resolved against: the folder of the configuration file, so that a
@@ -258,7 +258,7 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     require(
         llm.model.is_some() || llm.provider.as_ref().is_none_or(|provider| provider.default_model().is_some()),
         &["llm.provider"],
-        "this provider has no usual model: set llm.model",
+        "this provider has no default model: set llm.model",
     );
     require(
         llm.provider.is_some() || llm.min_confidence == 0.0,

@@ -64,7 +64,7 @@ fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
     pub url: DatabaseUrl,
-    /// Only with Postgres.
+    /// A Postgres replica for reads.
     #[serde(deserialize_with = "optional")]
     pub read_url: Option<DatabaseUrl>,
     #[serde(deserialize_with = "count::<_, _, 1, 1000>")]
@@ -83,7 +83,7 @@ pub struct DatabaseConfig {
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
     pub url: StreamUrl,
-    /// Only for TLS connections to Redis.
+    /// The certificate authority of TLS connections to Redis.
     #[serde(deserialize_with = "optional")]
     pub ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "name")]
@@ -133,10 +133,10 @@ pub struct IngesterConfig {
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-    /// Loading decides [`Demo::Auto`].
+    /// After loading it is never [`Demo::Auto`].
     #[serde(deserialize_with = "word")]
     pub demo: Demo,
-    /// About how many.
+    /// The approximate number of posts of the demonstration.
     #[serde(deserialize_with = "count::<_, _, 1_000, 1_000_000>")]
     pub demo_posts: u32,
 }

@@ -29,7 +29,7 @@ pub struct ServerConfig {
     pub rate_limit: Option<NonZeroU32>,
     #[serde(deserialize_with = "rate_burst")]
     pub rate_burst: NonZeroU32,
-    /// Most tokens per second that are analysed for one client; `None`: no limit.
+    /// The maximum number of model tokens analysed per second for one client; `None`: no limit.
     #[serde(deserialize_with = "rate_limit")]
     pub analyze_rate: Option<NonZeroU32>,
     #[serde(deserialize_with = "rate_burst")]
@@ -108,7 +108,7 @@ pub enum Scope {
     Read,
     /// Appending posts.
     Write,
-    /// Deletions, dead letters, rules, pausing.
+    /// Deletions, dead letters, rules, topics, receivers, pausing, tokens, the audit log.
     Admin,
 }
 
@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Scope {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenConfig {
-    /// The name of its holder in logs.
+    /// The name of the client in logs.
     #[serde(deserialize_with = "name")]
     pub name: String,
     /// The SHA-256 of the token.
@@ -131,7 +131,7 @@ pub struct TokenConfig {
     pub scopes: Vec<Scope>,
 }
 
-/// Which JWTs are accepted.
+/// The requirements for an accepted JWT.
 #[derive(Clone, Debug)]
 pub struct JwtConfig {
     pub key: JwtKey,

@@ -65,13 +65,13 @@ kinds! {
     Replay(ReplayConfig) = "replay",
     /// Files that are added to a folder or appended to.
     Folder(FolderConfig) = "folder",
-    /// Posts that are piped in.
+    /// Posts from standard input.
     Stdin(StdinConfig) = "stdin",
-    /// Bluesky by Jetstream.
+    /// Bluesky through Jetstream.
     Bluesky(BlueskyConfig) = "bluesky",
     /// RSS, Atom and JSON feeds.
     Rss(RssConfig) = "rss",
-    /// Mastodon's public and tag time lines.
+    /// Mastodon's public and tag timelines.
     Mastodon(MastodonConfig) = "mastodon",
     /// Hacker News.
     HackerNews(HackerNewsConfig) = "hackernews",
@@ -86,7 +86,7 @@ pub struct SyntheticConfig {
     /// Posts per second.
     #[serde(deserialize_with = "rate")]
     pub rate: f64,
-    /// `None`: a new one at each start.
+    /// `None`: a new seed at each start.
     #[serde(deserialize_with = "optional_count")]
     pub seed: Option<u64>,
     /// `None`: no end.
@@ -105,7 +105,7 @@ impl Settings for SyntheticConfig {}
 pub struct ReplayConfig {
     #[serde(deserialize_with = "optional")]
     pub path: Option<PathBuf>,
-    /// Posts per second; `None`: as fast as the stream takes them.
+    /// Posts per second; `None`: as fast as the stream accepts them.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
     pub retime: bool,
@@ -127,7 +127,7 @@ pub struct FolderConfig {
     pub path: Option<PathBuf>,
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
-    /// Our names of fields, and the names in the input.
+    /// Names of fields in the input, by our name of the field.
     pub map: BTreeMap<String, String>,
 }
 
@@ -141,7 +141,7 @@ impl Settings for FolderConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StdinConfig {
-    /// Our names of fields, and the names in the input.
+    /// Names of fields in the input, by our name of the field.
     pub map: BTreeMap<String, String>,
 }
 
@@ -254,7 +254,9 @@ pub struct HackerNewsConfig {
 impl Settings for HackerNewsConfig {
     fn contradiction(&self) -> Option<String> {
         let backwards = self.last_id.is_some() && self.first_id.is_none_or(|first| Some(first) > self.last_id);
-        backwards.then(|| "last_id ends a range: set first_id to the same or an earlier one".to_owned())
+        backwards.then(|| {
+            "last_id needs a start of the range: set first_id, which must not be larger than last_id".to_owned()
+        })
     }
 }
 
@@ -372,7 +374,7 @@ fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || is_account {
             let (host, found) = (url.host_str().unwrap_or_default(), mask(url.as_str()));
             return Err(D::Error::custom(format!(
-                "expected an instance such as {host:?} without a path and an account, found {found}"
+                "expected an instance such as {host:?} without a path or an account, found {found}"
             )));
         }
         if !bases.contains(&url) {

@@ -16,7 +16,7 @@ pub struct Template {
     keys: Vec<String>,
 }
 
-/// The meaning of a key.
+/// The part of the reference that a key names.
 pub enum Found<'a> {
     /// A value; this is its default.
     Leaf(&'a Value),
@@ -89,7 +89,7 @@ impl Template {
             .collect();
         if siblings.is_empty() {
             let sections: Vec<_> = self.table.keys().cloned().collect();
-            format!("there is no such key; at the top there are {}", sections.join(", "))
+            format!("there is no such key; the top-level keys and sections are {}", sections.join(", "))
         } else {
             format!("there is no such key; [{section}] has {}", siblings.join(", "))
         }

@@ -79,7 +79,7 @@ fn named_source_takes_the_defaults_of_its_kind() {
 
     for (sets, key, message) in [
         (&["sources.x.path=a"][..], "sources.x.path", "set sources.x.kind to one of"),
-        (&["sources.x.kind=rumours"], "sources.x.kind", "must be one of synthetic, replay"),
+        (&["sources.x.kind=tiktok"], "sources.x.kind", "must be one of synthetic, replay"),
         (&["sources.x.kind=replay", "sources.x.pth=a"], "sources.x.pth", "a source of kind replay has path"),
         (&["sources.x.kind=replay", "sources.x.retime=7"], "sources.x.retime", "true or false"),
         (&["sources.x.kind=replay", "sources.x.rate=nan"], "sources.x.rate", "between 0.1 and 50000"),
@@ -142,7 +142,7 @@ fn later_layer_wins_and_each_value_has_its_origin() {
 #[test]
 fn invalid_value_error_names_key_origin_and_allowed_values() {
     for (set, allowed) in [
-        ("roles=cook", "one of ingester, worker, alerts, api"),
+        ("roles=reader", "one of ingester, worker, alerts, api"),
         ("roles=[]", "at least one of ingester"),
         ("database.url=mysql://x", "sqlite://PATH or postgres://"),
         ("database.max_connections=0", "between 1 and 1000"),
@@ -206,7 +206,8 @@ fn invalid_value_error_names_key_origin_and_allowed_values() {
         let key = set.split('=').next().unwrap();
         let problem = problem(&with_sets(&[set]));
         assert!(problem.message.contains(allowed), "{set}: {problem}");
-        // An error inside a value names the place inside it, one between keys their section.
+        // An error inside a value also names the position in that value. An error that spans several keys may name
+        // another key of the section.
         let place = problem.key.split('[').next().unwrap();
         assert!(key.starts_with(place) && place.contains(key.split('.').next().unwrap()), "{set}: {problem}");
         assert_eq!(problem.origin, Origin::Flag(format!("--set {key}")), "{set}");
@@ -274,7 +275,7 @@ fn unknown_key_error_suggests_a_key() {
         ("worker.taks=1", "did you mean worker.tasks?"),
         ("batch_size=1", "did you mean ingester.batch_size?"),
         ("server.jwt.issuer=x", "did you mean server.auth.jwt.issuer?"),
-        ("nonsense=1", "at the top there are alerts, cache, database"),
+        ("nonsense=1", "the top-level keys and sections are alerts, cache, database"),
         ("worker=1", "a table of keys: set one of them"),
         ("worker.tasks.x=1", "no such key"),
         ("worker", "expected section.key=value"),

@@ -7,16 +7,16 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-/// Which database. `Debug` and `Display` mask the password.
+/// The URL of the database. `Debug` and `Display` mask the password.
 #[derive(Clone)]
 pub enum DatabaseUrl {
     /// The file of the embedded database.
     Sqlite(PathBuf),
-    /// `postgres://…`, with the scheme in that form.
+    /// `postgres://…`; `postgresql://` is rewritten to it.
     Postgres(SecretString),
 }
 
-/// Which stream. `Debug` and `Display` mask the password.
+/// The URL of the stream. `Debug` and `Display` mask the password.
 #[derive(Clone)]
 pub enum StreamUrl {
     /// The embedded queue, in the file of the embedded database.
@@ -132,7 +132,8 @@ macro_rules! masked_debug_and_parse {
 masked_debug_and_parse!(DatabaseUrl, StreamUrl);
 
 /// Replaces everything in `url` that may be secret by `***`: the password, and parameters that may contain one. A text
-/// that is not a URL is masked completely. In doubt it masks more, because a password may contain unescaped delimiters.
+/// that is not a URL is masked completely. Ambiguous parts are masked too, because a password may contain unescaped
+/// delimiters.
 pub fn mask(url: &str) -> String {
     const HIDDEN: &str = "***";
     if url.is_empty() || url == "local" || url.starts_with("sqlite://") {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_urls_leak_nothing() {
+    fn malformed_urls_are_masked() {
         assert_eq!(mask("hunter2"), "***");
         assert_eq!(mask("postgres://u:hun/t?e@r2@[bad/x"), "postgres://u:***@[bad/x");
         assert_eq!(mask("postgres://u:hunter2@a:1,b:2/x"), "postgres://u:***@a:1,b:2/x");

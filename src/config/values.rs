@@ -107,7 +107,7 @@ pub fn body_size<'de, D: Deserializer<'de>>(de: D) -> Result<usize, D::Error> {
     usize::try_from(size).map_err(D::Error::custom)
 }
 
-/// The size of a part of memory: 1 MiB to 1024 GiB, in bytes.
+/// A memory size: 1 MiB to 1024 GiB, in bytes.
 pub fn memory_size<'de, D: Deserializer<'de>>(de: D) -> Result<u64, D::Error> {
     let text = String::deserialize(de)?;
     let size = parse_size(&text).map_err(D::Error::custom)?;
@@ -215,7 +215,7 @@ pub fn optional_web_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<Strin
     }
 }
 
-/// Networks; an address alone is a network of one.
+/// Networks. A single address is a network with one address.
 pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D::Error> {
     let network = |text: &String| {
         let address = || text.parse::<std::net::IpAddr>().map(Into::into);

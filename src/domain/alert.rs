@@ -1,4 +1,4 @@
-//! Alerting: rules, the states of their series, and the alerts that they raised.
+//! Alerting: rules, the states of their series, and the alerts that they open.
 
 pub mod class;
 pub mod labels;
@@ -63,37 +63,37 @@ pub struct Alert {
     pub id: i64,
     /// The rule's name.
     pub alert_type: String,
-    /// What it watches: `all`, `source:NAME`, …
+    /// The posts that the rule watches: `all`, `source:NAME`, …
     pub scope: String,
     pub state: AlertState,
-    /// The value that must be passed.
+    /// The threshold that the value passed.
     pub threshold_value: f64,
-    /// The value that was measured.
+    /// The last value that was measured.
     pub actual_value: f64,
     #[schema(value_type = String, format = DateTime)]
     pub window_start: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub window_end: Timestamp,
-    /// Posts in the window.
+    /// The number of posts in the window.
     pub post_count: i32,
     #[schema(value_type = String, format = DateTime)]
     pub triggered_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
-    /// The window's counts and what else explains the alert.
+    /// The counts of the window and other data that explains the alert.
     #[schema(value_type = Object)]
     pub details: serde_json::Value,
-    /// The rule that raised it; none for alerts of versions without rules.
+    /// The rule that opened it; none for alerts of versions without rules.
     #[serde(default)]
     pub rule_id: Option<i64>,
     #[serde(default = "Alert::usual_severity")]
     pub severity: Severity,
-    /// The state of its series: `firing` or `recovering` while the alert is open.
+    /// The state of the alert's series: `firing` or `recovering` while the alert is open.
     #[serde(default = "Alert::usual_phase")]
     pub phase: InstanceState,
     #[serde(default)]
     pub labels: Labels,
-    /// The rule's texts, with their placeholders filled.
+    /// The rule's texts with filled placeholders.
     #[serde(default)]
     pub annotations: Labels,
     /// Who is working on it.
@@ -111,12 +111,12 @@ impl Alert {
     }
 }
 
-/// Someone is working on an alert.
+/// Records that someone is working on an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Acknowledgement {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The name of the token.
+    /// The name of the token that was used.
     pub by: String,
     pub note: String,
 }

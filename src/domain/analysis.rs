@@ -52,16 +52,16 @@ pub struct Analysis {
     pub emotion: Emotion,
     /// All class scores.
     pub scores: Scores,
-    /// How many tokens the model read, special tokens included.
+    /// The number of tokens that the model read, including special tokens.
     pub tokens: u32,
-    /// Whether the text was longer than the model can read.
+    /// Whether the text was longer than the model's limit.
     pub truncated: bool,
-    /// The layers that a local model computed for it; `None` for other models.
+    /// The number of layers that a local model computed for the text; `None` for other models.
     pub layers: Option<u32>,
 }
 
 impl Analysis {
-    /// Its labels.
+    /// The labels.
     pub fn labels(&self) -> PostLabels {
         PostLabels { sentiment: self.sentiment, emotion: self.emotion }
     }

@@ -2,7 +2,8 @@
 
 use super::{Emotion, PostLabels, Sentiment, SentimentFilter};
 
-/// How many posts of each sentiment and emotion, and the sum of their confidences; beside them the unscored posts.
+/// The number of posts of each sentiment and each emotion, with the sum of their confidences, and the number of
+/// unscored posts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     cells: [[i64; 7]; 3],
@@ -11,8 +12,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds `count` posts whose confidences sum to `confidence_sum`; negative numbers subtract. Without labels they are
-    /// unscored, and have no confidence.
+    /// Adds `count` posts whose confidences sum to `confidence_sum`. Negative numbers subtract. Posts without labels
+    /// are unscored and have no confidence.
     pub fn add(&mut self, labels: Option<PostLabels>, count: i64, confidence_sum: f64) {
         match labels {
             Some(PostLabels { sentiment, emotion }) => {
@@ -34,8 +35,8 @@ impl Counts {
         self.confidence_sum += other.confidence_sum;
     }
 
-    /// The posts of one sentiment (or the unscored ones), one emotion or both, where given. The sum of confidences is not
-    /// known by label: it is 0 of what is narrowed.
+    /// Only the posts with the given sentiment (or only unscored posts), with the given emotion, or with both. The sum
+    /// of confidences is not stored by label, so it is 0 if a label is given.
     pub fn only(&self, sentiment: Option<SentimentFilter>, emotion: Option<Emotion>) -> Self {
         let mut kept = *self;
         for label in Sentiment::ALL {
@@ -56,37 +57,37 @@ impl Counts {
         kept
     }
 
-    /// All stored posts: [`Self::total`] and [`Self::unscored`].
+    /// The number of all stored posts: [`Self::total`] plus [`Self::unscored`].
     pub fn posts(&self) -> i64 {
         self.total() + self.unscored
     }
 
-    /// Posts without a sentiment: no model that is in use knows their language.
+    /// The number of posts without a sentiment, because the current model does not support their language.
     pub fn unscored(&self) -> i64 {
         self.unscored
     }
 
-    /// Posts with a sentiment.
+    /// The number of posts with a sentiment.
     pub fn total(&self) -> i64 {
         self.cells.iter().flatten().sum()
     }
 
-    /// Posts of one sentiment.
+    /// The number of posts with this sentiment.
     pub fn sentiment(&self, sentiment: Sentiment) -> i64 {
         self.cells[sentiment.index()].iter().sum()
     }
 
-    /// Posts of one emotion.
+    /// The number of posts with this emotion.
     pub fn emotion(&self, emotion: Emotion) -> i64 {
         self.cells.iter().map(|row| row[emotion.index()]).sum()
     }
 
-    /// Share of one sentiment in percent, rounded to two decimal places; 0 when there are no posts.
+    /// The percentage of a sentiment, rounded to two decimal places; 0 if there are no posts.
     pub fn percentage(&self, sentiment: Sentiment) -> f64 {
         percentage(self.sentiment(sentiment), self.total())
     }
 
-    /// Mean confidence, in [0, 1], rounded to four decimal places; 0 when there are no posts.
+    /// The mean confidence, in [0, 1], rounded to four decimal places; 0 if there are no posts.
     pub fn average_confidence(&self) -> f64 {
         match self.total() {
             0 => 0.0,
@@ -94,7 +95,7 @@ impl Counts {
         }
     }
 
-    /// Emotions that occur, most frequent first, then in the order of their names.
+    /// Emotions with at least one post, most frequent first, then by name.
     pub fn top_emotions(&self) -> Vec<(Emotion, i64)> {
         let mut counts: Vec<_> =
             Emotion::ALL.iter().map(|&emotion| (emotion, self.emotion(emotion))).filter(|&(_, n)| n > 0).collect();
@@ -103,7 +104,7 @@ impl Counts {
     }
 }
 
-/// `part` of `total` in percent, rounded to two decimal places; 0 when `total` is 0.
+/// `part` of `total` in percent, rounded to two decimal places; 0 if `total` is 0.
 pub fn percentage(part: i64, total: i64) -> f64 {
     if total == 0 { 0.0 } else { (part as f64 * 1e4 / total as f64).round() / 1e2 }
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::Timestamp;
 
-/// The id of an entry: the time of its append in milliseconds, and a number that orders entries within it.
-/// Written `ms-seq`, as Redis does. The embedded queue's `seq` never repeats.
+/// The id of an entry: the time of its append in milliseconds, and a sequence number. It is written as `ms-seq`, as in
+/// Redis. The embedded queue never repeats a `seq`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
     pub ms: u64,
@@ -44,7 +44,7 @@ impl FromStr for EntryId {
 /// The permanent id of an entry. Ids may repeat after a stream was lost, but `(epoch, id)` never does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EntryKey {
-    /// The epoch of the stream; a new one begins when the stream is lost (`FLUSHALL`).
+    /// The epoch of the stream. A new one begins when the stream is lost (`FLUSHALL`).
     pub epoch: Arc<str>,
     pub id: EntryId,
 }
@@ -53,19 +53,19 @@ pub struct EntryKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Its post was stored with its analysis.
+    /// The post was stored with its analysis.
     Analysed,
-    /// Its post was stored without an analysis: the model does not know its language.
+    /// The post was stored without an analysis, because the model does not support its language.
     Unscored,
-    /// Its post was stored before.
+    /// The post was already stored.
     Duplicate,
-    /// It had no effect: the post is deleted, or a later version is stored.
+    /// The entry had no effect: the post was deleted, or a later version is stored.
     Skipped,
-    /// It deleted a post, or an author's posts, or left a tombstone.
+    /// The entry deleted a post or an author's posts, or left a tombstone.
     Deletion,
-    /// It stored a later version of a post.
+    /// The entry stored a later version of a post.
     Replacement,
-    /// It is in the dead letter.
+    /// The entry is a dead letter.
     DeadLettered,
 }
 
@@ -88,7 +88,7 @@ impl Outcome {
     }
 }
 
-/// Why an entry is in the dead letter.
+/// Why an entry is a dead letter.
 #[derive(
     Clone,
     Copy,
@@ -109,9 +109,9 @@ pub enum DeadLetterReason {
     Invalid,
     /// The model failed on the post.
     AnalysisFailed,
-    /// The database refused the post.
+    /// The database rejected the post.
     StoreFailed,
-    /// The process crashed while it worked on the entry, too often in a row.
+    /// The process crashed too many times in a row while it worked on the entry.
     Crashed,
     /// Another program or a newer version wrote a reason that this version does not know.
     Unknown,
@@ -123,13 +123,13 @@ impl DeadLetterReason {
         self.into()
     }
 
-    /// Reads a stored reason.
+    /// Parses a stored reason.
     pub fn read(text: &str) -> Self {
         text.parse().unwrap_or(Self::Unknown)
     }
 }
 
-/// The books of one epoch: the number of appended entries, by outcome.
+/// The number of entries of one epoch: appended entries, and entries by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Books {
     pub appended: u64,
@@ -140,12 +140,12 @@ pub struct Books {
     pub deletion: u64,
     pub replacement: u64,
     pub dead_lettered: u64,
-    /// Entries without an outcome yet: waiting or claimed.
+    /// The number of entries without an outcome: waiting or claimed.
     pub pending: u64,
 }
 
 impl Books {
-    /// Entries with an outcome.
+    /// The number of entries with an outcome.
     pub fn settled(&self) -> u64 {
         self.analysed
             + self.unscored
@@ -156,7 +156,7 @@ impl Books {
             + self.dead_lettered
     }
 
-    /// Whether every entry is accounted for. Always true while nothing is appended or settled.
+    /// Whether every entry is accounted for. This must be true while no entry is being appended or settled.
     pub fn balance(&self) -> bool {
         self.appended == self.settled() + self.pending
     }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::alert::Transition;
 use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp, Unscored};
 
-/// Longest preview of a post's text in an event, in characters.
+/// The maximum length of the preview of a post's text in an event, in characters.
 pub const PREVIEW_CHARS: usize = 200;
 
-/// A newly stored post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`.
+/// A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostEvent {
     pub post_id: String,
@@ -25,17 +25,17 @@ pub struct PostEvent {
     pub confidence_score: Option<f64>,
     /// `null`: the post is unscored.
     pub emotion: Option<Emotion>,
-    /// Why the post has no sentiment; absent if it has one.
+    /// Why the post has no sentiment. The field is absent if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unscored: Option<Unscored>,
-    /// The names of the tracked topics that it is about.
+    /// The names of the tracked topics that the post belongs to.
     #[serde(default)]
     pub topics: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub ingested_at: Timestamp,
-    /// When it was analysed, or stored without an analysis.
+    /// When the post was analysed, or when it was stored without an analysis.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
     /// The W3C trace context, if the post is traced.
@@ -44,7 +44,8 @@ pub struct PostEvent {
 }
 
 impl PostEvent {
-    /// The event of `post`, stored at `ingested_at` with `analysis` made at `analyzed_at`; without one it is unscored.
+    /// The event of `post`, stored at `ingested_at`, with the `analysis` that was made at `analyzed_at`. Without an
+    /// analysis the post is unscored.
     pub fn new(post: &Post, analysis: Option<&Analysis>, ingested_at: Timestamp, analyzed_at: Timestamp) -> Self {
         Self {
             post_id: post.post_id.as_str().to_owned(),
@@ -65,14 +66,14 @@ impl PostEvent {
     }
 }
 
-/// Everything the live bus carries between roles and processes.
+/// An event on the live bus, which connects roles and processes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LiveEvent {
     /// A post was analysed for the first time, or replaced.
     Post(PostEvent),
     /// An alert fired, is recovering, fires again, or was resolved.
     Alert(Alert),
-    /// A series of a rule changed its state, with or without an alert.
+    /// The state of a rule's series changed, with or without an alert.
     AlertState(Transition),
     /// A post was deleted.
     PostDeleted(PostId),

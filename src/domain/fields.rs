@@ -1,6 +1,6 @@
-//! The fields of a stream entry: names and bytes, not validated.
+//! The fields of a stream entry: names and bytes without validation.
 
-/// The fields of one entry in order. Values may be any bytes, because any program may append entries.
+/// The fields of an entry, in order. Values may be any bytes, because any program may append entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawFields(pub Vec<(Vec<u8>, Vec<u8>)>);
 
@@ -15,26 +15,26 @@ impl RawFields {
         self.0.push((name.as_bytes().to_vec(), value.into()));
     }
 
-    /// Sets `name` to this value and replaces any earlier one.
+    /// Sets `name` to this value and removes earlier values.
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.0.retain(|(key, _)| key != name.as_bytes());
         self.push(name, value);
     }
 
-    /// The length-prefixed form in which the embedded queue stores an entry:
-    /// for each name and each value a little-endian u32 length and the bytes.
+    /// The format in which the embedded queue stores an entry: for each name and each value a little-endian u32 with
+    /// the length, and the bytes.
     pub fn encode(&self) -> Vec<u8> {
         let size = self.0.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
         let mut out = Vec::with_capacity(size);
         for part in self.0.iter().flat_map(|(key, value)| [key, value]) {
-            // The size of a request body limits a field to far less than 4 GiB.
+            // The limit of request bodies keeps a field far below 4 GiB.
             out.extend_from_slice(&(part.len() as u32).to_le_bytes());
             out.extend_from_slice(part);
         }
         out
     }
 
-    /// Reads what [`Self::encode`] wrote; `None` when the bytes are truncated or malformed.
+    /// Decodes the result of [`Self::encode`]. Returns `None` if the bytes are truncated or malformed.
     pub fn decode(mut bytes: &[u8]) -> Option<Self> {
         let mut parts = Vec::new();
         while !bytes.is_empty() {
@@ -69,7 +69,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_decoded_or_refused(bytes: Vec<u8>) {
+        fn any_bytes_are_decoded_or_rejected(bytes: Vec<u8>) {
             if let Some(fields) = RawFields::decode(&bytes) {
                 prop_assert_eq!(fields.encode(), bytes);
             }

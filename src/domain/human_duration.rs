@@ -11,18 +11,18 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// The longest duration. Sums of durations therefore cannot overflow.
+/// The maximum duration. It prevents overflows of sums of durations.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// A duration that is written as text and JSON in the form of [`parse_duration`].
+/// A duration that is formatted and serialised in the form of [`parse_duration`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HumanDuration(pub Duration);
 
-/// Reads `"250ms"`, `"15s"`, `"5min"`, `"2h"`, `"8d"`, and sums such as `"1h 30min"`: jiff's friendly format, with
-/// days of 24 hours; at most 366 days.
+/// Parses `"250ms"`, `"15s"`, `"5min"`, `"2h"`, `"8d"`, and sums such as `"1h 30min"`: the friendly format of jiff,
+/// with days of 24 hours. The maximum is 366 days.
 ///
 /// # Errors
-/// A message that says what is allowed.
+/// A message that describes the allowed values.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed = text.trim().parse::<Span>().ok().and_then(|span| {
         let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn duration_without_unit_or_above_limit_is_refused() {
+    fn duration_without_unit_or_above_limit_is_rejected() {
         for text in ["", "15", "-5s", "367d", "1 month", "5 parsecs", "s"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }

@@ -1,18 +1,18 @@
-//! Confidence intervals of counts and shares, at 95 %.
+//! Confidence intervals of counts and shares, at a level of 95 %.
 
 use serde::Serialize;
 
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// A range that contains the true value with a confidence of 95 %.
+/// An interval that contains the true value with a confidence of 95 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,
 }
 
-/// A number of posts, and how many of them belong to a class.
+/// A number of posts, and the number of those that belong to a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proportion {
     pub hits: i64,
@@ -25,7 +25,7 @@ impl Interval {
         self.low > 0.0 || self.high < 0.0
     }
 
-    /// Both ends multiplied by `factor`, which is positive, rounded to two decimal places.
+    /// Both ends multiplied by `factor`, which must be positive, rounded to two decimal places.
     pub fn scaled(&self, factor: f64) -> Self {
         let rounded = |value: f64| (value * factor * 1e2).round() / 1e2;
         Self { low: rounded(self.low), high: rounded(self.high) }
@@ -37,8 +37,8 @@ impl Proportion {
         self.hits as f64 / self.posts as f64
     }
 
-    /// The interval of the share (Wilson, "Probable inference", Journal of the American Statistical Association 22, 1927).
-    /// `None` without posts.
+    /// The interval of the share (Wilson, "Probable inference", Journal of the American Statistical Association 22,
+    /// 1927). `None` if there are no posts.
     pub fn interval(self) -> Option<Interval> {
         if self.posts <= 0 {
             return None;
@@ -51,8 +51,8 @@ impl Proportion {
     }
 
     /// The interval of the difference between this share and that of `before` (Newcombe, "Interval estimation for the
-    /// difference between independent proportions", Statistics in Medicine 17, 1998, method 10). `None` when one of
-    /// them has no posts.
+    /// difference between independent proportions", Statistics in Medicine 17, 1998, method 10). `None` if one of them
+    /// has no posts.
     pub fn difference(self, before: Self) -> Option<Interval> {
         let (now_interval, before_interval) = (self.interval()?, before.interval()?);
         let (now, then) = (self.share(), before.share());
@@ -62,8 +62,8 @@ impl Proportion {
     }
 }
 
-/// The interval of the relative change from the count `before` to `now`, if posts arrive independently of each other:
-/// 0.5 is an increase by half. `None` when one of them is zero.
+/// The interval of the relative change from the count `before` to `now`, assuming that posts arrive independently of
+/// each other. 0.5 is an increase by half. `None` if one of the counts is zero.
 pub fn relative_change(now: i64, before: i64) -> Option<Interval> {
     if now <= 0 || before <= 0 {
         return None;

@@ -1,11 +1,11 @@
-//! The two label sets.
+//! The sets of sentiment and emotion labels.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that is not a label of the set. The message names the set.
+/// The error for a text that is not a label of the set. The message lists the labels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of {allowed}")]
 pub struct LabelError {
@@ -20,7 +20,7 @@ macro_rules! labels {
         pub enum $name { $($variant),+ }
 
         impl $name {
-            /// Every label, in the order of the default model's outputs.
+            /// All labels, in the order of the default model's outputs.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
             /// The label as text, lower case.
@@ -53,7 +53,7 @@ macro_rules! labels {
     };
 }
 
-/// The labels of a post that a model judged.
+/// The labels of an analysed post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PostLabels {
     pub sentiment: Sentiment,
@@ -64,7 +64,7 @@ pub struct PostLabels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unscored {
-    /// No model that is in use knows its language.
+    /// The current model does not support the post's language.
     Language,
 }
 
@@ -77,7 +77,7 @@ impl Unscored {
     }
 }
 
-/// A sentiment that posts are filtered by, or `unscored` for those that no model judged.
+/// A sentiment to filter posts by; `unscored` selects posts without a sentiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SentimentFilter {

@@ -1,12 +1,12 @@
 //! Language tags.
 
-/// The language of a BCP 47 tag without its region or script, in lower case: `en` of `en-US`.
+/// The language of a BCP 47 tag without its region or script, in lower case: `en` for `en-US`.
 pub fn primary(tag: &str) -> String {
     let end = tag.find(['-', '_']).unwrap_or(tag.len());
     tag[..end].trim().to_lowercase()
 }
 
-/// As [`primary`], if that is a language code of two or three letters. Sources may send any text.
+/// The same as [`primary`], if the result is a language code of two or three letters. Sources may send any text.
 pub fn code(tag: &str) -> Option<String> {
     let code = primary(tag);
     ((2..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase())).then_some(code)

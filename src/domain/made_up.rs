@@ -1,7 +1,7 @@
-//! The ids of made-up posts, by which all of them can be found.
+//! The ids of generated posts, by which these posts can be found.
 
 const PREFIX: &str = "syn-";
-/// The digits of a run: a UUID.
+/// The number of digits in the id of a run, which is a UUID.
 const RUN_DIGITS: usize = 32;
 
 /// The id of the post number `index` of a run.
@@ -9,7 +9,7 @@ pub fn post_id(run: &str, index: u64) -> String {
     format!("{PREFIX}{run}-{index}")
 }
 
-/// Whether a post is made up, by its id.
+/// Whether a post was generated, by its id.
 pub fn is_made_up(post_id: &str) -> bool {
     let rest = post_id.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
     rest.is_some_and(|(run, number)| {
@@ -27,7 +27,7 @@ mod tests {
     const RUN: &str = "0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn only_ids_of_a_run_are_made_up() {
+    fn only_ids_of_a_run_count_as_generated() {
         assert!(is_made_up(&post_id(RUN, 17)));
         for other in ["syn-1", "syn-drome-12", &format!("syn-{RUN}-"), &format!("syn-{RUN}-x"), &format!("x-{RUN}-1")] {
             assert!(!is_made_up(other), "{other}");

@@ -1,4 +1,4 @@
-//! A source that a person added: its name, its kind, and its settings without secrets.
+//! A source that a user added: its name, its kind, and its settings without secrets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 use super::FieldError;
 use super::notify::{Kind, Managed};
 
-/// Longest name.
+/// The maximum length of a name.
 const MAX_NAME: usize = 64;
 
-/// What a person says about a source.
+/// The definition of a source by a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceDefinition {
-    /// 1 to 64 of `a-z`, `0-9`, `_` and `-`.
+    /// 1 to 64 characters of `a-z`, `0-9`, `_` and `-`.
     pub name: String,
     /// One of the kinds of `GET /api/sources/kinds`.
     pub kind: String,
-    /// By key; those that are missing have the defaults of the kind.
+    /// The settings by key. Missing settings have the defaults of the kind.
     #[serde(default)]
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     pub settings: Map<String, Value>,

@@ -1,6 +1,6 @@
 //! Notifications: receivers, routes, silences, inhibition rules, mute timings, and the log of deliveries.
 //!
-//! The names and the semantics are those of Prometheus' Alertmanager (<https://prometheus.io/docs/alerting/latest/alertmanager/>).
+//! The names and the semantics are those of Alertmanager (<https://prometheus.io/docs/alerting/latest/alertmanager/>).
 
 pub mod alertmanager;
 pub mod delivery;
@@ -37,10 +37,10 @@ pub use secrets::Secrets;
 pub use silence::{Silence, SilenceState};
 pub use template::Templates;
 
-/// Longest name of a receiver, route, inhibition rule or mute timing, in characters.
+/// The maximum length of the name of a receiver, route, inhibition rule or mute timing, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// The kinds of objects that people manage.
+/// The kinds of objects that users manage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Receiver,
@@ -53,7 +53,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The name used in the audit trail and in messages.
+    /// The name used in the audit log and in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Receiver => "receiver",
@@ -71,13 +71,13 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     /// The kind of the object.
     const KIND: Kind;
 
-    /// The name, unique among objects of the kind; silences have none.
+    /// The name, unique among objects of the kind. Silences have none.
     fn name(&self) -> Option<&str>;
 
-    /// Gives objects what they take from others of their kind.
+    /// Sets the fields that objects inherit from others of their kind.
     fn complete(_all: &mut [&mut Self]) {}
 
-    /// The object as it replaces `shown`, which the person who changes it saw.
+    /// The object after a change, where `shown` is the version that the user changed.
     #[must_use]
     fn revised(self, _shown: &Self) -> Self {
         self
@@ -91,7 +91,7 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Stored<T> {
     pub id: i64,
-    /// Increases with each change: the ETag.
+    /// Increases with each change. It is the ETag.
     pub version: i64,
     /// Whether the object comes from the configuration file. The API cannot change such objects.
     pub provisioned: bool,
@@ -103,7 +103,7 @@ pub struct Stored<T> {
     pub spec: T,
 }
 
-/// Reads one variant of a fieldless enum by its serialised name.
+/// Parses a variant of a fieldless enum from its serialised name.
 fn parse_word<T: DeserializeOwned>(text: &str) -> Result<T, WordError> {
     let text: StrDeserializer<'_, WordError> = text.into_deserializer();
     T::deserialize(text)

@@ -12,11 +12,11 @@ pub enum Op {
     Replace { post: Post, edited_at: Timestamp },
     /// Removes a post and leaves a tombstone.
     Delete { post_id: PostId },
-    /// Removes everything that an author wrote on a source.
+    /// Removes all posts of an author on a source.
     DeleteAuthor { source: Source, author: Author },
 }
 
-/// Why an entry is not valid: a message for the dead letter.
+/// Why an entry is not valid. The message is stored with the dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Rejection(pub String);
@@ -30,10 +30,10 @@ impl Op {
         }
     }
 
-    /// Reads an entry. `now` replaces a missing `created_at`.
+    /// Parses an entry. `now` replaces a missing `created_at`.
     ///
     /// # Errors
-    /// Names every field that is missing or invalid.
+    /// A message that names the missing or invalid field.
     pub fn parse(fields: &RawFields, now: Timestamp) -> Result<Self, Rejection> {
         let reader = Reader(fields);
         match reader.text("op")?.as_deref() {

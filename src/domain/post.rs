@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// Longest `post_id` and `author`, in bytes and characters.
+/// The maximum length of `post_id`, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
-/// Longest `author`, in characters.
+/// The maximum length of `author`, in characters.
 pub const MAX_AUTHOR_CHARS: usize = 256;
-/// Longest `source`, in characters.
+/// The maximum length of `source`, in characters.
 pub const MAX_SOURCE_CHARS: usize = 64;
-/// Longest `content`, in characters.
+/// The maximum length of `content`, in characters.
 pub const MAX_CONTENT_CHARS: usize = 100_000;
-/// Longest `url` and `reply_to`, in bytes.
+/// The maximum length of `url` and `reply_to`, in bytes.
 pub const MAX_LINK_BYTES: usize = 2_048;
-/// Longest `lang`, in bytes (BCP 47 tags are shorter).
+/// The maximum length of `lang`, in bytes (BCP 47 tags are shorter).
 pub const MAX_LANG_BYTES: usize = 35;
 /// A `created_at` further in the future than this is replaced by the current time. Smaller differences are clock skew.
 pub const MAX_AHEAD: Duration = Duration::from_secs(300);
@@ -26,9 +26,9 @@ pub const MAX_AHEAD: Duration = Duration::from_secs(300);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct FieldError {
-    /// The field's name in the input.
+    /// The name of the field in the input.
     pub field: String,
-    /// What was wrong and what is allowed.
+    /// The error, and what is allowed.
     pub message: String,
 }
 
@@ -47,7 +47,7 @@ macro_rules! text_type {
         pub struct $name(String);
 
         impl $name {
-            /// The value, if it is valid; the message says what is allowed.
+            /// Parses a value.
             ///
             /// # Errors
             /// A message that says what is allowed, without the field's name.
@@ -61,7 +61,7 @@ macro_rules! text_type {
                 &self.0
             }
 
-            /// The text, owned.
+            /// The text as an owned string.
             pub fn into_string(self) -> String {
                 self.0
             }
@@ -76,7 +76,7 @@ macro_rules! text_type {
 }
 
 text_type! {
-    /// What identifies a post across all sources: 1–256 bytes without U+0000.
+    /// The id of a post, unique across all sources: 1–256 bytes without U+0000.
     PostId, |text| {
         if text.is_empty() || text.len() > MAX_ID_BYTES {
             return Err(format!("must be 1 to {MAX_ID_BYTES} bytes, has {}", text.len()));
@@ -86,7 +86,7 @@ text_type! {
 }
 
 text_type! {
-    /// Where a post comes from: 1–64 of `[a-z0-9_.-]`, lower-cased when it is parsed.
+    /// The source of a post: 1–64 characters of `[a-z0-9_.-]`. Parsing converts it to lower case.
     Source, |text| {
         let lower = text.to_lowercase();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
@@ -98,7 +98,7 @@ text_type! {
 }
 
 text_type! {
-    /// Who wrote a post: 1–256 characters without U+0000.
+    /// The author of a post: 1–256 characters without U+0000.
     Author, |text| {
         let length = text.chars().count();
         if text.trim().is_empty() || length > MAX_AUTHOR_CHARS {
@@ -120,7 +120,7 @@ fn without_nul(text: &str) -> Result<String, String> {
 pub struct Post {
     pub post_id: PostId,
     pub source: Source,
-    /// Non-blank, at most 100,000 characters.
+    /// The text: not blank, at most 100,000 characters.
     pub content: String,
     pub author: Option<Author>,
     /// Event time: when the author wrote the post.
@@ -151,10 +151,10 @@ impl Post {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"post_id": "demo-1", "source": "web", "content": "I love this phone", "author": "ada"}))]
 pub struct PostDraft {
-    /// Unique id of the post: 1–256 bytes.
+    /// The id of the post, which must be unique: 1–256 bytes.
     #[serde(default)]
     pub post_id: Option<String>,
-    /// Where it comes from: 1–64 of `[a-z0-9_.-]`.
+    /// The source of the post: 1–64 characters of `[a-z0-9_.-]`.
     #[serde(default)]
     pub source: Option<String>,
     /// The text: not blank, at most 100,000 characters.
@@ -162,7 +162,7 @@ pub struct PostDraft {
     pub content: Option<String>,
     #[serde(default)]
     pub author: Option<String>,
-    /// RFC 3339, or Unix seconds or milliseconds; now when missing.
+    /// RFC 3339, or Unix seconds or milliseconds. Default: the current time.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<DraftTime>,
@@ -174,7 +174,7 @@ pub struct PostDraft {
     pub reply_to: Option<String>,
 }
 
-/// A time before validation: in JSON a number or a text.
+/// A time before validation: in JSON a number or a string.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum DraftTime {
@@ -194,7 +194,7 @@ impl DraftTime {
 }
 
 impl PostDraft {
-    /// Validates the draft. `now` replaces a missing `created_at` and one too far in the future.
+    /// Validates the draft. `now` replaces a `created_at` that is missing or too far in the future.
     ///
     /// # Errors
     /// One error per invalid field.
@@ -243,7 +243,7 @@ fn required<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>)
     value.ok_or_else(|| "is required".to_owned()).and_then(|text| parse(&text))
 }
 
-/// An empty optional text is the same as a missing one: CSV does not distinguish them.
+/// An empty optional text is treated as missing, because CSV does not distinguish them.
 fn optional<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     value.filter(|text| !text.trim().is_empty()).map(|text| parse(&text)).transpose()
 }
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn content_counts_in_characters_and_far_future_is_clamped() {
+    fn content_is_limited_in_characters_and_far_future_is_clamped() {
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS)).validate(Timestamp::EPOCH).is_ok());
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS + 1)).validate(Timestamp::EPOCH).is_err());
         assert!(draft("nul \0").validate(Timestamp::EPOCH).is_err());

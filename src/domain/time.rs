@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An instant as microseconds since the Unix epoch (the resolution of Postgres' `timestamptz`).
+/// A point in time, in microseconds since the Unix epoch (the resolution of `timestamptz` in Postgres).
 ///
 /// As text and in JSON it is RFC 3339 with milliseconds and `Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The earliest and latest instants: the years 0001 to 9999, which RFC 3339 and both databases can represent, without
-/// the last day, so that an instant exists in every time zone.
+/// The earliest and the latest supported time: the years 0001 to 9999, which RFC 3339 and both databases can represent,
+/// without the last day, so that a time exists in every time zone.
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
 const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
-/// Unix numbers at or above this are milliseconds, below it seconds.
-/// In seconds it is the year 5138, in milliseconds March 1973.
+/// Unix times at or above this number are in milliseconds, lower ones in seconds. As seconds it is the year 5138; as
+/// milliseconds it is March 1973.
 const MILLIS_FROM: i64 = 100_000_000_000;
 
 /// A text or number that is not a supported instant.
@@ -68,25 +68,25 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The start of the bucket of `width` that contains this instant; buckets are aligned to the epoch.
+    /// The start of the bucket of `width` that contains this time. Buckets are aligned to the epoch.
     pub fn floor(self, width: Duration) -> Self {
         let width = width.as_micros() as i64;
         Self(self.0.div_euclid(width) * width)
     }
 
-    /// The end of the bucket of `width` that contains this instant, or the instant itself at a bucket boundary.
+    /// The end of the bucket of `width` that contains this time, or the time itself if it is a bucket boundary.
     pub fn ceil(self, width: Duration) -> Self {
         let floor = self.floor(width);
         if floor == self { self } else { floor + width }
     }
 
-    /// The time since `earlier`; zero when `earlier` is later.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     fn jiff(self) -> jiff::Timestamp {
-        // The range of [`Timestamp`] is inside that of jiff.
+        // The range of [`Timestamp`] is within that of jiff.
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
@@ -178,7 +178,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A half-open range of time, `start` included and `end` not; never negative.
+/// A half-open range of time, with `start` and without `end`. `end` is never before `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TimeRange {
     start: Timestamp,
@@ -186,32 +186,32 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// The range, unless it ends before it starts.
+    /// The range, or `None` if `end` is before `start`.
     pub fn new(start: Timestamp, end: Timestamp) -> Option<Self> {
         (start <= end).then_some(Self { start, end })
     }
 
-    /// The `length` of time before `end`.
+    /// The range of `length` that ends at `end`.
     pub fn last(length: Duration, end: Timestamp) -> Self {
         Self { start: end - length, end }
     }
 
-    /// The first instant inside.
+    /// The start of the range.
     pub fn start(&self) -> Timestamp {
         self.start
     }
 
-    /// The first instant after it.
+    /// The end of the range, which is not part of it.
     pub fn end(&self) -> Timestamp {
         self.end
     }
 
-    /// How long it is.
+    /// The length of the range.
     pub fn length(&self) -> Duration {
         self.end.since(self.start)
     }
 
-    /// The range widened to bucket boundaries of `width`.
+    /// The range extended to bucket boundaries of `width`.
     pub fn widened(&self, width: Duration) -> Self {
         Self { start: self.start.floor(width), end: self.end.ceil(width) }
     }
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_documented_form_of_time() {
+    fn every_documented_time_format_is_parsed() {
         let expected = Timestamp::from_millis(1_767_225_600_500).unwrap();
         for text in ["2026-01-01T00:00:00.5Z", "2026-01-01T01:00:00.5+01:00", "1767225600500", "1767225600.5"] {
             assert_eq!(text.parse::<Timestamp>(), Ok(expected), "{text}");

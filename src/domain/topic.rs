@@ -1,4 +1,4 @@
-//! A tracked topic: a name, and a query that its posts match.
+//! A tracked topic: a name, and a query that selects its posts.
 
 use std::fmt;
 
@@ -11,21 +11,22 @@ use super::Timestamp;
 #[serde(transparent)]
 pub struct TopicId(pub i64);
 
-/// The name of a topic in the interface and in links: 1–64 of `[a-z0-9_.-]`, lower-cased when it is parsed.
+/// The name of a topic in the interface and in links: 1–64 characters of `[a-z0-9_.-]`. Parsing converts it to lower
+/// case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct TopicName(String);
 
-/// Longest name, in characters.
+/// The maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 64;
-/// Names that are paths of `/api/topics/…`.
+/// Names that would conflict with the paths `/api/topics/…`.
 const RESERVED: [&str; 2] = ["preview", "share"];
 
 impl TopicName {
     /// Parses a name.
     ///
     /// # Errors
-    /// What is allowed.
+    /// A message that describes the allowed values.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lower = text.to_lowercase();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
@@ -56,7 +57,7 @@ impl fmt::Display for TopicName {
 pub enum TopicOrigin {
     /// Created and changed through the API.
     Api,
-    /// Defined by `[[topics]]` of the configuration, and changed only there.
+    /// Defined by `[[topics]]` in the configuration, and changed only there.
     Config,
 }
 
@@ -79,9 +80,9 @@ pub struct Topic {
 /// The progress of matching older posts against a new query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backfill {
-    /// Posts with row ids up to this one are matched.
+    /// Posts with row ids up to this one have been matched.
     pub done: i64,
-    /// The last row id to match; 0 when there is nothing to match.
+    /// The last row id to match; 0 if there is nothing to match.
     pub last: i64,
 }
 
@@ -92,7 +93,7 @@ impl Backfill {
     }
 }
 
-/// The parts of a post that queries are matched against.
+/// The properties of a post that queries are matched against.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     pub content: &'a str,
@@ -100,7 +101,7 @@ pub struct Subject<'a> {
     pub source: &'a str,
     /// BCP 47 tag.
     pub lang: Option<&'a str>,
-    /// The post's page.
+    /// The URL of the post's page.
     pub url: Option<&'a str>,
     /// Whether it is a reply.
     pub is_reply: bool,

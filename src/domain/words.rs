@@ -1,12 +1,12 @@
 //! Finds whole words in texts, for filters.
 
-/// Whether a word that begins or ends with `c` needs a word boundary there: letters and digits of scripts that separate
-/// words.
+/// Whether a word that begins or ends with `c` requires a word boundary there. This is the case for letters and digits
+/// of scripts that separate words.
 pub fn is_bounded(c: char) -> bool {
     c.is_alphanumeric() && c < '\u{1100}'
 }
 
-/// Whether `text` contains `word`, which is in lower case, as a whole word.
+/// Whether `text` contains `word`, which must be in lower case, as a whole word.
 pub fn holds_word(text: &str, word: &str) -> bool {
     let text = text.to_lowercase();
     let (first, last) = (word.chars().next(), word.chars().next_back());

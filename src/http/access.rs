@@ -1,4 +1,4 @@
-//! Tokens that are made at run time, and sign-in links.
+//! Tokens that are created at run time, and sign-in links.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use super::params::{last_segment, no_params};
 use super::state::State;
 use super::{answer, body};
 
-/// Longest name of a token, in characters.
+/// The maximum length of a token's name, in characters.
 const MAX_NAME_CHARS: usize = 100;
-/// Longest lifetime of a token, in days.
+/// The maximum lifetime of a token, in days.
 const MAX_DAYS: u32 = 3_650;
-/// Lifetime of the token of a sign-in link.
+/// The lifetime of a token that a sign-in link creates.
 const SIGN_IN_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
-/// Longest code of a sign-in link, in bytes.
+/// The maximum length of the code of a sign-in link, in bytes.
 const MAX_CODE_BYTES: usize = 200;
 
-/// A token without its text.
+/// A token without its secret text.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TokenView {
     id: i64,
@@ -35,7 +35,7 @@ pub struct TokenView {
     scopes: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// Who made it.
+    /// The client that created it.
     created_by: String,
     /// `null`: it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -55,7 +55,7 @@ impl From<StoredToken> for TokenView {
     }
 }
 
-/// All tokens that were made at run time.
+/// All tokens that were created at run time.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TokenList {
     tokens: Vec<TokenView>,
@@ -74,7 +74,7 @@ pub struct CreatedToken {
     expires_at: Option<Timestamp>,
 }
 
-/// A token to make.
+/// A token to create.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "grafana", "scopes": ["read"], "expires_in_days": 90}))]
@@ -103,7 +103,7 @@ impl TokenRequest {
         let mut scopes = self.scopes.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         scopes.dedup();
         match scopes.as_slice() {
-            [] => Err(ApiError::invalid_field("scopes", "must hold at least one of read, write, admin")),
+            [] => Err(ApiError::invalid_field("scopes", "must contain at least one of read, write, admin")),
             scopes => Ok(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")),
         }
     }
@@ -111,7 +111,7 @@ impl TokenRequest {
 
 /// Tokens
 ///
-/// The tokens that were made at run time, without their text. Tokens of the configuration are not listed.
+/// The tokens that were created at run time, without their secret text. Tokens of the configuration are not listed.
 #[utoipa::path(get, path = "/api/tokens", tag = "security", responses((status = 200, body = TokenList)))]
 pub async fn list(_: Authorized<Admin>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
@@ -120,9 +120,9 @@ pub async fn list(_: Authorized<Admin>, state: Data<State>, request: HttpRequest
     answer::json(&TokenList { tokens: tokens.into_iter().map(TokenView::from).collect() })
 }
 
-/// Make a token
+/// Create a token
 ///
-/// The answer has its text, which is not stored and cannot be shown again.
+/// The response contains the token itself, which is not stored and cannot be shown again.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "security", request_body = TokenRequest,
     responses((status = 201, body = CreatedToken), (status = 422, body = Problem))
@@ -149,17 +149,17 @@ pub async fn create(
         created_by: Actor::of(&request).0,
         expires_at,
     };
-    made(&state, &authenticator, Made { token, new }).await
+    issue(&state, &authenticator, Issued { token, new }).await
 }
 
 /// A new token and its text.
-struct Made {
+struct Issued {
     token: String,
     new: NewToken,
 }
 
-async fn made(state: &State, authenticator: &Authenticator, made: Made) -> Result<HttpResponse, ApiError> {
-    let (store, stored, new) = (state.api.store.clone(), authenticator.stored().clone(), made.new.clone());
+async fn issue(state: &State, authenticator: &Authenticator, issued: Issued) -> Result<HttpResponse, ApiError> {
+    let (store, stored, new) = (state.api.store.clone(), authenticator.stored().clone(), issued.new.clone());
     let created = state.run(async move {
         let created = store.create_token(&new).await?;
         stored.refresh(&store).await?;
@@ -168,14 +168,14 @@ async fn made(state: &State, authenticator: &Authenticator, made: Made) -> Resul
     if !created.await? {
         return Err(ApiError::invalid_field("name", "is taken by another token"));
     }
-    let scopes = made.new.scopes.split_whitespace().map(str::to_owned).collect();
-    let view = CreatedToken { token: made.token, name: made.new.name, scopes, expires_at: made.new.expires_at };
+    let scopes = issued.new.scopes.split_whitespace().map(str::to_owned).collect();
+    let view = CreatedToken { token: issued.token, name: issued.new.name, scopes, expires_at: issued.new.expires_at };
     answer::json_with(StatusCode::CREATED, &view)
 }
 
 /// Delete a token
 ///
-/// It is refused from now on, by other instances within two seconds, and its WebSockets are closed.
+/// This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed.
 #[utoipa::path(
     delete, path = "/api/tokens/{id}", tag = "security", params(("id" = i64, Path, description = "The token's id")),
     responses((status = 204, description = "Deleted"), (status = 404, body = Problem))
@@ -223,7 +223,7 @@ pub async fn sign_in(
     no_params(&request)?;
     let SignInRequest { code } = body::json(&request, payload, &state.options).await?;
     let refused =
-        || ApiError::unauthorized("the code is wrong, expired or used; `sentistream sign-in` makes a new one", "");
+        || ApiError::unauthorized("the code is wrong, expired or used; `sentistream sign-in` creates a new one", "");
     if code.len() > MAX_CODE_BYTES {
         return Err(refused());
     }
@@ -240,5 +240,5 @@ pub async fn sign_in(
         created_by: "sign-in link".to_owned(),
         expires_at: Some(state.api.clock.now() + SIGN_IN_LIFETIME),
     };
-    made(&state, &authenticator, Made { token, new }).await
+    issue(&state, &authenticator, Issued { token, new }).await
 }

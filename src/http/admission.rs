@@ -1,4 +1,4 @@
-//! How many tokens each client may have analysed, so that one client cannot keep the model busy.
+//! The budget of model tokens of each client, so that one client cannot keep the model busy.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -23,7 +23,7 @@ struct Limited {
 }
 
 impl Admission {
-    /// Budgets of this size; without one everything is admitted.
+    /// Gives each client a budget of this size; `None` admits every request.
     pub fn new(budget: Option<AnalyzeBudget>) -> Self {
         Self(budget.map(|budget| {
             let quota = Quota::per_second(budget.per_second).allow_burst(budget.burst);
@@ -34,7 +34,7 @@ impl Admission {
     /// Takes `tokens` from the budget of `client`.
     ///
     /// # Errors
-    /// 422 for more than a request may ever cost, 429 while the budget is used up.
+    /// 422 when the request costs more than a full budget, 429 while the budget is used up.
     pub fn admit(&self, client: Option<IpAddr>, tokens: usize) -> Result<(), ApiError> {
         let (Some(limited), Some(client)) = (&self.0, client) else { return Ok(()) };
         let Some(cost) = u32::try_from(tokens).ok().and_then(NonZeroU32::new) else { return Ok(()) };
@@ -47,7 +47,7 @@ impl Admission {
             Err(_) => Err(ApiError::invalid_field(
                 "texts",
                 format!(
-                    "need about {tokens} tokens of work, and one request may need {}; send fewer or shorter texts, or \
+                    "need about {tokens} tokens, and one request may use at most {}; send fewer or shorter texts, or \
                      explain fewer",
                     limited.budget.burst
                 ),
@@ -56,7 +56,7 @@ impl Admission {
     }
 
     /// Removes clients without recent requests.
-    pub fn forget_quiet(&self) {
+    pub fn remove_idle(&self) {
         if let Some(limited) = &self.0 {
             limited.buckets.retain_recent();
             limited.buckets.shrink_to_fit();
@@ -64,7 +64,7 @@ impl Admission {
     }
 }
 
-/// How the texts of a request are analysed.
+/// The kind of analysis that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Each text once.
@@ -73,7 +73,7 @@ pub enum Work {
     Explain,
 }
 
-/// About how many tokens the model computes for `texts`.
+/// The approximate number of tokens that the model computes for `texts`.
 pub fn cost(texts: &[String], work: Work) -> usize {
     let tokens = |text: &String| text.chars().count() / CHARS_PER_TOKEN + 2;
     match work {

@@ -19,25 +19,25 @@ use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params, segment_before_last};
 use super::state::State;
 
-/// Most transitions of an alert's time line; the newest are shown.
-const TIME_LINE: i64 = 500;
-/// Longest note of an acknowledgement, in characters.
+/// The maximum number of transitions in the timeline of an alert; the newest are shown.
+const MAX_TRANSITIONS: i64 = 500;
+/// The maximum length of an acknowledgement's note, in characters.
 const MAX_NOTE_CHARS: usize = 2_000;
 
-/// Longest name of a kind of alert.
+/// The maximum length of an alert type.
 const MAX_TYPE_BYTES: usize = 128;
 
-/// Which alerts.
+/// The filter and the page of a list of alerts.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AlertParams {
-    /// Most alerts on the page.
+    /// The maximum number of alerts on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
-    /// Only those that fire, or only those that are resolved.
+    /// Only firing alerts, or only resolved ones.
     state: Option<AlertState>,
     /// Only alerts of this rule, by its name.
     #[param(example = "negative_share")]
@@ -78,10 +78,10 @@ impl AlertParams {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AlertList {
     alerts: Vec<Alert>,
-    /// How many match in all.
+    /// The number of matching alerts on all pages.
     total: i64,
     limit: i64,
-    /// Where the next page starts; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
@@ -122,13 +122,13 @@ pub async fn list(
 pub struct AlertDetail {
     #[serde(flatten)]
     alert: Alert,
-    /// Its changes of state, oldest first.
+    /// Its state changes, oldest first.
     timeline: Vec<Transition>,
 }
 
 /// One alert
 ///
-/// With its evidence in `details` and its time line.
+/// `details` has its evidence, `timeline` its state changes.
 #[utoipa::path(
     get, path = "/api/alerts/{id}", tag = "alerts", params(("id" = i64, Path, description = "The alert's id")),
     responses((status = 200, body = AlertDetail), (status = 404, body = Problem))
@@ -139,7 +139,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     let store = state.api.store.clone();
     let found = state.run(async move {
         let Some(alert) = store.alert(id).await? else { return Ok(None) };
-        let timeline = store.transitions_of_alert(id, TIME_LINE).await?;
+        let timeline = store.transitions_of_alert(id, MAX_TRANSITIONS).await?;
         Ok::<_, ApiError>(Some(AlertDetail { alert, timeline }))
     });
     match found.await? {
@@ -159,11 +159,11 @@ pub struct AcknowledgeRequest {
 
 /// Acknowledge an alert
 ///
-/// Records who works on it. The alert keeps firing, and its notification is not repeated. A later acknowledgement replaces
-/// an earlier one.
+/// Records who works on the alert. The alert keeps firing, and its notification is not repeated. A later
+/// acknowledgement replaces an earlier one.
 #[utoipa::path(
     post, path = "/api/alerts/{id}/acknowledge", tag = "alerts", request_body = AcknowledgeRequest,
-    params(("id" = i64, Path, description = "The id of an alert that fires")),
+    params(("id" = i64, Path, description = "The id of a firing alert")),
     responses(
         (status = 200, body = Alert), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 422, body = Problem)
@@ -191,12 +191,12 @@ pub async fn acknowledge(
         match api.store.acknowledge_alert(id, &mark).await? {
             Some(alert) => {
                 if let Err(error) = api.live.publish(vec![LiveEvent::Alert(alert.clone())]).await {
-                    tracing::warn!(%error, "acknowledgement not published; clients find it in the API");
+                    tracing::warn!(%error, "acknowledgement not published to live clients; the API still returns it");
                 }
                 Ok(alert)
             }
             None if api.store.alert(id).await?.is_some() => {
-                Err(ApiError::conflict(format!("the alert {id} is resolved already")))
+                Err(ApiError::conflict(format!("the alert {id} is already resolved")))
             }
             None => Err(ApiError::not_found(format!("there is no alert {id}"))),
         }
@@ -206,5 +206,5 @@ pub async fn acknowledge(
 
 /// The id in the path; 404 when it is not a number.
 fn number(segment: &str) -> Result<i64, ApiError> {
-    segment.parse().map_err(|_| ApiError::not_found("there is nothing with this id"))
+    segment.parse().map_err(|_| ApiError::not_found("no object has this id"))
 }

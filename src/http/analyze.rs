@@ -17,9 +17,9 @@ use super::shape::AllScores;
 use super::state::State;
 use super::{ModelState, answer};
 
-/// Most texts in one request.
+/// The maximum number of texts in one request.
 const MAX_TEXTS: usize = 256;
-/// Most texts that are explained in one request: each is classified once per word.
+/// The maximum number of texts that are explained in one request: each is classified once per word.
 const MAX_EXPLAINED: usize = 8;
 
 /// The texts to classify: exactly one of `text` and `texts`.
@@ -37,7 +37,7 @@ pub struct AnalyzeRequest {
     /// Whether to explain how much each word contributed to the labels; with at most 8 texts.
     #[serde(default)]
     explain: bool,
-    /// Whether to compute all layers of a model that else lets a text leave early. `explain` implies it.
+    /// Whether to compute all layers of a model with early exits. `explain` implies it.
     #[serde(default)]
     full_depth: bool,
 }
@@ -56,7 +56,7 @@ pub struct AnalysisView {
     model: String,
     /// How many tokens the model read.
     tokens: u32,
-    /// Whether the text was longer than the model reads.
+    /// Whether the text exceeded the length limit of the model and was cut.
     pub truncated: bool,
     /// The layers that were computed; absent for remote models.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ impl From<Analysis> for AnalysisView {
 /// The analyses of several texts.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AnalysisList {
-    /// One per text, in their order.
+    /// One per text, in the order of the request.
     results: Vec<AnalysisView>,
 }
 
@@ -109,7 +109,7 @@ pub enum AnalyzeAnswer {
 /// Classify texts
 ///
 /// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, the
-/// contribution of each word: by how much the scores of the two labels fall without it.
+/// response also has the contribution of each word: how much the scores of the two labels decrease without it.
 #[utoipa::path(
     post, path = "/api/analyze", tag = "analyze", request_body = AnalyzeRequest,
     responses(
@@ -130,13 +130,13 @@ pub async fn analyze(
     let (texts, one) = match (asked.text, asked.texts) {
         (Some(text), None) => (vec![text], true),
         (None, Some(texts)) => (texts, false),
-        _ => return Err(ApiError::invalid_field("text", "exactly one of text and texts must be given")),
+        _ => return Err(ApiError::invalid_field("text", "send exactly one of text and texts")),
     };
     check(&texts, one)?;
     if asked.explain && texts.len() > MAX_EXPLAINED {
         return Err(ApiError::invalid_field(
             "texts",
-            format!("must be at most {MAX_EXPLAINED} texts to be explained, are {}", texts.len()),
+            format!("must be at most {MAX_EXPLAINED} texts with explain, are {}", texts.len()),
         ));
     }
     let classifier = classifier(&state)?;

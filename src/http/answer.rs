@@ -1,4 +1,4 @@
-//! Answers in JSON.
+//! JSON responses.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -26,7 +26,7 @@ pub fn json_with<T: Serialize>(status: StatusCode, body: &T) -> Result<HttpRespo
     Ok(text(status, to_json(body)?))
 }
 
-/// 200 with an answer that was cached as JSON.
+/// 200 with a response that was cached as JSON.
 pub fn cached(answer: &Cached) -> HttpResponse {
     text(StatusCode::OK, answer.json.to_string())
 }

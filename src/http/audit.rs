@@ -21,30 +21,30 @@ use crate::store::security::SecurityEvent;
 use super::auth::{Authorization, Scope};
 use super::state::State;
 
-/// Events that wait to be stored; more are in the log only.
+/// The maximum number of events that wait to be stored; further events are only logged.
 const QUEUE: usize = 1_024;
-/// Most events that one transaction stores.
+/// The maximum number of events that one transaction stores.
 const BATCH: usize = 100;
-/// Denied requests that are recorded per minute; more are counted in a metric only.
+/// The maximum number of denied requests recorded per minute; further ones are only counted in a metric.
 const DENIALS_PER_MINUTE: u32 = 120;
-/// Longest path that is recorded, in characters.
+/// The maximum length of a recorded path, in characters.
 const MAX_TARGET_CHARS: usize = 256;
-/// Wait before an event is stored again after a failure.
+/// The wait after a failure before events are stored again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Interval at which old events are deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
-/// Takes the events of requests.
+/// Records the security events of requests.
 pub struct SecurityLog {
     queue: mpsc::Sender<SecurityEvent>,
     denials: DefaultDirectRateLimiter,
 }
 
-/// A request and its answer.
+/// A request and its response.
 pub struct Answered<'a> {
     /// The request.
     pub request: &'a HttpRequest,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: StatusCode,
     /// The id of the request.
     pub id: &'a str,
@@ -58,7 +58,7 @@ impl<'a> Answered<'a> {
 }
 
 impl SecurityLog {
-    /// A log, and the events to give to [`store`].
+    /// A log, and the receiver of its events for [`store`].
     pub fn new() -> (Self, mpsc::Receiver<SecurityEvent>) {
         let (queue, events) = mpsc::channel(QUEUE);
         let per_minute = NonZeroU32::new(DENIALS_PER_MINUTE).unwrap_or(NonZeroU32::MIN);
@@ -116,7 +116,7 @@ fn event(answered: &Answered<'_>, denied: bool) -> Option<SecurityEvent> {
     })
 }
 
-/// Where events are stored, and for how long.
+/// The storage of the events.
 pub struct Archive {
     /// The store.
     pub store: Store,

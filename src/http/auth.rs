@@ -49,7 +49,7 @@ impl Scope {
     }
 }
 
-/// A text that is not the name of a scope.
+/// The error for a text that is not the name of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of read, write, admin")]
 pub struct UnknownScope;
@@ -77,7 +77,7 @@ pub enum AuthError {
     /// The public key is not PEM of its algorithm.
     #[error("server.auth.jwt: the public key cannot be read")]
     PublicKey(#[source] jsonwebtoken::errors::Error),
-    /// The shared secret can be guessed from one token.
+    /// The shared secret is so short that it can be guessed from one token.
     #[error("server.auth.jwt: the secret must be at least {least} bytes, it has {bytes}")]
     ShortSecret {
         /// Its length.
@@ -123,8 +123,8 @@ pub struct Authenticator {
 }
 
 enum Policy {
-    /// No credentials are configured and the server is bound to loopback: the local person may do everything, and
-    /// requests that came through a proxy may read.
+    /// No credentials are configured and the server is bound to loopback: local requests have every scope, and requests
+    /// through a proxy have the scope `read`.
     Local { behind_proxy: bool },
     /// Every request needs a token.
     Tokens { tokens: Vec<StaticToken>, jwt: Option<Box<JwtVerifier>> },
@@ -132,8 +132,8 @@ enum Policy {
 
 const CHALLENGE: &str = r#"Bearer realm="sentistream""#;
 
-/// Whether a server with `options` needs an admin token to be of any use: it is reachable from other machines and no
-/// credentials are configured.
+/// Whether a server needs a first admin token before it can be used: other machines can reach it, and no credentials
+/// are configured.
 pub fn needs_first_token(auth: Option<&AuthOptions>, addresses: &[SocketAddr]) -> bool {
     auth.is_none() && !addresses.iter().all(|address| address.ip().is_loopback())
 }
@@ -187,7 +187,7 @@ impl Authenticator {
             }));
         }
         if scope != Scope::Read && matches!(self.policy, Policy::Local { .. }) {
-            // The page of another site could write through a visitor's browser.
+            // Otherwise a page of another site could write through a visitor's browser.
             origin::check(request, &self.cors_origins)?;
         }
         Ok(principal)
@@ -235,8 +235,8 @@ impl Authenticator {
     }
 }
 
-/// The client of a server without credentials. `Host` must name this machine, since a foreign name may resolve to
-/// loopback (DNS rebinding), unless a trusted proxy is configured, which serves a public name.
+/// The client of a server without credentials. `Host` must name this machine, because another name may resolve to
+/// loopback (DNS rebinding). With a trusted proxy any name is accepted, because the proxy serves a public name.
 fn local(request: &HttpRequest, behind_proxy: bool) -> Result<Principal, ApiError> {
     if !behind_proxy && !origin::names_this_machine(request) {
         return Err(ApiError::forbidden(
@@ -244,7 +244,7 @@ fn local(request: &HttpRequest, behind_proxy: bool) -> Result<Principal, ApiErro
              server.auth.tokens, and server.trusted_proxies behind a proxy, to use another name",
         ));
     }
-    // Proxies speak HTTP/1.0 by default, which browsers and current tools do not.
+    // HTTP/1.0 indicates a proxy: it is the default of some proxies, and browsers and current tools do not use it.
     let forwarded =
         behind_proxy || is_forwarded(request.headers()) || request.version() < actix_web::http::Version::HTTP_11;
     let scopes = if forwarded { vec![Scope::Read] } else { Scope::ALL.to_vec() };

@@ -13,7 +13,7 @@ use super::error::{ApiError, Problem};
 use super::params::Params;
 use super::state::State;
 
-/// Most authors of a request.
+/// The maximum number of authors in a request.
 const MAX_AUTHORS: usize = 100;
 
 /// The authors to name.
@@ -40,8 +40,9 @@ pub struct Authors {
 
 /// Names of authors
 ///
-/// Bluesky posts are stored under the DID of their author, which never changes. This gives the present handles. They
-/// are requested from the public API of Bluesky, if this process has a Bluesky source, and kept for a day.
+/// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
+/// handles. They are requested from the public API of Bluesky, if this process has a Bluesky source, and cached for a
+/// day.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))

@@ -19,9 +19,10 @@ use crate::domain::op::preview;
 use budget::Reservation;
 use decode::DecodeError;
 
-/// Most values (numbers, texts, members, elements) in a JSON body. It bounds the memory of the parsed body.
+/// The maximum number of values (numbers, texts, members, elements) in a JSON body. It bounds the memory of the parsed
+/// body.
 const MAX_VALUES: usize = 10_000;
-/// Longest part of a parser's message that is repeated to the client, in characters.
+/// The maximum length of a parser's message in an error response, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
 
 /// The format of a body.
@@ -36,7 +37,7 @@ pub enum BodyFormat {
 /// The format that `Content-Type` names.
 ///
 /// # Errors
-/// 415 for any other format and for none: pages of other sites can send those without a CORS preflight.
+/// 415 for any other or no format, because pages of other sites can send those without a CORS preflight.
 pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
     let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -50,8 +51,8 @@ pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
     }
 }
 
-/// The whole body as text, decompressed. A compressed body is decoded off the threads that serve requests, in steps
-/// that stop at the limit, so that a small body cannot expand without bound.
+/// The whole body as text, decompressed. Decompression runs on a separate thread and stops at the size limit, so that a
+/// small body cannot expand without bound.
 ///
 /// # Errors
 /// 400 when it is truncated or not UTF-8, 408 when it does not arrive in time, 413 above the limit, 415 for an unknown
@@ -72,7 +73,8 @@ pub async fn text(request: &HttpRequest, payload: Payload, options: &HttpOptions
     let bytes = if encoding == ContentEncoding::Identity {
         bytes
     } else {
-        // The reservation ends with the closure, also when the client disconnects meanwhile.
+        // The closure owns the reservation, so that the memory is released after decoding even if the client
+        // disconnects.
         let decoded = actix_web::web::block(move || {
             reservation.grow(max_body)?;
             decode::decode(encoding, &bytes, max_body).map_err(|error| match error {
@@ -123,7 +125,7 @@ fn encoding(request: &HttpRequest) -> Result<ContentEncoding, ApiError> {
     }
 }
 
-/// The body of a request that accepts one JSON object only.
+/// The body of a request that must be one JSON object.
 ///
 /// # Errors
 /// As [`format`] and [`text`]; 400 when it is not JSON, 413 for more than 10,000 values, 422 for JSON of another shape.
@@ -144,9 +146,9 @@ pub async fn json<T: DeserializeOwned>(
 /// As [`json`].
 pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     if exceeds_values(text, MAX_VALUES) {
-        return Err(ApiError::too_large(format!("the body must hold at most {MAX_VALUES} JSON values")));
+        return Err(ApiError::too_large(format!("the body must contain at most {MAX_VALUES} JSON values")));
     }
-    // Serde would also read a struct from an array of its fields.
+    // Serde would also accept an array of the fields.
     let error = if text.trim_start().starts_with('{') {
         match serde_json::from_str(text) {
             Ok(value) => return Ok(value),
@@ -155,7 +157,7 @@ pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     } else {
         serde::de::Error::custom("must be a JSON object")
     };
-    // A field of a wrong type may be reported before a later syntax error.
+    // Serde may report a field of a wrong type before it reads a later syntax error, which is a 400.
     match serde_json::from_str::<IgnoredAny>(text) {
         Err(syntax) => Err(not_json(&syntax)),
         Ok(IgnoredAny) if error.classify() == Category::Data => Err(ApiError::invalid_field("body", message(&error))),
@@ -168,7 +170,7 @@ pub fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::malformed(format!("the body is not valid JSON: {}", message(error)))
 }
 
-/// The message of `error`, which may quote the body, cut to a bounded length.
+/// The message of `error`, shortened because it may quote the body.
 pub fn message(error: &serde_json::Error) -> String {
     preview(&error.to_string(), MAX_MESSAGE_CHARS).to_owned()
 }

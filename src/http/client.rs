@@ -1,4 +1,4 @@
-//! Which client a request comes from.
+//! The client of a request.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -29,11 +29,12 @@ pub struct CompareParams {
     /// The later period: posts created at or after. 24 hours before its end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
-    /// compared with one of equal length.
+    /// The later period: posts created before. Now if not given, or if it is in the future, so that an unfinished
+    /// period is compared with an earlier one of the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// Where the earlier period begins; it is as long as the later one. Directly before it if not given.
+    /// The start of the earlier period, which is as long as the later one. By default it ends where the later one
+    /// starts.
     #[param(value_type = Option<String>, format = DateTime)]
     previous_start: Option<Timestamp>,
 }
@@ -54,7 +55,7 @@ pub struct Comparison {
 pub struct PeriodCounts {
     #[schema(value_type = String, format = DateTime)]
     start_date: Timestamp,
-    /// Not included.
+    /// The end of the period, exclusive.
     #[schema(value_type = String, format = DateTime)]
     end_date: Timestamp,
     #[serde(flatten)]
@@ -62,29 +63,29 @@ pub struct PeriodCounts {
     emotions: ByEmotion<i64>,
 }
 
-/// From the earlier period to the later one.
+/// The change from the earlier period to the later one.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Change {
     total: i64,
     /// Growth in percent; `null` when the earlier period has no posts.
     total_percentage: Option<f64>,
-    /// Of the shares, in percentage points.
+    /// The change of the shares, in percentage points.
     percentages: BySentiment<f64>,
-    /// Of the net sentiment, in points.
+    /// The change of the net sentiment, in points.
     net_sentiment: f64,
     average_confidence: f64,
     emotions: ByEmotion<i64>,
-    /// Whether chance explains the changes.
+    /// Whether the changes are statistically significant.
     #[schema(required = false)]
     significance: Significance,
 }
 
-/// 95 % confidence intervals of the changes, as if posts came independently of each other.
+/// 95 % confidence intervals of the changes. They assume that posts are independent of each other.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Significance {
-    /// Of `total_percentage`; `null` when a period has no posts.
+    /// The interval of `total_percentage`; `null` when a period has no posts.
     total_percentage: Option<ChangeInterval>,
-    /// Of `percentages`, in percentage points; `null` when a period has no posts.
+    /// The intervals of `percentages`, in percentage points; `null` when a period has no posts.
     percentages: BySentiment<Option<ChangeInterval>>,
 }
 
@@ -149,7 +150,7 @@ impl Change {
 
 /// Compare two periods
 ///
-/// Counts of a period and of one of the same length before it, the changes between them, and whether chance explains them.
+/// Counts of a period and of an earlier one of the same length, the changes between them, and their significance.
 #[utoipa::path(
     get, path = "/api/compare", tag = "sentiment", params(CompareParams, CountParams),
     responses((status = 200, body = Comparison), (status = 422, body = Problem))
@@ -169,10 +170,10 @@ pub async fn compare(
     let latest = last(DEFAULT_RANGE, now).end();
     let end = end_date.map_or(latest, |end| end.min(latest));
     let current = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
-        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future"))?;
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future"))?;
     let before = previous_start.unwrap_or(current.start() - current.length());
     let previous = TimeRange::new(before, before + current.length())
-        .ok_or_else(|| ApiError::invalid_field("previous_start", "is too late"))?;
+        .ok_or_else(|| ApiError::invalid_field("previous_start", "is too far in the future"))?;
     let filter = counted.filter(&state)?;
     let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
     let key =

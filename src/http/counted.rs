@@ -10,8 +10,8 @@ use super::params::Params;
 use super::posts::filter::search;
 use super::state::State;
 
-/// The posts to count. Topic, source, sentiment and emotion are read from rollups, over any range; author and text from
-/// the stored posts, of which at most 100,000 are read for one answer.
+/// The posts to count. Filters by topic, source, sentiment and emotion are answered from rollups, over any range.
+/// Filters by author and text are answered from the stored posts, of which at most 100,000 are read per request.
 #[derive(Clone, Default, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CountParams {
@@ -28,7 +28,7 @@ pub struct CountParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Words that must all occur, ignoring case.
+    /// Words that must all occur. Case is ignored.
     q: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl CountParams {
         })
     }
 
-    /// A key that is unique for each filter: texts are quoted.
+    /// A key that is unique for each filter. Texts are quoted, so that they cannot imitate another filter.
     pub fn cache_key(&self) -> String {
         format!(
             "{}:{}:{}:{}:{:?}:{:?}",
@@ -76,7 +76,7 @@ impl CountParams {
     }
 }
 
-/// The filter as it was parsed.
+/// The filter of the request, as it was parsed.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CountEcho {
     topic: Option<String>,

@@ -1,8 +1,8 @@
 //! The dashboard: the files of `dashboard/dist`, embedded in the binary.
 //!
 //! Files are compressed when the dashboard is built (`app.js.br`, `app.js.gz` beside `app.js`) and sent unchanged.
-//! Names under `assets/` contain a hash of their content, so they never change. Any other path is a view of the
-//! dashboard and gets the page.
+//! Names under `assets/` contain a hash of their content, so browsers may cache them forever. Any other path is a
+//! view of the dashboard, for which the server returns the page.
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -40,7 +40,7 @@ const FILE_ENDINGS: [&str; 14] = [
 /// Serves a file or the page.
 ///
 /// # Errors
-/// 404 for a file that does not exist, 405 for anything but GET and HEAD.
+/// 404 for a file that does not exist, 405 for methods other than GET and HEAD.
 pub async fn serve(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         let mut refusal = HttpResponse::MethodNotAllowed();
@@ -72,7 +72,7 @@ fn is_variant(path: &str) -> bool {
 
 fn send(request: &HttpRequest, path: &str, file: EmbeddedFile) -> HttpResponse {
     let (encoding, file) = variant(request, path).map_or((None, file), |(encoding, file)| (Some(encoding), file));
-    // Weak: the compression middleware may still compress a file without a compressed variant.
+    // The tag is weak, because the compression middleware may compress a file without a compressed variant.
     let tag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let lifetime = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let unchanged = request

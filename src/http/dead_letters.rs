@@ -1,4 +1,4 @@
-//! The dead letter: entries that could not be processed, to inspect, replay or purge.
+//! Dead letters: entries that could not be processed. They can be inspected, replayed and purged.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -17,19 +17,19 @@ use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params};
 use super::state::State;
 
-/// Most ids in one request.
+/// The maximum number of ids in one request.
 const MAX_IDS: usize = 1_000;
-/// Longest value shown in a list, in characters; the single dead letter has it in full.
+/// The maximum length of a value in a list, in characters. A single dead letter is shown in full.
 const PREVIEW_CHARS: usize = 200;
 
 /// Start and length of a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeadLetterParams {
-    /// Most dead letters on the page.
+    /// The maximum number of dead letters on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<EntryId>,
 }
@@ -53,17 +53,17 @@ impl DeadLetterParams {
     "fields": [{"name": "post_id", "value": "demo-2", "base64": null, "cut": false}]
 }))]
 pub struct DeadLetterView {
-    /// Its id in the dead letter.
+    /// Its id among the dead letters.
     id: String,
-    /// Its id in the stream.
+    /// The id of the original entry in the stream.
     origin_id: String,
     /// The `post_id` of the entry, if it has one.
     post_id: Option<String>,
-    /// Why it is in the dead letter.
+    /// Why the entry was not processed.
     reason: DeadLetterReason,
-    /// What was wrong.
+    /// The error message.
     error: String,
-    /// Number of deliveries.
+    /// The number of times that the entry was delivered to a worker.
     deliveries: u32,
     #[schema(value_type = String, format = DateTime)]
     failed_at: Timestamp,
@@ -79,7 +79,7 @@ pub struct FieldView {
     value: String,
     /// The bytes, when they are not UTF-8.
     base64: Option<String>,
-    /// Whether `value` is cut.
+    /// Whether `value` is truncated.
     cut: bool,
 }
 
@@ -129,13 +129,13 @@ pub struct DeadLetterList {
     /// Number of dead letters.
     total: u64,
     limit: i64,
-    /// Where the next page starts; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
 /// Dead letters
 ///
-/// Newest first. Long values are cut; the single dead letter has them in full.
+/// Newest first. Long values are truncated; `GET /api/dead-letters/{id}` returns them in full.
 #[utoipa::path(
     get, path = "/api/dead-letters", tag = "dead letters", params(DeadLetterParams),
     responses((status = 200, body = DeadLetterList), (status = 422, body = Problem))
@@ -148,7 +148,7 @@ pub async fn list(
     let DeadLetterParams { limit, cursor } = DeadLetterParams::parse(&request)?;
     let (stream, wanted) = (state.api.stream.clone(), limit.unsigned_abs() as usize);
     let (mut letters, depth) = state
-        // One more than requested shows whether there is another page.
+        // One more than requested tells whether there is another page.
         .run(async move { tokio::try_join!(stream.dead_letters(wanted + 1, cursor), stream.depth()) })
         .await?;
     let more = letters.len() > wanted;
@@ -163,7 +163,7 @@ pub async fn list(
 
 /// One dead letter
 ///
-/// Every field in full; bytes that are not UTF-8 also as base64.
+/// Every field in full. Bytes that are not UTF-8 are also returned as base64.
 #[utoipa::path(
     get, path = "/api/dead-letters/{id}", tag = "dead letters",
     params(("id" = String, Path, description = "Its id", example = "1767225600000-0")),
@@ -204,7 +204,7 @@ impl SelectionRequest {
                     |id: &String| id.parse().map_err(|e: &str| ApiError::invalid_field("ids", format!("{id:?} {e}")));
                 Ok(DeadLetterSelection::Ids(ids.iter().map(parse).collect::<Result<_, _>>()?))
             }
-            _ => Err(ApiError::invalid_field("ids", "either ids or all = true must be given")),
+            _ => Err(ApiError::invalid_field("ids", "send either ids or all = true")),
         }
     }
 }
@@ -218,7 +218,7 @@ pub struct Replayed {
 
 /// Replay dead letters
 ///
-/// Appends them to the stream again and removes them here.
+/// Appends them to the stream again and removes them from the dead letters.
 #[utoipa::path(
     post, path = "/api/dead-letters/replay", tag = "dead letters", request_body = SelectionRequest,
     responses((status = 200, body = Replayed), (status = 422, body = Problem), (status = 503, body = Problem))

@@ -1,4 +1,4 @@
-//! The demonstration: how far it is, and its removal.
+//! The demonstration: its progress, and its removal.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,21 +14,21 @@ use super::error::{ApiError, Problem};
 use super::params::no_params;
 use super::state::State;
 
-/// Made-up posts, and the topics and rules that go with them.
+/// The demonstration: generated posts, with topics and rules.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "state": "filling", "planned": 19_800, "stored": 8_250, "began_at": "2026-03-01T12:00:00.000Z",
     "topics": ["nimbus-9"], "rules": ["Nimbus 9: mood turns negative"]
 }))]
 pub struct DemoView {
-    /// `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the past), `ready`, `removing`
-    /// or `removed`.
+    /// `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the generated history),
+    /// `ready`, `removing` or `removed`.
     state: &'static str,
-    /// Posts of its past.
+    /// The number of posts of its generated history.
     planned: i64,
     /// How many of them are stored.
     stored: i64,
-    /// Where its past ends.
+    /// The end of its generated history.
     #[schema(value_type = Option<String>, format = DateTime)]
     began_at: Option<Timestamp>,
     /// The names of its topics.
@@ -39,7 +39,7 @@ pub struct DemoView {
 
 /// The demonstration
 ///
-/// An empty installation begins with made-up posts of the past week, three topics, and rules with alerts.
+/// An empty installation starts with a week of generated posts, three topics, and rules with alerts.
 #[utoipa::path(get, path = "/api/demo", tag = "operations", responses((status = 200, body = DemoView)))]
 pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
@@ -52,7 +52,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 /// when nothing is left.
 #[utoipa::path(
     delete, path = "/api/demo", tag = "operations",
-    responses((status = 202, body = DemoView), (status = 404, description = "There is none", body = Problem))
+    responses((status = 202, body = DemoView), (status = 404, description = "There is no demonstration", body = Problem))
 )]
 pub async fn remove(
     _: Authorized<Admin>,
@@ -62,7 +62,7 @@ pub async fn remove(
     no_params(&request)?;
     let store = state.api.store.clone();
     if !state.run(async move { store.request_demonstration_removal().await }).await? {
-        return Err(ApiError::not_found("there is no demonstration: it was removed, or never began"));
+        return Err(ApiError::not_found("there is no demonstration: it was removed or never started"));
     }
     answer::json_with(StatusCode::ACCEPTED, &view(&state).await?)
 }

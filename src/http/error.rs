@@ -1,4 +1,4 @@
-//! The one error of the API: a problem of RFC 9457.
+//! The error type of the API, rendered as a problem of RFC 9457.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::inference::InferenceError;
 use crate::store::{AggregateFailure, StoreError};
 use crate::stream::StreamError;
 
-/// The media type of every error answer.
+/// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// `Retry-After` when a backing service is unavailable, in seconds.
@@ -38,7 +38,7 @@ pub struct ApiError {
     "request_id": "0198c5a2-7a30-7c1e-9d5c-6a1f0f3f9a10"
 }))]
 pub struct Problem<'a> {
-    /// `about:blank`: the status is the kind of problem.
+    /// `about:blank`: the status alone identifies the kind of problem.
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     kind: &'static str,
@@ -143,16 +143,16 @@ impl ApiError {
         Self { retry_after_s: Some(RETRY_AFTER_S), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
-    /// 500: a defect of the server. The reason is logged and not sent to the client.
+    /// 500: an internal error. The reason is logged and not sent to the client.
     pub fn internal(reason: impl fmt::Display) -> Self {
         tracing::error!(%reason, "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed; the log has the reason under its request id")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed; search the log for its request id")
     }
 
-    /// An answer of the framework as a problem.
+    /// The problem for an error response of the framework.
     pub fn from_status(status: StatusCode, path: &str) -> Self {
         let detail = match status {
-            StatusCode::NOT_FOUND => format!("there is nothing at {path}; /api/docs lists what there is"),
+            StatusCode::NOT_FOUND => format!("nothing is served at {path}; /api/docs lists all endpoints"),
             StatusCode::METHOD_NOT_ALLOWED => {
                 format!("{path} does not support this method; the Allow header lists those it supports")
             }
@@ -162,14 +162,14 @@ impl ApiError {
         Self::new(status, detail)
     }
 
-    /// The same error under the id of its request.
+    /// Adds the id of the request.
     #[must_use]
     pub fn with_request_id(mut self, id: &str) -> Self {
         self.request_id = Some(id.to_owned());
         self
     }
 
-    /// The error as its JSON.
+    /// The JSON body.
     fn body(&self) -> String {
         let problem = Problem {
             kind: "about:blank",

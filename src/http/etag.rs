@@ -1,4 +1,4 @@
-//! Versions in `ETag` and `If-Match`: an edit of an outdated version is refused.
+//! Versions in `ETag` and `If-Match`, with which an edit of an outdated version is refused.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::ApiError;
 
-/// `response` with the version of its content as `ETag`.
+/// Adds the version of the content to `response`, as `ETag`.
 #[must_use]
 pub fn with(mut response: HttpResponse, version: i64) -> HttpResponse {
     if let Ok(value) = HeaderValue::try_from(format!("\"{version}\"")) {
@@ -15,7 +15,7 @@ pub fn with(mut response: HttpResponse, version: i64) -> HttpResponse {
     response
 }
 
-/// The version that an edit is based on; `None` for `*`, any version.
+/// The version that an edit is based on; `None` for `*`, which matches any version.
 ///
 /// # Errors
 /// 428 without `If-Match`; 412 for a tag that this server never sends.
@@ -38,6 +38,6 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
 pub fn changed() -> ApiError {
     ApiError::new(
         StatusCode::PRECONDITION_FAILED,
-        "it has changed since that version: fetch it again and repeat the edit",
+        "the object has changed since that version: fetch it again and repeat the edit",
     )
 }

@@ -21,7 +21,7 @@ use super::state::State;
 /// A feed without a report for this long is offline.
 const SILENCE: Duration = Duration::from_secs(30);
 /// A feed without a report for this long is hidden.
-const FORGOTTEN: Duration = Duration::from_secs(86_400);
+const HIDDEN_AFTER: Duration = Duration::from_secs(86_400);
 
 /// A configured source and its state.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -64,13 +64,13 @@ impl FeedView {
 /// # Errors
 /// When the database is not available.
 pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, StoreError> {
-    let rows = store.feeds(now - FORGOTTEN).await?;
+    let rows = store.feeds(now - HIDDEN_AFTER).await?;
     Ok(rows.into_iter().map(|row| FeedView::new(row, now)).collect())
 }
 
 /// Pause a source
 ///
-/// It stops within seconds on whichever instance reads it, and stays paused across restarts.
+/// The instance that reads it stops within seconds. The source stays paused across restarts.
 #[utoipa::path(
     post, path = "/api/sources/{name}/pause", tag = "operations",
     params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
@@ -86,7 +86,7 @@ pub async fn pause(
 
 /// Resume a source
 ///
-/// It continues within seconds where it stopped. A source that failed is retried.
+/// Reading continues within seconds at the last position. A failed source is retried.
 #[utoipa::path(
     post, path = "/api/sources/{name}/resume", tag = "operations",
     params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
@@ -106,7 +106,7 @@ async fn set_paused(state: &State, request: &HttpRequest, paused: Paused) -> Res
     let (store, now, wanted) = (state.api.store.clone(), state.api.clock.now(), name.clone());
     let found = state.run(async move {
         store.set_feed_paused(&wanted, paused).await?;
-        let feeds = store.feeds(now - FORGOTTEN).await?;
+        let feeds = store.feeds(now - HIDDEN_AFTER).await?;
         Ok::<_, StoreError>(feeds.into_iter().find(|row| row.name == wanted))
     });
     match found.await? {

@@ -40,13 +40,13 @@ pub type Components = Arc<dyn Fn() -> Vec<ComponentState> + Send + Sync>;
 pub enum Status {
     /// Everything works.
     Healthy,
-    /// Reads work, another component does not; `problems` lists what is wrong.
+    /// The database can be read, but another component fails; `problems` lists what is wrong.
     Degraded,
     /// The database is disconnected.
     Unhealthy,
 }
 
-/// The answer of `GET /api/health`.
+/// The response of `GET /api/health`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Health {
     status: Status,
@@ -67,19 +67,19 @@ pub struct Health {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct HealthStats {
     total_posts: Option<i64>,
-    /// Stored posts with an analysis; the others are unscored.
+    /// Stored posts with an analysis, which excludes unscored posts.
     total_analyses: Option<i64>,
     /// Posts stored within the last hour.
     recent_posts_1h: Option<i64>,
-    /// Entries that are not settled: waiting or claimed.
+    /// Entries that are not yet processed: waiting or claimed.
     pending: Option<u64>,
-    /// Entries in the dead letter now.
+    /// The current number of dead letters.
     dead_letters: Option<u64>,
-    /// Entries of this epoch that were processed.
+    /// Entries that were processed in this epoch.
     processed: Option<u64>,
-    /// Entries of this epoch that went to the dead letter.
+    /// Entries that became dead letters in this epoch.
     failed: Option<u64>,
-    /// Entries appended in this epoch by outcome; they add up whenever nothing is in progress.
+    /// Entries appended in this epoch, by outcome. The outcomes add up to all entries when none is in progress.
     books: Option<Books>,
     /// Identifies the stream's data; a new value means that the stream was lost and counting restarted.
     epoch: Option<String>,
@@ -172,8 +172,8 @@ impl Checks {
         self.components
     }
 
-    /// The components that are not ready; empty when the process can serve. Causes are left out, since anyone may read
-    /// them; `/api/system` and the log have them.
+    /// The components that are not ready; empty when the process can serve. Causes are left out, because no token is
+    /// needed to read this; `/api/system` and the log have them.
     pub fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.database.is_err() {
@@ -191,8 +191,8 @@ impl Checks {
     }
 }
 
-/// The result of `check`. A check that takes longer than `limit` continues in the background: cancelling it could leave a
-/// connection unusable.
+/// The result of `check`. A check that takes longer than `limit` continues in the background: cancelling it could leave
+/// a connection unusable.
 pub async fn within<T, E>(
     limit: Duration,
     check: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -277,12 +277,12 @@ async fn totals(state: &State) -> Result<StoredTotals, ApiError> {
     from_cached(&cached)
 }
 
-/// Liveness: 200 as soon as the process answers.
+/// Liveness: 200 as soon as the process serves requests.
 pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// The answer of `GET /readyz`.
+/// The response of `GET /readyz`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     ready: bool,

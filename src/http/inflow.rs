@@ -20,8 +20,9 @@ struct Sample {
     appended: u64,
 }
 
-/// Time between two samples, and how many span the minute that is reported.
+/// The time between two samples.
 pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+/// The number of samples that span one minute.
 const SAMPLES: usize = 13;
 
 impl Inflow {
@@ -37,7 +38,7 @@ impl Inflow {
         samples.push_back(Sample { at, epoch: depth.epoch.clone(), appended: depth.appended });
     }
 
-    /// Entries per second over the last minute, or over as much of it as was measured.
+    /// Entries per second over the last minute, or over the measured part of it.
     pub fn per_second(&self) -> Option<f64> {
         let samples = self.samples.lock().ok()?;
         let (first, last) = (samples.front()?, samples.back()?);

@@ -1,4 +1,4 @@
-//! Why a range differs from another.
+//! Explains the difference between two ranges.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,19 +34,19 @@ pub struct ExplainParams {
     /// The range: posts created at or after. 24 hours before its end if not given.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T22:00:00Z")]
     start_date: Option<Timestamp>,
-    /// The range: posts created before. Now if not given, or if it lies in the future.
+    /// The range: posts created before. Now if not given, or if it is in the future.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T23:00:00Z")]
     end_date: Option<Timestamp>,
-    /// Where the range to compare with begins. As long before its end as the range is, if not given.
+    /// The start of the range to compare with. By default both ranges have the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     against_start: Option<Timestamp>,
-    /// Where the range to compare with ends. As long after its start as the range is, if not given; with neither, where the
-    /// range starts.
+    /// The end of the range to compare with. By default both ranges have the same length; without `against_start` it is
+    /// the start of the range.
     #[param(value_type = Option<String>, format = DateTime)]
     against_end: Option<Timestamp>,
 }
 
-/// What changed, and what is behind it.
+/// What changed between two ranges, and what caused it.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "topic": "acme", "source": null, "sentiment": null, "emotion": null, "author": null, "q": null,
@@ -83,32 +83,32 @@ pub struct Explained {
     /// The range that it is compared with.
     previous: SampledSide,
     counted_from: CountedFrom,
-    /// Whether anything changed that chance does not explain (p < 0.001) and that is large: a share by five points, the
-    /// number of posts by half.
+    /// Whether there is a change that is statistically significant (p < 0.001) and large: a share by at least five
+    /// points, or the number of posts by at least half.
     significant: bool,
-    /// The significant changes, the most important first: at most one of the mood and one of the number of posts.
+    /// The significant changes, most important first: at most one of the sentiment and one of the number of posts.
     changes: Vec<Shift>,
-    /// Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the mood that
-    /// became more frequent, else among all.
+    /// Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the
+    /// sentiment that became more frequent, otherwise among all posts.
     words: Vec<SalientWord>,
-    /// Sources by their part of the first change, or of the change of the number of posts.
+    /// Sources by their contribution to the first change, or to the change of the number of posts.
     sources: Vec<SourcePart>,
-    /// As the sources, estimated from the samples.
+    /// Authors by their contribution, estimated from the samples.
     authors: Vec<AuthorPart>,
-    /// Texts that occur several times, almost the same, most frequent first.
+    /// Texts that occur several times with small variations, most frequent first.
     texts: Vec<TextGroup>,
     /// Ids of three typical posts of each range.
     typical: Typical,
-    /// The posts that the answer cites, by id.
+    /// The posts that the response cites, by id.
     posts: BTreeMap<String, CitedPost>,
 }
 
-/// A range.
+/// A range and its counts.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SampledSide {
     #[schema(value_type = String, format = DateTime)]
     start_date: Timestamp,
-    /// Not included.
+    /// The end of the range, exclusive.
     #[schema(value_type = String, format = DateTime)]
     end_date: Timestamp,
     /// All posts of the range.
@@ -117,7 +117,7 @@ pub struct SampledSide {
     total_capped: bool,
     /// Posts whose words, authors and texts were read.
     sampled: usize,
-    /// Of all posts; of the sampled ones when `counted_from` is `posts`.
+    /// The measures of all posts, or of the sampled posts when `counted_from` is `posts`.
     measures: Measures,
 }
 
@@ -155,9 +155,10 @@ impl Explained {
 
 /// Explain a change
 ///
-/// Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and the
-/// words, sources, authors and repeated texts behind it, each with up to three posts. Counts are exact where rollups have
-/// them; the rest comes from a sample of each range: all posts up to 2,000, at most 5,000 of more. Scope: read.
+/// Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
+/// the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
+/// are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
+/// most 5,000. Scope: read.
 #[utoipa::path(
     get, path = "/api/insights/explain", tag = "insights", params(ExplainParams, CountParams),
     responses((status = 200, body = Explained), (status = 422, body = Problem))
@@ -176,13 +177,14 @@ pub async fn explain(
     let latest = last(DEFAULT_RANGE, state.api.clock.now()).end();
     let end = end_date.map_or(latest, |end| end.min(latest));
     let current = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
-        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future"))?;
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future"))?;
     let against_end =
         against_end.or_else(|| against_start.map(|start| start + current.length())).unwrap_or(current.start());
     let previous = TimeRange::new(against_start.unwrap_or(against_end - current.length()), against_end)
         .ok_or_else(|| ApiError::invalid_field("against_end", "must not be before against_start"))?;
     let question = Question { filter: counted.filter(&state)?, current, previous };
-    // A range that ends now moves with each request; its answer is cached for the second.
+    // A range that ends now moves with each request. Rounding to seconds lets requests in the same second share an
+    // answer.
     let edge = |range: TimeRange| format!("{}-{}", range.start().as_seconds(), range.end().as_seconds());
     let key = format!("explain:{}:{}:{}", edge(current), edge(previous), counted.cache_key());
     let store = state.api.store.clone();

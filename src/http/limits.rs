@@ -19,7 +19,7 @@ use super::state::State;
 
 type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
-/// Counts the requests of each client.
+/// Limits the requests of each client.
 pub struct Limiter(Option<Limited>);
 
 struct Limited {
@@ -37,7 +37,7 @@ impl Limiter {
     }
 
     /// Removes clients without recent requests.
-    pub fn forget_quiet(&self) {
+    pub fn remove_idle(&self) {
         if let Some(limited) = &self.0 {
             limited.buckets.retain_recent();
             limited.buckets.shrink_to_fit();
@@ -45,7 +45,7 @@ impl Limiter {
     }
 }
 
-/// The middleware of every resource but probes. It runs after routing, so the spelling of a path does not matter.
+/// The middleware of every resource except probes. It runs after routing, so that all spellings of a path count alike.
 ///
 /// # Errors
 /// Those of the inner service.
@@ -84,7 +84,7 @@ pub async fn enforce<B: MessageBody + 'static>(
     }
 }
 
-/// The `RateLimit` headers: the draft's two, and the three that older clients know.
+/// Adds the `RateLimit` headers: the two of the current IETF draft, and the three that older clients read.
 fn describe(headers: &mut HeaderMap, limit: RateLimit, left: u32, wait: Option<u64>) {
     let burst = limit.burst.get();
     let refill = |cells: u32| u64::from(cells.div_ceil(NonZeroU32::get(limit.per_second)));

@@ -1,4 +1,4 @@
-//! Receivers, routes, silences, inhibition rules, mute timings, the log of deliveries, and Alertmanager's API.
+//! Receivers, routes, silences, inhibition rules, mute timings, the delivery log, and Alertmanager's API.
 
 #[macro_use]
 pub mod managed;

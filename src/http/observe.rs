@@ -1,5 +1,5 @@
-//! Around every request: its id, log line and metrics, security headers, and problem+json for every error, including
-//! panics and the framework's own answers.
+//! The outermost middleware: it adds the request id and security headers, writes the log line and metrics, and renders
+//! every error as problem+json, including panics and errors of the framework.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -21,13 +21,13 @@ use super::error::ApiError;
 /// The header that carries a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest request id that is accepted from a client.
+/// The maximum length of a request id from a client.
 const MAX_ID_LENGTH: usize = 64;
 
 /// Requests slower than this are logged as warnings.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Pages may load only what this server serves.
+/// Pages may load resources from this server only.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
     worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -77,7 +77,7 @@ pub async fn observe(
     Ok(response)
 }
 
-/// The client's id if it is safe to log, else a new one.
+/// The client's request id if it is safe to log, otherwise a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let harmless = |id: &&str| {
         (1..=MAX_ID_LENGTH).contains(&id.len())
@@ -133,7 +133,7 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
 
 struct Seen {
     method: String,
-    /// The pattern of the route: paths would make one series per post.
+    /// The pattern of the route. The path itself would create one time series per post.
     route: String,
     status: StatusCode,
     elapsed: Duration,
@@ -154,7 +154,7 @@ fn record(seen: &Seen) {
     }
 }
 
-/// Methods are free text, which must not become label values.
+/// The method, or `other` if it is unknown: clients could otherwise create any number of label values.
 fn known_method(method: &str) -> &'static str {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         .into_iter()

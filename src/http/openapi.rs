@@ -22,10 +22,10 @@ use crate::domain::{Alert, PostEvent};
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
-        (name = "insights", description = "What changed, and what is behind it"),
+        (name = "insights", description = "What changed between two ranges, and what caused it"),
         (name = "topics", description = "Tracked topics: queries that every new post is matched against"),
-        (name = "alerts", description = "Alert rules and the alerts that they raised"),
-        (name = "notifications", description = "Receivers, routes, silences and the log of deliveries"),
+        (name = "alerts", description = "Alert rules and alerts"),
+        (name = "notifications", description = "Receivers, routes, silences and the delivery log"),
         (name = "alertmanager", description = "The part of Alertmanager's API v2 for amtool, karma and Grafana"),
         (name = "analyze", description = "Classify texts without storing them"),
         (name = "live", description = "The WebSocket of live events"),
@@ -82,14 +82,14 @@ fn operation_id(method: &str, path: &str) -> String {
     std::iter::once(method.to_owned()).chain(words).collect::<Vec<_>>().join("_")
 }
 
-/// A parameter that has a default may be left out.
+/// Whether a parameter has a default and is therefore optional.
 fn has_default(parameter: &Parameter) -> bool {
     matches!(&parameter.schema, Some(RefOr::T(Schema::Object(object))) if object.default.is_some())
 }
 
 /// The document as JSON, indented.
 pub fn document_json() -> String {
-    // The document holds only strings, numbers and maps with string keys.
+    // Serialisation cannot fail: the document contains only strings, numbers and maps with string keys.
     document().to_pretty_json().unwrap_or_default()
 }
 

@@ -6,43 +6,44 @@ use std::time::Duration;
 
 use super::auth::AuthOptions;
 
-/// Options of the HTTP server. The defaults suit a single machine.
+/// Options of the HTTP server. The defaults are for a single machine.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
-    /// Where to listen; port 0 takes a free one.
+    /// The addresses to listen on; port 0 selects a free port.
     pub listen: Vec<SocketAddr>,
     /// Threads that serve requests.
     pub workers: usize,
     /// Origins of other sites whose pages may call the API.
     pub cors_origins: Vec<String>,
-    /// The configured tokens. `None`: on loopback the local person may do everything, on any other address every
-    /// request needs a token of the database.
+    /// The configured tokens. `None`: on loopback, local requests have every scope; on any other address every request
+    /// needs a token of the database.
     pub auth: Option<AuthOptions>,
     /// The rate limit of each client.
     pub rate_limit: Option<RateLimit>,
-    /// Proxies whose `X-Forwarded-For` is trusted. With any, clients without a token may read at most.
+    /// Proxies whose `X-Forwarded-For` is trusted. If there are any, clients without a token have at most the scope
+    /// `read`.
     pub trusted_proxies: Vec<IpAddr>,
-    /// The dashboard as receivers of notifications reach it.
+    /// The URL of the dashboard in notifications.
     pub external_url: String,
-    /// Largest request body in bytes, also after decompression.
+    /// The maximum size of a request body in bytes, before and after decompression.
     pub max_body: usize,
-    /// Most posts in one request.
+    /// The maximum number of posts in one request.
     pub max_posts: usize,
-    /// The longest a request may take, and the longest its body may take to arrive.
+    /// The timeout of a request, and of receiving its body.
     pub request_timeout: Duration,
-    /// The longest each check of the health report may take.
+    /// The timeout of each check of the health report.
     pub check_timeout: Duration,
-    /// How long a shutdown waits for requests in progress.
+    /// The maximum time that a shutdown waits for requests in progress.
     pub drain: Duration,
-    /// Tokens that one client may have analysed; `None`: no limit.
+    /// The number of model tokens that one client may use; `None`: no limit.
     pub analyze_budget: Option<AnalyzeBudget>,
-    /// How long events of the audit log are kept.
+    /// The retention time of the audit log.
     pub audit_retention: Duration,
     /// The WebSocket.
     pub live: LiveOptions,
 }
 
-/// The rate limit of a client: an address, or the /64 network of an IPv6 address.
+/// The rate limit of a client. A client is an IPv4 address or the /64 network of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Requests per second on average.
@@ -51,31 +52,32 @@ pub struct RateLimit {
     pub burst: NonZeroU32,
 }
 
-/// How many tokens one client may have analysed.
+/// The number of model tokens that one client may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnalyzeBudget {
     /// Tokens per second on average.
     pub per_second: NonZeroU32,
-    /// Tokens in one burst, and the most of one request.
+    /// Tokens in one burst, which is also the limit of one request.
     pub burst: NonZeroU32,
 }
 
 /// Options of the WebSocket.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
-    /// Time between two `metrics_update`.
+    /// The interval of `metrics_update` messages.
     pub metrics_interval: Duration,
-    /// Time between two pings.
+    /// The interval of pings.
     pub ping_interval: Duration,
-    /// A client that has sent nothing for this long, not even a pong, is disconnected.
+    /// The time after which a client that sends no message or pong is disconnected.
     pub silence_limit: Duration,
-    /// Messages that wait for one client; a client that misses some gets a `lagged` message.
+    /// The maximum number of queued messages per client. A client that misses messages gets a `lagged` message.
     pub buffer: usize,
-    /// A client whose buffer stays full for this long is closed, as is one that lags three times within a minute.
+    /// The time after which a client whose buffer stays full is disconnected. A client that lags three times within a
+    /// minute is disconnected too.
     pub slow_limit: Duration,
-    /// Most clients at the same time.
+    /// The maximum number of clients.
     pub max_clients: usize,
-    /// Most clients from one address, or from the /64 network of an IPv6 address.
+    /// The maximum number of clients from one IPv4 address or from the /64 network of an IPv6 address.
     pub max_per_client: usize,
 }
 

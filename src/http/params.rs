@@ -13,8 +13,9 @@ use crate::domain::{FieldError, TimeRange, Timestamp};
 
 use super::error::ApiError;
 
-/// Most unknown parameters that an error lists, and the longest part of a name, in characters.
+/// The maximum number of unknown parameters that an error lists.
 const MAX_UNKNOWN: usize = 5;
+/// The maximum length of a parameter's name in an error, in characters.
 const MAX_NAME_CHARS: usize = 40;
 
 /// The parameters of a query, taken one by one. Errors are collected until [`Params::finish`].
@@ -45,7 +46,7 @@ impl Params {
         Ok(Self { values, known: Vec::new(), errors: Vec::new() })
     }
 
-    /// The parameter `name`, if it is there.
+    /// The parameter `name`, if it is given.
     pub fn optional<T, E: Display>(
         &mut self,
         name: &'static str,
@@ -68,7 +69,7 @@ impl Params {
         }
     }
 
-    /// The parameter `name`, which must be there.
+    /// The parameter `name`, which is required.
     pub fn required<T, E: Display>(
         &mut self,
         name: &'static str,
@@ -132,7 +133,7 @@ impl Params {
         let unlisted = unknown.len().saturating_sub(MAX_UNKNOWN);
         unknown.truncate(MAX_UNKNOWN);
         let allowed = match self.known.as_slice() {
-            [] => "there are none here".to_owned(),
+            [] => "this endpoint has none".to_owned(),
             names => format!("allowed are {}", names.join(", ")),
         };
         self.errors.extend(
@@ -180,7 +181,7 @@ fn decode(text: &str, place: &str) -> Result<String, ApiError> {
         let digits = rest.as_bytes().get(at + 1..at + 3);
         if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
             return Err(ApiError::malformed(format!(
-                "{place} holds a % that is not followed by two hexadecimal digits"
+                "{place} contains a % that is not followed by two hexadecimal digits"
             )));
         }
         rest = &rest[at + 3..];
@@ -209,7 +210,11 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 pub fn language(text: &str) -> Result<String, &'static str> {
     let valid = (2..=MAX_LANG_BYTES).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if valid { Ok(text.to_ascii_lowercase().replace('_', "-")) } else { Err("must be a language such as en or pt-BR") }
+    if valid {
+        Ok(text.to_ascii_lowercase().replace('_', "-"))
+    } else {
+        Err("must be a language tag such as en or pt-BR")
+    }
 }
 
 #[cfg(test)]
@@ -235,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_time_formats_are_accepted() {
+    fn common_time_formats_are_accepted() {
         let expected = "2026-01-31T00:00:00Z".parse().unwrap();
         for text in ["2026-01-31", "2026-01-31T01:00:00+01:00", "2026-01-31T01:00:00 01:00", "1769817600"] {
             assert_eq!(instant(text), Ok(expected), "{text}");

@@ -22,23 +22,23 @@ use view::{PostDetail, PostView};
 /// Default and largest number of posts on a page.
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 500;
-/// Posts in `GET /api/posts/recent`.
+/// The number of posts in `GET /api/posts/recent`.
 const RECENT: i64 = 10;
 
 /// Start and length of a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// Most posts on the page.
+    /// The maximum number of posts on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// How many posts to skip. For long lists use `cursor`.
+    /// The number of posts to skip. For long lists use `cursor`.
     #[param(minimum = 0, default = 0)]
     offset: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<PostCursor>,
-    /// The order of all pages; default `newest`. A cursor is valid for the order that it was made in.
+    /// The order of all pages; default `newest`. A cursor is valid only for the order in which it was created.
     #[param(inline, required = false)]
     sort: SortParam,
 }
@@ -53,7 +53,7 @@ impl PageParams {
         }
         let sort = SortParam::take(params);
         if cursor.is_some_and(|cursor| cursor.sort() != sort.into()) {
-            params.reject("cursor", "was made with another sort: repeat the sort of the first page");
+            params.reject("cursor", "was created with another sort: repeat the sort of the first page");
         }
         Self { limit, offset, cursor, sort }
     }
@@ -74,7 +74,7 @@ pub struct PostList {
     total_capped: bool,
     limit: i64,
     offset: i64,
-    /// Where the next page starts; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     next_cursor: Option<String>,
     sort: SortParam,
     filters: FilterEcho,
@@ -168,7 +168,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Delete a post
 ///
-/// Removes it from the tables, the counts, the dead letters and the caches. A tombstone keeps a late copy in the
+/// Removes it from the tables, the counts, the dead letters and the caches. A tombstone prevents a later copy in the
 /// stream from restoring it.
 #[utoipa::path(
     delete, path = "/api/posts/{post_id}", tag = "posts",
@@ -193,7 +193,7 @@ pub async fn delete(
                     tracing::warn!(%error, "cannot publish a deletion to live clients");
                 }
             }
-            // Also for an unknown post: an earlier attempt may have stopped before this step.
+            // This also runs for an unknown post, because an earlier attempt may have stopped before this step.
             let gone = std::slice::from_ref(&deleted);
             api.stream.forget_posts(gone, gone).await?;
             Ok::<_, ApiError>(existed)

@@ -1,4 +1,4 @@
-//! Whether entries are processed and writes succeed, observed in the background for the health report.
+//! Checks for the health report, in the background, whether entries are processed and writes succeed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::stream::{Depth, Memory};
 use super::Api;
 use super::health::within;
 
-/// Entries wait and no entry was settled for this long: processing has stalled.
+/// Processing has stalled if entries wait and none was settled for this long.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
-/// The lease that the write probe renews. It grants nothing.
+/// The lease that the write probe renews. It serves no other purpose.
 const PROBE: &str = "health";
 const PROBE_TTL: Duration = Duration::from_secs(1);
 
-/// What the last observation found.
+/// The results of the last observation.
 #[derive(Default)]
 pub struct Progress(Mutex<Observed>);
 
@@ -30,7 +30,7 @@ struct Observed {
     waiting: Option<Waiting>,
 }
 
-/// Entries that wait since no entry was settled.
+/// Waiting entries, and since when no entry was settled.
 struct Waiting {
     epoch: Arc<str>,
     settled: u64,
@@ -41,11 +41,11 @@ struct Waiting {
 /// A problem that the health report shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// The database answers reads and fails writes.
+    /// Reads from the database succeed, writes fail.
     Writes(String),
-    /// The stream answers pings and fails other commands.
+    /// The stream responds to pings, but other commands fail.
     Stream(String),
-    /// Redis runs short of memory, and appends are refused.
+    /// Redis is short of memory and refuses appends.
     Memory(Memory),
     /// Entries wait and none is settled.
     Stalled { entries: u64, seconds: u64 },
@@ -57,7 +57,7 @@ impl std::fmt::Display for Problem {
             Self::Writes(error) => write!(f, "database: writes fail: {error}"),
             Self::Stream(error) => write!(f, "stream: {error}"),
             Self::Memory(Memory { used, max, .. }) => {
-                write!(f, "stream: Redis uses {used} of {max} bytes (maxmemory), new posts are refused")
+                write!(f, "stream: Redis uses {used} of {max} bytes (maxmemory) and refuses new posts")
             }
             Self::Stalled { entries, seconds } => {
                 write!(f, "processing: {entries} entries wait and none was settled for {seconds} s")
@@ -67,7 +67,7 @@ impl std::fmt::Display for Problem {
 }
 
 impl Progress {
-    /// Observes once: writes to the database and reads the numbers of the stream. The depth, if it was read.
+    /// Observes once: writes to the database and reads the depth of the stream. Returns the depth, if it was read.
     pub async fn observe(&self, api: &Api, limit: Duration) -> Option<Depth> {
         let (store, stream, books) = (api.store.clone(), api.stream.clone(), api.store.clone());
         let (write, numbers) = tokio::join!(
@@ -96,7 +96,7 @@ impl Progress {
         }
     }
 
-    /// What the last observation found wrong.
+    /// The problems that the last observation found.
     pub fn problems(&self) -> Vec<Problem> {
         let observed = self.lock();
         let memory = observed.memory.filter(Memory::is_full).map(Problem::Memory);
@@ -108,7 +108,7 @@ impl Progress {
         [writes, stream, memory, stalled].into_iter().flatten().collect()
     }
 
-    /// Every change under the lock is complete, so a panic does not corrupt it.
+    /// A poisoned lock is usable: code under the lock only assigns fields and does not panic.
     fn lock(&self) -> MutexGuard<'_, Observed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

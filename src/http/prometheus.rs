@@ -29,7 +29,7 @@ pub async fn render(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
 }
 
-/// Updates the gauges that are read on each scrape. A service that does not answer in time yields `NaN`.
+/// Updates the gauges that are read on each scrape. If a service does not respond in time, its gauges are `NaN`.
 async fn sample(state: &State) {
     for pool in state.api.store.connections() {
         for (kind, count) in [("used", pool.used), ("idle", pool.idle), ("waiting", pool.waiting)] {
@@ -66,7 +66,7 @@ pub fn describe_metrics() {
         ("sentistream_stream_lag_entries", Kind::Gauge, "Entries of the stream that no worker has claimed yet."),
         ("sentistream_stream_claimed_entries", Kind::Gauge, "Entries claimed by workers."),
         ("sentistream_stream_oldest_entry_age_seconds", Kind::Gauge, "Age of the oldest entry that is not settled."),
-        ("sentistream_dead_letter_entries", Kind::Gauge, "Entries in the dead letter."),
+        ("sentistream_dead_letter_entries", Kind::Gauge, "Number of dead letters."),
         ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
         ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
     ]);

@@ -1,4 +1,4 @@
-//! What clients without the scope `admin` see of receivers: no parts that may contain secrets.
+//! Removes parts that may contain secrets from descriptions of receivers, for clients without the scope `admin`.
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,19 +11,19 @@ use url::Url;
 use super::auth::{Authorization, Scope};
 use super::error::ApiError;
 
-/// The paths whose answers describe receivers.
+/// The paths whose responses describe receivers.
 const PATHS: [&str; 3] = ["/api/alerts/receivers", "/api/alerts/deliveries", "/api/alerts/audit"];
 
-/// Stands for a hidden text.
+/// Replaces a hidden text.
 const HIDDEN: &str = "***";
 
-/// Whether answers of `path` describe receivers.
+/// Whether responses of `path` describe receivers.
 pub fn applies(path: &str) -> bool {
     PATHS.iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// The middleware of these paths: for clients without the scope `admin` every URL in the answer is cut to its origin, and
-/// values of headers, arguments of commands and answers of receivers are hidden.
+/// The middleware of these paths. For clients without the scope `admin` it reduces every URL in the response to its
+/// origin, and hides header values, command arguments and responses of receivers.
 ///
 /// # Errors
 /// Those of the inner service.
@@ -41,8 +41,8 @@ pub async fn for_readers(
     }
     let (request, response) = response.into_parts();
     let (head, body) = response.into_parts();
-    let bytes = to_bytes(body).await.map_err(|_| ApiError::internal("an answer cannot be read"))?;
-    // The answer to HEAD has no body.
+    let bytes = to_bytes(body).await.map_err(|_| ApiError::internal("a response cannot be read"))?;
+    // The response to HEAD has no body.
     if bytes.is_empty() {
         return Ok(ServiceResponse::new(request, head.set_body(BoxBody::new(bytes))));
     }
@@ -73,7 +73,7 @@ fn hide(json: &mut Value) {
                     ("command", Value::Array(command)) => {
                         command.iter_mut().skip(1).for_each(|argument| *argument = HIDDEN.into());
                     }
-                    // What a receiver answers may repeat what it was sent.
+                    // The response of a receiver may repeat the request.
                     ("answer", answer @ Value::String(_)) => *answer = HIDDEN.into(),
                     (_, value) => hide(value),
                 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_headers_arguments_and_answers_are_hidden() {
+    fn urls_headers_arguments_and_responses_are_hidden() {
         let mut hidden = json!({
             "name": "on-call",
             "channel": {

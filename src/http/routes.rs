@@ -1,4 +1,4 @@
-//! Everything that is served, and where.
+//! The routes of the server.
 //!
 //! [`endpoints!`] registers each handler once, with the method and path of its `#[utoipa::path]`: the route and the
 //! OpenAPI document come from the same annotation.
@@ -18,7 +18,7 @@ use super::{
     limits, notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
 };
 
-/// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
+/// Defines `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
 macro_rules! endpoints {
     ($($handler:ident in $($module:ident)::+),+ $(,)?) => {
         pastey::paste! {
@@ -134,7 +134,7 @@ endpoints! {
     open in ws,
 }
 
-/// Paths that answer while the API is rate limited or needs credentials.
+/// Paths without rate limit and authentication.
 const PROBES: [&str; 3] = ["/api/health", "/healthz", "/readyz"];
 
 /// The routes of each path.
@@ -165,7 +165,7 @@ impl Table {
         self.route(path, &Method::GET, handler);
     }
 
-    /// GET serves HEAD too, with the same headers.
+    /// Adds a route. A GET route also serves HEAD, with the same headers.
     fn route<F, Args>(&mut self, path: &str, method: &Method, handler: &F)
     where
         F: Handler<Args> + Clone,
@@ -179,8 +179,8 @@ impl Table {
         }
     }
 
-    /// Registers every path. In the order of a map a literal segment comes before `{…}`, so that
-    /// `/api/posts/recent` is not the id of a post.
+    /// Registers every path. The map is sorted, so that a literal segment comes before `{…}` and `/api/posts/recent` is
+    /// not read as the id of a post.
     fn register(self, config: &mut ServiceConfig) {
         for (path, routes) in self.0 {
             let resource = routes.into_iter().fold(web::resource(&path), actix_web::Resource::route);
@@ -235,7 +235,7 @@ pub fn ops(config: &mut ServiceConfig) {
     config.default_service(web::to(nothing));
 }
 
-/// Answers a path that no route serves.
+/// Responds to a path that has no route.
 ///
 /// # Errors
 /// Always 404.

@@ -1,4 +1,4 @@
-//! Sentiment over time, and its distribution.
+//! Sentiment over time, and the distribution of sentiments.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::params::Params;
 use super::shape::{self, ByEmotion, BySentiment, LanguageCount, TopEmotion};
 use super::state::{State, from_cached};
 
-/// The range of an aggregate that names none.
+/// The default length of the range of an aggregate.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Ranges exclude their end; this offset makes them include the present instant.
+/// Ranges exclude their end. Adding this offset to the current time includes posts of this instant.
 const INSTANT: Duration = Duration::from_micros(1);
 
-/// The range of `length` up to `now`, which it includes.
+/// The range of `length` up to and including `now`.
 pub fn last(length: Duration, now: Timestamp) -> TimeRange {
     TimeRange::last(length, now + INSTANT)
 }
@@ -36,13 +36,14 @@ pub struct AggregateParams {
     /// The width of a bucket.
     #[param(example = "hour")]
     period: Period,
-    /// Posts created at or after; widened to the edge of a bucket. 24 hours before the end if not given.
+    /// Posts created at or after this time, which is rounded down to the start of a bucket. Default: 24 hours before
+    /// the end.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Posts created before; widened to the edge of a bucket. Now if not given.
+    /// Posts created before this time, which is rounded up to the end of a bucket. Default: now.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// The zone whose midnights bound days, by its IANA name; UTC if not given.
+    /// The IANA name of the time zone in which days begin. Default: UTC.
     #[param(value_type = Option<String>, example = "Europe/Berlin")]
     tz: Option<String>,
 }
@@ -77,7 +78,8 @@ impl AggregateParams {
         Ok(AggregateQuery { period: self.period, range, filter, zone: zone.unwrap_or(jiff::tz::TimeZone::UTC) })
     }
 
-    /// Equal queries have equal keys, including "the last 24 hours" asked some milliseconds apart.
+    /// Equal queries have equal keys. A range that ends now is not resolved, so that "the last 24 hours" has the same
+    /// key in each request.
     fn cache_key(&self) -> String {
         let time = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.as_micros().to_string());
         format!(
@@ -94,7 +96,7 @@ impl AggregateParams {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AggregateAnswer {
     period: Period,
-    /// The range as used: widened to the edges of buckets, the end not included.
+    /// The start of the range, which is widened to the edges of buckets. The end is exclusive.
     #[schema(value_type = String, format = DateTime)]
     start_date: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -102,14 +104,14 @@ pub struct AggregateAnswer {
     #[serde(flatten)]
     filter: CountEcho,
     tz: String,
-    /// Every bucket of the range, oldest first; those without posts hold zeros.
+    /// Every bucket of the range, oldest first. Buckets without posts have zero counts.
     data: Vec<BucketAnswer>,
     summary: Summary,
     counted_from: CountedFrom,
-    /// Whether the answer was computed for an earlier request.
+    /// Whether the response comes from the cache.
     #[serde(default)]
     cached: bool,
-    /// When it was computed.
+    /// When the cached response was computed.
     #[serde(default)]
     #[schema(value_type = String, format = DateTime)]
     cached_at: Option<Timestamp>,
@@ -126,7 +128,7 @@ pub struct BucketAnswer {
     neutral_count: i64,
     /// Positive, neutral and negative posts.
     total_count: i64,
-    /// Posts beside them that are unscored: no model in use knows their language.
+    /// Unscored posts, which the total excludes: no model in use supports their language.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
@@ -140,7 +142,7 @@ pub struct BucketAnswer {
 /// The sums over all buckets.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Summary {
-    /// All posts, unscored ones included.
+    /// All posts, including unscored ones.
     total_posts: i64,
     #[serde(default)]
     #[schema(required = false)]
@@ -201,7 +203,7 @@ impl AggregateAnswer {
 
 /// Sentiment over time
 ///
-/// Counts by minute, hour or day of the posts' own time. Also at `/api/aggregate`.
+/// Counts by minute, hour or day, by the time at which posts were created. Also served at `/api/aggregate`.
 #[utoipa::path(
     get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams, CountParams),
     responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
@@ -231,7 +233,7 @@ pub async fn aggregate(
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DistributionParams {
-    /// How many hours up to now; 24 if not given.
+    /// The number of hours before now. Default: 24.
     #[param(minimum = 1, maximum = 8760, default = 24)]
     hours: i64,
 }
@@ -255,11 +257,11 @@ pub struct Distribution {
     distribution: BySentiment<i64>,
     /// Positive, neutral and negative posts.
     total: i64,
-    /// Posts beside them that are unscored: no model in use knows their language.
+    /// Unscored posts, which the total excludes: no model in use supports their language.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
-    /// Their languages, most frequent first; `null` when they were counted from posts.
+    /// Their languages, most frequent first; `null` when the counts are not from rollups.
     #[serde(default)]
     #[schema(required = false)]
     unscored_languages: Option<Vec<LanguageCount>>,
@@ -268,10 +270,10 @@ pub struct Distribution {
     top_emotions: Vec<TopEmotion>,
     average_confidence: f64,
     counted_from: CountedFrom,
-    /// Whether the answer was computed for an earlier request.
+    /// Whether the response comes from the cache.
     #[serde(default)]
     cached: bool,
-    /// When it was computed.
+    /// When the cached response was computed.
     #[serde(default)]
     #[schema(value_type = String, format = DateTime)]
     cached_at: Option<Timestamp>,
@@ -279,7 +281,7 @@ pub struct Distribution {
 
 /// Distribution of sentiment
 ///
-/// The posts created within the last hours, by sentiment and emotion. Also at `/api/distribution`.
+/// The posts created within the last hours, by sentiment and emotion. Also served at `/api/distribution`.
 #[utoipa::path(
     get, path = "/api/sentiment/distribution", tag = "sentiment", params(DistributionParams, CountParams),
     responses((status = 200, body = Distribution), (status = 422, body = Problem))

@@ -19,7 +19,7 @@ use super::limits::Limiter;
 use super::state::State;
 use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 
-/// Why the server cannot start or ended.
+/// Why the server cannot start or has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// An address cannot be bound.
@@ -63,7 +63,7 @@ impl Server {
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// Serves the API until `shutdown`. Then live clients are closed, requests in progress get `options.drain` to finish,
-/// and connections are cut when work is abandoned. Must be called within a runtime.
+/// and the remaining connections are closed. Must be called within a Tokio runtime.
 ///
 /// # Errors
 /// When an address cannot be bound or a key of `server.auth` is invalid.
@@ -84,14 +84,14 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     let archive = Archive { store, retention: state.options.audit_retention, clock: state.api.clock.clone() };
     tokio::spawn(audit::store(events, archive, shutdown.clone()));
 
-    // Subscribed before the first client connects, so that clients miss no event.
+    // The hub subscribes before the first client connects, so that clients miss no event.
     tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
     tokio::spawn(observe_progress(state.clone(), shutdown.clone()));
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
-            limiter.forget_quiet();
-            state.admission.forget_quiet();
+            limiter.remove_idle();
+            state.admission.remove_idle();
             tidy_metrics(&state);
         }
     });
@@ -130,7 +130,7 @@ async fn observe_progress(state: Data<State>, shutdown: Shutdown) {
     }
 }
 
-/// What is served.
+/// The set of routes that a server has.
 #[derive(Clone)]
 enum Surface {
     Api { authenticator: Data<Authenticator>, limiter: Data<Limiter>, log: Data<SecurityLog> },
@@ -159,16 +159,16 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
         let surface = surface.clone();
         App::new()
             .app_data(state.clone())
-            // The last one wrapped is the outermost.
+            // The last middleware is the outermost.
             .wrap(Compress::default())
             .wrap(cors(&origins))
             .wrap(from_fn(observe::observe))
             .configure(|config| surface.configure(config))
     })
-    .on_connect(|connection, _| bound_silence(connection))
+    .on_connect(|connection, _| limit_unacknowledged(connection))
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
-    // A client that closes its half of the connection has left: its reads are cancelled.
+    // A client that closes its half of the connection no longer waits for the response, so its reads are cancelled.
     .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(options.drain.as_secs());
@@ -181,15 +181,15 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
     Ok(Server { addresses, running: tokio::spawn(server) })
 }
 
-/// How long a client may leave sent data unacknowledged.
+/// The maximum time that sent data may remain unacknowledged.
 #[cfg(target_os = "linux")]
 const UNREAD_LIMIT: Duration = Duration::from_secs(120);
 
-/// Lets the kernel close connections whose client acknowledges nothing; writes to them would wait forever.
-fn bound_silence(connection: &dyn std::any::Any) {
+/// Lets the kernel close connections whose client acknowledges no data, because writes to them would wait forever.
+fn limit_unacknowledged(connection: &dyn std::any::Any) {
     #[cfg(target_os = "linux")]
     if let Some(connection) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-        // The option is a safeguard; the connection works without it.
+        // The connection also works without this option.
         let _ = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(UNREAD_LIMIT));
     }
     #[cfg(not(target_os = "linux"))]

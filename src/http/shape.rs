@@ -1,4 +1,4 @@
-//! Types that several answers share.
+//! Types that several responses share.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl<T> ByEmotion<T> {
     }
 }
 
-/// How many posts of each sentiment.
+/// The number of posts of each sentiment.
 pub fn sentiments(counts: &Counts) -> BySentiment<i64> {
     BySentiment::from_fn(|sentiment| counts.sentiment(sentiment))
 }
@@ -62,7 +62,7 @@ pub fn percentages(counts: &Counts) -> BySentiment<f64> {
     BySentiment::from_fn(|sentiment| counts.percentage(sentiment))
 }
 
-/// How many posts of each emotion.
+/// The number of posts of each emotion.
 pub fn emotions(counts: &Counts) -> ByEmotion<i64> {
     ByEmotion::from_fn(|emotion| counts.emotion(emotion))
 }
@@ -70,7 +70,7 @@ pub fn emotions(counts: &Counts) -> ByEmotion<i64> {
 /// Unscored posts of one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LanguageCount {
-    /// Its code, as `de`; `other` for tags that are no language code.
+    /// Its code, such as `de`; `other` for tags that are not language codes.
     pub lang: String,
     pub count: i64,
 }
@@ -87,7 +87,7 @@ pub fn languages(counts: BTreeMap<String, i64>) -> Vec<LanguageCount> {
 pub struct TopEmotion {
     pub emotion: Emotion,
     pub count: i64,
-    /// Of all posts, in percent.
+    /// Its share of all posts, in percent.
     pub percentage: f64,
 }
 
@@ -107,7 +107,7 @@ pub fn top_emotions(counts: &Counts) -> Vec<TopEmotion> {
 pub struct Measures {
     /// Posts with a sentiment: positive, neutral and negative ones.
     pub total: i64,
-    /// Posts beside them that are unscored: no model in use knows their language.
+    /// Unscored posts, which the total excludes: no model in use supports their language.
     #[serde(default)]
     #[schema(required = false)]
     pub unscored_count: i64,
@@ -120,7 +120,7 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// All posts, unscored ones included.
+    /// All posts, including unscored ones.
     pub fn posts(&self) -> i64 {
         self.total + self.unscored_count
     }
@@ -143,9 +143,9 @@ impl Measures {
 /// The score of every class, each in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AllScores {
-    /// They sum to 1.
+    /// The scores of the sentiments. They sum to 1.
     pub sentiment: BySentiment<f64>,
-    /// Independent of each other: several may be high.
+    /// The scores of the emotions. They are independent of each other, so that several may be high.
     pub emotion: ByEmotion<f64>,
 }
 

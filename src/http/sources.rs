@@ -1,4 +1,4 @@
-//! Sources that people add: list of kinds, add, change, delete. `trial` tests one before it is saved.
+//! Sources that users add: list of kinds, add, change, delete. `trial` tests a source before it is saved.
 
 pub mod trial;
 
@@ -36,11 +36,11 @@ pub struct SourceRequest {
     name: String,
     /// One of `GET /api/sources/kinds`. It cannot be changed.
     kind: String,
-    /// By key; those that are missing have the defaults of the kind.
+    /// Settings by key. Missing settings have the defaults of the kind.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Value>)]
     settings: Map<String, Value>,
-    /// By key: a text sets a secret, `null` removes it; those that are missing stay.
+    /// Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -61,7 +61,7 @@ impl From<WithSecrets<SourceDefinition>> for ManagedSourceView {
     }
 }
 
-/// What can be added.
+/// The kinds of sources that can be added.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SourceKinds {
     kinds: Vec<SourceKind>,
@@ -69,7 +69,7 @@ pub struct SourceKinds {
 
 /// Kinds of sources
 ///
-/// With their settings: types, defaults and what they mean.
+/// With their settings: types, defaults and descriptions.
 #[utoipa::path(get, path = "/api/sources/kinds", tag = "operations", responses((status = 200, body = SourceKinds)))]
 pub async fn kinds(
     _: Authorized<Read>,
@@ -80,9 +80,9 @@ pub async fn kinds(
     answer::json(&SourceKinds { kinds: factory(&state)?.kinds().to_vec() })
 }
 
-/// One source that was added
+/// One added source
 ///
-/// With its settings, for a form. A source of the configuration is not one of them.
+/// With its settings. 404 for a source of the configuration.
 #[utoipa::path(
     get, path = "/api/sources/{name}", tag = "operations", params(("name" = String, Path)),
     responses((status = 200, body = ManagedSourceView), (status = 404, body = Problem))
@@ -98,7 +98,7 @@ pub async fn get(
 
 /// Add a source
 ///
-/// It is read within seconds, by one instance with the ingester role.
+/// One instance with the ingester role starts to read it within seconds.
 #[utoipa::path(
     post, path = "/api/sources", tag = "operations", request_body = SourceRequest,
     responses((status = 201, body = ManagedSourceView), (status = 422, body = Problem))
@@ -113,7 +113,7 @@ pub async fn create(
     let given: SourceRequest = body::json(&request, payload, &state.options).await?;
     let (definition, secrets) = read(&state, given, Secrets::default())?;
     if factory(&state)?.reserved().contains(&definition.name) {
-        return Err(ApiError::invalid_field("name", "is the name of a source of the configuration"));
+        return Err(ApiError::invalid_field("name", "is already the name of a source in the configuration"));
     }
     let draft = Draft::of(&definition, secrets);
     let made = change::<SourceDefinition>(&state, &request, Action::Create(draft)).await?;
@@ -128,7 +128,7 @@ pub async fn create(
 
 /// Change a source
 ///
-/// Replaces its settings; secrets that are not named stay. It continues at its cursor.
+/// Replaces its settings. Secrets that are not named stay unchanged. Reading continues at its cursor.
 #[utoipa::path(
     put, path = "/api/sources/{name}", tag = "operations", request_body = SourceRequest,
     params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -159,7 +159,7 @@ pub async fn update(
 
 /// Delete a source
 ///
-/// It is no longer read. Its posts stay.
+/// The source is no longer read. Its posts are kept.
 #[utoipa::path(
     delete, path = "/api/sources/{name}", tag = "operations",
     params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -179,7 +179,7 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The definition and the secrets that a request asks for.
+/// The definition and the secrets of a request.
 fn read(state: &State, given: SourceRequest, kept: Secrets) -> Result<(SourceDefinition, Secrets), ApiError> {
     let secrets = kept.changed(&given.secrets);
     let definition = SourceDefinition { name: given.name, kind: given.kind, settings: given.settings };
@@ -197,7 +197,7 @@ async fn named(state: &State, name: &str) -> Result<WithSecrets<SourceDefinition
     let store = state.api.store.clone();
     let all = state.run(async move { store.managed_with_secrets::<SourceDefinition>().await }).await?;
     let found = all.into_iter().find(|found| found.stored.spec.name == name);
-    found.ok_or_else(|| ApiError::not_found(format!("nobody added a source {:?}", preview(name, 100))))
+    found.ok_or_else(|| ApiError::not_found(format!("no source {:?} was added", preview(name, 100))))
 }
 
 fn shown(status: StatusCode, found: WithSecrets<SourceDefinition>) -> Result<HttpResponse, ApiError> {

@@ -1,4 +1,4 @@
-//! What every handler shares, and how it calls the rooms.
+//! The state that handlers share, and their calls to the store, the stream and the model.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use super::progress::Progress;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
-/// The API's rooms and its own state. Shared by all threads that serve requests.
+/// The state of the API. All threads that serve requests share it.
 pub struct State {
-    /// The rooms.
+    /// The store, the stream, the model and others.
     pub api: Api,
     /// The options of the server.
     pub options: HttpOptions,
@@ -46,9 +46,10 @@ pub struct State {
     pub bodies: BodyBudget,
     /// The proxies in front of this server.
     pub proxies: Proxies,
-    /// How many tokens each client may have analysed.
+    /// The budget of model tokens of each client.
     pub admission: Admission,
-    /// The runtime on which the rooms are called: database connections belong to the runtime that opened them.
+    /// The main runtime. Store and stream are called on it, because their connections belong to the runtime that opened
+    /// them.
     runtime: Handle,
 }
 
@@ -60,7 +61,7 @@ pub struct CacheUse {
 }
 
 impl CacheUse {
-    /// Answers taken from the cache, and answers computed.
+    /// The number of hits and of misses.
     pub fn counts(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
@@ -74,7 +75,7 @@ impl CacheUse {
 }
 
 impl State {
-    /// State whose rooms are called on the runtime of the caller.
+    /// State that uses the caller's runtime as the main runtime.
     pub fn new(api: Api, options: HttpOptions) -> Self {
         let proxies = Proxies::new(options.trusted_proxies.clone());
         let admission = Admission::new(options.analyze_budget);
@@ -106,8 +107,8 @@ impl State {
         }
     }
 
-    /// Runs `work` on the main runtime and waits for at most the request timeout. A client that disconnects or a
-    /// timeout ends the wait, not the work: a transaction must not be cancelled halfway.
+    /// Runs `work` on the main runtime and waits for at most the request timeout. When the client disconnects or the
+    /// timeout expires, `work` continues, because a transaction must not be cancelled halfway.
     ///
     /// # Errors
     /// Those of `work`; 503 when it takes too long; 500 when it panics.
@@ -120,7 +121,8 @@ impl State {
         answered(self.runtime.spawn(work.in_current_span()), self.options.request_timeout)
     }
 
-    /// As [`Self::run`], for `work` that only reads: it ends with the waiting, and the database cancels its query.
+    /// As [`Self::run`], for `work` that only reads. When the client disconnects or the timeout expires, `work` is
+    /// cancelled, and with it the query in the database.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -150,7 +152,7 @@ impl State {
         }
     }
 
-    /// The answer under `key`, computed if no fresh one is cached.
+    /// The cached response with this key, computed if there is none or it has expired.
     ///
     /// # Errors
     /// Those of `compute`, and as [`Self::run`].
@@ -164,7 +166,7 @@ impl State {
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
         let (cache, clock) = (self.api.cache.clone(), self.api.clock.clone());
-        // Queries make large futures; every caller would carry them.
+        // The future of a query is large, and without the box it would be part of each caller's future.
         let compute = Box::pin(async move { to_json(&compute.await?) });
         let answer = self.read(async move {
             match cache {
@@ -186,7 +188,7 @@ impl State {
 /// `value` as JSON.
 ///
 /// # Errors
-/// 500; our own types always serialise.
+/// 500, which does not occur for the types of this crate.
 pub fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
     serde_json::to_string(value).map_err(ApiError::internal)
 }

@@ -21,9 +21,9 @@ use super::state::{State, from_cached};
 /// Totals, rates and lag.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stats {
-    /// All stored posts, unscored ones included.
+    /// All stored posts, including unscored ones.
     total_posts: i64,
-    /// Posts without a sentiment: no model in use knows their language.
+    /// Posts without a sentiment: no model in use supports their language.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
@@ -42,7 +42,7 @@ pub struct Stats {
     rates: Rates,
     /// Entries that wait; `null` while the stream is disconnected.
     lag: Option<Lag>,
-    /// Time since this process started to serve.
+    /// The time since this process started to serve requests.
     #[serde(default)]
     uptime_seconds: u64,
     /// When the totals were read.
@@ -64,11 +64,11 @@ pub struct Rates {
 pub struct Lag {
     /// Entries that are not settled.
     pending: u64,
-    /// Of them: not claimed yet.
+    /// Entries that no worker has claimed yet.
     waiting: u64,
-    /// Of them: claimed by a worker.
+    /// Entries that a worker has claimed.
     claimed: u64,
-    /// The age of the oldest of them; 0 when there are none.
+    /// The age of the oldest entry; 0 when there is none.
     oldest_seconds: f64,
 }
 
@@ -90,7 +90,7 @@ impl Lag {
     }
 }
 
-/// `posts` within `time` per second, to three places.
+/// The number of `posts` per second of `time`, rounded to three decimal places.
 pub fn rate(posts: i64, time: Duration) -> f64 {
     (posts as f64 / time.as_secs_f64() * 1e3).round() / 1e3
 }
@@ -148,19 +148,19 @@ pub async fn stats(
         })
     };
     let mut stats: Stats = from_cached(&state.cached("stats".to_owned(), compute).await?)?;
-    // The cache may be shared by processes; the uptime is this one's.
+    // Several processes may share the cache, but the uptime belongs to this one.
     stats.uptime_seconds = state.api.clock.now().since(state.started).as_secs();
     answer::json(&stats)
 }
 
-/// The sources seen, and the feeds that are configured.
+/// The sources of stored posts, and the feeds that instances read.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
     /// The sources that instances read.
     feeds: Vec<FeedView>,
-    /// The names of those that people added, and that can be changed; the others belong to the configuration.
+    /// The names of the sources that users added. The others belong to the configuration and are read-only.
     managed: Vec<String>,
 }
 
@@ -168,7 +168,7 @@ pub struct Sources {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceView {
     source: String,
-    /// Posts in all, unscored ones included.
+    /// All its posts, including unscored ones.
     count: i64,
     /// Posts without a sentiment.
     #[serde(default)]
@@ -185,7 +185,7 @@ pub struct SourceView {
 
 /// Sources
 ///
-/// Every source seen with its counts, most posts first, and the state of each configured source.
+/// Every source of stored posts with its counts, most posts first, and the state of each configured source.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
 pub async fn sources(
     _: Authorized<Read>,

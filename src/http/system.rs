@@ -67,7 +67,7 @@ pub struct ServiceView {
     kind: &'static str,
     /// `connected` or `disconnected`.
     state: &'static str,
-    /// What is wrong.
+    /// The error, if it is disconnected.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -79,9 +79,9 @@ pub struct StreamView {
     service: ServiceView,
     /// Entries that wait; `null` while the stream is disconnected.
     lag: Option<Lag>,
-    /// Entries ever appended in this epoch.
+    /// The number of entries appended in this epoch.
     appended: Option<u64>,
-    /// Entries in the dead letter now.
+    /// The current number of dead letters.
     dead_letters: Option<u64>,
     /// Identifies the stream's data; it changes when the stream is lost.
     epoch: Option<String>,
@@ -112,20 +112,20 @@ pub struct Throughput {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ConsumerView {
     name: String,
-    /// Entries that it has claimed.
+    /// The number of entries that it has claimed.
     claimed: u64,
-    /// Time since its last command.
+    /// The time since its last command.
     idle_seconds: f64,
 }
 
-/// Posts of the last 24 hours that no model in use can judge.
+/// Posts of the last 24 hours that no model in use can classify.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct UnscoredView {
     /// All posts.
     posts: i64,
     /// Posts without a sentiment.
     unscored_count: i64,
-    /// Of all posts, in percent.
+    /// The share of unscored posts in all posts, in percent.
     percentage: f64,
     /// Their languages, most frequent first.
     languages: Vec<LanguageCount>,
@@ -145,7 +145,7 @@ impl UnscoredView {
     }
 }
 
-/// The cache of answers, as used by this process.
+/// The response cache, as used by this process.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct CacheView {
     enabled: bool,
@@ -208,7 +208,7 @@ pub async fn system(
     })
 }
 
-/// SQLite goes with the embedded stream, Postgres with Redis.
+/// The embedded stream is always used with SQLite, and Redis with Postgres.
 fn database_kind(stream: &Stream) -> &'static str {
     match stream {
         Stream::Local(_) => "sqlite",

@@ -28,17 +28,17 @@ pub struct TopicView {
     query: String,
     description: String,
     origin: TopicOrigin,
-    /// Grows with each change; the `ETag` holds it.
+    /// It grows with each change. The `ETag` contains it.
     revision: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     backfill: BackfillView,
-    /// What looks like a mistake in the query.
+    /// Possible mistakes in the query.
     #[schema(required = false)]
     warnings: Vec<QueryNote>,
-    /// All posts that it matched, including some that were pruned since.
+    /// All posts that it matched, including posts that were deleted by the retention.
     posts: Measures,
 }
 
@@ -46,14 +46,14 @@ pub struct TopicView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct BackfillView {
     running: bool,
-    /// In percent.
+    /// The progress in percent.
     progress: f64,
 }
 
 /// All topics.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TopicList {
-    /// By name.
+    /// The topics, sorted by name.
     topics: Vec<TopicView>,
     total: usize,
 }

@@ -19,19 +19,21 @@ use session::{Access, Connection, Session};
 
 /// The subprotocol of the server.
 const PROTOCOL: &str = "sentistream";
-/// Browsers cannot set headers: they send the token as a second subprotocol, which is never echoed.
+/// The prefix of the token in a second subprotocol, which browsers use because they cannot set headers. The server
+/// never echoes it.
 const TOKEN_PREFIX: &str = "bearer.";
-/// Longest frame that a client may send, in bytes.
+/// The maximum size of a frame from a client, in bytes.
 const MAX_FRAME: usize = 64 * 1024;
 
 /// Live events
 ///
-/// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-/// may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
-/// and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
+/// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
+/// `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
+/// …}}` (a value or a list each) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
+/// bearer.TOKEN`.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",
-    responses((status = 101, description = "The connection is a WebSocket now"), (status = 403, body = Problem))
+    responses((status = 101, description = "The connection is upgraded to a WebSocket"), (status = 403, body = Problem))
 )]
 pub async fn open(
     state: Data<State>,

@@ -22,7 +22,7 @@ impl ActiveClassifier {
         SharedClassifier::clone(&self.0.load())
     }
 
-    /// Uses another classifier from now on.
+    /// Replaces the classifier for all later texts.
     pub fn replace(&self, classifier: SharedClassifier) {
         self.0.store(Arc::new(classifier));
     }

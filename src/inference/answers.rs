@@ -1,9 +1,9 @@
-//! Cached answers by token ids.
+//! A cache of analyses by token ids.
 //!
 //! Posts that differ only in links or mentions have the same tokens, and so the same analysis. The
-//! cache has two generations: new answers go into the young one; when that is full it becomes the
-//! old one, and the previous old one is dropped. An answer that is read moves to the young
-//! generation. So its bytes are bounded, and frequent answers stay.
+//! cache has two generations. New entries are added to the young generation. When it is full, it becomes the
+//! old generation, and the previous old one is dropped. An entry that is read moves to the young
+//! generation. This bounds the memory and keeps frequent entries.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -16,16 +16,16 @@ use crate::domain::Analysis;
 use super::Depth;
 use super::panel::Encoded;
 
-/// Parts with a lock each.
+/// The number of parts. Each has its own lock.
 const PARTS: usize = 16;
-/// About what the table needs per answer besides key and value.
+/// The approximate number of bytes that the table needs per entry besides key and value.
 const OVERHEAD: usize = 32;
 
-/// The answers of one engine.
+/// The cache of one engine.
 pub struct Answers {
     parts: Vec<Mutex<Generations>>,
     hasher: RandomState,
-    /// Most bytes of a generation of a part; 0: nothing is cached.
+    /// The maximum number of bytes of a generation of a part; 0: nothing is cached.
     limit: usize,
     hits: metrics::Counter,
     misses: metrics::Counter,
@@ -85,7 +85,7 @@ impl Answers {
 
     fn part(&self, text: &Encoded) -> MutexGuard<'_, Generations> {
         let number = self.hasher.hash_one(text) as usize % PARTS;
-        // Every change under the lock is complete, so a poisoned mutex is consistent.
+        // A poisoned mutex is usable, because code under the lock leaves consistent data.
         self.parts[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

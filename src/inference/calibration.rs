@@ -1,9 +1,9 @@
 //! Calibrated confidence: a temperature per head.
 //!
-//! A head's scores are sharpened or softened after it has judged, so that of the posts judged with a
-//! confidence of 0.8 about four fifths are judged rightly (Guo et al., "On Calibration of Modern
-//! Neural Networks", 2017). Labels stay what they were: the largest score stays the largest, and an
-//! emotion is above [`EMOTION_THRESHOLD`] afterwards exactly when it was before.
+//! A head's scores are sharpened or softened with a temperature, so that about four fifths of the posts with a
+//! confidence of 0.8 have the correct label (Guo et al., "On Calibration of Modern Neural Networks", 2017). Labels do
+//! not change: the largest score remains the largest, and an emotion is above [`EMOTION_THRESHOLD`] after the
+//! calibration exactly if it was before.
 
 mod fit;
 
@@ -16,25 +16,25 @@ use super::options::CalibrationSource;
 
 pub use fit::{HeadFit, fit};
 
-/// The file beside a model.
+/// The name of the calibration file in the folder of a model.
 pub const FILE: &str = "calibration.json";
-/// Accepted temperatures.
+/// The range of accepted temperatures.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.05..=20.0;
 
-/// What is stored beside a model.
+/// The calibration of a model, as it is stored in its folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Of the sentiment head.
+    /// The calibration of the sentiment head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentiment: Option<HeadFit>,
-    /// Of the emotion head.
+    /// The calibration of the emotion head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emotion: Option<HeadFit>,
 }
 
 impl Calibration {
-    /// The calibration that goes with a model; none when nothing is stored.
+    /// The calibration of a model; empty when none is stored.
     ///
     /// # Errors
     /// When a file cannot be read or is invalid.
@@ -50,10 +50,10 @@ impl Calibration {
         }
     }
 
-    /// Reads what [`HeadFit`]s were stored.
+    /// Parses a stored calibration.
     ///
     /// # Errors
-    /// What is wrong.
+    /// When it is malformed or a temperature is out of range.
     pub fn parse(json: &[u8]) -> Result<Self, LoadError> {
         let calibration: Self = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         for fit in [&calibration.sentiment, &calibration.emotion].into_iter().flatten() {
@@ -68,7 +68,8 @@ impl Calibration {
     }
 }
 
-/// Changes shares of one whole: those of the outputs divided by `temperature`. The largest stays it.
+/// Scales probabilities that sum to 1: the result is the softmax of the logits divided by `temperature`. The largest
+/// score remains the largest.
 pub fn temper_shares(scores: &mut [f32; 3], temperature: f64) {
     let before = *scores;
     let logs = before.map(|score| f64::from(score).ln() / temperature);
@@ -79,7 +80,8 @@ pub fn temper_shares(scores: &mut [f32; 3], temperature: f64) {
     keep_first(&before, scores);
 }
 
-/// Changes judgements that are independent of each other, around the threshold of presence.
+/// Scales independent probabilities: their distances from [`EMOTION_THRESHOLD`], in logits, are divided by
+/// `temperature`.
 pub fn temper_judgements(scores: &mut [f32; 7], temperature: f64) {
     let before = *scores;
     for score in scores.iter_mut() {
@@ -103,7 +105,7 @@ fn logit(share: f64) -> f64 {
     (share / (1.0 - share)).ln()
 }
 
-/// Rounding may make two scores equal that were not; the one that was largest stays so.
+/// Keeps the largest score the largest one, because rounding may make two different scores equal.
 fn keep_first<const N: usize>(before: &[f32; N], scores: &mut [f32; N]) {
     let mut first = 0;
     for index in 1..N {

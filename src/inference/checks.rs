@@ -1,8 +1,8 @@
-//! Behavioural checks of a model: 600 templated cases in twenty capabilities, in the manner of CheckList (Ribeiro et al.,
-//! "Beyond Accuracy", 2020).
+//! Behavioural checks of a model: 600 templated cases in twenty capabilities, in the manner of CheckList (Ribeiro et
+//! al., "Beyond Accuracy", 2020).
 //!
-//! A labelled set says how often a model is right, these cases say at what it fails. The cases are English and have no
-//! source but this file; they were written before any model was measured with them, and no model is tuned on them.
+//! A labelled data set measures how often a model is right; these cases show what it fails at. The cases are in English
+//! and were written for this file, before any model was measured with them. No model is tuned on them.
 
 mod cases;
 
@@ -21,25 +21,25 @@ pub struct Case {
     pub expect: Expect,
 }
 
-/// What a model must answer.
+/// The expected result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// This label.
     Label(Sentiment),
-    /// Any label but this one.
+    /// Any label except this one.
     Not(Sentiment),
     /// The same label for both texts (an invariance test).
     Same,
-    /// The second text is at least as much of this label as the first (a direction test).
+    /// The score of this label is at least as high for the second text as for the first (a direction test).
     More(Sentiment),
 }
 
-/// A score may fall by this much in a direction test.
+/// The decrease of a score that a direction test accepts.
 const TOLERANCE: f32 = 0.05;
-/// Failures that are shown per capability.
+/// The maximum number of failures in the report of a capability.
 const SHOWN: usize = 2;
 
-/// How a model does in one capability.
+/// The result of a model in one capability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CapabilityReport {
     pub capability: &'static str,
@@ -47,7 +47,7 @@ pub struct CapabilityReport {
     pub test: &'static str,
     pub cases: usize,
     pub passed: usize,
-    /// In percent.
+    /// The pass rate in percent.
     pub pass_rate: f64,
     /// The first failures: the texts and their labels.
     pub failures: Vec<Failure>,

@@ -1,9 +1,9 @@
 //! The engine: threads that share one queue of texts.
 //!
-//! A caller's texts are queued one by one. A free thread takes, in this order: enough tokenised
-//! texts for a full batch; texts to tokenise; what is tokenised. No text waits for a
-//! batch to fill while a thread is free, batches fill under load, and tokenising overlaps with
-//! computing. Batches are ragged (no padding), so texts need no sorting by length.
+//! A caller's texts are queued one by one. A free thread takes the first of these that is available: enough tokenised
+//! texts for a full batch, texts to tokenise, fewer tokenised texts. So a text never waits for a
+//! batch to fill while a thread is free, batches are full under load, and tokenising overlaps with
+//! computing. Batches have no padding, so texts need not be sorted by length.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,26 +21,26 @@ use super::queue::{Caller, Lane, Progress, Queue, Request, Seen, Way};
 use super::shard::{self, Shared};
 use super::{Classifier, Depth, InferenceError, InferenceOptions, ModelInfo};
 
-/// The least batch for a graphics card; smaller ones leave it idle.
+/// The minimum size of batches on a graphics card. Smaller batches do not use it fully.
 const CARD_BATCH_TOKENS: usize = 16_384;
 
-/// Estimated tokens that may wait in the interactive lane, so that memory and waits are bounded.
+/// The maximum number of estimated tokens in the interactive lane. It bounds memory and waiting times.
 const INTERACTIVE_TOKENS: usize = 131_072;
 
-/// A local model with its own threads. Dropping it ends them after their current batch.
+/// A local model with its own threads. When it is dropped, the threads end after their current batch.
 pub struct Engine {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
-    room: Arc<Semaphore>,
+    capacity: Arc<Semaphore>,
     max_queued_texts: u32,
-    /// Estimated tokens that may wait in the interactive lane.
-    interactive_room: Arc<Semaphore>,
+    /// The free capacity of the interactive lane, in estimated tokens.
+    interactive_capacity: Arc<Semaphore>,
     max_wait: Duration,
     info: ModelInfo,
 }
 
 impl Engine {
-    /// Loads the models and starts the threads. It blocks: keep it off the async runtime.
+    /// Loads the models and starts the threads. It blocks, so it must not run on the async runtime.
     ///
     /// # Errors
     /// [`InferenceError::Load`] when a model cannot be loaded.
@@ -55,7 +55,7 @@ impl Engine {
         Self::start(&judge, info, &options)
     }
 
-    /// Starts the threads of a loaded judge.
+    /// Starts the threads of a loaded model.
     ///
     /// # Errors
     /// When a thread cannot be started.
@@ -74,9 +74,9 @@ impl Engine {
                 meter: Meter::new(threads),
                 answers: Answers::new(options.answer_cache_bytes),
             }),
-            room: Arc::new(Semaphore::new(max_queued_texts as usize)),
+            capacity: Arc::new(Semaphore::new(max_queued_texts as usize)),
             max_queued_texts,
-            interactive_room: Arc::new(Semaphore::new(INTERACTIVE_TOKENS)),
+            interactive_capacity: Arc::new(Semaphore::new(INTERACTIVE_TOKENS)),
             max_wait: options.max_wait,
             info,
         };
@@ -94,33 +94,33 @@ impl Engine {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let (room, places) = match way.lane {
-            Lane::Bulk => (&self.room, texts.len().min(self.max_queued_texts as usize)),
+        let (capacity, permits) = match way.lane {
+            Lane::Bulk => (&self.capacity, texts.len().min(self.max_queued_texts as usize)),
             Lane::Interactive => {
                 let tokens: usize = texts.iter().map(|text| estimated_tokens(text)).sum();
-                (&self.interactive_room, tokens.min(INTERACTIVE_TOKENS))
+                (&self.interactive_capacity, tokens.min(INTERACTIVE_TOKENS))
             }
         };
-        let places = u32::try_from(places).unwrap_or(u32::MAX);
-        let room = tokio::time::timeout(self.max_wait, Arc::clone(room).acquire_many_owned(places))
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        let permit = tokio::time::timeout(self.max_wait, Arc::clone(capacity).acquire_many_owned(permits))
             .await
-            .map_err(|_| InferenceError::Unavailable("the queue is full; send less or try later".to_owned()))?
+            .map_err(|_| InferenceError::Unavailable("the queue is full; send fewer texts or retry later".to_owned()))?
             .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
         let (reply, mut answer) = oneshot::channel();
         let progress = Arc::new(Progress::default());
-        let caller = Caller { reply, room, progress: Arc::clone(&progress) };
+        let caller = Caller { reply, permit, progress: Arc::clone(&progress) };
         let request = Request::new(texts.len(), way, caller);
         if !self.queue.push(texts, &request) {
             return Err(InferenceError::Unavailable("the engine has stopped".to_owned()));
         }
-        // The jobs hold the request; dropping the last one ends the wait.
+        // Only the jobs hold the request now, so that the wait ends when the last job is dropped.
         drop(request);
         let mut seen = Seen::default();
         loop {
             if let Ok(answer) = tokio::time::timeout(self.max_wait, &mut answer).await {
                 return answer.map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
             }
-            // The wait starts over while texts make progress: a large batch takes as long as it needs.
+            // The timeout restarts whenever a text is computed, so that a large batch does not time out.
             let now = progress.seen();
             if now == seen && now.is_computing() {
                 return Err(InferenceError::TooSlow(self.max_wait));
@@ -156,7 +156,7 @@ impl Classifier for Engine {
     }
 }
 
-/// About how many tokens `text` has.
+/// The estimated number of tokens of `text`.
 fn estimated_tokens(text: &str) -> usize {
     text.len() / 4 + 2
 }

@@ -9,10 +9,11 @@ pub enum InferenceError {
     /// The engine is full, starting or stopped; a retry may succeed.
     #[error("the model is not available: {0}")]
     Unavailable(String),
-    /// At least one of these texts makes the analysis fail; retry each alone.
+    /// At least one of these texts makes the analysis fail. Retry each text alone.
     #[error("the analysis failed: {0}")]
     Failed(String),
-    /// The model computed one of these texts for longer than `inference.max_wait`; retry each alone, and not forever.
+    /// The model computed one of these texts for longer than `inference.max_wait`. Retry each text alone, a limited
+    /// number of times.
     #[error("the model did not finish a text within {0:?} (inference.max_wait)")]
     TooSlow(Duration),
     /// The model cannot be loaded; a retry may succeed.
@@ -23,10 +24,10 @@ pub enum InferenceError {
     Setting { model: String, reason: String },
 }
 
-/// Why a model cannot be loaded, without its name.
+/// Why a model cannot be loaded. The name of the model is added later.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// A setting must change, or the model is none that can be used.
+    /// A setting must change, or the model is not supported.
     #[error("{0}")]
     Setting(String),
     /// A file is missing, unreadable or damaged; a retry may succeed.
@@ -40,7 +41,6 @@ pub enum LoadError {
     Panicked,
 }
 
-/// A message about a file.
 impl From<String> for LoadError {
     fn from(reason: String) -> Self {
         Self::Files(reason)
@@ -48,12 +48,12 @@ impl From<String> for LoadError {
 }
 
 impl LoadError {
-    /// The same as an error of a setting: what it names is wrong.
+    /// The same error as [`Self::Setting`], for a name in a setting that is wrong.
     pub fn into_setting(self) -> Self {
         Self::Setting(self.to_string())
     }
 
-    /// The same error of this file.
+    /// Prefixes the error with the name of the file.
     pub fn of_file(self, file: &str) -> Self {
         match self {
             Self::Setting(reason) => Self::Setting(format!("{file}: {reason}")),
@@ -62,7 +62,7 @@ impl LoadError {
         }
     }
 
-    /// The error with the name of the model.
+    /// Adds the name of the model.
     pub fn of_model(self, model: &impl Display) -> InferenceError {
         let model = model.to_string();
         match self {
@@ -72,22 +72,22 @@ impl LoadError {
     }
 }
 
-/// Why texts cannot be judged by a loaded model.
+/// Why a loaded model cannot classify texts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JudgeError {
     /// The tokenizer cannot read a text.
     #[error("cannot tokenise: {0}")]
     Tokenise(String),
-    /// The model yields values that are not finite.
+    /// The outputs of the model are not finite.
     #[error("the model's outputs are not finite")]
     NotFinite,
-    /// Exits are asked of a model without them.
+    /// Exits were requested of a model without exits.
     #[error("the model has no exits, or they are off")]
     NoExits,
     /// Candle rejects an operation.
     #[error("the computation failed: {0}")]
     Computation(String),
-    /// A bug.
+    /// The model panicked, which is a defect.
     #[error("the model panicked: {0}")]
     Panicked(String),
 }

@@ -14,13 +14,13 @@ use super::ModelInfo;
 
 /// An emotion counts as present above this score.
 pub const EMOTION_THRESHOLD: f32 = 0.35;
-/// Steps of confidence over which the calibration error is taken.
+/// The number of confidence bins of the calibration error.
 const BINS: usize = 15;
 
 /// A text with human labels.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Labelled {
-    /// The text; posts have it as `content`.
+    /// The text, which posts call `content`.
     #[serde(alias = "content")]
     pub text: String,
     /// Its language, if known.
@@ -60,21 +60,21 @@ pub fn read_labelled(lines: impl BufRead) -> Result<Vec<Labelled>, EvalError> {
     Ok(records)
 }
 
-/// What `eval` reports. Shares lie in [0, 1].
+/// The report of `eval`. Shares are in [0, 1].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The model's name.
     pub model: String,
     /// Its number format.
     pub precision: String,
-    /// Records judged.
+    /// The number of records.
     pub posts: usize,
-    /// Records judged per second.
+    /// The number of records classified per second.
     pub posts_per_second: f64,
-    /// Over the records with a sentiment; absent when there are none.
+    /// The quality over the records with a sentiment; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentiment: Option<SentimentReport>,
-    /// Over the records with emotions; absent when there are none.
+    /// The quality over the records with emotions; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emotion: Option<EmotionReport>,
 }
@@ -82,28 +82,28 @@ pub struct Report {
 /// The quality of the sentiment labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SentimentReport {
-    /// The share that is right.
+    /// The share of correct labels.
     pub accuracy: f64,
     /// The mean recall of the labelled classes.
     pub macro_recall: f64,
     /// The mean F1 of the labelled classes.
     pub macro_f1: f64,
-    /// The expected calibration error: how far confidence is from the share that is right.
+    /// The expected calibration error: the mean difference between confidence and accuracy.
     pub ece: f64,
     /// Each class.
     pub per_class: BTreeMap<&'static str, ClassReport>,
-    /// Counts, by label and then by judgement.
+    /// Counts by label and by prediction.
     pub confusion: BTreeMap<&'static str, BTreeMap<&'static str, usize>>,
 }
 
 /// The quality of the emotion labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EmotionReport {
-    /// The mean F1 of the labelled classes, each judged present above `threshold`.
+    /// The mean F1 of the labelled classes. A class is predicted if its score is above `threshold`.
     pub macro_f1: f64,
     /// See [`EMOTION_THRESHOLD`].
     pub threshold: f64,
-    /// The share whose top emotion is among the labels.
+    /// The share of records whose top emotion is among the labels.
     pub top1: f64,
     /// The expected calibration error of the scores of all classes.
     pub ece: f64,
@@ -114,13 +114,13 @@ pub struct EmotionReport {
 /// The quality of one class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ClassReport {
-    /// The share of judgements for it that are right.
+    /// The share of its predictions that are correct.
     pub precision: f64,
-    /// The share of its records that are found.
+    /// The share of its records that are predicted as such.
     pub recall: f64,
     /// Their harmonic mean.
     pub f1: f64,
-    /// Records that have it.
+    /// The number of records with this label.
     pub support: usize,
 }
 
@@ -171,8 +171,8 @@ pub(super) fn sentiment_report(judged: &[(&Labelled, &Analysis)]) -> Option<Sent
     })
 }
 
-/// The expected calibration error: how far confidences are from the share that was right, over
-/// fifteen equal steps of confidence (Naeini et al., 2015).
+/// The expected calibration error: the mean difference between confidence and accuracy over
+/// fifteen equal bins of confidence (Naeini et al., 2015).
 pub fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
     let mut bins = [(0.0, 0.0); BINS];
     let mut total = 0.0;
@@ -247,7 +247,7 @@ fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// The mean over the classes that records have.
+/// The mean over the classes that occur in the records.
 fn macro_mean(per_class: &BTreeMap<&'static str, ClassReport>, of: fn(&ClassReport) -> f64) -> f64 {
     let present: Vec<f64> = per_class.values().filter(|class| class.support > 0).map(of).collect();
     if present.is_empty() { 0.0 } else { present.iter().sum::<f64>() / present.len() as f64 }
@@ -290,7 +290,7 @@ mod tests {
         assert!((sentiment["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
         assert!((sentiment["macro_recall"].as_f64().unwrap() - 0.75).abs() < 1e-9);
         assert_eq!(sentiment["confusion"]["positive"]["negative"], 1);
-        // 0.8 for one that is right; 0.6 for two of which one is right.
+        // One record with confidence 0.8 is correct; of two with 0.6 one is correct.
         assert!((sentiment["ece"].as_f64().unwrap() - 0.4 / 3.0).abs() < 1e-6, "{sentiment}");
         let emotion = &report["emotion"];
         assert_eq!(emotion["threshold"], 0.35);

@@ -1,4 +1,4 @@
-//! Exits: the thresholds in use, what they save, and fitting them.
+//! Early exits: their thresholds, the work that they save, and fitting them.
 
 mod fit;
 
@@ -30,7 +30,7 @@ pub(super) fn configure(spec: &mut ModelSpec, options: &InferenceOptions) -> Res
         let Some(exit) = spec.exits.iter_mut().find(|exit| exit.layer == layer) else {
             let layers: Vec<String> = spec.exits.iter().map(|exit| exit.layer.to_string()).collect();
             return Err(LoadError::Setting(format!(
-                "inference.exit_thresholds names layer {layer}, after which it has no exit; it has exits after: {}",
+                "inference.exit_thresholds names layer {layer}, but the model has exits only after the layers {}",
                 layers.join(", ")
             )));
         };
@@ -39,15 +39,15 @@ pub(super) fn configure(spec: &mut ModelSpec, options: &InferenceOptions) -> Res
     Ok(())
 }
 
-/// How much of a model its texts needed. Layers are counted per token: an exit and the last layer
-/// compute the first token of a text only.
+/// The work that texts needed. Layers are counted per token, because an exit and the last layer
+/// compute only the first token of a text.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DepthReport {
-    /// Mean layers of a token.
+    /// The mean number of layers per token.
     pub layers_per_token: f64,
-    /// The same with all layers.
+    /// The same for the model without exits.
     pub all_layers_per_token: f64,
-    /// The share of texts that left after each layer, in [0, 1]; the last layer included.
+    /// The share of texts that stopped after each layer, including the last layer, in [0, 1].
     pub leaving: BTreeMap<u32, f64>,
     /// The share of texts with the same sentiment as with all layers, in [0, 1].
     pub same_sentiment: f64,
@@ -62,7 +62,7 @@ pub struct DepthReport {
 }
 
 impl DepthReport {
-    /// Compares analyses by exits with those of all layers of the same records; `None` without exits.
+    /// Compares analyses with exits to those with all layers of the same records; `None` without exits.
     pub fn new(info: &ModelInfo, judged: &[(Labelled, Analysis)], full: &[Analysis]) -> Option<Self> {
         if info.exits.is_empty() || judged.is_empty() {
             return None;
@@ -91,7 +91,7 @@ impl DepthReport {
     }
 }
 
-/// The work of texts, in layers of one token.
+/// The work of texts; the unit is one layer of one token.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     work: f64,
@@ -99,8 +99,8 @@ struct Cost {
 }
 
 impl Cost {
-    /// Adds a text that took `layers`, of which `first_only` were computed for its first token: exits,
-    /// and the last layer.
+    /// Adds a text that was computed with `layers` layers. For exits and the last layer, `first_only` of them, only its
+    /// first token was computed.
     fn add(&mut self, tokens: u32, (layers, first_only): (u32, usize)) {
         self.work += f64::from(layers.saturating_sub(1)) * f64::from(tokens) + first_only as f64;
         self.tokens += f64::from(tokens);
@@ -111,7 +111,7 @@ impl Cost {
     }
 }
 
-/// How many layers a text that leaves after `layers` computes for its first token only.
+/// The number of layers that compute only the first token of a text that stops after `layers`.
 fn first_only(info: &ModelInfo, layers: u32) -> usize {
     info.exits.iter().filter(|exit| **exit <= layers).count() + usize::from(layers == info.layers)
 }

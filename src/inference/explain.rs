@@ -1,8 +1,8 @@
-//! Which words made a text's labels: contributions by occlusion.
+//! Explains the labels of a text: the contribution of each word, by occlusion.
 //!
-//! The text is classified once whole and once without each of its words, in one batch. The drop of a
-//! label's score without a word is the word's contribution; a word that speaks against the
-//! label has a negative one. Contributions need not add up: words work together.
+//! The text is classified once as a whole and once without each of its words, in one batch. The contribution of a word
+//! is the decrease of the label's score without it; it is negative for a word that speaks against the label.
+//! Contributions do not add up to the score, because words interact.
 
 mod words;
 
@@ -12,16 +12,16 @@ use crate::domain::Analysis;
 
 use super::{Classifier, Depth, InferenceError, llm};
 
-/// Most parts that a text is explained by; the words of a longer one are taken together.
+/// The maximum number of parts of an explanation. Neighbouring words of a longer text form one part.
 pub const MAX_PARTS: usize = 64;
-/// Fewest parts that a text with enough words is explained by, however long it is.
+/// The minimum number of parts of a text with enough words, independent of its length.
 const MIN_PARTS: usize = 8;
-/// About the most characters that are judged to explain one text.
+/// The approximate maximum of characters that are classified to explain one text.
 const MAX_JUDGED_CHARS: usize = 100_000;
-/// Replaces a text without its only word: models need at least one token.
+/// Replaces a text that is empty without its only word, because models need at least one token.
 const NOTHING: &str = ".";
 
-/// Why a text got its labels.
+/// The contributions of the words of a text to its labels.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// The words in the order of the text, at most 64. In a longer text each part is several
@@ -35,13 +35,13 @@ pub struct Explanation {
 pub struct WordContribution {
     /// The word as written in the text.
     pub text: String,
-    /// Its first character in the text, counted from 0.
+    /// The index of its first character in the text, from 0.
     pub start: usize,
-    /// The character after its last.
+    /// The index after its last character.
     pub end: usize,
-    /// How much the probability of the text's sentiment falls without it, in [-1, 1].
+    /// The decrease of the probability of the text's sentiment without it, in [-1, 1].
     pub sentiment: f64,
-    /// How much the score of the text's emotion falls without it, in [-1, 1].
+    /// The decrease of the score of the text's emotion without it, in [-1, 1].
     pub emotion: f64,
 }
 
@@ -51,9 +51,7 @@ pub struct WordContribution {
 /// Those of the classifier.
 pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysis, Explanation), InferenceError> {
     if classifier.info().architecture == llm::ARCHITECTURE {
-        return Err(InferenceError::Unavailable(
-            "words are explained by a local model alone; none is loaded".to_owned(),
-        ));
+        return Err(InferenceError::Unavailable("explanations need a local model, and none is loaded".to_owned()));
     }
     let parts = words::parts(text, parts_for(text.chars().count()));
     let variants = parts.iter().map(|part| {
@@ -62,7 +60,7 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
     });
     let texts: Vec<String> = std::iter::once(text.to_owned()).chain(variants).collect();
     let mut analyses = classifier.classify_with(texts, Depth::Full).await?.into_iter();
-    let whole = analyses.next().ok_or_else(|| InferenceError::Failed("the model gave no answer".to_owned()))?;
+    let whole = analyses.next().ok_or_else(|| InferenceError::Failed("the model returned no result".to_owned()))?;
     let (sentiment, emotion) = (whole.sentiment.index(), whole.emotion.index());
     let mut chars = Chars { text, byte: 0, char: 0 };
     let words = parts
@@ -79,7 +77,7 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
     Ok((whole, Explanation { words }))
 }
 
-/// How many texts about as long as `text` are classified to explain it.
+/// The number of variants of `text` that are classified to explain it. Each is about as long as `text`.
 pub fn variants(text: &str) -> usize {
     1 + parts_for(text.chars().count()).min(text.split_whitespace().count())
 }
@@ -88,12 +86,12 @@ fn parts_for(chars: usize) -> usize {
     (MAX_JUDGED_CHARS / chars.max(1)).clamp(MIN_PARTS, MAX_PARTS)
 }
 
-/// Rounded to the precision of the scores.
+/// The difference of two scores, rounded to their precision.
 fn difference(with: f32, without: f32) -> f64 {
     (f64::from(with - without) * 1e6).round() / 1e6
 }
 
-/// Counts characters while it walks through a text once.
+/// Converts byte offsets to character indexes in one pass over a text.
 struct Chars<'t> {
     text: &'t str,
     byte: usize,

@@ -1,4 +1,4 @@
-//! A local model with a language model behind it, for texts that break the local one.
+//! A local model with a language model as its fallback for texts that the local model cannot classify.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -9,15 +9,15 @@ use super::llm::Llm;
 use super::queue::{Lane, Way};
 use super::{Classifier, Depth, InferenceError, ModelInfo, SharedClassifier, Speed};
 
-/// Classifies locally, and asks the language model about a text that makes the local model fail in a request of its own.
-/// A busy local model is retried by the caller.
+/// Classifies with the local model. A text that fails alone is classified by the language model. If the local model is
+/// busy, the caller retries.
 pub struct WithFallback {
     local: SharedClassifier,
     llm: Llm,
 }
 
 impl WithFallback {
-    /// `local`, and `llm` behind it.
+    /// A classifier that uses `local`, and `llm` as its fallback.
     pub fn new(local: SharedClassifier, llm: Llm) -> Self {
         Self { local, llm }
     }
@@ -29,11 +29,12 @@ impl WithFallback {
             Lane::Interactive => self.local.classify_with(texts, way.depth),
         };
         match (local.await, alone) {
-            // Callers split a batch that fails, so each of its texts comes here alone.
+            // Callers split a failed batch, so that each of its texts arrives here alone.
             (Err(InferenceError::Failed(reason)), Some(text)) => {
-                // The text itself fails, so it is not retried while the language model is unavailable.
+                // The error is permanent even if the language model is unavailable, because a retry would fail locally
+                // again.
                 let second = self.llm.classify(vec![text]).await;
-                second.map_err(|error| InferenceError::Failed(format!("{reason}; and then: {error}")))
+                second.map_err(|error| InferenceError::Failed(format!("{reason}; the fallback failed too: {error}")))
             }
             (answer, _) => answer,
         }

@@ -1,8 +1,8 @@
-//! Whether a model keeps its labels at int8.
+//! Checks whether a model has the same labels with int8 as with f32.
 //!
-//! Rounding to bytes keeps the quality of nearly all models, but not of every one. `precision = "auto"`
-//! compares the labels of sample texts with those of f32 when a model is loaded, and takes the
-//! next precision when too few agree.
+//! Nearly all models keep their quality with int8, but not every model does. With `precision = "auto"`, the labels of
+//! sample texts are compared with those of f32 when a model is loaded. If too few agree, the next faster precision
+//! is used.
 
 use sentistream_kernels::Isa;
 
@@ -17,10 +17,10 @@ use super::weights::Weights;
 
 /// Posts of many kinds, one per line.
 const SAMPLES: &str = include_str!("fidelity/samples.txt");
-/// The least share of labels that must agree.
+/// The minimum share of labels that must agree.
 const MIN_AGREEMENT: f64 = 0.98;
 
-/// A model whose network is to be chosen.
+/// A model whose precision is to be selected.
 pub struct Candidate<'a> {
     pub name: &'a str,
     pub spec: &'a ModelSpec,
@@ -30,15 +30,15 @@ pub struct Candidate<'a> {
     pub compute: Compute,
 }
 
-/// A network with what was found.
+/// The selected network and the result of the check.
 pub struct Checked {
     pub network: Network,
-    /// The share of sample texts with the labels of f32 at int8.
+    /// The share of sample texts that get the same labels with int8 as with f32.
     pub agreement: f64,
 }
 
 impl Candidate<'_> {
-    /// `int8` if it keeps the labels of f32, else the fastest precision that does.
+    /// Returns `int8` if it keeps the labels of f32, otherwise the fastest other precision.
     ///
     /// # Errors
     /// When a network cannot be loaded or computed.
@@ -64,7 +64,7 @@ impl Candidate<'_> {
         Network::load(self.spec, self.weights, Compute { precision, ..self.compute })
     }
 
-    /// The share of sample texts for which all heads choose the same class.
+    /// The share of sample texts for which all heads of both networks select the same class.
     fn agreement(&self, one: &Network, other: &Network) -> Result<f64, JudgeError> {
         let tokens = SAMPLES.lines().map(|text| self.tokenizer.encode(text, 1)).collect::<Result<Vec<_>, _>>()?;
         let inputs: Vec<Input<'_>> =
@@ -103,7 +103,7 @@ mod tests {
         "and": 5, "in": 6, "to": 7, "my": 8, "was": 9, "it": 10, "The": 11, "not": 12, ".": 13, "!": 14, ",": 15}}}"#;
 
     #[test]
-    fn int8_that_loses_labels_falls_back() {
+    fn int8_with_different_labels_falls_back() {
         let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
         let tokenizer = TextTokenizer::parse(TOKENIZER.as_bytes(), 512, 50).unwrap();
         let heads =
@@ -118,7 +118,7 @@ mod tests {
         };
         let good = candidate.check(int8(3)).unwrap();
         assert_eq!((good.network.precision(), good.agreement >= MIN_AGREEMENT), (Precision::Int8, true));
-        // A network of other weights loses labels as a badly rounded one does.
+        // A network with other weights simulates a badly rounded one.
         let bad: Vec<Checked> = (4..12).map(|seed| candidate.check(int8(seed)).unwrap()).collect();
         let lost: Vec<&Checked> = bad.iter().filter(|checked| checked.agreement < MIN_AGREEMENT).collect();
         assert!(!lost.is_empty());

@@ -7,7 +7,7 @@ use rust_embed::RustEmbed;
 
 use super::error::LoadError;
 
-/// The default model. Release builds embed it; others read it from the source tree.
+/// The builtin model. Release builds embed it; other builds read it from the source tree.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/model"]
 struct Builtin;
@@ -29,12 +29,12 @@ impl ModelFiles {
         Self { location: Location::Builtin, name: "sentistream-mini".to_owned() }
     }
 
-    /// The files in a folder, of a model with this name.
+    /// The files in a folder, which belong to a model with this name.
     pub fn in_folder(folder: PathBuf, name: String) -> Self {
         Self { location: Location::Folder(folder), name }
     }
 
-    /// The name stored with each analysis: the builtin model's, that of the folder, or that on the Hub.
+    /// The name stored with each analysis: that of the builtin model, of the folder, or of the repository on the Hub.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -68,7 +68,7 @@ impl ModelFiles {
         }
     }
 
-    /// The bytes of one file; those of the builtin model are borrowed from the binary.
+    /// The bytes of one file. The bytes of the builtin model are borrowed from the binary.
     ///
     /// # Errors
     /// When it is missing or unreadable.

@@ -1,10 +1,10 @@
-//! The encoder as it runs on a CPU: the same network as [`super::reference`], several times faster.
+//! The encoder for CPUs: the same network as [`super::reference`], but several times faster.
 //!
 //! The texts of a batch are concatenated without padding, so each linear layer is one product over
 //! all their tokens; only attention is per text ([`layer`]). Weights are packed once, query, key and
 //! value are one product, and the last layer computes only what the first token needs ([`first`]).
-//! With int8 and bf16, every product reads rows that the previous step has rounded while they were in
-//! cache. A text leaves at the first exit that accepts it ([`stages`]).
+//! With int8 and bf16, the input rows of every product are rounded by the previous step, while they are in
+//! the cache. A text stops at the first exit that accepts it ([`stages`]).
 
 mod build;
 mod first;
@@ -13,7 +13,7 @@ mod layer;
 mod stages;
 
 use sentistream_kernels::{
-    Embed, Every, Format, Isa, Linear, Norm, Room, Round, Rounded, RowRange, Rows, Target, Words,
+    AttentionBuffers, Embed, Every, Format, Isa, Linear, Norm, Round, Rounded, RowRange, Rows, Target, Words,
 };
 
 use super::spec::EncoderShape;
@@ -33,40 +33,40 @@ pub struct FusedEncoder {
     words: Words,
     positions: Vec<f32>,
     norm: Norm,
-    /// All layers but the last.
+    /// All layers except the last.
     layers: Vec<Layer>,
     last: LastLayer,
     heads: Vec<Head>,
-    /// In the order of their layers.
+    /// The exits, in the order of their layers.
     exits: Vec<Exit>,
 }
 
-/// The last layer, which computes the first token of each text only.
+/// The last layer, which computes only the first token of each text.
 struct LastLayer {
     first: FirstToken,
     rest: LayerRest,
 }
 
-/// A place where texts leave: its layer is computed for the first token of each text, and its head
-/// gives the outputs of all heads and the gate.
+/// An early exit. Its layer is computed for the first token of each text, and its head
+/// returns the outputs of all heads and the gate.
 struct Exit {
     /// The index of its layer, from 0.
     layer: usize,
-    /// A text leaves when its gate output is above this.
+    /// A text stops here if its gate output is above this limit.
     gate_limit: f32,
     first: FirstToken,
     head: Head,
 }
 
-/// Tokens of a batch whose memory is kept while a thread waits.
+/// The number of tokens for which a thread keeps memory while it waits.
 const KEPT_TOKENS: usize = 1_024;
 
-/// Memory that a thread reuses. It grows to its largest batch, until [`Scratch::shrink`].
+/// Memory that a thread reuses. It grows to the size of the largest batch, until [`Scratch::shrink`].
 #[derive(Default)]
 pub struct Scratch {
-    /// Tokens of the largest batch since it last shrank.
+    /// The number of tokens of the largest batch since the last [`Self::shrink`].
     largest: usize,
-    /// The tokens of a group between the parts of a layer, and rounded.
+    /// The tokens of a group between the parts of a layer.
     tokens: Vec<f32>,
     token_rounded: Rounded,
     /// Queries, keys and values of a layer.
@@ -78,15 +78,15 @@ pub struct Scratch {
     outputs: Vec<f32>,
     /// The rows of each text of the group: of its queries and of its tokens.
     spans: Vec<(RowRange, RowRange)>,
-    /// The texts of the group, by their place in the batch.
+    /// The texts of the group, by their index in the batch.
     group: Vec<usize>,
-    room: Room,
+    attention_buffers: AttentionBuffers,
     parked: Parked,
     next: Parked,
 }
 
 impl Scratch {
-    /// Releases the memory of a batch that was much larger than most are.
+    /// Releases the memory of a batch that was much larger than usual.
     pub fn shrink(&mut self) {
         if self.largest > KEPT_TOKENS {
             *self = Self::default();
@@ -94,8 +94,8 @@ impl Scratch {
     }
 }
 
-/// The first `len` values of a buffer that grows when it must.
-fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+/// The first `len` values of a buffer, which grows if necessary.
+fn resized(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         buffer.resize(len, 0.0);
     }
@@ -112,7 +112,7 @@ fn pick<'a>(floats: &'a [f32], rounded: &'a Rounded, format: Format) -> Rows<'a>
 }
 
 impl FusedEncoder {
-    /// How many exits it has.
+    /// The number of exits.
     pub fn exits(&self) -> usize {
         self.exits.len()
     }
@@ -145,7 +145,7 @@ impl FusedEncoder {
             words: &self.words,
             positions: &self.positions,
             norm: &self.norm,
-            rows: room(&mut scratch.tokens, count * dim),
+            rows: resized(&mut scratch.tokens, count * dim),
             rounded: self.rounded(&mut scratch.token_rounded, count, dim),
         }
         .on(self.isa);

@@ -1,8 +1,8 @@
-//! Models of the Hugging Face Hub: found in the cache, or downloaded into it.
+//! Models of the Hugging Face Hub: finds them in the cache or downloads them.
 //!
-//! The cache has the layout of the Hub's own tools, so they share it. A revision is pinned when it is
-//! downloaded: its commit is stored under the name of the branch, and later starts use that commit
-//! without a request. `models pull` looks the branch up again.
+//! The cache has the layout of the Hub's own tools, which can share it. A download pins the revision:
+//! its commit is stored under the name of the branch, and later starts use that commit
+//! without a request. `models pull` updates the commit of the branch.
 
 mod cache;
 mod download;
@@ -24,7 +24,7 @@ const DEFAULT_REVISION: &str = "main";
 /// A model of the Hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubModel {
-    /// `OWNER/NAME`; the oldest have a name alone.
+    /// `OWNER/NAME`. Some old repositories have only a name.
     pub repository: String,
     /// A branch, tag or commit; `None`: `main`.
     pub revision: Option<String>,
@@ -37,16 +37,16 @@ impl fmt::Display for HubModel {
     }
 }
 
-/// How the Hub is used.
+/// Options for access to the Hub.
 #[derive(Clone, Debug)]
 pub struct HubOptions {
-    /// Where models are kept (`models--OWNER--NAME/snapshots/…`).
+    /// The folder of downloaded models (`models--OWNER--NAME/snapshots/…`).
     pub cache: PathBuf,
     /// The Hub's address, without a slash at its end.
     pub endpoint: String,
-    /// For private and gated models. Without it, the one that the Hub's tools store beside the cache.
+    /// The token for private and gated models. `None`: the token that the Hub's tools have stored beside the cache.
     pub token: Option<SecretString>,
-    /// Sends no request to the Hub.
+    /// Whether requests to the Hub are disabled.
     pub offline: bool,
     /// A download fails when no data arrives for this long.
     pub silence_limit: Duration,
@@ -64,7 +64,7 @@ impl Default for HubOptions {
     }
 }
 
-/// A model in the cache, complete.
+/// A complete model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// Its repository.
@@ -92,7 +92,7 @@ impl Snapshot {
 pub enum HubError {
     /// The name is wrong, or the model is not public.
     #[error(
-        "{endpoint} knows no model {repository} that you may read ({status}): check the name (OWNER/NAME); \
+        "{endpoint} has no model {repository} that you may read ({status}): check the name (OWNER/NAME); \
          for a private or gated model set inference.hub.token (HF_TOKEN)"
     )]
     NoModel { endpoint: String, repository: String, status: u16 },
@@ -108,7 +108,7 @@ pub enum HubError {
          with a network, and copy that folder here"
     )]
     Offline { model: String, cache: String },
-    /// The Hub does not answer, or its answer is invalid.
+    /// The Hub does not respond, or its response is invalid.
     #[error(
         "{endpoint} cannot be reached ({reason}): check the network, the proxy and inference.hub.endpoint; models in \
          the cache need no network"
@@ -132,7 +132,7 @@ pub enum HubError {
          plain text; use https, or http on loopback"
     )]
     Insecure { endpoint: String },
-    /// The Hub sent a name that is not safe as a part of a path.
+    /// The Hub sent a name that is not safe to use in a path.
     #[error("the Hub sent an invalid {what}: {value:?}; check inference.hub.endpoint")]
     Untrusted { what: &'static str, value: String },
     /// Another process downloads the same file.
@@ -164,7 +164,7 @@ impl HubError {
     }
 }
 
-/// The model from the cache, or else from the Hub. It blocks.
+/// Returns the model from the cache, or downloads it. It blocks.
 ///
 /// # Errors
 /// Why it is not available.
@@ -175,7 +175,7 @@ pub fn obtain(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubErr
     }
 }
 
-/// The current version on the Hub; files that the cache lacks are downloaded. It blocks.
+/// Downloads the current version of the model, as far as its files are not in the cache. It blocks.
 ///
 /// # Errors
 /// Why it is not available.

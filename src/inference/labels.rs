@@ -1,4 +1,4 @@
-//! Maps a model's classes to ours, and its outputs to scores.
+//! Maps the classes of a model to our sentiments and emotions, and its outputs to scores.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use super::spec::HeadSpec;
 /// The scores of one head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HeadScores {
-    /// Sums to 1, in the order of [`Sentiment::ALL`].
+    /// The scores sum to 1 and are in the order of [`Sentiment::ALL`].
     Sentiment([f32; 3]),
     /// In the order of [`Emotion::ALL`].
     Emotion([f32; 7]),
 }
 
-/// Turns the outputs of a head into scores.
+/// Converts the outputs of a head to scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadMap {
     target: Target,
     independent: bool,
-    /// For two sentiment classes: what the neutral class gains over the mean of both outputs.
+    /// For heads with two sentiment classes: the output of the neutral class minus the mean of both outputs.
     neutral_gain: Option<f32>,
-    /// What corrects the confidence.
+    /// The temperature of the calibration.
     temperature: Option<f64>,
 }
 
@@ -35,17 +35,17 @@ enum Target {
     Emotion(Vec<Emotion>),
 }
 
-/// Settings for models whose classes are not ours.
+/// Settings for models with other classes than ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Labelling<'a> {
-    /// Overrides, by the model's own class name.
+    /// The label of each class, by the name of the class.
     pub labels: &'a BTreeMap<String, String>,
     /// See [`super::InferenceOptions::neutral_margin`].
     pub neutral_margin: f32,
 }
 
 impl HeadMap {
-    /// Derives what a head classifies from the names of its classes.
+    /// Derives from the names of its classes whether a head classifies sentiment or emotion.
     ///
     /// # Errors
     /// When a class is unknown.
@@ -56,7 +56,7 @@ impl HeadMap {
             .map(|class| labelling.labels.get(class).unwrap_or(class).trim().to_lowercase())
             .collect();
         let sentiments: Option<Vec<Sentiment>> = names.iter().map(|name| sentiment(name)).collect();
-        // "neutral" alone decides nothing: it is in both sets.
+        // "neutral" is in both sets and does not distinguish them.
         if let Some(classes) = sentiments {
             let has = |wanted| classes.contains(&wanted);
             if !has(Sentiment::Positive) || !has(Sentiment::Negative) {
@@ -85,7 +85,7 @@ impl HeadMap {
         })
     }
 
-    /// The same with its part of a calibration.
+    /// Adds the temperature of this head.
     pub fn calibrated(self, calibration: &Calibration) -> Self {
         let fit = if self.is_emotion() { &calibration.emotion } else { &calibration.sentiment };
         Self { temperature: fit.as_ref().map(|fit| fit.temperature).filter(|temperature| *temperature != 1.0), ..self }
@@ -99,7 +99,7 @@ impl HeadMap {
         }
     }
 
-    /// Whether the head judges emotion (else sentiment).
+    /// Whether the head classifies emotion (otherwise sentiment).
     pub fn is_emotion(&self) -> bool {
         matches!(self.target, Target::Emotion(_))
     }
@@ -118,7 +118,7 @@ impl HeadMap {
                 }
                 for (class, score) in classes.iter().zip(logits) {
                     let total = &mut scores[class.index()];
-                    // Shares of one whole add up; independent judgements do not.
+                    // Probabilities that sum to 1 are added; of independent ones the largest is used.
                     *total = if self.independent { total.max(score) } else { *total + score };
                 }
                 if let Some(temperature) = self.temperature {
@@ -172,8 +172,8 @@ fn sentiment(name: &str) -> Option<Sentiment> {
     }
 }
 
-/// The emotion of a class name in lower case; finer sets (GoEmotions) are grouped
-/// as their authors group them.
+/// The emotion of a class name in lower case. Finer sets (GoEmotions) are grouped
+/// as their authors propose.
 fn emotion(name: &str) -> Option<Emotion> {
     Some(match name {
         "anger" | "angry" | "annoyance" | "disapproval" => Emotion::Anger,
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn two_classes_yield_neutral_within_margin() {
         let map = map(&["NEGATIVE", "POSITIVE"], false, &[]).unwrap();
-        // The margin 0.3 ends at 0.65 against 0.35, a difference of outputs of 0.619.
+        // The margin of 0.3 corresponds to 0.65 against 0.35, a difference of outputs of 0.619.
         for (difference, wanted) in [(0.0, 1), (0.61, 1), (0.63, 2), (-0.61, 1), (-0.63, 0), (9.0, 2)] {
             let scores = sentiment_of(&map, &[0.0, difference]);
             let top = (0..3).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn fine_emotions_are_grouped() {
+    fn fine_grained_emotions_are_grouped() {
         let shares = map(&["sadness", "joy", "love", "anger", "fear", "surprise"], false, &[]).unwrap();
         let HeadScores::Emotion(scores) = shares.scores(&[0.0; 6]) else { panic!("a sentiment head") };
         assert!((scores[Emotion::Joy.index()] - 2.0 / 6.0).abs() < 1e-6, "{scores:?}");

@@ -1,4 +1,4 @@
-//! The names of each architecture's weights, and the activation of its head.
+//! The weight names of each architecture, and the activation of its head.
 
 use super::error::LoadError;
 use super::spec::{Family, ModelSpec};
@@ -31,7 +31,7 @@ pub enum HeadActivation {
 }
 
 impl HeadActivation {
-    /// Applies it to values in place.
+    /// Applies the activation to values in place.
     pub fn apply(self, values: &mut [f32]) {
         match self {
             Self::Relu => values.iter_mut().for_each(|value| *value = value.max(0.0)),
@@ -45,7 +45,7 @@ pub const EXIT_ACTIVATION: HeadActivation = HeadActivation::Relu;
 
 /// The weights of exits.
 pub mod exit {
-    /// The two linear layers of the exit after a layer, which is counted from 1.
+    /// The names of the two linear layers of the exit after `layer`, counted from 1.
     pub fn names(layer: usize) -> [String; 2] {
         ["pre_classifier", "classifier"].map(|name| format!("exits.{layer}.{name}"))
     }
@@ -64,7 +64,7 @@ impl Layout {
         }
     }
 
-    /// The table of words.
+    /// The word embeddings.
     pub fn words(self) -> String {
         format!("{}.embeddings.word_embeddings.weight", self.root())
     }
@@ -103,7 +103,7 @@ impl Layout {
         format!("{root}.encoder.layer.{index}.{name}")
     }
 
-    /// The two linear layers of the head whose names begin with `prefix`.
+    /// The two linear layers of the head whose names start with `prefix`.
     pub fn head(self, prefix: &str) -> [String; 2] {
         let [hidden, classes] = match self.family {
             Family::DistilBert => ["pre_classifier", "classifier"],
@@ -120,8 +120,8 @@ impl Layout {
         }
     }
 
-    /// What is added to a word at each place of a text: its position, and the type of a token of a
-    /// first (and only) text where the architecture has types.
+    /// The vectors that are added to the word embeddings at each position: the position embedding and, if the
+    /// architecture has token types, the embedding of the first type.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.

@@ -1,11 +1,11 @@
 //! A language model behind an OpenAI-compatible API as a [`Classifier`].
 //!
-//! Several texts go into one request. Every judgement in the answer is checked by itself: what is
-//! valid is kept, and only what is missing is requested again, in smaller parts, down to one text.
-//! When an answer has no valid judgement, a probe sentence is sent: if it fails too, the server
-//! is unavailable and the texts are retried later ([`InferenceError::Unavailable`]); if it succeeds,
-//! a text without a valid judgement in a request of its own fails ([`InferenceError::Failed`]).
-//! Judgements are cached for some minutes, so that a retried batch sends no text twice.
+//! A request contains several texts. Each result in the response is validated separately. Valid results are
+//! kept, and the other texts are requested again in smaller parts, down to a single text.
+//! When a response has no valid result, a probe sentence is sent. If the probe fails too, the server
+//! is unavailable and the texts are retried later ([`InferenceError::Unavailable`]). If it succeeds,
+//! a text that has no valid result in a separate request fails ([`InferenceError::Failed`]).
+//! Results are cached for some minutes, so that a retried batch sends no text twice.
 
 mod answer;
 mod breaker;
@@ -37,44 +37,45 @@ use prompt::AnswerForm;
 /// The architecture that [`ModelInfo`] names for it.
 pub const ARCHITECTURE: &str = "llm";
 
-/// Longest text that is sent, in characters; the rest of a longer one counts as truncated.
+/// The maximum length of a text in a request, in characters. Longer texts are truncated.
 const MAX_TEXT_CHARS: usize = 2_000;
-/// Most characters of all texts of a request.
+/// The maximum number of characters of all texts of a request.
 const MAX_REQUEST_CHARS: usize = 12_000;
-/// How many judgements are kept, and for how long.
+/// The maximum number of cached results.
 const MAX_KEPT: u64 = 20_000;
+/// The lifetime of a cached result.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// The longest wait between two tries of a request; a server that asks for more pauses the breaker.
+/// The maximum wait between two attempts of a request. If the server asks for a longer wait, the circuit breaker opens.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A sentence that every working language model classifies.
 const PROBE: &str = "I love this, it is wonderful and makes me so happy!";
 
-/// A server and how it is used.
+/// The server, and options of requests to it.
 #[derive(Clone, Debug)]
 pub struct LlmOptions {
-    /// Who provides it: `groq`, or a host's name. It is the first part of the model's name.
+    /// The provider: `groq`, or the name of a host. It is the first part of the model's name in analyses.
     pub provider: String,
-    /// The API, up to what comes before `/chat/completions`.
+    /// The base URL of the API, without `/chat/completions`.
     pub base_url: Url,
-    /// The model's name there.
+    /// The model's name in the API.
     pub model: String,
     pub api_key: Option<SecretString>,
-    /// For a whole request, to the last byte of its answer.
+    /// The timeout of a request, including the body of the response.
     pub timeout: Duration,
-    /// Most texts in a request.
+    /// The maximum number of texts in a request.
     pub batch_size: usize,
-    /// Most requests at once.
+    /// The maximum number of concurrent requests.
     pub max_in_flight: usize,
-    /// How often a request that failed is sent again.
+    /// The number of retries of a failed request.
     pub retries: usize,
-    /// The wait before the first of these; it doubles, with jitter.
+    /// The wait before the first retry. It doubles with each retry and has jitter.
     pub retry_wait: Duration,
     pub budget: Budget,
     pub clock: Clock,
 }
 
 impl LlmOptions {
-    /// The name that analyses carry: `groq:llama-3.1-8b-instant`.
+    /// The name stored with analyses: `groq:llama-3.1-8b-instant`.
     pub fn name(&self) -> String {
         format!("{}:{}", self.provider, self.model)
     }
@@ -100,19 +101,19 @@ struct Asked {
     text: String,
 }
 
-/// What an answer contained.
+/// The outcome of a request.
 enum Use {
-    /// Valid judgements for all but these.
+    /// Valid results for all texts except these.
     AllBut(Vec<Asked>),
-    /// No valid judgement at all, with the reason.
+    /// No valid result, with the reason.
     None(Vec<Asked>, String),
 }
 
 impl Llm {
-    /// A language model; nothing is sent yet.
+    /// A language model. No request is sent yet.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] when the options cannot be followed.
+    /// [`InferenceError::Load`] when the options are invalid.
     pub fn new(options: LlmOptions) -> Result<Self, InferenceError> {
         let chat = Chat::new(&options)?;
         let name = options.name();
@@ -172,7 +173,7 @@ impl Inner {
         }
         let asked: Vec<Asked> = missing.into_iter().map(|(digest, text)| Asked { digest, text }).collect();
         let parts = self.parts(asked).into_iter().map(|part| self.judge(part));
-        // Every part is awaited, also when one fails: its judgements are cached for the next attempt.
+        // All parts are awaited even if one fails, because their results are cached for the next attempt.
         let judged: Vec<_> = stream::iter(parts).buffer_unordered(self.options.max_in_flight.max(1)).collect().await;
         for scores in judged {
             found.extend(scores?);
@@ -181,13 +182,13 @@ impl Inner {
             .into_iter()
             .map(|(digest, truncated)| {
                 let scores = found.get(&digest).copied();
-                let scores = scores.ok_or_else(|| InferenceError::Unavailable("a judgement is missing".to_owned()))?;
+                let scores = scores.ok_or_else(|| InferenceError::Unavailable("a result is missing".to_owned()))?;
                 Ok(Analysis::from_scores(Arc::clone(&self.name), scores, 0, truncated))
             })
             .collect()
     }
 
-    /// Texts in parts that fit into a request.
+    /// Splits texts into parts that fit into a request.
     fn parts(&self, asked: Vec<Asked>) -> Vec<Vec<Asked>> {
         let mut parts: Vec<Vec<Asked>> = Vec::new();
         let mut chars = 0;
@@ -207,8 +208,8 @@ impl Inner {
         parts
     }
 
-    /// Judges every text of a part, however many requests it takes; their number is bounded, for
-    /// each useless answer halves what is asked next, and a text alone is asked about twice.
+    /// Classifies every text of a part. The number of requests is bounded, because each response without a valid
+    /// result halves the next part, and a single text is requested at most twice.
     async fn judge(&self, part: Vec<Asked>) -> Result<Vec<([u8; 32], Scores)>, InferenceError> {
         let _turn = self.in_flight.acquire().await.map_err(|e| InferenceError::Unavailable(e.to_string()))?;
         let mut found = Vec::with_capacity(part.len());
@@ -234,7 +235,7 @@ impl Inner {
             } else if tried_alone.contains(&rest[0].digest) {
                 metrics::counter!("sentistream_llm_texts_failed_total").increment(1);
                 return Err(InferenceError::Failed(format!(
-                    "{} gives no valid judgement of this text: {reason}",
+                    "{} returns no valid result for this text: {reason}",
                     self.name
                 )));
             } else {
@@ -257,7 +258,7 @@ impl Inner {
         }
     }
 
-    /// Requests judgements of a part and caches the valid ones.
+    /// Requests the results of a part and caches the valid ones.
     async fn ask(&self, part: Vec<Asked>, found: &mut Vec<([u8; 32], Scores)>) -> Result<Use, InferenceError> {
         let texts: Vec<&str> = part.iter().map(|asked| asked.text.as_str()).collect();
         let body = match self.send(&texts).await? {
@@ -286,14 +287,14 @@ impl Inner {
         if found.len() == before {
             count("invalid");
             self.breaker.gave_up();
-            return Ok(Use::None(rest, "the answer holds no valid judgement".to_owned()));
+            return Ok(Use::None(rest, "the response contains no valid result".to_owned()));
         }
         count(if rest.is_empty() { "good" } else { "partly_valid" });
         self.breaker.succeeded();
         Ok(Use::AllBut(rest))
     }
 
-    /// The body of the answer, or why the server rejects this request.
+    /// The body of the response, or why the server rejects this request.
     async fn send(&self, texts: &[&str]) -> Result<Result<Vec<u8>, String>, InferenceError> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.options.retry_wait)
@@ -323,7 +324,7 @@ impl Inner {
         }
     }
 
-    /// Requests a JSON schema, and a plain JSON object where the server rejects that.
+    /// Requests a response with a JSON schema, or a plain JSON object if the server rejects schemas.
     async fn send_in_either_form(&self, texts: &[&str]) -> Result<Result<Vec<u8>, ChatError>, InferenceError> {
         let form = self.chat.form();
         self.pass()?;

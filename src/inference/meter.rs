@@ -4,22 +4,23 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The width of a bucket, and how many are kept: the last five minutes.
+/// The width of a bucket.
 const BUCKET: Duration = Duration::from_secs(10);
+/// The number of buckets, which cover the last five minutes.
 const BUCKETS: u32 = 30;
 
 /// The recent speed of a model.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Speed {
-    /// The time measured: the last five minutes, or since the model was loaded.
+    /// The length of the measured time: five minutes, or less if the model was loaded later.
     pub window_seconds: f64,
-    /// Texts judged per second of it.
+    /// The number of texts classified per second.
     pub posts_per_second: f64,
-    /// Tokens computed per second of it.
+    /// The number of tokens computed per second.
     pub tokens_per_second: f64,
-    /// Mean time of a batch, in milliseconds; `null` when there was none.
+    /// The mean time of a batch, in milliseconds; `null` without batches.
     pub batch_ms: Option<f64>,
-    /// Mean layers of a computed text; `null` when there was none.
+    /// The mean number of layers of a computed text; `null` without computed texts.
     pub mean_layers: Option<f64>,
     /// The share of texts whose analysis was cached, in [0, 1].
     pub cached: f64,
@@ -30,9 +31,9 @@ pub struct Speed {
 /// One batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Batch {
-    /// Posts that got an analysis.
+    /// The number of posts that got an analysis.
     pub posts: usize,
-    /// Distinct texts that were computed.
+    /// The number of distinct texts that were computed.
     pub texts: usize,
     /// The sum of their layers.
     pub layers: u64,
@@ -50,11 +51,11 @@ pub struct Meter {
 
 #[derive(Debug, Default)]
 struct Bucket {
-    /// Its place in time, in buckets since the start.
+    /// Its number, counted from the start.
     number: u32,
     batches: u64,
     posts: u64,
-    /// Posts with a cached analysis.
+    /// The number of posts with a cached analysis.
     cached: u64,
     texts: u64,
     layers: u64,
@@ -99,7 +100,7 @@ impl Meter {
 
     fn in_bucket_at(&self, at: Duration, change: impl FnOnce(&mut Bucket)) {
         let number = bucket_number(at);
-        // A poisoned mutex may lack part of one batch, which is negligible here.
+        // After a panic a part of one batch may be missing, which is negligible here.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         forget(&mut buckets, number);
         if buckets.back().is_none_or(|last| last.number < number) {

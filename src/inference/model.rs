@@ -17,9 +17,9 @@ use super::{InferenceError, InferenceOptions, ModelSource, Precision};
 pub struct Model {
     /// The name stored with each analysis.
     pub name: String,
-    /// What its config says.
+    /// The description in its config.
     pub spec: ModelSpec,
-    /// Trained weights.
+    /// The number of trained weights.
     pub parameters: u64,
     /// See [`super::ModelInfo::int8_agreement`].
     pub int8_agreement: Option<f64>,
@@ -33,7 +33,7 @@ pub struct Model {
 pub struct ModelScores {
     pub sentiment: Option<[f32; 3]>,
     pub emotion: Option<[f32; 7]>,
-    /// The layers that were computed.
+    /// The number of layers that were computed.
     pub layers: u32,
 }
 
@@ -47,13 +47,13 @@ pub struct ModelTrace {
 /// The scores of one text at an exit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ExitScores {
-    /// The probability that the last layer chooses the same labels.
+    /// The estimated probability that the last layer selects the same labels.
     pub gate: f32,
     pub scores: ModelScores,
 }
 
 impl Model {
-    /// Reads a model's files and makes it ready.
+    /// Loads a model from its files.
     ///
     /// # Errors
     /// [`InferenceError::Load`] with the reason.
@@ -78,7 +78,7 @@ impl Model {
         let compute = options.compute()?;
         let mut network = Network::load(&spec, &weights, compute)?;
         let mut int8_agreement = None;
-        // The builtin model keeps its quality at int8, which is measured (docs/inference.md).
+        // The builtin model needs no check: its quality with int8 is measured (docs/inference.md).
         let is_unknown = *source != ModelSource::Builtin && compute.precision == Precision::Auto;
         if is_unknown && network.precision() == Precision::Int8 {
             let (heads, tokenizer, weights) = (&heads, &tokenizer, &weights);
@@ -97,7 +97,7 @@ impl Model {
         })
     }
 
-    /// Whether it judges sentiment, and whether emotion.
+    /// Whether it classifies sentiment, and whether it classifies emotion.
     pub fn judges(&self) -> (bool, bool) {
         let emotion = self.heads.iter().any(HeadMap::is_emotion);
         (self.heads.iter().any(|head| !head.is_emotion()), emotion)
@@ -121,7 +121,7 @@ impl Model {
         self.tokenizer.encode(text, max_windows)
     }
 
-    /// The layers after which texts may leave; empty without exits.
+    /// The layers that have an exit; empty without exits.
     pub fn exit_layers(&self) -> Vec<u32> {
         if !self.network.has_exits() {
             return Vec::new();
@@ -132,7 +132,7 @@ impl Model {
     /// The scores of texts, in order.
     ///
     /// # Errors
-    /// When the network fails or yields values that are not finite.
+    /// When the network fails or its outputs are not finite.
     pub fn judge(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, JudgeError> {
         let Outputs { logits, layers } = self.network.run(texts, scratch)?;
         let outputs = self.spec.outputs();
@@ -143,7 +143,7 @@ impl Model {
     /// The scores of texts with all layers, and those of each exit.
     ///
     /// # Errors
-    /// When the model has no exits, or the network fails or yields values that are not finite.
+    /// When the model has no exits, or the network fails, or its outputs are not finite.
     pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, JudgeError> {
         let (Outputs { logits, layers }, trace) = self.network.trace(texts, scratch)?;
         let outputs = self.spec.outputs();

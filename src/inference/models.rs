@@ -1,4 +1,4 @@
-//! Listing, fetching and describing models without loading them.
+//! Lists, downloads and describes models without loading them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub use super::hub::{HubError, HubModel, HubOptions, Snapshot, pull};
 /// An available model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Available {
-    /// As `inference.model` names it.
+    /// Its name in `inference.model`.
     pub model: String,
     /// The commit of a model of the Hub.
     pub commit: Option<String>,
@@ -33,7 +33,7 @@ pub struct Available {
     pub problem: Option<String>,
 }
 
-/// The builtin model, models of the Hub in the cache, and folders that the options name.
+/// The builtin model, the models of the Hub in the cache, and the folders in the options.
 pub fn available(options: &InferenceOptions) -> Vec<Available> {
     let named = [Some(&options.model), options.emotion_model.as_ref()].into_iter().flatten();
     let folders = named.filter(|source| matches!(source, ModelSource::Directory(_)));
@@ -61,10 +61,10 @@ fn of_files(model: String, commit: Option<String>, files: Result<ModelFiles, Loa
     Available { model, commit, folder, architecture, problem }
 }
 
-/// What a model is.
+/// The description of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Description {
-    /// As `inference.model` names it.
+    /// Its name in `inference.model`.
     pub model: String,
     /// The name stored with each analysis.
     pub name: String,
@@ -72,32 +72,32 @@ pub struct Description {
     pub folder: Option<PathBuf>,
     /// Its architecture.
     pub architecture: String,
-    /// Trained weights.
+    /// The number of trained weights.
     pub parameters: u64,
-    /// Layers.
+    /// The number of layers.
     pub layers: usize,
-    /// Width of a token.
+    /// The width of a token vector.
     pub width: usize,
-    /// Attention heads per layer.
+    /// The number of attention heads per layer.
     pub attention_heads: usize,
-    /// Tokens it knows.
+    /// The size of the vocabulary.
     pub vocabulary: usize,
-    /// The longest input in tokens.
+    /// The maximum length of an input, in tokens.
     pub max_tokens: usize,
-    /// The languages that it declares; empty: it does not say.
+    /// The languages that it declares; empty if it declares none.
     pub languages: Vec<String>,
-    /// What it judges.
+    /// Its classification heads.
     pub heads: Vec<HeadDescription>,
-    /// How its confidence is corrected.
+    /// The calibration of its confidence.
     pub calibration: Calibration,
 }
 
-/// What a head of a model judges.
+/// A classification head of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HeadDescription {
     /// `sentiment` or `emotion`; absent when the classes are not recognised.
     pub judges: Option<&'static str>,
-    /// Whether each class is judged by itself.
+    /// Whether the classes are independent of each other.
     pub independent: bool,
     /// Its classes and their meanings, in the order of the outputs.
     pub classes: Vec<(String, Option<String>)>,
@@ -105,13 +105,13 @@ pub struct HeadDescription {
     pub problem: Option<String>,
 }
 
-/// Describes a model. One of the Hub must be in the cache.
+/// Describes a model. A model of the Hub must be in the cache.
 ///
 /// # Errors
 /// When it is not available, or its files are invalid.
 pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Description, InferenceError> {
     let describe = || -> Result<Description, LoadError> {
-        let files = at_hand(source, &options.hub)?;
+        let files = local_files(source, &options.hub)?;
         let spec = ModelSpec::parse(&files.read("config.json").map_err(LoadError::into_setting)?)?;
         let labels = options.labels_of(source);
         let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
@@ -134,13 +134,13 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
     describe().map_err(|e| e.of_model(source))
 }
 
-/// The files of a model, without asking the Hub.
-fn at_hand(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
+/// The files of a model, without a request to the Hub.
+fn local_files(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
     let ModelSource::Hub(model) = source else { return source::find(source, options) };
     let found = hub::find(model, options).map_err(|e| LoadError::Setting(e.to_string()))?;
     let snapshot = found.ok_or_else(|| {
         let cache = options.cache.display();
-        LoadError::Setting(format!("it is not in {cache}; fetch it with `sentistream models pull {model}`"))
+        LoadError::Setting(format!("it is not in {cache}; download it with `sentistream models pull {model}`"))
     })?;
     Ok(snapshot.files())
 }
@@ -159,16 +159,16 @@ fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescriptio
     }
 }
 
-/// Where the calibrations of the heads in use are kept.
+/// The calibration files of the heads in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CalibrationFiles {
-    /// Of the sentiment head; `None`: it is in the binary.
+    /// The file of the sentiment head; `None`: it is in the binary.
     pub sentiment: Option<PathBuf>,
-    /// Of the emotion head; `None`: it is in the binary.
+    /// The file of the emotion head; `None`: it is in the binary.
     pub emotion: Option<PathBuf>,
 }
 
-/// The files beside the models in use, or the one that the options name for both.
+/// The files in the folders of the models in use, or the file in the options for both.
 ///
 /// # Errors
 /// When a model is not available.
@@ -177,7 +177,7 @@ pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles,
         return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
     }
     let beside = |source: &ModelSource| -> Result<Option<PathBuf>, InferenceError> {
-        let files = at_hand(source, &options.hub).map_err(|e| e.of_model(source))?;
+        let files = local_files(source, &options.hub).map_err(|e| e.of_model(source))?;
         Ok(files.path(calibration::FILE))
     };
     let sentiment = beside(&options.model)?;
@@ -191,7 +191,7 @@ pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles,
     Ok(CalibrationFiles { sentiment, emotion })
 }
 
-/// A calibration that cannot be written.
+/// The error when a calibration cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "cannot write {}: {reason}; name another file with --calibration-out, and inference.calibration to use it",
@@ -202,7 +202,7 @@ pub struct CalibrationError {
     reason: String,
 }
 
-/// Writes a calibration, and keeps what the file says of other heads.
+/// Writes a calibration, and keeps the values of other heads in the file.
 ///
 /// # Errors
 /// When the file is invalid or cannot be written.
@@ -217,7 +217,7 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), Calibrati
         emotion: new.emotion.clone().or(old.emotion),
     };
     let json = serde_json::to_string_pretty(&both).map_err(|e| fail(&e))?;
-    // Atomic, because a model that is being loaded may read it.
+    // The file is replaced atomically, because a model that is being loaded may read it.
     let temporary = path.with_extension("json.new");
     std::fs::write(&temporary, json + "\n").and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
         // The temporary file may not exist.
@@ -226,7 +226,7 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), Calibrati
     })
 }
 
-/// The overrides that name no class of the models they are for.
+/// The overrides whose names are not classes of their models.
 pub(super) fn unknown_labels<'a>(
     labels: &'a BTreeMap<String, String>,
     specs: &[&ModelSpec],

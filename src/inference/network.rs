@@ -1,4 +1,4 @@
-//! The network of a model: the fastest implementation that fits it.
+//! The network of a model: the fastest implementation that supports it.
 
 use candle_core::Device;
 use sentistream_kernels::{Format, Isa};
@@ -22,23 +22,23 @@ enum Encoder {
     Reference(ReferenceEncoder),
 }
 
-/// Memory that a thread reuses from batch to batch.
+/// Memory that a thread reuses between batches.
 pub type Scratch = fused::Scratch;
 
 pub use fused::{Input, Outputs, Trace};
 
 impl Network {
-    /// Builds the network as `compute` says.
+    /// Builds the network with the options `compute`.
     ///
     /// # Errors
-    /// When a weight is missing, or nothing computes this model so.
+    /// When a weight is missing, or no implementation supports these options.
     pub fn load(spec: &ModelSpec, weights: &Weights, compute: impl Into<Compute>) -> Result<Self, LoadError> {
         let compute = compute.into();
         if let Some(device) = graphics_card(compute.device)? {
             let precision = match compute.precision {
                 Precision::Auto => Precision::F16,
                 Precision::Int8 => {
-                    let reason = "precision int8 is for CPUs; set inference.device to cpu";
+                    let reason = "precision int8 runs only on CPUs; set inference.device to cpu";
                     return Err(LoadError::Setting(reason.to_owned()));
                 }
                 other => other,
@@ -81,7 +81,7 @@ impl Network {
         matches!(&self.encoder, Encoder::Reference(encoder) if encoder.is_on_card())
     }
 
-    /// Whether texts may leave before the last layer. Only the fused encoder has exits.
+    /// Whether it has early exits. Only the fused encoder supports them.
     pub fn has_exits(&self) -> bool {
         matches!(&self.encoder, Encoder::Fused(encoder) if encoder.exits() > 0)
     }
@@ -104,7 +104,7 @@ impl Network {
     /// As [`Self::run`] with all layers, and the outputs of all exits.
     ///
     /// # Errors
-    /// When the model has no exits here, or the computation fails.
+    /// When the network has no exits, or the computation fails.
     pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<(Outputs, Trace), JudgeError> {
         match &self.encoder {
             Encoder::Fused(encoder) if encoder.exits() > 0 => {
@@ -117,7 +117,7 @@ impl Network {
     }
 }
 
-/// The graphics card that `place` means; `None` for the CPU.
+/// The graphics card that `device` selects; `None` for the CPU.
 fn graphics_card(device: DeviceChoice) -> Result<Option<Device>, LoadError> {
     let card = |number| {
         Device::new_cuda(number).map_err(|e| LoadError::Setting(format!("inference.device cuda:{number}: {e}")))

@@ -1,4 +1,4 @@
-//! How an engine is set up, in types that the config can parse from text.
+//! The options of an engine, in types that the configuration can parse from text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,12 +11,12 @@ use sentistream_kernels::Isa;
 use super::error::LoadError;
 use super::hub::{HubModel, HubOptions};
 
-/// A setting of the engine that cannot be understood; the message says what is allowed.
+/// The error for an invalid option. The message says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct OptionError(String);
 
-/// Where a model comes from.
+/// The origin of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ModelSource {
     /// The model inside the binary.
@@ -61,8 +61,8 @@ impl fmt::Display for ModelSource {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Precision {
-    /// The fastest that keeps the quality of `F32`: [`Self::Int8`] where this machine has kernels
-    /// for the model's shape, else [`Self::F32`].
+    /// The fastest format with the quality of `F32`: [`Self::Int8`] if there are kernels for this machine
+    /// and the model's shape, otherwise [`Self::F32`].
     #[default]
     Auto,
     /// 32-bit floats.
@@ -76,7 +76,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// As the config writes it.
+    /// The name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -105,10 +105,10 @@ impl FromStr for Precision {
     }
 }
 
-/// Where a model computes.
+/// The device that a model runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first graphics card if this build can use one and there is one, else the CPU.
+    /// The first graphics card if there is one and this build supports it, otherwise the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -117,14 +117,14 @@ pub enum DeviceChoice {
     Cuda(usize),
 }
 
-/// In which numbers and where a model computes.
+/// The number format, device and instructions of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compute {
     /// The number format.
     pub precision: Precision,
     /// The processor.
     pub device: DeviceChoice,
-    /// The instructions of the CPU; the fastest when `None`.
+    /// The instructions of the CPU; `None`: the fastest.
     pub isa: Option<Isa>,
 }
 
@@ -134,14 +134,14 @@ impl From<Precision> for Compute {
     }
 }
 
-/// The instructions of the CPU that a model computes with.
+/// The CPU instructions that a model uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Instructions {
-    /// The fastest that the machine has.
+    /// The fastest of this machine.
     #[default]
     #[strum(serialize = "auto")]
     Auto,
-    /// Those of every machine.
+    /// Instructions that every machine has.
     #[strum(serialize = "portable")]
     Portable,
     /// AVX2 and FMA.
@@ -173,26 +173,25 @@ impl Instructions {
     }
 }
 
-/// Whether texts may leave a model before its last layer.
+/// Whether texts may stop at an early exit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum ExitPolicy {
-    /// Where the model has exits, by their thresholds.
+    /// Use the exits of the model, with their thresholds.
     #[default]
     Auto,
-    /// Never.
+    /// Compute all layers.
     Off,
 }
 
-/// How an engine is set up.
+/// The options of an engine.
 #[derive(Clone, Debug)]
 pub struct InferenceOptions {
-    /// The model that judges sentiment, and emotion where it has a head for it.
+    /// The model for sentiment, and for emotion if it has an emotion head.
     pub model: ModelSource,
-    /// The model that judges emotion. Without one, `model` does; where `model` has no head for
-    /// emotion, the builtin model does.
+    /// The model for emotion. `None`: `model`, or the builtin model if `model` has no emotion head.
     pub emotion_model: Option<ModelSource>,
-    /// Threads that compute; all cores when `None`.
+    /// The number of computing threads; `None`: one per core.
     pub threads: Option<usize>,
     /// The number format.
     pub precision: Precision,
@@ -200,46 +199,46 @@ pub struct InferenceOptions {
     pub device: DeviceChoice,
     /// The instructions of the CPU.
     pub instructions: Instructions,
-    /// Whether texts may leave before the last layer.
+    /// Whether texts may stop at an early exit.
     pub exits: ExitPolicy,
-    /// The thresholds of exits that differ from those of the model's config, by layer.
+    /// Thresholds of exits that replace those of the model's config, by layer.
     pub exit_thresholds: BTreeMap<usize, f32>,
-    /// Most bytes of cached answers; 0: no cache.
+    /// The maximum memory of cached analyses, in bytes; 0: no cache.
     pub answer_cache_bytes: usize,
-    /// Most tokens that a thread takes at once (a single longer text is taken alone).
+    /// The maximum number of tokens in a batch. A single longer text forms its own batch.
     pub max_batch_tokens: usize,
-    /// Most windows that a text longer than the model is read in; what lies beyond is truncated.
+    /// The maximum number of windows of a long text. The text after the last window is truncated.
     pub max_windows: usize,
-    /// Most texts that wait or are being judged; callers with more wait their turn.
+    /// The maximum number of texts in the queue and in computation. Further callers wait.
     pub max_queued_texts: usize,
-    /// The longest that a caller waits for room in the queue, and then for its answer.
+    /// The maximum time that a caller waits for space in the queue, and then for a text to be computed.
     pub max_wait: Duration,
-    /// The meaning of classes whose names say nothing: `LABEL_0` → `negative`.
+    /// The label of classes by their name, for names without a meaning: `LABEL_0` → `negative`.
     pub labels: BTreeMap<String, String>,
-    /// The same for `emotion_model`, where it differs.
+    /// The same for `emotion_model`. It takes precedence over `labels`.
     pub emotion_labels: BTreeMap<String, String>,
-    /// A model with two sentiment classes yields neutral while they are closer than this (0 to 1).
+    /// A model with two sentiment classes returns neutral if their scores differ by less than this (0 to 1).
     pub neutral_margin: f32,
-    /// How confidence is corrected.
+    /// The calibration of the confidence.
     pub calibration: CalibrationSource,
     /// Access to the Hub.
     pub hub: HubOptions,
 }
 
-/// Where the temperatures of the heads come from.
+/// The origin of the temperatures of the heads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CalibrationSource {
-    /// From beside the model, if it has any.
+    /// The file in the folder of the model, if it exists.
     #[default]
     Stored,
-    /// From nowhere: confidence is what the model says.
+    /// No calibration.
     Off,
-    /// From one file for both heads.
+    /// One file for both heads.
     File(PathBuf),
 }
 
 impl InferenceOptions {
-    /// In which numbers and where the models compute.
+    /// The number format, device and instructions of the models.
     ///
     /// # Errors
     /// When this machine lacks the instructions.
@@ -247,7 +246,7 @@ impl InferenceOptions {
         Ok(Compute { precision: self.precision, device: self.device, isa: self.instructions.isa()? })
     }
 
-    /// The overrides of classes for `source`: those of the emotion model are its own first.
+    /// The overrides of classes for `source`. For the emotion model, its own overrides take precedence.
     pub(super) fn labels_of(&self, source: &ModelSource) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
         if self.emotion_model.as_ref() == Some(source) && self.model != *source {

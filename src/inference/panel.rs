@@ -14,9 +14,9 @@ use super::tokens::Tokens;
 use super::windows::pooled;
 use super::{Depth, InferenceError, InferenceOptions, ModelInfo, ModelSource};
 
-/// Judges texts, on the calling thread. The engine's threads share one.
+/// Classifies texts on the calling thread. The engine's threads share one.
 pub trait Judge: Send + Sync {
-    /// A text as the models read it.
+    /// Tokenises a text for the models.
     ///
     /// # Errors
     /// When a tokenizer cannot read it.
@@ -25,23 +25,23 @@ pub trait Judge: Send + Sync {
     /// One analysis per text, in order.
     ///
     /// # Errors
-    /// When a network fails; nothing is known of any of the texts.
+    /// When a network fails. Then no text has an analysis.
     fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError>;
 }
 
-/// A text as each of the models reads it.
+/// A tokenised text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Encoded {
-    /// For the first model.
+    /// The tokens for the main model.
     pub main: Tokens,
-    /// For the emotion model, if there is one.
+    /// The tokens for the emotion model, if there is one.
     pub emotion: Option<Tokens>,
     /// The layers to compute.
     pub depth: Depth,
 }
 
 impl Encoded {
-    /// How many tokens are computed for it.
+    /// The number of tokens to compute.
     pub fn cost(&self) -> usize {
         self.main.cost() + self.emotion.as_ref().map_or(0, Tokens::cost)
     }
@@ -55,18 +55,18 @@ pub struct Panel {
     max_windows: usize,
 }
 
-/// Most tokens in one pass: windows of long texts are computed in parts to bound memory.
+/// The maximum number of tokens in one pass. Long texts are computed in several passes to bound memory.
 const MAX_COMPUTED_TOKENS: usize = 4_096;
 
 impl Panel {
     /// Loads the models that `options` name.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] when a model cannot be loaded or does not judge what it is for.
+    /// [`InferenceError::Load`] when a model cannot be loaded or lacks the required head.
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
         let main = Model::load(&options.model, options)?;
         if !main.judges().0 {
-            let reason = "its classes are no sentiments (positive, negative)".to_owned();
+            let reason = "its classes are not sentiments (positive, negative)".to_owned();
             return Err(InferenceError::Setting { model: options.model.to_string(), reason });
         }
         let emotion_source = match &options.emotion_model {
@@ -92,7 +92,7 @@ impl Panel {
         std::iter::once(&self.main).chain(&self.emotion).any(Model::on_graphics_card)
     }
 
-    /// What is loaded; the engine adds the time it took.
+    /// The description of the models. The engine adds the loading time.
     pub fn info(&self) -> ModelInfo {
         let models = || std::iter::once(&self.main).chain(&self.emotion);
         let joined = |of: fn(&Model) -> String| {
@@ -120,17 +120,17 @@ fn emotion_model(source: &ModelSource, options: &InferenceOptions) -> Result<Mod
     if model.judges().1 {
         return Ok(model);
     }
-    let reason = "its classes are no emotions (anger, joy, …)".to_owned();
+    let reason = "its classes are not emotions (anger, joy, …)".to_owned();
     Err(InferenceError::Setting { model: source.to_string(), reason })
 }
 
-/// An override must name a class of the model: a misspelt one would have no effect.
+/// Checks that each override names a class of the model, because a misspelt name would have no effect.
 fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Model>)) -> Result<(), InferenceError> {
     let specs: Vec<_> = std::iter::once(main).chain(emotion).map(|model| &model.spec).collect();
     let own = if options.emotion_model.is_some() { &specs[specs.len() - 1..] } else { &[] };
     let unknown = |key: &str, (label, classes): (&str, String)| InferenceError::Setting {
         model: main.name.clone(),
-        reason: format!("{key} names the class `{label}`, which it does not have; its classes are: {classes}"),
+        reason: format!("{key} names the class `{label}`, which the model does not have; its classes are: {classes}"),
     };
     if let Some(found) = models::unknown_labels(&options.labels, &specs) {
         return Err(unknown("inference.labels", found));
@@ -143,7 +143,7 @@ fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Mo
 
 impl Judge for Panel {
     fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
-        // As long as a post may be: tokenising takes many times the memory of the text.
+        // Texts are cut to the limit of a post, because tokenising needs many times the memory of the text.
         let read = preview(text, MAX_CONTENT_CHARS);
         let emotion = self.emotion.as_ref().map(|model| model.encode(read, self.max_windows)).transpose()?;
         let mut main = self.main.encode(read, self.max_windows)?;
@@ -166,13 +166,13 @@ impl Judge for Panel {
     }
 }
 
-/// A text as one model reads it.
+/// A text to compute with one model.
 struct Asked<'a> {
     tokens: &'a Tokens,
     depth: Depth,
 }
 
-/// The scores of each text: those of its window, or those of its windows pooled.
+/// The scores of each text. The scores of several windows are pooled.
 fn judge_windows(model: &Model, texts: &[Asked<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, JudgeError> {
     let mut windows = Vec::with_capacity(texts.len());
     for asked in texts {
@@ -219,7 +219,7 @@ fn together(all: &[ModelScores], windows: &[Vec<u32>]) -> ModelScores {
 }
 
 impl Panel {
-    /// The scores of a text at each exit and after all layers. Only its first window is read.
+    /// The scores of texts at each exit and after all layers. Only the first window of a text is computed.
     ///
     /// # Errors
     /// When the model has no exits, or the network fails.

@@ -1,4 +1,4 @@
-//! The queue of the engine's threads: two lanes of texts, and where the results go.
+//! The queue of the engine's threads: two lanes of texts, and the requests that collect the results.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,31 +11,32 @@ use crate::domain::Analysis;
 use super::panel::Encoded;
 use super::{Depth, InferenceError};
 
-/// Most texts, and about the most bytes, that a thread tokenises before it looks for other work.
+/// The maximum number of texts, and the approximate maximum of bytes, that a thread tokenises before it takes the next
+/// task.
 const MAX_CHUNK: usize = 32;
 const MAX_CHUNK_BYTES: usize = 64 * 1024;
-/// Bytes of text that take about as long to tokenise as one token takes to compute.
+/// The number of bytes whose tokenising takes about as long as computing one token.
 const BYTES_PER_TOKEN_COST: usize = 256;
-/// While bulk work waits, it gets this many tokens for each token of interactive work.
+/// While bulk work waits, this many of its tokens are computed per token of interactive work.
 const BULK_SHARE: usize = 3;
 
-/// Which requests go first.
+/// The priority of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Texts that a person waits for. They go first, until bulk work is behind its share.
+    /// Interactive requests. They go first unless bulk work has got less than its share.
     Interactive,
     /// Batches of the worker.
     Bulk,
 }
 
-/// How a request is computed.
+/// The lane and the depth of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
     pub lane: Lane,
     pub depth: Depth,
 }
 
-/// A batch is not split between free threads below this many tokens.
+/// The minimum number of tokens of a part when a batch is split between free threads.
 const MIN_SHARE: usize = 96;
 
 /// A text of a request.
@@ -64,34 +65,34 @@ impl Slot {
         self.fill(analysis);
     }
 
-    /// Stores the analysis; the last one answers the caller.
+    /// Stores the analysis. The last analysis of a request completes it.
     pub fn fill(&self, analysis: Analysis) {
         self.request.fill(self.index, analysis);
     }
 }
 
-/// A caller's texts. Its permits are released when its last job is dropped.
+/// The texts of one call. Its permits are released when its last job is dropped.
 pub struct Request {
     answer: Mutex<Answer>,
     progress: Arc<Progress>,
     way: Way,
-    _room: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Who waits for a request.
+/// The caller's side of a request.
 pub struct Caller {
-    /// Takes the analyses.
+    /// Receives the analyses.
     pub reply: oneshot::Sender<Result<Vec<Analysis>, InferenceError>>,
-    /// The caller's room in the queue.
-    pub room: OwnedSemaphorePermit,
-    /// What the caller sees of the work.
+    /// The permits of its texts in the queue.
+    pub permit: OwnedSemaphorePermit,
+    /// The progress that the caller observes.
     pub progress: Arc<Progress>,
 }
 
-/// How far a request is.
+/// The progress of a request.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Texts that a thread began to compute; a text whose computation is repeated counts again.
+    /// The number of computations that were started. A text that is computed again counts again.
     begun: AtomicUsize,
     finished: AtomicUsize,
 }
@@ -104,14 +105,14 @@ pub struct Seen {
 }
 
 impl Progress {
-    /// The present state.
+    /// The current state.
     pub fn seen(&self) -> Seen {
         Seen { begun: self.begun.load(Ordering::Relaxed), finished: self.finished.load(Ordering::Relaxed) }
     }
 }
 
 impl Seen {
-    /// Whether a text is computed now, instead of waiting for other requests.
+    /// Whether a text is being computed now.
     pub fn is_computing(self) -> bool {
         self.begun > self.finished
     }
@@ -125,9 +126,9 @@ struct Answer {
 
 impl Request {
     pub fn new(texts: usize, way: Way, caller: Caller) -> Arc<Self> {
-        let Caller { reply, room, progress } = caller;
+        let Caller { reply, permit, progress } = caller;
         let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(reply) };
-        Arc::new(Self { answer: Mutex::new(answer), progress, way, _room: room })
+        Arc::new(Self { answer: Mutex::new(answer), progress, way, _permit: permit })
     }
 
     /// The layers to compute for its texts.
@@ -135,15 +136,15 @@ impl Request {
         self.way.depth
     }
 
-    /// Whether it needs no answer any more: answered, failed, or dropped by the caller.
+    /// Whether it is completed, failed, or dropped by the caller.
     pub fn is_over(&self) -> bool {
         lock(&self.answer).reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    /// Answers with an error. Texts of it that still wait are dropped when their turn comes.
+    /// Completes the request with an error. Its waiting texts are dropped later.
     pub fn fail(&self, error: InferenceError) {
         if let Some(reply) = lock(&self.answer).reply.take() {
-            // The caller may have gone.
+            // The caller may have dropped the future.
             let _ = reply.send(Err(error));
         }
     }
@@ -158,7 +159,7 @@ impl Request {
             && let Some(reply) = answer.reply.take()
         {
             let analyses = answer.analyses.drain(..).flatten().collect();
-            // The caller may have gone.
+            // The caller may have dropped the future.
             let _ = reply.send(Ok(analyses));
         }
     }
@@ -170,7 +171,7 @@ pub enum Task {
     Judge(Vec<Ready>),
 }
 
-/// The queue that the threads share. Its length is bounded by the engine's room.
+/// The queue that the threads share. The permits of the engine bound its length.
 pub struct Queue {
     state: Mutex<State>,
     changed: Condvar,
@@ -182,7 +183,7 @@ pub struct Queue {
 struct State {
     interactive: Waiting,
     bulk: Waiting,
-    /// Tokens that bulk work gets before interactive work goes first again.
+    /// The number of bulk tokens to compute before interactive work goes first again.
     owed_to_bulk: usize,
     idle: usize,
     closed: bool,
@@ -216,7 +217,7 @@ impl Queue {
         true
     }
 
-    /// Queues texts that are tokenised.
+    /// Queues tokenised texts.
     pub fn push_ready(&self, ready: Vec<Ready>) {
         let mut state = lock(&self.state);
         let mut tokens = 0;
@@ -226,19 +227,19 @@ impl Queue {
             tokens += ready.encoded.cost();
             lane.ready.push_back(ready);
         }
-        // The calling thread takes a small batch itself: a hand-over takes longer than its share of the work.
+        // A small batch is left to the calling thread: waking another thread would take longer than the computation.
         if tokens > MIN_SHARE {
             self.wake(true);
         }
     }
 
-    /// Something to do, if there is any now; `None` when the queue is closed, too.
+    /// The next task, without waiting; `None` if there is none or the queue is closed.
     pub fn poll(&self) -> Option<Task> {
         let mut state = lock(&self.state);
         if state.closed { None } else { state.take(self.max_batch_tokens, self.threads) }
     }
 
-    /// Waits for something to do; `None` when the queue is closed.
+    /// Waits for the next task; `None` when the queue is closed.
     pub fn next(&self) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
@@ -278,7 +279,7 @@ impl State {
         }
     }
 
-    /// The next task. Interactive work goes first unless bulk work waits and is behind its share.
+    /// The next task. Interactive work goes first unless bulk work waits and has got less than its share.
     fn take(&mut self, max_batch_tokens: usize, threads: usize) -> Option<Task> {
         self.interactive.forget_cancelled();
         self.bulk.forget_cancelled();
@@ -306,7 +307,7 @@ struct Limits {
     threads: usize,
 }
 
-/// A task and about how many tokens its work equals.
+/// A task and its approximate cost in tokens.
 struct Taken {
     task: Task,
     cost: usize,
@@ -317,7 +318,7 @@ impl Waiting {
         self.jobs.is_empty() && self.ready.is_empty()
     }
 
-    /// Drops texts at the front whose caller does not wait any more.
+    /// Drops texts at the front whose caller no longer waits.
     fn forget_cancelled(&mut self) {
         while self.jobs.front().is_some_and(|job| job.slot.request.is_over()) {
             self.jobs.pop_front();
@@ -368,7 +369,7 @@ impl Waiting {
     }
 }
 
-/// Every change under the lock is complete, so a poisoned mutex is consistent.
+/// Locks a mutex. A poisoned mutex is usable, because code under the lock leaves consistent data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

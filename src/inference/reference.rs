@@ -1,5 +1,5 @@
-//! The encoder on Candle's tensors: plain, exact, for any shape. Tests compare the fused
-//! encoder with it, and models that the fused encoder does not support run on it.
+//! The encoder on Candle's tensors: simple, exact, for any shape. It is the reference in tests of the fused
+//! encoder, and runs models that the fused encoder does not support.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
@@ -55,8 +55,8 @@ struct Loader<'a> {
 }
 
 impl ReferenceEncoder {
-    /// Builds it from weights, on the CPU. `Bf16` rounds the weights and computes in f32, for Candle's matrix
-    /// product knows no bf16 on a CPU.
+    /// Builds the encoder on the CPU. With `Bf16` the weights are rounded and the computation uses f32, because
+    /// Candle has no bf16 matrix product for CPUs.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
@@ -67,7 +67,7 @@ impl ReferenceEncoder {
     /// As [`Self::load`], on any device.
     ///
     /// # Errors
-    /// When a weight is missing or of a wrong shape, or the device has no room.
+    /// When a weight is missing or of a wrong shape, or the device has not enough memory.
     pub fn load_on(
         device: &Device,
         spec: &ModelSpec,
@@ -109,7 +109,7 @@ impl ReferenceEncoder {
         })
     }
 
-    /// How many layers it has.
+    /// The number of layers.
     pub fn layers(&self) -> u32 {
         self.layers.len() as u32
     }
@@ -119,12 +119,12 @@ impl ReferenceEncoder {
         self.words.device().is_cuda()
     }
 
-    /// The outputs of all heads for each text, side by side, text after text.
+    /// The concatenated outputs of all heads, text by text.
     ///
     /// # Errors
     /// When Candle rejects an operation.
     pub fn logits(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
-        // Texts of one length are adjacent, so that their attention is one product.
+        // Texts are sorted by length, so that the attention of texts of one length is a single product.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&place| texts[place].len());
         let sorted: Vec<&[u32]> = order.iter().map(|&place| texts[place]).collect();
@@ -196,7 +196,7 @@ impl ReferenceEncoder {
         layer.output_norm.forward(&(layer.narrow.forward(&wide)? + tokens)?)
     }
 
-    /// Rows of texts of one length, as a matrix per text and head.
+    /// Reshapes the rows of texts of one length to a matrix per text and head.
     fn heads_apart(&self, rows: &Tensor, (texts, length): (usize, usize)) -> Result<Tensor> {
         let width = rows.dim(1)? / self.attention_heads;
         rows.reshape((texts, length, self.attention_heads, width))?.transpose(1, 2)?.contiguous()
@@ -233,7 +233,7 @@ impl Loader<'_> {
         Tensor::from_vec(values, shape, self.device).map_err(|e| LoadError::Files(e.to_string()))
     }
 
-    /// In the precision of the weights.
+    /// Converts a tensor to the precision of the weights.
     fn half(&self, tensor: Tensor) -> std::result::Result<Tensor, LoadError> {
         let rounded = match self.precision {
             Precision::F16 => tensor.to_dtype(DType::F16),

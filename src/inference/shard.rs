@@ -15,7 +15,7 @@ use super::network::Scratch;
 use super::panel::{Encoded, Judge};
 use super::queue::{Job, Queue, Ready, Task};
 
-/// Works until the queue is closed.
+/// Runs tasks until the queue is closed.
 pub fn run(queue: &Queue, shared: &Shared) {
     let mut shard = Shard { shared, scratch: Scratch::default() };
     loop {
@@ -36,7 +36,7 @@ pub fn run(queue: &Queue, shared: &Shared) {
     }
 }
 
-/// What the threads of an engine share besides the queue.
+/// The state that the threads of an engine share in addition to the queue.
 pub struct Shared {
     pub judge: Arc<dyn Judge>,
     pub meter: Meter,
@@ -70,8 +70,8 @@ impl Shard<'_> {
         }
     }
 
-    /// Judges a batch. When it fails, each request is judged separately, so that a text that breaks
-    /// the model fails no request but its own.
+    /// Classifies a batch. If it fails, each request is classified separately, so that a text that makes
+    /// the model fail affects only its own request.
     fn settle(&mut self, mut batch: Vec<Ready>) {
         batch.retain(|ready| !ready.slot.request.is_over());
         let Err(error) = self.judge_batch(&batch) else { return };

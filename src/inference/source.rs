@@ -1,14 +1,14 @@
-//! Finding the files of a model: in the binary, in a folder, or on the Hub.
+//! Finds the files of a model: in the binary, in a folder, or on the Hub.
 
 use super::error::LoadError;
 use super::files::ModelFiles;
 use super::hub::{self, HubOptions};
 use super::options::ModelSource;
 
-/// The files of `source`; those of the Hub are downloaded when they are not in the cache.
+/// The files of `source`. A model of the Hub is downloaded if it is not in the cache.
 ///
 /// # Errors
-/// When there are none.
+/// When the folder cannot be opened, or the model is not available.
 pub fn find(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
     match source {
         ModelSource::Hub(model) => match hub::obtain(model, options) {

@@ -1,4 +1,4 @@
-//! What a model's `config.json` says.
+//! Parses the `config.json` of a model.
 
 use std::collections::BTreeMap;
 
@@ -8,46 +8,46 @@ use serde::Deserialize;
 use super::error::LoadError;
 use crate::domain::language::code;
 
-/// The shape of an encoder, under DistilBERT's names; those of BERT and RoBERTa are accepted too.
+/// The shape of an encoder. Fields have DistilBERT's names; those of BERT and RoBERTa are aliases.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EncoderShape {
-    /// Tokens it knows.
+    /// The size of the vocabulary.
     pub vocab_size: usize,
-    /// Rows of its table of positions. See [`ModelSpec::max_tokens`] for the longest input.
+    /// The number of position embeddings. See [`ModelSpec::max_tokens`] for the maximum length of an input.
     pub max_position_embeddings: usize,
-    /// Width of a token.
+    /// The width of a token vector.
     #[serde(alias = "hidden_size")]
     pub dim: usize,
-    /// Layers.
+    /// The number of layers.
     #[serde(alias = "num_hidden_layers")]
     pub n_layers: usize,
-    /// Attention heads per layer.
+    /// The number of attention heads per layer.
     #[serde(alias = "num_attention_heads")]
     pub n_heads: usize,
-    /// Width of the feed-forward part.
+    /// The width of the feed-forward part.
     #[serde(alias = "intermediate_size")]
     pub hidden_dim: usize,
-    /// Its activation.
+    /// The activation of the feed-forward part.
     #[serde(default, alias = "hidden_act")]
     pub activation: Activation,
-    /// What normalisations add to the variance.
-    #[serde(default = "usual_epsilon")]
+    /// The value that normalisations add to the variance.
+    #[serde(default = "default_epsilon")]
     pub layer_norm_eps: f32,
 }
 
-/// What DistilBERT uses always, and BERT unless its config says otherwise.
-fn usual_epsilon() -> f32 {
+/// The value of DistilBERT, and the default of BERT.
+fn default_epsilon() -> f32 {
     1e-12
 }
 
-/// An architecture: the same encoder under other names, and its own head.
+/// An architecture. All have the same encoder with other weight names, and different heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// No token types; a head of linear, ReLU, linear.
     DistilBert,
     /// A pooler (linear, tanh) before the classifier.
     Bert,
-    /// RoBERTa and XLM-RoBERTa: positions count from behind the padding id; linear, tanh, linear.
+    /// RoBERTa and XLM-RoBERTa: positions start after the padding id; a head of linear, tanh, linear.
     Roberta,
 }
 
@@ -58,7 +58,7 @@ pub struct HeadSpec {
     pub prefix: String,
     /// The classes, in the order of the outputs.
     pub classes: Vec<String>,
-    /// Whether each class is judged by itself (sigmoid) instead of against the others (softmax).
+    /// Whether the classes are independent (sigmoid) or exclude each other (softmax).
     pub independent: bool,
 }
 
@@ -67,27 +67,27 @@ pub struct HeadSpec {
 pub struct ModelSpec {
     /// The architecture's name.
     pub architecture: String,
-    /// Where its weights are, and what its head is.
+    /// Its family, which determines the weight names and the head.
     pub family: Family,
     /// The encoder.
     pub shape: EncoderShape,
-    /// Rows of the table of positions that no token of a text uses.
+    /// The index of the position embedding of the first token.
     pub first_position: usize,
     /// The heads, at least one; their outputs are concatenated in this order.
     pub heads: Vec<HeadSpec>,
-    /// Where texts may leave before the last layer, in the order of the layers.
+    /// The early exits, in the order of the layers.
     pub exits: Vec<ExitSpec>,
-    /// The languages that it was trained for, as codes such as `en`; empty: it does not say.
+    /// The languages that it was trained for, as codes such as `en`; empty if it declares none.
     pub languages: Vec<String>,
 }
 
-/// An exit: a small head on the first token after a layer gives the outputs of all heads, and a
-/// gate, the probability that the last layer chooses the same labels.
+/// An early exit. A small head on the first token after a layer computes the outputs of all heads and a
+/// gate, the estimated probability that the last layer selects the same labels.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, serde::Serialize)]
 pub struct ExitSpec {
     /// Its layer, counted from 1.
     pub layer: usize,
-    /// A text leaves when the gate exceeds this, in [0, 1].
+    /// A text stops here if the gate exceeds this, in [0, 1].
     pub threshold: f32,
 }
 
@@ -120,15 +120,15 @@ struct RawHead {
     id2label: BTreeMap<String, String>,
 }
 
-/// What the class of a sequence classifier ends with.
+/// The suffix of the class names of sequence classifiers.
 const CLASSIFIER: &str = "ForSequenceClassification";
-const SUPPORTED: &str = "give a sequence classifier of type distilbert, bert, roberta or xlm-roberta";
+const SUPPORTED: &str = "use a sequence classifier of type distilbert, bert, roberta or xlm-roberta";
 
 impl ModelSpec {
     /// Reads `config.json`.
     ///
     /// # Errors
-    /// What is wrong in it.
+    /// When it is invalid or not supported.
     pub fn parse(json: &[u8]) -> Result<Self, LoadError> {
         let invalid = |e: serde_json::Error| LoadError::Setting(format!("config.json: {e}"));
         let raw: RawConfig = serde_json::from_slice(json).map_err(invalid)?;
@@ -146,14 +146,14 @@ impl ModelSpec {
         };
         let is_classifier = raw.architectures.iter().any(|class| class.ends_with(CLASSIFIER));
         if let (false, Some(class)) = (is_classifier, raw.architectures.first()) {
-            return Err(LoadError::Setting(format!("config.json: {class} is no classifier; {SUPPORTED}")));
+            return Err(LoadError::Setting(format!("config.json: {class} is not a classifier; {SUPPORTED}")));
         }
         if let Some(kind) = raw.position_embedding_type.filter(|kind| kind != "absolute") {
             return Err(LoadError::Setting(format!(
                 "config.json: position_embedding_type `{kind}` is not supported, only `absolute`"
             )));
         }
-        // The flattened option hides the cause, so the shape is parsed again to report it.
+        // The flattened option hides the cause of an error, so the shape is parsed again to report it.
         let shape = match raw.shape {
             Some(shape) => shape,
             None => serde_json::from_slice(json).map_err(invalid)?,
@@ -161,7 +161,7 @@ impl ModelSpec {
         let first_position = if family == Family::Roberta { raw.pad_token_id.unwrap_or(1) + 1 } else { 0 };
         check(&shape, first_position)?;
         let heads = if raw.heads.is_empty() {
-            vec![head("", raw.head.or_usual(is_classifier))?]
+            vec![head("", raw.head.or_default(is_classifier))?]
         } else {
             raw.heads.into_iter().map(|(name, raw)| head(&format!("{name}."), raw)).collect::<Result<_, _>>()?
         };
@@ -170,12 +170,12 @@ impl ModelSpec {
         Ok(Self { architecture, family, shape, first_position, heads, exits, languages })
     }
 
-    /// The longest input in tokens, special ones included.
+    /// The maximum length of an input in tokens, including special tokens.
     pub fn max_tokens(&self) -> usize {
         self.shape.max_position_embeddings - self.first_position
     }
 
-    /// For each output of the heads, and then for the gate, its place among the outputs of an exit.
+    /// The index of each output of the heads, and then of the gate, in the outputs of an exit.
     pub fn exit_order(&self) -> Vec<usize> {
         let classes = |prefix: &str| {
             let head = self.heads.iter().find(|head| head.prefix == prefix);
@@ -188,15 +188,15 @@ impl ModelSpec {
         outputs.chain([self.outputs()]).collect()
     }
 
-    /// How many outputs all heads have together.
+    /// The number of outputs of all heads.
     pub fn outputs(&self) -> usize {
         self.heads.iter().map(|head| head.classes.len()).sum()
     }
 }
 
 impl RawHead {
-    /// The reference library omits the class names of a classifier with two default classes.
-    fn or_usual(mut self, is_classifier: bool) -> Self {
+    /// Adds default class names, which the reference library omits for a classifier with two default classes.
+    fn or_default(mut self, is_classifier: bool) -> Self {
         if self.id2label.is_empty() && is_classifier {
             self.id2label = (0..2).map(|id| (id.to_string(), format!("LABEL_{id}"))).collect();
         }
@@ -244,7 +244,7 @@ fn exits(exits: Vec<ExitSpec>, (shape, heads): (&EncoderShape, &[HeadSpec])) -> 
         if exit.layer <= before || exit.layer >= shape.n_layers {
             let last = shape.n_layers - 1;
             return Err(LoadError::Setting(format!(
-                "config.json: the layers of exits must rise from 1 to {last}, found {}",
+                "config.json: the layers of exits must be in ascending order from 1 to {last}, found {}",
                 exit.layer
             )));
         }
@@ -263,7 +263,7 @@ fn head(prefix: &str, raw: RawHead) -> Result<HeadSpec, LoadError> {
     let count = raw.id2label.len();
     if count < 2 {
         return Err(LoadError::Setting(
-            "config.json: id2label must name at least two classes; the model is no classifier".to_owned(),
+            "config.json: id2label must name at least two classes; the model is not a classifier".to_owned(),
         ));
     }
     let mut classes = vec![String::new(); count];
@@ -286,7 +286,7 @@ mod tests {
         assert!(config(r#"{"model_type": "t5"}"#).contains("`t5` is not supported"));
         assert!(config(r#"{"hidden_size": 5}"#).contains("no model_type"));
         let masked = config(r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"]}"#);
-        assert!(masked.contains("BertForMaskedLM is no classifier"), "{masked}");
+        assert!(masked.contains("BertForMaskedLM is not a classifier"), "{masked}");
         let relative = config(r#"{"model_type": "bert", "position_embedding_type": "relative_key"}"#);
         assert!(relative.contains("`relative_key` is not supported"), "{relative}");
         assert!(config(r#"{"model_type": "distilbert"}"#).contains("missing field"));

@@ -1,24 +1,24 @@
-//! Texts as token ids.
+//! Converts texts to token ids.
 
 use tokenizers::{Encoding, Tokenizer};
 
 use super::error::{JudgeError, LoadError};
 use super::windows::windows;
 
-/// A text as a model reads it.
+/// A tokenised text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// The text's windows, one unless it is longer than the model reads: ids, special ones included,
-    /// at least one, at most the model's limit.
+    /// The token ids of the text's windows, including special tokens. A text that fits into one input has one window.
+    /// A window has at least one token and at most the model's limit.
     pub windows: Vec<Vec<u32>>,
-    /// How many tokens of the text are read, special ones counted once.
+    /// The number of tokens of the text that are in a window. Special tokens count once.
     pub read: usize,
-    /// Whether the text had more.
+    /// Whether the text has more tokens.
     pub truncated: bool,
 }
 
 impl Tokens {
-    /// How many tokens are computed.
+    /// The number of tokens to compute.
     pub fn cost(&self) -> usize {
         self.windows.iter().map(Vec::len).sum()
     }
@@ -41,7 +41,7 @@ impl TextTokenizer {
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {
-            let reason = format!("tokenizer.json has {known} tokens, but the model only {vocab_size}");
+            let reason = format!("tokenizer.json has {known} tokens, but the model has only {vocab_size}");
             return Err(LoadError::Files(reason));
         }
         // `split` truncates texts and reports it; texts are never padded.
@@ -50,16 +50,16 @@ impl TextTokenizer {
         Ok(Self { tokenizer, max_tokens, vocab_size })
     }
 
-    /// The tokens of `text`. One that is too long is split into at most `max_windows` windows, each
-    /// with the special tokens of the whole.
+    /// The tokens of `text`. A text that is too long is split into at most `max_windows` windows, each
+    /// with the special tokens.
     ///
     /// # Errors
-    /// When the tokenizer cannot read it.
+    /// When the tokenizer fails.
     pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, JudgeError> {
         let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| JudgeError::Tokenise(e.to_string()))?;
         let ids = encoding.get_ids();
         if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocab_size) {
-            return Err(JudgeError::Tokenise(format!("the model does not know the token {id}")));
+            return Err(JudgeError::Tokenise(format!("the token {id} is not in the vocabulary of the model")));
         }
         if ids.is_empty() {
             return Err(JudgeError::Tokenise("the text has no tokens".to_owned()));

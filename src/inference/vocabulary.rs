@@ -15,16 +15,16 @@ use super::spec::Family;
 /// The settings of `tokenizer_config.json` for a tokenizer that is built from a vocabulary.
 #[derive(Deserialize)]
 struct TokenizerConfig {
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     do_lower_case: bool,
     strip_accents: Option<bool>,
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     tokenize_chinese_chars: bool,
     #[serde(default)]
     add_prefix_space: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
@@ -36,7 +36,7 @@ fn sources(family: Family) -> [&'static [&'static str]; 2] {
     }
 }
 
-/// The files that a model's tokenizer is read from, of those that there are.
+/// The files from which the tokenizer is built, if all of a set exist.
 pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     if has("tokenizer.json") {
         return Some(vec!["tokenizer.json".to_owned()]);
@@ -46,7 +46,7 @@ pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>>
     Some(names.iter().copied().chain(config).map(str::to_owned).collect())
 }
 
-/// What to say when there are none.
+/// The error message when there are no tokenizer files.
 pub fn missing(place: &str, family: Family) -> String {
     let [first, second] = sources(family).map(|names| names.join(" and "));
     let or = if first == second { first } else { format!("{first}, or {second}") };
@@ -82,7 +82,7 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
     std::str::from_utf8(bytes).map_err(|e| LoadError::Files(format!("{file}: {e}")))
 }
 
-/// BERT's: words, in lower case by default, split into the longest known pieces.
+/// BERT's tokenizer (WordPiece): words, in lower case by default, are split into the longest known pieces.
 fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let lines = text("vocab.txt", vocab)?.lines();
     let ids: serde_json::Map<String, Value> =
@@ -108,7 +108,7 @@ fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, LoadErro
     }))
 }
 
-/// RoBERTa's: pairs of bytes, merged in the order of a list.
+/// RoBERTa's tokenizer (byte-level BPE): pairs of bytes are merged in the order of a list.
 fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let ids: serde_json::Map<String, Value> = serde_json::from_slice(vocab).map_err(|e| format!("vocab.json: {e}"))?;
     let id = |token: &str| ids.get(token).cloned().ok_or_else(|| format!("vocab.json has no {token}"));
@@ -142,7 +142,7 @@ fn special_token(token: &str, id: &Value) -> Value {
     })
 }
 
-/// Puts a token before a text and one behind it.
+/// Adds a token before a text and one after it.
 fn around((first, first_id): (&str, &Value), (last, last_id): (&str, &Value)) -> Value {
     let special = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
     let text = json!({"Sequence": {"id": "A", "type_id": 0}});

@@ -28,7 +28,7 @@ enum Part {
         file: String,
         bytes: Cow<'static, [u8]>,
         metadata: Metadata,
-        /// Where the tensors begin.
+        /// The offset of the tensors.
         start: usize,
     },
     Pickle {
@@ -37,7 +37,7 @@ enum Part {
     },
 }
 
-/// A tensor of a checkpoint that is not mapped but read.
+/// A tensor of a checkpoint that was read into memory.
 struct Values {
     shape: Vec<usize>,
     values: Vec<f32>,
@@ -50,7 +50,7 @@ struct Found<'a> {
 }
 
 impl Weights {
-    /// Opens the weights of a model, in whichever of the usual files they are.
+    /// Opens the weights of a model, in any of the supported files.
     ///
     /// # Errors
     /// When there are none, or a file has another format.
@@ -58,7 +58,7 @@ impl Weights {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
             if file.ends_with(".bin") {
-                let path = files.path(&file).ok_or_else(|| format!("{file} is no file"))?;
+                let path = files.path(&file).ok_or_else(|| format!("{file} is not a file"))?;
                 let tensors = pickle::read(&path).map_err(|error| error.of_file(&file))?;
                 return Ok(Part::Pickle { file, tensors });
             }
@@ -95,7 +95,7 @@ impl Weights {
         found.shaped(&shape[..1.min(shape.len())])?.floats()
     }
 
-    /// The tensor `name` as floats, of however many rows, each `width` wide.
+    /// The tensor `name` as floats, with any number of rows of `width` values.
     ///
     /// # Errors
     /// When it is missing or of another shape or type.
@@ -104,12 +104,12 @@ impl Weights {
         let shape = found.shape().to_vec();
         match shape.as_slice() {
             [_, columns] if *columns == width && shape[0] > 0 => found.floats(),
-            _ => Err(found.fail(format!("its shape is {shape:?}, config.json asks for rows of {width}"))),
+            _ => Err(found.fail(format!("its shape is {shape:?}, config.json requires rows of {width}"))),
         }
     }
 
-    /// The embeddings `name`, which must have `shape`: as they are if they are in half precision,
-    /// and then borrowed if the file is part of the binary.
+    /// The embeddings `name`, which must have `shape`. Half precision is not converted, and not copied
+    /// if the file is part of the binary.
     ///
     /// # Errors
     /// When it is missing or of another shape or type.
@@ -121,7 +121,7 @@ impl Weights {
         })
     }
 
-    /// How many weights the files hold.
+    /// The number of weights in the files.
     pub fn count(&self) -> u64 {
         self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
     }
@@ -139,7 +139,7 @@ impl Weights {
     }
 }
 
-/// The names of normalisation weights in the first checkpoints.
+/// The name of a normalisation weight in old checkpoints.
 fn older(name: &str) -> Option<String> {
     let norm = |end: &str| name.strip_suffix(end).filter(|norm| norm.ends_with("LayerNorm"));
     let scale = norm(".weight").map(|norm| format!("{norm}.gamma"));
@@ -155,9 +155,9 @@ struct Index {
 /// The entry file of a model's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightFile {
-    /// In this file.
+    /// A single file with all weights.
     Whole(String),
-    /// In the files that this one names.
+    /// An index, which names the files with the weights.
     Index(String),
 }
 
@@ -172,12 +172,12 @@ pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
     })
 }
 
-/// The error when there is none.
+/// The error message when there is no weight file.
 pub fn missing(place: &str) -> String {
     format!("{place} has no weights: neither {SAFETENSORS} nor {PICKLE}, whole or with an index")
 }
 
-/// The files that hold a model's weights.
+/// The files with a model's weights.
 ///
 /// # Errors
 /// When there are none, or an index cannot be read.
@@ -198,7 +198,7 @@ pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
         Some(name) => Err(LoadError::Files(format!("`{name}` is not the name of a file beside it"))),
-        None if names.is_empty() => Err(LoadError::Files("it names no file".to_owned())),
+        None if names.is_empty() => Err(LoadError::Files("the index names no file".to_owned())),
         None => Ok(names.into_iter().collect()),
     }
 }
@@ -207,7 +207,7 @@ impl Part {
     fn safetensors(file: String, bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
         // This checks that every tensor lies within the file.
         let (length, metadata) = SafeTensors::read_metadata(&bytes)
-            .map_err(|e| format!("{file}: {e}; the file is damaged or cut off, fetch it again"))?;
+            .map_err(|e| format!("{file}: {e}; the file is damaged or truncated, download it again"))?;
         Ok(Self::Safetensors { file, bytes, metadata, start: length + size_of::<u64>() })
     }
 
@@ -252,7 +252,7 @@ impl Found<'_> {
     fn shaped(self, shape: &[usize]) -> Result<Self, LoadError> {
         match self.shape() == shape {
             true => Ok(self),
-            false => Err(self.fail(format!("its shape is {:?}, config.json asks for {shape:?}", self.shape()))),
+            false => Err(self.fail(format!("its shape is {:?}, config.json requires {shape:?}", self.shape()))),
         }
     }
 
@@ -266,7 +266,7 @@ impl Found<'_> {
         };
         match values.iter().all(|value| value.is_finite()) {
             true => Ok(values),
-            false => Err(self.fail("it holds values that are not finite")),
+            false => Err(self.fail("it contains values that are not finite")),
         }
     }
 

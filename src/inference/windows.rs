@@ -1,17 +1,16 @@
-//! Texts that are longer than a model reads: overlapping windows, each judged, and their scores pooled.
+//! Texts that are longer than the input of a model: they are split into overlapping windows, whose scores are pooled.
 //!
-//! The windows of a text are of equal length and overlap by an eighth of what a model can read, so
+//! The windows of a text have equal lengths and overlap by an eighth of the model's input, so
 //! that every word has context in at least one window. The scores of the text are the mean
-//! of its windows' scores, weighted by their tokens. A text of more than the allowed windows is
-//! read up to there; what lies beyond counts as truncated.
+//! of its windows' scores, weighted by their number of tokens. The text after the last allowed window is truncated.
 
 use std::ops::Range;
 
-/// How much of a window the next one repeats: one part in this many.
+/// The inverse of the part of a window that the next window repeats.
 const OVERLAP: usize = 8;
 
-/// Where the windows of `tokens` tokens lie, of which one window holds at most `limit` (at least 1);
-/// at most `max` windows (at least 1). The second value is whether all tokens are covered.
+/// The ranges of the windows of `tokens` tokens: at most `max` windows (at least 1) of at most `limit` tokens (at least
+/// 1). The second value is whether all tokens are covered.
 pub fn windows(tokens: usize, limit: usize, max: usize) -> (Vec<Range<usize>>, bool) {
     let (limit, max) = (limit.max(1), max.max(1));
     if tokens <= limit {

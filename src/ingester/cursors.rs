@@ -19,11 +19,11 @@ pub struct Cursors {
     name: Arc<str>,
     rooms: IngesterRooms,
     backoff: Backoff,
-    /// The lease under which it is written.
+    /// The lease that is checked when the cursor is written.
     lease: Option<Lease>,
-    /// The latest cursor, written or not.
+    /// The latest cursor, whether written or not.
     position: Option<String>,
-    /// The latest cursor; `None` once it is written.
+    /// The latest cursor, until it is written; then `None`.
     latest: Option<String>,
     /// The earliest time of the next write.
     due: Instant,
@@ -60,12 +60,12 @@ impl Cursors {
         }
     }
 
-    /// The cursor after everything that is in the stream.
+    /// The cursor after all posts that are in the stream.
     pub fn position(&self) -> Option<&str> {
         self.position.as_deref()
     }
 
-    /// Records a cursor. Everything before it is in the stream.
+    /// Records a cursor. Everything before it must be in the stream.
     pub fn note(&mut self, cursor: Option<String>) {
         if cursor.is_some() {
             self.position.clone_from(&cursor);
@@ -86,7 +86,7 @@ impl Cursors {
         if self.due().is_some_and(|due| due <= Instant::now()) { self.write().await } else { Ok(()) }
     }
 
-    /// Writes the recorded cursor at the end, within a few seconds.
+    /// Writes the recorded cursor when the feed ends, within a few seconds.
     pub async fn write_last(&mut self) {
         let written = tokio::time::timeout(LAST, self.write()).await;
         if self.latest.is_some() || !matches!(written, Ok(Ok(()))) {

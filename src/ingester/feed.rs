@@ -49,7 +49,7 @@ pub struct Common {
 
 /// Why a feed stopped reading.
 enum Ended {
-    /// A shutdown, or the end of the source.
+    /// A shutdown was requested, or the source has ended.
     Finally,
     /// The source was paused, or another instance took over.
     Revoked,
@@ -120,7 +120,7 @@ impl Feed {
             drop(source);
             self.failures += 1;
             let wait = self.trouble(&error);
-            if let Some(ended) = self.rest(wait, lease).await? {
+            if let Some(ended) = self.wait(wait, lease).await? {
                 return Ok(ended);
             }
         }
@@ -165,7 +165,7 @@ impl Feed {
         }
         self.report.activity(SourceActivity::Connected);
         self.report.rejected(&batch.rejected);
-        self.report.partly(&batch.troubles);
+        self.report.place_errors(&batch.troubles);
         if let Some(passed) = &mut self.passed {
             batch.ops = passed.without_foreign_deletions(std::mem::take(&mut batch.ops)).await;
         }
@@ -182,7 +182,7 @@ impl Feed {
             tracing::info!(source = self.spec.name(), "source finished");
             return Ok(Some(Ended::Finally));
         }
-        if batch.wait.is_zero() { Ok(None) } else { self.rest(Some(batch.wait), lease).await }
+        if batch.wait.is_zero() { Ok(None) } else { self.wait(Some(batch.wait), lease).await }
     }
 
     /// Reports an error. Returns the time until the next attempt; `None`: no attempt before the source is resumed.
@@ -207,8 +207,8 @@ impl Feed {
         Some(wait)
     }
 
-    /// Waits for `time`, or without limit for `None`. Returns `Some` when reading must end.
-    async fn rest(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
+    /// Waits for `time`; `None` means without a limit. Returns `Some` when reading must end.
+    async fn wait(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let until = time.map(|time| Instant::now() + time);
         loop {
             self.cursors.write_if_due().await?;
@@ -230,7 +230,8 @@ async fn sleep_until(instant: Option<Instant>) {
     }
 }
 
-/// A panic while reading is an error of this source: the others, and the server, go on. The source is opened again.
+/// Converts a panic while reading into an error of this source, so that the other sources and the server continue. The
+/// source is opened again.
 async fn guarded(next: impl Future<Output = Result<Batch, SourceError>>) -> Result<Batch, SourceError> {
     AssertUnwindSafe(next).catch_unwind().await.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);

@@ -1,4 +1,4 @@
-//! Appends to the stream within the common rate limit. Waits while the stream is full or unavailable.
+//! Appends to the stream within the shared rate limit. Waits while the stream is full or unavailable.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Inlet {
     shutdown: Shutdown,
     /// Delays while the stream is unavailable.
     away: Backoff,
-    /// Delays while it is full.
+    /// Delays while the stream is full.
     full: Backoff,
 }
 
@@ -47,7 +47,8 @@ impl Inlet {
     pub async fn append(&mut self, ops: &[Op], report: &Report, may: impl Fn() -> bool) -> Result<bool, StreamError> {
         let Some(count) = u32::try_from(ops.len()).ok().and_then(NonZeroU32::new) else { return Ok(true) };
         if let Some(limiter) = &self.limiter
-            // A source that ignores its limit may return a batch larger than the burst; it is appended without a delay.
+            // A source that ignores its limit may return a batch that is larger than the burst. Such a batch is
+            // appended without a delay.
             && self.shutdown.unless_stopping(limiter.until_n_ready(count)).await.is_none()
         {
             return Ok(false);

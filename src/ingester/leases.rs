@@ -14,7 +14,7 @@ use crate::sources::{Readers, SourceSpec};
 use crate::store::feeds::FeedReport;
 use crate::store::{Lease, StoreError};
 
-/// Renewals of a lease within its time to live.
+/// The number of renewals within the time to live of a lease.
 const RENEWALS: u32 = 5;
 /// The longest time that the last report of the feeds may take.
 const LAST_REPORT: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ pub enum Admission {
 pub struct Grant(Option<LeaseHandle>);
 
 impl Grant {
-    /// Checked in each transaction that writes the cursor.
+    /// The lease that each transaction checks when it writes the cursor.
     pub fn lease(&self) -> Option<&Lease> {
         self.0.as_ref().map(|handle| &handle.lease)
     }
@@ -105,7 +105,7 @@ pub struct Coordinator {
     paused: BTreeSet<String>,
 }
 
-/// The state that the [`Coordinator`] holds of a feed.
+/// The coordinator's state of a feed.
 struct FeedSlot {
     name: String,
     readers: Readers,
@@ -180,7 +180,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Acquires or renews the leases. One that could not be renewed is valid until it expires.
+    /// Acquires or renews the leases. A lease that could not be renewed is valid until it expires.
     async fn renew(&mut self) -> Result<(), StoreError> {
         for feed in &mut self.feeds {
             feed.grant = if feed.readers == Readers::Each || !self.rooms.store.is_shared() {

@@ -1,6 +1,7 @@
-//! Sources that people add, change and remove while the process runs.
+//! Runs the sources that users add, change and remove while the process runs.
 //!
-//! The database has them. Each runs as a group of its own, with its lease, so that a change of one disturbs no other.
+//! They are stored in the database. Each source runs in its own group with its own lease, so that a change of one
+//! source does not disturb the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use crate::sources::{Batch, Source, SourceError, SourceSpec};
 use crate::store::StoreError;
 use crate::store::notify::WithSecrets;
 
-/// How long a change stays unnoticed, at most.
-const LOOK: Duration = Duration::from_secs(2);
+/// The interval at which the list of sources is read.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A source that runs.
 struct Running {
@@ -29,7 +30,7 @@ struct Running {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Runs the sources that people added until a shutdown.
+/// Runs the sources that users added, until a shutdown.
 ///
 /// # Errors
 /// When the stream or the store fails permanently.
@@ -64,7 +65,7 @@ impl Manager {
                 Ok(wanted) => {
                     wait.succeeded();
                     self.apply(wanted).await?;
-                    self.shutdown.sleep(LOOK).await;
+                    self.shutdown.sleep(CHECK_INTERVAL).await;
                 }
                 Err(error) if error.is_transient() => wait.wait(&error, &self.shutdown).await,
                 Err(error) => return Err(error.into()),
@@ -73,7 +74,7 @@ impl Manager {
         Ok(())
     }
 
-    /// Stops what is gone or changed, and starts what is new.
+    /// Stops sources that were removed or changed, and starts new ones.
     async fn apply(&mut self, wanted: Vec<WithSecrets<SourceDefinition>>) -> anyhow::Result<()> {
         let version_of =
             |name: &str| wanted.iter().find(|found| found.stored.spec.name == name).map(|found| found.stored.version);
@@ -88,7 +89,7 @@ impl Manager {
             if version_of(&name).is_none() {
                 self.rooms.states.forget(&name);
                 match self.rooms.store.forget_feed(&name).await {
-                    // What stays is hidden after a day.
+                    // If the report of the feed could not be deleted, it is hidden after a day.
                     Ok(()) | Err(StoreError::Unavailable(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -112,7 +113,7 @@ impl Manager {
         self.running.insert(definition.name.clone(), running);
     }
 
-    /// Stops a source; its cursor is stored.
+    /// Stops a source after storing its cursor.
     async fn stop(&mut self, name: &str) -> anyhow::Result<()> {
         let Some(running) = self.running.remove(name) else { return Ok(()) };
         running.shutdown.stop();
@@ -120,7 +121,8 @@ impl Manager {
     }
 }
 
-/// A source whose settings cannot be used, for example since another version wrote them: it fails and says why.
+/// A source whose settings are invalid, for example because another version wrote them. It fails and reports the
+/// reasons.
 fn refused(definition: &SourceDefinition, errors: &[FieldError]) -> SourceSpec {
     let reasons: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
     let reason = reasons.join("; ");

@@ -1,6 +1,6 @@
-//! Leaves out deletions of posts that never entered the stream.
+//! Removes deletions of posts that were never in the stream.
 //!
-//! A network announces the deletion of every post, also of those that a source's filters left out. Such a deletion
+//! A network announces the deletion of every post, including posts that a source's filters left out. Such a deletion
 //! costs a worker as much as a post and leaves a tombstone.
 
 use std::collections::HashSet;
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::IngesterRooms;
 use crate::domain::{Op, PostId, Timestamp};
 
-/// The size of each half of the remembered posts. When the newer half is full, the older one is dropped.
+/// The number of posts in each half of the remembered posts. When the newer half is full, the older one is dropped.
 const RECENT: usize = 100_000;
 /// The time between two checks of the stream.
-const LOOK: Duration = Duration::from_secs(10);
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The largest difference between the clocks of the stream and of this process.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
@@ -25,7 +25,7 @@ pub struct PassedPosts {
     hasher: RandomState,
     younger: HashSet<u64>,
     older: HashSet<u64>,
-    /// The time from which on this feed remembers the posts that pass.
+    /// The time since which this feed has remembered the posts that pass.
     since: Timestamp,
     looked_at: Option<Instant>,
     complete: bool,
@@ -51,8 +51,8 @@ impl PassedPosts {
         *self = Self::new(self.rooms.clone());
     }
 
-    /// Removes deletions of posts that are neither stored nor in the stream from `ops`. When that is uncertain, the
-    /// deletion stays.
+    /// Removes deletions of posts that are neither stored nor in the stream from `ops`. If this is uncertain, the
+    /// deletion is kept.
     pub async fn without_foreign_deletions(&mut self, ops: Vec<Op>) -> Vec<Op> {
         for op in &ops {
             if let Some(post) = op.post() {
@@ -75,9 +75,9 @@ impl PassedPosts {
         ops.into_iter().filter(|op| !matches!(op, Op::Delete { post_id } if foreign.contains(post_id))).collect()
     }
 
-    /// Whether every earlier post is stored, and none is in the dead letter, from which it could be replayed.
+    /// Whether every earlier post is stored, and none is a dead letter that could be replayed.
     async fn is_complete(&mut self) -> bool {
-        if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK) {
+        if self.looked_at.is_none_or(|at| at.elapsed() >= CHECK_INTERVAL) {
             self.looked_at = Some(Instant::now());
             self.complete = self.rooms.stream.depth().await.is_ok_and(|depth| {
                 let settled = depth.oldest_unsettled.is_none_or(|oldest| oldest > self.since + CLOCKS_DIFFER);

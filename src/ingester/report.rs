@@ -1,4 +1,4 @@
-//! Reports of a feed: state, metrics and log.
+//! Reports the state of a feed: its activity, metrics and log messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, SourceError, SourceSpec, SourceStates};
 use crate::stream::StreamError;
 
-/// Rejected items that are logged individually, per source and [`WINDOW`].
+/// The number of rejected items that are logged individually, per source and [`WINDOW`].
 const MAX_LOGGED: u64 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -27,7 +27,7 @@ pub struct Report {
     lag: metrics::Gauge,
     window: Instant,
     logged: u64,
-    /// Rejected items that were not logged.
+    /// The number of rejected items that were not logged.
     suppressed: u64,
 }
 
@@ -83,8 +83,8 @@ impl Report {
         });
     }
 
-    /// Reports errors of single places, such as feeds or hosts, of a source.
-    pub fn partly(&self, troubles: &[String]) {
+    /// Reports errors of single places (feeds or hosts) of a source.
+    pub fn place_errors(&self, troubles: &[String]) {
         let Some(last) = troubles.last() else { return };
         self.errors.increment(troubles.len() as u64);
         self.states.update(&self.name, |state| {
@@ -101,7 +101,7 @@ impl Report {
         });
     }
 
-    /// Reports a batch that is in the stream.
+    /// Reports a batch that was appended to the stream.
     pub fn appended(&self, batch: &Batch) {
         let count = batch.ops.len() as u64;
         self.appended.increment(count);
@@ -113,7 +113,7 @@ impl Report {
             self.lag.set(lag);
             self.states.update(&self.name, |state| state.lag_seconds = Some(lag));
         }
-        // The count comes last, so that the lag is set when the posts become visible.
+        // The count is updated last, so that the lag is set when the posts become visible.
         if count > 0 {
             self.states.appended(&self.name, count, now);
         }
@@ -141,7 +141,7 @@ impl Report {
         }
     }
 
-    /// Logs how many rejected items were not logged individually.
+    /// Logs the number of rejected items that were not logged individually.
     pub fn sum_up(&mut self) {
         let suppressed = std::mem::take(&mut self.suppressed);
         if suppressed > 0 {

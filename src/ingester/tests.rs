@@ -22,7 +22,7 @@ use crate::stream::{Consumer, DeadLetterRequest, Entry, LocalStream, StreamOptio
 /// The longest time that a test waits for a condition.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The embedded pair in a temporary folder.
+/// The embedded database and queue in a temporary folder.
 struct Fixture {
     rooms: IngesterRooms,
     folder: tempfile::TempDir,
@@ -175,7 +175,7 @@ impl Source for Scripted {
     }
 }
 
-/// Panics at first, then yields a post.
+/// A source that panics at first and then yields a post.
 struct Panicking(Arc<AtomicUsize>);
 
 impl Source for Panicking {
@@ -190,7 +190,8 @@ impl Source for Panicking {
     }
 }
 
-/// Yields consecutive numbers from its cursor, one post at a time, so that repeated and missing posts are visible.
+/// A source that yields consecutive numbers from its cursor, one post at a time, so that repeated and missing posts are
+/// visible.
 struct Counting {
     name: &'static str,
     next: usize,
@@ -272,7 +273,7 @@ async fn full_stream_stops_sources_without_loss() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_source_stops_alone_and_unavailable_one_recovers() {
     let fixture = Fixture::new(1_000).await;
-    let away = || Err(SourceError::Transient("no route to the moon".to_owned()));
+    let away = || Err(SourceError::Transient("no route to host".to_owned()));
     let sources = vec![
         Scripted::spec("broken", vec![Ok(1), Err(SourceError::Permanent("the token was revoked".to_owned())), Ok(1)]),
         Scripted::spec("shaky", vec![Ok(1), away(), away(), away(), Ok(5)]),
@@ -285,14 +286,14 @@ async fn failed_source_stops_alone_and_unavailable_one_recovers() {
     let (broken, shaky) = (fixture.state("broken"), fixture.state("shaky"));
     assert_eq!((broken.errors, shaky.errors), (1, 3));
     assert_eq!((broken.posts, broken.last_error.as_deref()), (1, Some("the token was revoked")));
-    assert_eq!((shaky.state, shaky.last_error.as_deref()), (SourceActivity::Connected, Some("no route to the moon")));
+    assert_eq!((shaky.state, shaky.last_error.as_deref()), (SourceActivity::Connected, Some("no route to host")));
     assert!(!running.role.is_finished(), "the role continues without sources");
     running.stop().await;
     assert_eq!(fixture.appended().await, 7);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn panicking_source_is_opened_again_and_stops_no_other() {
+async fn panicking_source_is_reopened_and_others_continue() {
     let fixture = Fixture::new(1_000).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let odd = SourceSpec::new("odd", "odd", move |_| Box::new(Panicking(calls.clone())));
@@ -347,11 +348,9 @@ async fn paused_source_resumes_after_a_restart() {
     let readers = Arc::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());
     until("some posts are in the stream", || async { fixture.state("count").posts > 10 }).await;
-    until("the store has the pause", || async {
-        fixture.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap()
-    })
-    .await;
-    until("it rests", || async { fixture.state("count").state == SourceActivity::Paused }).await;
+    until("the pause is stored", || async { fixture.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap() })
+        .await;
+    until("the source is paused", || async { fixture.state("count").state == SourceActivity::Paused }).await;
     let rested = fixture.appended().await;
     running.stop().await;
 
@@ -375,7 +374,7 @@ async fn assert_counted(fixture: &Fixture) {
     assert_eq!(ids, expected);
 }
 
-/// Yields one batch of operations, then waits.
+/// A source that yields one batch of operations and then waits.
 struct Once(Option<Vec<Op>>);
 
 impl Source for Once {

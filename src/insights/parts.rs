@@ -9,22 +9,22 @@ use super::{CITED, Read, counts_of};
 use crate::domain::Counts;
 use crate::store::posts::sample::SampledPost;
 
-/// Sources and authors that are listed.
+/// The maximum number of sources and authors that are listed.
 const LISTED: usize = 10;
-/// Authors of fewer posts of the sample on both sides are left out: they explain nothing.
+/// Authors with fewer posts in both samples together are left out: they explain nothing.
 const LEAST_POSTS: i64 = 2;
 
 /// A source and its part of the difference.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourcePart {
     pub source: String,
-    /// Its posts; those of the sample when only posts can be counted.
+    /// The number of posts, or of posts in the sample if the filter cannot be counted by source.
     pub posts: i64,
     pub previous_posts: i64,
-    /// What it adds to the difference of the first entry of `changes`, or of the number of posts: in percentage points of
-    /// all posts, or in posts. The parts of all sources sum to the difference.
+    /// The contribution to the difference of the first entry of `changes`, or else of the number of posts: in percentage
+    /// points of all posts, or in posts. The contributions of all sources sum to the difference.
     pub contribution: f64,
-    /// Up to three of its posts.
+    /// Up to three posts of the source.
     pub post_ids: Vec<String>,
 }
 
@@ -33,27 +33,27 @@ pub struct SourcePart {
 pub struct AuthorPart {
     pub author: String,
     pub source: String,
-    /// Their posts in the sample.
+    /// The number of their posts in the sample.
     pub posts: i64,
     pub previous_posts: i64,
-    /// As of a source.
+    /// The contribution, as for a source.
     pub contribution: f64,
     /// Up to three of their posts.
     pub post_ids: Vec<String>,
 }
 
-/// What parts are compared with: the whole of both sides.
+/// The totals of both sides, which parts are compared with.
 struct Whole {
     measure: Measure,
     now: i64,
     then: i64,
-    /// Posts now, and posts before scaled to the length of the current range, per counted post.
+    /// The weight of a counted post, which scales the number of earlier posts to the length of the current range.
     weight: f64,
     weight_before: f64,
 }
 
 impl Whole {
-    /// `now` and `then` are the posts that the parts sum to.
+    /// `now` and `then` are the numbers of posts that the parts sum to.
     fn new(current: &Read, previous: &Read, measure: Measure, (now, then): (i64, i64)) -> Self {
         let length = previous.side.range.length().as_secs_f64();
         let scale = if length > 0.0 { current.side.range.length().as_secs_f64() / length } else { 1.0 };
@@ -74,7 +74,7 @@ impl Whole {
     }
 }
 
-/// The sources with the largest parts.
+/// The sources with the largest contributions.
 pub(super) fn sources(current: &Read, previous: &Read, measure: Measure) -> Vec<SourcePart> {
     let (now, then) = (by_source(current), by_source(previous));
     let total = |counts: &BTreeMap<String, Counts>| counts.values().map(Counts::total).sum();
@@ -116,13 +116,14 @@ fn by_source(read: &Read) -> BTreeMap<String, Counts> {
     sources
 }
 
-/// The source that explains most of `shift`, if it explains enough; one source alone explains nothing.
+/// The source that explains most of `shift`, if it explains enough of it. If there is only one source, it explains
+/// nothing.
 pub fn leading_source(parts: &[SourcePart], shift: &Shift) -> Option<String> {
     let first = parts.first().filter(|_| parts.len() > 1)?;
     shift::explains(first.contribution, shift.current - shift.previous).then(|| first.source.clone())
 }
 
-/// The authors with the largest parts.
+/// The authors with the largest contributions.
 pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<AuthorPart> {
     type Author<'a> = (&'a str, &'a str);
     fn by_author(posts: &[SampledPost]) -> BTreeMap<Author<'_>, Counts> {
@@ -165,12 +166,13 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
     parts
 }
 
-/// The most certain posts of the current range among those, of the measured mood if there are any.
+/// The posts of the current range for which `is_one` holds that have the highest confidence; those with the measured
+/// sentiment if there are any.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
-    let other_mood = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));
+    let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));
     posts.sort_by(|one, other| {
-        other_mood(one).cmp(&other_mood(other)).then(other.confidence.total_cmp(&one.confidence))
+        other_sentiment(one).cmp(&other_sentiment(other)).then(other.confidence.total_cmp(&one.confidence))
     });
     posts.into_iter().take(CITED).map(|post| post.post_id.clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! Which differences between two ranges are significant.
+//! Decides which differences between two ranges are significant.
 
 use serde::Serialize;
 
@@ -6,17 +6,19 @@ use super::Side;
 use crate::domain::interval::relative_change;
 use crate::domain::{Counts, Emotion, Sentiment};
 
-/// Fewer posts on a side prove nothing.
+/// With fewer posts on a side there is no significant difference.
 const LEAST_POSTS: i64 = 30;
-/// Two-sided p below 0.001, since an answer reports the largest of several differences.
+/// Corresponds to a two-sided p-value below 0.001. It is strict because an answer reports the largest of several
+/// differences.
 const LEAST_Z: f64 = 3.29;
-/// Smaller differences are of no interest even if they are certain: points of a share, the factor of a number of posts.
+/// Smaller differences are ignored even if they are significant: percentage points of a share, and the factor of a
+/// number of posts.
 const LEAST_POINTS: f64 = 5.0;
 const LEAST_FACTOR: f64 = 1.5;
-/// The part of a difference that an emotion must explain to be named.
+/// The part of a difference that an emotion or source must explain to be listed.
 const LEAST_PART: f64 = 0.35;
 
-/// What is measured.
+/// The measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Measure {
@@ -31,7 +33,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// The sentiment whose share it is.
+    /// The sentiment whose share is measured.
     pub fn sentiment(self) -> Option<Sentiment> {
         match self {
             Self::Posts => None,
@@ -46,28 +48,28 @@ impl Measure {
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Shift {
     pub measure: Measure,
-    /// A share in percent, or a number of posts, scaled to the length of the current range.
+    /// The earlier share in percent, or the earlier number of posts, scaled to the length of the current range.
     pub previous: f64,
-    /// A share in percent, or a number of posts.
+    /// The current share in percent, or the current number of posts.
     pub current: f64,
-    /// The emotion that explains most of a share that rose, if it explains at least a third.
+    /// The emotion that explains most of an increased share, if it explains at least a third.
     pub emotion: Option<Emotion>,
-    /// The source that explains most of it, if it explains at least a third.
+    /// The source that explains most of the difference, if it explains at least a third.
     pub source: Option<String>,
-    /// Words that stand out, at most three.
+    /// Words that became more frequent, at most three.
     pub words: Vec<String>,
 }
 
-/// The significant differences: of a mood first, then of the number of posts. `moods` is whether moods can differ, which
-/// they cannot under a filter of one.
-pub fn shifts(current: &Side, previous: &Side, moods: bool) -> Vec<Shift> {
-    let mood = if moods { mood(&current.counts, &previous.counts) } else { None };
-    mood.into_iter().chain(volume(current, previous)).collect()
+/// The significant differences: first that of the share of a sentiment, then that of the number of posts.
+/// `compare_sentiments`: whether shares can differ, which is not the case if the filter selects one sentiment.
+pub fn shifts(current: &Side, previous: &Side, compare_sentiments: bool) -> Vec<Shift> {
+    let share = if compare_sentiments { share_shift(&current.counts, &previous.counts) } else { None };
+    share.into_iter().chain(volume(current, previous)).collect()
 }
 
-/// The most significant difference of a share, by a two-proportion z-test. A rise is named before the fall that mirrors it,
-/// and the neutral share alone is no mood.
-fn mood(current: &Counts, previous: &Counts) -> Option<Shift> {
+/// The most significant difference of a share, by a two-proportion z-test. An increase is preferred to the decrease that
+/// mirrors it, and a difference of only the neutral share is ignored.
+fn share_shift(current: &Counts, previous: &Counts) -> Option<Shift> {
     if current.total().min(previous.total()) < LEAST_POSTS {
         return None;
     }
@@ -96,7 +98,7 @@ fn mood(current: &Counts, previous: &Counts) -> Option<Shift> {
     })
 }
 
-/// The emotion that grew most, if it explains enough of the growth of `sentiment`.
+/// The emotion that increased most, if it explains enough of the increase of `sentiment`.
 fn leading_emotion(current: &Counts, previous: &Counts, sentiment: Sentiment) -> Option<Emotion> {
     let share = |counts: &Counts, hits: i64| hits as f64 / counts.total() as f64;
     let points = share(current, current.sentiment(sentiment)) - share(previous, previous.sentiment(sentiment));
@@ -108,7 +110,7 @@ fn leading_emotion(current: &Counts, previous: &Counts, sentiment: Sentiment) ->
     (growth >= points * LEAST_PART).then_some(emotion)
 }
 
-/// The difference of the numbers of posts per time, if it is significant and large.
+/// The difference of the numbers of posts per time, if it is significant and large enough.
 fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     if current.capped || previous.capped || current.total.max(previous.total) < LEAST_POSTS {
         return None;
@@ -117,7 +119,7 @@ fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     let scale = if length > 0.0 { current.range.length().as_secs_f64() / length } else { 1.0 };
     let (now, then) = (current.total as f64, previous.total as f64 * scale);
     let significant = match relative_change(current.total, previous.total) {
-        // Nothing on one side, and enough posts on the other.
+        // One side has no posts, and the other one has enough.
         None => true,
         Some(_) => (now - then).abs() / (now + then * scale.max(1.0)).sqrt() >= LEAST_Z,
     };
@@ -132,7 +134,7 @@ fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     })
 }
 
-/// Whether a part explains enough of a difference to be named.
+/// Whether a part explains enough of a difference to be listed.
 pub fn explains(part: f64, whole: f64) -> bool {
     whole != 0.0 && part / whole >= LEAST_PART
 }
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn mood_that_turned_is_found_with_its_emotion() {
+    fn changed_share_is_found_with_its_emotion() {
         let found = shifts(&side(2, 1, 97), &side(33, 33, 34), true);
         let [shift] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((shift.measure, shift.previous, shift.current), (Measure::Negative, 34.0, 97.0));
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_and_small_differences_are_no_shift() {
+    fn random_and_small_differences_are_not_reported() {
         assert_eq!(shifts(&side(10, 10, 13), &side(10, 10, 10), true), []);
         assert_eq!(shifts(&side(0, 0, 9), &side(9, 0, 0), true), [], "too few posts");
         assert_eq!(shifts(&side(33_000, 33_000, 34_000), &side(34_000, 33_000, 33_000), true), [], "one point");

@@ -1,4 +1,4 @@
-//! Texts that occur almost the same several times, and typical posts.
+//! Finds texts that occur several times with small variations, and typical posts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,11 @@ use crate::domain::op::preview;
 use crate::rules::copies;
 use crate::store::posts::sample::SampledPost;
 
-/// Groups of texts that are listed.
+/// The maximum number of groups of texts that are listed.
 const LISTED: usize = 5;
-/// A group has at least so many posts.
+/// The least number of posts in a group.
 const LEAST_POSTS: usize = 2;
-/// Posts among which typical ones are chosen.
+/// The number of posts from which typical ones are selected.
 const CANDIDATES: usize = 60;
 
 /// Posts with almost the same text.
@@ -22,17 +22,17 @@ const CANDIDATES: usize = 60;
 pub struct TextGroup {
     /// The first 200 characters of one of them.
     pub content: String,
-    /// How many there are in the sample.
+    /// The number of these posts in the sample.
     pub posts: usize,
-    /// How many different authors wrote them.
+    /// The number of different authors.
     pub authors: usize,
-    /// Where they appeared.
+    /// The sources of these posts.
     pub sources: Vec<String>,
-    /// Up to three of them.
+    /// Ids of up to three of these posts.
     pub post_ids: Vec<String>,
 }
 
-/// The texts that occur most often.
+/// The most frequent texts.
 pub fn groups(posts: &[&SampledPost]) -> Vec<TextGroup> {
     let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
     let mut members: BTreeMap<usize, Vec<&SampledPost>> = BTreeMap::new();
@@ -58,8 +58,8 @@ fn text_group(group: &[&SampledPost]) -> Option<TextGroup> {
     })
 }
 
-/// The ids of the posts with the most of what stands out (`scores`, of each post), then with the most certain labels.
-/// Copies count once.
+/// The ids of the posts with the highest `scores` (one for each post), and among equal ones with the highest
+/// confidence. Copies of a text count once.
 pub fn typical(posts: &[&SampledPost], scores: &[f64]) -> Vec<String> {
     let score = |index: usize| scores.get(index).copied().unwrap_or_default();
     let mut order: Vec<usize> = (0..posts.len()).collect();

@@ -1,4 +1,4 @@
-//! Words, pairs of words and hashtags that became more frequent.
+//! Finds words, pairs of words and hashtags that became more frequent.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use crate::domain::Sentiment;
 use crate::store::posts::sample::SampledPost;
 use crate::terms::{self, Term};
 
-/// Words that are listed.
+/// The maximum number of words that are listed.
 const LISTED: usize = 12;
-/// With fewer posts of the earlier range in the same mood, posts of any mood are compared.
+/// With fewer earlier posts of the same sentiment, posts of any sentiment are compared.
 const FEW_EARLIER: usize = 30;
 
-/// What kind of term it is.
+/// The kind of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TermKind {
     /// A word, or a run of characters of a script without spaces.
     Word,
-    /// Two words in a row.
+    /// Two consecutive words.
     Bigram,
     Hashtag,
 }
@@ -31,27 +31,27 @@ pub enum TermKind {
 pub struct SalientWord {
     pub term: String,
     pub kind: TermKind,
-    /// Posts of the sample with it, in percent.
+    /// The percentage of the posts in the sample that contain the term.
     pub rate: f64,
-    /// The same of the earlier range.
+    /// The same percentage for the earlier range.
     pub previous_rate: f64,
-    /// Posts of the sample with it.
+    /// The number of posts in the sample that contain the term.
     pub posts: u32,
     pub previous_posts: u32,
-    /// Standard deviations by which its log-odds differ.
+    /// The difference of the log-odds, in standard deviations.
     pub score: f64,
-    /// Up to three posts with it.
+    /// Ids of up to three posts that contain the term.
     pub post_ids: Vec<String>,
 }
 
-/// The words of an answer.
+/// The words that became more frequent.
 pub struct Found {
     pub words: Vec<SalientWord>,
-    /// For each post of the basis the scores of its words.
+    /// The sum of the scores of its words, for each post of the basis.
     pub scores: Vec<f64>,
 }
 
-/// The posts whose words are compared: if a mood became more frequent, those of that mood on both sides.
+/// The posts whose words are compared. If a sentiment became more frequent, these are its posts on both sides.
 pub fn basis<'a>(
     current: &'a [SampledPost],
     previous: &'a [SampledPost],
@@ -68,7 +68,7 @@ pub fn basis<'a>(
     (of(current, sentiment), earlier)
 }
 
-/// The terms that distinguish `current` from `previous`, without those that explain nothing.
+/// The terms that distinguish `current` from `previous`, without stop words.
 pub fn salient(current: &[&SampledPost], previous: &[&SampledPost]) -> Found {
     let (now, then) = (terms_of(current), terms_of(previous));
     let found = terms::distinctive(&now, &then, LISTED);

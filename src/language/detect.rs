@@ -1,22 +1,22 @@
-//! Detecting the language of a text.
+//! Detects the language of a text.
 //!
-//! `whichlang` knows sixteen languages and errs least on short texts, `whatlang` knows seventy and says how sure it is.
-//! docs/models.md has the measurements that the limits here were chosen from.
+//! `whichlang` supports sixteen languages and is the most accurate on short texts; `whatlang` supports seventy and
+//! returns a confidence. docs/models.md has the measurements from which the limits in this module were chosen.
 
 use whatlang::{Detector, Lang, Script};
 
-/// Texts with fewer bytes of letters are too short to detect: six Latin letters, two Chinese ones.
+/// Texts with fewer bytes of letters are too short to detect: six Latin letters, or two Chinese ones.
 const MIN_LETTER_BYTES: usize = 6;
-/// With fewer bytes of letters both detectors must agree on a language with Latin letters other than English.
+/// With fewer bytes of letters, both detectors must agree on a language with Latin letters other than English.
 const ALONE_LETTER_BYTES: usize = 20;
 /// Only the first part of a text is read.
 const MAX_BYTES: usize = 320;
-/// Frequent English words that are no words of other languages with Latin letters.
+/// Frequent English words that do not occur in other languages with Latin letters.
 const ENGLISH: [&str; 28] = [
     "the", "and", "of", "to", "you", "this", "that", "with", "my", "your", "they", "have", "what", "just", "would",
     "about", "because", "i'm", "it's", "don't", "been", "when", "from", "which", "there", "should", "how", "not",
 ];
-/// Frequent words of Hindi and Urdu in Latin letters, which no detector knows. None is an English word.
+/// Frequent words of Hindi and Urdu in Latin letters, which no detector supports. None is an English word.
 const ROMANISED_HINDI: [&str; 64] = [
     "hai", "hain", "nahi", "nahin", "kya", "kyun", "kyu", "mein", "bhi", "aur", "raha", "rahi", "rahe", "karo",
     "karna", "karne", "hota", "hoti", "apna", "apne", "apni", "sirf", "kuch", "koi", "jaise", "bahut", "bohot",
@@ -25,8 +25,8 @@ const ROMANISED_HINDI: [&str; 64] = [
     "iska", "iske", "kaise", "kahan", "nhi", "hua", "hui", "diya", "kiya",
 ];
 
-/// The language of `text` as a BCP 47 tag, where detection is reliable enough. URLs, mentions and hashtags are not read,
-/// so that a text of these, of emoji or of numbers alone has none.
+/// The language of `text` as a BCP 47 tag, if detection is reliable enough. URLs, mentions and hashtags are ignored, so
+/// a text that consists only of these, of emoji or of numbers has no language.
 pub fn detect(text: &str) -> Option<&'static str> {
     let words = prose(text);
     let letter_bytes: usize = words.chars().filter(|c| c.is_alphabetic()).map(char::len_utf8).sum();
@@ -37,7 +37,7 @@ pub fn detect(text: &str) -> Option<&'static str> {
     if hindi.are_typical() && hindi.all >= english.all {
         return Some("hi-Latn");
     }
-    // Most texts of most streams are English, and comparing a text with the profiles of all languages costs about fifty
+    // In most streams most texts are English, and comparing a text with the profiles of all languages costs about fifty
     // times as much as this check of its words.
     if english.are_typical() {
         return Some("en");
@@ -46,19 +46,19 @@ pub fn detect(text: &str) -> Option<&'static str> {
     let sure = info.is_reliable().then(|| tag(info.lang()));
     let likely = likely(whichlang::detect_language(&words));
     if info.script() != Script::Latin {
-        // The script leaves few languages; `whichlang` has one for some of them, and no script for others.
+        // Only a few languages use a given script. `whichlang` supports some of them, but returns no script.
         let fits = is_written_in(likely, info.script());
         return Some(sure.unwrap_or(if fits { likely } else { tag(info.lang()) }));
     }
     match sure {
         Some(sure) => Some(sure),
         None if likely == "en" || likely == tag(info.lang()) => Some(likely),
-        // One detector alone is believed on longer texts without a single English word.
+        // The result of a single detector is used only for longer texts without any English word.
         None => (letter_bytes >= ALONE_LETTER_BYTES && english.different == 0).then_some(likely),
     }
 }
 
-/// How many words of a list a text contains.
+/// The number of words of a list that a text contains.
 struct Hits {
     different: u32,
     all: usize,
@@ -80,7 +80,8 @@ impl Hits {
         hits
     }
 
-    /// Whether the text is most likely of the list's language: two different words, and every sixth word.
+    /// Whether the text is most likely in the language of the list: it contains two different words of it, and they are
+    /// at least a sixth of its words.
     fn are_typical(&self) -> bool {
         self.different >= 2 && self.all * 6 >= self.words
     }
@@ -131,14 +132,14 @@ fn prose(text: &str) -> String {
         if prose.len() + word.len() > MAX_BYTES && !prose.is_empty() {
             break;
         }
-        // A text without spaces is one word of any length.
+        // A text without spaces is a single word of any length.
         prose.extend(word.chars().take(MAX_BYTES));
         prose.push(' ');
     }
     prose
 }
 
-/// The tag of a language: ISO 639-1, else 639-3.
+/// The tag of a language: ISO 639-1, or else 639-3.
 fn tag(lang: Lang) -> &'static str {
     match lang {
         Lang::Epo => "eo",

@@ -1,4 +1,4 @@
-//! Waits for backends: capped exponential backoff, and one log line per change of state.
+//! Waiting for backends: capped exponential backoff, and one log line per change of state.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl BackendWait {
         shutdown.sleep(self.backoff.next_wait()).await;
     }
 
-    /// Records that the backend answered.
+    /// Records that the backend responded.
     pub fn succeeded(&mut self) {
         if self.backoff.recovered().is_some() {
             tracing::info!(backend = self.backend, "backend available");

@@ -25,7 +25,7 @@ impl LocalBus {
         }
         for event in events {
             let json = frame(&event);
-            // An error means that there is no subscriber.
+            // An error means that there are no subscribers.
             let _ = self.0.send(LiveMessage::Event { event: Arc::new(event), json });
         }
     }

@@ -1,7 +1,7 @@
-//! The bus over Redis Pub/Sub: any number of processes.
+//! The bus over Redis Pub/Sub, for any number of processes.
 //!
-//! A post is published on a separate channel as the bare event, for other programs. Everything else is published on the
-//! events channel as a frame. Every process opens one subscription with its first subscriber and distributes the
+//! A post is published on a separate channel without a frame, for other programs. All other events are published on the
+//! events channel in a frame. Every process opens one subscription with its first subscriber and distributes the
 //! messages. Redis stores nothing for an interrupted subscription, so after each interruption subscribers are notified
 //! that an unknown number of events was lost.
 
@@ -20,14 +20,14 @@ use crate::redis::{Line, Redis, RedisError};
 
 use super::{LiveError, LiveMessage, SUBSCRIBER_BUFFER, Subscription, frame};
 
-/// Interval of the pings that detect a dead subscription.
+/// The interval of the pings that detect a broken subscription.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The pause before a failed subscription is retried.
 const RETRY: Duration = Duration::from_millis(500);
-/// Events per pipeline.
+/// The maximum number of events per pipeline.
 const CHUNK: usize = 500;
 
-/// The channels' names.
+/// The names of the channels.
 #[derive(Clone, Debug)]
 pub struct Channels {
     /// Newly analysed posts (`sentiment_updates`).
@@ -48,7 +48,7 @@ struct Inner {
 }
 
 impl RedisBus {
-    /// A bus at `redis`, which need not be reachable yet.
+    /// A bus at `redis`. The server need not be reachable yet.
     pub fn new(redis: Redis, channels: Channels) -> Self {
         let fan_out = broadcast::Sender::new(SUBSCRIBER_BUFFER);
         Self(Arc::new(Inner { redis, channels, fan_out, subscription: Mutex::default() }))
@@ -82,7 +82,7 @@ impl RedisBus {
         let mut subscription = self.0.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if subscription.is_none() {
             let (redis, channels) = (self.0.redis.clone(), self.0.channels.clone());
-            // The task holds only the sender, and is aborted when the last clone of the bus is dropped.
+            // The task holds only the sender. It is aborted when the last clone of the bus is dropped.
             let fan_out = self.0.fan_out.clone();
             *subscription = Some(self.0.redis.runtime().spawn(forward(redis, channels, fan_out)));
         }
@@ -107,7 +107,7 @@ async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<Li
         let mut messages = line.client.message_rx();
         if line.unless_ended(subscribe(&redis, &line, &channels)).await.is_some_and(|result| result.is_ok()) {
             if !is_first {
-                // An error means that there is no subscriber, here and below.
+                // An error means that there are no subscribers, here and below.
                 let _ = fan_out.send(LiveMessage::Interrupted);
             }
             line.unless_ended(async {
@@ -129,7 +129,7 @@ async fn subscribe(redis: &Redis, line: &Line<SubscriberClient>, channels: &Chan
     redis.run_on(line, Duration::ZERO, Box::pin(line.client.subscribe(names))).await
 }
 
-/// Returns when the connection no longer answers.
+/// Returns when the connection no longer responds.
 async fn watch(redis: &Redis, line: &Line<SubscriberClient>) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;

@@ -15,7 +15,8 @@ use crate::domain::notify::{Attempt, Delivery};
 use crate::store::notify::{AttemptRecord, Next};
 use crate::store::{Lease, Store, StoreError};
 
-/// Most deliveries in flight at once, and most to one receiver: a receiver that hangs leaves room for others.
+/// The maximum number of concurrent deliveries in total and per receiver, so that a receiver that hangs does not block
+/// the others.
 const IN_FLIGHT: usize = 64;
 const PER_RECEIVER: usize = 4;
 
@@ -26,14 +27,14 @@ pub struct Deliveries {
     tools: Tools,
     retry: RetryOptions,
     sending: JoinSet<AttemptRecord>,
-    /// The receivers of deliveries that are being sent or not recorded yet, by delivery id.
+    /// The receivers of deliveries that are being sent or whose outcomes are not recorded yet, by delivery id.
     in_flight: BTreeMap<i64, String>,
     /// Outcomes to record.
     done: Vec<AttemptRecord>,
 }
 
 impl Deliveries {
-    /// Without any delivery.
+    /// Creates the state without deliveries.
     pub fn new(rooms: &NotifyRooms, options: &NotifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
             store: rooms.store.clone(),
@@ -46,7 +47,7 @@ impl Deliveries {
         })
     }
 
-    /// Waits until a delivery has its outcome; forever without a delivery.
+    /// Waits until a delivery has an outcome. Without deliveries it waits forever.
     pub async fn finished(&mut self) {
         match self.sending.join_next().await {
             Some(Ok(record)) => self.done.push(record),
@@ -56,7 +57,7 @@ impl Deliveries {
         }
     }
 
-    /// Records outcomes, and reads the deliveries that are due at receivers with room for them.
+    /// Records outcomes, and reads the due deliveries of receivers that are not at their limit.
     ///
     /// # Errors
     /// When the store fails, or another instance has the lease.
@@ -68,11 +69,11 @@ impl Deliveries {
         let busy = self.per_receiver();
         let saturated = |(receiver, count): (&str, usize)| (count >= PER_RECEIVER).then(|| receiver.to_owned());
         let saturated: BTreeSet<String> = busy.into_iter().filter_map(saturated).collect();
-        // The first rows of a receiver may be in flight already.
+        // The first deliveries of a receiver may already be in flight, so twice as many are read.
         self.store.due_deliveries(2 * PER_RECEIVER as i64, &saturated).await
     }
 
-    /// Sends `due` deliveries as far as there is room. `setup` is read after them, so it has their receivers.
+    /// Sends `due` deliveries up to the limits. `setup` was read after them, so it contains their receivers.
     pub fn start(&mut self, due: Vec<Delivery>, setup: &Setup) {
         for delivery in due {
             let to_receiver = self.in_flight.values().filter(|receiver| **receiver == delivery.receiver).count();
@@ -135,7 +136,7 @@ impl Deliveries {
         }
     }
 
-    /// Leaves the deliveries in flight to another instance.
+    /// Abandons the deliveries in flight, which another instance sends again.
     pub fn abandon(&mut self) {
         self.sending = JoinSet::new();
         self.in_flight.clear();

@@ -1,4 +1,4 @@
-//! What a message says about an alert: a sentence, posts, words and links.
+//! The content of a message about an alert: a sentence, posts, words and links.
 
 mod sentence;
 
@@ -12,7 +12,7 @@ use crate::domain::{Alert, TimeRange};
 use crate::rules::DAY;
 use crate::store::{Store, StoreError};
 
-/// Posts and words in a message.
+/// The maximum number of posts and words in a message.
 const QUOTES: usize = 3;
 const WORDS: usize = 6;
 /// The labels that identify the alerts of a series, for the link to silence them.
@@ -51,7 +51,7 @@ fn quote(post: &Value) -> Option<Quote> {
     })
 }
 
-/// A term, as a text or as an object with more about it.
+/// A term, which is stored as a string or as an object with details.
 fn word(term: &Value) -> Option<String> {
     term.as_str().or_else(|| term["term"].as_str()).map(str::to_owned)
 }
@@ -63,8 +63,8 @@ fn matchers(labels: &Labels) -> String {
     utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The percentage that a share usually has: over the day before the window. `None` for other rules, without posts, and for
-/// scopes that no rollup counts.
+/// The usual percentage of a share, over the day before the window. `None` for other rules, if there are no posts, and
+/// for scopes that no rollup counts.
 async fn usual_percentage(store: &Store, rule: &Rule, alert: &Alert) -> Result<Option<f64>, StoreError> {
     let Condition::Share { of, .. } = rule.spec.condition else { return Ok(None) };
     let topic = match &rule.spec.scope {

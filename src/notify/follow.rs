@@ -1,4 +1,4 @@
-//! Follows the transitions of alerts: into groups, and from groups into the outbox.
+//! Follows the transitions of alerts: assigns them to groups, and writes the notifications of groups to the outbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::domain::notify::{DeliveryState, Inhibition, Managed, Receiver};
 use crate::store::notify::{Commit, NewDelivery, StoredGroup};
 use crate::store::{Lease, Store, StoreError};
 
-/// Most transitions of one step.
+/// The maximum number of transitions of one step.
 const STEP: i64 = 500;
 
-/// The groups, and the position among the transitions.
+/// The groups of alerts, and the position in the list of transitions.
 pub struct Follower {
     rooms: NotifyRooms,
     options: NotifyOptions,
@@ -34,12 +34,12 @@ impl Follower {
         for StoredGroup { key, state } in store.notification_groups().await? {
             match serde_json::from_str(&state) {
                 Ok(group) => drop(groups.insert(key, group)),
-                // Its alerts are sent as new ones.
+                // The alerts of this group are sent as new ones.
                 Err(error) => tracing::warn!(key, %error, "group skipped: unreadable"),
             }
         }
         let (rooms, options) = (rooms.clone(), options.clone());
-        // The first step reads the set-up, and assigns the alerts to groups.
+        // The first step reads the set-up and assigns the alerts to groups.
         Ok(Self { rooms, options, setup: Setup::outdated(), cursor: state.cursor, groups })
     }
 
@@ -51,11 +51,11 @@ impl Follower {
     /// Processes new transitions, and writes the notifications that are due to the outbox.
     ///
     /// # Errors
-    /// When the store fails, or another instance has the lease; the follower is unchanged then.
+    /// When the store fails, or another instance has the lease. The follower is then unchanged.
     pub async fn step(&mut self, lease: &Lease) -> Result<(), StoreError> {
         let done = self.try_step(lease).await;
         if done.is_err() {
-            // The alerts may not be assigned to the groups of the present routes yet.
+            // The alerts may not be assigned to the groups of the current routes yet.
             self.setup.changes = OUTDATED;
         }
         done
@@ -67,11 +67,12 @@ impl Follower {
         let mut groups = self.groups.clone();
         if state.changes != self.setup.changes {
             self.setup = Setup::load(&store, &self.options, state.changes).await?;
-            self.setup.warn_of_dead_ends();
+            self.setup.warn_of_unknown_references();
             let firing = store.firing_instances().await?;
             self.reassign(&mut groups, &firing);
         }
-        // Read before the transitions, so that an alert that was acknowledged and then resolved counts as acknowledged.
+        // This is read before the transitions, so that an alert that was acknowledged and then resolved counts as
+        // acknowledged.
         let acknowledged = if groups.is_empty() { BTreeSet::new() } else { store.acknowledged_alerts().await? };
         let transitions = store.transitions_after(self.cursor, STEP).await?;
         for transition in &transitions {
@@ -79,7 +80,7 @@ impl Follower {
         }
         let cursor = transitions.last().map_or(self.cursor, |last| last.id);
         let mut commit = Commit { cursor: (cursor != self.cursor).then_some(cursor), ..Commit::default() };
-        // Later transitions may resolve what starts to fire in these.
+        // If there are more transitions, they may resolve alerts that start to fire in these.
         let is_complete = transitions.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
         if is_complete && !groups.is_empty() {
             commit.deliveries = self.flush(&mut groups, &acknowledged).await?;
@@ -114,7 +115,8 @@ impl Follower {
         }
     }
 
-    /// Assigns all firing alerts to the groups of the present routes. What a route sent about an alert is kept.
+    /// Assigns all firing alerts to the groups of the current routes. The record of what a route has sent about an
+    /// alert is kept.
     fn reassign(&self, groups: &mut BTreeMap<String, Group>, firing: &[Instance]) {
         let now = self.rooms.clock.now();
         let mut sent: BTreeMap<SentBy, Option<Notified>> = BTreeMap::new();
@@ -163,7 +165,7 @@ impl Follower {
                 continue;
             }
             let Some(route) = self.setup.router.get(&group.route) else { continue };
-            // A receiver of the configuration may be gone while routes still name it.
+            // A receiver may be missing from the configuration while routes still refer to it.
             let Some(found) = self.setup.receivers.get(&route.receiver) else { continue };
             let receiver = &found.receiver;
             let moment = Moment {
@@ -171,7 +173,7 @@ impl Follower {
                 route,
                 muted: self.setup.is_muted(route, now),
                 suppressed: &suppressed,
-                // An Alertmanager resolves alerts that are not sent again.
+                // An Alertmanager resolves alerts that it does not receive again.
                 acknowledged: if receiver.channel.is_alertmanager() { &none } else { acknowledged },
                 send_resolved: receiver.send_resolved,
             };
@@ -200,7 +202,7 @@ impl Follower {
     }
 }
 
-/// What one route sent about one alert.
+/// The notification that one route sent about one alert.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct SentBy {
     route: String,

@@ -1,5 +1,5 @@
-//! Groups of alerts that share notifications, and what was sent about them. Pure: what is due is a function of the
-//! group and the moment.
+//! Groups of alerts that share notifications, and the record of what was sent about them. All decisions are pure
+//! functions of the group and the time.
 //!
 //! A notification counts as sent when its delivery succeeded. Until then it is in flight: the group sends nothing else,
 //! and a failure leaves the group as it was, so that the next flush sends it again.
@@ -13,10 +13,10 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, Labels, Transition};
 use crate::domain::notify::{DeliveryState, Reason, Route, Status};
 
-/// How long a group tries to report that an alert is resolved.
+/// The time during which a group tries to report that an alert is resolved.
 const RESOLVED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// The alerts of a route, for one recipient, that share the values of the labels by which the route groups.
+/// The alerts of a route (for one recipient) that have the same values of the labels by which the route groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The route's name.
@@ -46,34 +46,34 @@ pub struct Member {
     pub labels: Labels,
     pub annotations: Labels,
     pub starts_at: Timestamp,
-    /// `None` while it fires.
+    /// `None` while the alert fires.
     pub ends_at: Option<Timestamp>,
-    /// What the receiver knows about it.
+    /// What the receiver was last notified of about it.
     #[serde(alias = "told")]
     pub notified: Option<Notified>,
 }
 
-/// What a receiver knows about an alert.
+/// What the receiver was last notified of about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notified {
     pub status: Status,
 }
 
-/// A notification whose delivery is not confirmed.
+/// A notification whose delivery has no final outcome yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InFlight {
     pub at: Timestamp,
-    /// What it says about each alert, by fingerprint.
+    /// The status that it reports for each alert, by fingerprint.
     pub alerts: BTreeMap<String, Status>,
-    /// Whether the delivery failed. A person may still send the message again.
+    /// Whether the delivery failed. A user may still send the message again.
     pub failed: bool,
 }
 
-/// The moment at which a group is flushed.
+/// The conditions at the time at which a group is flushed.
 pub struct Moment<'a> {
     pub now: Timestamp,
     pub route: &'a Route,
-    /// Whether the route sends nothing now.
+    /// Whether the route is muted.
     pub muted: bool,
     /// Whether alerts with these labels are silenced or inhibited.
     pub suppressed: &'a (dyn Fn(&Labels) -> bool + Sync),
@@ -87,7 +87,7 @@ pub struct Moment<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
     pub reason: Reason,
-    /// Firing alerts first, then by their start.
+    /// Firing alerts come first. Within each status they are sorted by start time.
     pub alerts: Vec<NotifiedAlert>,
 }
 
@@ -99,7 +99,7 @@ pub struct NotifiedAlert {
 }
 
 impl Member {
-    /// An alert that starts to fire.
+    /// The member for an alert that starts to fire.
     pub fn of_transition(transition: &Transition) -> Self {
         Self {
             alert_id: transition.alert_id.unwrap_or_default(),
@@ -111,7 +111,7 @@ impl Member {
         }
     }
 
-    /// An alert that fires.
+    /// The member for an alert that fires.
     pub fn of_instance(instance: &Instance) -> Self {
         Self {
             alert_id: instance.alert_id.unwrap_or_default(),
@@ -123,7 +123,7 @@ impl Member {
         }
     }
 
-    /// The present state.
+    /// The current status.
     pub fn status(&self) -> Status {
         if self.ends_at.is_some() { Status::Resolved } else { Status::Firing }
     }
@@ -132,8 +132,8 @@ impl Member {
         self.notified.is_some_and(|notified| notified.status == Status::Firing)
     }
 
-    /// Whether the receiver must be notified. An alert that was resolved and fires again before the resolution was sent
-    /// still fires for the receiver.
+    /// Whether the receiver must be notified. If an alert was resolved and fires again before the receiver was notified
+    /// of the resolution, nothing has changed for the receiver.
     fn is_due(&self, send_resolved: bool) -> bool {
         match self.status() {
             Status::Firing => !self.is_known_to_fire(),
@@ -142,7 +142,7 @@ impl Member {
     }
 }
 
-/// Which group an alert belongs to.
+/// Identifies the group that an alert belongs to.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {
     pub route: &'a Route,
@@ -151,7 +151,7 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The key in the store.
+    /// The key of the group in the store.
     pub fn key(&self) -> String {
         let key = Group::key_of(&self.route.name, &self.labels);
         match self.recipient {
@@ -162,7 +162,7 @@ impl Target<'_> {
 }
 
 impl Group {
-    /// A group whose first alert comes at `now`.
+    /// A group whose first alert arrives at `now`.
     pub fn new(target: &Target<'_>, now: Timestamp) -> Self {
         Self {
             route: target.route.name.clone(),
@@ -175,7 +175,7 @@ impl Group {
         }
     }
 
-    /// The key in messages: the same for all recipients.
+    /// The key of the group in messages, which is the same for all recipients.
     pub fn key(&self) -> String {
         Self::key_of(&self.route, &self.labels)
     }
@@ -185,12 +185,12 @@ impl Group {
         format!("{route}:{{{}}}", pairs.join(", "))
     }
 
-    /// Whether nothing is left to send.
+    /// Whether there is nothing left to send.
     pub fn is_over(&self) -> bool {
         self.members.is_empty() && self.in_flight.as_ref().is_none_or(|sent| sent.failed)
     }
 
-    /// An alert fires: a new one, or one with labels that the group has already.
+    /// Adds an alert that fires, or updates the one with the same labels.
     pub fn fire(&mut self, fingerprint: &str, mut member: Member) {
         if let Some(known) = self.members.get(fingerprint) {
             member.notified = known.notified;
@@ -201,14 +201,14 @@ impl Group {
         self.members.insert(fingerprint.to_owned(), member);
     }
 
-    /// An alert is resolved.
+    /// Marks an alert as resolved.
     pub fn resolve(&mut self, fingerprint: &str, at: Timestamp) {
         if let Some(member) = self.members.get_mut(fingerprint) {
             member.ends_at.get_or_insert(at);
         }
     }
 
-    /// Applies the outcome of the last delivery. `None`: the delivery is gone, which counts as a failure.
+    /// Applies the outcome of the last delivery. `None`: the delivery was deleted, which counts as a failure.
     pub fn settle(&mut self, outcome: Option<DeliveryState>) {
         let Some(sent) = &mut self.in_flight else { return };
         match outcome {
@@ -228,8 +228,8 @@ impl Group {
         }
     }
 
-    /// The notification that is due at `moment`; it is in flight from then on. Suppressed alerts wait, also to be reported
-    /// as resolved.
+    /// Returns the notification that is due at `moment`, and records it as in flight. Suppressed alerts wait, and so do
+    /// reports of their resolution.
     pub fn flush(&mut self, moment: &Moment<'_>) -> Option<Notification> {
         if self.in_flight.as_ref().is_some_and(|sent| !sent.failed) {
             return None;

@@ -25,14 +25,14 @@ use crate::outbound::{Answer, Outbound, OutboundError};
 
 pub use email::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 
-/// Length of the recorded beginning of an answer, in characters.
+/// The number of characters of an answer that are recorded.
 const ANSWER_CHARS: usize = 500;
-/// Longest wait that a receiver may ask for.
+/// The longest wait before a retry that a receiver may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Sends messages to one receiver.
 pub trait Sender: Send + Sync {
-    /// Sends a message within a bounded time.
+    /// Sends a message. The implementation must limit the time.
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome>;
 }
 
@@ -46,7 +46,7 @@ pub struct Outcome {
     pub result: Result<(), DeliveryError>,
 }
 
-/// Why a receiver did not accept a message.
+/// Why a delivery failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DeliveryError {
     /// A retry may succeed.
@@ -83,18 +83,18 @@ pub enum ReceiverError {
 }
 
 impl Outcome {
-    /// The message was not sent, and a retry does not help.
+    /// The message was not sent, and a retry would fail too.
     pub fn rejected(error: impl Into<String>) -> Self {
         Self { status: None, answer: None, result: Err(DeliveryError::Permanent(error.into())) }
     }
 
-    /// No answer came.
+    /// There was no answer.
     fn unanswered(error: impl Into<String>) -> Self {
         let error = error.into();
         Self { status: None, answer: None, result: Err(DeliveryError::Transient { error, after: None }) }
     }
 
-    /// The answer of an HTTP server: 2xx accepts the message; 408, 429 and 5xx are retried.
+    /// Classifies the answer of an HTTP server: 2xx accepts the message; 408, 429 and 5xx are retried.
     fn of_http(answer: Result<Answer, OutboundError>, clock: &Clock) -> Self {
         let answer = match answer {
             Ok(answer) => answer,
@@ -112,7 +112,7 @@ impl Outcome {
     }
 }
 
-/// `Retry-After` in seconds or as a date; Telegram has the seconds in its body.
+/// `Retry-After` in seconds or as a date. Telegram sends the seconds in the body.
 fn retry_after(answer: &Answer, clock: &Clock) -> Option<Duration> {
     let header = || {
         let text = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
@@ -130,13 +130,13 @@ fn retry_after(answer: &Answer, clock: &Clock) -> Option<Duration> {
     header().or_else(body).map(|wait| wait.min(LONGEST_WAIT))
 }
 
-/// The beginning of an answer, valid in a text column.
+/// The beginning of an answer, in a form that a text column can store.
 fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
     preview(&text, ANSWER_CHARS).to_owned()
 }
 
-/// The texts of a delivery. Errors of templates are logged; the default text is sent.
+/// The texts of a delivery. If a template fails, the error is logged and the default text is used.
 fn texts(templates: &Templates, delivery: &Delivery) -> Texts {
     let texts = Texts::new(templates, &delivery.message);
     for error in &texts.errors {
@@ -145,7 +145,7 @@ fn texts(templates: &Templates, delivery: &Delivery) -> Texts {
     texts
 }
 
-/// What senders share. Clones share connections.
+/// Resources that all senders share. Clones share connections.
 #[derive(Clone)]
 pub struct Tools {
     outbound: Outbound,

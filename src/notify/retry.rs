@@ -1,4 +1,4 @@
-//! The times of retries.
+//! Computes the times of retries.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::domain::Timestamp;
 /// Attempts and time limits of a delivery.
 #[derive(Clone, Debug)]
 pub struct RetryOptions {
-    /// The wait after the first attempt; it doubles with each attempt.
+    /// The wait after the first attempt. It doubles with each attempt.
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
-    /// A delivery fails when it is older.
+    /// A delivery fails when it is older than this.
     pub give_up_after: Duration,
 }
 
@@ -26,8 +26,8 @@ impl Default for RetryOptions {
 }
 
 impl RetryOptions {
-    /// The time of the next attempt; `None` when the delivery fails. `jitter`, in [0, 1), spreads deliveries that failed
-    /// together over the last fifth of the wait.
+    /// The time of the next attempt; `None` if the delivery fails. `jitter`, in [0, 1), spreads the retries of
+    /// deliveries that failed at the same time over the last fifth of the wait.
     pub fn next(&self, failed: &Failed, jitter: f64) -> Option<Timestamp> {
         let doublings = failed.attempts.saturating_sub(1).min(16);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest).mul_f64(0.8 + 0.2 * jitter);
@@ -39,7 +39,7 @@ impl RetryOptions {
 /// A delivery after a failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Failed {
-    /// Attempts so far.
+    /// The number of attempts so far.
     pub attempts: u32,
     pub created_at: Timestamp,
     pub now: Timestamp,

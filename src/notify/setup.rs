@@ -1,4 +1,4 @@
-//! Receivers, routes, silences, inhibition rules and mute timings as of one version.
+//! Receivers, routes, silences, inhibition rules and mute timings at one version.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct ReceiverWithSecrets {
     pub secrets: Secrets,
 }
 
-/// What people configured, as of one version.
+/// The configuration of notifications at one version.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// By name.
@@ -29,7 +29,7 @@ pub struct Setup {
     pub changes: i64,
 }
 
-/// A version that differs from every stored one.
+/// A version that differs from every stored version.
 pub const OUTDATED: i64 = -1;
 
 impl Setup {
@@ -42,7 +42,7 @@ impl Setup {
     pub async fn load(store: &Store, options: &NotifyOptions, changes: i64) -> Result<Self, StoreError> {
         let receivers = store.managed_with_secrets::<Receiver>().await?.into_iter().map(|found| {
             let receiver = found.stored.spec;
-            // The secrets of the configuration are not in the database.
+            // The secrets of receivers in the configuration are not in the database.
             let own =
                 options.receivers.iter().find(|own| found.stored.provisioned && own.receiver.name == receiver.name);
             let secrets = own.map_or(found.secrets, |own| own.secrets.clone());
@@ -57,8 +57,8 @@ impl Setup {
         Ok(Self { receivers, router: Router::new(routes), inhibit_rules, silences, mute_timings, changes })
     }
 
-    /// Logs routes of the configuration that name a receiver or a parent that does not exist.
-    pub fn warn_of_dead_ends(&self) {
+    /// Logs routes that refer to a receiver or a parent that does not exist.
+    pub fn warn_of_unknown_references(&self) {
         for route in self.router.all() {
             let (name, receiver) = (&route.name, &route.receiver);
             if !self.receivers.contains_key(receiver) {
@@ -91,7 +91,8 @@ impl Setup {
         self.silences.iter().any(|silence| silence.covers(labels, now))
     }
 
-    /// Whether a mute timing of the route is active, or none of its active intervals is.
+    /// Whether notifications of the route are muted: a mute timing is active, or the route has active intervals and
+    /// none of them is active.
     pub fn is_muted(&self, route: &Route, now: Timestamp) -> bool {
         let is_active = |name: &String| self.mute_timings.get(name).is_some_and(|timing| timing.is_active(now));
         let outside = !route.active_timings.is_empty() && !route.active_timings.iter().any(is_active);

@@ -165,7 +165,7 @@ async fn answers_are_bounded_in_size_and_time() {
     assert!(!outbound.get(&fake.url("/"), HeaderMap::new()).await.unwrap().truncated);
     let hasty = client_within(&["127.0.0.1/32"], Duration::from_millis(500));
     let slow = hasty.get(&fake.url("/secret?key=1"), HeaderMap::new()).await.unwrap_err();
-    assert_eq!(slow, OutboundError::Failed("no whole answer within 0.5 s".to_owned()));
+    assert_eq!(slow, OutboundError::Failed("no complete answer within 0.5 s".to_owned()));
     assert!(slow.is_transient());
     // The listener is closed.
     let away = outbound.get(&fake.url("/secret?key=1"), HeaderMap::new()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Driver settings from a URL.
+//! Creates the driver's settings from a URL.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use secrecy::ExposeSecret;
 
 use super::{RedisError, RedisOptions};
 
-/// Waits between attempts to connect grow from this to [`RECONNECT_MAX_MS`].
+/// The shortest and the longest wait between two attempts to connect.
 const RECONNECT_MIN_MS: u32 = 10;
 const RECONNECT_MAX_MS: u32 = 1_000;
 const RECONNECT_JITTER_MS: u32 = 20;
-/// The largest number of commands that wait for a connection; more are refused immediately.
+/// The maximum number of commands that wait for a connection. Further commands are rejected immediately.
 const QUEUE: usize = 8_192;
-/// The largest number of messages of a subscription that wait to be forwarded.
+/// The maximum number of messages of a subscription that wait to be forwarded.
 const MESSAGES: usize = 4_096;
 
 const SCHEMES: &str =
     "redis, rediss, redis-sentinel, rediss-sentinel, redis-cluster or rediss-cluster (the second s is for TLS)";
 
-/// Settings of all connections.
+/// The settings of all connections.
 pub(super) struct Settings {
     config: Config,
     timeout: Duration,
@@ -58,7 +58,7 @@ impl Settings {
         Client::new(self.config.clone(), Some(performance), Some(self.connection()), Some(policy()))
     }
 
-    /// A subscriber uses RESP3, which allows other commands (a ping) on its connection, and connects
+    /// A subscriber uses RESP3, which allows other commands (such as a ping) on its connection, and it connects only
     /// once.
     pub(super) fn subscriber(&self) -> SubscriberClient {
         let config = Config { version: RespVersion::RESP3, fail_fast: true, ..self.config.clone() };
@@ -76,7 +76,7 @@ impl Settings {
         ConnectionConfig {
             connection_timeout: self.timeout,
             internal_command_timeout: self.timeout,
-            // A command whose connection broke may have been executed; only its caller can decide whether to retry it.
+            // A command whose connection broke may have been executed. Only its caller can decide whether to retry it.
             max_command_attempts: 1,
             max_command_buffer_len: QUEUE,
             reconnect_on_auth_error: true,
@@ -117,11 +117,11 @@ fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
         .map_err(|e| RedisError::Config(format!("cannot set up TLS for Redis: {e}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A cluster announces its nodes by address, but their certificates name the configured host.
+    // A cluster announces its nodes by IP address, but their certificates are for the configured host.
     Ok(TlsConfig { connector: TlsConnector::from(tls), hostnames: TlsHostMapping::DefaultHost })
 }
 
-/// The message never contains the URL, which may hold a password.
+/// The message never contains the URL, which may contain a password.
 fn invalid(reason: &str) -> RedisError {
     RedisError::Config(format!(
         "the Redis URL cannot be used: {reason}; expected SCHEME://[USER:PASSWORD@]HOST[:PORT] with SCHEME one of {SCHEMES}"

@@ -1,4 +1,4 @@
-//! What a rule would have done: the judgements and states of the engine, over stored counts.
+//! Evaluates a rule over stored counts, to show when it would have fired.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,21 +14,22 @@ use super::{Delays, History, Judged, Moment, View, judge_all};
 use crate::domain::alert::{InstanceState, RuleSpec};
 use crate::domain::{TimeRange, Timestamp};
 
-/// Evaluations happen at whole minutes, at least this far apart.
+/// Evaluations are at whole minutes, at least this far apart.
 pub const STEP: Duration = Duration::from_secs(60);
-/// Most evaluations of one backtest.
+/// The maximum number of evaluations of one backtest.
 pub const MAX_EVALUATIONS: usize = 11_000;
-/// Most points of a track: of more evaluations every n-th is listed, and each change of state.
+/// The maximum number of points of a track. If there are more evaluations, every n-th one is listed, and each change of
+/// state.
 const MAX_POINTS: u64 = 500;
 
-/// What a rule would have done.
+/// The result of a backtest: when the rule would have fired.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Backtest {
-    /// The times at which it was evaluated.
+    /// The number of evaluations.
     pub evaluations: usize,
     /// The times at which it would have fired, in order.
     pub firings: Vec<Firing>,
-    /// What was measured, by scope and time.
+    /// The values of each series over time.
     pub series: Vec<Track>,
 }
 
@@ -36,15 +37,15 @@ pub struct Backtest {
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Firing {
     pub scope: String,
-    /// When the condition began to hold.
+    /// When the condition started to hold.
     #[schema(value_type = String, format = DateTime)]
     pub pending_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub fired_at: Timestamp,
-    /// None if it would still fire at the end.
+    /// None if it would still fire at the end of the range.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
-    /// How long it fired, up to the end.
+    /// How long it fired, at most until the end of the range.
     pub duration_seconds: u64,
     /// The value furthest from the baseline while it fired.
     pub peak: f64,
@@ -63,32 +64,32 @@ pub struct Point {
     /// The time of the evaluation.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// None without data.
+    /// None if the window has no posts to judge by.
     pub value: Option<f64>,
-    /// The level that is usual, or the share before.
+    /// The usual level of a spike, or the earlier share of a shift.
     pub baseline: Option<f64>,
-    /// Posts in the window that had been stored by then.
+    /// Posts in the window that had been stored at this time.
     pub posts: i64,
     pub state: InstanceState,
 }
 
-/// What a backtest replays.
+/// The stored data that a backtest runs over.
 #[derive(Debug)]
 pub struct Recording {
     pub history: History,
     pub delays: Delays,
-    /// The posts of windows, of rules that read them.
+    /// The posts of the windows that must be read, for rules that compare texts or authors.
     pub texts: HashMap<TimeRange, Vec<PostText>>,
 }
 
 impl Recording {
-    /// A recording of punctual posts.
+    /// A recording in which all posts are punctual.
     pub fn new(history: History) -> Self {
         Self { history, delays: Delays::default(), texts: HashMap::new() }
     }
 }
 
-/// The recording as it was at one time: posts that were stored later are missing.
+/// The recording as it was at one time, without the posts that were stored later.
 struct Past<'a> {
     recording: &'a Recording,
     now: Timestamp,
@@ -117,59 +118,60 @@ impl View for Past<'_> {
     }
 }
 
-/// The time from one evaluation to the next: the rule's interval in whole minutes, and as many as fit into the limit.
+/// The time between two evaluations: the rule's interval in whole minutes, or longer if [`MAX_EVALUATIONS`] requires
+/// it.
 pub fn step(spec: &RuleSpec, range: TimeRange) -> Duration {
     let minutes = |duration: Duration| duration.as_secs().div_ceil(STEP.as_secs()).max(1);
     let least = range.length().as_secs().div_ceil(STEP.as_secs() * MAX_EVALUATIONS as u64);
     STEP * u32::try_from(minutes(spec.interval).max(least)).unwrap_or(u32::MAX)
 }
 
-/// Runs `spec` over a recording at the whole minutes of `range`.
+/// Runs `spec` over a recording, at whole minutes of `range`.
 pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest {
     let step = step(spec, range);
-    let mut known: BTreeMap<String, Course> = BTreeMap::new();
+    let mut known: BTreeMap<String, SeriesRun> = BTreeMap::new();
     let mut result = Backtest::default();
     let every = (range.length().as_secs() / step.as_secs()).div_ceil(MAX_POINTS).max(1) as usize;
     let mut at = range.start().ceil(STEP);
     while at <= range.end() {
         result.evaluations += 1;
-        let active = |(scope, course): (&String, &Course)| {
-            (course.current.state != InstanceState::Normal).then(|| (scope.clone(), course.current.began))
+        let active = |(scope, run): (&String, &SeriesRun)| {
+            (run.current.state != InstanceState::Normal).then(|| (scope.clone(), run.current.began))
         };
         let active: BTreeMap<String, Option<Timestamp>> = known.iter().filter_map(active).collect();
         let moment = Moment { end: at, delays: &recording.delays, known: &active };
         for Judged { group, end, judgement } in judge_all(spec, &Past { recording, now: at }, moment) {
-            let course = known.entry(group.scope).or_insert_with(|| Course::new(end));
-            let before = course.current.state;
-            course.go(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
-            if before == course.current.state && !result.evaluations.is_multiple_of(every) {
+            let run = known.entry(group.scope).or_insert_with(|| SeriesRun::new(end));
+            let before = run.current.state;
+            run.advance(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
+            if before == run.current.state && !result.evaluations.is_multiple_of(every) {
                 continue;
             }
-            course.points.push(Point {
+            run.points.push(Point {
                 at,
                 value: judgement.value,
                 baseline: judgement.baseline,
                 posts: judgement.posts,
-                state: course.current.state,
+                state: run.current.state,
             });
         }
         at = at + step;
     }
-    for (scope, mut course) in known {
-        course.firings.extend(course.open.take());
-        for firing in &mut course.firings {
+    for (scope, mut run) in known {
+        run.firings.extend(run.open.take());
+        for firing in &mut run.firings {
             firing.scope.clone_from(&scope);
             firing.duration_seconds = firing.resolved_at.unwrap_or(range.end()).since(firing.fired_at).as_secs();
         }
-        result.firings.append(&mut course.firings);
-        result.series.push(Track { scope, points: course.points });
+        result.firings.append(&mut run.firings);
+        result.series.push(Track { scope, points: run.points });
     }
     result.firings.sort_by(|one, other| (one.fired_at, &one.scope).cmp(&(other.fired_at, &other.scope)));
     result
 }
 
-/// The windows in which the condition holds for the counts of all posts, before copies are taken out: those whose posts must
-/// be read.
+/// The windows whose posts must be read: those in which the condition holds for the counts of all posts, before copies
+/// are removed.
 pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> BTreeSet<TimeRange> {
     let mut windows = BTreeSet::new();
     let known = BTreeMap::new();
@@ -197,23 +199,23 @@ struct Evaluation {
     value: Option<f64>,
 }
 
-/// A series on its way through the backtest.
-struct Course {
+/// The state of a series during a backtest.
+struct SeriesRun {
     current: SeriesState,
-    /// When the condition began to hold, in the time of evaluations.
+    /// The time of the evaluation at which the condition started to hold.
     pending_at: Option<Timestamp>,
     open: Option<Firing>,
     firings: Vec<Firing>,
     points: Vec<Point>,
 }
 
-impl Course {
+impl SeriesRun {
     fn new(end: Timestamp) -> Self {
         let current = SeriesState::normal(end);
         Self { current, pending_at: None, open: None, firings: Vec::new(), points: Vec::new() }
     }
 
-    fn go(&mut self, spec: &RuleSpec, now: Evaluation) {
+    fn advance(&mut self, spec: &RuleSpec, now: Evaluation) {
         let before = self.current;
         self.current = before.after(spec, Some(now.verdict), now.end);
         self.pending_at = self.current.began.and(self.pending_at.or(Some(now.at)));

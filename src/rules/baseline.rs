@@ -1,19 +1,21 @@
-//! What is usual: the baseline of a spike.
+//! The baseline of a spike: which counts are usual.
 //!
-//! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks. Each
-//! quarter of the week is shrunk towards the same quarter of the day on workdays or weekends, that towards the same quarter
-//! of any day, and that towards the mean of all: with `n` observations a cell has the weight `n / (n + 1)` against its
-//! parent. Counts far above their expectation are clipped before the rates are computed, so that an
-//! incident does not raise the level of the next days. The profile is scaled by how the last three hours compare with it,
-//! so that growth and unusual days are followed. Silence counts as zero; time that was not observed is left out.
+//! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks of
+//! history. The rate of each quarter of the week is shrunk towards the same quarter of the day on workdays or weekends,
+//! which is shrunk towards the same quarter of any day, which is shrunk towards the mean of all: with `n` observations
+//! a cell has the weight `n / (n + 1)` against its parent. Counts far above their expectation are clipped before the
+//! rates are computed, so that an incident does not raise the level of the following days. The profile is scaled by the
+//! ratio of the last three hours to it, so that it follows growth and unusual days. Time without posts counts as zero;
+//! time that was not observed is left out.
 //!
-//! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on which the
-//! counts of a Poisson process have the standard deviation 1 whatever their level. Two estimates of the spread are made on
-//! this scale, and the larger one is used: 1.4826 times the median absolute deviation of the residuals of the last day's
-//! windows of the same length; and the deviation that follows from how far the profile missed the hours of the last two
-//! weeks, which is assumed to be large while there are few days of history. Both are at least that of chance.
+//! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on
+//! which the counts of a Poisson process have the standard deviation 1 at every level. Two estimates of the spread are
+//! made on this scale, and the larger one is used: 1.4826 times the median absolute deviation of the residuals of the
+//! last day's windows of the same length; and the deviation that follows from the error of the profile for the hours of
+//! the last two weeks, which is assumed to be large while there are few days of history. Both are at least the spread
+//! of a Poisson process.
 //!
-//! The score of a count is its distance from the level on the scale, divided by the spread.
+//! The score of a count is its distance from the level on this scale, divided by the spread.
 
 use std::time::Duration;
 
@@ -22,71 +24,71 @@ use super::series::Selection;
 use super::{DAY, PROFILE};
 use crate::domain::{TimeRange, Timestamp};
 
-/// Fewer windows of observed time are no baseline.
+/// The least number of observed windows that a baseline needs.
 pub const LEAST_WINDOWS: u32 = 6;
-/// How long the level follows the most recent counts.
+/// The time whose counts scale the profile.
 const RECENT: Duration = Duration::from_secs(3 * 3_600);
-/// Posts that the recent factor assumes to be as expected.
+/// The weight of the prior of the recent factor: so many posts are added to the counted and to the expected ones.
 const RECENT_PRIOR: f64 = 5.0;
 /// Bounds of the recent factor.
 const RECENT_FACTOR: (f64, f64) = (0.5, 4.0);
-/// The relative error of the profile beyond which recent counts are clipped, at least.
+/// The least relative error that limits how far recent counts may exceed the profile before they are clipped.
 const RECENT_ERROR: f64 = 0.2;
-/// From the median absolute deviation to the standard deviation of a normal distribution.
+/// The factor from the median absolute deviation to the standard deviation of a normal distribution.
 const MAD_TO_DEVIATION: f64 = 1.4826;
-/// Of Anscombe's transform.
+/// The constant of Anscombe's transform.
 const SHIFT: f64 = 0.375;
-/// Deviations beyond which a past count is clipped.
+/// Past counts are clipped at this many deviations.
 const CLIP: f64 = 3.0;
-/// The relative error of a profile that has not seen this time of day, and the least error of one that has.
+/// The relative error of a profile that has no observation of this time of day, and the least error of one that has.
 const UNSEEN_ERROR: f64 = 0.6;
 const LEAST_ERROR: f64 = 0.05;
-/// Buckets that are observed for less than this part are left out.
+/// Buckets with a smaller observed part are left out.
 const LEAST_OBSERVED: f64 = 0.5;
-/// Fewer residuals give no estimate of the spread.
+/// The least number of residuals for an estimate of the spread.
 const LEAST_RESIDUALS: usize = 12;
-/// The days whose hours are compared with the profile.
+/// The time whose hours are compared with the profile.
 const CHECKED: Duration = Duration::from_secs(14 * 86_400);
-/// Powers of two that are distinguished.
+/// The number of powers of two for which the spread is estimated separately.
 const LEVELS: usize = 24;
 /// Quarters of an hour in a day and in a week.
 const DAY_CELLS: usize = 96;
 const WEEK_CELLS: usize = 7 * DAY_CELLS;
 
-/// What is usual for a window.
+/// The usual counts for a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Baseline {
-    /// Posts that are usual.
+    /// The usual number of posts.
     pub level: f64,
-    /// By how much they usually differ: one standard deviation, in posts.
+    /// The usual deviation from the level: one standard deviation, in posts.
     pub spread: f64,
-    /// Observed windows of the last day.
+    /// The number of observed windows of the last day.
     pub windows: usize,
-    /// Earlier days that were observed at this time of day.
+    /// The number of earlier days that were observed at this time of day.
     pub days: usize,
 }
 
 impl Baseline {
-    /// How many usual deviations `count` is above the level.
+    /// The distance of `count` from the level, in standard deviations.
     pub fn score(&self, count: f64) -> f64 {
         let deviation = self.spread / (self.level + SHIFT).sqrt();
         (stable(count) - stable(self.level)) / deviation
     }
 }
 
-/// A count on the scale on which chance changes all counts by the same amount.
+/// Transforms a count to the scale on which random variation is the same at every level.
 fn stable(count: f64) -> f64 {
     2.0 * (count.max(0.0) + SHIFT).sqrt()
 }
 
-/// The count at `value` on the scale of [`stable`].
+/// The inverse of [`stable`].
 fn unstable(value: f64) -> f64 {
     (value / 2.0).powi(2) - SHIFT
 }
 
-/// The baseline of `window`. Nothing from `incident` on is part of it: when the series began to alert.
+/// The baseline of `window`. `incident` is the time at which the series began to alert; later counts are left out.
 ///
-/// `None`: less was observed than [`LEAST_WINDOWS`] windows.
+/// `None`: fewer than [`LEAST_WINDOWS`] windows were observed.
 pub fn baseline(
     history: &History,
     window: TimeRange,
@@ -94,7 +96,7 @@ pub fn baseline(
     incident: Option<Timestamp>,
 ) -> Option<Baseline> {
     let length = window.length();
-    // What lasts for longer than a day is usual.
+    // An incident that lasts for longer than a day becomes part of the baseline.
     let before = incident.map_or(window.start(), |at| at.clamp(window.start() - DAY, window.start()));
     let first = history.first(selection.source)?;
     let step = if before.since(first) < DAY { QUARTER } else { QUARTER * 4 };
@@ -107,7 +109,7 @@ pub fn baseline(
     }
     let recent = TimeRange::last(RECENT.min(before.since(first)), before.floor(MINUTE));
     let Some(profile) = profile else {
-        // Less than a quarter of an hour before the window.
+        // There is less than a quarter of an hour of history before the window.
         let level = history.minutes.sum(TimeRange::new(first, before)?, selection.source).of(selection.class) as f64
             * (length.as_secs_f64() / observed.as_secs_f64());
         let spread = Profile::relative_spread(level, UNSEEN_ERROR) * (level + SHIFT).sqrt();
@@ -129,27 +131,28 @@ fn observed_time(history: &History, range: TimeRange) -> Duration {
     range.length().mul_f64((1.0 - history.gaps.share_of(range)).clamp(0.0, 1.0))
 }
 
-/// What is expected at each time of the week.
+/// The expected rate at each time of the week.
 #[derive(Debug)]
 pub struct Profile {
-    /// Posts a second, by quarter of an hour of the week.
+    /// Posts per second, by quarter of an hour of the week.
     rates: Vec<f64>,
-    /// How often each quarter of a workday and of a day of the weekend was observed.
+    /// How often each quarter of an hour was observed, on workdays and on weekends.
     seen: [[f64; DAY_CELLS]; 2],
-    /// The spread of the last day's windows by the power of two of what was expected, at least that of chance.
+    /// The spread of the last day's windows, by the power of two of the expected count; at least that of a Poisson
+    /// process.
     chance: [f64; LEVELS],
-    /// The relative error of hours.
+    /// The relative error of the profile for whole hours.
     error: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Residual {
     expected: f64,
-    /// On the scale of [`stable`].
+    /// The difference on the scale of [`stable`].
     difference: f64,
 }
 
-/// A bucket of the past.
+/// The count of one earlier bucket.
 struct Observation {
     cell: usize,
     count: f64,
@@ -218,7 +221,7 @@ impl Profile {
         series.windows(range, length, selection).into_iter().filter_map(residual).collect()
     }
 
-    /// Posts that are expected in `range`.
+    /// The expected number of posts in `range`.
     fn expected(&self, range: TimeRange) -> f64 {
         let mut sum = 0.0;
         let mut at = range.start();
@@ -230,7 +233,7 @@ impl Profile {
         sum
     }
 
-    /// How the counts of `recent` compare with the profile.
+    /// The ratio of the counts of `recent` to the profile.
     fn recent_factor(&self, history: &History, recent: TimeRange, selection: Selection<'_>) -> f64 {
         let (mut counted, mut expected) = (RECENT_PRIOR, RECENT_PRIOR);
         for window in history.minutes.windows(recent, QUARTER, selection) {
@@ -247,34 +250,34 @@ impl Profile {
         (counted / expected).clamp(RECENT_FACTOR.0, RECENT_FACTOR.1)
     }
 
-    /// The spread of chance where so many posts are expected.
+    /// The random spread at this expected count.
     fn chance(&self, expected: f64) -> f64 {
         self.chance[level(expected)]
     }
 
-    /// Days on which the time of day of `at` was observed.
+    /// The number of days on which the time of day of `at` was observed.
     fn days(&self, at: Timestamp) -> f64 {
         let cell = cell(at);
         self.seen[day_type(cell)][cell % DAY_CELLS]
     }
 
-    /// The relative error of the profile at a time of day that was observed on `days` days.
+    /// The relative error of the profile at a time of day with observations on `days` days.
     fn error(&self, days: f64) -> f64 {
         ((UNSEEN_ERROR.powi(2) + self.error.powi(2) * days) / (1.0 + days)).sqrt()
     }
 
-    /// The spread of chance and a relative error together, on the scale of [`stable`].
+    /// The random spread and a relative error combined, on the scale of [`stable`].
     fn relative_spread(level: f64, error: f64) -> f64 {
         (1.0 + error * error * level).sqrt()
     }
 }
 
-/// The power of two of a count.
+/// The rounded-down binary logarithm of a count.
 fn level(count: f64) -> usize {
     (count.max(1.0).log2() as usize).min(LEVELS - 1)
 }
 
-/// The spread of the residuals in which about as much was expected, by its power of two, at least that of chance.
+/// The spread of the residuals by the power of two of their expected count; at least that of a Poisson process.
 fn chance(residuals: &[Residual]) -> [f64; LEVELS] {
     std::array::from_fn(|power| {
         let alike = |residual: &&Residual| residual.expected >= 0.5 && level(residual.expected).abs_diff(power) <= 1;
@@ -283,7 +286,7 @@ fn chance(residuals: &[Residual]) -> [f64; LEVELS] {
     })
 }
 
-/// The relative error that the residuals of hours show beyond chance.
+/// The relative error of the residuals of hours that random variation does not explain.
 fn error_of(hours: &[Residual]) -> f64 {
     let usable: Vec<&Residual> = hours.iter().filter(|hour| hour.expected >= 4.0).collect();
     if usable.len() < LEAST_RESIDUALS {
@@ -307,7 +310,7 @@ fn rates(observations: &[Observation]) -> Vec<f64> {
             self.count += one.count;
             self.exposure += one.exposure;
         }
-        /// Its mean, with the weight of one observation on `parent`.
+        /// The mean, with the weight of one observation for `parent`.
         fn towards(self, parent: f64) -> f64 {
             (self.count + parent) / (self.exposure + 1.0)
         }
@@ -343,14 +346,14 @@ fn day_type(cell: usize) -> usize {
     usize::from(cell >= 5 * DAY_CELLS)
 }
 
-/// The robust standard deviation of values of which there is at least one.
+/// The robust standard deviation of at least one value.
 fn deviation(values: &mut [f64]) -> f64 {
     let middle = median(values);
     let mut distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
     MAD_TO_DEVIATION * median(&mut distances)
 }
 
-/// The median of values of which there is at least one.
+/// The median of at least one value.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

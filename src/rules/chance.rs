@@ -1,12 +1,13 @@
-//! How likely counts are by chance: exact tails, so that a few posts are judged as fairly as many.
+//! The probability that random variation explains a count: exact tails of the distributions, so that the results are
+//! right for few posts and for many.
 
 use std::f64::consts::TAU;
 
-/// Terms that add less than this part of the sum are left out.
+/// The sum ends at the first term that is a smaller part of it than this.
 const NEGLIGIBLE: f64 = 1e-17;
 
-/// The probability of at least `hits` among `posts` of which each is one with the probability `share`: the upper tail of
-/// the binomial distribution.
+/// The probability of at least `hits` hits among `posts` posts if each is a hit with the probability `share`: the upper
+/// tail of the binomial distribution.
 pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
     if hits <= 0 {
         return 1.0;
@@ -16,7 +17,7 @@ pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
     }
     let (k, n) = (hits as f64, posts as f64);
     if k <= n * share {
-        // From its other end the sum is short.
+        // The sum over the other tail has fewer terms.
         return 1.0 - binomial_tail(posts - hits + 1, posts, 1.0 - share);
     }
     let first = (ln_choose(posts, hits) + k * share.ln() + (n - k) * (1.0 - share).ln()).exp();
@@ -24,7 +25,7 @@ pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
     tail(first, hits..posts, |k| (n - k) / (k + 1.0) * odds)
 }
 
-/// Some posts, and how many of them are of a class.
+/// A number of posts, and how many of them belong to a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     pub hits: i64,
@@ -32,19 +33,19 @@ pub struct Part {
 }
 
 impl Part {
-    /// The share of the class; there is at least one post.
+    /// The share of the posts that belong to the class. There must be at least one post.
     pub fn share(self) -> f64 {
         self.hits as f64 / self.posts as f64
     }
 
-    /// The same posts, of which the others are the class.
+    /// The same posts, with hits and other posts exchanged.
     pub fn complement(self) -> Self {
         Self { hits: self.posts - self.hits, posts: self.posts }
     }
 }
 
-/// The probability that a sample of `all` holds at least as many hits as `sample`: the upper tail of the hypergeometric
-/// distribution, and the one-sided p-value of Fisher's exact test of two proportions.
+/// The probability that a random sample of `all` has at least as many hits as `sample`: the upper tail of the
+/// hypergeometric distribution, and the one-sided p-value of Fisher's exact test of two proportions.
 pub fn hypergeometric_tail(sample: Part, all: Part) -> f64 {
     let Part { hits, posts } = sample;
     if hits <= (posts + all.hits - all.posts).max(0) {
@@ -63,7 +64,7 @@ pub fn hypergeometric_tail(sample: Part, all: Part) -> f64 {
     tail(first, hits..most, |k| (successes - k) * (n - k) / ((k + 1.0) * (failures - n + k + 1.0)))
 }
 
-/// The sum of terms that grow smaller, of which each is `ratio` times the one before.
+/// The sum of decreasing terms, each of which is `ratio` times the previous one.
 fn tail(first: f64, hits: std::ops::Range<i64>, ratio: impl Fn(f64) -> f64) -> f64 {
     let (mut term, mut sum) = (first, first);
     for k in hits {
@@ -81,7 +82,7 @@ fn ln_choose(n: i64, k: i64) -> f64 {
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 
-/// The logarithm of `n` factorial: by Stirling's series, whose first left-out term is below 1e-14 from 16 on.
+/// The logarithm of `n` factorial. From 16 on it is Stirling's series, whose first omitted term is below 1e-14.
 fn ln_factorial(n: i64) -> f64 {
     if n < 16 {
         return (2..=n).map(|factor| (factor as f64).ln()).sum();
@@ -106,13 +107,13 @@ mod tests {
 
     #[test]
     fn tails_equal_published_values() {
-        // Nine heads or more of ten tosses, and the other end of it.
+        // Nine or more heads in ten tosses, and the opposite tail.
         assert!(close(binomial_tail(9, 10, 0.5), 11.0 / 1_024.0));
         assert!(close(binomial_tail(2, 10, 0.5), 1_013.0 / 1_024.0));
         assert!(close(binomial_tail(60, 100, 0.5), 0.028_443_966_82));
         assert_eq!([binomial_tail(0, 5, 0.3), binomial_tail(6, 5, 0.3)], [1.0, 0.0]);
         assert_eq!([binomial_tail(1, 5, 0.0), binomial_tail(5, 5, 1.0)], [0.0, 1.0]);
-        // Fisher's lady who tastes tea: three of her four cups right, or all.
+        // Fisher's tea-tasting experiment: three or four of her four cups right.
         assert!(close(hypergeometric_tail(part(3, 4), part(4, 8)), 17.0 / 70.0));
         assert!(close(hypergeometric_tail(part(4, 4), part(4, 8)), 1.0 / 70.0));
         assert!(close(hypergeometric_tail(part(1, 4), part(4, 8)), 69.0 / 70.0));

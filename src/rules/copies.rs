@@ -1,4 +1,4 @@
-//! Counting people and texts rather than posts: copies of a text count once, or each author does.
+//! Counts authors and texts instead of posts: copies of a text count once, or each author counts once.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -9,25 +9,25 @@ use crate::domain::PostLabels;
 use crate::domain::alert::{Class, Distinct, RuleSpec};
 use crate::terms;
 
-/// How many posts of one author carry each pair of labels, or none.
-type Moods = HashMap<Option<PostLabels>, usize>;
+/// The number of posts of one author by their labels; `None` stands for unscored posts.
+type LabelCounts = HashMap<Option<PostLabels>, usize>;
 
-/// Words in a row that are compared.
+/// The number of consecutive words in a shingle.
 const SHINGLE: usize = 3;
-/// Texts that share this part of their shingles (the Jaccard index) are copies of each other.
+/// Texts with at least this Jaccard index of their shingles are copies of each other.
 const ALIKE: f64 = 0.6;
-/// Bands of minimal hashes that find candidates (Broder, "On the resemblance and containment of documents", 1997), and the
-/// hashes in each: copies that share 0.6 of their shingles meet in one of the bands with a probability of 0.93.
+/// The bands of minimal hashes that find candidates (Broder, "On the resemblance and containment of documents", 1997),
+/// and the hashes per band: copies that share 0.6 of their shingles have a band in common with a probability of 0.93.
 const BANDS: u64 = 6;
 const ROWS: u64 = 2;
 
-/// A post of which it matters who wrote what.
+/// The text and the author of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostText {
     pub source: String,
-    /// `None`: unknown, which counts as a different author each time.
+    /// `None`: the author is unknown, and each such post counts as a different author.
     pub author: Option<String>,
-    /// `None`: it is unscored.
+    /// `None`: the post is unscored.
     pub labels: Option<PostLabels>,
     pub content: String,
 }
@@ -36,11 +36,11 @@ pub struct PostText {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctCounts {
     pub tally: Tally,
-    /// Different authors of the posts of the rule's class.
+    /// The number of different authors of the posts of the rule's class.
     pub authors: i64,
 }
 
-/// Counts `posts` of one source, or of all, as `spec` says.
+/// Counts `posts` of one source, or of all sources, as `spec` says.
 pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> DistinctCounts {
     let posts: Vec<&PostText> = posts.iter().filter(|post| source.is_none_or(|name| name == post.source)).collect();
     let class = spec.condition.class();
@@ -61,25 +61,26 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
         Distinct::Texts => {
             let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
             let groups = groups(&texts);
-            // Of each group the first post counts.
+            // The first post of each group of copies counts.
             for (_, post) in posts.iter().enumerate().filter(|(index, _)| groups[*index] == *index) {
                 tally.add(post.labels, 1);
             }
         }
         Distinct::Authors => {
-            let mut moods: BTreeMap<(&str, &str), Moods> = BTreeMap::new();
+            let mut counts: BTreeMap<(&str, &str), LabelCounts> = BTreeMap::new();
             for post in &posts {
                 match &post.author {
                     Some(name) => {
-                        let of_author = moods.entry((&post.source, name)).or_default();
+                        let of_author = counts.entry((&post.source, name)).or_default();
                         *of_author.entry(post.labels).or_default() += 1;
                     }
                     None => tally.add(post.labels, 1),
                 }
             }
-            for moods in moods.values() {
-                // The mood of most of the author's posts; of equally many always the same one.
-                let most = moods.iter().max_by_key(|(labels, count)| (**count, std::cmp::Reverse(**labels)));
+            for counts in counts.values() {
+                // The labels of most posts of the author. Of equally frequent labels the lowest ones are used, so the
+                // result is stable.
+                let most = counts.iter().max_by_key(|(labels, count)| (**count, std::cmp::Reverse(**labels)));
                 if let Some((labels, _)) = most {
                     tally.add(*labels, 1);
                 }
@@ -89,7 +90,7 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
     DistinctCounts { tally, authors: (named.len() + unnamed) as i64 }
 }
 
-/// For each text the index of the first one that it is a copy of; its own index when there is none.
+/// For each text the index of the first text that it is a copy of, or its own index.
 pub fn groups(texts: &[&str]) -> Vec<usize> {
     let mut first: Vec<usize> = Vec::with_capacity(texts.len());
     let mut shingles: HashMap<usize, HashSet<u64>> = HashMap::new();
@@ -121,7 +122,7 @@ fn shingles_of(text: &str) -> HashSet<u64> {
     words.windows(SHINGLE).map(|run| hash(&run)).collect()
 }
 
-/// One key per band; texts that have one in common may be copies.
+/// One key per band. Texts that share a key may be copies.
 fn keys(shingles: &HashSet<u64>) -> Vec<(u64, u64)> {
     let least = |seed: u64| shingles.iter().map(|shingle| hash(&(seed, shingle))).min();
     (0..BANDS).map(|band| (band, hash(&(0..ROWS).map(|row| least(band * ROWS + row)).collect::<Vec<_>>()))).collect()
@@ -132,7 +133,7 @@ fn likeness(one: &HashSet<u64>, other: &HashSet<u64>) -> f64 {
     shared as f64 / (one.len() + other.len() - shared).max(1) as f64
 }
 
-/// The same in every run.
+/// A hash that is the same in every run.
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
@@ -147,7 +148,7 @@ mod tests {
     use crate::domain::{Emotion, Sentiment};
 
     #[test]
-    fn copies_with_other_links_names_and_marks_are_one_text() {
+    fn copies_with_different_links_and_mentions_are_one_text() {
         let texts = [
             "The app crashes every time I open my basket, fix it! https://a.example/1",
             "@shop the app crashes every time I open my basket, fix it!!! https://b.example/2",

@@ -1,4 +1,4 @@
-//! Counts from before a window: what baselines and backtests are made of.
+//! Counts of the time before a window, which baselines and backtests are computed from.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use super::series::{BucketCount, Series, Tally};
 use crate::domain::alert::Class;
 use crate::domain::{TimeRange, Timestamp};
 
-/// The width of the buckets of which weekly profiles are made.
+/// The width of the buckets of weekly profiles.
 pub const QUARTER: Duration = Duration::from_secs(900);
 /// The width of the buckets of recent counts.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -21,37 +21,38 @@ pub struct History {
     pub minutes: Series,
     /// By quarter of an hour, over up to four weeks.
     pub quarters: Arc<Series>,
-    /// When posts of this scope began to be collected: silence after it counts as zero. `None`: at the first post.
+    /// When the collection of posts of this scope began. Time without posts after it counts as zero. `None`: at the
+    /// first post.
     pub since: Option<Timestamp>,
     /// The end of the past of a demonstration, whose volume is made up: baselines begin after it.
     pub made_up_until: Option<Timestamp>,
     pub gaps: Gaps,
-    /// Posts that were stored well after they were written, for backtests.
+    /// Posts that were stored well after they were written. Backtests need them.
     pub late: Vec<LateCount>,
     pub(super) profiles: ProfileCache,
 }
 
 impl History {
-    /// The history in these series, observed without interruption.
+    /// A history of these series without gaps in the observation.
     pub fn new(minutes: Series, quarters: Arc<Series>) -> Self {
         let (gaps, late, profiles) = (Gaps::default(), Vec::new(), ProfileCache::default());
         Self { minutes, quarters, since: None, made_up_until: None, gaps, late, profiles }
     }
 
-    /// Both series from `counts` over `range`.
+    /// A history with both series computed from `counts` over `range`.
     pub fn of_counts(range: TimeRange, counts: &[BucketCount]) -> Self {
         Self::new(Series::new(range, MINUTE, counts), Arc::new(Series::new(range, QUARTER, counts)))
     }
 
-    /// When the posts of a source, or of all sources, began to be collected.
+    /// When the collection of posts of a source, or of all sources, began.
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
         let own = || self.quarters.first(source).into_iter().chain(self.minutes.first(source)).min();
-        // A source that is new was not silent before its first post: it was not collected.
+        // Before its first post a new source was not collected, so this time is not counted as zero.
         let first = if source.is_none() { self.since.or_else(own) } else { own() };
         first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
-    /// The posts of `range` that had been stored at `seen`, of one source or of all.
+    /// The posts of `range` that had been stored at `seen`, of one source or of all sources.
     pub fn seen(&self, range: TimeRange, source: Option<&str>, seen: Timestamp) -> Tally {
         let mut missing = Tally::default();
         let from = self.late.partition_point(|late| late.written_at < range.start());
@@ -64,7 +65,7 @@ impl History {
     }
 }
 
-/// Posts that were stored later than they were written. A list of them is in the order of `written_at`.
+/// Posts that were stored later than they were written. Lists of them are sorted by `written_at`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateCount {
     pub written_at: Timestamp,
@@ -73,12 +74,12 @@ pub struct LateCount {
     pub tally: Tally,
 }
 
-/// Times at which nothing was observed, in their order.
+/// The times in which nothing was observed, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gaps(Vec<TimeRange>);
 
 impl Gaps {
-    /// These gaps, which do not overlap.
+    /// Creates a list of gaps, which must not overlap.
     pub fn new(mut gaps: Vec<TimeRange>) -> Self {
         gaps.sort_unstable_by_key(TimeRange::start);
         Self(gaps)
@@ -93,11 +94,11 @@ impl Gaps {
     }
 }
 
-/// The sources and classes whose profile was computed last, with its end.
+/// The most recently computed profiles, by source, class and end.
 #[derive(Debug, Default)]
 pub struct ProfileCache(Mutex<HashMap<ProfileKey, Option<Arc<Profile>>>>);
 
-/// What a profile is made of.
+/// The input that a profile is computed from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ProfileKey {
     pub class: Class,
@@ -106,7 +107,7 @@ pub(super) struct ProfileKey {
     pub until: Timestamp,
 }
 
-/// Profiles that are kept; more are computed again.
+/// The maximum number of profiles that the cache holds. Further profiles are computed each time.
 const MAX_PROFILES: usize = 512;
 
 impl ProfileCache {
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_overlapping_a_range_give_the_share_that_is_missing() {
+    fn gaps_give_the_unobserved_share_of_a_range() {
         let gaps = Gaps::new(vec![range(500, 600), range(100, 200)]);
         assert_eq!(gaps.share_of(range(0, 100)), 0.0);
         assert_eq!(gaps.share_of(range(100, 200)), 1.0);

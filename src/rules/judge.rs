@@ -1,4 +1,4 @@
-//! What must be true of a window for an alert.
+//! Decides whether the condition of a rule holds for a window.
 
 use super::baseline::{Baseline, baseline};
 use super::chance::{Part, binomial_tail, hypergeometric_tail};
@@ -7,19 +7,19 @@ use super::{View, before, beyond};
 use crate::domain::alert::{Class, Condition, Direction, RuleKind, RuleSpec};
 use crate::domain::{Sentiment, TimeRange, Timestamp};
 
-/// Of a window that was not observed for a larger part than this, missing posts prove nothing.
+/// If a larger part of a window was not observed, the absence of posts proves nothing.
 const UNOBSERVED: f64 = 0.05;
 
-/// What an evaluation says about a series.
+/// The result of evaluating a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The condition holds.
     Holds,
-    /// It does not hold, but a firing alert has not recovered yet.
+    /// The condition does not hold, but the value has not passed the recovery threshold: a firing alert continues.
     Lingers,
-    /// It does not hold.
+    /// The condition does not hold.
     Clear,
-    /// There is no post to judge by.
+    /// The window has no posts to judge by.
     NoData,
     /// There is too little history for a baseline.
     NoBaseline,
@@ -31,26 +31,26 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     pub verdict: Verdict,
-    /// What is compared with the threshold; `None` without data.
+    /// The value that is compared with the threshold; `None` without data.
     pub value: Option<f64>,
-    /// Posts in the window: those that the rule counts.
+    /// The number of posts in the window that the rule counts.
     pub posts: i64,
     /// The level of a spike's baseline, or the share before a shift.
     pub baseline: Option<f64>,
-    /// More about a spike's baseline.
+    /// Details of a spike's baseline.
     pub usual: Option<Baseline>,
-    /// The probability of such an excess by chance: for a shift, and for a share or ratio with a significance.
+    /// The probability of such a deviation by chance: for a shift, and for a share or ratio with a significance level.
     pub p_value: Option<f64>,
 }
 
-/// A series and the moment at which it is judged.
+/// A series and the time at which it is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The source of its posts; `None`: any.
+    /// The source of its posts. `None`: any source.
     pub source: Option<&'a str>,
     /// The end of the window.
     pub end: Timestamp,
-    /// When the series began to alert; what came after it is not part of a baseline.
+    /// When the series began to alert. Later counts are not part of a baseline.
     pub incident: Option<Timestamp>,
 }
 
@@ -66,7 +66,8 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement 
             judgement.verdict = Verdict::Clear;
         }
     }
-    // More than the threshold was seen, whatever was missed; anything else may be due to what was missed.
+    // Unobserved posts could only raise the value, so a value above the threshold is valid. Any other result may be
+    // caused by the missing posts.
     let proven = judgement.verdict == Verdict::Holds
         && spec.condition.direction() == Direction::Above
         && spec.condition.kind() != RuleKind::Absence;
@@ -76,8 +77,8 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement 
     judgement
 }
 
-/// Whether the posts of a window with this verdict must be read: their texts and authors are compared only where the
-/// condition holds for all posts, or may hold because of copies.
+/// Whether the posts of a window with this verdict must be read. Texts and authors are compared only where the
+/// condition holds for all posts, or where copies may keep it from holding.
 pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
     let could_change = match spec.condition.direction() {
         Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
@@ -118,7 +119,7 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
         }
         Condition::Ratio { threshold, .. } => {
             let value = negative_ratio(&window);
-            let [negative, positive] = moods(&window);
+            let [negative, positive] = negative_and_positive(&window);
             let verdict = by_threshold(spec, value, enough);
             // Converts negative posts per positive post into the share of negative posts.
             let share = threshold / (1.0 + threshold);
@@ -150,20 +151,20 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
     }
 }
 
-/// Negative posts per positive one. Without a positive post it is the number of negative ones, as if there were one, so
-/// that it is always finite.
+/// Negative posts per positive post. Without positive posts it is the number of negative posts, as if there were one
+/// positive post, so that the value is always finite.
 pub fn negative_ratio(window: &Tally) -> f64 {
-    let [negative, positive] = moods(window);
+    let [negative, positive] = negative_and_positive(window);
     negative as f64 / positive.max(1) as f64
 }
 
 /// Negative and positive posts.
-fn moods(window: &Tally) -> [i64; 2] {
+fn negative_and_positive(window: &Tally) -> [i64; 2] {
     [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)))
 }
 
-/// `judgement`, in which the condition does not hold when chance would give `part` often enough if `share` were the true
-/// share.
+/// Sets the verdict of `judgement` so that the condition does not hold if `part` is not significant for a true share of
+/// `share`.
 fn unless_by_chance(spec: &RuleSpec, judgement: Judgement, part: Part, share: f64) -> Judgement {
     let Some(significance) = spec.condition.significance() else { return judgement };
     let p_value = match spec.condition.direction() {
@@ -189,8 +190,8 @@ fn by_threshold(spec: &RuleSpec, value: f64, enough: bool) -> Verdict {
     }
 }
 
-/// The p-value of Fisher's exact test: the probability that chance puts at least as many (or at most as many) posts of the
-/// class into the window if the share is the same as before. Unlike the z-test it holds for few posts too.
+/// The p-value of Fisher's exact test: the probability that random variation puts at least as many (or at most as many)
+/// posts of the class into the window if the share has not changed. Unlike the z-test it is valid for few posts too.
 fn p_value(now: Part, before: Part, direction: Direction) -> f64 {
     let (now, before) = match direction {
         Direction::Above => (now, before),
@@ -302,9 +303,9 @@ mod tests {
         let rule = || json!({"kind": "shift", "threshold": 0.1, "min_posts": 10});
         let of = |now, before| verdict(rule(), now, before).0;
         assert_eq!(of([60, 40, 0], [30, 70, 0]), Verdict::Holds);
-        // As large a difference among few posts may be chance.
+        // With so few posts the same difference may be random.
         assert_eq!(of([6, 4, 0], [3, 7, 0]), Verdict::Lingers);
-        // Significant among many posts, but small.
+        // The difference is significant because there are many posts, but it is small.
         assert_eq!(of([35_000, 65_000, 0], [30_000, 70_000, 0]), Verdict::Clear);
         assert_eq!(of([30, 70, 0], [60, 40, 0]), Verdict::Clear);
         assert_eq!(of([60, 40, 0], [0; 3]), Verdict::NoBaseline);
@@ -313,10 +314,11 @@ mod tests {
     }
 
     #[test]
-    fn significance_demands_more_of_few_posts() {
+    fn few_posts_need_a_larger_share_to_be_significant() {
         let of = |rule: Value, now| verdict(rule, now, [0; 3]).0;
         let share = || json!({"kind": "share", "threshold": 0.4, "significance": 0.05});
-        // Of ten posts eight are more than chance would make of 0.4, seven are not; of a thousand 430.
+        // With a threshold of 0.4, eight of ten posts are significant and seven are not. Of a thousand posts 430 are
+        // significant.
         assert_eq!([of(share(), [7, 3, 0]), of(share(), [8, 2, 0])], [Verdict::Lingers, Verdict::Holds]);
         assert_eq!([of(share(), [420, 580, 0]), of(share(), [430, 570, 0])], [Verdict::Lingers, Verdict::Holds]);
         let below = json!({"kind": "share", "threshold": 0.6, "significance": 0.05, "direction": "below"});
@@ -334,7 +336,7 @@ mod tests {
             rule
         };
         let of = |more, view: &Two| judged(rule(more), view).verdict;
-        // Sixty copies are one text.
+        // Sixty copies count as one text.
         assert_eq!(of(json!({"distinct": "texts"}), &view([1, 0, 40], 1)), Verdict::Clear);
         assert_eq!(of(json!({"distinct": "posts"}), &view([1, 0, 40], 1)), Verdict::Holds);
         assert_eq!(of(json!({"min_authors": 3}), &view([60, 0, 40], 2)), Verdict::Clear);
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn window_over_downtime_proves_only_an_excess() {
+    fn window_with_downtime_detects_only_an_excess() {
         let down = |now| Two { now, unobserved: 0.5, ..Two::default() };
         let share = || json!({"kind": "share", "threshold": 0.5});
         assert_eq!(judged(share(), &down([9, 0, 1])).verdict, Verdict::Holds);

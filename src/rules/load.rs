@@ -1,4 +1,4 @@
-//! Reading the counts that rules are judged by.
+//! Reads the counts that rules are judged by.
 
 mod delays;
 
@@ -20,11 +20,13 @@ use crate::store::{Store, StoreError};
 
 pub use delays::DelayCache;
 
-/// Most posts that are read for a scope that no rollup counts, and most late posts of a backtest.
+/// The maximum number of posts that are read for a scope without rollups, and of late posts of a backtest.
 const MAX_POSTS: i64 = 200_000;
-/// Most posts of a window whose texts and authors are compared: the newest. Their counts are scaled up to all.
+/// The maximum number of posts of a window whose texts and authors are compared. If there are more posts, the newest
+/// are compared and their counts are scaled up.
 const MAX_TEXTS: i64 = 5_000;
-/// What is read before the day of a baseline: the longest window of a spike, and the hours that its level follows.
+/// The time that is read before the day of a baseline: the longest window of a spike, and the hours that its level
+/// follows.
 const REACH: Duration = Duration::from_secs(7 * 3_600);
 
 /// Why counts could not be read.
@@ -32,7 +34,7 @@ const REACH: Duration = Duration::from_secs(7 * 3_600);
 pub enum LoadError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Too many posts would have to be counted one by one.
+    /// Too many posts would have to be counted individually.
     #[error("more than {MAX_POSTS} posts match {0}: choose a narrower scope or a shorter window")]
     TooMany(Scope),
     /// The rule's topic is not tracked.
@@ -80,7 +82,7 @@ impl View for Windows {
 }
 
 impl Windows {
-    /// Reads the texts and authors of the posts in `range`, unless they are known.
+    /// Reads the texts and authors of the posts in `range`, unless they were read before.
     ///
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.
@@ -92,7 +94,7 @@ impl Windows {
     }
 }
 
-/// The distinct counts of `texts`, scaled up when they are only the newest of `all` posts.
+/// The distinct counts of `texts`, scaled up if `texts` are only the newest of `all` posts.
 pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Tally) -> DistinctCounts {
     let counted = copies::count(spec, texts, source);
     let part = texts.len() as f64 / all.posts().max(1) as f64;
@@ -102,21 +104,21 @@ pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Ta
     DistinctCounts { tally: counted.tally.scaled(1.0 / part), ..counted }
 }
 
-/// The scope whose counts serve `scope`: those of one source are among those of all.
+/// The scope whose counts contain those of `scope`: the counts of all posts contain those of each source.
 pub fn feed(scope: &Scope) -> Scope {
     if matches!(scope, Scope::Source(_)) { Scope::All } else { scope.clone() }
 }
 
-/// What the rules of a feed need.
+/// The counts that the rules of a feed need.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
     /// The windows that are counted.
     pub ranges: HashSet<TimeRange>,
-    /// Where the last window with a baseline ends.
+    /// The latest end of a window with a baseline.
     pub baseline: Option<Timestamp>,
 }
 
-/// The quarters of an hour of each feed, which are read again when an hour has passed.
+/// The counts of each feed by quarter of an hour. They are read again after an hour.
 #[derive(Debug, Default)]
 pub struct QuarterCache(HashMap<Scope, Arc<Series>>);
 
@@ -139,7 +141,7 @@ impl QuarterCache {
     }
 }
 
-/// The counts that the rules of a feed need.
+/// Reads the counts that the rules of a feed need.
 ///
 /// # Errors
 /// When the store does not answer, too many posts match, or the topic is not tracked.
@@ -187,7 +189,7 @@ pub async fn live(
     Ok(windows)
 }
 
-/// What a backtest over `range` needs of a scope.
+/// Reads the counts of a scope that a backtest over `range` needs.
 ///
 /// # Errors
 /// When the store does not answer, too many posts match, or the topic is not tracked.
@@ -211,7 +213,7 @@ pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<H
     Ok(history)
 }
 
-/// The texts and authors of the newest posts of `range`.
+/// Reads the texts and authors of the newest posts of `range`.
 ///
 /// # Errors
 /// When the store does not answer, or the topic is not tracked.
@@ -232,7 +234,7 @@ struct Reader<'a> {
     store: &'a Store,
     scope: &'a Scope,
     topic: Option<TopicId>,
-    /// When posts of the scope began to be collected, if that is known.
+    /// When the collection of posts of the scope began, if it is known.
     since: Option<Timestamp>,
 }
 
@@ -240,7 +242,7 @@ impl<'a> Reader<'a> {
     async fn new(store: &'a Store, scope: &'a Scope) -> Result<Self, LoadError> {
         let Scope::Topic(name) = scope else { return Ok(Self { store, scope, topic: None, since: None }) };
         let topic = store.topic(name).await?.ok_or_else(|| LoadError::NoTopic(name.clone()))?;
-        // Posts from before the query count once all of them are matched.
+        // Posts from before the topic was created count after all of them were matched.
         let matched = topic.backfill.last > 0 && !topic.backfill.is_running();
         let since = (!matched).then_some(topic.updated_at);
         Ok(Self { store, scope, topic: Some(topic.id), since })
@@ -252,7 +254,7 @@ impl<'a> Reader<'a> {
         Ok(Series::new(range, bucket, &counts))
     }
 
-    /// The history of these series, with what is known about times of silence.
+    /// A history of these series, with the known gaps in the observation.
     async fn history(&self, minutes: Series, quarters: Arc<Series>) -> Result<History, StoreError> {
         let start = quarters.range().start();
         let mut history = History::new(minutes, quarters);
@@ -298,7 +300,7 @@ async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<Pos
     Ok(marks)
 }
 
-/// The filter that keeps the posts of a scope.
+/// The filter that selects the posts of a scope.
 ///
 /// # Errors
 /// When the store does not answer, or the topic is not tracked.

@@ -1,4 +1,4 @@
-//! The life of an alert: Normal → Pending → Firing → Recovering → Normal.
+//! The state machine of an alert: Normal → Pending → Firing → Recovering → Normal.
 //!
 //! | state | the condition holds | lingers | clear | no data | downtime | error |
 //! |---|---|---|---|---|---|---|
@@ -7,8 +7,9 @@
 //! | firing | stays | stays | recovering, or over without `keep_firing_for` | as clear | stays | stays |
 //! | recovering | firing | firing | over after `keep_firing_for` | as clear | stays | stays |
 //!
-//! An alert that is over is normal, or without data. An error never ends an alert, since the incident may continue unseen.
-//! With `no_data = "keep"` a window without posts changes nothing, and with `"alert"` the condition holds for it.
+//! A series whose alert is over is in the state normal or no data. An error never ends an alert, because the incident
+//! may still continue. With `no_data = "keep"` a window without posts changes nothing; with `"alert"` the condition
+//! holds for it.
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use super::judge::Verdict;
 use crate::domain::Timestamp;
 use crate::domain::alert::{InstanceState, NoData, RuleSpec};
 
-/// The state after `state`, which has lasted for `held`, on a `verdict`; `None`: the posts could not be counted.
+/// The state that follows `state`, which has lasted for `held`. A `verdict` of `None` means that the posts could not be
+/// counted.
 pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Option<Verdict>) -> InstanceState {
     use InstanceState::{Error, Firing, NoData as Empty, Normal, Pending, Recovering};
     let Some(verdict) = verdict else { return if state.is_alerting() { state } else { Error } };
@@ -41,7 +43,7 @@ pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Opti
     }
 }
 
-/// The state of a series and when it began.
+/// The state of a series and when the state began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeriesState {
     pub state: InstanceState,
@@ -57,7 +59,7 @@ impl SeriesState {
         Self { state: InstanceState::Normal, since: at, began: None }
     }
 
-    /// The state after `verdict` at `at`.
+    /// The state that follows after `verdict` at `at`.
     #[must_use]
     pub fn after(self, spec: &RuleSpec, verdict: Option<Verdict>, at: Timestamp) -> Self {
         let state = next(spec, self.state, at.since(self.since), verdict);
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_data_keeps_resolves_or_alerts_as_the_rule_says() {
+    fn no_data_keeps_resolves_or_alerts_as_configured() {
         use InstanceState::{Firing, NoData, Normal};
         let go = |policy: &str, state| {
             let rule = json!({"name": "x", "kind": "share", "threshold": 0.5, "no_data": policy});
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn began_stays_from_pending_until_the_alert_is_over() {
+    fn began_is_kept_from_pending_until_the_alert_is_resolved() {
         let spec = RuleSpec::parse(
             json!({"name": "x", "kind": "share", "threshold": 0.5, "for": "1min", "keep_firing_for": "1min"}),
         )

@@ -1,4 +1,5 @@
-//! Counts in buckets of equal width, stored as running sums so that the sum of any range of buckets costs the same.
+//! Counts in buckets of equal width, stored as running sums so that the sum of any range of buckets takes constant
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use crate::domain::alert::Class;
 use crate::domain::{Counts, Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
 
-/// How many posts there are of each sentiment and each emotion, and how many are unscored.
+/// The number of posts of each sentiment and of each emotion, and of unscored posts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     sentiments: [i64; 3],
@@ -41,12 +42,12 @@ impl Tally {
         self.zip(self, |count, _| (count as f64 * factor).round() as i64)
     }
 
-    /// Posts with a sentiment: what shares are shares of.
+    /// The number of posts with a sentiment, which shares are computed from.
     pub fn total(&self) -> i64 {
         self.sentiments.iter().sum()
     }
 
-    /// All posts, also unscored ones.
+    /// The number of all posts, including unscored ones.
     pub fn posts(&self) -> i64 {
         self.total() + self.unscored
     }
@@ -79,10 +80,10 @@ impl From<&Counts> for Tally {
     }
 }
 
-/// A count of one bucket, source, sentiment and emotion; the bucket is named by its start, or by any time within it.
+/// The count of one bucket, source, sentiment and emotion. The bucket is identified by its start or any time within it.
 pub use crate::store::alerts::RollupCount as BucketCount;
 
-/// Which posts of a feed are counted.
+/// Selects the posts of a feed that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection<'a> {
     pub class: Class,
@@ -95,16 +96,16 @@ pub struct Selection<'a> {
 pub struct Series {
     range: TimeRange,
     width: Duration,
-    /// By source: the sum of all buckets before each edge.
+    /// For each source, the sum of all buckets before each edge.
     sums: BTreeMap<String, Vec<Tally>>,
-    /// The same for all sources together.
+    /// The same sums for all sources together.
     together: Vec<Tally>,
     /// The start of the first bucket with posts, by source.
     first: BTreeMap<String, Timestamp>,
 }
 
 impl Series {
-    /// The series over `range`, widened to buckets of `width`. Counts outside of the range are ignored.
+    /// A series over `range`, extended to whole buckets of `width`. Counts outside the range are ignored.
     pub fn new<'c>(range: TimeRange, width: Duration, counts: impl IntoIterator<Item = &'c BucketCount>) -> Self {
         let range = range.widened(width);
         let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: BTreeMap::new() };
@@ -147,7 +148,7 @@ impl Series {
         self.width
     }
 
-    /// The start of the first bucket with posts, of one source or of any.
+    /// The start of the first bucket with posts, of one source or of any source.
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
         match source {
             Some(name) => self.first.get(name).copied(),
@@ -160,7 +161,7 @@ impl Series {
         self.sums.keys().filter(|name| self.sum(range, Some(name)).posts() > 0).cloned().collect()
     }
 
-    /// Counts of the buckets that start in `range`, of one source or of all.
+    /// The counts of the buckets that start in `range`, of one source or of all sources.
     pub fn sum(&self, range: TimeRange, source: Option<&str>) -> Tally {
         let clamp = |at: Timestamp| self.index(at.ceil(self.width).clamp(self.range.start(), self.range.end()));
         let (start, end) = (clamp(range.start()), clamp(range.end()));
@@ -171,8 +172,8 @@ impl Series {
         }
     }
 
-    /// The counts of consecutive windows of `length` within `range`, newest first: the last one ends with the range, and each
-    /// begins where the next one ends. Each window has the time at which it starts.
+    /// The counts of consecutive windows of `length` within `range`, newest first: the first one ends with the range,
+    /// and each of the others ends where the previous one starts. Each window has the time at which it starts.
     pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
         let sums = selection.source.map_or(Some(&self.together), |name| self.sums.get(name));
         let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
@@ -195,7 +196,7 @@ impl Series {
     }
 }
 
-/// How many posts were in a window.
+/// The number of posts in a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WindowCount {
     pub start: Timestamp,
@@ -214,7 +215,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sum_of_any_range_equals_a_recount(
+        fn sum_of_any_range_equals_the_counted_posts(
             posts in proptest::collection::vec((0_i64..200, 0_usize..3, 0_usize..4, 0_usize..7, 1_i64..4), 0..300),
             from in -20_i64..220, length in 0_i64..240,
         ) {

@@ -7,7 +7,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// A limit of requests per time, and pauses that the server requests. All openings of a source share it.
+/// A limit of requests per time, with the pauses that the server requests. All openings of a source share it.
 pub struct Budget {
     limiter: DefaultDirectRateLimiter,
     /// No request starts before this time.
@@ -15,10 +15,10 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// At most `requests` within `time` on average, and a tenth of them at once.
+    /// Allows `requests` within `time` on average, and a tenth of them at once.
     pub fn new(requests: NonZeroU32, time: Duration) -> Self {
         let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
-        // The period is zero only for more than one request per nanosecond.
+        // The division gives zero only above one request per nanosecond.
         let period = (time / requests.get()).max(Duration::from_nanos(1));
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         Self { limiter: RateLimiter::direct(quota), held_until: Mutex::new(None) }
@@ -36,7 +36,7 @@ impl Budget {
         self.limiter.until_ready().await;
     }
 
-    /// Lets no request start within `time`.
+    /// Prevents requests from starting within `time`.
     pub async fn hold(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut held = self.held_until.lock().await;
@@ -49,13 +49,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn requests_wait_for_budget_and_hold() {
+    async fn requests_wait_for_the_budget_and_for_pauses() {
         let budget = Budget::new(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), Duration::from_secs(1));
         let start = Instant::now();
         for _ in 0..30 {
             budget.turn().await;
         }
-        // Ten immediately, then one every ten milliseconds.
+        // Ten requests start immediately, then one every ten milliseconds.
         assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
         let start = Instant::now();
         budget.hold(Duration::from_millis(150)).await;

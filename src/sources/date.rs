@@ -1,4 +1,4 @@
-//! Dates as feeds and files write them: RFC 3339, RFC 2822 and their common misspellings.
+//! Parses dates as they occur in feeds and files: RFC 3339, RFC 2822 and common deviations from them.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -31,8 +31,8 @@ pub enum DayOrder {
     MonthFirst,
 }
 
-/// Parses a date. Without a zone it is in UTC, without a time at midnight. Dates such as 01/02/2026 need an `order`.
-/// `None` when `text` is not a date.
+/// Parses a date. A date without a zone is in UTC, and one without a time is at midnight. Dates such as 01/02/2026 need
+/// an `order`. Returns `None` if `text` is not a date.
 pub fn date(text: &str, order: Option<DayOrder>) -> Option<Timestamp> {
     let text = text.trim();
     let zoneless = || text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Into::into)).ok();
@@ -73,7 +73,7 @@ fn full_year(year: i16) -> i16 {
     }
 }
 
-/// A date with the name of its month, in any order: `Sun, 1 Mar 2026 12:00:00 GMT`.
+/// A date with the name of the month, with its parts in any order: `Sun, 1 Mar 2026 12:00:00 GMT`.
 fn in_words(text: &str) -> Option<Timestamp> {
     let words = text.split([' ', ',', '\t', '\n']).filter(|word| !word.is_empty());
     let (mut day, mut month, mut year, mut time, mut offset) = (None, None, None, None, None);
@@ -102,7 +102,7 @@ fn in_words(text: &str) -> Option<Timestamp> {
     offset.unwrap_or(Offset::UTC).to_timestamp(date).ok()
 }
 
-/// `12:00`, `12:00:00`; hour 24 means hour 0, and a leap second is read as second 59.
+/// `12:00` or `12:00:00`. Hour 24 is read as hour 0, and a leap second as second 59.
 fn clock(word: &str) -> Option<(i8, i8, i8)> {
     let mut parts = word.split([':', '.']).map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0));
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_common_forms() {
+    fn common_date_formats_are_parsed() {
         let day_first = Some(DayOrder::DayFirst);
         for (text, order, expected) in [
             ("2026-11-01", None, Some("2026-11-01T00:00:00Z")),

@@ -4,11 +4,11 @@ use super::Batch;
 use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_CONTENT_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{Op, PostDraft, Timestamp};
 
-/// A post as a source read it.
+/// A post as the source received it.
 #[derive(Debug, Default)]
 pub struct Found {
     pub post_id: String,
-    /// Cut to the longest content that a post may have.
+    /// Truncated to the maximum length of a post's content.
     pub content: String,
     pub author: Option<String>,
     /// `None`: the current time.
@@ -16,13 +16,13 @@ pub struct Found {
     pub lang: Option<String>,
     pub url: Option<String>,
     pub reply_to: Option<String>,
-    /// When it was edited; the post then replaces earlier versions.
+    /// When the post was edited. It then replaces earlier versions.
     pub edited_at: Option<Timestamp>,
 }
 
 impl Found {
-    /// Adds it to `batch` as a post of `source`, or to the rejected items with the reason. An item without text, such
-    /// as a picture, counts as filtered. Optional fields that are too long are left out.
+    /// Adds the item to `batch` as a post of `source`, or to the rejected items with the reason. An item without text,
+    /// such as a picture, counts as filtered. Optional fields that are too long are left out.
     pub fn add_to(self, batch: &mut Batch, source: &str, now: Timestamp) {
         if self.content.trim().is_empty() {
             batch.filtered += 1;

@@ -1,4 +1,4 @@
-//! HTTP for polling sources: within a request budget, and with the waits that servers request. [`Outbound`] decides
+//! HTTP for polling sources, which respects the request budget and the waits that servers ask for. [`Outbound`] decides
 //! which addresses are allowed, and limits time and size.
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Fetcher {
         Self { outbound, budget, clock }
     }
 
-    /// The request budget, for pauses that an answer requests.
+    /// The request budget, for pauses that an answer asks for.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
@@ -51,7 +51,7 @@ impl Fetcher {
         self.judge(url, answer).await
     }
 
-    /// Sends `body` to `url`; otherwise as [`Self::get`].
+    /// Sends `body` to `url`. Otherwise it is the same as [`Self::get`].
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -129,7 +129,7 @@ pub fn shown(url: &Url) -> String {
     format!("{}://{}{}{query}", url.scheme(), place(url), path.join("/"))
 }
 
-/// The host of `url`, with its port unless that is the default one.
+/// The host of `url`, with the port unless it is the default port.
 pub fn place(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_url_holds_no_secrets() {
+    fn shown_url_contains_no_secrets() {
         for (url, expected) in [
             ("https://ada:secret@blog.example:8443/feed.xml?key=1", "https://blog.example:8443/feed.xml?…"),
             (

@@ -1,5 +1,5 @@
-//! Posts from NDJSON, JSON arrays, CSV and spreadsheets, from a file or a pipe. All but spreadsheets are read in
-//! constant memory.
+//! Reads posts from NDJSON, JSON arrays, CSV and spreadsheets, from a file or a pipe. All formats except spreadsheets
+//! are read in constant memory.
 //!
 //! `replay`, `folder`, `stdin` and the `import` command read files. A record that is not a valid post is reported with
 //! its line and the reason.
@@ -35,9 +35,9 @@ pub use self::error::{LineError, ReadError, RecordError};
 pub use self::fields::{Constants, FieldMap, FieldMapError};
 pub use super::date::DayOrder;
 
-/// Bytes by which files that are no text are recognised.
+/// The number of first bytes that are checked for file types which are not text.
 const HEAD_BYTES: usize = 6;
-/// Longest record, in bytes. The longest valid post is far shorter.
+/// The maximum length of a record, in bytes. The longest valid post is far shorter.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The number of bytes after which a chunk ends.
 const MAX_CHUNK_BYTES: u64 = 4 << 20;
@@ -73,7 +73,7 @@ pub struct ReadOptions {
     pub format: Option<Format>,
     /// The names of fields in the file.
     pub map: FieldMap,
-    /// Values that all records have.
+    /// Values that are the same for all records.
     pub constants: Constants,
     /// How dates such as 01/02/2026 are read; `None`: they are not valid.
     pub day_order: Option<DayOrder>,
@@ -90,22 +90,22 @@ pub struct Position {
     pub line: u64,
 }
 
-/// Some posts, in order.
+/// Consecutive posts of the input.
 #[derive(Debug, Default)]
 pub struct Chunk {
     /// Each post and the position after it.
     pub posts: Vec<(Post, Position)>,
-    /// Records among them that are not valid posts.
+    /// Records of this chunk that are not valid posts.
     pub rejected: Vec<LineError>,
     /// How often each optional field was left out because it was not valid.
     pub dropped: BTreeMap<&'static str, u64>,
-    /// The position after all of them.
+    /// The position after the last record of this chunk.
     pub position: Position,
     /// Whether the input has ended.
     pub finished: bool,
 }
 
-/// One step of reading.
+/// The result of reading one step.
 #[expect(clippy::large_enum_variant, reason = "only one step exists at a time")]
 enum Step {
     /// A record that begins at this line.
@@ -116,7 +116,7 @@ enum Step {
     End,
 }
 
-/// Reads posts. Blocks while its input blocks.
+/// Reads posts. It blocks while its input blocks.
 pub struct PostReader {
     window: Window<Box<dyn Read + Send>>,
     syntax: Syntax,
@@ -131,8 +131,8 @@ enum Syntax {
 }
 
 impl PostReader {
-    /// Reads `input` from its current position. It may be a pipe, compressed with gzip or zstd, and in another
-    /// encoding.
+    /// Reads `input` from its current position. The input may be a pipe, be compressed with gzip or zstd, and have
+    /// another encoding than UTF-8.
     ///
     /// # Errors
     /// When it cannot be read, or its header lacks a column that a post needs.
@@ -152,7 +152,7 @@ impl PostReader {
         Ok(Self { window, syntax, options: options.clone() })
     }
 
-    /// Continues in `file` at `position`, which an earlier reader returned. The file must be plain UTF-8.
+    /// Continues in `file` at `position`, which an earlier reader has returned. The file must be uncompressed UTF-8.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -165,7 +165,7 @@ impl PostReader {
         Ok(Self { window: Window::new(Box::new(file), position), syntax, options: options.clone() })
     }
 
-    /// As [`Self::resume`], but reads as if the file ended at the byte `end`.
+    /// The same as [`Self::resume`], but reads as if the file ended at the byte `end`.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -184,7 +184,8 @@ impl PostReader {
         Ok(Self { window: Window::new(input, position), syntax, options: options.clone() })
     }
 
-    /// Up to `max` records. Waits for the first one; a pipe without a further complete record ends the chunk.
+    /// Reads up to `max` records. It waits for the first one; the chunk ends when a pipe has no further complete
+    /// record.
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -274,7 +275,7 @@ impl ChunkReader {
         Self { clock, state: State::Idle(Box::new(reader)) }
     }
 
-    /// As [`PostReader::chunk`]. Dropping the future loses nothing: the next call returns its result.
+    /// The same as [`PostReader::chunk`]. If the future is dropped, the next call returns its result.
     ///
     /// # Errors
     /// When the input cannot be read.

@@ -1,9 +1,9 @@
 //! Files that are added to a folder or appended to: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
 //!
-//! The folder is polled rather than watched, which works on every file system. Each file is read from its last
-//! position. A last line without a line break is read when it is complete, or when the file has not changed for half a
-//! minute. A file is identified by its inode and its first bytes, so that it may be renamed, or replaced by another of
-//! the same name.
+//! The folder is polled instead of watched, which works on every file system. Each file is read from its last position.
+//! A last line without a line break is read when it is complete, or when the file has not changed for half a minute. A
+//! file is identified by its inode and its first bytes, so that it may be renamed, or replaced by another file of the
+//! same name.
 
 mod files;
 #[cfg(test)]
@@ -25,7 +25,7 @@ use crate::clock::Clock;
 pub struct FolderOptions {
     /// The folder, without its subfolders.
     pub path: PathBuf,
-    /// The time between two polls when nothing is new.
+    /// The time between two polls when there are no new records.
     pub interval: Duration,
     /// The names of fields in the files.
     pub map: FieldMap,

@@ -1,7 +1,7 @@
 //! Hacker News: stories and comments in the order of their ids, from a public API without a key.
 //!
-//! Ids are assigned in order. A new item may be `null` for a moment: such ids are requested a few more times. Recently
-//! changed items are requested periodically to find deletions. API: <https://github.com/HackerNews/API>.
+//! Ids are assigned in order. A new item may be `null` for a short time: such ids are requested a few more times.
+//! Recently changed items are requested periodically to find deletions. API: <https://github.com/HackerNews/API>.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ struct Cursor {
     holes: Vec<(u64, u8)>,
 }
 
-/// An item; `null` where there is none.
+/// An item; `null` if there is none with this id.
 #[derive(Debug, Deserialize)]
 pub struct Item {
     id: u64,
@@ -135,7 +135,7 @@ impl HackerNews {
         let mut answers = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE);
         for (id, tries) in &wanted {
             match answers.next().await {
-                // Items before the error are appended; the others are requested again.
+                // Items before the error are appended. The other ids are requested again.
                 _ if trouble.is_some() => cursor.put_back(*id, *tries),
                 Some(Ok(Known::Item(item))) => this.add(*item, &mut batch),
                 Some(Ok(Known::Null)) if tries + 1 < TRIES => cursor.holes.push((*id, tries + 1)),
@@ -225,7 +225,7 @@ impl HackerNews {
 }
 
 impl Cursor {
-    /// Remembers an id that was requested before. New ids are requested again anyway.
+    /// Keeps an id for another request. Ids that this batch requested for the first time are requested again anyway.
     fn put_back(&mut self, id: u64, tries: u8) {
         if tries > 0 {
             self.holes.push((id, tries));
@@ -234,7 +234,7 @@ impl Cursor {
 }
 
 impl Item {
-    /// Its text and metadata; `None` when it is deleted or dead.
+    /// The text and the metadata of the item; `None` if it is deleted or dead.
     pub fn found(self) -> Option<Found> {
         if self.is_gone() {
             return None;

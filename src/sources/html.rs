@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use html2text::config;
 use html2text::render::TrivialDecorator;
 
-/// Longer markup is cut before it is read.
+/// Longer markup is truncated before it is parsed.
 const MAX_BYTES: usize = 512 * 1024;
-/// With more tags, the tags are only removed, because html2text would take too long.
+/// With more tags than this, the tags are only removed, because html2text would take too long.
 const MAX_TAGS: usize = 20_000;
-/// Wide enough that no line is wrapped.
+/// So wide that no line is wrapped.
 const WIDTH: usize = 1_000_000;
 
-/// The text of `html`: one line per paragraph or break, with entities resolved, without scripts and styles. If the
-/// markup cannot be parsed, only the tags are removed.
+/// The text of `html`: one line per paragraph or line break, with entities resolved, and without scripts and styles. If
+/// the markup cannot be parsed, only the tags are removed.
 pub fn text(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(MAX_BYTES)];
     let tags = html.bytes().filter(|byte| *byte == b'<').count();
@@ -31,13 +31,13 @@ pub fn text(html: &str) -> String {
     tidy(&rendered.unwrap_or_else(|| without_tags(html)))
 }
 
-/// `html` without the first element of the class `class`, for the markup of Mastodon.
+/// `html` without the first element of the class `class`. Needed for the markup of Mastodon.
 pub fn without_class<'a>(html: &'a str, class: &str) -> Cow<'a, str> {
     element(html, class)
         .map_or(Cow::Borrowed(html), |(start, end)| Cow::Owned(format!("{}{}", &html[..start], &html[end..])))
 }
 
-/// Where the first element of the class `class` starts and ends.
+/// The start and the end of the first element of the class `class`.
 fn element(html: &str, class: &str) -> Option<(usize, usize)> {
     let named = html.find(class)?;
     let start = html[..named].rfind('<')?;
@@ -64,7 +64,7 @@ fn element(html: &str, class: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// Leaves at most one consecutive blank line, and no spaces at the ends of lines.
+/// Removes spaces at the ends of lines, and all but one of several consecutive blank lines.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;

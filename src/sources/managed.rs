@@ -1,7 +1,7 @@
-//! Sources that people add at run time: what can be set for each kind, and how they are opened.
+//! Sources that users add at run time: the settings of each kind, and how such sources are opened.
 //!
-//! One description per kind serves the forms of the dashboard, the validation of the API and the documentation: it is
-//! read from `config/default.toml`, whose keys, defaults and comments also describe the configuration file.
+//! The forms of the dashboard, the validation of the API and the documentation use the same description of a kind. It
+//! is read from `config/default.toml`, whose keys, defaults and comments also describe the configuration file.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,12 +14,12 @@ use crate::domain::notify::Secrets;
 /// A kind of source that can be added.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourceKind {
-    /// As it is written in settings.
+    /// The name of the kind in settings.
     pub kind: String,
-    /// For people.
+    /// The name of the kind in the dashboard.
     pub title: String,
     pub about: String,
-    /// In the order of forms.
+    /// The settings, in the order of the form.
     pub fields: Vec<SourceField>,
 }
 
@@ -27,19 +27,19 @@ pub struct SourceKind {
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourceField {
     pub key: String,
-    /// For people.
+    /// The name of the setting in the dashboard.
     pub title: String,
     pub help: String,
     #[serde(rename = "type")]
     pub kind: FieldKind,
-    /// Whether the source cannot be read without it.
+    /// Whether the source requires this setting.
     pub required: bool,
-    /// A secret has none.
+    /// The default value. A secret has no default.
     #[schema(value_type = Value)]
     pub default: Option<Value>,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
@@ -54,17 +54,17 @@ pub enum FieldKind {
     Duration,
 }
 
-/// Knows the kinds of sources, and opens them.
+/// Provides the kinds of sources, and opens sources.
 pub trait SourceFactory: Send + Sync {
     /// The kinds that can be added.
     fn kinds(&self) -> &[SourceKind];
 
-    /// The names of the sources of the configuration, which nobody else may use.
+    /// The names of configured sources, which added sources must not use.
     fn reserved(&self) -> &[String];
 
     /// The source that `definition` describes.
     ///
     /// # Errors
-    /// Everything that is wrong with it, by field.
+    /// All errors in the definition, by field.
     fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>>;
 }

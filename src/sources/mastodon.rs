@@ -1,9 +1,10 @@
 //! Mastodon: public and tag time lines of any number of instances.
 //!
-//! Polling needs no token. `min_id` returns the posts directly after the last one, page by page, so that none is missed
-//! however long ago the last poll was. With a user's token one instance is streamed instead: the source polls the posts
-//! that it missed, then the WebSocket delivers new posts, edits and deletions. A failing instance does not delay the
-//! others. API: <https://docs.joinmastodon.org/methods/timelines/>, <https://docs.joinmastodon.org/methods/streaming/>.
+//! Polling needs no token. `min_id` returns the posts directly after the last one, page by page, so that no post is
+//! missed even if the last poll was long ago. With a user's token, one instance is streamed instead: the source first
+//! polls the posts that it missed, and then the WebSocket delivers new posts, edits and deletions. A failing instance
+//! does not delay the others. API: <https://docs.joinmastodon.org/methods/timelines/>,
+//! <https://docs.joinmastodon.org/methods/streaming/>.
 
 mod status;
 mod streaming;
@@ -30,9 +31,9 @@ use timeline::{Positions, Rewinds, Timeline, advance};
 
 pub use status::Status;
 
-/// A page of this size may be followed by another one: servers that ignore `limit` return this many posts.
+/// A page with at least this many posts may be followed by another one: servers that ignore `limit` return 20 posts.
 const FULL: usize = 20;
-/// A subscription is active after this time. Earlier posts are then polled.
+/// The time after which a subscription is active. Earlier posts are polled.
 const SETTLE: Duration = Duration::from_secs(5);
 /// The longest pause after an exhausted rate limit.
 const MAX_PAUSE: Duration = Duration::from_secs(3_600);
@@ -44,13 +45,13 @@ pub struct MastodonOptions {
     pub instances: Vec<Url>,
     /// Tags in lower case without `#`; empty: the public time line.
     pub tags: Vec<String>,
-    /// Whether to read only posts written at the instance itself.
+    /// Whether to read only posts that were written on the instance itself.
     pub local: bool,
     /// The time between two polls of a time line.
     pub interval: Duration,
-    /// Without `local`: how far back to look for late posts of other servers.
+    /// Without `local`: how far back to search for late posts of other servers.
     pub rewind: Duration,
-    /// A user's token of the only instance, which is then streamed.
+    /// A user's token for the only instance, which is then streamed.
     pub token: Option<SecretString>,
     /// A stream without data for this long is replaced.
     pub idle_limit: Duration,
@@ -82,7 +83,7 @@ struct Mastodon {
 /// A page of a time line, newest first.
 struct Page {
     statuses: Vec<serde_json::Value>,
-    /// The time for which the instance allows no further request.
+    /// The time during which the instance allows no further requests.
     pause: Duration,
 }
 
@@ -210,7 +211,7 @@ impl Mastodon {
         let page = self.shared.page(line, rewound.as_deref().or(seen.as_deref()), &self.clock).await?;
         let is_full = page.statuses.len() >= FULL;
         if seen.is_none() && page.statuses.is_empty() {
-            // An empty time line: all posts until the next poll are new, however many they are.
+            // The time line is empty: all posts up to the next poll are new.
             self.positions.insert(key.clone(), "0".to_owned());
         }
         if let (Some(rewinds), Some(_)) = (&mut self.rewinds, &rewound) {
@@ -242,7 +243,7 @@ impl Mastodon {
             match event {
                 StreamEvent::New { tag, status } => {
                     let line = Timeline { instance: first.clone(), tag };
-                    // Posts from before the subscription was active must still be polled.
+                    // Posts from before the time at which the subscription became active are polled.
                     if self.settles.is_none() && self.shared.lines.contains(&line) {
                         advance(&mut self.positions, &line.key(), &status.id);
                     }
@@ -293,7 +294,7 @@ impl Shared {
         }
     }
 
-    /// Postpones all time lines of an instance.
+    /// Postpones the polls of all time lines of an instance.
     fn pause(&self, line: &Timeline, time: Duration) {
         for (index, other) in self.lines.iter().enumerate() {
             if place(&other.instance) == place(&line.instance) {
@@ -303,7 +304,7 @@ impl Shared {
     }
 }
 
-/// The remaining time of the rate-limit period when no requests are left in it; otherwise zero.
+/// The time until the rate limit is reset if no requests are left; otherwise zero.
 fn pause(headers: &HeaderMap, clock: &Clock) -> Duration {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let left = text("x-ratelimit-remaining").and_then(|left| left.trim().parse::<u32>().ok());

@@ -1,16 +1,16 @@
-//! An exact rate: in any period, the number of posts is rate × time.
+//! Yields posts at an exact rate: in any period, the number of posts is rate × time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest stall that is caught up completely.
+/// The longest delay that is made up for completely.
 const CATCH_UP: Duration = Duration::from_secs(5);
-/// Posts that are due within this time are yielded together, so that a high rate does not need an append per post.
+/// Posts that are due within this time are yielded together, so that a high rate does not require one append per post.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// When the next posts are due. Post `n` is due `n / rate` seconds after the start, so that errors of waits do not add
-/// up.
+/// Computes when the next posts are due. Post `n` is due `n / rate` seconds after the start, so that late waits do not
+/// accumulate.
 #[derive(Debug)]
 pub struct Pace {
     rate: f64,
@@ -19,7 +19,7 @@ pub struct Pace {
     last: Option<Instant>,
 }
 
-/// The answer of [`Pace::due`].
+/// The result of [`Pace::due`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Due {
     /// This many posts are due.
@@ -29,12 +29,12 @@ pub enum Due {
 }
 
 impl Pace {
-    /// `rate` posts per second, above 0. The first post is due at `start`.
+    /// A pace of `rate` posts per second, which must be above 0. The first post is due at `start`.
     pub fn new(rate: f64, start: Instant) -> Self {
         Self { rate: rate.max(1e-6), start, taken: 0, last: None }
     }
 
-    /// The number of posts that are due at `now`, at most `max`. They count as yielded.
+    /// The number of posts that are due at `now`, at most `max`. They are recorded as yielded.
     pub fn due(&mut self, now: Instant, max: usize) -> Due {
         let mut owed = self.owed(now);
         let most = (self.rate * CATCH_UP.as_secs_f64()).max(1.0) as u64;
@@ -43,7 +43,7 @@ impl Pace {
             owed = self.owed(now);
         }
         if owed == 0 {
-            // The additional microsecond prevents that rounding returns an instant at which nothing is due yet.
+            // The additional microsecond prevents rounding from giving a time at which no post is due yet.
             let due = self.start + Duration::from_secs_f64(self.taken as f64 / self.rate) + Duration::from_micros(1);
             return Due::At(self.last.map_or(due, |last| due.max(last + GATHER)));
         }
@@ -59,7 +59,8 @@ impl Pace {
         Due::Now(count as usize)
     }
 
-    /// Waits until posts are due. Returns their number, at most `max`. Dropping the future yields none.
+    /// Waits until posts are due and returns their number, at most `max`. If the future is dropped, no posts are
+    /// recorded.
     pub async fn wait(&mut self, max: usize) -> usize {
         loop {
             match self.due(Instant::now(), max) {
@@ -106,14 +107,14 @@ mod tests {
             let lag = Duration::from_micros(lag_micros);
             let count = run(rate, Duration::from_secs(seconds), lag) as f64;
             let expected = rate * seconds as f64;
-            // The last wait may end late by its lag and the gathering time.
+            // The last wait may be late by its lag and the gathering time.
             let slack = 1.0 + rate * (lag + GATHER).as_secs_f64();
             prop_assert!((count - expected).abs() <= slack + 1.0, "{count} for {expected}");
         }
     }
 
     #[test]
-    fn long_stall_is_caught_up_in_part() {
+    fn long_delay_is_caught_up_partially() {
         let start = Instant::now();
         let mut pace = Pace::new(100.0, start);
         assert_eq!(pace.due(start, 1_000), Due::Now(1));

@@ -1,4 +1,4 @@
-//! Any answer of a server results in posts or errors, never in a panic.
+//! Tests that any answer of a server results in posts or errors, never in a panic.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every item is a valid post, rejected or filtered.
+/// Every item becomes a valid post, or is rejected or filtered.
 fn take(found: Found) {
     let mut batch = Batch::default();
     found.add_to(&mut batch, "test", Timestamp::EPOCH);

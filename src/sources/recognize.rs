@@ -1,14 +1,14 @@
-//! From what a person pastes to the source that reads it: handles, pages, communities, apps.
+//! Finds the source for an address that a user pastes: a handle, a page, a community or an app.
 
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::domain::managed_source::SourceDefinition;
 
-/// Longest part of a suggested name.
+/// The maximum length of a suggested name.
 const MAX_NAME: usize = 48;
 
-/// The source that reads `address`; `None` when it is nothing that could be read.
+/// The source that reads `address`; `None` if the address cannot be read by any source.
 pub fn recognize(address: &str) -> Option<SourceDefinition> {
     let address = address.trim();
     account(address).or_else(|| tag(address)).or_else(|| subreddit(address)).or_else(|| page(address))
@@ -26,7 +26,7 @@ fn feed(name: &str, url: &str) -> SourceDefinition {
     definition("rss", name, json!({"feeds": [url]}))
 }
 
-/// `name` as a name of a source.
+/// Converts `name` to a valid name of a source.
 fn slug(name: &str) -> String {
     let words: Vec<String> = name
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -55,7 +55,7 @@ fn bluesky(handle: &str) -> SourceDefinition {
     definition("bluesky", &format!("bluesky-{handle}"), json!({"authors": [handle.to_lowercase()]}))
 }
 
-/// `#tag`, as people write it on Bluesky.
+/// `#tag`, which is searched on Bluesky.
 fn tag(address: &str) -> Option<SourceDefinition> {
     let tag = address
         .strip_prefix('#')
@@ -69,7 +69,7 @@ fn subreddit(address: &str) -> Option<SourceDefinition> {
     is_word(name).then(|| reddit(name))
 }
 
-/// Reddit publishes a feed of each community, which needs no application.
+/// Reddit publishes a feed for each community, which can be read without an OAuth application.
 fn reddit(name: &str) -> SourceDefinition {
     let name = name.to_lowercase();
     feed(&format!("reddit-{name}"), &format!("https://www.reddit.com/r/{name}/new/.rss"))
@@ -117,7 +117,7 @@ fn page(address: &str) -> Option<SourceDefinition> {
     known.or_else(|| Some(feed(host, url.as_str())))
 }
 
-/// Apple's feed of the customer reviews of an app, by the address of its page: `/us/app/name/id123`.
+/// Apple's feed of an app's customer reviews, from the path of the app's page: `/us/app/name/id123`.
 fn app_reviews(path: &[&str]) -> Option<SourceDefinition> {
     let id = path.iter().find_map(|part| part.strip_prefix("id").filter(|id| is_number(id)))?;
     let country = path.first().filter(|part| part.len() == 2).copied().unwrap_or("us");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_are_asked_for_their_feed() {
+    fn other_pages_become_feed_sources() {
         assert_eq!(found("blog.example.org/posts"), of_feed("blog-example-org", "https://blog.example.org/posts"));
         assert_eq!(found("http://127.0.0.1:81/feed.xml"), of_feed("127-0-0-1", "http://127.0.0.1:81/feed.xml"));
         for address in ["", "hello", "two words", "ftp://example.org", "mailto:a@b.c"] {

@@ -1,8 +1,8 @@
 //! Reddit: new posts and comments of subreddits, through an OAuth application (`client_credentials`).
 //!
-//! Listings are sorted newest first. Each poll reads pages until it finds an item that it has seen. The source
-//! remembers some hundred ids rather than the newest one: an item that moderators approve late appears below newer
-//! ones, and the newest one may be deleted. API: <https://www.reddit.com/dev/api>.
+//! Listings are sorted newest first. Each poll reads pages until it finds a known item. The source stores several
+//! hundred ids instead of the newest one, because an item that moderators approve late appears below newer ones, and
+//! because the newest item may be deleted. API: <https://www.reddit.com/dev/api>.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ use crate::domain::Timestamp;
 
 /// Items per page.
 const PAGE: usize = 100;
-/// The largest number of pages: Reddit lists the newest thousand items.
+/// The maximum number of pages: Reddit lists the newest thousand items.
 const MAX_PAGES: usize = 10;
-/// The number of ids that are remembered per listing. It is larger than a page, so that every old item of a page is
+/// The number of ids that are stored per listing. It is larger than a page, so that every known item of a page is
 /// recognised.
 const MAX_SEEN: usize = 500;
-/// A token is renewed this long before it expires.
+/// How long before its expiry a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// The subreddits to read, and the application to read them with.
@@ -65,12 +65,12 @@ struct Cursor {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 struct Seen {
-    /// Items up to this id count as read.
+    /// Items up to this id are treated as read.
     floor: u64,
     ids: BTreeSet<u64>,
 }
 
-/// A cursor of this version, or the newest id as version 1.0 stored it.
+/// A cursor of this version, or the newest id, which version 1.0 stored.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
@@ -128,9 +128,9 @@ struct ListingData {
 /// A post or a comment.
 #[derive(Debug, Deserialize)]
 pub struct Thing {
-    /// Base 36, without its kind.
+    /// Base 36, without the prefix of its kind.
     id: String,
-    /// With its kind: `t3_…` or `t1_…`.
+    /// The id with the prefix of its kind: `t3_…` or `t1_…`.
     name: String,
     #[serde(default, deserialize_with = "lenient")]
     author: Option<String>,
@@ -166,7 +166,7 @@ struct Reddit {
     cursor: Cursor,
     /// Shared by all openings, so that a reopened source keeps its token.
     token: Arc<Mutex<Option<Token>>>,
-    /// Items that were rejected already.
+    /// Items that were already reported as rejected.
     malformed: BTreeSet<String>,
     /// The part of the last poll that did not fit into its batch.
     rest: Option<Batch>,
@@ -227,7 +227,7 @@ impl Reddit {
                 match Thing::read(child.get_mut("data").map_or(Value::Null, Value::take)) {
                     Ok((id, _)) if seen.holds(id) => met = true,
                     Ok(thing) => things.push(thing),
-                    // It stays in the listing for a while, but is reported once.
+                    // The item may stay in the listing for some time, but it is reported only once.
                     Err(error) if self.malformed.insert(error.to_string()) => batch.rejected.push(error.to_string()),
                     Err(_) => {}
                 }
@@ -240,7 +240,7 @@ impl Reddit {
         things.sort_by_key(|(id, _)| *id);
         things.dedup_by_key(|(id, _)| *id);
         if let (true, true, Some((oldest, _))) = (is_first, things.len() >= PAGE, things.first()) {
-            // Items after the first page are not read later, when deletions move them up.
+            // Items after the first page must not be read later, when deletions move them up.
             seen.floor = oldest.saturating_sub(1);
         }
         seen.add(things.iter().map(|(id, _)| *id));
@@ -256,7 +256,7 @@ impl Reddit {
         if let Some(after) = after {
             url.query_pairs_mut().append_pair("after", after);
         }
-        // A token may be revoked before it expires: it is renewed once.
+        // A token may be revoked before it expires. It is then renewed once.
         for renewed in [false, true] {
             let token = self.token().await?;
             let answer = self.fetcher.get(&url, self.headers(token)?).await?;
@@ -320,7 +320,7 @@ impl Reddit {
     }
 }
 
-/// The rest of the present period of the rate limit, at most an hour, if no request is left in it.
+/// The time until the rate limit is reset, at most an hour, if no requests are left.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let (left, reset) = (number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?);
@@ -328,7 +328,7 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
 }
 
 impl Thing {
-    /// The thing and its id as a number.
+    /// Reads an item and its id as a number.
     ///
     /// # Errors
     /// When it is not a post or comment.
@@ -340,7 +340,7 @@ impl Thing {
         }
     }
 
-    /// Its text and metadata; `None` when it was deleted or removed.
+    /// The text and the metadata of the item; `None` if it was deleted or removed.
     pub fn found(self) -> Option<Found> {
         let gone = |text: &Option<String>| matches!(text.as_deref(), Some("[deleted]" | "[removed]"));
         if gone(&self.selftext) || gone(&self.body) {
@@ -384,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pause_ignores_headers_that_are_no_times() {
+    fn pause_ignores_headers_that_are_not_durations() {
         for (left, reset, seconds) in [
             ("0", "300", Some(300)),
             ("0.0", "1e9", Some(3_600)),

@@ -27,11 +27,11 @@ use crate::domain::{Op, Post, PostId};
 pub struct ReplayOptions {
     /// An NDJSON or CSV file.
     pub path: PathBuf,
-    /// Posts per second; `None`: as fast as the stream takes them.
+    /// Posts per second. `None`: as fast as the stream accepts them.
     pub rate: Option<f64>,
-    /// Gives each post the time at which it is appended.
+    /// Whether each post gets the time at which it is appended.
     pub retime: bool,
-    /// Starts again at the end of the file, with ids that end in `.LOOP`.
+    /// Whether the replay starts again at the end of the file, with ids that end in `.LOOP`.
     pub repeat: bool,
     /// The names of fields in the file.
     pub map: FieldMap,
@@ -41,7 +41,7 @@ pub struct ReplayOptions {
 pub struct Replay {
     options: ReplayOptions,
     clock: Clock,
-    /// The cursor of an earlier run, for the first opening of the file.
+    /// The cursor of an earlier run, which is used when the file is opened for the first time.
     kept: Option<String>,
     open: Option<OpenFile>,
     pace: Option<Pace>,
@@ -52,11 +52,11 @@ struct OpenFile {
     identity: Identity,
     /// How many times the file was read to its end.
     round: u64,
-    /// Posts that were read and not yielded, each with the position after it.
+    /// Posts that were read but not yielded, each with the position after it.
     ready: VecDeque<(Post, Position)>,
     /// Records that are not valid posts, for the next batch.
     rejected: Vec<String>,
-    /// The position after everything that was read.
+    /// The position after the last record that was read.
     position: Position,
     finished: bool,
     /// Whether this round yielded any post.
@@ -107,7 +107,7 @@ impl Replay {
         Ok(())
     }
 
-    /// The first `count` posts that are ready, with the time and id of this round.
+    /// The first `count` posts that are ready, with the time and the id of this round.
     fn take(&mut self, count: usize) -> Batch {
         let Some(file) = &mut self.open else { return Batch::default() };
         let mut batch = Batch { rejected: std::mem::take(&mut file.rejected), ..Batch::default() };

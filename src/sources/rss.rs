@@ -1,8 +1,9 @@
 //! RSS, Atom and JSON feeds, each polled at an interval that adapts to its changes.
 //!
-//! A request sends the `ETag` and `Last-Modified` of the feed's last answer, so that an unchanged feed is cheap. The
-//! interval of a feed shrinks after new entries and grows without them, within bounds and never below the interval that
-//! the feed requests. A failing feed does not delay the others. When a host requests a pause, all of its feeds wait.
+//! A request sends the `ETag` and `Last-Modified` of the feed's last answer, so that an unchanged feed needs little
+//! traffic. The interval of a feed decreases after new entries and increases without them, between two limits and never
+//! below the interval that the feed asks for. A failing feed does not delay the others. When a host asks for a pause,
+//! all of its feeds wait.
 
 mod charset;
 mod discovery;
@@ -37,17 +38,17 @@ pub use opml::{FeedList, OpmlError, feeds_of};
 /// The `Accept` header.
 const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
-/// Concurrent requests, each to another host.
+/// The maximum number of concurrent requests, each to a different host.
 const AT_ONCE: usize = 8;
-/// The longest delay that a restart preserves.
+/// The longest delay that is kept across a restart.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
-/// The number of entries that are remembered per feed, besides those in its document.
+/// The number of entries that are remembered per feed, in addition to those in its current document.
 const REMEMBERED: usize = 50;
 
 /// The feeds to read, and how often.
 #[derive(Clone, Debug)]
 pub struct RssOptions {
-    /// At least one, without duplicates.
+    /// The feeds: at least one, without duplicates.
     pub feeds: Vec<Url>,
     /// The shortest time between two polls of a feed.
     pub min_interval: Duration,
@@ -79,7 +80,7 @@ struct Memory {
 /// State that is shared by all openings of the source.
 struct Shared {
     options: RssOptions,
-    /// One per host, so that a host that requests a pause does not delay the others.
+    /// One fetcher per host, so that a host that asks for a pause does not delay the others.
     fetchers: HashMap<String, Fetcher>,
     schedule: PollSchedule,
 }
@@ -88,14 +89,14 @@ struct Shared {
 struct Rss {
     shared: Arc<Shared>,
     clock: Clock,
-    /// One for each feed, in the order of the options.
+    /// The state of each feed, in the order of the options.
     memories: Vec<Memory>,
     /// The part of the last poll that did not fit into its batch.
     rest: Option<Batch>,
 }
 
 /// The answer of a feed.
-enum News {
+enum FeedAnswer {
     /// The feed has not changed.
     Unchanged(HeaderMap),
     Document(Document),
@@ -146,7 +147,7 @@ impl Rss {
     async fn poll(&mut self) -> Result<Batch, SourceError> {
         let Shared { options, schedule, .. } = &*self.shared;
         let mut hosts = HashSet::new();
-        // One feed per host at a time: when the host requests a pause, its other feeds are not requested.
+        // One feed per host at a time: when the host asks for a pause, its other feeds are not requested.
         let mut due = schedule.due(options.feeds.len());
         due.retain(|place| hosts.len() < AT_ONCE && hosts.insert(fetch::place(&options.feeds[*place])));
         if due.is_empty() {
@@ -159,7 +160,7 @@ impl Rss {
         let mut batch = Batch::default();
         for (place, answer) in answers {
             match answer {
-                Ok(news) => self.take(place, news, &mut batch),
+                Ok(answer) => self.take(place, answer, &mut batch),
                 Err(error) => self.postpone(place, &error, &mut batch),
             }
         }
@@ -172,28 +173,28 @@ impl Rss {
         Ok(batch)
     }
 
-    /// Requests a feed. Of a page, the feed that it links to.
-    async fn ask(&self, place: usize) -> Result<News, SourceError> {
+    /// Requests a feed. If the answer is a page, requests the feed that it links to.
+    async fn ask(&self, place: usize) -> Result<FeedAnswer, SourceError> {
         let (url, memory) = (&self.shared.options.feeds[place], &self.memories[place]);
         let asked = memory.discovered.as_ref().unwrap_or(url);
-        let news = self.request(place, asked, conditions(memory)).await?;
+        let answer = self.request(place, asked, conditions(memory)).await?;
         let page = fetch::shown(asked);
-        let feed = match news {
-            News::Page(feed) if memory.discovered.is_none() => feed,
-            News::Page(feed) => return Err(SourceError::Transient(format!("{page}: {}", FeedError::Page(feed)))),
-            news => return Ok(news),
+        let feed = match answer {
+            FeedAnswer::Page(feed) if memory.discovered.is_none() => feed,
+            FeedAnswer::Page(feed) => return Err(SourceError::Transient(format!("{page}: {}", FeedError::Page(feed)))),
+            answer => return Ok(answer),
         };
         let shown = fetch::shown(&feed);
         match self.request(place, &feed, conditions(&Memory::default())).await? {
-            News::Document(document) => {
+            FeedAnswer::Document(document) => {
                 tracing::info!(page, feed = shown, "feed discovered");
-                Ok(News::Document(Document { discovered: Some(feed), ..document }))
+                Ok(FeedAnswer::Document(Document { discovered: Some(feed), ..document }))
             }
             _ => Err(SourceError::Transient(format!("{page} links to {shown}, which is not a feed"))),
         }
     }
 
-    async fn request(&self, place: usize, url: &Url, headers: HeaderMap) -> Result<News, SourceError> {
+    async fn request(&self, place: usize, url: &Url, headers: HeaderMap) -> Result<FeedAnswer, SourceError> {
         let configured = &self.shared.options.feeds[place];
         let host = fetch::place(configured);
         let fetcher = self.shared.fetchers.get(host);
@@ -201,7 +202,7 @@ impl Rss {
         let shown = fetch::shown(url);
         let answer = fetcher.get(url, headers).await?;
         match answer.status {
-            StatusCode::NOT_MODIFIED => Ok(News::Unchanged(answer.headers)),
+            StatusCode::NOT_MODIFIED => Ok(FeedAnswer::Unchanged(answer.headers)),
             StatusCode::GONE => {
                 let help = "the feed was removed; remove it from the configuration";
                 Err(SourceError::Permanent(format!("{shown} answered {}: {help}", answer.status)))
@@ -209,31 +210,31 @@ impl Rss {
             status if !status.is_success() => Err(SourceError::Transient(format!("{shown} answered {status}"))),
             _ => {
                 let (headers, feed) = (answer.headers.clone(), configured.clone());
-                // A large document takes a while.
+                // A large document takes long to parse, so it is parsed on a blocking thread.
                 let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
                 let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
                 match read.map_err(|error| failed(&error))? {
-                    Ok(parsed) => Ok(News::Document(Document { parsed, headers, discovered: None })),
-                    Err(FeedError::Page(feed)) => Ok(News::Page(feed)),
+                    Ok(parsed) => Ok(FeedAnswer::Document(Document { parsed, headers, discovered: None })),
+                    Err(FeedError::Page(feed)) => Ok(FeedAnswer::Page(feed)),
                     Err(error) => Err(failed(&error)),
                 }
             }
         }
     }
 
-    fn take(&mut self, place: usize, news: News, batch: &mut Batch) {
+    fn take(&mut self, place: usize, answer: FeedAnswer, batch: &mut Batch) {
         let (now, options) = (self.clock.now(), &self.shared.options);
         let memory = &mut self.memories[place];
-        let (fresh, asked) = match news {
-            News::Unchanged(headers) => (0, max_age(&headers)),
-            News::Document(Document { parsed, headers, discovered }) => {
+        let (fresh, asked) = match answer {
+            FeedAnswer::Unchanged(headers) => (0, max_age(&headers)),
+            FeedAnswer::Document(Document { parsed, headers, discovered }) => {
                 memory.discovered = discovered.or(memory.discovered.take());
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);
                 (memory.take(parsed, batch, now), asked)
             }
-            // `ask` follows pages.
-            News::Page(_) => return,
+            // `ask` already follows links of pages.
+            FeedAnswer::Page(_) => return,
         };
         let (least, most) = (options.min_interval, options.max_interval.max(options.min_interval));
         let present = Duration::from_secs(memory.interval).clamp(least, most);
@@ -252,12 +253,12 @@ impl Rss {
             let of_host = options.feeds.iter().enumerate().filter(|(_, url)| fetch::place(url) == host);
             for (other, _) in of_host {
                 schedule.postpone(other, *after);
-                // The delay also applies after a restart.
+                // The delay must also apply after a restart.
                 let memory = &mut self.memories[other];
                 memory.due = memory.due.max((self.clock.now() + *after).as_seconds());
             }
         } else {
-            // The page may link to another feed by now. The validators were those of the feed.
+            // The page may link to another feed now, and the validators belong to the old feed.
             let memory = &mut self.memories[place];
             if memory.discovered.take().is_some() {
                 (memory.etag, memory.last_modified) = (None, None);
@@ -311,7 +312,7 @@ impl Memory {
     }
 }
 
-/// Both validators, unchanged (RFC 9110).
+/// The conditional headers with both validators (RFC 9110).
 fn conditions(memory: &Memory) -> HeaderMap {
     let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(TYPES))]);
     for (name, value) in [(IF_NONE_MATCH, &memory.etag), (IF_MODIFIED_SINCE, &memory.last_modified)] {

@@ -1,4 +1,4 @@
-//! The poll schedule of a source that polls several places, such as feeds or hosts.
+//! The poll schedule of a source that polls several places (feeds or hosts).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::SourceError;
 
-/// The longest wait after repeated failures of a place.
+/// The longest wait after repeated failures of one place.
 const MAX_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
 /// A poll schedule with one slot per place. All openings of the source share it, so that a reopened source does not
@@ -50,7 +50,7 @@ impl PollSchedule {
         Self(Mutex::new((0..places).map(slot).collect()))
     }
 
-    /// Up to `most` due places, the most overdue first.
+    /// Up to `most` places that are due, the most overdue first.
     pub fn due(&self, most: usize) -> Vec<usize> {
         let (slots, now) = (self.slots(), Instant::now());
         let mut due: Vec<usize> = (0..slots.len()).filter(|place| slots[*place].due <= now).collect();
@@ -79,7 +79,7 @@ impl PollSchedule {
         }
     }
 
-    /// Records a failure of `place`. The wait is the one that the server requests, otherwise `shortest`, doubled after
+    /// Records a failure of `place`. The wait is the one that the server asks for, or else `shortest`, doubled after
     /// each consecutive failure up to six hours. The 1st, 2nd, 4th, 8th, … failure should be logged.
     pub fn failed(&self, place: usize, error: &SourceError, shortest: Duration) -> Report {
         let mut slots = self.slots();
@@ -96,12 +96,12 @@ impl PollSchedule {
         if slot.failures.is_power_of_two() { Report::Log } else { Report::Quiet }
     }
 
-    /// The state of the whole source. It works as long as the last poll of at least one place succeeded. After a
+    /// The state of the whole source. The source works if the last poll of at least one place succeeded. After a
     /// permanent error all places are due again, in case the source is resumed.
     ///
     /// # Errors
-    /// [`SourceError::Permanent`] when all places failed permanently, [`SourceError::Busy`] with the time until the
-    /// next poll when all failed otherwise.
+    /// [`SourceError::Permanent`] when all places failed permanently; otherwise, if all failed, [`SourceError::Busy`]
+    /// with the time until the next poll.
     pub fn check(&self) -> Result<(), SourceError> {
         let wait = self.next_due_in();
         let mut slots = self.slots();
@@ -160,6 +160,6 @@ mod tests {
         schedule.failed(1, &refused, Duration::from_secs(5));
         let error = schedule.check().unwrap_err();
         assert!(matches!(&error, SourceError::Permanent(reason) if reason == "refused (1 more failed)"), "{error}");
-        assert_eq!(schedule.due(9), [0, 1], "a resumed source tries all of them");
+        assert_eq!(schedule.due(9), [0, 1], "a resumed source polls all places");
     }
 }

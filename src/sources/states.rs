@@ -1,4 +1,4 @@
-//! The state of each source of this process, for health, `/api/sources` and the dashboard.
+//! The state of each source of this process, for health checks, `/api/sources` and the dashboard.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,22 +13,22 @@ use crate::domain::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceActivity {
-    /// It has not delivered any post yet.
+    /// The source has not delivered a post yet.
     #[default]
     Starting,
-    /// It is connected, and delivers posts when there are any.
+    /// The source is connected and delivers posts when there are any.
     Connected,
-    /// It waits because the stream is full or unavailable.
+    /// The source waits because the stream is full or unavailable.
     Waiting,
-    /// It failed or sent nothing for too long, and is retried later.
+    /// The source failed, or sent nothing for too long. It is retried later.
     BackingOff,
-    /// It is paused.
+    /// The source is paused.
     Paused,
-    /// Another instance reads it.
+    /// Another instance reads the source.
     Standby,
-    /// It stopped because of an error that needs a change of its settings.
+    /// The source stopped because of an error that requires a change of its settings.
     Failed,
-    /// It has no more posts.
+    /// The source has no more posts.
     Finished,
 }
 
@@ -68,21 +68,21 @@ impl SourceActivity {
 /// One source of this process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceState {
-    /// Its name in the configuration.
+    /// The name of the source.
     pub name: String,
-    /// Its kind: `bluesky`, `replay`.
+    /// The kind of source: `bluesky`, `replay`.
     #[serde(default)]
     pub kind: String,
     /// Its state.
     pub state: SourceActivity,
-    /// Posts and deletions that it appended to the stream since this process started.
+    /// Posts and deletions that the source appended to the stream since this process started.
     pub posts: u64,
     /// Items that were not valid posts.
     pub rejected: u64,
-    /// Items that its filters left out.
+    /// Items that the source's filters left out.
     #[serde(default)]
     pub filtered: u64,
-    /// How many times it failed.
+    /// The number of failures.
     #[serde(default)]
     pub errors: u64,
     /// Posts per second over the last minute.
@@ -91,14 +91,14 @@ pub struct SourceState {
     /// Age of the newest post of the last batch when it was appended, in seconds.
     #[serde(default)]
     pub lag_seconds: Option<f64>,
-    /// Seconds since its last post, when that is unusual: more than ten minutes, and more than twenty times its average
-    /// gap between posts.
+    /// Seconds since the last post, if this is unusual: more than ten minutes, and more than twenty times the average
+    /// time between two posts of this source.
     #[serde(default)]
     pub quiet_seconds: Option<f64>,
-    /// When its last post was appended to the stream.
+    /// When the last post was appended to the stream.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_post: Option<Timestamp>,
-    /// Its last error.
+    /// The last error.
     pub last_error: Option<String>,
 }
 
@@ -158,7 +158,7 @@ impl SourceStates {
     }
 }
 
-/// The usual time between two batches with posts.
+/// The usual time between two batches that contain posts.
 #[derive(Debug, Default)]
 struct Gaps {
     last: Option<Instant>,
@@ -172,9 +172,9 @@ impl Gaps {
     const WEIGHT: f64 = 0.1;
     /// The number of gaps that are needed for an average.
     const ENOUGH: u32 = 10;
-    /// A shorter time without posts is never unusual.
+    /// Shorter times without posts are never unusual.
     const SHORTEST: Duration = Duration::from_secs(600);
-    /// A silence is unusual when it lasts for this many average gaps.
+    /// A time without posts is unusual if it is longer than this many average gaps.
     const FACTOR: f64 = 20.0;
 
     fn add(&mut self, now: Instant) {
@@ -185,7 +185,7 @@ impl Gaps {
         }
     }
 
-    /// The time since the last post, when that is unusual.
+    /// The time since the last post, if it is unusual.
     fn unusual(&self, now: Instant) -> Option<Duration> {
         let quiet = now.saturating_duration_since(self.last?);
         let limit = Self::SHORTEST.as_secs_f64().max(self.average * Self::FACTOR);
@@ -193,11 +193,11 @@ impl Gaps {
     }
 }
 
-/// Counts over the last minute.
+/// Counts the posts of the last minute.
 #[derive(Debug, Default)]
 struct Meter {
     begun: Option<Instant>,
-    /// The count of each second, by its number since `begun`.
+    /// The count of each second, by the number of seconds since `begun`.
     counts: VecDeque<(u64, u64)>,
 }
 
@@ -213,7 +213,7 @@ impl Meter {
         self.forget(second);
     }
 
-    /// The rate per second over the last minute, or since the start if that is later.
+    /// The rate per second over the last minute, or since the start if that is more recent.
     fn rate(&mut self, now: Instant) -> f64 {
         let Some(begun) = self.begun else { return 0.0 };
         let second = self.second(now);
@@ -248,7 +248,7 @@ mod tests {
         }
         states.update("x", |state| state.state = SourceActivity::Connected);
         assert_eq!(quiet(), None);
-        // Twenty times a gap of one minute is longer than ten minutes.
+        // Twenty average gaps of one minute are longer than ten minutes.
         tokio::time::advance(Duration::from_secs(18 * 60)).await;
         assert_eq!(quiet(), None);
         tokio::time::advance(Duration::from_secs(2 * 60)).await;

@@ -1,8 +1,8 @@
-//! Posts from the standard input: NDJSON, a JSON array or CSV.
+//! Reads posts from the standard input: NDJSON, a JSON array or CSV.
 //!
-//! A separate thread reads, because a blocking read cannot be cancelled; it ends with the process. The source holds a
-//! batch until the ingester requests the next one, because only then is the batch in the stream. A source that was
-//! paused in between returns the batch again. The source ends at the end of the input.
+//! A separate thread reads, because a blocking read cannot be cancelled. It ends with the process. The source keeps a
+//! batch until the ingester requests the next one, because only then is the batch in the stream. If the source is
+//! opened again before that, it returns the batch again. The source ends at the end of the input.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,14 +20,14 @@ const CHUNK: usize = 500;
 
 type Reading = Result<Chunk, ReadError>;
 
-/// The input that was read and is not in the stream yet, shared by all openings of the source.
+/// Input that was read and is not in the stream yet. All openings of the source share it.
 struct Pipe {
     chunks: tokio::sync::Mutex<mpsc::Receiver<Reading>>,
-    given: Mutex<Option<Given>>,
+    returned: Mutex<Option<Returned>>,
 }
 
 #[derive(Clone)]
-struct Given {
+struct Returned {
     ops: Vec<Op>,
     finished: bool,
 }
@@ -35,8 +35,8 @@ struct Given {
 /// The source of the standard input.
 struct Stdin {
     pipe: Arc<Pipe>,
-    /// Whether this opening has returned `pipe.given`.
-    gave: bool,
+    /// Whether this opening has returned `pipe.returned`.
+    has_returned: bool,
 }
 
 /// The source `name`. Every instance reads its own standard input.
@@ -52,10 +52,11 @@ fn of_input(name: &str, input: Box<dyn Read + Send>, map: FieldMap, clock: Clock
         if let Some((input, map, clock)) = input.lock().unwrap_or_else(PoisonError::into_inner).take() {
             std::thread::spawn(move || read(input, map, &clock, &send));
         }
-        Arc::new(Pipe { chunks: tokio::sync::Mutex::new(chunks), given: Mutex::new(None) })
+        Arc::new(Pipe { chunks: tokio::sync::Mutex::new(chunks), returned: Mutex::new(None) })
     };
-    let spec =
-        SourceSpec::new("stdin", name, move |_| Box::new(Stdin { pipe: pipe.get_or_init(&open).clone(), gave: false }));
+    let spec = SourceSpec::new("stdin", name, move |_| {
+        Box::new(Stdin { pipe: pipe.get_or_init(&open).clone(), has_returned: false })
+    });
     spec.of_each_instance()
 }
 
@@ -80,22 +81,22 @@ fn read(input: Box<dyn Read + Send>, map: FieldMap, clock: &Clock, send: &mpsc::
 impl Stdin {
     async fn batch(&mut self) -> Result<Batch, SourceError> {
         let again = {
-            let mut given = self.pipe.given.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.gave {
-                *given = None;
+            let mut returned = self.pipe.returned.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.has_returned {
+                *returned = None;
             }
-            given.clone()
+            returned.clone()
         };
-        self.gave = true;
-        if let Some(Given { ops, finished }) = again {
+        self.has_returned = true;
+        if let Some(Returned { ops, finished }) = again {
             return Ok(Batch { ops, finished, ..Batch::default() });
         }
         let reading = self.pipe.chunks.lock().await.recv().await;
         let Some(reading) = reading else { return Ok(Batch { finished: true, ..Batch::default() }) };
         let chunk = reading.map_err(|error| SourceError::Permanent(format!("standard input: {error}")))?;
         let ops: Vec<_> = chunk.posts.into_iter().map(|(post, _)| Op::Post(post)).collect();
-        let given = Given { ops: ops.clone(), finished: chunk.finished };
-        *self.pipe.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
+        let returned = Returned { ops: ops.clone(), finished: chunk.finished };
+        *self.pipe.returned.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
         let rejected = chunk.rejected.iter().map(|error| format!("standard input, {error}")).collect();
         Ok(Batch { ops, rejected, finished: chunk.finished, ..Batch::default() })
     }

@@ -8,8 +8,8 @@ mod incident;
 pub mod outline;
 pub mod past;
 mod style;
-mod voice;
 mod writer;
+mod writing_style;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,36 +30,36 @@ use crate::domain::{Op, Post, PostId, made_up};
 pub struct SyntheticOptions {
     /// Posts per second, above 0.
     pub rate: f64,
-    /// Determines the sequence; `None`: a new one at each start.
+    /// The seed of the sequence. `None`: a new seed at each start.
     pub seed: Option<u64>,
-    /// The source ends after this many posts of a run.
+    /// The number of posts of a run after which the source ends.
     pub limit: Option<u64>,
-    /// The time between incidents; the first one starts after half of it. In an incident the posts about one topic turn
-    /// negative for up to four minutes, on one source, which also gets more posts, or (every third time) on all
-    /// sources.
+    /// The time between incidents; the first one starts after half of it. During an incident most posts about one topic
+    /// are negative for up to four minutes. It affects one source, which also gets more posts, or (every third time)
+    /// all sources.
     pub incident_every: Option<Duration>,
 }
 
-/// The largest age of a post, in microseconds.
+/// The maximum age of a post, in microseconds.
 const AGE_MICROS: u64 = 1_500_000;
 
 /// The source of generated posts.
 pub struct Synthetic {
     rate: f64,
     limit: u64,
-    /// Starts at the first call.
+    /// Set by the first call.
     pace: Option<Pace>,
     writer: Writer,
     clock: Clock,
     /// The prefix of the ids of this run.
     run: String,
     written: u64,
-    /// The last post of each source that is not a reply. Replies answer it.
+    /// The last post of each source that is not a reply. Replies refer to it.
     recent: BTreeMap<crate::domain::Source, PostId>,
 }
 
 impl Synthetic {
-    /// A new run.
+    /// Starts a new run.
     pub fn new(options: &SyntheticOptions, clock: Clock) -> Self {
         let seed = options.seed.unwrap_or_else(|| rand::rng().random());
         let calendar = Calendar::new(options.incident_every.map(|every| every.as_secs_f64()));
@@ -86,7 +86,7 @@ impl Synthetic {
         // The planned time, not the clock, so that the sequence does not depend on delays of this run.
         let written = self.writer.write(index, index as f64 / self.rate);
         let post_id = PostId::parse(&made_up::post_id(&self.run, index)).ok()?;
-        // A separate random generator, because the sequence of the writer's one determines the texts.
+        // The age does not come from the writer's random generator, because that one determines the texts.
         let age = Duration::from_micros(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % AGE_MICROS);
         let reply_to = if written.is_reply {
             self.recent.get(&written.source).map(|id| id.as_str().to_owned())
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn runs_of_one_seed_differ_in_ids_only() {
+    async fn runs_with_the_same_seed_differ_only_in_ids() {
         let (first, second) = (all(&options(1e6, 2_000)).await, all(&options(1e6, 2_000)).await);
         let texts = |posts: &[Post]| posts.iter().map(|post| post.content.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&first), texts(&second));

@@ -6,10 +6,10 @@ use rustls::ClientConfig;
 
 use crate::outbound;
 
-/// TLS with the certificate authorities of the system. If there are none, each connection fails.
+/// The TLS configuration with the certificate authorities of the system. If there are none, every connection fails.
 ///
 /// # Errors
-/// When no protocol version is supported, which the compiled-in versions rule out.
+/// When no protocol version is supported. The compiled-in versions rule this out.
 pub fn client_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut config = outbound::tls()?;
     // The handshake of a WebSocket is HTTP/1.1.

@@ -1,4 +1,4 @@
-//! A copy of the embedded database, made beside its server.
+//! Copies the embedded database while a server uses it.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,15 +8,15 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-/// How long to wait for a lock of the server.
+/// The time to wait for a lock of the server, in milliseconds.
 const BUSY_MS: u32 = 10_000;
 
-/// Why there is no copy.
+/// Why the copy failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("{0} is not there: check database.url, or start the server once")]
+    #[error("{0} does not exist: check database.url, or start the server once")]
     NoDatabase(PathBuf),
-    #[error("{0} is there already; name another file, or move it away")]
+    #[error("{0} already exists; use another file name or move the file")]
     Exists(PathBuf),
     #[error("cannot copy the database to {path}: {reason}")]
     Copy { path: PathBuf, reason: String },
@@ -30,11 +30,11 @@ struct Finding {
     quick_check: String,
 }
 
-/// Copies the database at `from` to the new file `to`, as its last commit left it, and checks the
-/// copy. Readers and the writer of `from` continue. Blocks; gives the size of the copy in bytes.
+/// Copies the database at `from` to the new file `to`, in the state of its last commit, and checks the copy. Readers
+/// and the writer of `from` are not blocked. This function blocks, and returns the size of the copy in bytes.
 ///
 /// # Errors
-/// When `from` is no database or `to` cannot be written; nothing is left at `to` then.
+/// When `from` is not a database or `to` cannot be written. In this case there is no file at `to`.
 pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     if !from.is_file() {
         return Err(BackupError::NoDatabase(from.to_owned()));
@@ -47,7 +47,7 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     let part = PathBuf::from(part);
     let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&part, to));
     if copied.is_err() {
-        // Of a copy that failed nothing is worth keeping, whether or not there is anything.
+        // A failed copy is useless, so it is removed if it exists.
         let _ = fs::remove_file(&part);
     }
     copied
@@ -55,12 +55,12 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
 
 fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
     let failed = |reason: String| BackupError::Copy { path: part.to_owned(), reason };
-    // The remains of a copy that was killed.
+    // Removes an incomplete copy of an earlier attempt that was killed.
     match fs::remove_file(part) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.to_string())),
         _ => {}
     }
-    // Posts and sealed secrets are for the owner only. SQLite fills an empty file.
+    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file.
     super::protect(part).map_err(|e| failed(e.to_string()))?;
     let target = part.to_str().ok_or_else(|| failed("the path is not UTF-8".to_owned()))?;
     let mut connection = open(from).map_err(failed)?;
@@ -82,7 +82,7 @@ fn check(part: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Makes the copy durable under its name.
+/// Makes the copy durable and gives it its final name.
 fn keep(part: &Path, to: &Path) -> Result<u64, BackupError> {
     let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), reason: e.to_string() };
     let file = File::open(part).map_err(failed)?;

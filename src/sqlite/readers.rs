@@ -1,4 +1,4 @@
-//! Connections that read. Their statements are cancelled when the caller is gone.
+//! Connections for reading. Their statements are cancelled when the caller is dropped.
 
 use std::error::Error;
 use std::ops::{Deref, DerefMut};
@@ -17,35 +17,35 @@ use futures_util::future::BoxFuture;
 
 use super::{SqliteError, set_up};
 
-/// Pages that each reader caches, in KiB.
+/// The page cache of each reader, in KiB.
 const CACHE_KIB: u32 = 8_192;
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// Whether `text` contains `word`, which is in lower case, whatever its own case is. Folds every script.
+    /// Whether `text` contains `word`, which must be in lower case. The case of `text` is ignored in every script.
     fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
-    /// As [`has_word`], but not as a part of a longer word.
+    /// As [`has_word`], but only finds whole words.
     fn has_whole_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
 }
 
-/// A number of connections that read.
+/// A pool of connections for reading.
 #[derive(Clone)]
 pub struct Readers(Pool<Connections>);
 
-/// Where readers connect to.
+/// The settings of a reader's connection.
 #[derive(Debug)]
 pub struct Connections {
     pub url: String,
     pub busy_timeout: Duration,
 }
 
-/// A connection whose statements run on the blocking threads of tokio.
+/// A connection whose statements run on tokio's blocking threads.
 pub type ReadConnection = SyncConnectionWrapper<SqliteConnection, Detached>;
 
-/// Runs statements on the blocking threads of tokio and leaves them there when their future is dropped.
+/// Runs statements on tokio's blocking threads, and lets them continue there when their future is dropped.
 ///
-/// The default of diesel-async blocks in `drop` until the statement ends. That panics on the single-threaded runtimes of
-/// the HTTP workers, where a client that leaves or a shutdown drops the future of a request.
+/// The default of diesel-async blocks in `drop` until the statement ends. That panics on the single-threaded runtimes
+/// of the HTTP workers, where the future of a request is dropped when a client disconnects or at a shutdown.
 pub struct Detached;
 
 impl SpawnBlocking for Detached {
@@ -61,20 +61,20 @@ impl SpawnBlocking for Detached {
     }
 }
 
-/// A connection of the pool, and the flag that ends its statement.
+/// A connection of the pool, with the flag that cancels its statement.
 pub struct Connection {
     inner: ReadConnection,
     cancelled: Arc<AtomicBool>,
 }
 
-/// A connection to read with. When it is dropped before [`Self::finish`], its statement is cancelled.
+/// A connection for reading. If it is dropped before [`Self::finish`], its statement is cancelled.
 pub struct Reader {
     connection: Object<Connections>,
     finished: bool,
 }
 
 impl Readers {
-    /// A pool of at most `size` connections, each opened when it is needed first.
+    /// A pool of at most `size` connections, each of which is opened when it is first needed.
     ///
     /// # Errors
     /// When the pool cannot be built.
@@ -89,17 +89,17 @@ impl Readers {
             .map_err(|e| e.to_string())
     }
 
-    /// A connection that sees the last commit.
+    /// A connection that reads the last commit.
     ///
     /// # Errors
-    /// When none becomes free within the busy time-out.
+    /// When no connection becomes free within the busy timeout.
     pub async fn get(&self) -> Result<Reader, SqliteError> {
         let connection =
             self.0.get().await.map_err(|e: PoolError<ConnectionError>| SqliteError::Unavailable(e.to_string()))?;
         Ok(Reader { connection, finished: false })
     }
 
-    /// How the connections are used.
+    /// The usage of the connections.
     pub fn status(&self) -> deadpool::Status {
         self.0.status()
     }
@@ -130,7 +130,7 @@ impl Manager for Connections {
         Ok(Connection { inner, cancelled })
     }
 
-    /// The file is local, so that a connection needs no test before each use.
+    /// The file is local, so a connection needs no test before each use.
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectionError> {
         if connection.cancelled.load(Ordering::Relaxed) {
             return Err(RecycleError::message("its statement was cancelled"));

@@ -32,7 +32,7 @@ impl Store {
         }
     }
 
-    /// The buckets of a query that the rollups answer.
+    /// The buckets of a query that rollups can answer.
     pub(super) fn edges(&self, query: &AggregateQuery) -> Result<Edges, AggregateError> {
         let now = self.clock.now();
         let edges = Edges::of(query, self.retention.usable(now).from(Grain::Minute))?;
@@ -42,7 +42,7 @@ impl Store {
         }
     }
 
-    /// Counts of an exact window by event time, whatever times the filter names.
+    /// Counts of an exact window by event time. The times of the filter are ignored.
     pub async fn counts(&self, range: TimeRange, filter: &PostFilter) -> Result<Counts, AggregateFailure> {
         match filter.counted_from() {
             CountedFrom::Rollups => {
@@ -64,7 +64,7 @@ impl Store {
         read!(self, replica, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(statement, c)), statement.load(c))
     }
 
-    /// A cell for each post that matches; refused when more posts than [`MAX_READ_POSTS`] would be read.
+    /// One cell for each matching post. Fails when more than [`MAX_READ_POSTS`] posts would be read.
     async fn post_cells(&self, range: TimeRange, filter: &PostFilter) -> Result<Vec<BucketCell>, AggregateFailure> {
         if !filter.words.is_empty() && self.candidates(range, filter).await? > MAX_READ_POSTS {
             return Err(AggregateError::TooManyPosts.into());
@@ -73,7 +73,7 @@ impl Store {
         if found.len() as i64 > MAX_READ_POSTS { Err(AggregateError::TooManyPosts.into()) } else { Ok(found) }
     }
 
-    /// In how many posts words are looked for: those that the rest of the filter leaves.
+    /// The number of posts in which words are searched: those that match the rest of the filter.
     async fn candidates(&self, range: TimeRange, filter: &PostFilter) -> Result<i64, StoreError> {
         let rest =
             PostFilter { words: Vec::new(), start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
@@ -103,22 +103,22 @@ impl Store {
     }
 }
 
-/// What to count.
+/// Which posts to count, and how.
 #[derive(Clone, Debug)]
 pub struct AggregateQuery {
     pub period: Period,
-    /// Widened to bucket edges.
+    /// The requested range. It is extended to bucket edges.
     pub range: TimeRange,
-    /// Which posts; times that it names are left aside.
+    /// Selects the posts. Its times are ignored.
     pub filter: PostFilter,
-    /// Whose midnights bound days.
+    /// The time zone in which days start.
     pub zone: TimeZone,
 }
 
 /// Buckets without gaps, oldest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aggregate {
-    /// The range as used.
+    /// The range after it was extended to bucket edges.
     pub range: TimeRange,
     pub buckets: Vec<Bucket>,
 }
@@ -130,29 +130,29 @@ pub struct Bucket {
     pub counts: Counts,
 }
 
-/// Most buckets of one answer.
+/// The maximum number of buckets in one answer.
 pub const MAX_BUCKETS: usize = 5_000;
 
-/// Most posts that are read for one answer that the rollups cannot give.
+/// The maximum number of posts that are read for one answer that rollups cannot give.
 pub const MAX_READ_POSTS: i64 = 100_000;
 
-/// Why an aggregate cannot be had.
+/// Why counts cannot be computed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AggregateError {
     /// More buckets than [`MAX_BUCKETS`].
     #[error(
-        "the range holds {0} buckets, at most {MAX_BUCKETS} are allowed: choose a longer period or a shorter range"
+        "the range has {0} buckets, but at most {MAX_BUCKETS} are allowed: choose a longer period or a shorter range"
     )]
     TooManyBuckets(usize),
-    /// Counts by minute have a retention.
-    #[error("minutes before {0} are not kept (retention.minute_rollups): choose period=hour or a later start_date")]
+    /// The retention of minute counts has passed.
+    #[error("minute counts before {0} were deleted (retention.minute_rollups): use period=hour or a later start_date")]
     MinutesGone(Timestamp),
-    /// Counts have a retention.
-    #[error("counts before {0} are not kept (retention.rollups): choose a later start_date")]
+    /// The retention of counts has passed.
+    #[error("counts before {0} were deleted (retention.rollups): choose a later start_date")]
     CountsGone(Timestamp),
     /// More posts than [`MAX_READ_POSTS`].
     #[error(
-        "more than {MAX_READ_POSTS} posts would have to be read, since rollups know no authors and no words: choose a \
+        "more than {MAX_READ_POSTS} posts match, and this filter requires reading each of them: choose a \
          shorter range or add a filter"
     )]
     TooManyPosts,
@@ -163,16 +163,16 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The buckets of an aggregate before they are counted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Edges {
-    /// The range as used.
+    /// The range after it was extended to bucket edges.
     pub range: TimeRange,
-    /// Where each bucket starts; it ends where the next one starts, the last with the range.
+    /// The start of each bucket. It ends where the next one starts, or with the range.
     pub starts: Vec<Timestamp>,
-    /// The widest rollups that fit all buckets.
+    /// The widest rollups whose edges match all buckets.
     pub grain: Grain,
 }
 
 impl Edges {
-    /// Widens the query's range to bucket edges and finds those in it.
+    /// Extends the query's range to bucket edges and finds the buckets in it.
     pub fn of(query: &AggregateQuery, minutes_from: Timestamp) -> Result<Self, AggregateError> {
         match query.period {
             Period::Minute => {
@@ -203,7 +203,7 @@ impl Edges {
         Ok(Self { range, starts, grain })
     }
 
-    /// Days from midnight to midnight in `zone`: 23 to 25 hours long where clocks change.
+    /// Days from midnight to midnight in `zone`. They have 23 to 25 hours when the clocks change.
     fn days(range: TimeRange, zone: &TimeZone) -> Result<Self, AggregateError> {
         let day = Grain::Day.width();
         let least = bucket_count(range.length(), day);
@@ -213,12 +213,12 @@ impl Edges {
         let date = range.start().to_jiff().to_zoned(zone.clone()).date();
         let mut edges: Vec<Timestamp> = Vec::with_capacity(least + 2);
         for days in 0.. {
-            // Behind the last day of the calendar there is no midnight.
+            // There is no midnight after the last day of the calendar.
             let edge = midnight(date, days, zone).unwrap_or(range.end());
             if edge <= range.start() {
                 edges.clear();
             }
-            // Where a zone jumps over the date line, a day has no length; it is left out.
+            // When a zone changes sides of the date line, a day has no length. It is left out.
             if edges.last().is_none_or(|last| edge > *last) {
                 edges.push(edge);
             }
@@ -238,7 +238,7 @@ impl Edges {
         Ok(Self { range, starts, grain })
     }
 
-    /// Sums counts of smaller buckets into these. A smaller bucket belongs where it starts.
+    /// Adds counts of smaller buckets to these. A smaller bucket belongs to the bucket in which it starts.
     pub fn fill(self, cells: impl IntoIterator<Item = BucketCell>) -> Aggregate {
         let mut buckets: Vec<_> =
             self.starts.into_iter().map(|start| Bucket { start, counts: Counts::default() }).collect();
@@ -256,7 +256,7 @@ fn bucket_count(length: Duration, width: Duration) -> usize {
     usize::try_from(length.as_micros().div_ceil(width.as_micros().max(1))).unwrap_or(usize::MAX)
 }
 
-/// The first instant of the day `days` after `date`.
+/// The start of the day that is `days` after `date`.
 fn midnight(date: Date, days: i64, zone: &TimeZone) -> Option<Timestamp> {
     let date = date.checked_add(Span::new().try_days(days).ok()?).ok()?;
     let zoned = zone.to_ambiguous_zoned(date.at(0, 0, 0, 0)).compatible().ok()?;

@@ -1,4 +1,4 @@
-//! Alerting: rules, the states of their series, and alerts, of which at most one is open per type and scope.
+//! Alerting: rules, the states of their series, and alerts. At most one alert is open per type and scope.
 
 mod apply;
 mod audit;
@@ -30,7 +30,7 @@ use crate::domain::notify::inhibit::RecentAlert;
 use crate::domain::{Alert, AlertState, Timestamp};
 use row::{AlertRow, RecentRow};
 
-/// The alerts that match, on the backend `$Db`.
+/// The alerts that match `$filter`, on the backend `$Db`.
 macro_rules! matching {
     ($Db:ty, $filter:expr) => {{
         let filter: &AlertFilter = $filter;
@@ -112,8 +112,8 @@ impl Store {
         Ok(rows.into_iter().map(RecentAlert::from).collect())
     }
 
-    /// Records who acknowledged an open alert, and replaces an earlier acknowledgement; the alert afterwards. `None`: no
-    /// alert with this id is open.
+    /// Records who acknowledged an open alert, and replaces an earlier acknowledgement. Returns the changed alert;
+    /// `None` if no open alert has this id.
     pub async fn acknowledge_alert(&self, id: i64, mark: &Acknowledgement) -> Result<Option<Alert>, StoreError> {
         let rows: Vec<AlertRow> = transact!(self, (id, mark.clone()), |c, (id, mark), run| {
             let rows: Vec<AlertRow> = run!(
@@ -147,16 +147,16 @@ impl Store {
     }
 }
 
-/// Which alerts.
+/// Selects alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertFilter {
     pub state: Option<AlertState>,
     pub alert_type: Option<String>,
     pub severity: Option<Severity>,
     pub rule_id: Option<i64>,
-    /// `triggered_at` at or after.
+    /// `triggered_at` is at or after this time.
     pub start: Option<Timestamp>,
-    /// `triggered_at` before.
+    /// `triggered_at` is before this time.
     pub end: Option<Timestamp>,
 }
 
@@ -165,6 +165,6 @@ pub struct AlertFilter {
 pub struct AlertPage {
     pub alerts: Vec<Alert>,
     pub total: i64,
-    /// The id after which the next page starts; `None` on the last.
+    /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,
 }

@@ -1,4 +1,4 @@
-//! The two databases behind the store, and how one query runs on either.
+//! The two databases of the store, and macros that run a query on either of them.
 
 use crate::sqlite::Sqlite;
 
@@ -11,9 +11,9 @@ pub enum Backend {
     Postgres(Postgres),
 }
 
-/// Runs `$query`, a future of `diesel_async` on `$connection`, on a connection for reading from
-/// the `primary` or a `replica`. Gives a `Result<_, StoreError>`. When it takes too long, or when the future is
-/// dropped, the statement is cancelled.
+/// Runs `$query`, a future of `diesel_async` on `$connection`, on a read connection to the `primary` or a `replica`.
+/// Evaluates to a `Result<_, StoreError>`. When the query takes too long, or the future is dropped, the statement is
+/// cancelled.
 macro_rules! read {
     ($store:expr, $from:ident, |$connection:ident| $query:expr) => {
         $crate::store::backend::read!($store, $from, |$connection| $query, $query)
@@ -54,8 +54,8 @@ macro_rules! read {
 }
 pub(crate) use read;
 
-/// Runs `$body` in a transaction on `$connection`, `$run!(query)` being a query's `QueryResult` on either database. `$data` is cloned, since a transaction on Postgres may run again.
-/// Gives a `Result<_, StoreError>`.
+/// Runs `$body` in a transaction on `$connection`. `$run!(query)` is the query's `QueryResult` on either database.
+/// `$data` is cloned, because a transaction on Postgres may be retried. Evaluates to a `Result<_, StoreError>`.
 macro_rules! transact {
     ($store:expr, $data:expr, |$connection:ident, $given:pat_param, $run:ident| $body:expr) => {
         $crate::store::backend::transact!(@($) $store, $data, $connection, $given, $run, $body)

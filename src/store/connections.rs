@@ -1,13 +1,13 @@
-//! How the store's connections are used at this moment.
+//! The current usage of the store's connections.
 
 use deadpool::Status;
 
 /// Which database a pool connects to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The one that is written.
+    /// The database that receives writes.
     Primary,
-    /// The one that the API reads.
+    /// The database that serves the API's read queries.
     Replica,
 }
 
@@ -25,11 +25,11 @@ impl Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
     pub target: Target,
-    /// In use.
+    /// Connections in use.
     pub used: usize,
-    /// Open and not in use.
+    /// Open connections that are not in use.
     pub idle: usize,
-    /// Callers that wait for one.
+    /// Callers that wait for a connection.
     pub waiting: usize,
 }
 

@@ -1,5 +1,5 @@
-//! The demonstration: made-up posts, and the topics, rules and alerts that go with them. Its row says how far it is; its
-//! removal works in steps, each a transaction that can be repeated.
+//! The demonstration: generated posts, and the topics, rules and alerts that belong to them. Its row stores its
+//! progress. It is removed in steps, each of which is a transaction that can be repeated.
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Bool, Text};
@@ -11,30 +11,30 @@ use super::{Store, StoreError};
 use crate::domain::Timestamp;
 use crate::domain::made_up::is_made_up;
 
-/// Ids of posts that a step looks through.
+/// The number of post ids that one step searches.
 const IDS: i64 = 2_000;
-/// Rows of counts that a step removes.
+/// The number of rows with counts that one step removes.
 const ROWS: i64 = 5_000;
 
-/// How far a demonstration is.
+/// The progress of a demonstration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemoState {
-    /// Its posts are appended and analysed.
+    /// Its posts are being appended and analysed.
     Filling,
-    /// Its rules are evaluated over the past.
+    /// Its rules are being evaluated over the past.
     Evaluating,
-    /// Everything is there.
+    /// The demonstration is complete.
     Ready,
-    /// It is being removed.
+    /// The demonstration is being removed.
     Removing,
-    /// Nothing is left of it.
+    /// The demonstration was removed.
     Removed,
 }
 
 impl DemoState {
     const ALL: [Self; 5] = [Self::Filling, Self::Evaluating, Self::Ready, Self::Removing, Self::Removed];
 
-    /// Its name in the database and the API.
+    /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Filling => "filling",
@@ -49,14 +49,14 @@ impl DemoState {
 /// A demonstration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Demonstration {
-    /// In the ids of its posts.
+    /// The id of the run, which the ids of its posts contain.
     pub run: String,
-    /// Its past ends here.
+    /// The time at which it was started and at which its generated past ends.
     pub began_at: Timestamp,
     pub state: DemoState,
-    /// Posts of its past.
+    /// The number of posts of its past.
     pub planned: i64,
-    /// How many of them were appended.
+    /// The number of these posts that were appended.
     pub appended: i64,
     /// Ids of its topics.
     pub topics: Vec<i64>,
@@ -95,16 +95,16 @@ fn list(ids: &[i64]) -> JsonText {
     JsonText(serde_json::Value::from(ids).to_string())
 }
 
-/// A step of the removal of posts.
+/// The result of one step of the removal of posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemovedPosts {
     pub count: usize,
-    /// The row after which the next step begins; `None` after the last.
+    /// The row after which the next step begins; `None` after the last step.
     pub next: Option<i64>,
 }
 
 impl Store {
-    /// The demonstration, if there ever was one.
+    /// The demonstration; `None` if none was ever started.
     pub async fn demonstration(&self) -> Result<Option<Demonstration>, StoreError> {
         let query = || {
             sql("SELECT run, began_at, state, planned, appended, topics, rules FROM demonstration WHERE id = 1")
@@ -114,8 +114,8 @@ impl Store {
         Ok(rows.into_iter().next().and_then(DemoRow::read))
     }
 
-    /// Begins a demonstration, if there never was one and nobody has used the database: it holds no posts, topics, rules
-    /// or receivers of people. Whether it has begun.
+    /// Starts a demonstration if none was ever started and the database has no posts and no topics, rules or receivers
+    /// that users created. Returns whether it was started.
     pub async fn begin_demonstration(&self, demo: &Demonstration) -> Result<bool, StoreError> {
         let begun: usize = transact!(self, demo.clone(), |c, demo, run| {
             let used: bool = run!(
@@ -144,7 +144,7 @@ impl Store {
         Ok(begun > 0)
     }
 
-    /// Stores how far it is, if it is still `from`. `false` when someone has removed it meanwhile.
+    /// Stores the progress if the state is still `from`. Returns `false` if it was removed in the meantime.
     pub async fn advance_demonstration(&self, demo: &Demonstration, from: DemoState) -> Result<bool, StoreError> {
         let changed: usize = transact!(self, demo.clone(), |c, demo, run| {
             run!(
@@ -161,7 +161,7 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Requests its removal, which the ingester role does. `false` when there is none.
+    /// Requests the removal, which the ingester role performs. Returns `false` if there is no demonstration.
     pub async fn request_demonstration_removal(&self) -> Result<bool, StoreError> {
         let (removing, removed) = (DemoState::Removing.as_str(), DemoState::Removed.as_str());
         let changed: usize = transact!(self, (), |c, (), run| {
@@ -175,7 +175,7 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Removes made-up posts among the rows after `after`, with their counts and without tombstones.
+    /// Removes generated posts among the rows after `after`, together with their counts and without tombstones.
     pub async fn remove_made_up_posts(&self, after: i64) -> Result<RemovedPosts, StoreError> {
         let query = || {
             sql("SELECT id, post_id FROM social_media_posts WHERE id > ? ORDER BY id LIMIT ?")
@@ -205,8 +205,8 @@ impl Store {
         }
     }
 
-    /// Removes the rules of a demonstration, and what was noted of their series; and alerts that made-up posts alone
-    /// raised, as long as these are stored.
+    /// Removes the rules of a demonstration with the states of their series, and the alerts that only generated posts
+    /// caused. Must be called while these posts are stored.
     pub async fn remove_demonstration_alerts(&self, rules: &[i64]) -> Result<(), StoreError> {
         let raised = || {
             sql("SELECT a.id, e.post_id FROM sentiment_alerts a JOIN alert_evidence e ON e.alert_id = a.id ORDER BY a.id")
@@ -254,7 +254,7 @@ impl Store {
         self.prune_topics(ROWS, &tokio_util::sync::CancellationToken::new()).await
     }
 
-    /// Removes the rows of counts that are zero, at most some thousand; how many.
+    /// Removes rows of counts that are zero, some thousand per call. Returns their number.
     pub async fn remove_empty_counts(&self) -> Result<usize, StoreError> {
         transact!(self, (), |c, (), run| {
             run!(

@@ -1,4 +1,4 @@
-//! Erasure of everything that an author wrote.
+//! Deletes all data of an author.
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Text};
@@ -10,14 +10,14 @@ use super::sql::{Document, JsonText, sql};
 use super::{Store, StoreError};
 use crate::domain::{Author, Source};
 
-/// Most alerts that a step searches for citations.
+/// The maximum number of alerts that one step searches for citations.
 const STEP: i64 = 100;
 
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Erased {
     pub posts: Vec<RemovedPost>,
-    /// How often alerts cited them, also posts that retention removed before.
+    /// How often alerts cited the author, including posts that retention had removed before.
     pub evidence: i64,
 }
 
@@ -43,8 +43,8 @@ impl Store {
         Ok(names.iter().filter_map(|name| Source::parse(name).ok()).collect())
     }
 
-    /// Deletes everything that the author wrote on the source, as [`Self::delete_post`] does, and what alerts cite of
-    /// it. Works in steps beside a running server; after an error it can be repeated.
+    /// Deletes all posts of the author on the source, as [`Self::delete_post`] does, and all their citations in alerts.
+    /// Works in steps while a server may be running, and can be repeated after an error.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -54,8 +54,8 @@ impl Store {
         Ok(Erased { posts: removal.posts, evidence: removal.evidence + cited })
     }
 
-    /// Makes sure that no deleted content is left in the files of the database, as far as it can: SQLite moves its
-    /// write-ahead log into the file and empties it. A reader may delay that.
+    /// Removes deleted content from the database files as far as possible: SQLite moves its write-ahead log into the
+    /// database file and truncates it. A reader may delay that.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -66,9 +66,9 @@ impl Store {
         }
     }
 
-    /// Removes citations of the author from the details of alerts whose posts are gone; how many there were.
+    /// Removes citations of the author from the details of alerts whose posts were deleted. Returns their number.
     async fn erase_citations(&self, source: &Source, author: &Author) -> Result<i64, StoreError> {
-        // The name as both databases write it inside a JSON document.
+        // The name as both databases write it in a JSON document.
         let quoted = serde_json::Value::from(author.as_str()).to_string();
         let text = match &self.backend {
             Backend::Sqlite(_) => {

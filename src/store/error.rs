@@ -1,4 +1,4 @@
-//! Which failures of the database are transient.
+//! Decides which failures of the database are transient.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -6,8 +6,8 @@ use super::StoreError;
 use crate::sqlite::SqliteError;
 
 impl From<DieselError> for StoreError {
-    /// A failure counts as transient (locks, disk, network, restart, a schema that is being migrated) unless the
-    /// statement can never succeed: a constraint is violated, or the database cannot store the data.
+    /// A failure is transient (locks, disk, network, restart, a schema that is being migrated) unless the statement can
+    /// never succeed, because it violates a constraint or the database cannot store the data.
     fn from(error: DieselError) -> Self {
         use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation, Unknown};
         let text = describe(&error);
@@ -28,7 +28,7 @@ impl From<DieselError> for StoreError {
 }
 
 /// Messages of Postgres for data that it cannot store: SQLSTATE class 22, and rows that are too large for an index
-/// (54000). Diesel keeps the message of an error, and not its SQLSTATE.
+/// (54000). Diesel provides the message of an error, but not its SQLSTATE.
 const DATA_ERRORS: [&str; 10] = [
     "has no equivalent in encoding",
     "invalid byte sequence for encoding",
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_error_is_permanent_and_server_trouble_is_not() {
+    fn data_error_is_permanent_and_server_failure_is_transient() {
         let classify = |message: &str| {
             StoreError::from(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
         };

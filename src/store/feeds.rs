@@ -1,4 +1,4 @@
-//! Reports of the feeds of sources, and which feeds are paused.
+//! The reports of the feeds of sources, and whether feeds are paused.
 
 use diesel::upsert::excluded;
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
@@ -13,9 +13,9 @@ use crate::domain::Timestamp;
 /// The report of a feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedReport {
-    /// The source's name in the config.
+    /// The name of the source.
     pub name: String,
-    /// A JSON object; the store does not look into it.
+    /// A JSON object. The store does not interpret it.
     pub report: String,
 }
 
@@ -33,10 +33,10 @@ pub struct FeedRow {
 }
 
 impl Store {
-    /// Stores the reports of the feeds of `instance`; the names of all feeds that are paused.
+    /// Stores the reports of the feeds of `instance`. Returns the names of all paused feeds.
     pub async fn report_feeds(&self, instance: &str, reports: &[FeedReport]) -> Result<Vec<String>, StoreError> {
         let mut reports = reports.to_vec();
-        // In the order of the key, so that two instances cannot lock each other out.
+        // Sorted by key, so that two instances cannot deadlock.
         reports.sort_by(|a, b| a.name.cmp(&b.name));
         transact!(self, (instance.to_owned(), reports, At(self.clock.now())), |c, (instance, reports, now), run| {
             for FeedReport { name, report } in reports {
@@ -85,7 +85,8 @@ impl Store {
             .collect())
     }
 
-    /// Pauses or resumes the feed `name`; its instance follows within seconds. `false` when no instance ever reported it.
+    /// Pauses or resumes the feed `name`; its instance applies this within seconds. Returns `false` if no instance has
+    /// reported the feed.
     pub async fn set_feed_paused(&self, name: &str, paused: Paused) -> Result<bool, StoreError> {
         let data = (name.to_owned(), paused == Paused::Yes);
         let changed: usize = transact!(self, data, |c, (name, paused), run| {
@@ -94,7 +95,7 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Forgets the report, the pause and the cursor of a feed that is gone.
+    /// Deletes the report, the pause and the cursor of a removed feed.
     pub async fn forget_feed(&self, name: &str) -> Result<(), StoreError> {
         transact!(self, name.to_owned(), |c, name, run| {
             run!(diesel::delete(dsl::source_feeds).filter(dsl::name.eq(&name)).execute(c))?;
@@ -103,7 +104,7 @@ impl Store {
         })
     }
 
-    /// Whether other processes may use the same database, so that instances must coordinate by leases.
+    /// Whether other processes may use the same database. Instances must then coordinate by leases.
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, super::backend::Backend::Postgres(_))
     }

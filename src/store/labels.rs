@@ -1,16 +1,17 @@
-//! The labels of posts as columns.
+//! The columns that store the labels of posts.
 //!
-//! Posts and rollups have two columns for labels. Those of an unscored post hold an empty sentiment and, where the
-//! emotion stands, its language as `lang:de`. So the rollups count unscored posts by language without columns of their own.
+//! Posts and rollups have two columns for labels. For an unscored post the sentiment column is empty, and the emotion
+//! column contains the language as `lang:de`. So the rollups count unscored posts by language without additional
+//! columns.
 
 use std::borrow::Cow;
 
 use crate::domain::{Emotion, PostLabels, Sentiment, language};
 
-/// What the sentiment column of an unscored post holds.
+/// The sentiment column of an unscored post.
 pub const UNSCORED: &str = "";
 const LANGUAGE: &str = "lang:";
-/// The language of posts whose tag is no language code.
+/// The language of posts whose language tag is not a language code.
 const OTHER: &str = "other";
 
 /// The two columns.
@@ -21,14 +22,14 @@ pub struct LabelColumns {
 }
 
 impl LabelColumns {
-    /// The columns of a post with these labels, or of an unscored one in this language.
+    /// The columns of a post with these labels, or of an unscored post in this language.
     pub fn of(labels: Option<PostLabels>, lang: Option<&str>) -> Self {
         match labels {
             Some(labels) => {
                 Self { sentiment: labels.sentiment.as_str(), emotion: Cow::Borrowed(labels.emotion.as_str()) }
             }
             None => {
-                // Sources may send any text; the number of rollup rows must stay bounded.
+                // Sources may send any text, but the number of rollup rows must stay limited.
                 let lang = lang.and_then(language::code);
                 let emotion = format!("{LANGUAGE}{}", lang.as_deref().unwrap_or(OTHER));
                 Self { sentiment: UNSCORED, emotion: Cow::Owned(emotion) }
@@ -41,7 +42,7 @@ impl LabelColumns {
         Some(PostLabels { sentiment: self.sentiment.parse().ok()?, emotion: self.emotion.parse().ok()? })
     }
 
-    /// The columns as they were read.
+    /// Converts the stored columns.
     pub fn read(sentiment: &str, emotion: String) -> Self {
         match (sentiment.parse::<Sentiment>(), emotion.parse::<Emotion>()) {
             (Ok(sentiment), Ok(emotion)) => Self::of(Some(PostLabels { sentiment, emotion }), None),
@@ -50,12 +51,12 @@ impl LabelColumns {
     }
 }
 
-/// Whether a column is that of an unscored post.
+/// Whether this is the sentiment column of an unscored post.
 pub fn is_unscored(column: &str) -> bool {
     column == UNSCORED || column.starts_with(LANGUAGE)
 }
 
-/// The language that the emotion column of an unscored post holds.
+/// The language in the emotion column of an unscored post.
 pub fn language_of(emotion: &str) -> Option<&str> {
     emotion.strip_prefix(LANGUAGE)
 }

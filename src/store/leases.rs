@@ -1,6 +1,6 @@
 //! Leases with a fencing token, and the cursors of sources.
 //!
-//! The database measures the time of a lease, since the clocks of instances may differ.
+//! The database measures the time of a lease, because the clocks of instances may differ.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use super::schema::source_cursors;
 use super::sql::{At, sql};
 use super::{Lease, Store, StoreError};
 
-/// Whether `$lease` is still held. As the first statement of a transaction it locks the lease, so that no other
-/// instance takes it over before the commit.
+/// Whether `$lease` is still held. If this is the first statement of a transaction, it locks the lease, so that no
+/// other instance can take it over before the commit.
 macro_rules! is_held {
     ($run:ident, $c:ident, $lease:expr) => {{
         let lease: &$crate::store::Lease = $lease;
@@ -30,15 +30,15 @@ macro_rules! is_held {
 }
 pub(super) use is_held;
 
-/// The present time of SQLite, in microseconds.
+/// The current time of SQLite, in microseconds.
 macro_rules! sqlite_now {
     () => {
         "CAST(unixepoch('subsec') * 1000000 AS integer)"
     };
 }
 
-/// The statement that acquires or renews a lease; `$now` is the present time, `$until` the end of its time to live.
-/// A new holder, or one whose lease expired, gets a new token.
+/// The statement that acquires or renews a lease. `$now` is the current time, `$until` the end of the time to live. A
+/// new holder, or one whose lease has expired, gets a new token.
 macro_rules! acquire {
     ($now:expr, $until:expr) => {
         concat!(
@@ -55,14 +55,15 @@ macro_rules! acquire {
 }
 
 impl Lease {
-    /// `done`, which is `None` when the lease was not held.
+    /// Returns `done`; `None` means that the lease was not held, which is an error.
     pub(super) fn check<T>(&self, done: Option<T>) -> Result<T, StoreError> {
         done.ok_or_else(|| StoreError::LeaseLost(self.name.clone()))
     }
 }
 
 impl Store {
-    /// Acquires or renews the lease `name` for `holder` for `ttl`; `None` while another instance holds it.
+    /// Acquires or renews the lease `name` for `holder` for the time `ttl`. Returns `None` while another instance holds
+    /// it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -117,7 +118,7 @@ impl Store {
     /// Stores the position after which a source continues, if `lease` is still held.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
+    /// [`StoreError::LeaseLost`] when another instance took over. In this case nothing is changed.
     pub async fn keep_cursor(&self, source: &str, cursor: &str, lease: Option<&Lease>) -> Result<(), StoreError> {
         let data = (source.to_owned(), cursor.to_owned(), lease.cloned(), At(self.clock.now()));
         let kept = transact!(self, data, |c, (source, cursor, lease, now), run| {

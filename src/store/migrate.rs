@@ -1,8 +1,8 @@
-//! The schema: embedded migrations, run by one instance at a time.
+//! The schema: embedded migrations, which one instance runs at a time.
 //!
-//! Migrations only add to the schema, so that instances of the release before go on working while the new release is
+//! Migrations only add to the schema, so that instances of the previous release keep working while a new release is
 //! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema: a binary that does not know all of its migrations runs
-//! if it is not older than that, and refuses to otherwise.
+//! if it is not older than that, and otherwise refuses to start.
 
 use std::time::Duration;
 
@@ -23,19 +23,20 @@ use crate::sqlite::Sqlite;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// The advisory lock of the instance that migrates Postgres.
+/// The advisory lock of the instance that migrates a Postgres database.
 const LOCK: i64 = 0x0073_656e_7469_0001;
-/// Between two attempts to get it. A session that waits inside the database would hold up concurrent indexes.
+/// The time between two attempts to get the lock. A session that waits inside the database would block concurrent
+/// indexing.
 const LOCK_RETRY: Duration = Duration::from_millis(100);
-/// Attempts until the migration is left to a later start.
+/// The number of attempts before the migration fails and is left to a later start.
 const LOCK_ATTEMPTS: u32 = 6_000;
-/// The last migration of the oldest release that works on this schema.
+/// The last migration of the oldest release that works with this schema.
 const COMPATIBLE_SINCE: &str = "20260204000001";
 
-/// Why this binary does not use the database.
+/// Why this binary cannot use the database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// A later release changed the schema in a way that this one does not understand.
+    /// A newer release changed the schema in a way that is incompatible with this one.
     #[error(
         "the database was migrated by a newer release (it has {unknown}, and needs a release that knows {needs}): \
          start that release, or restore a backup from before its migration"
@@ -43,7 +44,7 @@ pub enum SchemaError {
     Newer {
         /// The first migration that this binary does not know.
         unknown: String,
-        /// What a release must know to use this schema.
+        /// The migration that a release must know to use this schema.
         needs: String,
     },
     /// Posts may contain characters that the database cannot store.
@@ -54,24 +55,24 @@ pub enum SchemaError {
     Encoding { encoding: String },
 }
 
-/// Whether to run what is pending or only to name it.
+/// Whether to run pending migrations or only to list them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Run,
     Check,
 }
 
-/// The names of the pending migrations, which have run if `mode` says so.
-/// The write lock of the file makes other processes wait.
+/// The names of the pending migrations. Depending on `mode` they have run. The write lock of the file makes other
+/// processes wait.
 pub async fn sqlite(sqlite: &Sqlite, mode: Mode) -> Result<Vec<String>, StoreError> {
     let migrated = sqlite.write(move |connection| migrate(connection, SQLITE.migrations(), mode)).await?;
     Ok(migrated?)
 }
 
-/// The names of the pending migrations, which have run if `mode` says so. An advisory lock makes other processes wait.
+/// The names of the pending migrations. Depending on `mode` they have run. An advisory lock makes other processes wait.
 pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, StoreError> {
     let connection = postgres.migrator().await?;
-    // Diesel's migrations are synchronous. The lock ends with the connection at the latest.
+    // Diesel's migrations are synchronous. The lock ends at the latest with the connection.
     let task = tokio::task::spawn_blocking(move || {
         let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
         let encoding: Setting =
@@ -113,7 +114,7 @@ fn lock(connection: &mut AsyncConnectionWrapper<AsyncPgConnection>) -> Result<()
     Err(StoreError::Unavailable("another instance is still migrating the database".to_owned()))
 }
 
-/// Drops indexes whose concurrent creation was interrupted: their migration runs again and creates them.
+/// Drops indexes whose concurrent creation was interrupted. Their migration runs again and creates them.
 fn drop_invalid_indexes(connection: &mut AsyncConnectionWrapper<AsyncPgConnection>) -> QueryResult<()> {
     const INVALID: &str = "SELECT i.indexrelid::regclass::text AS value FROM pg_index i \
                            JOIN pg_class c ON c.oid = i.indexrelid \
@@ -161,9 +162,9 @@ where
     Ok(Ok(names))
 }
 
-/// What is stored about the schema, beside the list of migrations.
+/// Data about the schema that is stored besides the list of migrations.
 trait SchemaInfo {
-    /// The last migration of the oldest release that works on the schema; `None` where it is not stored.
+    /// The last migration of the oldest release that works with the schema; `None` if it is not stored.
     fn compatible_since(&mut self) -> QueryResult<Option<String>>;
     fn set_compatible_since(&mut self) -> QueryResult<()>;
 }
@@ -191,7 +192,7 @@ macro_rules! schema_info {
 schema_info!(SqliteConnection);
 schema_info!(AsyncConnectionWrapper<AsyncPgConnection>);
 
-/// Keeps the database's own error, which says whether it is transient.
+/// Keeps the database's own error, which shows whether the failure is transient.
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> DieselError {
     match error.downcast::<DieselError>() {
         Ok(error) => *error,

@@ -1,4 +1,4 @@
-//! Connections to Postgres: pools, time limits, and transactions that are retried and never cancelled.
+//! Connections to Postgres: pools, time limits, and transactions that are retried and run to their end.
 
 mod tls;
 mod url;
@@ -22,8 +22,8 @@ use tokio::time::timeout;
 use super::connections::{Connections, Target};
 use super::{PostgresOptions, StoreError};
 
-/// A connection to read with. When it is dropped before [`Self::finish`], the server is asked to cancel its statement.
-/// The pool tests a connection before each use, so that a late cancellation ends that test and not another statement.
+/// A connection for reading. If it is dropped before [`Self::finish`], the server is asked to cancel its statement. The
+/// pool tests a connection before each use, so a late cancellation ends that test and not another statement.
 pub struct Reader {
     connection: Object<AsyncPgConnection>,
     connector: Arc<Connector>,
@@ -59,33 +59,33 @@ impl Drop for Reader {
         let (token, connector) = (self.connection.cancel_token(), self.connector.clone());
         let runtime = connector.runtime.clone();
         runtime.spawn(async move {
-            // A server that does not answer ends the statement by its own time-out.
+            // A server that does not answer ends the statement by its own timeout.
             let _ = timeout(connector.connect_timeout, connector.tls.cancel(&token)).await;
         });
     }
 }
 
-/// How often a transaction that lost against another one runs again.
+/// The maximum number of retries of a transaction after a serialisation failure or a deadlock.
 const RETRIES: usize = 8;
 
-/// Postgres. Clones share its connections.
+/// Access to Postgres. Clones share the connections.
 #[derive(Clone)]
 pub struct Postgres {
     connector: Arc<Connector>,
-    /// That of the replica; without one, the same as `connector`.
+    /// The connector to the replica; without a replica it is the same as `connector`.
     reader: Arc<Connector>,
     primary: Pool<AsyncPgConnection>,
     replica: Pool<AsyncPgConnection>,
 }
 
 impl Postgres {
-    /// Reads the URLs and certificates; connects later. Connections belong to the present runtime.
+    /// Reads the URLs and certificates; connects later. Connections belong to the current async runtime.
     ///
     /// # Errors
     /// When a URL or certificate file is malformed, or there is no runtime.
     pub fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
         let runtime = Handle::try_current()
-            .map_err(|_| StoreError::Failed("the store must be made inside the async runtime".to_owned()))?;
+            .map_err(|_| StoreError::Failed("the store must be created inside an async runtime".to_owned()))?;
         let connector = Arc::new(Connector::new(&options.url, options, runtime.clone())?);
         let primary = pool(&connector, options)?;
         let (reader, replica) = match &options.read_url {
@@ -99,19 +99,19 @@ impl Postgres {
         Ok(Self { connector, reader, primary, replica })
     }
 
-    /// A connection to the database that is written.
+    /// A connection to the primary database.
     pub async fn primary(&self) -> Result<Reader, StoreError> {
         let connection = self.primary.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Reader { connection, connector: self.connector.clone(), finished: false })
     }
 
-    /// A connection to the database that the API reads; it may be a little behind.
+    /// A connection to the database for the API's read queries. It may lag behind the primary database.
     pub async fn replica(&self) -> Result<Reader, StoreError> {
         let connection = self.replica.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Reader { connection, connector: self.reader.clone(), finished: false })
     }
 
-    /// How its connections are used: those to the primary, and to a replica if there is one.
+    /// The usage of the connections to the primary, and to a replica if there is one.
     pub fn connections(&self) -> Vec<Connections> {
         let primary = Connections::of(Target::Primary, &self.primary.status());
         let replica = (!Arc::ptr_eq(&self.connector, &self.reader))
@@ -123,23 +123,23 @@ impl Postgres {
     pub async fn migrator(&self) -> Result<AsyncPgConnection, StoreError> {
         let mut connection =
             self.connector.clone().connect().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        // Another migrator may hold the lock for as long as its migration takes.
+        // Another instance may hold the lock for as long as its migration takes.
         connection.batch_execute("SET statement_timeout = 0; SET lock_timeout = '10min'").await?;
         Ok(connection)
     }
 
-    /// The answer of `query`, or `None` when it takes too long. A server that hangs enforces no time-out itself.
+    /// The result of `query`, or `None` if it takes too long. A server that hangs does not enforce a timeout itself.
     pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
         timeout(self.connector.limit, query).await.ok()
     }
 
-    /// The error of a query that took too long.
+    /// The error for a query that took too long.
     pub fn silent(&self) -> StoreError {
         self.connector.silent()
     }
 
-    /// Runs `work` in a transaction, again if it lost against another one. It runs to its end even
-    /// if the caller goes away: a transaction is never cut in the middle.
+    /// Runs `work` in a transaction, and retries it after a serialisation failure or a deadlock. It runs to its end
+    /// even if the caller's future is dropped, so that a transaction is never interrupted.
     pub async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -171,7 +171,7 @@ impl Postgres {
         match timeout(self.connector.limit, transaction.run(async |c| work(c).await)).await {
             Ok(result) => result.map_err(|error| Attempt(Some(error))),
             Err(_) => {
-                // Its state is unknown, so it must not be used again: closing it makes the server roll back.
+                // The state of the connection is unknown, so it is closed, which makes the server roll back.
                 drop(Object::take(connection));
                 Err(Attempt(None))
             }
@@ -179,22 +179,23 @@ impl Postgres {
     }
 }
 
-/// The error of a transaction; `None` when the server did not answer.
+/// The error of a transaction. `None`: the server did not answer.
 struct Attempt(Option<DieselError>);
 
 impl Attempt {
-    /// Whether it lost against another transaction (40001, 40P01).
+    /// Whether it failed because of a serialisation failure or a deadlock (40001, 40P01).
     fn lost(&self) -> bool {
         match &self.0 {
             Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
-            // Diesel has no kind for 40P01.
+            // Diesel has no error kind for 40P01.
             Some(DieselError::DatabaseError(_, information)) => information.message().contains("deadlock detected"),
             _ => false,
         }
     }
 }
 
-/// Switches messages to English where the role may, because Diesel passes on messages of the server and no SQLSTATE.
+/// Switches messages to English if the role may do so, because Diesel provides the server's message, but not its
+/// SQLSTATE.
 const ENGLISH: &str = "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'";
 
 fn backoff() -> ExponentialBuilder {
@@ -218,14 +219,14 @@ fn pool(connector: &Arc<Connector>, options: &PostgresOptions) -> Result<Pool<As
         .map_err(|e| StoreError::Failed(e.to_string()))
 }
 
-/// How to make a connection.
+/// Establishes connections.
 struct Connector {
     config: tokio_postgres::Config,
     tls: tls::Tls,
     runtime: Handle,
     connect_timeout: Duration,
     statement_timeout: Duration,
-    /// The longest that one query or transaction may take before its connection is given up.
+    /// The maximum time of a query or transaction before its connection is closed.
     limit: Duration,
 }
 
@@ -251,8 +252,8 @@ impl Connector {
         StoreError::Unavailable(format!("no answer within {} s", self.limit.as_secs_f64()))
     }
 
-    /// Connects on the store's runtime: the task that drives a connection must outlive the
-    /// runtime of the first caller.
+    /// Connects on the store's runtime, because the task that drives a connection must outlive the runtime of the first
+    /// caller.
     async fn connect(self: Arc<Self>) -> ConnectionResult<AsyncPgConnection> {
         let bad = ConnectionError::BadConnection;
         let runtime = self.runtime.clone();

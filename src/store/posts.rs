@@ -1,4 +1,4 @@
-//! Reading posts: filters, keyset paging, one post.
+//! Reads posts: filters, keyset pagination, single posts.
 
 pub(super) mod query;
 pub(super) mod row;
@@ -25,7 +25,7 @@ use crate::domain::{
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
 
-/// Reads whole posts where `$condition` holds.
+/// Reads complete posts for which `$condition` holds.
 macro_rules! whole_posts {
     ($condition:expr) => {
         post::table
@@ -36,7 +36,7 @@ macro_rules! whole_posts {
 }
 
 impl Store {
-    /// Which of these posts are stored.
+    /// The posts of `ids` that are stored.
     pub async fn known_posts(&self, ids: &[PostId]) -> Result<HashSet<PostId>, StoreError> {
         if ids.is_empty() {
             return Ok(HashSet::new());
@@ -52,7 +52,7 @@ impl Store {
         self.sorted_posts(filter, Sort::Newest, start, limit).await
     }
 
-    /// One page in the order of `sort`, which is that of the cursor to start after.
+    /// One page in the order of `sort`, which must be that of the start cursor.
     pub async fn sorted_posts(
         &self,
         filter: &PostFilter,
@@ -89,7 +89,8 @@ impl Store {
         Ok(PostPage { next: last.filter(|_| more), posts })
     }
 
-    /// How many posts match: exact from the totals or rollups, else counted up to [`COUNT_LIMIT`].
+    /// The number of matching posts: exact if it can be read from the totals or rollups, otherwise counted up to
+    /// [`COUNT_LIMIT`].
     pub async fn count_posts(&self, filter: &PostFilter) -> Result<Total, StoreError> {
         let rolled_up = filter.rolled_up();
         let exact = |count| Total { count, capped: false };
@@ -107,7 +108,7 @@ impl Store {
         Ok(Total { count: count.min(COUNT_LIMIT), capped: count > COUNT_LIMIT })
     }
 
-    /// How many posts match, counted one by one; more than `limit` is `limit + 1`.
+    /// The number of matching posts, counted individually; `limit + 1` if there are more than `limit`.
     pub(super) async fn counted_up_to(&self, filter: &PostFilter, limit: i64) -> Result<i64, StoreError> {
         let _turn = self.scans.turn().await;
         if !filter.words.is_empty()
@@ -138,28 +139,28 @@ impl Store {
     }
 }
 
-/// Which posts; all conditions hold together.
+/// Selects posts. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostFilter {
-    /// Posts that this topic matches.
+    /// Posts that belong to this topic.
     pub topic: Option<TopicId>,
     pub source: Option<Source>,
     pub sentiment: Option<SentimentFilter>,
     pub emotion: Option<Emotion>,
     pub author: Option<Author>,
-    /// Of this language or a regional form of it: `en` also finds `en-US`. In lower case.
+    /// Posts in this language or a regional form of it: `en` also finds `en-US`. In lower case.
     pub lang: Option<String>,
-    /// All of these words occur, whatever their case.
+    /// The text contains all of these words, ignoring case.
     pub words: Vec<String>,
-    /// All of these words occur as whole words, whatever their case.
+    /// The text contains all of these words as whole words, ignoring case.
     pub whole_words: Vec<String>,
-    /// In [0, 1].
+    /// The confidence is at least this, in [0, 1].
     pub min_confidence: Option<f64>,
-    /// `created_at` at or after.
+    /// `created_at` is at or after this time.
     pub start: Option<Timestamp>,
-    /// `created_at` before.
+    /// `created_at` is before this time.
     pub end: Option<Timestamp>,
-    /// `ingested_at` after.
+    /// `ingested_at` is after this time.
     pub ingested_after: Option<Timestamp>,
 }
 
@@ -177,7 +178,7 @@ impl PostFilter {
         *self == rolled_up
     }
 
-    /// What counts over time can be read from.
+    /// The tables that the counts over time can be read from.
     pub fn counted_from(&self) -> CountedFrom {
         let any_time = Self { start: None, end: None, ..self.clone() };
         if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
@@ -193,13 +194,13 @@ impl PostFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CountedFrom {
-    /// The rollups: any range, also of posts that were pruned.
+    /// The rollups: any range, including pruned posts.
     Rollups,
-    /// The posts: those that are stored, and not more than can be read for one answer.
+    /// The posts: only stored posts, and only as many as may be read for one answer.
     Posts,
 }
 
-/// Where a page begins.
+/// The position at which a page begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
     /// After this many posts.
@@ -208,7 +209,7 @@ pub enum Start {
     After(PostCursor),
 }
 
-/// The order of a list. Posts of equal keys are ordered by id.
+/// The sort order of a list. Posts with equal keys are sorted by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     /// The latest `created_at` first.
@@ -216,7 +217,7 @@ pub enum Sort {
     Newest,
     /// The earliest `created_at` first.
     Oldest,
-    /// The most certain sentiment first.
+    /// The highest confidence first.
     Confidence,
 }
 
@@ -239,7 +240,7 @@ impl Sort {
     }
 }
 
-/// The keys of the last post of a page, in its order.
+/// The sort keys of the last post of a page.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PostCursor {
     Newest { created_at: Timestamp, id: i64 },
@@ -248,7 +249,7 @@ pub enum PostCursor {
 }
 
 impl PostCursor {
-    /// The order of the page that it ends.
+    /// The sort order of its page.
     pub fn sort(self) -> Sort {
         match self {
             Self::Newest { .. } => Sort::Newest,
@@ -271,23 +272,23 @@ pub struct StoredPost {
     pub lang: Option<String>,
     pub url: Option<String>,
     pub reply_to: Option<String>,
-    /// `None`: it is unscored.
+    /// `None`: the post is unscored.
     pub analysis: Option<StoredAnalysis>,
 }
 
 impl StoredPost {
-    /// Its labels, if it is scored.
+    /// The labels, if the post is scored.
     pub fn labels(&self) -> Option<PostLabels> {
         self.analysis.as_ref().map(|analysis| PostLabels { sentiment: analysis.sentiment, emotion: analysis.emotion })
     }
 
-    /// Its confidence; 0 of an unscored post.
+    /// The confidence; 0 if the post is unscored.
     pub fn confidence(&self) -> f64 {
         self.analysis.as_ref().map_or(0.0, |analysis| analysis.confidence)
     }
 }
 
-/// What a model said of a stored post.
+/// The analysis of a stored post by a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredAnalysis {
     pub model_name: String,
@@ -303,17 +304,17 @@ pub struct StoredAnalysis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostPage {
     pub posts: Vec<StoredPost>,
-    /// Where the next page starts; `None` on the last.
+    /// The position at which the next page starts; `None` on the last page.
     pub next: Option<PostCursor>,
 }
 
-/// How many posts match.
+/// The number of matching posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
     pub count: i64,
-    /// Whether counting stopped at its limit: there are at least `count`.
+    /// Whether counting stopped at its limit, so that there are at least `count` posts.
     pub capped: bool,
 }
 
-/// Counting by scanning stops here.
+/// Posts are counted individually only up to this number.
 pub const COUNT_LIMIT: i64 = 10_000;

@@ -1,4 +1,4 @@
-//! Removal of rows that are not needed any more, in small transactions.
+//! Removes expired rows, in small transactions.
 
 use diesel::sql_types::{BigInt, Integer, Text};
 use tokio_util::sync::CancellationToken;
@@ -10,10 +10,10 @@ use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::{EntryKey, Timestamp};
 
-/// Most rows that a transaction removes.
+/// The maximum number of rows that one transaction removes.
 const STEP: i64 = 5_000;
 
-/// Repeats `$step`, which gives how many rows it removed, until it removes none or a stop is requested.
+/// Repeats `$step`, which returns the number of removed rows, until it removes none or a stop is requested.
 macro_rules! repeat {
     ($stop:expr, $step:expr) => {
         while !$stop.is_cancelled() && $step > 0 {}
@@ -21,8 +21,8 @@ macro_rules! repeat {
 }
 
 impl Store {
-    /// Removes remembered entry ids below `needed`, and what is older than its retention: posts, tombstones, counts,
-    /// resolved alerts and transitions. Ends early, between two small transactions, when `stop` is cancelled.
+    /// Removes remembered entry ids below `needed`, and expired posts, tombstones, counts, resolved alerts and
+    /// transitions. Ends early, between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -31,7 +31,7 @@ impl Store {
         self.prune_counts(now, stop).await?;
         self.prune_topics(STEP, stop).await?;
         if let Some(kept) = self.keep.posts {
-            // No instance stores posts as old as these, whatever its clock says.
+            // No instance stores posts that are older than this, even if its clock differs.
             let before = now - kept - CLOCKS_DIFFER;
             let old = OldPosts { before, needed: needed.clone(), limit: OLD_POSTS_STEP };
             repeat!(stop, self.remove_old_posts(old.clone()).await?);
@@ -54,7 +54,7 @@ impl Store {
         self.prune_topic_rollups(Grain::Minute, kept.from(Grain::Minute), stop).await?;
         if let Some(kept) = self.keep.rollups {
             for grain in [Grain::Quarter, Grain::Day] {
-                // Clocks differ by less than the shortest retention.
+                // The clocks of instances differ by less than the shortest retention.
                 let before = (now - kept - Grain::Day.width()).floor(grain.width());
                 self.prune_rollups(grain, before, stop).await?;
                 self.prune_topic_rollups(grain, before, stop).await?;
@@ -112,7 +112,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes tombstones of posts and authors that no post needs: it would be too old to be stored.
+    /// Removes tombstones of posts and authors that are no longer needed: the posts would be too old to be stored.
     async fn prune_tombstones(&self, before: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         repeat!(
             stop,
@@ -173,8 +173,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the ids of entries that are not delivered again, and the posts that deletions among them removed. Entries of a lost stream are gone with it; those that
-    /// were appended lately may still be held by a worker.
+    /// Removes the ids of entries that cannot be delivered again, and the list of posts that deletions among them
+    /// removed. Entries of a lost stream cannot be delivered again either, but a worker may still hold entries that
+    /// were appended recently.
     async fn prune_entries(&self, needed: &EntryKey, stop: &CancellationToken) -> Result<(), StoreError> {
         let (ms, seq) = super::settle::columns(needed.id);
         repeat!(

@@ -1,4 +1,4 @@
-//! The rollups: bucket widths, and how a range is covered with them.
+//! The rollups: their bucket widths, and how a range is covered with buckets.
 
 pub(super) mod read;
 mod topics;
@@ -17,7 +17,7 @@ use crate::domain::{Counts, SentimentFilter, Source, TimeRange, Timestamp, Topic
 use read::{Cell, CellRow, Cells, LanguageCell, cells, sum, totals};
 
 impl Store {
-    /// Every source with its counts and newest post, most posts first. Costs O(sources).
+    /// Every source with its counts and its newest post, sorted by number of posts. Costs O(sources).
     pub async fn sources(&self) -> Result<Vec<SourceTotals>, StoreError> {
         let counted = by_source(read!(self, replica, |c| totals(Cells::default()).load(c))?);
         let newest = || {
@@ -38,13 +38,13 @@ impl Store {
         Ok(sources)
     }
 
-    /// The unscored posts of all time by language. Costs O(sources).
+    /// The number of unscored posts of all time, by language. Costs O(sources).
     pub async fn unscored_languages(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let cells = Cells { sentiment: Some(SentimentFilter::Unscored), ..Cells::default() };
         Ok(by_language(read!(self, replica, |c| totals(cells).load(c))?))
     }
 
-    /// The unscored posts of an exact window by language; `None` when the rollups cannot answer the filter.
+    /// The number of unscored posts in an exact window, by language; `None` if the rollups cannot answer the filter.
     pub async fn unscored_languages_in(
         &self,
         range: TimeRange,
@@ -58,7 +58,7 @@ impl Store {
         Ok(Some(by_language(self.cells_as(range, series, cells).await?)))
     }
 
-    /// Posts stored at or after `since`, to the resolution of ten seconds. Costs O(buckets).
+    /// The number of posts stored at or after `since`, with a resolution of ten seconds. Costs O(buckets).
     pub async fn ingested_since(&self, since: Timestamp) -> Result<i64, StoreError> {
         let query = || {
             sql("SELECT CAST(coalesce(sum(count), 0) AS bigint) FROM ingest_counters WHERE bucket >= ?")
@@ -68,13 +68,14 @@ impl Store {
         read!(self, replica, |c| query().get_result(c))
     }
 
-    /// Counts of an exact window by event time: whole buckets from the rollups, the ragged edges from posts.
+    /// Counts of an exact window by event time: whole buckets from the rollups, the rest at the edges from posts.
     pub async fn window(&self, range: TimeRange, source: Option<&Source>) -> Result<Counts, StoreError> {
         let series = if source.is_some() { Series::Source } else { Series::Together };
         Ok(sum(self.cells(range, series, Cells { source, ..Cells::default() }).await?))
     }
 
-    /// As [`Self::window`], for each source that has posts in it, of all posts or of those of one topic.
+    /// The same as [`Self::window`] for each source with posts in the window, of all posts or of the posts of one
+    /// topic.
     pub async fn window_by_source(
         &self,
         range: TimeRange,
@@ -93,7 +94,7 @@ impl Store {
         self.cells_as(range, series, filter).await
     }
 
-    /// As [`Self::cells`], read as rows of another type.
+    /// The same as [`Self::cells`], with rows of another type.
     async fn cells_as<R: CellRow>(
         &self,
         range: TimeRange,
@@ -106,12 +107,12 @@ impl Store {
             return Ok(Vec::new());
         }
         let query = cells(&pieces, series, filter);
-        // Alert rules are evaluated by it, so a replica that lags is not enough.
+        // Alert rules depend on these counts, so a lagging replica must not be used.
         read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))
     }
 }
 
-/// Counts by the language that the emotion column of unscored posts holds.
+/// The counts by the language in the emotion column of unscored posts.
 fn by_language(cells: Vec<LanguageCell>) -> BTreeMap<String, i64> {
     let mut languages: BTreeMap<String, i64> = BTreeMap::new();
     for (_, _, emotion, count, _) in cells {
@@ -123,7 +124,7 @@ fn by_language(cells: Vec<LanguageCell>) -> BTreeMap<String, i64> {
     languages
 }
 
-/// Counts by source; sources whose posts are all deleted are left out.
+/// The counts by source, without sources whose posts are all deleted.
 fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
     let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
     for (source, sentiment, emotion, count, confidence) in cells {
@@ -137,7 +138,7 @@ fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
 pub const INGEST_BUCKET: Duration = Duration::from_secs(10);
 /// The retention of `ingest_counters`.
 pub const INGEST_KEPT: Duration = Duration::from_secs(2 * 3_600);
-/// The retention of rollups by the second: they count the edges of windows that end about now.
+/// The retention of rollups by second. They count the edges of windows that end at about the current time.
 const SECONDS_KEPT: Duration = Duration::from_secs(2 * 3_600);
 
 /// The bucket widths of `post_rollups`.
@@ -147,13 +148,13 @@ pub enum Grain {
     Total,
     Second,
     Minute,
-    /// Fifteen minutes: every offset of a time zone that is in use is a multiple of it.
+    /// Fifteen minutes: the offsets of all time zones in use are multiples of it.
     Quarter,
     /// A day in UTC.
     Day,
 }
 
-/// Whose posts a rollup row counts.
+/// The posts that a rollup row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
     /// Those of one source.
@@ -163,7 +164,7 @@ pub enum Series {
 }
 
 impl Grain {
-    /// All of them, from the widest.
+    /// All widths, from the widest to the narrowest.
     pub const ALL: [Self; 5] = [Self::Total, Self::Day, Self::Quarter, Self::Minute, Self::Second];
 
     fn seconds(self) -> u32 {
@@ -176,7 +177,7 @@ impl Grain {
         }
     }
 
-    /// The column's value: seconds, negative for all sources together.
+    /// The value of the column: seconds; negative for all sources together.
     pub fn column(self, series: Series) -> i32 {
         let seconds = self.seconds().cast_signed();
         match series {
@@ -185,12 +186,12 @@ impl Grain {
         }
     }
 
-    /// How long a bucket is; zero for all time.
+    /// The length of a bucket; zero for all time.
     pub fn width(self) -> Duration {
         Duration::from_secs(self.seconds().into())
     }
 
-    /// The start of the bucket that holds `at`.
+    /// The start of the bucket that contains `at`.
     pub fn floor(self, at: Timestamp) -> Timestamp {
         match self {
             Self::Total => Timestamp::EPOCH,
@@ -199,7 +200,7 @@ impl Grain {
     }
 }
 
-/// The first buckets that rollups hold, at one moment.
+/// The first bucket of each width that is stored at a certain time.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     seconds: Timestamp,
@@ -207,12 +208,12 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Without seconds, which topics are not counted by.
+    /// The same without seconds, for topics, which have no counts by second.
     pub fn without_seconds(self) -> Self {
         Self { seconds: Timestamp::MAX, ..self }
     }
 
-    /// The first bucket of `grain` that exists.
+    /// The first bucket of `grain` that is stored.
     pub fn from(self, grain: Grain) -> Timestamp {
         match grain {
             Grain::Second => self.seconds,
@@ -222,16 +223,16 @@ impl Kept {
     }
 }
 
-/// How much the clocks of instances may differ. Writing and pruning keep this much more than reading uses.
+/// The maximum difference between the clocks of instances. Rollups are stored for this much longer than they are read.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 impl Retention {
-    /// Which rollups are written and not pruned at `now`.
+    /// The rollups that are written and not pruned at `now`.
     pub(super) fn kept(&self, now: Timestamp) -> Kept {
         self.usable(now - CLOCKS_DIFFER)
     }
 
-    /// Which rollups may be read at `now`.
+    /// The rollups that may be read at `now`.
     pub(super) fn usable(&self, now: Timestamp) -> Kept {
         let from = |grain: Grain, kept: Duration| (now - kept).floor(grain.width());
         Kept { seconds: from(Grain::Second, SECONDS_KEPT), minutes: from(Grain::Minute, self.minute_rollups) }
@@ -241,12 +242,13 @@ impl Retention {
 /// A part of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Whose buckets count it; `None`: its posts must be counted.
+    /// The width of the buckets that count it. `None`: its posts must be counted.
     pub grain: Option<Grain>,
     pub range: TimeRange,
 }
 
-/// Covers `range` exactly with whole buckets, the widest that fit, and what is left at its edges.
+/// Covers `range` exactly with whole buckets of the widest possible widths, and with pieces without buckets at its
+/// edges.
 pub fn cover(range: TimeRange, kept: Kept) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = vec![range];

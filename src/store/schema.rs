@@ -1,4 +1,4 @@
-//! The tables as Diesel sees them, the same for both databases.
+//! The tables for Diesel, the same for both databases.
 
 /// SQL types for the tables.
 mod types {

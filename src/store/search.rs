@@ -1,9 +1,10 @@
-//! The text index: which posts may contain a word.
+//! The text index, which finds posts that may contain a word.
 //!
-//! Both databases hold the [`grams`] of each post, written with it: SQLite in a full-text table, Postgres in a
-//! `tsvector` under a GIN index, which need no extension and do not depend on the locale of the database. A post that
-//! contains a word has all grams of the word; the opposite is checked on the text. Posts that were stored by a release
-//! without the index are added in steps; until then searches read the posts themselves.
+//! Both databases store the [`grams`] of each post in the same transaction as the post: SQLite in a full-text table,
+//! Postgres in a `tsvector` with a GIN index. Neither needs an extension or depends on the locale of the database. A
+//! post that contains a word has all grams of the word. The converse is not true, so the texts of the found posts are
+//! checked. Posts that a release without the index has stored are added in steps; until then searches read the posts
+//! themselves.
 
 pub(super) mod grams;
 pub(super) mod postgres;
@@ -20,15 +21,15 @@ use super::sql::sql;
 use super::{Store, StoreError};
 use grams::Dialect;
 
-/// Most posts that a transaction adds to the index.
+/// The maximum number of posts that a transaction adds to the index.
 const STEP: i64 = 500;
 
 /// Posts that may contain some words.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    /// At most the requested number.
+    /// Ids of posts, at most the requested number.
     pub ids: Vec<i64>,
-    /// Whether these are all.
+    /// Whether these are all candidates.
     pub complete: bool,
 }
 
@@ -41,7 +42,7 @@ struct Missing {
 
 type MissingColumns = (BigInt, Text);
 
-/// How far posts from before the index are indexed.
+/// The progress of indexing the posts from before the index.
 #[derive(Queryable)]
 struct Progress {
     done: i64,
@@ -55,14 +56,14 @@ const NEXT: &str = "SELECT id, content FROM social_media_posts WHERE id > ? AND 
 const ADVANCE: &str = "UPDATE search_state SET done = ? WHERE id = 1 AND done < ?";
 
 impl Progress {
-    /// The id up to which all posts are indexed after `posts`.
+    /// The id up to which all posts are indexed after `posts` were added.
     fn after(&self, posts: &[Missing]) -> i64 {
         posts.last().filter(|_| posts.len() as i64 == STEP).map_or(self.last, |post| post.id)
     }
 }
 
 impl Store {
-    /// The posts that may contain all of `words`, at most `limit`; on SQLite the newest. `None` when the index is not
+    /// At most `limit` posts that may contain all of `words`; on SQLite the newest ones. `None`: the index is not
     /// complete, or the words are too short for it.
     pub(super) async fn search_candidates(
         &self,
@@ -109,8 +110,8 @@ impl Store {
         Ok(complete)
     }
 
-    /// Adds posts to the index that a release without it stored; how many. Ends early, between two small transactions,
-    /// when `stop` is cancelled.
+    /// Adds posts to the index that a release without it has stored, and returns their number. Ends early, between two
+    /// small transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.

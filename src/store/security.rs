@@ -10,13 +10,13 @@ use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
-/// Most rows that one transaction deletes.
+/// The maximum number of rows that one transaction deletes.
 const STEP: i64 = 5_000;
 
 /// An event of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SecurityEvent {
-    /// Given by the store.
+    /// Assigned by the store.
     pub id: i64,
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -27,12 +27,12 @@ pub struct SecurityEvent {
     pub address: Option<String>,
     /// `allowed` for a change by an administrator, `denied` for a request without the scope.
     pub outcome: String,
-    /// Method and route.
+    /// The method and the route.
     #[schema(example = "DELETE /api/posts/{post_id}")]
     pub action: String,
     /// The path of the request.
     pub target: String,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: i32,
     /// The id of the request in the logs.
     pub request_id: String,
@@ -45,7 +45,7 @@ pub struct SecurityFilter {
     pub actor: Option<String>,
     /// `allowed` or `denied`.
     pub outcome: Option<String>,
-    /// Events with a smaller id than this.
+    /// Only events with a smaller id than this.
     pub before: Option<i64>,
 }
 
@@ -53,7 +53,7 @@ pub struct SecurityFilter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecurityPage {
     pub events: Vec<SecurityEvent>,
-    /// `before` of the next page; `None` on the last.
+    /// The value of `before` for the next page; `None` on the last page.
     pub next: Option<i64>,
 }
 
@@ -61,7 +61,7 @@ impl Store {
     /// Appends events to the audit log.
     ///
     /// # Errors
-    /// When the database fails; nothing is stored then.
+    /// When the database fails. In this case nothing is stored.
     pub async fn record_security(&self, events: &[SecurityEvent]) -> Result<(), StoreError> {
         transact!(self, events.to_vec(), |c, events, run| {
             for event in events {

@@ -1,4 +1,4 @@
-//! What runs the database, for people who look after it.
+//! Information about the database server, for administrators.
 
 use diesel::sql_types::Text;
 
@@ -7,17 +7,17 @@ use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
-/// The program behind the database.
+/// The database server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Its name and version.
+    /// The name and the version.
     pub version: String,
-    /// What time it is there.
+    /// The time of the server.
     pub now: Timestamp,
 }
 
 impl Store {
-    /// What runs the database and what time it is there.
+    /// The version and the time of the database server.
     ///
     /// # Errors
     /// When the database does not answer.

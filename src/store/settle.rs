@@ -1,4 +1,4 @@
-//! Settling entries: the changes that a worker requests, and their results.
+//! Settles entries: makes the changes that a worker requests, and returns their results.
 
 pub(super) mod backfill;
 mod plan;
@@ -27,22 +27,22 @@ use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, So
 use plan::Terms;
 
 impl Store {
-    /// Makes all changes and settles their entries in one transaction; the results are in the same order. Posts of
-    /// deleted authors are removed before, in steps. On SQLite this also removes the entries from the embedded queue.
-    /// Serialisation failures and deadlocks are retried inside. The transaction runs to its end even
-    /// when the future is dropped.
+    /// Makes all changes and settles their entries in one transaction. The results are in the same order. Posts of
+    /// deleted authors are removed before it, in steps. On SQLite this also removes the entries from the embedded
+    /// queue. Serialisation failures and deadlocks are retried. The transaction runs to its end even if the future is
+    /// dropped.
     ///
     /// # Errors
-    /// When the database is unavailable, or refuses the data of an entry.
+    /// When the database is unavailable, or rejects the data of an entry.
     pub async fn settle(&self, batch: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
         Ok(self.settle_on(batch, Terms::default()).await?.unwrap_or_default())
     }
 
-    /// As [`Self::settle`], for posts that were matched with the topics of a version. `None`, and no entry is settled,
-    /// when the topics have another version by now: match the posts again.
+    /// The same as [`Self::settle`], for posts that were matched with a certain version of the topics. If the topics
+    /// have changed since then, it returns `None` and settles no entry: the posts must be matched again.
     ///
     /// # Errors
-    /// As [`Self::settle`].
+    /// The same as for [`Self::settle`].
     pub async fn settle_matched(
         &self,
         batch: Vec<Settlement>,
@@ -76,9 +76,9 @@ impl Store {
         }))
     }
 
-    /// Deletes the posts of the authors whose deletion the batch requests, before the batch's own transaction: a
-    /// transaction over all posts of an author would hold up every other one. A crash repeats it. Gives the posts that
-    /// each entry removed, now or in an earlier delivery.
+    /// Deletes the posts of the authors whose deletion the batch requests, before the batch's own transaction, because
+    /// a transaction over all posts of an author would block all others. It is repeated after a crash. Returns the
+    /// posts that each entry removed, now or in an earlier delivery.
     async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<Vec<Vec<RemovedPost>>, StoreError> {
         let mut removed = Vec::with_capacity(batch.len());
         for Settlement { key, change } in batch {
@@ -93,7 +93,7 @@ impl Store {
         Ok(removed)
     }
 
-    /// Matches the next posts that were stored before a topic's query.
+    /// Matches the next posts that were stored before a topic's query was created.
     pub async fn backfill_topics(&self, test: TopicTest) -> Result<BackfillStep, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
@@ -108,8 +108,8 @@ impl Store {
         }
     }
 
-    /// Deletes one post now (not through the stream) and leaves a tombstone; whether it was stored.
-    /// An unknown post gets no tombstone.
+    /// Deletes one post immediately, not through the stream, and leaves a tombstone. An unknown post gets no tombstone.
+    /// Returns whether it was stored.
     pub async fn delete_post(&self, id: &PostId) -> Result<bool, StoreError> {
         let (now, retention, id) = (self.clock.now(), self.retention.clone(), id.clone());
         match &self.backend {
@@ -145,8 +145,8 @@ impl Store {
         }
     }
 
-    /// The number of entries of this epoch by outcome; `appended`, `pending` and `dead_lettered` are the stream's and
-    /// stay 0.
+    /// The number of entries of this epoch by outcome. `appended`, `pending` and `dead_lettered` belong to the stream
+    /// and are 0.
     pub async fn outcomes(&self, epoch: &str) -> Result<Books, StoreError> {
         let query = stream_outcomes::table
             .filter(stream_outcomes::epoch.eq(epoch))
@@ -170,13 +170,13 @@ impl Store {
 /// The topics of posts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matched {
-    /// The version of the topics that they were matched with.
+    /// The version of the topics that the posts were matched with.
     pub version: i64,
-    /// By entry; entries without topics may be left out.
+    /// The topics by entry. Entries without topics may be left out.
     pub topics: HashMap<EntryKey, Vec<TopicId>>,
 }
 
-/// One entry's change, to be made in the batch's transaction.
+/// The change that one entry requests. It is made in the transaction of the batch.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     /// The entry that requests it.
@@ -184,26 +184,27 @@ pub struct Settlement {
     pub change: Change,
 }
 
-/// What to change.
+/// The kind of change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Store a post, unless it is stored already, or deleted. Without an analysis it is unscored.
+    /// Store a post, unless it is already stored or was deleted. Without an analysis it is unscored.
     Insert { post: Post, analysis: Option<Analysis> },
-    /// Store a later version, unless one at least as late is stored, or the post is deleted. Without an analysis it is
-    /// unscored.
+    /// Store a later version, unless the stored version is at least as late or the post was deleted. Without an
+    /// analysis it is unscored.
     Replace { post: Post, analysis: Option<Analysis>, edited_at: Timestamp },
     /// Delete a post and leave a tombstone.
     Delete { post_id: PostId },
-    /// Delete all posts of an author whose entries were appended before this one, now or later.
+    /// Delete all posts of an author whose entries were appended before this one, including those that are processed
+    /// later.
     DeleteAuthor { source: Source, author: Author },
-    /// The post was found to be stored already, before it was analysed.
+    /// The post was already stored, which was found before it was analysed.
     Known { post_id: PostId },
     /// Only settle the entry.
     Skip,
 }
 
 impl Change {
-    /// The post that it is about, if it is one.
+    /// The post that the change affects, if it is a single post.
     fn post_id(&self) -> Option<&PostId> {
         match self {
             Self::Insert { post, .. } | Self::Replace { post, .. } => Some(&post.post_id),
@@ -216,23 +217,24 @@ impl Change {
 /// The result of a [`Settlement`], after the commit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
-    /// How the entry ended, if this transaction settled it; `None` for a redelivery of one that was settled before.
+    /// The outcome of the entry if this transaction settled it; `None` if the entry was settled before and delivered
+    /// again.
     pub outcome: Option<Outcome>,
-    /// For a stored post, also one stored by an earlier delivery of this entry: when.
+    /// The times of a post that this entry stored, now or in an earlier delivery.
     pub stored: Option<PostTimes>,
-    /// Posts that it removed.
+    /// The posts that the change removed.
     pub removed: Vec<RemovedPost>,
 }
 
-/// A post that was removed, of which other programs may hold copies.
+/// A removed post. Other systems may hold copies of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedPost {
     pub post_id: PostId,
-    /// When it was analysed; `None` when it was unscored, or an earlier delivery of the deletion removed it.
+    /// When it was analysed; `None` if it was unscored, or if an earlier delivery of the deletion removed it.
     pub analyzed_at: Option<Timestamp>,
 }
 
-/// When a post was stored and analysed. One that is unscored has the time at which it was stored for both.
+/// When a post was stored and analysed. For an unscored post both are the time at which it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostTimes {
     pub ingested_at: Timestamp,

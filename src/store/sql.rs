@@ -28,7 +28,7 @@ impl SqlOrd for Instant {}
 #[diesel(postgres_type(oid = 3802, array_oid = 3807), sqlite_type(name = "Text"))]
 pub struct Document;
 
-/// A [`Timestamp`] on its way into or out of a row.
+/// A [`Timestamp`] as a value in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Instant)]
 pub struct At(pub Timestamp);
@@ -77,7 +77,7 @@ fn instant(micros: i64) -> deserialize::Result<At> {
     Timestamp::from_micros(micros).map(At).ok_or_else(|| format!("{micros} µs is outside the years 1 to 9999").into())
 }
 
-/// JSON text on its way into or out of a row.
+/// JSON text as a value in a row.
 #[derive(Clone, Debug, PartialEq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Document)]
 pub struct JsonText(pub String);
@@ -85,7 +85,7 @@ pub struct JsonText(pub String);
 impl ToSql<Document, Pg> for JsonText {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         use std::io::Write;
-        // The version byte of the binary form.
+        // The version byte of the binary format.
         out.write_all(&[1])?;
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
@@ -159,8 +159,8 @@ pub fn labels_of(sentiment: MaybeLabel<Sentiment>, emotion: MaybeLabel<Emotion>)
     Some(PostLabels { sentiment: sentiment.0?, emotion: emotion.0? })
 }
 
-/// Raw SQL with `?` for each value, in the order of [`Sql::bind`], on either database.
-/// Unlike with Diesel's `sql_query` its prepared statement is cached, so `text` must come from a bounded set.
+/// Raw SQL with a `?` for each value, in the order of the calls of [`Sql::bind`], for either database. Unlike Diesel's
+/// `sql_query`, its prepared statement is cached, so the number of different texts must be limited.
 #[derive(Clone, Debug)]
 pub struct Sql<B = (), Row = ()> {
     text: std::borrow::Cow<'static, str>,
@@ -174,17 +174,17 @@ pub fn sql(text: impl Into<std::borrow::Cow<'static, str>>) -> Sql {
 }
 
 impl<B, Row> Sql<B, Row> {
-    /// Fills the next `?` with `value`, of the SQL type `ST`.
+    /// Binds `value`, of the SQL type `ST`, to the next `?`.
     pub fn bind<ST, V>(self, value: V) -> Sql<Bound<B, V, ST>, Row> {
         Sql { text: self.text, binds: Bound { before: self.binds, value, sql_type: PhantomData }, row: PhantomData }
     }
 
-    /// Fills every `?`, at once.
+    /// Binds values to all `?`.
     pub fn values(self, values: Vec<Value>) -> Sql<Vec<Value>, Row> {
         Sql { text: self.text, binds: values, row: PhantomData }
     }
 
-    /// The SQL types of the columns that it gives.
+    /// Sets the SQL types of the result columns.
     pub fn rows<R>(self) -> Sql<B, R> {
         Sql { text: self.text, binds: self.binds, row: PhantomData }
     }
@@ -198,9 +198,9 @@ pub struct Bound<B, V, ST> {
     sql_type: PhantomData<ST>,
 }
 
-/// The values of a statement; each is preceded by its piece of the text.
+/// The values of a statement. Each is preceded by its part of the text.
 pub trait Binds<DB: Backend> {
-    /// Pushes pieces and values in their order.
+    /// Pushes the parts of the text and the values in order.
     fn push<'b>(&'b self, pieces: &mut std::str::Split<'b, char>, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
@@ -223,7 +223,7 @@ where
     }
 }
 
-/// A value whose type is determined when the statement is built.
+/// A value whose type is determined at run time, when the statement is built.
 #[derive(Clone, Debug)]
 pub enum Value {
     Text(String),
@@ -271,7 +271,7 @@ impl<B, Row> Query for Sql<B, Row> {
 
 impl<B, Row, C> diesel::RunQueryDsl<C> for Sql<B, Row> {}
 
-/// How many rows a query gives.
+/// Counts the rows of a query.
 #[derive(Clone, Copy, Debug)]
 pub struct CountOf<Q>(pub Q);
 

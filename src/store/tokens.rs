@@ -1,4 +1,4 @@
-//! Tokens that are made at run time, and the codes of sign-in links. Only hashes are stored.
+//! Tokens that are created at run time, and the codes of sign-in links. Only hashes are stored.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 
@@ -11,15 +11,15 @@ use crate::domain::Timestamp;
 /// A token to store.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Unique.
+    /// The name, which must be unique.
     pub name: String,
     /// The SHA-256 of the token as 64 hex digits.
     pub sha256: String,
     /// The names of its scopes, separated by spaces.
     pub scopes: String,
-    /// Who made it.
+    /// Who created it.
     pub created_by: String,
-    /// `None`: never.
+    /// `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -33,14 +33,14 @@ pub struct StoredToken {
     /// The names of its scopes, separated by spaces.
     pub scopes: String,
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Who created it.
     pub created_by: String,
-    /// `None`: never.
+    /// `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Store {
-    /// Every token, by id; expired ones included.
+    /// All tokens, including expired ones, by id.
     ///
     /// # Errors
     /// When the database fails.
@@ -50,7 +50,7 @@ impl Store {
         Ok(rows.into_iter().map(StoredToken::from).collect())
     }
 
-    /// Stores a token; `false` when its name is taken. Removes expired tokens.
+    /// Stores a token. Returns `false` if its name is taken. Also removes expired tokens.
     ///
     /// # Errors
     /// When the database fails.
@@ -75,7 +75,7 @@ impl Store {
         Ok(created > 0)
     }
 
-    /// Deletes a token; `false` when there is none with this id.
+    /// Deletes a token. Returns `false` if no token has this id.
     ///
     /// # Errors
     /// When the database fails.
@@ -103,8 +103,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the code with this hash; `true` when it existed and had not expired. Only one of several callers gets
-    /// `true`.
+    /// Deletes the code with this hash. Returns `true` if it existed and had not expired. Only one of several callers
+    /// gets `true`.
     ///
     /// # Errors
     /// When the database fails.

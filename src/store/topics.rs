@@ -9,7 +9,7 @@ use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::{Backfill, Topic, TopicId, TopicName, TopicOrigin};
 
-/// The advisory lock of topics (Postgres only): exclusive for a change of topics, shared for storing posts.
+/// The advisory lock of topics (Postgres only): exclusive for changing topics, shared for storing posts.
 pub(super) const TOPICS_LOCK: i64 = 0x0073_656e_7469_0003;
 
 /// A topic to be created.
@@ -30,14 +30,14 @@ pub enum ExistingPosts {
     Leave,
 }
 
-/// A change of an existing topic. A new query matches all posts again.
+/// A change of an existing topic. If the query changes, all posts are matched again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicEdit {
     pub name: TopicName,
     pub query: String,
     pub description: String,
     pub origin: TopicOrigin,
-    /// Only if this is its revision.
+    /// If set, the change requires this revision.
     pub revision: Option<i64>,
 }
 
@@ -51,7 +51,7 @@ pub enum Edited {
     Stale(i64),
 }
 
-/// The columns of [`TopicRow`], to be put behind SELECT or RETURNING.
+/// The columns of [`TopicRow`], to be used after SELECT or RETURNING.
 macro_rules! columns {
     () => {
         "id, name, query, description, origin, revision, created_at, updated_at, backfill_done, backfill_last"
@@ -96,7 +96,7 @@ fn origin_name(origin: TopicOrigin) -> &'static str {
 }
 
 impl Store {
-    /// The version of all topics together. It grows with each change of one.
+    /// The version of the topics. It increases with each change of a topic.
     pub async fn topics_version(&self) -> Result<i64, StoreError> {
         let query = || sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>();
         read!(self, primary, |c| query().get_result(c))
@@ -109,7 +109,7 @@ impl Store {
         Ok(rows.into_iter().filter_map(topic).collect())
     }
 
-    /// One topic.
+    /// The topic with this name.
     pub async fn topic(&self, name: &TopicName) -> Result<Option<Topic>, StoreError> {
         let query = || {
             sql(concat!("SELECT ", columns!(), " FROM topics WHERE name = ?"))
@@ -120,7 +120,7 @@ impl Store {
         Ok(rows.into_iter().next().and_then(topic))
     }
 
-    /// Creates a topic; `None` when the name is taken.
+    /// Creates a topic. Returns `None` if the name is taken.
     pub async fn create_topic(&self, new: NewTopic) -> Result<Option<Topic>, StoreError> {
         let data = (self.topics_lock(), new, At(self.clock.now()));
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, new, now), run| {
@@ -245,8 +245,8 @@ impl Store {
         Ok(edited(found, row))
     }
 
-    /// Creates, changes and drops topics of the configuration until they are `wanted`. A topic of the API is changed
-    /// only if it has the name of one of them.
+    /// Creates, changes and drops topics of the configuration, so that they match `wanted`. A topic that was created by
+    /// the API is changed only if it has the name of one of them.
     pub async fn provision_topics(&self, wanted: Vec<NewTopic>) -> Result<(), StoreError> {
         let present = self.topics().await?;
         for topic in present.iter().filter(|topic| topic.origin == TopicOrigin::Config) {
@@ -257,7 +257,7 @@ impl Store {
         for new in wanted {
             match present.iter().find(|topic| topic.name == new.name) {
                 None => {
-                    // Another instance may have been faster.
+                    // Another instance may create the same topic first.
                     self.create_topic(new).await?;
                 }
                 Some(topic)
@@ -288,7 +288,7 @@ impl Store {
                     )
                 })? > 0
             {}
-            // No post has the topic any more, so that nothing adds to its counts.
+            // No post has the topic any more, so nothing adds to its counts.
             while !stop.is_cancelled()
                 && transact!(self, (id, step), |c, (id, step), run| {
                     run!(
@@ -313,7 +313,7 @@ impl Store {
         Ok(())
     }
 
-    /// The statement that takes [`TOPICS_LOCK`]; the one writer of SQLite needs none.
+    /// The statement that takes [`TOPICS_LOCK`]. SQLite has only one writer and needs no lock.
     fn topics_lock(&self) -> &'static str {
         match &self.backend {
             Backend::Sqlite(_) => "SELECT ?",

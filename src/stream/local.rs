@@ -1,9 +1,9 @@
-//! The embedded queue: tables beside the store's, in the same file.
+//! The embedded queue: tables in the same file as those of the store.
 //!
-//! Entries and dead letters are rows. Leases live in memory, since one process consumes; each
-//! claim also writes one row, so that the next process knows what a crashed one had claimed.
-//! Commands of other processes may append, read the numbers and work on the dead letter; the
-//! first claim or rescue makes a process the consumer.
+//! Entries and dead letters are rows. Leases are kept in memory, because only one process consumes. Each claim also
+//! writes one row, so that the next process knows which entries a crashed process had claimed. Commands of other
+//! processes may append, read the numbers and process dead letters. The first claim or takeover makes a process the
+//! consumer.
 
 mod dead_letters;
 mod leases;
@@ -24,11 +24,11 @@ use super::{
     Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,
     StreamOptions,
 };
-use dead_letters::Intake;
+use dead_letters::NewDeadLetter;
 use leases::{Change, Leases, Rescued};
 use tables::{Backlog, Row};
 
-/// How often a waiting claim looks for entries that other processes appended.
+/// The interval at which a waiting claim checks for entries that other processes appended.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The embedded queue. Clones share it.
@@ -41,14 +41,15 @@ struct Inner {
     clock: Clock,
     epoch: Arc<str>,
     leases: Mutex<Leases>,
-    /// The highest entry that this process claimed, once it consumes. Held while entries are chosen.
+    /// The highest entry that this process has claimed, after it became the consumer. Locked while entries are
+    /// selected.
     cursor: tokio::sync::Mutex<Option<u64>>,
     /// Notified when this process appends.
     appended: Notify,
 }
 
 impl LocalStream {
-    /// The queue in the embedded database, whose migrations must have run.
+    /// Opens the queue in the embedded database. The migrations must have run.
     ///
     /// # Errors
     /// When the tables are missing or the database does not answer.
@@ -84,7 +85,7 @@ impl LocalStream {
     ) -> Result<Vec<Entry>, StreamError> {
         let deadline = Instant::now() + wait;
         loop {
-            // Register first, so that an append between the query and the wait is noticed.
+            // Registers before the query, so that an append between the query and the wait is noticed.
             let appended = self.0.appended.notified();
             tokio::pin!(appended);
             appended.as_mut().enable();
@@ -132,15 +133,15 @@ impl LocalStream {
             rows.retain(|row| rest.first().is_none_or(|rest| row.id.seq < rest.seq));
             self.leases().put_back(consumer, &rest);
         }
-        // A missing entry was settled by a process that crashed before it released its lease.
+        // A missing entry was settled by a process that crashed before it ended its lease.
         let (alive, settled): (Vec<_>, Vec<_>) =
             chosen.into_iter().partition(|entry| rows.binary_search_by_key(&entry.seq, |row| row.id.seq).is_ok());
         self.leases().settle(&settled.iter().map(|entry| entry.seq).collect::<Vec<_>>());
         self.hand_over(consumer, alive, rows).await
     }
 
-    /// Stores the claim on `chosen` and builds entries from their rows. When that fails or the
-    /// future is dropped, the entries are free again and this delivery does not count.
+    /// Stores the claim on `chosen` and reads their rows. If that fails or the future is dropped, the entries are free
+    /// again and this delivery does not count.
     async fn hand_over(
         &self,
         consumer: &Consumer,
@@ -151,7 +152,7 @@ impl LocalStream {
         let mut undo = HandOver::new(self, consumer, chosen);
         undo.change = self.leases().take_change();
         let (change, delivered) = (undo.change.clone(), counted.clone());
-        // Dropping the future does not stop the write.
+        // If the future is dropped, the write still completes.
         undo.counted = true;
         let written = self.write(move |connection| {
             tables::keep_claims(connection, &change.new, &change.ended)?;
@@ -198,8 +199,8 @@ impl LocalStream {
         if key.epoch != self.0.epoch {
             return Ok(false);
         }
-        let intake = Intake { request, now, most_bytes: self.0.options.dead_letter_max_bytes };
-        let dropped = self.write(move |connection| dead_letters::add(connection, &intake)).await?;
+        let new = NewDeadLetter { request, now, most_bytes: self.0.options.dead_letter_max_bytes };
+        let dropped = self.write(move |connection| dead_letters::add(connection, &new)).await?;
         self.leases().settle(&[key.id.seq]);
         super::report_dropped(dropped.unwrap_or_default());
         Ok(dropped.is_some())
@@ -279,7 +280,7 @@ impl LocalStream {
             .map(drop)
     }
 
-    /// Makes this process the consumer, on the first call.
+    /// Makes this process the consumer on the first call.
     async fn consume(&self, cursor: &mut Option<u64>) -> Result<u64, StreamError> {
         if let Some(cursor) = *cursor {
             return Ok(cursor);
@@ -309,7 +310,7 @@ impl LocalStream {
         StreamError::Full { pending: backlog.0, limit: self.0.options.max_backlog }
     }
 
-    /// A panic while the lock was held leaves leases that expire.
+    /// If a thread panicked while it held the lock, its leases expire.
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -331,8 +332,8 @@ impl LocalStream {
     }
 }
 
-/// The place of the first entry that was delivered twice or more. It is rescued alone: should it end the process
-/// again, that counts against no other entry.
+/// The index of the first entry that was delivered twice or more. It is delivered alone: if it ends the process again,
+/// this counts against no other entry.
 fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
     chosen.iter().position(|entry| {
         let row = rows.binary_search_by_key(&entry.seq, |row| row.id.seq).ok().map(|at| &rows[at]);
@@ -340,7 +341,7 @@ fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
     })
 }
 
-/// Frees chosen entries unless their hand-over completed.
+/// Frees the selected entries unless they were handed over.
 struct HandOver<'a> {
     stream: &'a LocalStream,
     consumer: &'a Consumer,

@@ -1,12 +1,11 @@
-//! Redis Streams: any number of processes, one consumer group.
+//! Redis Streams, for any number of processes with one consumer group.
 //!
-//! Atomic operations are scripts; the rest are plain commands. Redis may lose the stream, its group
-//! or its books at any moment (`FLUSHALL`, a deletion, a failover): every call that finds one of
-//! them missing creates it and continues. When only the group is lost the epoch stays the same,
-//! because entries that are read again are recognised by their ids. A missing stream, or one that
-//! counts fewer entries than were seen in it, starts a new epoch. Other programs may append, and may
-//! delete or trim settled entries. An entry that they delete while it is claimed no longer counts as
-//! appended; an unread entry that they delete is missing in the books.
+//! Atomic operations are Lua scripts; the others are plain commands. Redis may lose the stream, its group or its
+//! counters at any time (`FLUSHALL`, a deletion, a failover): a call that finds one of them missing creates it and
+//! continues. If only the group is lost, the epoch stays the same, because entries that are read again are recognised
+//! by their ids. A missing stream, or a stream with fewer added entries than this process has seen, starts a new epoch.
+//! Other programs may append, and may delete or trim settled entries. An entry that they delete while it is claimed no
+//! longer counts as appended; an unread entry that they delete is missing in the counters.
 //!
 //! In a Redis Cluster the stream and the dead letter must share a hash tag, for example
 //! `{posts}social_posts_stream` and `{posts}social_posts_dead_letter`.
@@ -44,11 +43,11 @@ struct Inner {
     redis: Redis,
     options: StreamOptions,
     keys: Keys,
-    life: Mutex<Option<Life>>,
+    known_epoch: Mutex<Option<KnownEpoch>>,
     /// Connections for blocking reads, one per concurrent read.
     readers: Mutex<Vec<Line<Client>>>,
     held: Mutex<HashMap<Consumer, Held>>,
-    /// The last count of unread entries where Redis does not know it.
+    /// The last count of unread entries, for streams for which Redis does not know it.
     counted: Mutex<Option<books::Counted>>,
 }
 
@@ -58,9 +57,9 @@ struct Keys {
     books: String,
     done: String,
     dead_letter: String,
-    /// The index of the dead letter by post.
+    /// The index of the dead letters by post.
     dead_index: String,
-    /// The index of the processed stream by post; it may be on another node than the rest.
+    /// The index of the processed stream by post. It may be on a different node than the other keys.
     processed_index: String,
 }
 
@@ -86,30 +85,30 @@ impl Keys {
     }
 }
 
-/// The start of a key in the hash slot of `name`: by its tag, or by its whole name as the tag.
+/// The beginning of a key in the same hash slot as `name`: its hash tag, or its whole name as the tag.
 fn beside(name: &str) -> String {
     let tagged = name.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
     if tagged { name.to_owned() } else { format!("{{{name}}}") }
 }
 
-/// The stream's current epoch as this process knows it.
+/// The current epoch of the stream, as far as this process knows.
 #[derive(Clone)]
-struct Life {
+struct KnownEpoch {
     epoch: Arc<str>,
-    /// Entries that Redis counted when this process last saw it.
+    /// The number of added entries when this process last read it.
     added: u64,
 }
 
-/// What a consumer of this process holds.
+/// The entries that a consumer of this process holds.
 #[derive(Default)]
 struct Held {
     ids: HashSet<EntryId>,
     /// An answer was lost: Redis may have assigned entries to the consumer that it did not receive.
-    in_doubt: bool,
+    answer_lost: bool,
 }
 
 impl RedisStream {
-    /// The stream at `redis`, which need not exist yet.
+    /// The stream at `redis`. It need not exist yet.
     ///
     /// # Errors
     /// In a cluster, when the names do not share a hash tag.
@@ -125,7 +124,7 @@ impl RedisStream {
             redis,
             options,
             keys,
-            life: Mutex::default(),
+            known_epoch: Mutex::default(),
             readers: Mutex::default(),
             held: Mutex::default(),
             counted: Mutex::default(),
@@ -218,7 +217,7 @@ impl RedisStream {
         self.0.redis.run(|client| async move { client.ping::<()>(None).await }).await.map_err(StreamError::from)
     }
 
-    /// Runs a script. When the stream, its group or its books are missing, creates them and runs it again.
+    /// Runs a script. If the stream, its group or its counters are missing, creates them and runs the script again.
     async fn eval(&self, script: Script, args: &[Value]) -> Result<Value, StreamError> {
         match self.eval_once(script, args).await {
             Err(error) if is_lost(&error) => {
@@ -230,21 +229,22 @@ impl RedisStream {
     }
 
     async fn eval_once(&self, script: Script, args: &[Value]) -> Result<Value, RedisError> {
-        let life = self.life().clone();
-        let (epoch, added) = life.map_or((String::new(), 0), |life| (life.epoch.to_string(), life.added));
+        let known_epoch = self.known_epoch().clone();
+        let (epoch, added) =
+            known_epoch.map_or((String::new(), 0), |known_epoch| (known_epoch.epoch.to_string(), known_epoch.added));
         let mut argv: Vec<Value> = vec![self.0.options.group.as_str().into(), epoch.into(), added.to_string().into()];
         argv.extend_from_slice(args);
         let keys = self.0.keys.all();
         self.0.redis.run(|client| async move { client.eval(script.0, keys, argv).await }).await
     }
 
-    /// Runs one plain command on the stream's node.
+    /// Runs one plain command on the node of the stream.
     async fn command(&self, name: &'static str, args: Vec<Value>) -> Result<Value, RedisError> {
         let command = CustomCommand::new_static(name, self.0.keys.slot(), false);
         self.0.redis.run(|client| async move { client.custom(command, args).await }).await
     }
 
-    /// Creates what is missing of the stream, its group and its books; the epoch.
+    /// Creates missing parts of the stream, its group and its counters. Returns the epoch.
     async fn begin(&self) -> Result<Arc<str>, StreamError> {
         let new = uuid::Uuid::new_v4().to_string();
         let reply = self.eval_once(scripts::BEGIN, &[new.into()]).await?;
@@ -256,32 +256,32 @@ impl RedisStream {
         Ok(self.epoch(&epoch))
     }
 
-    /// The shared name of an epoch that Redis reported. A change is logged once.
+    /// The shared string of an epoch that Redis returned. A new epoch is logged once.
     fn epoch(&self, epoch: &str) -> Arc<str> {
-        let mut life = self.life();
-        match &*life {
+        let mut known_epoch = self.known_epoch();
+        match &*known_epoch {
             Some(known) if *known.epoch == *epoch => return known.epoch.clone(),
             Some(known) => {
-                tracing::warn!(epoch, before = %known.epoch, "stream lost or replaced, new epoch of its books started");
+                tracing::warn!(epoch, before = %known.epoch, "stream lost or replaced, new epoch started");
             }
             None => tracing::debug!(epoch, "stream epoch found"),
         }
         let new: Arc<str> = epoch.into();
-        *life = Some(Life { epoch: new.clone(), added: 0 });
+        *known_epoch = Some(KnownEpoch { epoch: new.clone(), added: 0 });
         new
     }
 
-    /// Remembers how many entries Redis counts in an epoch.
-    fn saw(&self, epoch: &str, added: u64) {
-        if let Some(life) = &mut *self.life()
-            && *life.epoch == *epoch
+    /// Stores the number of added entries that Redis returned for an epoch.
+    fn record_added(&self, epoch: &str, added: u64) {
+        if let Some(known_epoch) = &mut *self.known_epoch()
+            && *known_epoch.epoch == *epoch
         {
-            life.added = life.added.max(added);
+            known_epoch.added = known_epoch.added.max(added);
         }
     }
 
-    fn life(&self) -> MutexGuard<'_, Option<Life>> {
-        self.0.life.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known_epoch(&self) -> MutexGuard<'_, Option<KnownEpoch>> {
+        self.0.known_epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Consumer, Held>> {
@@ -289,7 +289,7 @@ impl RedisStream {
     }
 }
 
-/// Whether an error means that the stream, its group or its books are missing.
+/// Whether an error means that the stream, its group or its counters are missing.
 fn is_lost(error: &RedisError) -> bool {
     let signs = ["NOGROUP", "no such key", "no longer exists"];
     matches!(error, RedisError::Refused(message) if signs.iter().any(|sign| message.contains(sign)))
@@ -298,7 +298,7 @@ fn is_lost(error: &RedisError) -> bool {
 impl From<RedisError> for StreamError {
     fn from(error: RedisError) -> Self {
         match error {
-            // Lost again right after it was created; a retry helps.
+            // It was lost again immediately after it was created. A retry may succeed.
             RedisError::Refused(message) if is_lost(&error) => Self::Unavailable(message),
             RedisError::Unavailable(message) => Self::Unavailable(message),
             RedisError::Config(message) | RedisError::Refused(message) => Self::Failed(message),

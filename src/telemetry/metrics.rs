@@ -25,7 +25,7 @@ impl Metrics {
     /// Installs the recorder that the `metrics` macros of this process write to.
     ///
     /// # Errors
-    /// When a recorder is installed already.
+    /// When a recorder is already installed.
     pub fn install() -> Result<Self, TelemetryError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
@@ -42,8 +42,8 @@ impl Metrics {
         Ok(Self(handle))
     }
 
-    /// All metrics in Prometheus' text format. Also drains histograms: a process that is not scraped
-    /// must call this or [`Self::upkeep`] regularly.
+    /// All metrics in Prometheus' text format. This also drains histograms: a process that is not scraped must call
+    /// [`Self::upkeep`] regularly.
     pub fn render(&self) -> String {
         self.0.render()
     }

@@ -1,8 +1,8 @@
-//! Traces of sampled posts from append to live feed, sent with OTLP over HTTP.
+//! Traces of sampled posts from the append to the live feed, sent with OTLP over HTTP.
 //!
 //! A trace crosses processes as a W3C `traceparent` (<https://www.w3.org/TR/trace-context/>): in the stream entry from
-//! the appender to the worker, and in the live event from the worker to the API. The decision whether to trace a post
-//! is made once, at its append.
+//! the appender to the worker, and in the live event from the worker to the API. Whether a post is traced is
+//! decided once, at its append.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,9 +34,10 @@ pub const FIELD: &str = "traceparent";
 pub struct TraceOptions {
     /// The base URL of the collector; traces go to `/v1/traces` below it.
     pub endpoint: String,
-    /// Share of appends that are traced, 0 to 1. A request with a trace context is traced as that context says.
+    /// The share of appends that are traced, 0 to 1. For a request with a trace context, the sampling flag of that
+    /// context decides.
     pub sample_ratio: f64,
-    /// The longest time to send a batch of spans.
+    /// The timeout of sending a batch of spans.
     pub timeout: Duration,
 }
 
@@ -44,8 +45,7 @@ pub struct TraceOptions {
 pub struct Tracing(SdkTracerProvider);
 
 impl Tracing {
-    /// Starts the exporter, whose requests run on `runtime`. If it is not started, nothing is traced, at almost no
-    /// cost.
+    /// Starts the exporter, whose requests run on `runtime`. Without an exporter no spans are created.
     ///
     /// # Errors
     /// When the URL is malformed.
@@ -86,7 +86,7 @@ impl Tracing {
     }
 }
 
-/// A client whose requests run on the runtime: the exporter has a separate thread without one.
+/// A client that sends its requests on the runtime, because the thread of the exporter has none.
 #[derive(Debug)]
 struct OnRuntime {
     client: reqwest::Client,
@@ -106,7 +106,7 @@ impl HttpClient for OnRuntime {
 pub struct Traceparent(SpanContext);
 
 impl Traceparent {
-    /// The context in the `traceparent` of an entry or a header; `None` when there is none, it is malformed or not sampled.
+    /// The context in the `traceparent` of an entry or a header; `None` when it is missing, malformed or not sampled.
     pub fn read(value: Option<&[u8]>) -> Option<Self> {
         std::str::from_utf8(value?).ok()?.parse().ok()
     }
@@ -185,7 +185,7 @@ impl Span {
         self.0.span().set_attribute(KeyValue::new(name, value));
     }
 
-    /// Adds a child span of the duration `took` that ends now.
+    /// Adds a child span with the duration `took` that ends now.
     pub fn part(&self, name: &'static str, took: Duration) {
         let ended = opentelemetry::time::now();
         let tracer = global::tracer_provider().tracer(TRACER);

@@ -1,4 +1,4 @@
-//! Frequent words that explain nothing, in the languages that posts are most often written in.
+//! Stop words: frequent words without a meaning of their own, in the most common languages of posts.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -18,13 +18,13 @@ al como con del el ella esta este las lo los más mi muy para pero por si sin su
 da do e em na no os um uma não que se mas foi com \
 che di il per una non sono anche della nel ma";
 
-/// Words that turn the word after them, so that both together say something.
+/// Words that negate the following word, so that the pair has a meaning.
 const NEGATIONS: [&str; 10] = ["not", "no", "never", "without", "nicht", "kein", "keine", "pas", "sin", "cannot"];
 
 static STOP_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
 
-/// Whether a term explains nothing: a frequent word, a negation alone, or a pair with a frequent word. Hashtags and runs of
-/// characters without spaces are always kept.
+/// Whether a term is a frequent word, a negation alone, or a pair with a frequent word. Hashtags and runs of characters
+/// without spaces are never stop terms.
 pub fn is_stop_term(term: &str) -> bool {
     match term.split_once(' ') {
         Some((first, second)) => is_stop_word(first) || is_stop_word(second) || NEGATIONS.contains(&second),

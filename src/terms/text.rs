@@ -1,13 +1,13 @@
-//! The normal form in which texts are searched: folded words, each between spaces.
+//! The normal form in which texts are searched: case-folded words that are separated by spaces.
 //!
-//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: the words, then, after U+0001, the hashtags and mentions
-//! as a whole. A query term is converted to the same form, so that a search is a search for a substring: a word is
-//! ` acme `, the beginning of a word ` acm`, a hashtag ` #acme `, a phrase ` acme phones `.
+//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: the words, and after U+0001 the complete hashtags and
+//! mentions. A query term is converted to the same form, so that a search is a search for a substring: a word is ` acme
+//! `, the beginning of a word is ` acm`, a hashtag is ` #acme `, and a phrase is ` acme phones `.
 //!
-//! Characters are compared in NFKC, without case (full case folding: `STRASSE` is `straße`), without the accents of
+//! Characters are compared in NFKC, with full case folding (`STRASSE` is equal to `straße`), without the accents of
 //! Latin and Greek letters, and without skin tones. Words end where UAX #29 says, and also at apostrophes, dots and
-//! hyphens; `don't` is `dont`. Han, kana, Hangul and other scripts without spaces are split into characters, so a term
-//! in them is a phrase of characters.
+//! hyphens; `don't` becomes `dont`. Han, kana, Hangul and other scripts without spaces are split into characters, so a
+//! term in them is a phrase of characters.
 
 use std::borrow::Cow;
 
@@ -157,7 +157,7 @@ fn push_ascii(text: &str, out: &mut String) {
     }
 }
 
-/// Whether `'t` follows an `n` and ends the word: `don't` is `dont`.
+/// Whether `'t` follows an `n` and ends the word: `don't` becomes `dont`.
 fn is_negation(before: Option<u8>, after: &[u8]) -> bool {
     matches!(before, Some(b'n' | b'N'))
         && matches!(after, [b'\'', b't' | b'T', rest @ ..] if !rest.first().copied().is_some_and(is_ascii_word))
@@ -288,12 +288,12 @@ fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36F}')
 }
 
-/// Signs that are ignored: Arabic and Hebrew vowel signs, and the tatweel, which only lengthens words.
+/// Characters that are ignored: Arabic and Hebrew vowel signs, and the tatweel, which only lengthens words.
 fn is_ignored(c: char) -> bool {
     matches!(c, '\u{591}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{5C2}' | '\u{640}' | '\u{64B}'..='\u{652}' | '\u{670}')
 }
 
-/// Whether `c` selects a variant of the character before it: colour, or a skin tone.
+/// Whether `c` selects a variant of the preceding character: its colour, or a skin tone.
 fn is_variant(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
 }
@@ -310,7 +310,7 @@ fn splits_words(c: char) -> bool {
     (c.is_ascii_punctuation() && c != '_') || matches!(c, '·' | '‘' | '’' | '‧' | '․')
 }
 
-/// Emoji and other symbols that users search for, but no punctuation.
+/// Emoji and other symbols that users search for, without punctuation.
 fn is_symbol(c: char) -> bool {
     !c.is_ascii()
         && !c.is_whitespace()

@@ -1,24 +1,24 @@
-//! Queries as trees.
+//! Queries as syntax trees.
 
 use crate::domain::LabelSet;
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
-    /// All of them are true.
+    /// All conditions are true.
     And(Vec<Node>),
-    /// At least one of them is true.
+    /// At least one condition is true.
     Or(Vec<Node>),
     Not(Box<Node>),
     /// The text in normal form contains this pattern.
     Text(String),
-    /// The text contains this phrase, which has wildcards.
+    /// The text contains this phrase with wildcards.
     Phrase(Phrase),
     /// The text contains these phrases close to each other.
     Near(Near),
-    /// The text as it was written contains this one.
+    /// The unchanged text contains this literal.
     Literal(Literal),
-    /// The post's author is this one, folded.
+    /// The name of the post's author, folded, is this one.
     Author(String),
     /// The post is from this source.
     Source(String),
@@ -33,7 +33,7 @@ pub enum Node {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phrase(pub Vec<Glob>);
 
-/// A folded word in which `*` matches any number of characters, and `?` makes the letter before it optional.
+/// A folded word with wildcards: `*` matches any number of characters, and `?` makes the preceding letter optional.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glob(pub String);
 
@@ -42,24 +42,24 @@ pub struct Glob(pub String);
 pub struct Near {
     /// The alternatives of each group.
     pub groups: Vec<Vec<Phrase>>,
-    /// The largest number of words between two neighbours.
+    /// The maximum number of words between two neighbours.
     pub distance: usize,
     /// Whether the groups must occur in this order.
     pub ordered: bool,
 }
 
-/// A text that is searched for as it is written.
+/// A text that is searched for without normalisation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
     pub text: String,
-    /// Whether it must begin and end at a word boundary, whatever its first and last characters are.
+    /// Whether the occurrence must begin and end at a word boundary.
     pub whole_words: bool,
 }
 
-/// A property of the post.
+/// A property of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
-    /// The post's page is on this host or below it; in lower case.
+    /// The URL of the post's page is on this host or a subdomain; in lower case.
     Site(String),
     /// The URL of the post's page contains this text; in lower case.
     Url(String),
@@ -71,11 +71,11 @@ pub enum Field {
     Emoji,
     /// The text contains a link.
     Link,
-    /// The number of hashtags has this relation to the number.
+    /// The number of hashtags has this relation to this number.
     Hashtags(Comparison, usize),
 }
 
-/// How two numbers are compared.
+/// A relation between two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     Equal,
@@ -99,7 +99,7 @@ impl Comparison {
 }
 
 impl Node {
-    /// The value of the tree when every condition in it is `holds`.
+    /// The value of the tree if every condition in it has the value `holds`.
     pub fn when_all_are(&self, holds: bool) -> bool {
         match self {
             Self::And(nodes) => nodes.iter().all(|node| node.when_all_are(holds)),
@@ -119,7 +119,7 @@ impl Node {
         }
     }
 
-    /// The parts of the outermost `OR`: each is enough for the condition to hold.
+    /// The parts of the outermost `OR`: each of them is sufficient for the condition to hold.
     pub fn clauses(&self) -> Vec<&Self> {
         match self {
             Self::Or(nodes) => nodes.iter().flat_map(Self::clauses).collect(),
@@ -134,8 +134,8 @@ impl Glob {
         self.0.contains(['*', '?'])
     }
 
-    /// The longest run of characters without wildcards, as a pattern for the normal form: with a space before it at the
-    /// beginning of the word, and after it at the end.
+    /// The longest run of characters without wildcards, as a pattern for the normal form: with a space before it if it
+    /// is the beginning of the word, and after it if it is the end.
     pub fn seed(&self) -> String {
         let mut best = String::new();
         let mut start = 0;
@@ -149,7 +149,7 @@ impl Glob {
             if end == self.0.len() {
                 pattern.push(' ');
             } else if self.0[end..].starts_with('?') {
-                // The letter before it is optional.
+                // The preceding letter is optional.
                 pattern.pop();
             }
             if pattern.trim().chars().count() > best.trim().chars().count() {
@@ -167,7 +167,7 @@ impl Glob {
         }
         let pattern: Vec<char> = self.0.chars().collect();
         let word: Vec<char> = word.chars().collect();
-        // The positions in the pattern that can have been reached after each character of the word.
+        // The positions in the pattern that can be reached after each character of the word.
         let mut reached = vec![false; pattern.len() + 1];
         reached[0] = true;
         skip(&pattern, &mut reached);
@@ -188,7 +188,7 @@ impl Glob {
     }
 }
 
-/// Adds the positions that are reached without a character: wildcards may match nothing, and a letter before `?` is
+/// Adds the positions that can be reached without a character: a wildcard may match nothing, and a letter before `?` is
 /// optional.
 fn skip(pattern: &[char], reached: &mut [bool]) {
     for at in 0..pattern.len() {
@@ -202,25 +202,25 @@ fn skip(pattern: &[char], reached: &mut [bool]) {
 }
 
 impl Phrase {
-    /// The positions at which it begins in `words`.
+    /// The positions in `words` at which the phrase begins.
     fn starts<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
         let length = self.0.len();
         (0..(words.len() + 1).saturating_sub(length))
             .filter(move |start| self.0.iter().zip(&words[*start..]).all(|(glob, word)| glob.matches(word)))
     }
 
-    /// Whether it occurs in `words`.
+    /// Whether the phrase occurs in `words`.
     pub fn occurs(&self, words: &[&str]) -> bool {
         self.starts(words).next().is_some()
     }
 
-    /// A pattern that every text with this phrase contains.
+    /// A pattern that occurs in every text with this phrase.
     pub fn seed(&self) -> String {
         self.0.iter().map(Glob::seed).max_by_key(|seed| seed.trim().chars().count()).unwrap_or_default()
     }
 }
 
-/// Where a phrase occurs.
+/// The position of a phrase.
 #[derive(Clone, Copy, PartialEq)]
 struct Place {
     first: usize,
@@ -245,7 +245,7 @@ impl Near {
         places[0].iter().any(|place| self.continues(&mut vec![*place], &places[1..]))
     }
 
-    /// Whether the `rest` of the groups occurs close to the `chosen` places.
+    /// Whether the remaining groups `rest` occur close to the `chosen` positions.
     fn continues(&self, chosen: &mut Vec<Place>, rest: &[Vec<Place>]) -> bool {
         let Some((group, rest)) = rest.split_first() else { return true };
         for place in group {

@@ -8,13 +8,13 @@ mod tokens;
 use super::node::{Near, Node};
 use tokens::{Kind, Token, tokens};
 
-/// Longest query, in characters.
+/// The maximum length of a query, in characters.
 pub const MAX_QUERY_CHARS: usize = 4_000;
-/// The largest number of terms and fields in a query.
+/// The maximum number of terms and fields in a query.
 const MAX_TERMS: usize = 200;
-/// The deepest nesting of brackets and negations.
+/// The maximum nesting of brackets and negations.
 const MAX_DEPTH: usize = 20;
-/// The largest number of groups in a chain of NEAR.
+/// The maximum number of groups in a chain of NEAR.
 const MAX_GROUPS: usize = 6;
 
 const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a field such as lang: or (";
@@ -22,7 +22,7 @@ const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a fi
 /// An error or a likely mistake at a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// In characters from 1.
+    /// Counted in characters, from 1.
     pub position: usize,
     pub message: String,
 }
@@ -33,7 +33,7 @@ impl Fault {
     }
 }
 
-/// A query that was read.
+/// A parsed query.
 #[derive(Debug)]
 pub struct Parsed {
     pub node: Node,
@@ -41,7 +41,7 @@ pub struct Parsed {
     pub warnings: Vec<Fault>,
 }
 
-/// Parses a whole query.
+/// Parses a complete query.
 ///
 /// # Errors
 /// The position and the reason when the query is not valid.
@@ -73,7 +73,7 @@ struct Parser {
     warnings: Vec<Fault>,
 }
 
-/// An operand, and its position.
+/// An operand with its position.
 struct Operand {
     position: usize,
     node: Node,

@@ -3,17 +3,17 @@
 use super::node::Node;
 use super::parse;
 
-/// A query that posts can be matched against.
+/// A parsed query that posts can be matched against.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     pub(super) node: Node,
     warnings: Vec<QueryNote>,
 }
 
-/// A note on a position in a query.
+/// A warning about a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct QueryNote {
-    /// Where, in characters from 1.
+    /// The position in characters, from 1.
     pub position: usize,
     /// The likely mistake and its correction.
     pub message: String,
@@ -23,9 +23,9 @@ pub struct QueryNote {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at character {position}: {message}")]
 pub struct QueryError {
-    /// Where, in characters from 1.
+    /// The position in characters, from 1.
     pub position: usize,
-    /// What was expected there.
+    /// What was expected at this position.
     pub message: String,
 }
 

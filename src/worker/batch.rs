@@ -19,7 +19,7 @@ use crate::store::settle::{Matched, Settled, Settlement};
 use crate::stream::{Consumer, DeadLetterRequest, Entry, Release, StreamError};
 use crate::topics::Tracked;
 
-/// Processes claimed entries until each is settled, in the dead letter, or released.
+/// Processes claimed entries until each of them is settled, a dead letter, or released.
 pub async fn process(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
     let batch = Batch { worker, consumer, shutdown };
     let limit = worker.options.max_crashes.max(worker.options.max_deliveries);
@@ -43,7 +43,7 @@ struct Batch<'a> {
 
 /// Why a group of tasks was not settled.
 enum Failure {
-    /// One of these entries is at fault; processed alone they show which.
+    /// One of these entries caused the failure. Processing each one alone shows which.
     Entries { reason: DeadLetterReason, error: String },
     /// The process is stopping while a backend is unavailable.
     Abandoned,
@@ -98,7 +98,7 @@ impl Batch<'_> {
             let started = Instant::now();
             let settled = self.commit(&works, matched(&works, &topics)).await?;
             traces.stage("commit", started.elapsed());
-            // The topics changed since they were read: nothing was written, and the posts are matched again.
+            // The topics have changed since they were read. Nothing was written, and the posts are matched again.
             let Some(settled) = settled else {
                 self.refresh_topics().await?;
                 continue;
@@ -120,7 +120,7 @@ impl Batch<'_> {
         self.retried("database", |_| true, || self.worker.topics.refresh()).await.map(drop)
     }
 
-    /// The posts that are stored already. They are looked up first because the analysis is expensive.
+    /// The posts that are already stored. They are looked up before the analysis, because the analysis is expensive.
     async fn known_posts(&self, tasks: &[Task]) -> Result<HashSet<PostId>, Failure> {
         let id = |task: &Task| match &task.op {
             Op::Post(post) | Op::Replace { post, .. } => Some(post.post_id.clone()),
@@ -147,7 +147,7 @@ impl Batch<'_> {
         });
         let analyses = tokio::select! {
             biased;
-            // The analysis may take longer than what is left of the grace period.
+            // The analysis may take longer than the rest of the grace period.
             () = self.shutdown.abandoned() => return Err(Failure::Abandoned),
             analyses = analyse => analyses?,
         };
@@ -165,7 +165,7 @@ impl Batch<'_> {
         self.retried("database", StoreError::is_transient, commit).await
     }
 
-    /// Notifies other consumers and live clients of what the commit changed.
+    /// Publishes the changes of the commit to other consumers and live clients.
     async fn publish(&self, published: Published) -> Result<(), Failure> {
         let Published { processed, events, removed, unpublished } = published;
         let stream = &self.worker.stream;
@@ -197,7 +197,7 @@ impl Batch<'_> {
     async fn dead_letter(&self, entry: Entry, reason: DeadLetterReason, error: String) {
         let request = DeadLetterRequest { entry, reason, error };
         let add = || self.worker.stream.dead_letter(request.clone(), self.worker.clock.now());
-        // An entry that stays claimed when the process stops is rescued later.
+        // If this fails because the process stops, the entry stays claimed and is taken over later.
         if let Ok(true) = self.retried("stream", always::<StreamError>, add).await {
             count(Some(Outcome::DeadLettered));
             metrics::counter!("sentistream_dead_letters_total", "reason" => reason.as_str()).increment(1);
@@ -255,7 +255,7 @@ impl From<GaveUp<InferenceError>> for Failure {
     }
 }
 
-/// Every failure of the stream is retried: none is the fault of an entry.
+/// Every failure of the stream is retried, because entries do not cause such failures.
 impl From<GaveUp<StreamError>> for Failure {
     fn from(_: GaveUp<StreamError>) -> Self {
         Self::Abandoned

@@ -1,4 +1,4 @@
-//! What every task of the worker shares.
+//! The context that all tasks of the worker share.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use super::second_opinion::SecondOpinion;
 /// Settings of the worker pool.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// Identifies this process among the consumers of the group; different for each process.
+    /// The name of this process among the consumers of the group. It must be unique.
     pub instance: String,
-    /// Consumers that work at the same time.
+    /// The number of consumers that work at the same time.
     pub tasks: usize,
-    /// Most entries a consumer claims at once.
+    /// The maximum number of entries that a consumer claims at once.
     pub batch_size: usize,
-    /// A claim that is not renewed for this long may be rescued by another consumer.
+    /// Another consumer may take over a claim that was not renewed for this time.
     pub claim_idle: Duration,
-    /// An entry whose analysis failed in this many deliveries goes to the dead letter.
+    /// An entry whose analysis has failed in this many deliveries becomes a dead letter.
     pub max_deliveries: u32,
-    /// An entry that was delivered more often than this, and than `max_deliveries`, without an outcome goes to the
-    /// dead letter without another attempt: it ended the process each time.
+    /// An entry that was delivered more often than this, and more often than `max_deliveries`, without an outcome
+    /// becomes a dead letter without another attempt, because it ended the process each time.
     pub max_crashes: u32,
     /// Which posts are stored.
     pub storage: StoragePolicy,
@@ -41,11 +41,11 @@ pub enum StoragePolicy {
     /// All posts.
     #[default]
     All,
-    /// Posts that match a topic; others are skipped without an analysis.
+    /// Only posts that match a topic. Others are skipped without an analysis.
     Matching,
 }
 
-/// The rooms and settings that the worker uses. Clones share them.
+/// The parts of the application and the settings that the worker uses. Clones share them.
 #[derive(Clone)]
 pub struct Worker {
     pub stream: Stream,
@@ -54,7 +54,7 @@ pub struct Worker {
     pub cache: Cache,
     pub classifier: ActiveClassifier,
     pub topics: Topics,
-    /// The model that is asked about posts that `classifier` is unsure of.
+    /// The model that gives a second opinion on posts for which `classifier` has a low confidence.
     pub second_opinion: Option<SecondOpinion>,
     pub clock: Clock,
     pub options: WorkerOptions,

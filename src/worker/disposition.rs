@@ -1,4 +1,4 @@
-//! What is done with each task of a batch.
+//! Decides how each task of a batch is processed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
-/// What is done with a task.
+/// How a task is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
     /// Its post is analysed first; the analysis decides which of these topics it is stored with.
@@ -19,13 +19,14 @@ pub enum Disposition {
     Analysed(Vec<TopicId>),
     /// Its post is stored with these topics as neutral, because the model does not know its language.
     Unjudged(Vec<TopicId>),
-    /// Its post is stored with these topics and without a sentiment, because the model does not know its language.
+    /// The post is stored with these topics and without a sentiment, because the model does not support its
+    /// language.
     Unscored(Vec<TopicId>),
-    /// Its post is stored already.
+    /// The post is already stored.
     Known,
-    /// Its post is not stored.
+    /// The post is not stored.
     Skip,
-    /// It asks for a deletion.
+    /// The task is a deletion.
     Delete,
 }
 
@@ -39,16 +40,16 @@ impl Disposition {
     }
 }
 
-/// A task with what is done with it.
+/// A task with its disposition.
 pub struct Work<'a> {
     pub task: &'a Task,
     pub disposition: Disposition,
-    /// The analysis to store, once there is one.
+    /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
 }
 
 impl Work<'_> {
-    /// The text that the model reads, if it does.
+    /// The text that the model reads; `None` if the post is not analysed.
     pub fn text(&self) -> Option<&str> {
         let post = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }))?;
         Some(&post.content)
@@ -71,7 +72,7 @@ impl Work<'_> {
         matches!(self.disposition, Disposition::Unscored(_))
     }
 
-    /// The change of the store that the task asks for.
+    /// The change of the store that the task requires.
     pub fn settlement(&self) -> Settlement {
         let is_stored = self.analysis.is_some() || self.is_unscored();
         let change = match (&self.task.op, &self.analysis) {
@@ -94,7 +95,7 @@ impl Work<'_> {
     }
 }
 
-/// What the decision depends on besides the posts.
+/// The context of the decision, apart from the posts.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'c> {
     pub topics: &'c Tracked,
@@ -102,7 +103,7 @@ pub struct PlanContext<'c> {
     pub languages: JudgedLanguages<'c>,
 }
 
-/// Decides what is done with each task; the posts `known` are stored already.
+/// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
     let PlanContext { topics, storage, languages } = context;
     let mut scratch = Scratch::default();
@@ -110,7 +111,7 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         let (post, is_known) = match &task.op {
             Op::Post(post) if known.contains(&post.post_id) => return Disposition::Known,
             Op::Post(post) => (post, false),
-            // A stored post stays stored when its later version matches no topic.
+            // A stored post remains stored if its later version matches no topic.
             Op::Replace { post, .. } => (post, known.contains(&post.post_id)),
             Op::Delete { .. } | Op::DeleteAuthor { .. } => return Disposition::Delete,
         };
@@ -125,7 +126,7 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         match handling {
             OtherLanguages::Analyze if storage == StoragePolicy::Matching && matches.is_empty() => Disposition::Skip,
             OtherLanguages::Analyze => Disposition::Analyse { matches, storage },
-            // Skipping a later version would keep the earlier one visible.
+            // If a later version were skipped, the earlier one would remain visible.
             OtherLanguages::Skip if matches!(task.op, Op::Post(_)) => Disposition::Skip,
             OtherLanguages::Unscored | OtherLanguages::Skip => stored_as(None, Disposition::Unscored),
             OtherLanguages::Neutral => stored_as(Some(languages::unjudged().labels()), Disposition::Unjudged),
@@ -139,7 +140,7 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     tasks.iter().map(work).collect()
 }
 
-/// The topics of the posts that are stored.
+/// The topics of the posts that will be stored.
 pub fn matched(works: &[Work<'_>], tracked: &Tracked) -> Matched {
     let topics = works.iter().filter_map(|work| {
         let topics = work.disposition.topics().filter(|topics| !topics.is_empty())?;

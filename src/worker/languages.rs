@@ -1,4 +1,4 @@
-//! Languages of a batch: detection, and the analysis of posts that the model cannot judge.
+//! The languages of a batch: detects them, and provides the analysis of posts that the model cannot analyse.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use crate::store::settle::Settled;
 
 use super::task::Task;
 
-/// The model name of posts that no model has judged.
+/// The model name of posts that were not analysed by a model.
 const UNJUDGED: &str = "unjudged";
 
-/// Detects the language of posts whose source did not set it. Runs off the async runtime, since it computes.
+/// Detects the languages of posts whose source did not set them. Runs on a blocking thread, because it is
+/// computationally expensive.
 pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
     let mute = |task: &Task| task.op.post().filter(|post| post.lang.is_none()).map(|post| post.content.clone());
     let texts: Vec<Option<String>> = tasks.iter().map(mute).collect();
@@ -21,7 +22,7 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
     }
     let look =
         move || -> Vec<_> { texts.into_iter().map(|text| text.and_then(|text| language::detect(&text))).collect() };
-    // A text that makes the detection panic has no language, which is harmless.
+    // If the detection panics, the posts have no language, which is acceptable.
     let found = tokio::task::spawn_blocking(look).await.unwrap_or_default();
     for (task, lang) in tasks.iter_mut().zip(found) {
         if let (Op::Post(post) | Op::Replace { post, .. }, Some(lang)) = (&mut task.op, lang) {
@@ -32,13 +33,13 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
 
 /// Counts a stored post by its language.
 pub fn count(post: &Post) {
-    // Sources may send any text; the number of series must stay bounded.
+    // Sources may send any text, but the number of metric series must stay limited.
     let lang = post.lang.as_deref().and_then(code);
     let lang = lang.unwrap_or_else(|| if post.lang.is_some() { "other" } else { "unknown" }.to_owned());
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
-/// Counts settled posts in languages that the model does not know, by handling.
+/// Counts settled posts in languages that the model does not support, by handling.
 pub fn count_others(tasks: &[Task], settled: &[Settled], languages: JudgedLanguages<'_>) {
     for (task, settled) in tasks.iter().zip(settled) {
         let Some(post) = task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
@@ -50,7 +51,7 @@ pub fn count_others(tasks: &[Task], settled: &[Settled], languages: JudgedLangua
     }
 }
 
-/// The analysis of an unjudged post: all classes are equally likely.
+/// The analysis of a post without a model: all classes are equally likely.
 pub fn unjudged() -> Analysis {
     Analysis {
         model_name: Arc::from(UNJUDGED),

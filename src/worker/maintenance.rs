@@ -1,4 +1,4 @@
-//! Trimming of the stream and pruning of tables.
+//! Trims the stream and prunes tables.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::domain::EntryKey;
 use crate::lifecycle::{BackendWait, Shutdown};
 
 const EVERY: Duration = Duration::from_secs(10);
-/// A consumer without claims that sent no request for this long is gone.
+/// A consumer without claims that sent no request for this time is removed.
 const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
-/// Trims the stream and prunes tables until a stop. Several instances may do so. The two run beside each other, since
+/// Trims the stream and prunes tables until a shutdown. Several instances may do so. Both run concurrently, because
 /// pruning may take long after a change of the retention.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
     let (needed, trimmed) = watch::channel(None);
     tokio::join!(trim(&worker, needed, &shutdown), prune(&worker, trimmed, &shutdown));
 }
 
-/// Publishes the first entry that is still `needed` after each trim.
+/// After each trim, publishes the first entry that is still `needed`.
 async fn trim(worker: &Worker, needed: watch::Sender<Option<EntryKey>>, shutdown: &Shutdown) {
     let mut backend = BackendWait::new("stream maintenance");
     while pause(shutdown).await {

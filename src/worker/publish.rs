@@ -1,4 +1,4 @@
-//! What other consumers and live clients are notified of after a commit.
+//! The notifications to other consumers and live clients after a commit.
 
 use super::context::Worker;
 use super::disposition::Work;
@@ -17,11 +17,11 @@ pub struct Published {
     pub events: Vec<LiveEvent>,
     /// Posts to remove from the dead letter.
     pub removed: Vec<PostId>,
-    /// Those of them that were stored, to remove from the processed stream too.
+    /// Those of `removed` that were stored. They are removed from the processed stream too.
     pub unpublished: Vec<PostId>,
 }
 
-/// What the topics and traces of a batch add to its notifications.
+/// The topics and traces of a batch.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub tracked: &'a Tracked,
@@ -29,7 +29,7 @@ pub struct Context<'a> {
 }
 
 impl Published {
-    /// The notifications of committed works; `settled` is what became of each, in the same order.
+    /// The notifications of committed works. `settled` contains their results in the same order.
     pub fn of(worker: &Worker, works: &[Work<'_>], settled: Vec<Settled>, context: Context<'_>) -> Self {
         let mut published = Self::default();
         for (work, settled) in works.iter().zip(settled) {
@@ -41,10 +41,10 @@ impl Published {
 
     fn add(&mut self, worker: &Worker, work: &Work<'_>, settled: &Settled, context: Context<'_>) {
         if let Op::Delete { post_id } = &work.task.op {
-            // A post that is not stored may be in the dead letter.
+            // A post that is not stored may be a dead letter.
             self.removed.push(post_id.clone());
             if settled.outcome.is_none() {
-                // An earlier delivery may have removed the post and ended before this step.
+                // An earlier delivery may have removed the post and been interrupted before this step.
                 self.unpublished.push(post_id.clone());
             }
         }
@@ -80,7 +80,7 @@ impl Published {
 /// An entry of the processed stream: the post's fields and its analysis.
 struct Enriched<'a> {
     op: &'a Op,
-    /// `None`: the post is unscored, and its labels are empty.
+    /// `None`: the post is unscored, and its label fields are empty.
     analysis: Option<&'a Analysis>,
     topics: &'a [String],
     stored: PostTimes,
@@ -107,7 +107,7 @@ impl Enriched<'_> {
     }
 }
 
-/// Counts how an entry ended; `None` for one that was settled before.
+/// Counts the outcome of an entry; `None` if it was settled before.
 pub fn count(outcome: Option<Outcome>) {
     let outcome = outcome.map_or("redelivered", Outcome::as_str);
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);

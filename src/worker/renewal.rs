@@ -1,4 +1,4 @@
-//! Keeping claims alive while their entries are processed.
+//! Renews claims while their entries are processed.
 
 use tokio::task::JoinHandle;
 

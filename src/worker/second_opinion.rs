@@ -1,10 +1,9 @@
-//! A second opinion on posts that the model judged with low confidence.
+//! A second opinion on posts for which the model has a low confidence.
 //!
-//! It never slows the main path: a post is stored with the first analysis immediately, and one of low
-//! confidence is put into a bounded queue. A separate task asks the other model and replaces the
-//! analysis and its rollup counts in one transaction, unless the post was edited or deleted
-//! since. A post that does not fit into the queue, or is in it when the process exits, keeps its
-//! first analysis.
+//! It does not slow the processing of posts: a post is stored immediately with the first analysis, and a post of low
+//! confidence is put into a bounded queue. A separate task sends it to the other model and replaces the analysis and
+//! its rollup counts in one transaction, unless the post was edited or deleted since. A post that does not fit into the
+//! queue, or is in the queue when the process exits, keeps its first analysis.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +20,9 @@ use crate::store::settle::{PostTimes, Rejudged, Rejudgement, Rejudgements};
 use super::context::Worker;
 use super::topics::test;
 
-/// Most posts in a transaction.
+/// The maximum number of posts in one transaction.
 const BATCH: usize = 64;
-/// Longest text that is kept in the queue, in characters.
+/// The maximum length of a text in the queue, in characters.
 const MAX_CHARS: usize = 4_000;
 
 /// The second model, and the queue of posts for it. Clones share the queue.
@@ -34,21 +33,21 @@ struct Inner {
     classifier: SharedClassifier,
     below: f64,
     capacity: usize,
-    doubts: Mutex<VecDeque<Doubt>>,
+    queue: Mutex<VecDeque<QueuedPost>>,
     arrived: Notify,
 }
 
-/// A post that was judged with low confidence.
-struct Doubt {
+/// A post that was analysed with low confidence.
+struct QueuedPost {
     post_id: PostId,
     text: String,
     event: PostEvent,
 }
 
 impl SecondOpinion {
-    /// Asks `classifier` about posts of a confidence `below`; `capacity` of them may wait.
+    /// Sends posts with a confidence `below` this to `classifier`; at most `capacity` posts wait in the queue.
     pub fn new(classifier: SharedClassifier, below: f64, capacity: usize) -> Self {
-        Self(Arc::new(Inner { classifier, below, capacity, doubts: Mutex::default(), arrived: Notify::new() }))
+        Self(Arc::new(Inner { classifier, below, capacity, queue: Mutex::default(), arrived: Notify::new() }))
     }
 
     /// Queues a stored post if the confidence of its analysis is low. Never waits.
@@ -57,20 +56,20 @@ impl SecondOpinion {
         if !judged || analysis.confidence >= self.0.below {
             return;
         }
-        let mut doubts = self.doubts();
-        if doubts.len() >= self.0.capacity {
+        let mut queue = self.queue();
+        if queue.len() >= self.0.capacity {
             return count("dropped", 1);
         }
-        doubts.push_back(Doubt {
+        queue.push_back(QueuedPost {
             post_id: post.post_id.clone(),
             text: preview(&post.content, MAX_CHARS).to_owned(),
             event: PostEvent::new(post, Some(analysis), stored.ingested_at, stored.analyzed_at),
         });
-        drop(doubts);
+        drop(queue);
         self.0.arrived.notify_one();
     }
 
-    async fn next(&self) -> Vec<Doubt> {
+    async fn next(&self) -> Vec<QueuedPost> {
         loop {
             let batch = self.take();
             if !batch.is_empty() {
@@ -80,23 +79,24 @@ impl SecondOpinion {
         }
     }
 
-    fn take(&self) -> Vec<Doubt> {
-        let mut doubts = self.doubts();
-        let most = doubts.len().min(BATCH);
-        // An edited post is queued twice; the last one counts.
-        let batch: BTreeMap<PostId, Doubt> = doubts.drain(..most).map(|doubt| (doubt.post_id.clone(), doubt)).collect();
+    fn take(&self) -> Vec<QueuedPost> {
+        let mut queue = self.queue();
+        let most = queue.len().min(BATCH);
+        // An edited post is queued twice. The last version is used.
+        let batch: BTreeMap<PostId, QueuedPost> =
+            queue.drain(..most).map(|queued| (queued.post_id.clone(), queued)).collect();
         batch.into_values().collect()
     }
 
-    fn doubts(&self) -> MutexGuard<'_, VecDeque<Doubt>> {
-        // Every change under the lock is complete, so a panic does not corrupt the queue.
-        self.0.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, VecDeque<QueuedPost>> {
+        // Every change under the lock is complete, so a panic cannot leave the queue in an inconsistent state.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks the second model and replaces analyses until a stop is requested.
+/// Sends posts to the second model and replaces analyses until a shutdown.
 pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
-    let mut waiting: VecDeque<Vec<Doubt>> = VecDeque::new();
+    let mut waiting: VecDeque<Vec<QueuedPost>> = VecDeque::new();
     let mut backoff = BackendWait::new("language model");
     loop {
         let batch = match waiting.pop_front() {
@@ -106,7 +106,7 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
                 None => return,
             },
         };
-        let texts = batch.iter().map(|doubt| doubt.text.clone()).collect();
+        let texts = batch.iter().map(|queued| queued.text.clone()).collect();
         match shutdown.unless_stopping(second.0.classifier.classify(texts)).await {
             None => return,
             Some(Ok(analyses)) => {
@@ -114,7 +114,7 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
                 replace(&worker, batch, analyses, &shutdown).await;
             }
             Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if batch.len() > 1 => {
-                waiting.extend(batch.into_iter().map(|doubt| vec![doubt]));
+                waiting.extend(batch.into_iter().map(|queued| vec![queued]));
             }
             Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) => count("failed", 1),
             Some(Err(error)) => {
@@ -128,14 +128,14 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
     }
 }
 
-async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
+async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
     let rejudgements: Vec<Rejudgement> = batch
         .iter()
         .zip(&analyses)
-        .map(|(doubt, analysis)| Rejudgement {
-            post_id: doubt.post_id.clone(),
+        .map(|(queued, analysis)| Rejudgement {
+            post_id: queued.post_id.clone(),
             analysis: analysis.clone(),
-            analyzed_at: doubt.event.timestamp,
+            analyzed_at: queued.event.timestamp,
         })
         .collect();
     let mut backoff = BackendWait::new("database");
@@ -150,12 +150,12 @@ async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, sh
         }
     };
     let mut events = Vec::new();
-    for ((doubt, analysis), stored) in batch.into_iter().zip(&analyses).zip(done) {
+    for ((queued, analysis), stored) in batch.into_iter().zip(&analyses).zip(done) {
         let Some(stored) = stored else {
             count("outdated", 1);
             continue;
         };
-        let agrees = doubt.event.sentiment_label == Some(analysis.sentiment);
+        let agrees = queued.event.sentiment_label == Some(analysis.sentiment);
         count(if agrees { "agreed" } else { "changed" }, 1);
         events.push(LiveEvent::Post(PostEvent {
             sentiment_label: Some(analysis.sentiment),
@@ -163,7 +163,7 @@ async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, sh
             emotion: Some(analysis.emotion),
             timestamp: stored.times.analyzed_at,
             topics: worker.topics.current().names(&stored.topics),
-            ..doubt.event
+            ..queued.event
         }));
     }
     if !events.is_empty() && worker.live.publish(events).await.is_err() {

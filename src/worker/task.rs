@@ -1,4 +1,4 @@
-//! A claimed entry and the operation it asks for.
+//! A claimed entry and the operation in it.
 
 use crate::clock::Clock;
 use crate::domain::{EntryKey, Op};
@@ -14,7 +14,7 @@ pub struct Task {
 /// An entry that is not a valid operation.
 pub struct InvalidEntry {
     pub entry: Entry,
-    /// What is wrong with it.
+    /// Why it is invalid.
     pub error: String,
 }
 
@@ -31,7 +31,7 @@ impl Parsed {
         let now = clock.now();
         let mut parsed = Self::default();
         for entry in entries {
-            // A missing time means the time of the append, so that a redelivery reads the same post.
+            // If the time is missing, it is the time of the append, so that another delivery reads the same post.
             let appended = entry.key.id.appended_at().min(now);
             match Op::parse(&entry.fields, appended) {
                 Ok(op) => parsed.tasks.push(Task { entry, op }),

@@ -1,4 +1,4 @@
-//! Matching posts that were stored before a topic's query, one instance at a time.
+//! Matches posts that were stored before a topic's query was created. Only one instance at a time does this.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// The time between two checks for topics that need a backfill.
 const EVERY: Duration = Duration::from_secs(2);
-/// Held by the instance that runs the backfill.
+/// The lease of the instance that runs the backfill.
 const LEASE: &str = "topic-backfill";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 
-/// Matches stored posts whenever a topic needs it, until a stop.
+/// Matches stored posts whenever a topic requires it, until a shutdown.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
     let leases = LeaseManager::new(worker.store.clone(), worker.options.instance.clone(), LEASE_TTL);
     let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -34,7 +34,7 @@ struct Backfill {
     shutdown: Shutdown,
 }
 
-/// Any failure is retried: the posts stay stored, and a later step may match them.
+/// Every failure is retried: the posts remain stored, and a later step can match them.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct BackfillError(#[from] StoreError);

@@ -1,4 +1,4 @@
-//! The stages of a batch, as metrics and as spans of its traced entries.
+//! Records the stages of a batch as metrics and as spans of its traced entries.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use crate::domain::EntryKey;
 use crate::stream::Entry;
 use crate::telemetry::trace::{self, Span, Traceparent};
 
-/// The spans of a batch's traced entries. They end with the batch.
+/// The spans of a batch's traced entries. They end when this is dropped.
 pub struct Traces(HashMap<EntryKey, Span>);
 
 impl Traces {
-    /// Starts a span for each entry that carries a trace.
+    /// Starts a span for each entry with a trace.
     pub fn begin<'e>(entries: impl Iterator<Item = &'e Entry>) -> Self {
         let traced = entries.filter_map(|entry| {
             let parent = Traceparent::read(entry.fields.get(trace::FIELD))?;
@@ -22,7 +22,7 @@ impl Traces {
         Self(traced.collect())
     }
 
-    /// Records that the batch spent `took` in this stage, until now.
+    /// Records that the batch has just spent `took` in this stage.
     pub fn stage(&self, name: &'static str, took: Duration) {
         metrics::histogram!("sentistream_stage_duration_seconds", "stage" => name).record(took);
         for span in self.0.values() {

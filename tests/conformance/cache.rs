@@ -16,7 +16,7 @@ use crate::stream::server::{Outsider, OwnRedis};
 /// Longer than any case takes.
 const LONG: Duration = Duration::from_secs(600);
 const BRIEF: Duration = Duration::from_millis(100);
-/// The command timeout. The cache waits much less.
+/// The command timeout. The cache's own timeout is much shorter.
 const COMMAND: Duration = Duration::from_secs(10);
 
 fn local(ttl: Duration) -> Cache {
@@ -33,41 +33,41 @@ fn prefix() -> String {
 
 /// A computation that counts its runs.
 #[derive(Clone, Default)]
-struct Question(Arc<AtomicU32>);
+struct Computation(Arc<AtomicU32>);
 
-impl Question {
-    async fn ask(&self, cache: &Cache, key: &str) -> Cached {
+impl Computation {
+    async fn get(&self, cache: &Cache, key: &str) -> Cached {
         let count = self.0.clone();
         let compute = async move { Ok::<_, Infallible>(format!("{{\"n\":{}}}", count.fetch_add(1, Ordering::SeqCst))) };
         cache.get_or_compute(key, compute).await.unwrap()
     }
 
-    fn computed(&self) -> u32 {
+    fn runs(&self) -> u32 {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-/// A Redis that is slow for a moment counts as empty, so it may take several attempts until an answer is cached.
+/// A Redis that responds slowly counts as empty, so caching an answer may take several attempts.
 async fn answers_expire_after_their_time_to_live((here, there): (Cache, Cache), brief: Cache) {
-    let question = Question::default();
-    assert!(!question.ask(&here, "a").await.hit);
-    let kept = async || {
+    let computation = Computation::default();
+    assert!(!computation.get(&here, "a").await.hit);
+    let cached = async || {
         eventually("the answer is cached", || async {
-            let (one, two) = (question.ask(&here, "a").await, question.ask(&there, "a").await);
+            let (one, two) = (computation.get(&here, "a").await, computation.get(&there, "a").await);
             (two.hit && two.json == one.json && two.cached_at == one.cached_at).then_some(one)
         })
         .await
     };
-    let first = kept().await;
-    let other = question.ask(&here, "b").await;
+    let first = cached().await;
+    let other = computation.get(&here, "b").await;
     assert!(!other.hit && other.json != first.json);
     there.clear().await;
-    assert!(!question.ask(&here, "a").await.hit, "nothing is left after clearing");
-    kept().await;
+    assert!(!computation.get(&here, "a").await.hit, "no answer remains after clearing");
+    cached().await;
 
-    let first = question.ask(&brief, "c").await;
+    let first = computation.get(&brief, "c").await;
     let later = eventually("the answer expires", || async {
-        let answer = question.ask(&brief, "c").await;
+        let answer = computation.get(&brief, "c").await;
         (!answer.hit).then_some(answer)
     })
     .await;
@@ -75,11 +75,11 @@ async fn answers_expire_after_their_time_to_live((here, there): (Cache, Cache), 
 }
 
 async fn concurrent_requests_for_a_key_share_one_computation(cache: Cache) {
-    let (question, all_asked) = (Question::default(), Notify::new());
+    let (computation, all_asked) = (Computation::default(), Notify::new());
     let ask = async || {
         let compute = async {
             all_asked.notified().await;
-            question.0.fetch_add(1, Ordering::SeqCst);
+            computation.0.fetch_add(1, Ordering::SeqCst);
             Ok::<_, Infallible>("{}".to_owned())
         };
         cache.get_or_compute("a", compute).await.unwrap().hit
@@ -87,16 +87,16 @@ async fn concurrent_requests_for_a_key_share_one_computation(cache: Cache) {
     // The requests start in order, and the computation ends after all of them have started.
     let asked = join_all((0..20).map(|_| ask()));
     let (hits, ()) = join(asked, async { all_asked.notify_one() }).await;
-    assert_eq!((question.computed(), hits.into_iter().filter(|hit| *hit).count()), (1, 19));
+    assert_eq!((computation.runs(), hits.into_iter().filter(|hit| *hit).count()), (1, 19));
 }
 
 async fn error_is_shared_and_not_cached(cache: Cache) {
     let failed = cache.get_or_compute("a", async { Err::<String, _>("away".to_owned()) }).await;
     assert_eq!(failed.unwrap_err(), "away");
-    assert!(!Question::default().ask(&cache, "a").await.hit);
+    assert!(!Computation::default().get(&cache, "a").await.hit);
 }
 
-/// A computation that started before the cache was cleared may contain deleted data.
+/// The result of a computation that started before the cache was cleared may contain deleted data.
 async fn clearing_the_cache_outdates_running_computations(cache: Cache) {
     let began = Arc::new(Barrier::new(2));
     let cleared = Arc::new(Barrier::new(2));
@@ -115,7 +115,7 @@ async fn clearing_the_cache_outdates_running_computations(cache: Cache) {
     cache.clear().await;
     cleared.wait().await;
     assert_eq!(&*old.await.unwrap().json, "\"old\"");
-    assert!(!Question::default().ask(&cache, "a").await.hit);
+    assert!(!Computation::default().get(&cache, "a").await.hit);
 }
 
 macro_rules! on_both {
@@ -166,19 +166,19 @@ async fn unavailable_redis_counts_as_an_empty_cache() {
     let mut server = OwnRedis::not_started(&[]);
     let cache = redis(&server.url(), &prefix(), LONG);
     concurrent_requests_for_a_key_share_one_computation(cache.clone()).await;
-    let question = Question::default();
+    let computation = Computation::default();
     let start = Instant::now();
     for _ in 0..5 {
-        assert!(!question.ask(&cache, "b").await.hit);
+        assert!(!computation.get(&cache, "b").await.hit);
     }
     assert!(start.elapsed() < COMMAND, "five answers took {:?}", start.elapsed());
     let client = connect(&server.url(), Duration::from_millis(500));
     Cache::Redis(RedisCache::new(client, &prefix(), LONG, Clock::system())).clear().await;
 
     server.run();
-    eventually("answers are cached again", || async { question.ask(&cache, "b").await.hit.then_some(()) }).await;
+    eventually("answers are cached again", || async { computation.get(&cache, "b").await.hit.then_some(()) }).await;
     server.freeze();
     let start = Instant::now();
-    question.ask(&cache, "c").await;
+    computation.get(&cache, "c").await;
     assert!(start.elapsed() < COMMAND, "a frozen Redis delayed an answer by {:?}", start.elapsed());
 }

@@ -85,13 +85,13 @@ fn redis_bus(url: &str, channels: &Channels) -> LiveBus {
     LiveBus::Redis(RedisBus::new(connect(url, Duration::from_secs(10)), channels.clone()))
 }
 
-/// A bus that soon detects that Redis is unavailable.
+/// A bus with a short command timeout, so that it quickly detects that Redis is unavailable.
 fn bus_with_short_timeout(url: &str) -> LiveBus {
     LiveBus::Redis(RedisBus::new(connect(url, Duration::from_millis(500)), channels()))
 }
 
 async fn next(subscription: &mut Subscription) -> Received {
-    tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("nothing came").expect("the bus has closed")
+    tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("a message in time").expect("the bus has closed")
 }
 
 async fn next_event(subscription: &mut Subscription) -> (LiveEvent, String) {
@@ -101,12 +101,12 @@ async fn next_event(subscription: &mut Subscription) -> (LiveEvent, String) {
     }
 }
 
-/// Skips all messages up to this post.
+/// Skips messages up to and including this post.
 async fn until(subscription: &mut Subscription, id: &str) {
     while next_event(subscription).await.0 != post(id) {}
 }
 
-/// A subscription that is active.
+/// Subscribes and waits until the subscription is active.
 async fn subscribed(bus: &LiveBus) -> Subscription {
     let mut subscription = bus.subscribe();
     loop {
@@ -117,12 +117,12 @@ async fn subscribed(bus: &LiveBus) -> Subscription {
         }
     }
     // Skips the remaining probes.
-    eventually("it can publish", || async { bus.publish(vec![post("end")]).await.ok() }).await;
+    eventually("the bus can publish", || async { bus.publish(vec![post("end")]).await.ok() }).await;
     until(&mut subscription, "end").await;
     subscription
 }
 
-/// `here` publishes, and both receive.
+/// `here` publishes, and both buses receive.
 async fn events_reach_every_subscriber_in_order(here: LiveBus, there: LiveBus) {
     let (mut a, mut b, mut c) = (subscribed(&here).await, here.subscribe(), subscribed(&there).await);
     here.publish(vec![post("begin")]).await.unwrap();
@@ -164,7 +164,7 @@ async fn slow_subscriber_receives_the_number_of_lost_events(bus: LiveBus) {
     until(&mut quick, "last").await;
     match next(&mut subscription).await {
         Received::Lagged(missed) => assert_eq!(missed, lost as u64 + 1),
-        other => panic!("expected to lag, got {other:?}"),
+        other => panic!("expected a report of lost events, got {other:?}"),
     }
     assert_eq!(next_event(&mut subscription).await.0, events[lost + 1]);
 }
@@ -201,7 +201,7 @@ async fn closed_bus_ends_its_subscriptions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_programs_events_are_read_and_unknown_ones_ignored() {
+async fn events_of_other_programs_are_read_and_unknown_ones_ignored() {
     let channels = channels();
     let bus = redis_bus(&redis_url(), &channels);
     let mut subscription = subscribed(&bus).await;
@@ -230,15 +230,15 @@ async fn assert_interrupted(bus: &LiveBus, subscription: &mut Subscription) {
     loop {
         match next(subscription).await {
             Received::Message(LiveMessage::Interrupted) => break,
-            // Events from before the interruption.
+            // Events that were published before the interruption.
             Received::Message(LiveMessage::Event { .. }) => {}
-            Received::Lagged(_) => panic!("a buffer of this size does not overflow here"),
+            Received::Lagged(_) => panic!("the buffer is large enough for these events"),
         }
     }
-    // On a busy machine it may be interrupted once more.
+    // On a busy machine the subscription may be interrupted again.
     let deadline = Instant::now() + DEADLINE;
     loop {
-        assert!(Instant::now() < deadline, "it receives no events again");
+        assert!(Instant::now() < deadline, "the subscription received no event after the interruption");
         let _ = bus.publish(vec![post("after")]).await;
         let heard = tokio::time::timeout(Duration::from_millis(100), subscription.recv()).await;
         match heard {
@@ -266,6 +266,6 @@ async fn silent_subscription_is_replaced_and_reported() {
     let network = Network::to(&server).await;
     let bus = bus_with_short_timeout(&network.url());
     let mut subscription = subscribed(&bus).await;
-    network.swallow_open_connections();
+    network.drop_data_of_open_connections();
     assert_interrupted(&bus, &mut subscription).await;
 }

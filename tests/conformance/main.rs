@@ -1,6 +1,6 @@
 //! The contracts that every backend must fulfil: the same cases run over each of them.
 
-#![expect(clippy::unwrap_used, reason = "a case that cannot continue has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod cache;
 mod live;

@@ -1,4 +1,4 @@
-//! Attacks that once worked, one case for each, on both set-ups where backends matter.
+//! Attacks that once succeeded, with one test for each. Where the backend matters, a test runs on both set-ups.
 //!
 //! `make abuse` runs them with more requests ([`scale`]).
 
@@ -13,7 +13,7 @@ mod searches;
 mod secrets;
 mod sockets;
 
-/// How many times more requests than in the ordinary tests: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
+/// The factor by which tests send more requests than usual: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
 pub fn scale() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the length of a test run is set by the environment")]
     let scale = std::env::var("SENTISTREAM_ABUSE_SCALE").ok();

@@ -21,12 +21,12 @@ fn check(scenarios: &[Scenario]) {
 }
 
 #[test]
-fn default_rules_hold_in_cycles_and_with_sleeping_sources() {
+fn default_rules_find_incidents_in_cycles_and_idle_sources() {
     check(&Scenario::ALL[..3]);
 }
 
 #[test]
-fn default_rules_hold_over_downtime_and_with_late_feeds() {
+fn default_rules_find_incidents_in_downtime_and_late_feeds() {
     check(&Scenario::ALL[3..6]);
 }
 

@@ -29,7 +29,9 @@ async fn until(shared: &Shared, query: &str, wanted: i64) {
             }
         }
     };
-    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("in time: {query} gives {wanted}"));
+    tokio::time::timeout(DEADLINE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("timed out waiting until {query} gives {wanted}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,7 +39,7 @@ async fn alert_leader_failover_keeps_every_transition() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let front = Process::start(folder.path(), &settings(&shared, "roles=[\"api\", \"worker\"]")).await;
-    // The tables are there.
+    // The tables exist now.
     front.drained(0).await;
     let first = Process::start(folder.path(), &settings(&shared, "roles=[\"alerts\"]")).await;
     until(&shared, "SELECT count(*) FROM leases WHERE name = 'alerts' AND expires_at > now()", 1).await;
@@ -52,7 +54,7 @@ async fn alert_leader_failover_keeps_every_transition() {
     until(&shared, firing, 3).await;
     first.kill().await;
 
-    // What the first left open the second resolves, when there is nothing to fire about any more.
+    // The second instance resolves the alerts that the first left open, once their conditions no longer hold.
     for n in 0..6 {
         let gone = crate::web::client().delete(format!("{}/api/posts/a{n}", front.url)).send().await.unwrap();
         assert_eq!(gone.status(), 204);
@@ -60,7 +62,7 @@ async fn alert_leader_failover_keeps_every_transition() {
     until(&shared, "SELECT count(*) FROM sentiment_alerts WHERE state = 'resolved'", 3).await;
     // On a slow machine the lease may have changed hands before the kill.
     let token = number(&shared.postgres_url, "SELECT token FROM leases WHERE name = 'alerts'").await;
-    assert!(token > 1, "another instance acts");
+    assert!(token > 1, "another instance holds the lease");
     assert_eq!(number(&shared.postgres_url, firing).await, 3);
     let over = "SELECT count(*) FROM alert_transitions WHERE from_state = 'firing'";
     assert_eq!(number(&shared.postgres_url, over).await, 3);

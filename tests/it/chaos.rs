@@ -25,7 +25,7 @@ use crate::process::{Process, within};
 
 /// A set-up under faults.
 trait Setup {
-    /// Causes a fault and undoes it; its name.
+    /// Causes a fault, undoes it, and returns its name.
     async fn fault(&mut self, rng: &mut StdRng) -> &'static str;
     /// The process whose API takes the posts.
     fn front(&self) -> &Process;
@@ -33,7 +33,7 @@ trait Setup {
     fn is_lossy(&self) -> bool;
 }
 
-/// How long and how hard.
+/// The number of faults and the seed.
 struct Plan {
     faults: usize,
     seed: u64,
@@ -53,7 +53,7 @@ impl Plan {
     }
 }
 
-/// Runs faults while posts come in, then waits until everything is settled and checks it.
+/// Runs faults while posts arrive, waits until all entries are settled, and checks the stored posts.
 async fn run(mut setup: impl Setup, plan: Plan) {
     eprintln!("chaos: {} faults, CHAOS_SEED={}", plan.faults, plan.seed);
     let mut rng = StdRng::seed_from_u64(plan.seed);
@@ -68,7 +68,7 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     check::recovered(setup.front()).await;
     check::settled(setup.front()).await;
     if setup.is_lossy() {
-        // Redis lost entries that it had accepted. Posts that are sent again are stored once all the same.
+        // Redis lost accepted entries. The lost posts are sent again, and each post must be stored only once.
         let stored = check::stored(setup.front()).await;
         let lost = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id.clone()).collect();
         sent.send_again(setup.front(), lost).await;
@@ -79,7 +79,7 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     eprintln!("chaos: {} posts and {} deletions checked", sent.posts.len(), sent.deleted.len());
 }
 
-/// Waits until the report of `process` is not healthy: it must notice an outage.
+/// Waits until the health report of `process` shows an outage.
 async fn noticed(process: &Process, what: &str) {
     let unhealthy =
         async |process: &Process| process.try_health().await.is_some_and(|health| health["status"] != "healthy");
@@ -103,13 +103,13 @@ async fn embedded_process_survives_many_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fail_over_of_redis_is_survived() {
+async fn embedded_process_survives_a_redis_failover() {
     run(Failover::start().await, Plan { faults: 1, seed: 13 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make chaos"]
-async fn fail_overs_of_redis_survive_many_faults() {
+async fn redis_failovers_survive_many_faults() {
     let plan = Plan::long();
     run(Failover::start().await, Plan { faults: plan.faults.min(20), ..plan }).await;
 }

@@ -46,7 +46,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 fn end(mut command: Command) -> Ended {
     let output = command.output().expect("the binary runs");
     Ended {
-        code: output.status.code().expect("it ends without a signal"),
+        code: output.status.code().expect("the binary ends without a signal"),
         stdout: String::from_utf8(output.stdout).expect("stdout is text"),
         stderr: String::from_utf8(output.stderr).expect("stderr is text"),
     }
@@ -152,7 +152,7 @@ fn config_prints_values_with_source_without_secrets() {
 
     let changed = shown(&["config", "--changed"]).stdout;
     assert!(changed.contains("tasks = 3") && !changed.contains("grace"), "{changed}");
-    let all: toml::Table = shown(&["config"]).stdout.parse().expect("it is TOML");
+    let all: toml::Table = shown(&["config"]).stdout.parse().expect("valid TOML");
     assert_eq!(all["llm"]["api_key"].as_str(), Some("***"));
 
     // The printed defaults are a valid configuration file.
@@ -171,13 +171,13 @@ fn analyze_reads_texts_files_and_stdin() {
     assert!(lines[1].starts_with("negative"), "{words}");
 
     write(folder.path(), "texts.txt", "I love this so much!\n\nIt is Tuesday.\n");
-    let judged = run(folder.path(), &["analyze", "--file", "texts.txt", "--json"]).good().json_lines();
-    assert_eq!(judged.len(), 2);
-    let scores = &judged[0]["scores"];
+    let analyses = run(folder.path(), &["analyze", "--file", "texts.txt", "--json"]).good().json_lines();
+    assert_eq!(analyses.len(), 2);
+    let scores = &analyses[0]["scores"];
     let sum: f64 =
         ["positive", "neutral", "negative"].iter().map(|name| scores["sentiment"][name].as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-3 && scores["emotion"]["joy"].is_number());
-    assert_eq!((&judged[0]["label"], &judged[0]["truncated"]), (&"positive".into(), &false.into()));
+    assert_eq!((&analyses[0]["label"], &analyses[0]["truncated"]), (&"positive".into(), &false.into()));
 
     let explained = run(folder.path(), &["analyze", "--explain", "The hotel was terrible"]).good().stdout;
     assert!(explained.lines().nth(1).is_some_and(|top| top.trim().starts_with('+') && top.ends_with("terrible")));
@@ -239,9 +239,9 @@ fn doctor_reports_problems_with_remedies() {
     let config = run(folder.path(), &["doctor", "--set", "worker.tasks=0"]);
     assert!(config.code == 1 && config.stdout.contains("worker.tasks: must be between 1 and 256"), "{}", config.stdout);
 
-    // Nothing listens there.
+    // No process listens on this port.
     let free = "127.0.0.1:1";
-    let away = run(
+    let unreachable = run(
         folder.path(),
         &[
             "doctor",
@@ -257,10 +257,23 @@ fn doctor_reports_problems_with_remedies() {
             "stream.command_timeout=1s",
         ],
     );
-    assert_eq!(away.code, 1);
-    assert!(away.stdout.contains("start Postgres") && away.stdout.contains("start Redis"), "{}", away.stdout);
-    assert!(away.stdout.contains("stored unencrypted") && away.stdout.contains("database.key_file"), "{}", away.stdout);
-    assert!(!away.stdout.contains(SECRET) && !away.stderr.contains(SECRET), "{}{}", away.stdout, away.stderr);
+    assert_eq!(unreachable.code, 1);
+    assert!(
+        unreachable.stdout.contains("start Postgres") && unreachable.stdout.contains("start Redis"),
+        "{}",
+        unreachable.stdout
+    );
+    assert!(
+        unreachable.stdout.contains("stored unencrypted") && unreachable.stdout.contains("database.key_file"),
+        "{}",
+        unreachable.stdout
+    );
+    assert!(
+        !unreachable.stdout.contains(SECRET) && !unreachable.stderr.contains(SECRET),
+        "{}{}",
+        unreachable.stdout,
+        unreachable.stderr
+    );
 }
 
 #[test]
@@ -321,10 +334,14 @@ fn manual_pages_exist_for_every_command() {
 #[test]
 fn health_fails_without_a_server_or_an_address() {
     let folder = tempfile::tempdir().unwrap();
-    // Nothing listens there.
+    // No process listens on this port.
     let port = 1;
-    let away = run(folder.path(), &["--set", &format!("server.listen=0.0.0.0:{port}"), "health"]);
-    assert!(away.code == 1 && away.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")), "{}", away.stderr);
+    let unreachable = run(folder.path(), &["--set", &format!("server.listen=0.0.0.0:{port}"), "health"]);
+    assert!(
+        unreachable.code == 1 && unreachable.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")),
+        "{}",
+        unreachable.stderr
+    );
     let nowhere = run(folder.path(), &["--roles", "worker", "health"]);
     assert!(nowhere.code == 2 && nowhere.stderr.contains("server.ops_listen"), "{}", nowhere.stderr);
 }
@@ -383,7 +400,7 @@ fn source_options_are_checked() {
         ("sources.bluesky.languages=english", "expected codes of languages"),
         ("sources.bluesky.authors=ada", "ada.bsky.social"),
         ("sources.mastodon.instances=https://mastodon.social/@ada", "without a path"),
-        ("sources.mastodon.instances=@ada@mastodon.social", "without a path and an account"),
+        ("sources.mastodon.instances=@ada@mastodon.social", "without a path or an account"),
         ("sources.reddit.subreddits=r/rust/new", "expected names of subreddits"),
     ] {
         let wrong = run(folder.path(), &["config", "--set", setting]);

@@ -11,7 +11,8 @@ use crate::process::{DEADLINE, Process, command};
 
 async fn run(folder: &Path, settings: &[String], arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = command(folder, settings);
-    let output = tokio::time::timeout(DEADLINE, command.args(arguments).output()).await.expect("it ends in time");
+    let output =
+        tokio::time::timeout(DEADLINE, command.args(arguments).output()).await.expect("the command ends in time");
     let output = output.expect("the binary runs");
     (output.status.code(), String::from_utf8(output.stdout).expect("stdout is text"))
 }
@@ -76,11 +77,12 @@ async fn logs(folder: &Path, settings: &[&str]) -> String {
     }
     let mut child = command.spawn().expect("the binary starts");
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-    let ready = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("it is ready in time").unwrap();
+    let ready = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("the server is ready in time").unwrap();
     assert!(ready.is_some_and(|line| line.contains("http://127.0.0.1:")));
-    let id = child.id().expect("it runs").to_string();
+    let id = child.id().expect("the process runs").to_string();
     Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
-    let ended = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.expect("it ends in time").unwrap();
+    let ended =
+        tokio::time::timeout(DEADLINE, child.wait_with_output()).await.expect("the command ends in time").unwrap();
     assert_eq!(ended.status.code(), Some(0));
     String::from_utf8(ended.stderr).expect("logs are text")
 }

@@ -99,7 +99,7 @@ async fn author_deletion_continues_after_a_kill_between_steps() {
     let processed = format!("{}_processed", shared.prefix);
     assert_eq!(redis(&shared, "XLEN", &[&processed]).await.as_u64(), Some(POSTS as u64));
 
-    // Another session holds a late post, so that the deletion stops between two of its steps.
+    // Another session locks one of the last posts, so that the deletion stops between two of its steps.
     let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let last = "SELECT 1 FROM post_keys WHERE post_id = (SELECT post_id FROM social_media_posts \
@@ -110,7 +110,7 @@ async fn author_deletion_continues_after_a_kill_between_steps() {
     let left = async || services::number(&shared.postgres_url, "SELECT count(*) FROM social_media_posts").await;
     within("some steps are committed", async || (left().await < POSTS as i64).then_some(())).await;
     process.kill().await;
-    assert!(left().await > 0, "the deletion is not over");
+    assert!(left().await > 0, "the deletion has not ended");
     other.batch_execute("COMMIT").await.unwrap();
 
     let process = Process::start(folder.path(), &settings).await;
@@ -147,14 +147,15 @@ async fn restarted_backends_lose_no_post() {
     processed_some(&process, 50).await;
 
     redis.kill().await;
-    let away = |health: &Value| health["services"]["redis"] == "disconnected" && health["status"] != "healthy";
-    process.wait_until("health reports that Redis is unavailable", away).await;
+    let unavailable = |health: &Value| health["services"]["redis"] == "disconnected" && health["status"] != "healthy";
+    process.wait_until("health reports that Redis is unavailable", unavailable).await;
     redis.start().await;
     processed_some(&process, 200).await;
 
     postgres.kill().await;
-    let away = |health: &Value| health["services"]["database"] == "disconnected" && health["status"] != "healthy";
-    process.wait_until("health reports that Postgres is unavailable", away).await;
+    let unavailable =
+        |health: &Value| health["services"]["database"] == "disconnected" && health["status"] != "healthy";
+    process.wait_until("health reports that Postgres is unavailable", unavailable).await;
     postgres.start().await;
 
     let health = process.drained(POSTS).await;
@@ -181,7 +182,7 @@ async fn process_waits_for_backends_that_are_down_at_start() {
     assert_eq!(readiness.status(), 503);
     redis.start().await;
     postgres.start().await;
-    process.wait_until("health", |health| health["status"] == "healthy").await;
+    process.wait_until("health is healthy", |health| health["status"] == "healthy").await;
     process.append(&posts(20)).await;
     process.drained(20).await;
 }
@@ -189,7 +190,7 @@ async fn process_waits_for_backends_that_are_down_at_start() {
 async fn migrate(folder: &Path, settings: &[String]) -> bool {
     let mut command = command(folder, settings);
     command.arg("migrate");
-    command.status().await.expect("it runs").success()
+    command.status().await.expect("the command runs").success()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The first start of an empty installation: it has a past, and forgets it on request.
+//! The demonstration data of the first start of an empty installation, and its removal.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::api::test_app::balances;
 use crate::process::{Process, command, within};
 use crate::services::Shared;
 
-/// Fewer than usual: a debug build judges slowly.
+/// Fewer posts than by default, because a debug build classifies slowly.
 const POSTS: &str = "ingester.demo_posts=8000";
 
 async fn state(process: &Process, wanted: &str) -> Value {
@@ -29,8 +29,8 @@ async fn remove(process: &Process) -> u16 {
     request.send().await.expect("the API answers").status().as_u16()
 }
 
-/// What a newcomer sees, and what is left when the demonstration is removed.
-async fn lives_and_goes(folder: &Path, settings: &[String]) {
+/// Checks the data of a first start, and what remains after the removal of the demonstration.
+async fn check_demonstration_and_its_removal(folder: &Path, settings: &[String]) {
     let process = Process::start(folder, settings).await;
     let ready = state(&process, "ready").await;
     let planned = ready["planned"].as_u64().expect("a number");
@@ -68,7 +68,7 @@ async fn lives_and_goes(folder: &Path, settings: &[String]) {
     });
     assert_eq!(audit.await["outcome"], "allowed");
 
-    // It does not come back.
+    // A restart does not create it again.
     assert!(process.terminate().await.success());
     let process = Process::start(folder, settings).await;
     assert_eq!(process.get("/api/demo").await["state"], "removed");
@@ -76,17 +76,17 @@ async fn lives_and_goes(folder: &Path, settings: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn embedded_first_start_has_a_removable_past() {
+async fn embedded_first_start_has_removable_demo_data() {
     let folder = tempfile::tempdir().unwrap();
-    lives_and_goes(folder.path(), &[POSTS.to_owned()]).await;
+    check_demonstration_and_its_removal(folder.path(), &[POSTS.to_owned()]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_set_up_has_a_removable_past_on_request() {
+async fn shared_first_start_has_demo_data_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = Shared::create().await.settings();
     settings.extend([POSTS.to_owned(), "ingester.demo=on".to_owned()]);
-    lives_and_goes(folder.path(), &settings).await;
+    check_demonstration_and_its_removal(folder.path(), &settings).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn interrupted_demonstration_continues() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn configured_installation_has_no_past() {
+async fn configured_installation_has_no_demo_data() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["sources.synthetic.rate=2".to_owned()]).await;
     process.wait_until("a post is stored", |health| health["stats"]["total_posts"].as_u64() >= Some(1)).await;
@@ -115,7 +115,7 @@ async fn configured_installation_has_no_past() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn demo_command_leaves_an_installation_alone() {
+async fn demo_command_does_not_change_an_installation() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("sentistream.toml"), "[ingester]\nsources = []\n").unwrap();
     let mut child = command(folder.path(), &[POSTS.to_owned()]).arg("demo").spawn().expect("the binary starts");
@@ -124,14 +124,14 @@ async fn demo_command_leaves_an_installation_alone() {
     let line = tokio::time::timeout(Duration::from_secs(90), lines.next_line()).await.expect("in time").unwrap();
     let url = line.as_deref().and_then(|line| line.split_whitespace().find(|word| word.starts_with("http")));
     let url = url.expect("a URL").trim_end_matches('/').to_owned();
-    within("it fills", async || {
+    within("the demonstration is filled", async || {
         let demo: Value = crate::web::get(format!("{url}/api/demo")).await.ok()?.json().await.ok()?;
         (demo["stored"].as_u64() > Some(100)).then_some(())
     })
     .await;
-    let id = child.id().expect("it runs").to_string();
+    let id = child.id().expect("the process runs").to_string();
     tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
-    assert!(child.wait().await.expect("it ends").success());
+    assert!(child.wait().await.expect("the process ends").success());
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["sentistream.toml"]);
 }

@@ -1,7 +1,7 @@
 //! Random and hostile input for every parser and every API operation: nothing may panic, hang, or answer with 5xx.
 //!
 //! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` draws others, `SENTISTREAM_FUZZ_CASES` sets how many each
-//! target gets; `make fuzz` runs many. An input that failed becomes a test of its parser.
+//! target gets; `make fuzz` runs many. Add an input that failed to the tests of its parser.
 
 mod api;
 mod models;
@@ -19,7 +19,7 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// How many cases a target gets: `ordinary` in ordinary tests.
+/// The number of cases of a target: `ordinary` in ordinary tests.
 fn cases(ordinary: u64) -> u64 {
     setting("SENTISTREAM_FUZZ_CASES").unwrap_or(ordinary)
 }

@@ -91,7 +91,7 @@ async fn posts_share_one_request_and_results_keep_their_order() {
 #[tokio::test]
 async fn obeyed_prompt_injection_affects_only_its_own_post() {
     let (fake, _, llm) = app().await;
-    // The model follows the instructions in a post: it returns labels from the post, and judges other posts twice.
+    // The model follows the instructions in a post: it returns labels from the post, and two results for other posts.
     fake.always(|seen| {
         let Some((spoilt, _)) = seen.posts().into_iter().find(|(_, text)| text.contains("INJECT")) else {
             return Reply::Good;
@@ -134,7 +134,7 @@ async fn malformed_answers_are_retried_in_smaller_batches() {
 }
 
 #[tokio::test]
-async fn nonsense_answers_open_the_breaker_and_fail_no_post() {
+async fn invalid_answers_open_the_breaker_and_fail_no_post() {
     for reply in [
         Reply::WrongLabels,
         Reply::Missing(0),
@@ -162,7 +162,7 @@ async fn nonsense_answers_open_the_breaker_and_fail_no_post() {
         assert!(sent <= 20, "{reply:?}: {sent} requests");
         assert!(matches!(llm.state(), LlmState::Paused { .. }), "{reply:?}");
         assert!(llm.classify(texts(&["love"])).await.is_err());
-        assert_eq!(fake.seen().len(), sent, "{reply:?}: nothing is sent while the breaker is open");
+        assert_eq!(fake.seen().len(), sent, "{reply:?}: no request is sent while the breaker is open");
         // The breaker closes when the server works again.
         fake.always(|_| Reply::Good);
         clock.set(at(31));

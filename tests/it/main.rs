@@ -1,6 +1,6 @@
 //! Tests of the whole program through its public surfaces.
 
-#![expect(clippy::unwrap_used, reason = "a case that cannot continue has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod abuse;
 mod alert_quality;

@@ -1,4 +1,4 @@
-//! Models in folders and of the Hub, with every fault of a download.
+//! Models from folders and from the Hub, with every fault of a download.
 
 mod fake_hub;
 
@@ -109,7 +109,7 @@ fn wrong_model_name_or_revision_exits_with_2() {
     let mut with_token = app.command(&["models", "pull", "tests/nothing"]);
     with_token.env("HF_TOKEN", "hunter2");
     let with_token = end(with_token);
-    assert_ended(&with_token, 2, &["knows no model", "404"]);
+    assert_ended(&with_token, 2, &["has no model", "404"]);
     assert!(!with_token.stderr.contains("hunter2"));
     assert_ended(&app.run(&["models", "pull", "tests/bert@v9"]), 2, &["tests/bert has no revision `v9`"]);
     assert_ended(&app.run(&["models", "pull", "../bert"]), 2, &["hf:OWNER/NAME"]);
@@ -139,7 +139,7 @@ fn interrupted_download_resumes_at_its_offset() {
     app.hub.fault(weights, Fault::Cut);
     let broken = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&broken, 1, &[weights, "was interrupted", "it resumes"]);
-    // The download is retried from the half, the three quarters, and so on.
+    // Each retry resumes where the previous one ended: at a half, three quarters, and so on.
     assert!(resumed(size / 2), "{:?}", app.hub.seen());
     // An incomplete download is not used as a model.
     let listed = app.run(&["models", "list"]).stdout;
@@ -181,7 +181,7 @@ fn full_or_unwritable_cache_is_named_in_the_error() {
     let unwritable = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.home=./file"]);
     assert_ended(&unwritable, 1, &["cannot write to ./file/hub", "inference.hub.home"]);
 
-    // A disk of 16 KiB, where this user may make one.
+    // A disk of 16 KiB, if this user may mount one.
     let script = "mkdir -p small && mount -t tmpfs -o size=16k tmpfs small && exec \"$@\"";
     let on_a_small_disk = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
@@ -261,7 +261,7 @@ fn fitted_calibration_is_stored_and_changes_no_label() {
     let shown = app.run(&[&["models", "show"], &models[..]].concat()).stdout;
     assert!(shown.contains(&format!("calibrated: temperature {temperature}")), "{shown}");
 
-    // The builtin model is part of the program.
+    // The builtin model is part of the program, so no calibration can be stored beside it.
     let builtin = app.run(&["eval", "labelled.ndjson", "--fit-calibration"]);
     assert_ended(&builtin, 2, &["--calibration-out"]);
 }

@@ -26,35 +26,38 @@ impl Process {
         let mut child = command(folder, settings).arg("serve").spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("it is ready in time");
-        let line = line.expect("stdout is text").expect("it prints a line when it is ready");
+        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("the process is ready in time");
+        let line = line.expect("stdout is text").expect("the process prints a line when it is ready");
         let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_default();
         Self { child, url: url.trim_end_matches('/').to_owned() }
     }
 
     /// Kills the process with SIGKILL.
     pub async fn kill(mut self) {
-        self.child.kill().await.expect("it can be killed");
+        self.child.kill().await.expect("the process can be killed");
     }
 
-    /// Sends it a signal, such as `-STOP`.
+    /// Sends the process a signal, such as `-STOP`.
     pub async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("it runs");
+        let id = self.child.id().expect("the process runs");
         let kill = Command::new("kill").args([signal, &id.to_string()]).status().await.expect("kill runs");
         assert!(kill.success(), "the process had ended before the signal");
     }
 
     /// Sends SIGTERM and waits until the process has ended.
     pub async fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().expect("it runs");
+        let id = self.child.id().expect("the process runs");
         let kill = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.expect("kill runs");
         assert!(kill.success(), "the process had ended before the signal");
-        tokio::time::timeout(DEADLINE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
+        tokio::time::timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("the process ends in time")
+            .expect("its exit status")
     }
 
-    /// The most memory that it has used, in MiB.
+    /// The peak of its resident memory, in MiB.
     pub fn peak_memory_mib(&self) -> u64 {
-        let id = self.child.id().expect("it runs");
+        let id = self.child.id().expect("the process runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux has /proc");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1_024
@@ -68,7 +71,7 @@ impl Process {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
+        self.child.id().expect("the process runs")
     }
 
     /// The health report, if the API answers.
@@ -135,11 +138,11 @@ pub fn command(folder: &Path, settings: &[String]) -> Command {
 
 /// `count` different posts.
 pub fn posts(count: usize) -> Vec<Value> {
-    let moods = ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday"];
+    let texts = ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday"];
     (0..count)
         .map(|n| {
             serde_json::json!({
-                "post_id": format!("p{n}"), "source": "web", "author": "ada", "content": format!("{} ({n})", moods[n % 3]),
+                "post_id": format!("p{n}"), "source": "web", "author": "ada", "content": format!("{} ({n})", texts[n % 3]),
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! A long run on Postgres and Redis: posts, edits, deletions, retention and clients at once, as fast as the machine takes
 //! them. Memory, open files, sizes of tables and latencies must not grow.
 //!
-//! `make soak` runs it; `SOAK_POSTS` says for how many posts.
+//! `make soak` runs it; `SOAK_POSTS` sets the number of posts.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ const POSTS: usize = 288_000;
 const CLIENTS: usize = 50;
 /// Parts of the run that are compared.
 const PARTS: usize = 10;
-/// Entries that are sent at once, and that may wait.
+/// The number of entries of a request, and the number of entries that may wait.
 const BATCH: usize = 500;
 const AHEAD: u64 = 5_000;
-/// A value of the last part may be this many times that of an early one.
+/// The largest allowed ratio of a value of the last part to that of an early part.
 const GROWTH: f64 = 1.1;
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ async fn resources_stay_flat_over_a_long_run() {
     }
 }
 
-/// The entries of one post: the post, at times an edit or a deletion.
+/// The entries of one post: the post, and for some posts an edit or a deletion.
 fn entries(number: usize) -> Vec<Vec<(&'static str, String)>> {
     // Old enough that the first posts leave the retention period during the run.
     let created = Clock::system().now() - Duration::from_secs(3_000 + (number % 550) as u64);
@@ -136,7 +136,7 @@ async fn client(url: String, stop: CancellationToken) {
     }
 }
 
-/// Milliseconds of one page of posts.
+/// The time of a request for one page of posts, in milliseconds.
 async fn latency(process: &Process) -> f64 {
     let started = Instant::now();
     process.get("/api/posts?limit=50").await;

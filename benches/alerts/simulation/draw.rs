@@ -15,7 +15,7 @@ pub fn letters(mut number: i64) -> String {
     }
 }
 
-/// A count of the Poisson distribution; above 60 by the normal one.
+/// A Poisson-distributed count. For means above 60 the normal distribution approximates it.
 pub fn poisson(mean: f64, random: &mut StdRng) -> i64 {
     if mean <= 0.0 {
         return 0;

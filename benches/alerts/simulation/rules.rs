@@ -1,6 +1,6 @@
 //! The rules of the default settings.
 
-/// The rules of the default settings, as the API takes them.
+/// The rules of the default settings, in the format of the API.
 pub const RULES: [Named; 3] = [
     Named {
         name: "negative_share",

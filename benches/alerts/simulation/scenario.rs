@@ -1,20 +1,20 @@
-//! What happens in the simulated worlds.
+//! The scenarios of the simulated worlds.
 
 use std::f64::consts::TAU;
 
 use sentistream::domain::{TimeRange, Timestamp};
 use sentistream::rules::DAY;
 
-/// What is difficult about a simulated world.
+/// The difficulty of a simulated world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Constant rates.
     Steady,
-    /// Twice as many posts by day as on average, few at night, fewer at weekends; moods follow the hour too.
+    /// Many posts by day, few at night, fewer at weekends. The share of negative posts also depends on the hour.
     Cycles,
     /// Half of the sources post only from Monday to Friday between 8:00 and 18:00.
     Sleeping,
-    /// The machine runs ten hours a day.
+    /// The program runs ten hours a day.
     TenHours,
     /// The program is down three times a day, for one minute to half an hour.
     Downtime,
@@ -24,7 +24,7 @@ pub enum Scenario {
     Copies,
     /// A topic that no post mentions outside of incidents.
     NewTopic,
-    /// The posts become 5 % more every day, and more of them negative: 20 % at first, 35 % three weeks later.
+    /// The number of posts grows by 5 % per day. The share of negative posts grows from 20 % to 35 %.
     Drift,
 }
 
@@ -56,7 +56,7 @@ impl Scenario {
         }
     }
 
-    /// How many posts a source has at a time, by its mean.
+    /// The number of posts of a source at a time, relative to its mean.
     pub fn activity(self, place: usize, at: Timestamp, start: Timestamp) -> f64 {
         let day = at.as_seconds().div_euclid(86_400) + 3;
         let hour = at.as_seconds().rem_euclid(86_400) as f64 / 3_600.0;
@@ -79,7 +79,7 @@ impl Scenario {
         }
     }
 
-    /// How much of a source is negative at a time.
+    /// The share of negative posts of a source at a time.
     pub fn negative(self, usual: f64, at: Timestamp, whole: TimeRange) -> f64 {
         let hour = at.as_seconds().rem_euclid(86_400) as f64 / 3_600.0;
         match self {
@@ -90,7 +90,7 @@ impl Scenario {
     }
 }
 
-/// A source: its part of all posts, and the part of its posts that is negative.
+/// A source: its share of all posts, and the share of its posts that are negative.
 pub struct Place {
     pub name: &'static str,
     pub part: f64,
@@ -107,6 +107,7 @@ pub const PLACES: [Place; 6] = [
     Place { name: "forum", part: 0.08, negative: 0.25 },
 ];
 
-/// The sources that sleep, and those that are polled with their intervals.
+/// The indices of the sources that sleep.
 pub const SLEEPERS: [usize; 3] = [1, 3, 5];
+/// The indices of the polled sources, and their intervals in minutes.
 pub const POLLED: [(usize, u32); 2] = [(0, 30), (5, 120)];

@@ -1,36 +1,36 @@
-//! How well rules found incidents.
+//! Scores of rules: the incidents that they found, and their false alerts.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What rules found.
+/// The incidents and alerts of rules.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Score {
     pub incidents: usize,
     pub found: usize,
     pub alerts: usize,
-    /// Alerts that are about an incident.
+    /// Alerts that an incident caused.
     pub right: usize,
-    /// From the start of each incident that was found to its first alert.
+    /// The sum of the times from the start of each detected incident to its first alert.
     pub delays: Duration,
     /// Notifications that an alert fires, of all rules together.
     pub pages: usize,
-    /// How long it was watched.
+    /// The simulated days.
     pub days: f64,
 }
 
 impl Score {
-    /// The part of the alerts that are about an incident; 1 when there are none.
+    /// The share of the alerts that an incident caused; 1 when there are no alerts.
     pub fn precision(&self) -> f64 {
         if self.alerts == 0 { 1.0 } else { self.right as f64 / self.alerts as f64 }
     }
 
-    /// The part of the incidents that were found.
+    /// The share of the incidents that were detected.
     pub fn recall(&self) -> f64 {
         self.found as f64 / self.incidents.max(1) as f64
     }
 
-    /// From the start of an incident to the first alert, on average.
+    /// The average time from the start of an incident to its first alert.
     pub fn delay(&self) -> Duration {
         self.delays / u32::try_from(self.found.max(1)).unwrap_or(1)
     }
@@ -40,7 +40,7 @@ impl Score {
         self.pages as f64 / self.found.max(1) as f64
     }
 
-    /// Alerts a week that are about nothing.
+    /// Alerts per week that no incident caused.
     pub fn false_per_week(&self) -> f64 {
         (self.alerts - self.right) as f64 / self.days * 7.0
     }

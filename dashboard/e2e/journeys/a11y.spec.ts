@@ -64,7 +64,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("theme is chosen by keyboard and survives a reload", async ({ page }) => {
+test("theme is chosen by keyboard and kept after a reload", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await page.keyboard.press("Tab");

@@ -130,7 +130,7 @@ test("alert is opened, inspected and acknowledged", async ({ browser, server }) 
   // The live event may arrive before the response closes the dialog.
   await expect(question).toBeHidden();
   await expect(page.getByText("We call the shop.")).toBeVisible();
-  // The link of a notification works for everyone.
+  // The link of a notification also works in another browser.
   const other = await browser.newPage();
   await other.goto(address);
   await expect(other.getByText("We call the shop.")).toBeVisible();

@@ -42,7 +42,7 @@ test("replayed dead letter is analysed", async ({ page, server }) => {
     .getByRole("button", { name: "Replay all" })
     .click();
   await expect(page.getByText("No dead letters")).toBeVisible();
-  // The list is not refetched, so the post must be analysed before.
+  // The list is not fetched again, so the post must be analysed before it is opened.
   await server.analysed("bad");
   await page.goto("/posts");
   await expect(page.getByText("This one is refused at first")).toBeVisible();

@@ -22,13 +22,13 @@ const test = base.extend<object, { server: Server }>({
 
 test.describe.configure({ mode: "serial" });
 
-test("first start shows a past with topics and alerts", async ({ page, server }) => {
+test("first start shows demo posts, topics and alerts", async ({ page, server }) => {
   test.setTimeout(240_000);
   await page.goto("/");
   const waits = page.getByText("Analysing a made-up week");
   await expect(waits.or(page.getByRole("button", { name: "Remove demo data" }))).toBeVisible();
   await expect(page.getByRole("button", { name: "Remove demo data" })).toBeVisible({ timeout: 200_000 });
-  // Nothing was chosen: the range fits the posts.
+  // No range was chosen, so the page chooses one that fits the posts.
   await expect(page.getByRole("button", { name: "24 h" })).toHaveAttribute("aria-pressed", "true");
   await page.goto("/topics");
   await expect(page.getByText("No posts match a topic")).toBeHidden();

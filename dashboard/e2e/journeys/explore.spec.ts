@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import { expect, isLive, test, unique } from "./fixture";
 
-test("key figure opens its posts and back returns", async ({ page, server }) => {
+test("key figure links to its posts and Back returns", async ({ page, server }) => {
   const source = unique("drill");
   await server.post(
     { post_id: `${source}-0`, source, content: "I love this, it is wonderful" },
@@ -50,7 +50,7 @@ test("chart click opens the posts of the bucket", async ({ page, server }) => {
   await expect(page.getByText("In this bucket")).toBeVisible();
 });
 
-/** Waits two frames, because the chart follows the pointer by frames. */
+/** Waits two frames, because the chart handles pointer events once per frame. */
 async function drawn(page: Page): Promise<void> {
   await page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
@@ -110,7 +110,7 @@ test("export contains the posts of the list", async ({ page, server }) => {
   }
 });
 
-test("search works by keyboard and filters are cleared", async ({ page, server }) => {
+test("search works by keyboard and filters can be cleared", async ({ page, server }) => {
   const source = unique("search");
   await server.post(
     { post_id: `${source}-0`, source, content: "Rain over the harbour" },

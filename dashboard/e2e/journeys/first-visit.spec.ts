@@ -1,7 +1,7 @@
 import { test as base, expect } from "@playwright/test";
 import { Server } from "../server";
 
-/** A server with made-up posts, as after the first start. */
+/** A server with synthetic posts, as after the first start. */
 const test = base.extend<object, { server: Server }>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern

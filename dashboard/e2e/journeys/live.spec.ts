@@ -1,6 +1,6 @@
 import { expect, isLive, test, unique } from "./fixture";
 
-test("post sent to the api appears live and is counted", async ({ page, server }) => {
+test("post sent to the API appears live and is counted", async ({ page, server }) => {
   const source = unique("live");
   await server.post({ post_id: `${source}-0`, source, content: "The first one" });
   await page.goto(`/?source=${source}`);
@@ -11,7 +11,7 @@ test("post sent to the api appears live and is counted", async ({ page, server }
   await expect(page.getByRole("link", { name: /^Posts 2/ })).toBeVisible();
 });
 
-test("figures after a burst match the rest api", async ({ page, server }) => {
+test("figures after a burst match the REST API", async ({ page, server }) => {
   const source = unique("burst");
   await page.goto(`/?source=${source}&range=15m`);
   await isLive(page);
@@ -39,7 +39,7 @@ test("figures after a burst match the rest api", async ({ page, server }) => {
   }
 });
 
-test("restarted server loses and doubles no posts", async ({ page, server }) => {
+test("restart of the server loses and repeats no posts", async ({ page, server }) => {
   const source = unique("restart");
   await server.post({ post_id: `${source}-0`, source, content: "Before the restart" });
   await page.goto(`/live?source=${source}`);
@@ -64,7 +64,7 @@ test("feed under the pointer is paused", async ({ page, server }) => {
   await server.post({ post_id: `${source}-1`, source, content: "Waiting" });
   const more = page.getByRole("button", { name: "1 new post" });
   await expect(more).toBeVisible();
-  // Moving to the button does not leave the feed.
+  // The button is part of the feed, so the feed stays paused.
   await more.hover();
   await expect(page.getByText("Waiting")).toHaveCount(0);
   await more.click();

@@ -162,7 +162,7 @@ const TARGETS = [
   ...["[role=dialog] input:not([type=checkbox])", "main select", "main input:not([type=checkbox])"],
 ].join();
 
-/** The visible controls of the view that are smaller than a finger. */
+/** The visible controls of the view that are too small for touch. */
 function tooSmall(page: Page): Promise<string[]> {
   return page.evaluate(
     (targets) =>
@@ -177,7 +177,7 @@ function tooSmall(page: Page): Promise<string[]> {
   );
 }
 
-test("newcomer follows a brand and gets topic, rules and a source", async ({ page, server }) => {
+test("new user follows a brand and gets topic, rules and a source", async ({ page, server }) => {
   const word = unique("brand").replaceAll("-", " ");
   await server.post(
     { post_id: `${word}-1`, content: `I love my new ${word}, wonderful!` },

@@ -32,8 +32,8 @@ const VALUES = [
 ];
 const CASES = 1_000;
 
-test("no search parameters break a view", async ({ page, server }) => {
-  // A loaded machine takes two minutes for all cases.
+test("random search parameters break no view", async ({ page, server }) => {
+  // All cases take two minutes on a busy machine.
   test.setTimeout(600_000);
   await server.post({ post_id: unique("fuzz"), content: "One post to show" });
   await page.goto("/");
@@ -51,7 +51,7 @@ test("no search parameters break a view", async ({ page, server }) => {
   }
 });
 
-/** Opens URLs one after the other and returns those whose view broke. */
+/** Opens URLs one after the other and returns those whose view failed. */
 function visit(page: Page, urls: readonly string[]): Promise<string[]> {
   return page.evaluate(async (cases) => {
     const broken: string[] = [];
@@ -78,7 +78,7 @@ test("link with unusable values shows a hint and the view", async ({ page }) => 
   await expect(page.getByText(/values that cannot be used/)).toHaveCount(0);
 });
 
-test("stopped server keeps the app and unloaded views recover", async ({ page, server }) => {
+test("app works while the server is down and views load later", async ({ page, server }) => {
   await server.post({ post_id: unique("stopped"), content: "Still here" });
   // Without idle preloading, views are loaded on first use.
   await page.addInitScript(() => Object.assign(window, { requestIdleCallback: () => 0 }));
@@ -99,7 +99,7 @@ test("stopped server keeps the app and unloaded views recover", async ({ page, s
   }
 });
 
-test("slow network shows the frame before the application", async ({ page }) => {
+test("slow network shows the page frame before the app", async ({ page }) => {
   await page.route("**/assets/*.js", async (route) => {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     await route.continue();

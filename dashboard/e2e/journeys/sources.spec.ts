@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { test as base, expect } from "@playwright/test";
 import { Server } from "../server";
 
-/** A server that may ask this machine, as a private network would be allowed. */
+/** A server whose sources may request addresses of this machine. */
 const test = base.extend<object, { server: Server }>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
@@ -73,7 +73,7 @@ test("web page becomes a live source without a restart", async ({ page, server }
   http.close();
 });
 
-test("address that cannot be read says what to do", async ({ page }) => {
+test("unreadable address shows what to do", async ({ page }) => {
   await page.goto("/sources");
   await page.getByRole("button", { name: "Add source" }).click();
   await page.getByLabel("Address").fill("two words");

@@ -6,7 +6,7 @@ import type { Insight } from "./types";
 
 export type InsightQuery = NonNullable<paths["/api/insights/explain"]["get"]["parameters"]["query"]>;
 
-/** What changed between two ranges, and the words, sources, authors and texts behind it. */
+/** The changes between two ranges, and the words, sources, authors and texts that explain them. */
 export function getInsight(query: InsightQuery, signal: AbortSignal): Promise<Insight> {
   return dataOf(api.GET("/api/insights/explain", { params: { query }, signal }));
 }

@@ -1,6 +1,6 @@
 import { ApiError } from "./client";
 
-/** A problem in words for a person: what happened and what to do. */
+/** A description of a problem for users: what happened and what to do. */
 export interface ProblemText {
   title: string;
   advice: string;

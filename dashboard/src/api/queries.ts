@@ -18,8 +18,8 @@ import { getTopics } from "./topics";
 import type { Aggregate, Delivery, Emotion, Sentiment } from "./types";
 
 /**
- * A response with the server's time of its computation. Posts stored later are not in it. The time decides
- * whether a live event is already counted, so that crossing responses and events do not count a post twice.
+ * A response with the time at which the server computed it. Posts that were stored later are not in it. The time shows
+ * whether a response already counts the post of a live event, so that no post is counted twice.
  */
 export interface Snapshot<T> {
   answer: T;
@@ -44,7 +44,7 @@ export function countFilter({ topic, source, emotion, author, q }: Search): Coun
   return { topic, source, emotion, author, q };
 }
 
-/** Counts over the window and over the period before it. */
+/** Counts of the window and of the previous period. */
 export function useAggregateQuery(window: TimeWindow, filter: CountFilter) {
   return useQuery(aggregateOptions(window, filter));
 }

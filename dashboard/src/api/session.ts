@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** The access token. It lives in the session storage of this tab. */
+/** The access token, in the session storage of this tab. */
 
 const KEY = "sentistream.token";
 const listeners = new Set<() => void>();
@@ -23,7 +23,7 @@ export function writeToken(token: string | null): void {
     if (token === null) sessionStorage.removeItem(KEY);
     else sessionStorage.setItem(KEY, token);
   } catch {
-    // Storage may be blocked. The token then lives until the page closes.
+    // Storage may be blocked. The token is then lost when the page closes.
   }
   notify();
 }

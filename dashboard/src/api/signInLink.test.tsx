@@ -8,7 +8,7 @@ afterEach(() => {
   window.history.replaceState(null, "", "/");
 });
 
-test("sign-in link is exchanged for a token and removed from the address", async () => {
+test("sign-in link gives a token and is removed from the URL", async () => {
   window.history.replaceState(null, "", "/posts?q=a#sign-in=code-1");
   const answer = { token: "sst_1", name: "sign-in", scopes: ["read"], expires_at: null };
   const send = vi
@@ -23,7 +23,7 @@ test("sign-in link is exchanged for a token and removed from the address", async
   expect(window.location.href).toMatch(/\/posts\?q=a$/);
 });
 
-test("other fragments are left alone", async () => {
+test("other fragments are not changed", async () => {
   window.history.replaceState(null, "", "/#chart");
   await signInByLink();
   expect(window.location.hash).toBe("#chart");

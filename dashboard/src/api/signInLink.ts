@@ -1,7 +1,7 @@
 import { api } from "./client";
 import { askToSignIn, writeToken } from "./session";
 
-/** The start of the fragment of a sign-in link; servers and proxies never see it. */
+/** The start of the fragment of a sign-in link. Browsers do not send fragments to servers and proxies. */
 const PREFIX = "#sign-in=";
 
 /** Exchanges the code of a sign-in link for a token, and removes it from the address bar. */

@@ -7,7 +7,7 @@ import type { Feed, ManagedSource, SourceDefinition, SourceKind, SourceRequest, 
 
 export interface SourceFeeds {
   feeds: readonly Feed[];
-  /** The names of those that were added here. The others belong to the configuration. */
+  /** The names of the sources that were added through the API. The configuration defines the others. */
   managed: ReadonlySet<string>;
 }
 

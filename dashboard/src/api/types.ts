@@ -8,9 +8,9 @@ export type Sentiment = Schemas["Sentiment"];
 export type Emotion = Schemas["Emotion"];
 export type Period = Schemas["Period"];
 
-/** What the model says about a post. */
+/** The labels of a post. */
 export type Mood = Schemas["SentimentView"];
-/** A post. Without a sentiment it was not scored, and `unscored` says why: `language`. */
+/** A post. A post without a sentiment was not scored; `unscored` is the reason: `language`. */
 export type Post = Omit<Schemas["PostView"], "sentiment" | "unscored"> & {
   sentiment: Mood | null;
   unscored?: string | null;
@@ -54,11 +54,11 @@ export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[]
 export type AlertDetail = Alert & Pick<Schemas["AlertDetail"], "timeline">;
 export type Transition = Schemas["Transition"];
 export type Comparison = Schemas["Comparison"];
-/** Whether chance explains the changes of a comparison. */
+/** Whether the changes of a comparison are significant. */
 export type Significance = Schemas["Significance"];
 export type PeriodCounts = Schemas["PeriodCounts"];
 
-/** What changed between two ranges, and what is behind it. */
+/** The changes between two ranges and their explanation. */
 export type Insight = Schemas["Explained"];
 /** A significant change. */
 export type Shift = Schemas["Shift"];

@@ -9,7 +9,7 @@ interface DonutProps {
   onPick: (label: Sentiment) => void;
 }
 
-/** Shares as a ring. The list beside it serves keyboards and screen readers. */
+/** Shares as a ring. Keyboards and screen readers use the list beside it. */
 export default function Donut({ counts, only, onPick }: DonutProps) {
   const slices = SENTIMENTS.map((label) => ({ label, value: counts[label] })).filter(
     ({ value }) => value > 0,

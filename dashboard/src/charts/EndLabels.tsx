@@ -7,7 +7,7 @@ export interface EndLabel {
   color: string;
 }
 
-/** Labels lines at their right end and moves the labels apart where they would overlap. */
+/** Labels lines at their right end and moves apart labels that would overlap. */
 export function EndLabels({ labels }: { labels: readonly EndLabel[] }) {
   const area = usePlotArea();
   const scale = useYAxisScale();

@@ -3,7 +3,7 @@ import { cx } from "@/ui/cx";
 const WIDTH = 100;
 const HEIGHT = 24;
 
-/** A small line without axes. It is hidden from screen readers, because a number beside it says the same. */
+/** A small line without axes. It is hidden from screen readers, because a number beside it has the same information. */
 export function Sparkline({
   values,
   color,

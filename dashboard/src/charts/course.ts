@@ -7,7 +7,7 @@ export interface Spot {
   value: number | null;
 }
 
-/** Two series whose n-th points belong together. */
+/** Two series whose n-th points are compared. */
 export interface CourseProps {
   later: readonly Spot[];
   earlier: readonly Spot[];

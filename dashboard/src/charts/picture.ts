@@ -1,5 +1,5 @@
 const SCALE = 2;
-/** Properties that make up the look of a chart. */
+/** The style properties of a chart that are copied into the picture. */
 const STYLES = [
   "fill",
   "stroke",
@@ -30,7 +30,7 @@ export async function pictureOf(svg: SVGSVGElement): Promise<Blob> {
   return blob;
 }
 
-/** The source of a chart with the computed styles inside, because a picture does not see the page's styles. */
+/** The source of a chart with inline computed styles, because a picture has no access to the styles of the page. */
 function standalone(svg: SVGSVGElement): string {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const originals = svg.querySelectorAll("*");

@@ -7,7 +7,7 @@ describe("fitted range", () => {
   const rangeFor = (first: number, last: number) =>
     fittedRange({ first: now - first, last: now - last }, now);
 
-  it("shows an hour of a fresh installation and a day of an older one", () => {
+  it("shows an hour when new and a day when older", () => {
     expect(fittedRange(null, now)).toBe("1h");
     expect(rangeFor(10 * MINUTE, 0)).toBe("1h");
     expect(rangeFor(5 * HOUR, MINUTE)).toBe("24h");

@@ -14,8 +14,8 @@ const LENGTHS: readonly [RangeKey, number][] = [
 ];
 
 /**
- * The range that shows the posts when nothing was chosen: long enough to reach the newest post, and a day when the
- * posts began hours ago.
+ * The default range when none was chosen: long enough to contain the newest post, and at least a day when the first
+ * post is hours old.
  */
 export function fittedRange(extent: Extent | null, now: number): RangeKey {
   if (!extent) return DEFAULT_RANGE;

@@ -33,7 +33,7 @@ it("compare splits at the window start", () => {
 
 it("compare weights the last bucket of the earlier period", () => {
   const world = new World();
-  // The last bucket of the time before counts half: the present one is half over.
+  // The last bucket of the earlier period counts half, because half of the current bucket has passed.
   for (let n = 0; n < 10; n += 1) world.add(makePost({ id: `p${n}`, at: NOW - 15 * MINUTE }));
   expect(comparison(world).before.posts).toBe(5);
 });

@@ -9,7 +9,7 @@ interface ReportInput {
   search: Search;
   /** The address of the view. */
   url: string;
-  /** What happened in the period, in sentences. */
+  /** The findings about the period, in sentences. */
   findings?: readonly string[];
 }
 

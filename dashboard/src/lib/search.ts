@@ -1,7 +1,7 @@
 import type { Emotion, Sentiment } from "@/api/types";
 import { isEmotion, isSentiment } from "./labels";
 
-/** The state of a view. It lives in the URL alone. */
+/** The state of a view, which is stored only in the URL. */
 export interface Search {
   range?: RangeKey;
   /** The bounds of a custom range, RFC 3339. Without `to` it ends now. */
@@ -135,7 +135,7 @@ function textOf(value: unknown): string | undefined {
   return text || undefined;
 }
 
-/** Times outside of these bounds are mistakes, and arithmetic on them could overflow. */
+/** Times outside these bounds are invalid, and arithmetic on them could overflow. */
 const FIRST_TIME = Date.UTC(2000, 0, 1);
 const LAST_TIME = Date.UTC(2100, 0, 1);
 

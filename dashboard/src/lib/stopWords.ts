@@ -1,4 +1,4 @@
-/** Frequent words that explain nothing, in the languages that the built-in model reads most. */
+/** Frequent words that do not explain a change, in common languages. */
 const STOP_WORDS: ReadonlySet<string> = new Set(
   [
     "a about after again all also am an and any are as at be because been before being but by can could did do does",
@@ -17,7 +17,7 @@ const STOP_WORDS: ReadonlySet<string> = new Set(
     .split(" "),
 );
 
-/** Whether a word is too common to explain anything. */
+/** Whether a word is too common to explain a change. */
 export function isStopWord(word: string): boolean {
   return STOP_WORDS.has(word.toLowerCase().replaceAll("’", "'"));
 }

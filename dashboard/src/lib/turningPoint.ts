@@ -1,9 +1,9 @@
 import type { Sentiment } from "@/api/types";
 import type { Point } from "./metrics";
 
-/** Fewer posts than this on either side prove nothing. */
+/** The minimum number of posts on each side of the split. */
 const LEAST_POSTS = 30;
-/** Two-sided p below 0.001, since the best of many splits is chosen. */
+/** The minimum of |z|: two-sided p below 0.001, because the best of many splits is chosen. */
 const LEAST_Z = 3.3;
 
 /** When the share of a label changed: the split of the buckets with the most significant difference. */

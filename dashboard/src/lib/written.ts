@@ -1,4 +1,4 @@
-/** What the server adds to a stored object, and what only its answers have. */
+/** The fields that the server adds to a stored object in its answers. */
 interface Added {
   id: number;
   version: number;
@@ -8,8 +8,8 @@ interface Added {
 }
 
 /**
- * A stored object without what the server adds to it. Drafts begin with it, so that saving a form keeps the fields that
- * the form does not show.
+ * A stored object without the fields that the server adds. Drafts start with it, so that saving a form keeps the fields
+ * that the form does not show.
  */
 export function writtenOf<T extends Added>(stored: T): Omit<T, keyof Added> {
   const { id: _, version: _v, provisioned: _p, created_at: _c, updated_at: _u, ...written } = stored;

@@ -9,7 +9,7 @@ const PAGE = 100;
 
 /**
  * Reads the posts that were missed: everything since `newest` with some overlap, or the newest posts for an
- * empty feed. Reads at most as many as the feed holds.
+ * empty feed. Reads at most `FEED_LIMIT` posts.
  */
 export async function fetchMissed(
   newest: number,

@@ -48,7 +48,7 @@ export class LiveSocket {
     try {
       wire = this.options.open();
     } catch {
-      // The token has characters that a subprotocol cannot carry. The REST API reports the error.
+      // The token has characters that are not allowed in a subprotocol. The REST API reports the error.
       this.retryLater();
       return;
     }

@@ -8,7 +8,7 @@ import { type Connection, LiveSocket, type Wire } from "./socket";
 
 /** The minimum interval between updates of the feed. */
 const FLUSH_MS = 250;
-/** A larger batch means that the tab slept. The rest is then read from the API. */
+/** A larger batch means that the tab was suspended. The missing posts are then read from the API. */
 const BUFFER_LIMIT = 2_000;
 /** The minimum interval between updates of totals and charts. */
 const TOTALS_MS = 1_000;
@@ -23,7 +23,7 @@ export interface LiveState {
   feed: Feed;
   /** Whether the first page was read. */
   loaded: boolean;
-  /** Why the posts cannot be read, or `null`. */
+  /** The error of the last read, or `null`. */
   error: unknown;
   arrivals: readonly Arrival[];
   metrics: Metrics | null;

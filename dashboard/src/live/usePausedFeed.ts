@@ -6,7 +6,7 @@ import type { LivePost } from "./post";
 export interface PausedFeed {
   posts: readonly LivePost[];
   loaded: boolean;
-  /** Why the posts cannot be read, or `null`. */
+  /** The error of the last read, or `null`. */
   error: unknown;
   /** The number of posts since the feed was paused. */
   waiting: number;

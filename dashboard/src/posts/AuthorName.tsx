@@ -5,7 +5,7 @@ import { isNamed, nameOf } from "./authorNames";
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
 
-/** An author as people know them: the handle of a Bluesky account instead of its DID, once it is known. */
+/** The name of an author: for a Bluesky account its handle, once it is known, instead of its DID. */
 export function AuthorName({ author }: { author: string }) {
   const { data } = useQuery({
     queryKey: keys.authors.name(author),

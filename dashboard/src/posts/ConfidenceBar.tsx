@@ -10,7 +10,7 @@ interface ConfidenceBarProps {
   label: Sentiment | null;
 }
 
-/** The confidence of a result as a bar. Nothing for a post that was not scored. */
+/** The confidence of a result as a bar. Empty for a post that was not scored. */
 export function ConfidenceBar({ value, label }: ConfidenceBarProps) {
   if (value === null || label === null) return null;
   return (

@@ -1,6 +1,6 @@
 import type { Analysis } from "@/api/types";
 
-/** The influence of a word on each label, in [-1, 1]: the score that is lost without the word. */
+/** The influence of a word on each label, in [-1, 1]: the decrease of the score without the word. */
 export interface Influence {
   sentiment: number;
   emotion: number;

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** The order of the posts on the page, for moving between them in the drawer. */
+/** The ids of the posts on the page in order, for the previous and next buttons of the drawer. */
 let ids: readonly string[] = [];
 const listeners = new Set<() => void>();
 

@@ -14,7 +14,7 @@ describe("text parts", () => {
     ]);
   });
 
-  it("markup and other schemes stay text", () => {
+  it("markup and other schemes remain text", () => {
     const content = "<img src=x onerror=alert(1)> javascript:alert(1)";
     expect(textParts(content)).toEqual([{ kind: "text", text: content }]);
   });

@@ -6,7 +6,7 @@ import { makePost } from "@/testing/world";
 const { state } = serve();
 
 describe("posts that were not scored", () => {
-  it("list and drawer say so", async () => {
+  it("list and drawer show that a post was not scored", async () => {
     const post = {
       ...makePost({ id: "ja", at: Date.now() - 60_000 }),
       sentiment: null,

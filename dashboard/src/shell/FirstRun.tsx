@@ -12,23 +12,23 @@ import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
 
 const KEY = "sentistream.first-run-seen";
-/** Dismissing the notice of made-up posts does not dismiss the question of whether to remove them. */
+/** Dismissing the notice about synthetic posts does not dismiss the question whether to remove them. */
 const MIXED_KEY = "sentistream.mixed-seen";
-/** The name of the source of made-up posts. */
+/** The component name of the synthetic source. */
 const SYNTHETIC = "source:synthetic";
 
-/** The source names of made-up posts. */
+/** The source names of synthetic posts. */
 const MADE_UP: ReadonlySet<string> = new Set([
   ...["twitter", "reddit", "bluesky", "mastodon", "youtube", "reviews", "news"],
 ]);
 
-/** Whether any post came from somewhere else than the synthetic source. */
+/** Whether any post came from another source than the synthetic one. */
 function hasRealPosts(system: System, sources: readonly SourceInfo[]): boolean {
   const read = system.sources?.some(({ kind, name, posts }) => (kind ?? name) !== "synthetic" && posts > 0);
   return read === true || sources.some(({ source }) => !MADE_UP.has(source));
 }
 
-/** Says that posts are made up, how far the demonstration is, and removes it. */
+/** Shows that posts are synthetic and the progress of the demonstration, and removes the demonstration. */
 export function FirstRun() {
   const demo = useDemoQuery().data;
   useRefresh(demo);
@@ -36,7 +36,7 @@ export function FirstRun() {
   return <DemoNotice demo={demo} />;
 }
 
-/** Reads everything again when the demonstration has been filled or removed. */
+/** Refetches all queries after the demonstration was filled or removed. */
 function useRefresh(demo: Demo | undefined) {
   const queries = useQueryClient();
   const busy = demo !== undefined && isDemoBusy(demo);
@@ -138,7 +138,7 @@ function useSeen(key: string) {
     try {
       localStorage.setItem(key, "yes");
     } catch {
-      // Storage may be blocked: the notice then comes back with the next visit.
+      // Storage may be blocked. The notice is then shown again at the next visit.
     }
   };
   return { value: marked === key || isStored(key), mark };

@@ -2,7 +2,7 @@ import type { ErrorComponentProps } from "@tanstack/react-router";
 import { Button } from "@/ui/Button";
 import { EmptyState } from "@/ui/states";
 
-/** A view that failed to render. The frame around it stays. */
+/** A view that failed to render. The frame around it remains. */
 export function RouteError({ error, reset }: ErrorComponentProps) {
   return (
     <div role="alert">

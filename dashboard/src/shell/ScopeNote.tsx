@@ -1,6 +1,6 @@
 import type { Search } from "@/lib/search";
 
-/** Says which filter the figures ignore. */
+/** Names the filter that the figures ignore. */
 export function ScopeNote({ search }: { search: Search }) {
   if (search.min === undefined) return null;
   return (

@@ -32,7 +32,7 @@ describe("live feed", () => {
     publish(makePost({ id: "c", at: Date.now(), content: "New two" }));
     const button = await screen.findByRole("button", { name: "2 new posts" });
     expect(within(feed).queryByText("New one")).toBeNull();
-    // Moving to the button does not leave the feed.
+    // The button is part of the feed, so the feed stays paused.
     fireEvent.pointerOut(feed, { relatedTarget: button });
     expect(within(feed).queryByText("New one")).toBeNull();
     await user.click(button);
@@ -88,7 +88,7 @@ describe("sign-in", () => {
 });
 
 describe("shortcuts", () => {
-  it("shortcuts open the list a view and the search", async () => {
+  it("shortcuts open the list, a view and the search", async () => {
     const { user, url } = open("/?source=web");
     await screen.findByRole("heading", { name: "Overview" });
     await user.keyboard("?");

@@ -1,4 +1,4 @@
-/** How to connect a kind of source: a command to run, and what to know about it. */
+/** How to connect a kind of source: a command to run and notes. */
 export interface SourceGuide {
   key: string;
   name: string;

@@ -23,7 +23,7 @@ function writeTheme(theme: Theme): void {
     if (theme === "system") localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, theme);
   } catch {
-    // Storage may be blocked. The choice then lives until the page closes.
+    // Storage may be blocked. The choice is then lost when the page closes.
   }
   for (const listener of listeners) listener();
 }

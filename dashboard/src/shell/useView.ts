@@ -10,9 +10,9 @@ export interface View {
   change: (change: Partial<Search>, replace?: boolean) => void;
 }
 
-/** The state of the view, which lives in the URL. */
+/** The state of the view, which is stored in the URL. */
 export function useView(): View {
-  // The router hands out the parameters as they were typed, so they are parsed here.
+  // The router returns the parameters as they are in the URL, so they are parsed here.
   const chosen = useSearch({ strict: false, select: parseSearch, structuralSharing: true });
   const search = useFitted(chosen);
   const navigate = useNavigate();

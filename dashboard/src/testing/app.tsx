@@ -47,7 +47,7 @@ export function serve() {
   );
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
   afterEach(async () => {
-    // Requests of this test must not count for the next one.
+    // Requests of this test must not reach the next test.
     cleanup();
     await new Promise((resolve) => setTimeout(resolve));
     state.world = new World();

@@ -37,7 +37,7 @@ export function makeInsight(params: URLSearchParams, part: Partial<Insight> = {}
   };
 }
 
-/** A mood that turned negative because of refunds. */
+/** A sentiment that became negative because of refunds. */
 export function refundInsight(): Partial<Insight> {
   const cited = {
     source: "twitter",

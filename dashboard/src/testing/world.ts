@@ -29,7 +29,7 @@ import { TopicWorld } from "./topics";
 
 /** The data of the fake server. */
 export class World {
-  /** What an explanation of a request reports. Nothing by default. */
+  /** The insight for the parameters of a request. Empty by default. */
   insight: (params: URLSearchParams) => Partial<Insight> = () => ({});
   readonly alerts: Alert[] = [];
   /** Posts of the last day without a sentiment. */

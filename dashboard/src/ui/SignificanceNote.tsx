@@ -5,7 +5,7 @@ interface SignificanceNoteProps {
   className?: string;
 }
 
-/** Says whether chance hardly explains a change (95 % confidence). */
+/** Shows whether a change is significant (95 % confidence). */
 export function SignificanceNote({ significant, className }: SignificanceNoteProps) {
   return (
     <span

@@ -2,7 +2,7 @@ import { render, screen } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
 import { lazyPart } from "./lazy";
 
-it("part that fails to load shows the reason and recovers by itself", async () => {
+it("part that fails to load shows the reason and recovers", async () => {
   const load = vi.fn(async () => () => <p>Loaded</p>);
   load.mockRejectedValueOnce(new TypeError("Failed to fetch dynamically imported module"));
   const Part = lazyPart(load);

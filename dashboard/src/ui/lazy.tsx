@@ -108,7 +108,7 @@ async function reloadForNewVersion(): Promise<void> {
     if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_MS) return;
     sessionStorage.setItem(RELOADED, String(Date.now()));
   } catch {
-    // Without storage the page cannot prevent a reload loop, so the person reloads.
+    // Without storage the page cannot prevent a reload loop, so the user must reload it.
     return;
   }
   window.location.reload();

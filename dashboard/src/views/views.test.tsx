@@ -9,7 +9,7 @@ const { state, publish } = serve();
 const MINUTE = 60_000;
 
 describe("posts", () => {
-  it("url parameters become api parameters", async () => {
+  it("URL parameters become API parameters", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() }));
     open(
       "/posts?source=web&author=ada&lang=pt&min=0.8&q=post&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
@@ -26,7 +26,7 @@ describe("posts", () => {
     expect(asked).toContain("start_date=2026-01-01T00:00:00.000Z&end_date=2026-01-02T00:00:00.000Z");
   });
 
-  it("chosen order is applied and kept in the url", async () => {
+  it("chosen order is applied and kept in the URL", async () => {
     state.world.add(
       makePost({ id: "a", at: Date.now() - MINUTE, content: "First", confidence: 0.9 }),
       makePost({ id: "b", at: Date.now(), content: "Second", confidence: 0.5 }),
@@ -50,7 +50,7 @@ describe("posts", () => {
     expect(url()).toBe("/posts");
   });
 
-  it("post in the url opens and can be deleted", async () => {
+  it("post in the URL opens and can be deleted", async () => {
     state.world.add(makePost({ id: "at://x/1", at: Date.now(), content: "To be deleted", author: "eve" }));
     const { user, url } = open("/posts?post=at%3A%2F%2Fx%2F1");
     const drawer = await screen.findByRole("dialog", { name: "Post" });

@@ -1,4 +1,4 @@
-//! What a demonstration follows: the topics of its incidents and a calm one, and a rule for each.
+//! The topics and rules of a demonstration: topics with and without incidents, and a rule for each.
 
 use serde_json::json;
 
@@ -7,12 +7,12 @@ use crate::domain::{TopicName, TopicOrigin};
 use crate::sources::synthetic::past::{Name, Past};
 use crate::store::topics::{ExistingPosts, NewTopic};
 
-/// Who makes the rules, in the audit log.
+/// The actor of the demonstration's changes in the audit trail.
 pub const ACTOR: &str = "demonstration";
 
 fn names(past: &Past) -> [&Name; 3] {
     let [yesterday, present] = &past.incidents;
-    [&present.about, &yesterday.about, &past.calm]
+    [&present.about, &yesterday.about, &past.unaffected]
 }
 
 /// The topics.
@@ -24,7 +24,7 @@ fn topic(name: &Name) -> Option<NewTopic> {
     Some(NewTopic {
         name: topic_name(name)?,
         query: format!("\"{}\" OR #{} OR @{}", name.name, name.tag, name.handle),
-        description: format!("Made-up posts about {}", name.name),
+        description: format!("Generated posts about {}", name.name),
         origin: TopicOrigin::Api,
         existing_posts: ExistingPosts::Leave,
     })
@@ -40,7 +40,7 @@ fn topic_name(name: &Name) -> Option<TopicName> {
     TopicName::parse(&words.join("-")).ok()
 }
 
-/// A rule per topic.
+/// One rule per topic.
 pub fn rules(past: &Past) -> Vec<RuleSpec> {
     names(past).into_iter().filter_map(rule).collect()
 }
@@ -56,7 +56,7 @@ fn rule(name: &Name) -> Option<RuleSpec> {
         "window": "10min",
         "min_posts": 10,
         "min_authors": 5,
-        // The past arrives all at once.
+        // The posts of a week are stored within minutes, so that their delay means nothing.
         "delay": "0s",
         "for": "1min",
         "keep_firing_for": "10min",

@@ -11,25 +11,25 @@ use crate::store::feeds::FeedRow;
 use crate::store::{Server, Store, StoreError};
 use crate::stream::Depth;
 
-/// Additional time for a backend, beyond its own timeouts.
+/// The time that a check waits in addition to the timeouts of the backend.
 const MARGIN: Duration = Duration::from_secs(2);
 /// A larger clock difference is a warning: live times look wrong.
-const SKEW_NOTED: Duration = Duration::from_secs(2);
+const SKEW_WARNING: Duration = Duration::from_secs(2);
 /// A larger clock difference is an error: posts are counted in the wrong minutes.
-const SKEW_BROKEN: Duration = Duration::from_secs(30);
+const SKEW_ERROR: Duration = Duration::from_secs(30);
 
 /// Sources whose last report is older are ignored.
 const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
-/// No instance reads a source whose last report is older.
+/// A source whose last report is older is not read by any instance.
 const FEED_SILENCE: Duration = Duration::from_secs(30);
 
-/// What the database reports.
-struct Seen {
+/// What the check reads from the database.
+struct Inspection {
     server: Server,
     pending: usize,
     /// The reports of all instances about their sources; none while migrations are pending.
     feeds: Vec<FeedRow>,
-    /// The smallest possible difference between its clock and ours.
+    /// The smallest possible difference between the clocks of the database and of this machine.
     skew: Duration,
 }
 
@@ -47,7 +47,7 @@ pub async fn check(context: &Context) -> Vec<Check> {
         Backends::Embedded { .. } => true,
         Backends::Shared { .. } => false,
     };
-    let seen = see(context).await;
+    let seen = inspect_in_time(context).await;
     // The embedded queue is part of the database, and opening it would migrate the schema.
     let stream = match &seen {
         Err(_) if embedded => Check::skipped("stream", "needs the database"),
@@ -67,16 +67,16 @@ pub async fn check(context: &Context) -> Vec<Check> {
     vec![database(config, seen), stream, sources, clock]
 }
 
-async fn see(context: &Context) -> Result<Seen, String> {
+async fn inspect_in_time(context: &Context) -> Result<Inspection, String> {
     let limit = context.config.database.connect_timeout + MARGIN;
     let store = app::open_store(&context.config, context.clock.clone()).map_err(|e| format!("{e:#}"))?;
-    match tokio::time::timeout(limit, look(context, &store)).await {
+    match tokio::time::timeout(limit, inspect(context, &store)).await {
         Ok(seen) => seen.map_err(|e| e.to_string()),
         Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
     }
 }
 
-async fn look(context: &Context, store: &Store) -> Result<Seen, StoreError> {
+async fn inspect(context: &Context, store: &Store) -> Result<Inspection, StoreError> {
     store.ping().await?;
     let before = context.clock.now();
     let server = store.server().await?;
@@ -85,7 +85,7 @@ async fn look(context: &Context, store: &Store) -> Result<Seen, StoreError> {
     let skew = before.since(server.now).max(server.now.since(after));
     let pending = store.pending_migrations().await?.len();
     let feeds = if pending == 0 { store.feeds(after - FEEDS_SINCE).await? } else { Vec::new() };
-    Ok(Seen { server, pending, feeds, skew })
+    Ok(Inspection { server, pending, feeds, skew })
 }
 
 /// The state of the sources of all running instances.
@@ -119,15 +119,15 @@ fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
     Check::warning("sources", format!("{finding}; {}", wrong.join("; ")), remedy)
 }
 
-fn database(config: &Config, seen: Result<Seen, String>) -> Check {
+fn database(config: &Config, seen: Result<Inspection, String>) -> Check {
     match seen {
-        Ok(Seen { server, pending: 0, .. }) => {
+        Ok(Inspection { server, pending: 0, .. }) => {
             Check::good("database", format!("{}, schema up to date{}", server.version, location(config)))
         }
-        Ok(Seen { server, pending, .. }) => Check::warning(
+        Ok(Inspection { server, pending, .. }) => Check::warning(
             "database",
             format!("{}, pending migrations: {pending}", server.version),
-            "run `sentistream migrate`, or start `sentistream serve`, which migrates",
+            "run `sentistream migrate`, or start `sentistream serve`, which applies migrations",
         ),
         Err(finding) => Check::broken("database", finding, remedy(&config.database.url)),
     }
@@ -173,7 +173,7 @@ async fn stream(context: &Context) -> Check {
 
 fn waiting(depth: &Depth, limit: u64) -> Check {
     let finding = format!(
-        "reachable; {} entries wait or are worked on (at most {limit}), {} in the dead letter",
+        "reachable; {} entries wait or are being processed (at most {limit}), {} dead letters",
         depth.pending(),
         depth.dead_letters
     );
@@ -181,7 +181,7 @@ fn waiting(depth: &Depth, limit: u64) -> Check {
         let remedy = "start more workers (`sentistream --roles worker`), or raise stream.max_backlog";
         Check::warning("stream", finding, remedy)
     } else if depth.dead_letters > 0 {
-        Check::warning("stream", finding, "see why: `sentistream dead-letter list`")
+        Check::warning("stream", finding, "`sentistream dead-letter list` shows the reasons")
     } else {
         Check::good("stream", finding)
     }
@@ -189,10 +189,10 @@ fn waiting(depth: &Depth, limit: u64) -> Check {
 
 fn clock(skew: Duration) -> Check {
     let finding = format!("{:.1} s from the clock of the database", skew.as_secs_f64());
-    let remedy = "let both machines follow a time server (chrony, systemd-timesyncd)";
-    if skew > SKEW_BROKEN {
+    let remedy = "synchronize the clocks of both machines with a time server (chrony, systemd-timesyncd)";
+    if skew > SKEW_ERROR {
         Check::broken("clock", finding, remedy)
-    } else if skew > SKEW_NOTED {
+    } else if skew > SKEW_WARNING {
         Check::warning("clock", finding, remedy)
     } else {
         Check::good("clock", finding)

@@ -11,10 +11,10 @@ use crate::cli::probe::{self, Probe};
 use crate::config::{Address, Backends, Config, Role};
 
 const MIB: u64 = 1 << 20;
-/// With less free space the database may fail.
-const FULL: u64 = 100 * MIB;
-/// With less free space the check warns: it is enough for about two million posts.
-const TIGHT: u64 = 1024 * MIB;
+/// With less free space the check fails, because the database may fail.
+const MIN_FREE: u64 = 100 * MIB;
+/// With less free space the check warns. This is enough for about two million posts.
+const LOW_FREE: u64 = 1024 * MIB;
 /// The longest time to identify a program that uses one of the addresses.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -34,12 +34,18 @@ pub fn disk(config: &Config) -> Check {
     }
     let free = match rustix::fs::statvfs(&folder) {
         Ok(room) => room.f_bavail.saturating_mul(room.f_frsize),
-        Err(e) => return Check::warning("disk", format!("{shown}: free space is unknown: {e}"), "check it yourself"),
+        Err(e) => {
+            return Check::warning(
+                "disk",
+                format!("{shown}: free space is unknown: {e}"),
+                "check the free space manually",
+            );
+        }
     };
     let finding = format!("{} MiB free in {shown}", free / MIB);
     match free {
-        0..FULL => Check::broken("disk", finding, "free some space, or move the database (database.url)"),
-        FULL..TIGHT => Check::warning("disk", finding, "free some space, or move the database (database.url)"),
+        0..MIN_FREE => Check::broken("disk", finding, "free some space, or move the database (database.url)"),
+        MIN_FREE..LOW_FREE => Check::warning("disk", finding, "free some space, or move the database (database.url)"),
         _ => Check::good("disk", finding),
     }
 }

@@ -34,8 +34,8 @@ pub async fn check(config: &Config) -> Check {
             if analysis.sentiment == Sentiment::Positive {
                 Check::good("model", finding)
             } else {
-                let odd = format!("{finding}, but calls a positive text {}", analysis.sentiment);
-                Check::warning("model", odd, "check inference.labels, and the model with `sentistream eval`")
+                let unexpected = format!("{finding}, but classifies a positive text as {}", analysis.sentiment);
+                Check::warning("model", unexpected, "check inference.labels, and the model with `sentistream eval`")
             }
         }
         Ok(_) => Check::broken("model", "the model loaded but returns no result", REMEDY),

@@ -13,7 +13,7 @@ pub struct Input {
     pub bytes: Box<dyn Read + Send>,
     /// `None` for a pipe.
     pub size: Option<u64>,
-    /// Bytes that were read so far, before decompression.
+    /// The number of bytes read so far, before decompression.
     pub position: Arc<AtomicU64>,
 }
 

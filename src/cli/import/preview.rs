@@ -11,11 +11,11 @@ use crate::cli::output::{Output, one_line};
 use crate::cli::{Context, Verdict};
 use crate::sources::file::ChunkReader;
 
-/// Posts that are shown.
+/// The maximum number of posts that are shown.
 const SHOWN: usize = 10;
-/// Records that are read at most, to find that many valid posts.
+/// The maximum number of records that are read to find [`SHOWN`] valid posts.
 const MAX_RECORDS: usize = 1_000;
-/// Characters of a text in the table.
+/// The maximum length of a text in the table, in characters.
 const SHOWN_CHARS: usize = 60;
 
 /// Shows the first posts with their sentiment, and the first records that are not valid.
@@ -30,7 +30,7 @@ pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context)
             break;
         }
     }
-    let classifier = app::load_judge(&context.config).await?;
+    let classifier = app::load_command_classifier(&context.config).await?;
     let texts = posts.iter().map(|post| post.content.clone()).collect();
     let analyses = classifier.classify(texts).await?;
     let mut output = Output::new();

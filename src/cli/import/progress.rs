@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
-/// How often the bar is drawn.
+/// The interval at which the bar is drawn.
 const TICK: Duration = Duration::from_millis(250);
-/// How often a line is printed without a terminal.
+/// The interval at which a line is printed without a terminal.
 const LINE: Duration = Duration::from_secs(10);
 /// The remaining time is estimated only after this time.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Shows how far an import is.
+/// Shows the progress of an import.
 pub struct Progress {
     bar: ProgressBar,
     size: Option<u64>,
@@ -57,7 +57,7 @@ impl Progress {
 
     /// Prints a line to stderr.
     pub fn line(&self, text: &str) {
-        // There is nowhere to report a failure of stderr.
+        // A failure to write to stderr cannot be reported.
         self.bar.suspend(|| drop(writeln!(io::stderr(), "{text}")));
     }
 

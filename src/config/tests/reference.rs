@@ -7,7 +7,7 @@ use crate::config::DEFAULT_TOML;
 const INTRO: &str = "# Configuration
 
 <!-- Generated from config/default.toml: change that file, then run
-     UPDATE_DOCS=1 cargo test --lib the_reference_page_is_in_step -->
+     UPDATE_DOCS=1 cargo test --lib reference_page_matches_the_defaults -->
 
 Every setting has a default, so `sentistream` runs without a configuration. Later layers override earlier ones:
 
@@ -62,7 +62,7 @@ fn page() -> String {
     let mut page = INTRO.to_owned();
     let mut comment: Vec<String> = Vec::new();
     let mut table_open = false;
-    // The head of the file is about the file.
+    // The page leaves out the introduction of the file.
     let body = DEFAULT_TOML.split_once("\n\n# The parts").map_or(DEFAULT_TOML, |(_, body)| body);
     for line in format!("# The parts{body}").lines() {
         if let Some(text) = line.strip_prefix('#') {
@@ -85,7 +85,7 @@ fn page() -> String {
 }
 
 #[test]
-fn the_reference_page_is_in_step_with_the_defaults() {
+fn reference_page_matches_the_defaults() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, page()).unwrap();
@@ -94,7 +94,7 @@ fn the_reference_page_is_in_step_with_the_defaults() {
     assert!(
         written == page(),
         "docs/configuration.md is not current; generate it with \
-         UPDATE_DOCS=1 cargo test --lib the_reference_page_is_in_step"
+         UPDATE_DOCS=1 cargo test --lib reference_page_matches_the_defaults"
     );
 }
 

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use super::*;
 
 #[test]
-fn secrets_are_read_from_files_and_shown_nowhere() {
+fn secrets_are_read_from_files_and_always_masked() {
     let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
     let [url, key, jwt] = [file("postgres://u:hunter2@db/x\n"), file("hunter2\n"), file(secret)];
     let path = |file: &tempfile::NamedTempFile| file.path().display().to_string();
@@ -52,7 +52,7 @@ fn secrets_are_read_from_files_and_shown_nowhere() {
 }
 
 #[test]
-fn later_of_secret_and_file_counts_and_both_in_a_layer_fail() {
+fn later_of_secret_and_file_wins_and_both_in_a_layer_fail() {
     let key = file("from the file");
     let path = key.path().display().to_string();
     let variables =

@@ -1,4 +1,4 @@
-//! Which posts of a window are counted.
+//! The class of posts that a rule counts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::{Counts, Emotion, Sentiment};
 
-/// A class of posts; written `posts`, `sentiment:LABEL` or `emotion:LABEL`.
+/// A class of posts, written as `posts`, `sentiment:LABEL` or `emotion:LABEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Every post.
@@ -17,7 +17,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// How many of `counts` are of it.
+    /// The number of posts of this class in `counts`.
     pub fn of(self, counts: &Counts) -> i64 {
         match self {
             Self::Posts => counts.posts(),

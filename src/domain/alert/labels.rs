@@ -1,15 +1,15 @@
-//! What identifies an alert to the outside: its labels.
+//! The labels of alerts, which identify an alert in notifications.
 
 use std::collections::BTreeMap;
 
-/// Names and their values, in the order of the names.
+/// The labels by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// The labels that the engine sets itself, which a rule may not set.
+/// The labels that the engine sets. A rule must not set them.
 pub const RESERVED: [&str; 8] = ["alertname", "severity", "kind", "rule_id", "source", "author", "topic", "text"];
 
-/// A name for a set of labels that stays the same wherever it is computed: 64 bits of FNV-1a over names and values, each
-/// ended by the byte 255, as 16 hexadecimal digits (what Prometheus and its Alertmanager call a fingerprint).
+/// An identifier of a set of labels that is the same in every process: 64 bits of FNV-1a over names and values, each
+/// followed by the byte 255, as 16 hexadecimal digits. Prometheus and Alertmanager call it a fingerprint.
 pub fn fingerprint(labels: &Labels) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for text in labels.iter().flat_map(|(name, value)| [name, value]) {
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_tells_names_from_values() {
+    fn fingerprint_distinguishes_names_from_values() {
         let of = |pairs: &[(&str, &str)]| {
             fingerprint(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
         };

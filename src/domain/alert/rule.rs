@@ -1,4 +1,4 @@
-//! A rule: which posts are watched, and when they raise an alert.
+//! A rule: the posts that are watched, and the condition that opens an alert.
 
 mod draft;
 mod template;
@@ -15,9 +15,9 @@ use crate::domain::Timestamp;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pub id: i64,
-    /// Grows with each change.
+    /// Increases with each change.
     pub version: i64,
-    /// From the configuration: read-only.
+    /// Whether it comes from the configuration, so that the API cannot change it.
     pub provisioned: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -27,31 +27,31 @@ pub struct Rule {
 /// The content of a rule; valid by construction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSpec {
-    /// Unique among rules; the `alert_type` of its alerts.
+    /// The name, unique among rules. It is the `alert_type` of the rule's alerts.
     pub name: String,
     pub enabled: bool,
     pub condition: Condition,
     pub scope: Scope,
     pub group_by: GroupBy,
-    /// Whole minutes.
+    /// The length of the window, in whole minutes.
     pub window: Duration,
-    /// Between two evaluations.
+    /// The time between two evaluations.
     pub interval: Duration,
-    /// The condition does not hold with fewer posts in the window.
+    /// The condition does not hold if the window has fewer posts.
     pub min_posts: i64,
-    /// The condition does not hold with fewer different authors of posts of its class.
+    /// The condition does not hold if the posts of the class have fewer different authors.
     pub min_authors: i64,
-    /// Whether copies of a text, or all posts of an author, count once.
+    /// Whether copies of a text, or all posts of an author, count only once.
     pub distinct: Distinct,
-    /// What a window without posts means.
+    /// How a window without posts is handled.
     pub no_data: NoData,
-    /// How much earlier windows end, so that late posts are in them; `None`: as late as posts arrive, measured by source.
+    /// How much earlier windows end, so that they contain late posts. `None`: the measured delay of the source.
     pub delay: Option<Duration>,
     /// How long the condition must hold before the alert fires.
     pub pending_for: Duration,
-    /// How long the condition must not hold before the alert is over.
+    /// How long the condition must not hold before the alert is resolved.
     pub keep_firing_for: Duration,
-    /// A firing alert recovers only beyond this value; else beyond the threshold.
+    /// A firing alert recovers only when the value is beyond this one. `None`: the threshold.
     pub recovery_threshold: Option<f64>,
     pub severity: Severity,
     pub labels: Labels,
@@ -59,36 +59,37 @@ pub struct RuleSpec {
 }
 
 impl RuleSpec {
-    /// Whether the posts of a window must be read besides their counts.
+    /// Whether the posts of a window must be read, because counts are not sufficient.
     pub fn reads_posts(&self) -> bool {
         self.distinct != Distinct::Posts || self.min_authors > 1
     }
 }
 
-/// What must be true of the window.
+/// The condition of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Condition {
-    /// The share of a class, in [0, 1], is beyond the threshold; with a significance, by more than chance: were the
-    /// threshold the true share, so many posts of the class would be less likely than that.
+    /// The share of a class, in [0, 1], is beyond the threshold. With a significance it must also be unlikely that so
+    /// many posts of the class occur if the true share is the threshold: the probability must be below the
+    /// significance.
     Share { of: Class, direction: Direction, threshold: f64, significance: Option<f64> },
-    /// There are more than `threshold` negative posts per positive one. Without a positive post the ratio is the
-    /// number of negative ones, as if there were one: always finite. The significance is as of a share.
+    /// There are more than `threshold` negative posts per positive post. Without positive posts the ratio is the number
+    /// of negative posts, so that it is always finite. The significance has the same meaning as for a share.
     Ratio { threshold: f64, significance: Option<f64> },
-    /// There are more than `threshold` posts of a class, or fewer.
+    /// The number of posts of a class is above or below `threshold`.
     Volume { of: Class, direction: Direction, threshold: f64 },
     /// The number of posts of a class is more than `threshold` robust standard deviations above its baseline.
     Spike { of: Class, threshold: f64 },
-    /// The share of a class differs from that of the period before the window by more than `threshold`, and by more
-    /// than chance: the one-sided p-value is below `significance`.
+    /// The share of a class differs from that of the period before the window by more than `threshold`, and the
+    /// difference is significant: the one-sided p-value is below `significance`.
     Shift {
         of: Class,
         direction: Direction,
         threshold: f64,
         significance: f64,
-        /// The length of the period before, whole minutes.
+        /// The length of the period before the window, in whole minutes.
         baseline_window: Duration,
     },
-    /// There is no post.
+    /// There are no posts.
     Absence,
 }
 
@@ -105,7 +106,7 @@ impl Condition {
         }
     }
 
-    /// The class of posts that it counts.
+    /// The class of the posts that it counts.
     pub fn class(&self) -> Class {
         match self {
             Self::Share { of, .. } | Self::Volume { of, .. } | Self::Spike { of, .. } | Self::Shift { of, .. } => *of,
@@ -114,7 +115,7 @@ impl Condition {
         }
     }
 
-    /// The value that must be passed; 0 for an absence, whose value is the number of posts.
+    /// The threshold for the value; 0 for an absence, whose value is the number of posts.
     pub fn threshold(&self) -> f64 {
         match self {
             Self::Share { threshold, .. }
@@ -126,7 +127,7 @@ impl Condition {
         }
     }
 
-    /// The largest probability at which an excess is not taken for chance.
+    /// The p-value below which a deviation is significant.
     pub fn significance(&self) -> Option<f64> {
         match self {
             Self::Share { significance, .. } | Self::Ratio { significance, .. } => *significance,
@@ -135,7 +136,7 @@ impl Condition {
         }
     }
 
-    /// On which side of the threshold it holds.
+    /// The side of the threshold on which the condition holds.
     pub fn direction(&self) -> Direction {
         match self {
             Self::Share { direction, .. } | Self::Volume { direction, .. } | Self::Shift { direction, .. } => {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::{Author, Source, TopicName};
 
-/// Longest text of a filter, in characters.
+/// The maximum length of a filter text, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 
-/// The posts that are watched; written `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.
+/// The posts that a rule watches, written as `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     All,
@@ -18,12 +18,12 @@ pub enum Scope {
     Author(Author),
     /// Posts that a tracked topic matches.
     Topic(TopicName),
-    /// Posts that hold all of these words as whole words, whatever their case.
+    /// Posts that contain all of these words as whole words, ignoring case.
     Text(String),
 }
 
 impl Scope {
-    /// Whether the rollups count it; else its posts are counted.
+    /// Whether rollups can answer it. Otherwise its posts must be read.
     pub fn is_rolled_up(&self) -> bool {
         matches!(self, Self::All | Self::Source(_) | Self::Topic(_))
     }
@@ -54,7 +54,7 @@ impl FromStr for Scope {
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 match words.chars().count() {
                     1..=MAX_TEXT_CHARS if !words.contains('\0') => Ok(Self::Text(words)),
-                    _ => Err(format!("text: must hold 1 to {MAX_TEXT_CHARS} characters without U+0000")),
+                    _ => Err(format!("text: must contain 1 to {MAX_TEXT_CHARS} characters without U+0000")),
                 }
             }
             _ => Err("must be all, source:NAME, author:NAME, topic:NAME or text:WORDS".to_owned()),

@@ -1,6 +1,6 @@
-//! The closed sets of words of alerting.
+//! The enumerations of alerting.
 
-/// A closed set of words: the same in the API, the tables and the configuration.
+/// An enumeration with names that are the same in the API, the tables and the configuration.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -10,10 +10,10 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            /// Every one.
+            /// All values.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
 
-            /// The word.
+            /// The name of the value.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
@@ -39,7 +39,7 @@ macro_rules! words {
 }
 
 words! {
-    /// How much an alert matters.
+    /// The severity of an alert.
     Severity {
         Info = "info",
         Warning = "warning",
@@ -48,25 +48,25 @@ words! {
 }
 
 words! {
-    /// What a rule compares with its threshold.
+    /// The quantity that a rule compares with its threshold.
     RuleKind {
         /// The share of a sentiment or emotion among the posts of the window.
         Share = "share",
-        /// Negative posts per positive one.
+        /// The number of negative posts per positive post.
         Ratio = "ratio",
-        /// How many posts there are.
+        /// The number of posts.
         Volume = "volume",
-        /// How far the number of posts is above what is usual.
+        /// The deviation of the number of posts from its baseline.
         Spike = "spike",
-        /// By how much a share differs from that of the window before.
+        /// The difference of a share from that of the period before the window.
         Shift = "shift",
-        /// Whether there are no posts.
+        /// The absence of posts.
         Absence = "absence",
     }
 }
 
 words! {
-    /// On which side of the threshold a rule holds.
+    /// The side of the threshold on which a condition holds.
     Direction {
         Above = "above",
         Below = "below",
@@ -74,7 +74,7 @@ words! {
 }
 
 impl Direction {
-    /// Of two values the one that is further on this side.
+    /// The one of two values that is further on this side.
     pub fn further(self, one: f64, other: f64) -> f64 {
         match self {
             Self::Above => one.max(other),
@@ -84,7 +84,7 @@ impl Direction {
 }
 
 words! {
-    /// Which series of its scope a rule watches.
+    /// The series of its scope that a rule watches.
     GroupBy {
         /// All posts of the scope together.
         None = "none",
@@ -100,11 +100,11 @@ words! {
     InstanceState {
         /// The condition does not hold.
         Normal = "normal",
-        /// It holds, but not yet for as long as the rule's `for`.
+        /// The condition holds, but not yet for as long as the rule's `for`.
         Pending = "pending",
         /// The alert is open.
         Firing = "firing",
-        /// The alert is open; the condition no longer holds, but not yet for `keep_firing_for`.
+        /// The alert is open. The condition no longer holds, but not yet for `keep_firing_for`.
         Recovering = "recovering",
         /// There are no posts, or there is too little history for a baseline.
         NoData = "no_data",
@@ -121,11 +121,11 @@ impl InstanceState {
 }
 
 words! {
-    /// What counts in a window.
+    /// What is counted in a window.
     Distinct {
         /// Every post.
         Posts = "posts",
-        /// Copies of a text count once, also with other links, mentions and numbers.
+        /// Copies of a text count once, even if links, mentions or numbers differ.
         Texts = "texts",
         /// Each author counts once.
         Authors = "authors",
@@ -133,13 +133,13 @@ words! {
 }
 
 words! {
-    /// What a window without posts means.
+    /// How a window without posts is handled.
     NoData {
-        /// Nothing: the state stays as it is.
+        /// The state does not change.
         Keep = "keep",
-        /// That the condition does not hold: a firing alert resolves.
+        /// The condition does not hold: a firing alert resolves.
         Resolve = "resolve",
-        /// That the condition holds.
+        /// The condition holds.
         Alert = "alert",
     }
 }

@@ -1,5 +1,6 @@
-//! The set-up as a configuration of Alertmanager (<https://prometheus.io/docs/alerting/latest/configuration/>), as JSON,
-//! which is YAML too. Receivers have names only: tools such as `amtool config routes` need no more.
+//! The set-up as a configuration of Alertmanager (<https://prometheus.io/docs/alerting/latest/configuration/>), in
+//! JSON, which is also valid YAML. Receivers have only names, which is sufficient for tools such as `amtool config
+//! routes`.
 
 use serde_json::{Map, Value, json};
 
@@ -7,10 +8,10 @@ use super::inhibit::InhibitMode;
 use super::{InhibitRule, Matcher, MuteInterval, MuteTiming, Route, Router, Weekday};
 use crate::domain::human_duration::HumanDuration;
 
-/// The receiver of alerts that no route takes.
+/// The receiver of alerts that match no route.
 const NO_RECEIVER: &str = "no-receiver";
 
-/// What a configuration is made of.
+/// The objects from which a configuration is made.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub receivers: Vec<String>,
@@ -29,7 +30,7 @@ pub fn config(setup: &Setup) -> Value {
             Map::from_iter([("receiver".to_owned(), json!(NO_RECEIVER))])
         }
     };
-    // The root takes every alert at every time.
+    // The root matches every alert at any time.
     for field in ["matchers", "continue", "mute_time_intervals", "active_time_intervals"] {
         root.remove(field);
     }
@@ -63,7 +64,7 @@ fn matchers(matchers: &[Matcher]) -> Vec<String> {
 }
 
 fn of_route(route: &Route) -> Map<String, Value> {
-    // Alertmanager's durations are not written like ours; seconds fit both.
+    // Alertmanager's format of durations differs from that of this crate. Seconds are valid in both.
     let seconds = |span: &HumanDuration| format!("{}s", span.0.as_secs());
     let inherited = |name: &str| route.inherited.iter().any(|setting| json!(setting) == name);
     let fields = [
@@ -86,8 +87,8 @@ fn of_timing(timing: &MuteTiming) -> Value {
     json!({"name": timing.name, "time_intervals": intervals})
 }
 
-/// Alertmanager has no interval that passes midnight: it becomes two. The second one keeps the dates of the first day,
-/// because days of the month cannot be moved by one.
+/// Alertmanager has no intervals that pass midnight, so such an interval becomes two. The second one keeps the dates of
+/// the first day, because days of the month cannot be shifted by one.
 fn of_interval(interval: &MuteInterval, zone: &str) -> Vec<Value> {
     let part = |from: &str, to: &str, weekdays: Vec<&str>| {
         let mut fields = Map::new();

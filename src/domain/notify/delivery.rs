@@ -17,7 +17,7 @@ pub enum DeliveryState {
     Pending,
     /// The receiver accepted the message.
     Delivered,
-    /// No further attempt will be made.
+    /// There are no further attempts.
     Failed,
 }
 
@@ -31,9 +31,9 @@ pub enum Reason {
     Resolved,
     /// Alerts still fire after the repeat interval.
     Repeat,
-    /// A person tests the receiver.
+    /// A user tests the receiver.
     Test,
-    /// A person sends an earlier message again.
+    /// A user sends an earlier message again.
     Resend,
 }
 
@@ -95,18 +95,18 @@ pub struct Delivery {
     pub group_key: String,
     pub reason: Reason,
     pub state: DeliveryState,
-    /// Attempts so far.
+    /// The number of attempts so far.
     pub attempts: i32,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// The time of the next attempt; null when no further attempt will be made.
+    /// The time of the next attempt; null if there are no further attempts.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
     /// The error of the last attempt.
     pub error: Option<String>,
-    /// The content, as a webhook receives it. Other kinds of receivers get their own format.
+    /// The content in the format of webhooks. Other kinds of receivers get their own formats.
     pub message: Message,
 }
 
@@ -116,10 +116,10 @@ pub struct Attempt {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     pub elapsed_ms: i64,
-    /// The HTTP status, the SMTP code, or the exit code of a command; null without an answer.
+    /// The HTTP status, the SMTP code, or the exit code of a command; null if there was no answer.
     pub status: Option<i32>,
     /// The first bytes of the answer.
     pub answer: Option<String>,
-    /// Why the attempt failed; null when the receiver accepted the message.
+    /// Why the attempt failed; null if the receiver accepted the message.
     pub error: Option<String>,
 }

@@ -1,27 +1,27 @@
-//! What a notification says about an alert besides its labels and annotations.
+//! The content of a notification about an alert, besides its labels and annotations.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
 
-/// What happened, with posts and words, as of the time at which the message was written.
+/// A description of the alert, with posts and words, at the time when the message was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AlertDetails {
-    /// What happened, in one sentence.
+    /// A description in one sentence.
     #[schema(example = "78 % of 18 posts about acme are negative, usually 22 %")]
     pub sentence: String,
     /// The latest value of the rule; null without data.
     pub value: Option<f64>,
-    /// The most extreme value since the alert fires.
+    /// The most extreme value since the alert started to fire.
     pub peak: Option<f64>,
     pub threshold: f64,
     /// Up to three posts.
     pub quotes: Vec<Quote>,
     /// Words that are more frequent than usual.
     pub words: Vec<String>,
-    /// The posts on the dashboard.
+    /// The URL of the posts on the dashboard.
     pub posts_url: String,
-    /// The form of the dashboard that silences the alert.
+    /// The URL of the form on the dashboard that silences the alert.
     pub silence_url: String,
 }
 
@@ -35,16 +35,16 @@ pub struct Quote {
     pub content: String,
     pub author: Option<String>,
     pub source: String,
-    /// The post at its source.
+    /// The URL of the post at its source.
     pub url: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<Timestamp>,
-    /// How many more posts have almost the same text.
+    /// The number of further posts with almost the same text.
     pub duplicates: u64,
 }
 
 impl AlertDetails {
-    /// An example, for previews and for the validation of templates.
+    /// An example, for previews and for validating templates.
     pub fn example(external_url: &str) -> Self {
         let base = external_url.trim_end_matches('/');
         let quote = |content: &str, author: &str| Quote {

@@ -16,12 +16,12 @@ const MAX_EQUAL: usize = 10;
 pub const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 
 /// While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
-/// both have the same values of the labels `equal`. As in Alertmanager, a missing label equals an empty one, and an
-/// alert that matches both sides is not inhibited by another alert that matches both sides.
+/// both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
+/// and an alert that matches both sides is not inhibited by another alert that matches both sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InhibitRule {
-    /// Unique; cannot be changed.
+    /// The name, which must be unique and cannot be changed.
     #[schema(example = "critical-over-warning")]
     pub name: String,
     /// Which of two alerts inhibits the other.
@@ -31,7 +31,7 @@ pub struct InhibitRule {
     /// Matchers of the inhibiting alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub source_matchers: Vec<Matcher>,
-    /// All must match the alert that is inhibited; at least one.
+    /// Matchers of the inhibited alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub target_matchers: Vec<Matcher>,
     /// Labels that must have the same values in both alerts.
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn alert_on_both_sides_does_not_inhibit_itself() {
+    fn alert_that_matches_both_sides_does_not_inhibit_itself() {
         let rule = rule("severity=\"critical\"", "severity=~\"critical|warning\"", &[]);
         let critical = labels(&[("severity", "critical")]);
         assert!(!rule.inhibits(&critical, &critical));

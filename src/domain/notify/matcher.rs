@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Labels;
 
-/// Most matchers of one object.
+/// The maximum number of matchers of one object.
 pub const MAX_MATCHERS: usize = 20;
-/// Longest label name, and longest value or pattern, in bytes.
+/// The maximum length of a label name, and of a value or pattern, in bytes.
 const MAX_NAME: usize = 100;
 const MAX_VALUE: usize = 500;
-/// Memory limit of a compiled pattern, in bytes.
+/// The memory limit of a compiled pattern, in bytes.
 const MAX_COMPILED: usize = 256 * 1024;
 
 /// The operator of a matcher.
@@ -59,7 +59,7 @@ impl MatchOp {
     }
 }
 
-/// An operator as Alertmanager's API writes it.
+/// An operator in the format of Alertmanager's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatchFlags {
     pub is_equal: bool,
@@ -79,7 +79,7 @@ pub enum MatcherError {
     Syntax(String),
 }
 
-/// A condition on one label. A missing label has the empty value.
+/// A condition on one label. A missing label is treated as empty.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "MatcherSpec", into = "MatcherSpec")]
 pub struct Matcher {
@@ -89,14 +89,14 @@ pub struct Matcher {
     pattern: Option<Regex>,
 }
 
-/// A condition on one label. A missing label has the empty value.
+/// A condition on one label. A missing label is treated as empty.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Matcher, example = json!({"label": "severity", "op": "=~", "value": "warning|critical"}))]
 pub struct MatcherSpec {
-    /// A label of the alert: `alertname`, `severity`, `source`, …
+    /// The name of a label: `alertname`, `severity`, `source`, …
     pub label: String,
-    /// `=~` and `!~` take a regular expression that must match the whole value.
+    /// `=~` and `!~` require a regular expression, which must match the whole value.
     pub op: MatchOp,
     pub value: String,
 }
@@ -117,7 +117,7 @@ impl Matcher {
         Ok(Self { label: label.to_owned(), op, value: value.to_owned(), pattern })
     }
 
-    /// Reads `severity="critical"`, `source=~"web|reddit"`; the quotes are optional.
+    /// Parses `severity="critical"` or `source=~"web|reddit"`. The quotes are optional.
     ///
     /// # Errors
     /// When the text has no operator, or the value is invalid.
@@ -148,14 +148,14 @@ impl Matcher {
         }
     }
 
-    /// The validation error of the label, if any.
+    /// The validation error of the label name, if any.
     pub(super) fn problem(&self) -> Option<String> {
         let valid = (1..=MAX_NAME).contains(&self.label.len()) && !self.label.contains(char::is_control);
         (!valid).then(|| format!("label must be 1 to {MAX_NAME} bytes without control characters"))
     }
 }
 
-/// As Alertmanager's configuration writes it: `severity="critical"`.
+/// The format of Alertmanager's configuration: `severity="critical"`.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
@@ -186,7 +186,7 @@ impl PartialEq for Matcher {
     }
 }
 
-/// Anchored at both ends, as Prometheus does.
+/// Compiles a pattern that is anchored at both ends, as in Prometheus.
 fn compile(pattern: &str) -> Result<Regex, MatcherError> {
     RegexBuilder::new(&format!("^(?:{pattern})$"))
         .size_limit(MAX_COMPILED)

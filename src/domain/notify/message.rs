@@ -7,7 +7,7 @@ use super::AlertDetails;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Labels, fingerprint};
 
-/// Whether any of the alerts fires.
+/// Whether any alert fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MessageStatus)]
@@ -32,21 +32,21 @@ impl Status {
 pub struct Message {
     /// Always `4`.
     pub version: String,
-    /// Identifies the group: the same in all messages about it.
+    /// The key of the group, which is the same in all messages about it.
     pub group_key: String,
-    /// The number of alerts that were left out because of the receiver's `max_alerts`.
+    /// The number of alerts that were left out because of the receiver's limit `max_alerts`.
     pub truncated_alerts: usize,
-    /// `firing` when at least one of the alerts fires.
+    /// `firing` if at least one of the alerts fires.
     pub status: Status,
     /// The receiver's name.
     pub receiver: String,
-    /// The labels by which the route groups.
+    /// The values of the labels by which the route groups.
     pub group_labels: Labels,
-    /// The labels that all alerts share.
+    /// The labels that all alerts have with the same values.
     pub common_labels: Labels,
-    /// The annotations that all alerts share.
+    /// The annotations that all alerts have with the same values.
     pub common_annotations: Labels,
-    /// The dashboard.
+    /// The URL of the dashboard.
     #[serde(rename = "externalURL")]
     pub external_url: String,
     pub alerts: Vec<MessageAlert>,
@@ -61,26 +61,27 @@ pub struct MessageAlert {
     pub annotations: Labels,
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
-    /// `0001-01-01T00:00:00Z` while it fires.
+    /// `0001-01-01T00:00:00Z` while the alert fires.
     #[serde(serialize_with = "end")]
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
-    /// The alert on the dashboard.
+    /// The URL of the alert on the dashboard.
     #[serde(rename = "generatorURL")]
     pub generator_url: String,
     pub fingerprint: String,
-    /// What happened, with posts and words; null for alerts without a rule.
+    /// A description with posts and words; null for alerts without a rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<AlertDetails>,
 }
 
-/// Consumers of Alertmanager's messages compare the end of a firing alert with Go's zero time, which has no milliseconds.
+/// Programs that read Alertmanager's messages compare the end of a firing alert with the zero time of Go, which has no
+/// milliseconds.
 fn end<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     if *at == Timestamp::MIN { serializer.serialize_str("0001-01-01T00:00:00Z") } else { at.serialize(serializer) }
 }
 
 impl Message {
-    /// The message that tests a receiver.
+    /// A message to test a receiver.
     pub fn test(receiver: &str, external_url: &str, now: Timestamp) -> Self {
         let of = |pairs: [(&str, &str); 2]| -> Labels {
             pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -88,7 +89,7 @@ impl Message {
         let labels = of([("alertname", "Test"), ("severity", "info")]);
         let annotations = of([
             ("summary", "Test notification from SentiStream"),
-            ("description", "A person sent this from SentiStream to test the receiver. No action is needed."),
+            ("description", "A user sent this message from SentiStream to test the receiver. No action is needed."),
         ]);
         let alert = MessageAlert {
             status: Status::Firing,
@@ -114,14 +115,14 @@ impl Message {
         }
     }
 
-    /// The number of alerts that fire and that are resolved.
+    /// The numbers of firing and of resolved alerts.
     pub fn counts(&self) -> (usize, usize) {
         let firing = self.alerts.iter().filter(|alert| alert.status == Status::Firing).count();
         (firing, self.alerts.len() - firing)
     }
 }
 
-/// The labels that all of `sets` have with the same value.
+/// The labels that all of `sets` contain with the same values.
 pub fn common<'a>(mut sets: impl Iterator<Item = &'a Labels>) -> Labels {
     let Some(first) = sets.next() else { return Labels::new() };
     let mut common = first.clone();

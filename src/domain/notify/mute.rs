@@ -1,4 +1,4 @@
-//! Mute timings: recurring times at which routes send no notifications (Alertmanager's time intervals).
+//! Mute timings: recurring times at which routes send no notifications (time intervals in Alertmanager).
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,18 +15,18 @@ const MAX_INTERVALS: usize = 20;
 const MAX_RANGES: usize = 50;
 const MINUTES_OF_DAY: u16 = 24 * 60;
 
-/// Recurring times in a time zone. Routes refer to it as a mute timing or as an active interval.
+/// Recurring times in a time zone. Routes use it as a mute timing or as an active interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteTiming {
-    /// Unique; cannot be changed.
+    /// The name, which must be unique and cannot be changed.
     #[schema(example = "nights-and-weekends")]
     pub name: String,
     /// An IANA time zone.
     #[serde(default = "utc")]
     #[schema(example = "Europe/Berlin")]
     pub zone: String,
-    /// The timing is active while any of them is.
+    /// The timing is active while any of its intervals is active.
     #[schema(min_items = 1)]
     pub intervals: Vec<MuteInterval>,
 }
@@ -35,30 +35,31 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// Hours of some days. All conditions must hold for the day on which the hours begin.
+/// A range of hours on some days. The conditions apply to the day on which the hours begin; all must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteInterval {
-    /// Days of the week; empty for every day.
+    /// Days of the week. Empty: every day.
     #[serde(default)]
     pub weekdays: Vec<Weekday>,
-    /// Days of the month such as `1:5` or `-1` (the last day); empty for every day.
+    /// Days of the month such as `1:5` or `-1` (the last day). Empty: every day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, example = json!(["24:26"]))]
     pub days_of_month: Vec<DayRange>,
-    /// Months such as `december` or `may:august`; empty for every month.
+    /// Months such as `december` or `may:august`. Empty: every month.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, example = json!(["december"]))]
     pub months: Vec<MonthRange>,
-    /// Years such as `2026` or `2026:2028`; empty for every year.
+    /// Years such as `2026` or `2026:2028`. Empty: every year.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, example = json!(["2026"]))]
     pub years: Vec<YearRange>,
-    /// `HH:MM`, inclusive.
+    /// The start as `HH:MM`, inclusive.
     #[serde(default = "midnight")]
     #[schema(value_type = String, example = "22:00")]
     pub from: TimeOfDay,
-    /// `HH:MM`, exclusive. A time before `from` is on the next day; the same time as `from` makes a whole day.
+    /// The end as `HH:MM`, exclusive. A time before `from` is on the next day. The same time as `from` means a whole
+    /// day.
     #[serde(default = "midnight")]
     #[schema(value_type = String, example = "07:00")]
     pub to: TimeOfDay,
@@ -126,7 +127,7 @@ impl FromStr for TimeOfDay {
             _ => Err(wrong),
         };
         let minutes = number(hour, 24)? * 60 + number(minute, 59)?;
-        // 24:00 is the midnight that ends the day.
+        // 24:00 is the midnight at the end of the day.
         if minutes <= MINUTES_OF_DAY { Ok(Self(minutes % MINUTES_OF_DAY)) } else { Err(wrong) }
     }
 }
@@ -138,7 +139,7 @@ impl fmt::Display for TimeOfDay {
 }
 
 impl TimeOfDay {
-    /// Midnight, which starts a day as `from` and ends one as `to`.
+    /// Midnight: the beginning of a day as `from`, and the end of a day as `to`.
     pub fn is_midnight(self) -> bool {
         self.0 == 0
     }
@@ -159,7 +160,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 impl MuteTiming {
     /// Whether one of its intervals contains `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        // A zone that is missing from this machine's database makes the timing inactive.
+        // If the time zone is missing in this machine's database, the timing is inactive.
         let Ok(zone) = TimeZone::get(&self.zone) else { return false };
         let local = now.to_jiff().to_zoned(zone).datetime();
         let minute = TimeOfDay(u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs()));
@@ -177,7 +178,7 @@ impl MuteTiming {
 }
 
 impl MuteInterval {
-    /// Whether it ends on the day after the one on which it begins.
+    /// Whether it ends on the day after it begins.
     pub fn passes_midnight(&self) -> bool {
         self.from >= self.to
     }
@@ -243,7 +244,7 @@ mod tests {
         let weekend = timing("UTC", r#"{"weekdays": ["saturday", "sunday"], "from": "00:00", "to": "24:00"}"#);
         assert!(!muted(&weekend, "2026-03-06T23:59:59Z") && muted(&weekend, "2026-03-07T00:00:00Z"));
         assert!(muted(&weekend, "2026-03-08T23:59:59Z") && !muted(&weekend, "2026-03-09T00:00:00Z"));
-        // The clocks go forward at 02:00 on 2026-03-29 in Berlin.
+        // In Berlin the clocks go forward at 02:00 on 2026-03-29.
         let small = timing("Europe/Berlin", r#"{"from": "03:00", "to": "04:00"}"#);
         assert!(!muted(&small, "2026-03-29T00:59:00Z") && muted(&small, "2026-03-29T01:00:00Z"));
         assert!(!muted(&small, "2026-03-29T02:00:00Z"));

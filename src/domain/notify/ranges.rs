@@ -1,4 +1,4 @@
-//! Ranges of calendar units, as Alertmanager's time intervals write them: `1:5`, `may:august`, `2026`.
+//! Ranges of calendar units in the format of Alertmanager's time intervals: `1:5`, `may:august`, `2026`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -75,7 +75,7 @@ impl YearRange {
     }
 }
 
-/// The two ends of `text`, which may be the same.
+/// The two ends in `text`, which may be equal.
 fn ends<T: Copy>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<(T, T)> {
     match text.split_once(':') {
         Some((first, last)) => Some((parse(first.trim())?, parse(last.trim())?)),
@@ -89,7 +89,7 @@ impl FromStr for DayRange {
     fn from_str(text: &str) -> Result<Self, RangeError> {
         let day = |text: &str| text.parse().ok().filter(|day: &i8| (-31..=31).contains(day) && *day != 0);
         let (first, last) = ends(text, day).ok_or(RangeError::Days)?;
-        // A range from the end of the month to a fixed day has no clear order.
+        // A range from the end of the month to a fixed day has no defined order.
         let ordered = first <= last || (first > 0 && last < 0);
         if ordered && !(first < 0 && last > 0) { Ok(Self { first, last }) } else { Err(RangeError::Days) }
     }

@@ -15,17 +15,18 @@ use crate::domain::human_duration::HumanDuration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Receiver {
-    /// Unique; cannot be changed, because routes refer to it.
+    /// The name, which must be unique. It cannot be changed, because routes refer to it.
     #[schema(example = "on-call")]
     pub name: String,
     pub channel: Channel,
     /// Whether it gets notifications about resolved alerts.
     #[serde(default = "yes")]
     pub send_resolved: bool,
-    /// Most alerts in one message; the message says how many were left out. 1 to 1000.
+    /// The maximum number of alerts in one message, 1 to 1000. The message contains the number of alerts that were left
+    /// out.
     #[serde(default = "default_max_alerts")]
     pub max_alerts: u32,
-    /// The receiver's own texts; the default texts without it.
+    /// The receiver's own texts. Without them, the default texts are used.
     #[serde(default, skip_serializing_if = "Templates::is_empty")]
     pub templates: Templates,
 }
@@ -38,7 +39,7 @@ fn default_max_alerts() -> u32 {
     100
 }
 
-/// How a receiver is reached.
+/// The channel to a receiver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Channel {
@@ -47,7 +48,7 @@ pub enum Channel {
     Webhook {
         /// http or https.
         url: String,
-        /// Added to each request; their values are visible.
+        /// Headers that are added to each request. Their values are visible.
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
@@ -55,7 +56,7 @@ pub enum Channel {
     Slack {},
     /// Mail through the SMTP server of the configuration, one message per recipient.
     Email {
-        /// Addresses.
+        /// The addresses of the recipients.
         #[schema(min_items = 1)]
         to: Vec<String>,
     },
@@ -65,20 +66,20 @@ pub enum Channel {
         /// The program and its arguments, without a shell.
         #[schema(min_items = 1)]
         command: Vec<String>,
-        /// Stops the program after this time. 100ms to 1min.
+        /// The time after which the program is stopped. 100ms to 1min.
         #[serde(default = "default_timeout")]
         #[schema(value_type = String, example = "10s")]
         timeout: HumanDuration,
     },
     /// PagerDuty's Events API v2: one incident per group of alerts. Secret: `routing_key`.
     PagerDuty {
-        /// The endpoint; the one of the EU region is `https://events.eu.pagerduty.com/v2/enqueue`.
+        /// The URL of the endpoint. For the EU region it is `https://events.eu.pagerduty.com/v2/enqueue`.
         #[serde(default = "default_pagerduty")]
         url: String,
     },
     /// Opsgenie's alert API: one alert per group of alerts. Secret: `api_key`.
     Opsgenie {
-        /// The API; the one of the EU region is `https://api.eu.opsgenie.com`.
+        /// The URL of the API. For the EU region it is `https://api.eu.opsgenie.com`.
         #[serde(default = "default_opsgenie")]
         url: String,
     },
@@ -94,25 +95,25 @@ pub enum Channel {
         /// The topic of a forum group.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_id: Option<i64>,
-        /// The Bot API server.
+        /// The URL of the Bot API server.
         #[serde(default = "default_telegram")]
         url: String,
     },
     /// A topic of an ntfy server. Secret: `token` (optional).
     Ntfy {
-        /// The server.
+        /// The URL of the server.
         #[serde(default = "default_ntfy")]
         url: String,
         topic: String,
     },
-    /// Forwards each alert to an Alertmanager (`POST /api/v2/alerts`), which routes and notifies by its own
+    /// Forwards each alert to an Alertmanager (`POST /api/v2/alerts`), which routes and notifies according to its own
     /// configuration. Secrets: `header.NAME`.
     Alertmanager {
-        /// The address without `/api/v2/alerts`.
+        /// The URL without `/api/v2/alerts`.
         #[schema(example = "http://alertmanager:9093")]
         url: String,
-        /// The Alertmanager resolves an alert that was not sent again for this long. It must be longer than
-        /// the `repeat_interval` of the routes to this receiver. 1min to 31d.
+        /// The time after which the Alertmanager resolves an alert that was not sent again. It must be longer than the
+        /// `repeat_interval` of the routes to this receiver. 1min to 31d.
         #[serde(default = "default_resolve_timeout")]
         #[schema(value_type = String, example = "1d")]
         resolve_timeout: HumanDuration,
@@ -166,12 +167,12 @@ impl Channel {
         !matches!(self, Self::Webhook { .. } | Self::Command { .. } | Self::Alertmanager { .. })
     }
 
-    /// Whether the receiver tracks alerts itself and needs repeated notifications of those that still fire.
+    /// Whether the receiver tracks alerts itself, so that notifications of firing alerts must be repeated.
     pub fn is_alertmanager(&self) -> bool {
         matches!(self, Self::Alertmanager { .. })
     }
 
-    /// The recipients that get separate messages; one `None` for other kinds of receivers.
+    /// The recipients that get separate messages. For other kinds of receivers it is a single `None`.
     pub fn recipients(&self) -> Vec<Option<&str>> {
         match self {
             Self::Email { to } => to.iter().map(|address| Some(address.as_str())).collect(),
@@ -179,7 +180,7 @@ impl Channel {
         }
     }
 
-    /// The place to which secrets are sent. A receiver that moves to another place needs its secrets again.
+    /// The destination of the secrets. If the destination of a receiver changes, its secrets must be set again.
     pub fn destination(&self) -> Option<String> {
         match self.url() {
             Some(url) => Url::parse(url).ok().map(|url| url.origin().ascii_serialization()),
@@ -187,7 +188,7 @@ impl Channel {
         }
     }
 
-    /// The visible URL.
+    /// The URL, if it is visible.
     fn url(&self) -> Option<&str> {
         match self {
             Self::Webhook { url, .. }
@@ -200,7 +201,7 @@ impl Channel {
         }
     }
 
-    /// The secrets that must be set.
+    /// The names of the required secrets.
     fn required_secrets(&self) -> &'static [&'static str] {
         match self {
             Self::Slack {} | Self::Teams {} | Self::Discord {} => &["url"],
@@ -215,7 +216,7 @@ impl Channel {
         }
     }
 
-    /// Whether a secret of this name has a use.
+    /// Whether the receiver uses a secret with this name.
     fn takes_secret(&self, name: &str) -> bool {
         let optional = match self {
             Self::Webhook { .. } => name == "signing_key" || name.starts_with("header."),

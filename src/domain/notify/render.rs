@@ -1,4 +1,4 @@
-//! A message in the formats of receivers: plain text, HTML, and the JSON of chat and incident services.
+//! Renders a message in the formats of receivers: plain text, HTML, and the JSON of chat and incident services.
 
 pub mod chat;
 pub mod html;
@@ -17,7 +17,7 @@ use super::{Channel, Message, MessageAlert, Status, Templates};
 use crate::domain::Timestamp;
 use crate::domain::alert::Labels;
 
-/// Most alerts in a chat message; Slack takes at most 50 blocks, Discord 10 embeds.
+/// The maximum number of alerts in a chat message. Slack accepts at most 50 blocks, Discord 10 embeds.
 const CHAT_ALERTS: usize = 10;
 
 /// The title and the text of a message for one receiver.
@@ -26,12 +26,12 @@ pub struct Texts {
     pub title: String,
     /// The output of the receiver's text template; `None` for the default text.
     pub body: Option<String>,
-    /// Templates that failed; the default texts replace their output.
+    /// Errors of templates. The default texts are used instead.
     pub errors: Vec<TemplateError>,
 }
 
 impl Texts {
-    /// The texts of `message` by `templates`.
+    /// Renders the texts of `message` with `templates`.
     pub fn new(templates: &Templates, message: &Message) -> Self {
         let mut errors = Vec::new();
         let mut output = |source: &Option<String>| match render_template(source.as_deref()?, message) {
@@ -47,10 +47,10 @@ impl Texts {
     }
 }
 
-/// The body of the request to a receiver, without its secrets; null for mail, which has no such body.
+/// The body of the request to a receiver, without its secrets; null for email, which has no such body.
 pub fn json(channel: &Channel, message: &Message, texts: &Texts, now: Timestamp) -> Value {
     match channel {
-        // A message always serialises.
+        // A message can always be serialised.
         Channel::Webhook { .. } | Channel::Command { .. } => serde_json::to_value(message).unwrap_or_default(),
         Channel::Email { .. } => Value::Null,
         Channel::Slack {} => slack::payload(message, texts),
@@ -94,7 +94,7 @@ pub fn title(message: &Message) -> String {
     one_line(&title)
 }
 
-/// Names and templates may contain line breaks; a title is one line.
+/// Names and templates may contain line breaks, but a title must be one line.
 fn one_line(text: &str) -> String {
     text.trim().replace(char::is_control, " ")
 }
@@ -103,14 +103,14 @@ fn name_of(labels: &Labels) -> &str {
     labels.get("alertname").map_or("alert", String::as_str)
 }
 
-/// What happened, in one sentence.
+/// A description of the alert in one sentence.
 fn sentence(alert: &MessageAlert) -> Option<&str> {
     let annotation = |name: &&str| alert.annotations.get(*name).map(String::as_str);
     let details = alert.details.as_ref().map(|details| details.sentence.as_str());
     details.or_else(|| ["summary", "description"].iter().find_map(annotation))
 }
 
-/// The annotations that [`sentence`] does not repeat.
+/// The annotations that [`sentence`] does not contain.
 fn annotations(alert: &MessageAlert) -> impl Iterator<Item = (&str, &str)> {
     let shown = sentence(alert);
     alert
@@ -120,7 +120,7 @@ fn annotations(alert: &MessageAlert) -> impl Iterator<Item = (&str, &str)> {
         .filter(move |(_, value)| Some(*value) != shown)
 }
 
-/// The latest and the most extreme value of an alert that fires, beside the threshold.
+/// The latest and the most extreme value of a firing alert, and the threshold.
 fn values(alert: &MessageAlert) -> Option<String> {
     let details = alert.details.as_ref().filter(|_| alert.status == Status::Firing)?;
     let number = |number: f64| (number * 100.0).round() / 100.0;
@@ -132,7 +132,7 @@ fn values(alert: &MessageAlert) -> Option<String> {
     Some(text)
 }
 
-/// Who wrote a quoted post, and where.
+/// The author and the source of a quoted post.
 fn byline(quote: &super::Quote) -> String {
     let mut text = match &quote.author {
         Some(author) => format!("{author}, {}", quote.source),
@@ -149,7 +149,7 @@ fn left_out(message: &Message, shown: usize) -> Option<String> {
     (more > 0).then(|| format!("and {more} more"))
 }
 
-/// At most `chars` characters.
+/// The first `chars` characters.
 fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars.saturating_sub(1)) {
         Some((end, last)) if end + last.len_utf8() < text.len() => format!("{}…", &text[..end]),
@@ -174,7 +174,7 @@ fn join_within(pieces: impl IntoIterator<Item = String>, chars: usize) -> String
     text
 }
 
-/// The three characters that HTML, Slack and Telegram reserve.
+/// Escapes the three characters that are reserved in HTML, Slack and Telegram.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

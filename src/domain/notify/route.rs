@@ -1,4 +1,4 @@
-//! Routes: which receiver gets which alerts, grouped and how often.
+//! Routes decide which receiver gets which alerts, how alerts are grouped, and how often notifications are sent.
 
 mod draft;
 
@@ -12,33 +12,33 @@ use crate::domain::FieldError;
 use crate::domain::alert::Labels;
 use crate::domain::human_duration::HumanDuration;
 
-/// Most labels to group by.
+/// The maximum number of labels to group by.
 const MAX_GROUP_BY: usize = 10;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A node of the routing tree. Siblings are tried in the order of their positions; the first whose matchers all hold
-/// takes the alert, unless it has `continue`. A route passes the alert to its children first and takes it itself when
-/// no child matches. As in Alertmanager, a route takes the settings that it does not define from its parent; those of the
-/// default route are inherited by the routes at the top level.
+/// A node of the routing tree. Siblings are tried in the order of their positions. The first one whose matchers all
+/// hold handles the alert; with `continue` the following siblings are tried too. A route passes the alert to its
+/// children first, and handles it itself if no child matches. As in Alertmanager, a route inherits the settings that it
+/// does not define from its parent; routes at the top level inherit those of the default route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, from = "draft::RouteDraft")]
 pub struct Route {
-    /// Unique; cannot be changed.
+    /// The name, which must be unique and cannot be changed.
     #[schema(example = "critical-to-on-call")]
     pub name: String,
     /// The name of the parent route; null for a route at the top level. The default route is the root of the tree: its
     /// children are the routes at the top level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Lower positions are tried first, then in the order of the names.
+    /// Routes with lower positions are tried first. Routes with equal positions are sorted by name.
     #[serde(default)]
     pub position: i32,
-    /// All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
-    /// other route takes.
+    /// Matchers of the alert: all must match. The route at the top level without matchers is the default route, which
+    /// handles the alerts that no other route handles.
     #[serde(default)]
     #[schema(value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
-    /// The name of a receiver. A route with a `parent` may leave it out.
+    /// The name of a receiver. A route with a `parent` may omit it.
     #[schema(example = "on-call")]
     pub receiver: String,
     /// Whether the following siblings are tried too. `continue` does not reach the default route.
@@ -62,15 +62,15 @@ pub struct Route {
     /// Names of mute timings. While one is active, the route sends no notifications.
     #[serde(default)]
     pub mute_timings: Vec<String>,
-    /// Names of mute timings used as active intervals. If there are any, the route sends notifications only while one
-    /// is active.
+    /// Names of mute timings that are used as active intervals. If there are any, the route sends notifications only
+    /// while one of them is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub active_timings: Vec<String>,
-    /// The settings that the route takes from its parent: those that were not given, or that are listed here. Their values
-    /// are shown as they are inherited now.
+    /// The settings that the route inherits from its parent: those that were not given, or that are listed here. Their
+    /// current inherited values are shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherited: BTreeSet<RouteSetting>,
-    /// The settings whose values were written, also those that are listed in `inherited`.
+    /// The settings whose values were given, including those that are listed in `inherited`.
     #[serde(skip)]
     #[schema(ignore)]
     written: BTreeSet<RouteSetting>,
@@ -104,17 +104,17 @@ fn default_repeat() -> HumanDuration {
 }
 
 impl Route {
-    /// Whether its own matchers hold for an alert with these labels.
+    /// Whether the route's own matchers hold for an alert with these labels.
     pub fn matches(&self, labels: &Labels) -> bool {
         matcher::all_match(&self.matchers, labels)
     }
 
-    /// Whether it is the root of the tree.
+    /// Whether it is the default route.
     pub fn is_default(&self) -> bool {
         self.parent.is_none() && self.matchers.is_empty()
     }
 
-    /// Gives routes the settings that they inherit. A route whose parent does not exist is at the top level.
+    /// Sets the inherited settings of routes. A route whose parent does not exist is at the top level.
     pub fn inherit(routes: &mut [&mut Self]) {
         let index: BTreeMap<String, usize> =
             routes.iter().enumerate().map(|(index, route)| (route.name.clone(), index)).collect();
@@ -122,7 +122,7 @@ impl Route {
         for at in 0..routes.len() {
             for setting in routes[at].inherited.clone() {
                 let mut from = at;
-                // As many steps as there are routes: parents may form a cycle.
+                // The number of steps is limited to the number of routes, because parents may form a cycle.
                 for _ in 0..routes.len() {
                     if !routes[from].inherited.contains(&setting) {
                         break;
@@ -152,7 +152,7 @@ impl Route {
         !self.inherited.contains(&setting)
     }
 
-    /// The labels of an alert's group.
+    /// The labels by which an alert is grouped.
     pub fn group_of(&self, labels: &Labels) -> Labels {
         let value = |name: &String| Some((name.clone(), labels.get(name)?.clone()));
         self.group_by.iter().filter_map(value).collect()
@@ -166,7 +166,7 @@ impl Managed for Route {
         Some(&self.name)
     }
 
-    /// A setting that was shown as inherited and has another value now is defined by the route.
+    /// A setting that was inherited in `shown` and now has another value is defined by the route.
     fn revised(mut self, shown: &Self) -> Self {
         let settings = std::mem::take(&mut self.inherited);
         let is_shown = |setting: &RouteSetting| match setting {

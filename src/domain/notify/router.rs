@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use super::Route;
 use crate::domain::alert::Labels;
 
-/// Deepest nesting of routes.
+/// The maximum nesting of routes.
 pub const MAX_DEPTH: usize = 10;
 
-/// Routes as a tree, whose root is the default route. An alert descends as in Alertmanager: into each child that
-/// matches, until one without `continue`; the last route of a path, none of whose children matches, takes the alert.
+/// Routes as a tree whose root is the default route. As in Alertmanager, an alert descends into each matching child, up
+/// to the first one without `continue`. The last route of each path, of whose children none matches, handles the alert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Router {
-    /// In the order in which siblings are tried.
+    /// The routes, in the order in which siblings are tried.
     routes: Vec<Route>,
-    /// Indices of children by the index of the parent; `None` for the top level.
+    /// The indices of children, by the index of the parent; `None` for the top level.
     children: BTreeMap<Option<usize>, Vec<usize>>,
     default: Option<usize>,
 }
 
 impl Router {
-    /// The tree of these routes, with the settings that they inherit. A route whose parent does not exist is at the top level.
+    /// The tree of these routes, with their inherited settings. A route whose parent does not exist is at the top
+    /// level.
     pub fn new(mut routes: Vec<Route>) -> Self {
         Route::inherit(&mut routes.iter_mut().collect::<Vec<_>>());
         routes.sort_by(|a, b| (a.position, &a.name).cmp(&(b.position, &b.name)));
@@ -35,7 +36,7 @@ impl Router {
         Self { children, default, routes }
     }
 
-    /// The routes that take an alert with these labels, in the order of the tree.
+    /// The routes that handle an alert with these labels, in the order of the tree.
     pub fn routes_of(&self, labels: &Labels) -> Vec<&Route> {
         let mut taking = Vec::new();
         self.descend(None, labels, &mut taking);
@@ -45,7 +46,7 @@ impl Router {
         taking.into_iter().map(|index| &self.routes[index]).collect()
     }
 
-    /// Adds the routes below `parent` that take the alert.
+    /// Adds the routes below `parent` that handle the alert.
     fn descend(&self, parent: Option<usize>, labels: &Labels, taking: &mut Vec<usize>) {
         for &index in self.children_of(parent) {
             let route = &self.routes[index];
@@ -72,12 +73,12 @@ impl Router {
         self.routes.iter()
     }
 
-    /// The root of the tree.
+    /// The default route.
     pub fn default_route(&self) -> Option<&Route> {
         self.default.map(|index| &self.routes[index])
     }
 
-    /// The children of the route with this name, or the routes at the top level, in their order.
+    /// The children of the route with this name, or the routes at the top level, in order.
     pub fn children(&self, parent: Option<&str>) -> impl Iterator<Item = &Route> {
         let index = parent.and_then(|name| self.routes.iter().position(|route| route.name == name));
         let children = if parent.is_some() && index.is_none() { &[] } else { self.children_of(index) };

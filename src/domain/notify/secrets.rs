@@ -1,4 +1,4 @@
-//! The secrets of a receiver: the API writes them and never reads them.
+//! The secrets of a receiver. The API can set them, but not read them.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ impl Secrets {
         self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("header.")?, value.expose_secret())))
     }
 
-    /// A copy with `changes`: a value replaces, `None` removes, and unnamed secrets stay.
+    /// A copy with `changes`: a value replaces a secret, `None` removes it, and other secrets stay.
     #[must_use]
     pub fn changed(mut self, changes: &BTreeMap<String, Option<SecretString>>) -> Self {
         for (name, change) in changes {
@@ -36,14 +36,14 @@ impl Secrets {
         self
     }
 
-    /// JSON in plain text, for the database alone.
+    /// The secrets as JSON in plain text. Only for the database.
     pub fn exposed(&self) -> String {
         let values: BTreeMap<_, _> = self.0.iter().map(|(name, value)| (name, value.expose_secret())).collect();
-        // A map of texts always serialises.
+        // A map of strings can always be serialised.
         serde_json::to_string(&values).unwrap_or_default()
     }
 
-    /// Reads the result of [`Self::exposed`].
+    /// Parses the result of [`Self::exposed`].
     pub fn read(text: &str) -> Self {
         let values: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
         Self(values.into_iter().map(|(name, value)| (name, value.into())).collect())

@@ -1,4 +1,4 @@
-//! Silences: alerts that send no notifications for a time.
+//! Silences, which suppress the notifications of alerts for a time.
 
 use serde::de::value::Error as WordError;
 use serde::{Deserialize, Serialize};
@@ -14,18 +14,18 @@ const MAX_COMMENT_CHARS: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
-    /// All must hold; at least one.
+    /// Matchers of alerts: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
-    /// After `starts_at`.
+    /// The end, which must be after `starts_at`.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
     /// Who created it.
     #[schema(example = "ada")]
     pub author: String,
-    /// Why.
+    /// The reason for the silence.
     #[schema(example = "planned maintenance of the shop")]
     pub comment: String,
 }
@@ -34,7 +34,7 @@ pub struct Silence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SilenceState {
-    /// It starts later.
+    /// It has not started yet.
     Pending,
     Active,
     Expired,
@@ -75,7 +75,7 @@ impl Managed for Silence {
         let mut checks = Checks::default();
         checks.require(!self.matchers.is_empty(), "matchers", "must have at least one matcher");
         checks.matchers("matchers", &self.matchers);
-        // One that also matches alerts without any label would silence everything.
+        // A silence that matches alerts without any label would suppress all notifications.
         let narrow = self.matchers.is_empty() || !matcher::all_match(&self.matchers, &Labels::new());
         checks.require(narrow, "matchers", "at least one must not match an empty value");
         checks.require(self.starts_at < self.ends_at, "ends_at", "must be after starts_at");

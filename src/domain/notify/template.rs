@@ -1,8 +1,8 @@
-//! Templates: a receiver's own title and text, in Jinja's language.
+//! Templates: a receiver's own title and text, in the Jinja language.
 //!
-//! Templates run without access to files, other templates or the network, with bounds on steps and output. The variables
-//! are the fields of [`Message`] as a webhook receives them, so `{{ alerts[0].details.sentence }}` is the sentence about
-//! the first alert; `title` and `text` are the default texts.
+//! Templates have no access to files, other templates or the network. Their steps and output are limited. The variables
+//! are the fields of [`Message`] as a webhook receives them, so `{{ alerts[0].details.sentence }}` is the sentence
+//! about the first alert. `title` and `text` are the default texts.
 
 use std::io;
 
@@ -13,22 +13,22 @@ use serde::{Deserialize, Serialize};
 use super::{AlertDetails, Message, render};
 use crate::domain::{FieldError, Timestamp};
 
-/// Longest source of a template, in bytes.
+/// The maximum length of a template, in bytes.
 const MAX_SOURCE: usize = 10_000;
-/// Most steps of a template.
+/// The maximum number of steps of a template.
 const FUEL: u64 = 100_000;
-/// Longest output of a template, in bytes.
+/// The maximum length of a template's output, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// The texts of a receiver. Empty templates use the default texts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Templates {
-    /// One line: the subject of a mail, the heading of a chat message, the summary of an incident.
+    /// The title in one line: the subject of a mail, the heading of a chat message, or the summary of an incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "{{ status | upper }}: {{ commonLabels.alertname }}")]
     pub title: Option<String>,
-    /// The text below it, as plain text.
+    /// The text below the title, as plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         example = "{% for alert in alerts %}{{ alert.details.sentence }}\n{{ alert.details.posts_url }}\n{% endfor %}"
@@ -36,7 +36,7 @@ pub struct Templates {
     pub text: Option<String>,
 }
 
-/// Why a template has no output.
+/// Why a template could not be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     #[error("must be at most {MAX_SOURCE} bytes")]
@@ -62,7 +62,7 @@ impl Templates {
         self.title.is_none() && self.text.is_none()
     }
 
-    /// The errors of the templates with an example message.
+    /// The errors of the templates when they are rendered with an example message.
     pub fn check(&self) -> Vec<FieldError> {
         let example = example("receiver", "https://senti.example.org", Timestamp::EPOCH);
         let check = |field: &str, source: &Option<String>| {
@@ -82,10 +82,10 @@ pub fn example(receiver: &str, external_url: &str, now: Timestamp) -> Message {
     message
 }
 
-/// The output of the template `source` for `message`.
+/// Renders the template `source` for `message`.
 ///
 /// # Errors
-/// When the template is invalid, fails, or exceeds its bounds.
+/// When the template is invalid, fails, or exceeds its limits.
 pub fn render_template(source: &str, message: &Message) -> Result<String, TemplateError> {
     if source.len() > MAX_SOURCE {
         return Err(TemplateError::TooLong);
@@ -115,7 +115,7 @@ struct Variables<'a> {
     text: String,
 }
 
-/// A buffer that refuses to grow beyond [`MAX_OUTPUT`].
+/// A buffer that returns an error if it would exceed [`MAX_OUTPUT`].
 #[derive(Default)]
 struct Bounded {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Who changed what of alerting.
+//! The audit trail of alerting: changes of rules and acknowledgements.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -10,14 +10,14 @@ use crate::http::params::Params;
 use crate::http::state::State;
 use crate::store::alerts::AuditEntry;
 
-/// Where a page begins and how long it is.
+/// Start and length of a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditParams {
-    /// Most changes on the page.
+    /// The maximum number of changes on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
 }
@@ -39,7 +39,7 @@ impl AuditParams {
 pub struct AuditList {
     entries: Vec<AuditEntry>,
     limit: i64,
-    /// Where the next page starts; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 

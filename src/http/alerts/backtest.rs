@@ -1,4 +1,4 @@
-//! What a rule would have done.
+//! Backtests: the alerts that a rule would have raised over stored posts.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use crate::rules::backtest::{Backtest, Recording, STEP, run, step, windows_to_re
 use crate::rules::load::{DelayCache, LoadError, feed, history, texts};
 use crate::store::Store;
 
-/// Most posts whose texts and authors are compared; later windows of the range count every post.
+/// The maximum number of posts whose texts and authors are compared. Windows beyond it count every post.
 const MAX_TEXTS: usize = 200_000;
-/// The longest range.
+/// The maximum length of the range.
 const LONGEST: Duration = Duration::from_secs(8 * 86_400);
 
 /// A rule and the range to run it over.
@@ -37,15 +37,15 @@ pub struct BacktestRequest {
     end_date: Option<Timestamp>,
 }
 
-/// What a rule would have done.
+/// The alerts that a rule would have raised.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct BacktestView {
-    /// The range as used: whole minutes.
+    /// The start of the evaluated range, at a whole minute.
     #[schema(value_type = String, format = DateTime)]
     start_date: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     end_date: Timestamp,
-    /// Between two evaluations.
+    /// The time between two evaluations.
     step_seconds: u64,
     #[serde(flatten)]
     result: Backtest,
@@ -53,11 +53,11 @@ pub struct BacktestView {
 
 /// Backtest
 ///
-/// Runs a rule over stored posts with the code of the engine: when it would have fired, for how long, and what it would
-/// have measured. Posts count from the time at which they were stored; those that were stored more than three hours after
-/// they were written, such as an imported archive, count as punctual. Delays are those that are measured now. The rule is
-/// not saved. At most 8 days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole
-/// minutes.
+/// Runs a rule over stored posts with the code of the alert engine, and returns when the rule would have fired, for how
+/// long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
+/// stored more than three hours after they were written, such as an imported archive, count as stored without delay.
+/// The delays of sources are those that are measured now. The rule is not saved. The range is at most 8 days and cannot
+/// start before the minute rollups that are kept (`retention.minute_rollups`). The rule is evaluated at whole minutes.
 #[utoipa::path(
     post, path = "/api/alerts/rules/backtest", tag = "alerts", request_body = BacktestRequest,
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))
@@ -81,7 +81,7 @@ pub async fn backtest(
                 ApiError::invalid_field("rule.scope", error.to_string())
             }
         })?;
-        // Thousands of evaluations: not on a thread that serves other requests.
+        // Thousands of evaluations would block a thread that serves other requests.
         let run = tokio::task::spawn_blocking(move || run(&spec, &recording, range));
         let result = run.await.map_err(ApiError::internal)?;
         Ok::<_, ApiError>(BacktestView { start_date: range.start(), end_date: range.end(), step_seconds, result })
@@ -89,7 +89,7 @@ pub async fn backtest(
     answer::json(&tested.await?)
 }
 
-/// What the backtest replays.
+/// Reads the data that the backtest replays.
 async fn record(store: &Store, spec: &RuleSpec, range: TimeRange) -> Result<Recording, LoadError> {
     let scope = feed(&spec.scope);
     let delays = DelayCache::default().of(store, &scope, range.end()).await?;
@@ -127,7 +127,7 @@ fn parse(body: Value, now: Timestamp, kept_from: Timestamp) -> Result<(RuleSpec,
     let spec = RuleSpec::parse(rule).map_err(|wrong| {
         errors.extend(wrong.into_iter().map(|error| FieldError::new(format!("rule.{}", error.field), error.message)));
     });
-    errors.extend(fields.keys().map(|name| FieldError::new(name, "is not known: send rule, start_date, end_date")));
+    errors.extend(fields.keys().map(|name| FieldError::new(name, "is unknown: send rule, start_date, end_date")));
     let end = end.unwrap_or(now).min(now).floor(STEP);
     let start = start.unwrap_or(end - DAY).floor(STEP);
     match TimeRange::new(start, end) {

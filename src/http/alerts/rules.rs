@@ -18,14 +18,14 @@ use crate::http::params::{last_segment, no_params};
 use crate::http::state::State;
 use crate::store::alerts::{RuleChange, RuleRefusal};
 
-/// Most rules: each is evaluated periodically.
+/// The maximum number of rules. It bounds the cost of the periodic evaluation.
 const MAX_RULES: usize = 500;
 
 /// A rule and the state of its series.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RuleView {
     id: i64,
-    /// Grows with each change; quoted it is the ETag.
+    /// It grows with each change. The ETag is this number in quotes.
     version: i64,
     /// Whether it belongs to the configuration and is read-only.
     provisioned: bool,
@@ -44,7 +44,7 @@ pub struct RuleView {
 /// A series of a rule that is not normal.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SeriesView {
-    /// Whose posts: `all`, `source:NAME`, …
+    /// The posts that the series counts: `all`, `source:NAME`, …
     scope: String,
     state: InstanceState,
     /// Event time at which the state began.
@@ -53,7 +53,7 @@ pub struct SeriesView {
     value: Option<f64>,
     /// The open alert.
     alert_id: Option<i64>,
-    /// Why it could not be judged.
+    /// Why it could not be evaluated.
     reason: Option<String>,
 }
 
@@ -97,7 +97,7 @@ pub struct RuleListView {
 
 /// Rules
 ///
-/// All of them, the oldest first.
+/// All rules, oldest first.
 #[utoipa::path(get, path = "/api/alerts/rules", tag = "alerts", responses((status = 200, body = RuleListView)))]
 pub async fn list(
     _: Authorized<Read>,
@@ -164,7 +164,7 @@ pub async fn create(
 
 /// Replace a rule
 ///
-/// `If-Match` names the version that the change was made from: the ETag of the rule as it was read.
+/// `If-Match` names the version that the change is based on: the ETag of the rule as it was read.
 #[utoipa::path(
     put, path = "/api/alerts/rules/{id}", tag = "alerts", request_body = RuleDraft,
     params(
@@ -199,7 +199,7 @@ pub async fn replace(
 
 /// Delete a rule
 ///
-/// Alerts that it left firing are resolved by the next evaluation. `If-Match` as for a replacement.
+/// The next evaluation resolves its firing alerts. `If-Match` is required as for a replacement.
 #[utoipa::path(
     delete, path = "/api/alerts/rules/{id}", tag = "alerts",
     params(
@@ -259,7 +259,7 @@ fn version(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     if text == "*" {
         return Ok(None);
     }
-    // No version is negative.
+    // A version is never negative, so that -1 matches no rule.
     Ok(Some(text.trim_matches('"').parse().unwrap_or(-1)))
 }
 
@@ -272,7 +272,7 @@ fn refused(refusal: &RuleRefusal, id: i64) -> ApiError {
         RuleRefusal::Unknown => no_such_rule(id),
         RuleRefusal::Changed { version } => ApiError::new(
             StatusCode::PRECONDITION_FAILED,
-            format!("the rule is at version {version} now: read it again and repeat the change"),
+            format!("the rule now has version {version}: read it again and repeat the change"),
         ),
         RuleRefusal::Provisioned => ApiError::forbidden(
             "the rule belongs to the configuration ([alerts]): change it there, or create a rule with another name",

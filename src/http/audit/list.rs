@@ -10,17 +10,17 @@ use crate::http::params::Params;
 use crate::http::state::State;
 use crate::store::security::{SecurityEvent, SecurityFilter};
 
-/// Longest name of an actor, in bytes.
+/// The maximum length of an actor's name, in bytes.
 const MAX_ACTOR_BYTES: usize = 300;
 
 /// Filter, start and length of a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SecurityParams {
-    /// Most events on the page.
+    /// The maximum number of events on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// Only events of this actor.
@@ -54,14 +54,14 @@ impl SecurityParams {
 pub struct SecurityEventList {
     events: Vec<SecurityEvent>,
     limit: i64,
-    /// Where the next page starts; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
 /// Audit log
 ///
-/// Denied requests and changes that need the scope `admin`, newest first: who, from which address, what, and the id of
-/// the request in the logs. Kept for `retention.audit`.
+/// Denied requests and changes that need the scope `admin`, newest first, each with its actor, address, action
+/// and request id. Events are kept for `retention.audit`.
 #[utoipa::path(
     get, path = "/api/audit", tag = "security", params(SecurityParams),
     responses((status = 200, body = SecurityEventList), (status = 403, body = Problem), (status = 422, body = Problem))

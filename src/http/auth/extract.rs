@@ -40,7 +40,7 @@ pub struct Authorized<S> {
 }
 
 impl<S> Authorized<S> {
-    /// Whether the client also has [`Scope::Admin`], and may see secrets in URLs.
+    /// Whether the client also has [`Scope::Admin`] and may therefore see secrets in URLs.
     pub fn is_admin(&self) -> bool {
         self.principal.has(Scope::Admin)
     }
@@ -59,7 +59,7 @@ impl<S: RequiredScope> FromRequest for Authorized<S> {
     }
 }
 
-/// The name of the client, for audit records. It is no proof of a scope: use it after [`Authorized`].
+/// The name of the client, for audit records. It does not prove any scope, so use it only after [`Authorized`].
 pub struct Actor(pub String);
 
 impl Actor {

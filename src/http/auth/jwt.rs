@@ -24,14 +24,14 @@ pub enum JwtKey {
     EdDsa(String),
 }
 
-/// Which signed tokens are accepted.
+/// The requirements for an accepted JWT.
 #[derive(Clone, Debug)]
 pub struct JwtOptions {
     /// The algorithm with its key; tokens of any other algorithm are refused.
     pub key: JwtKey,
-    /// The `iss` that a token must carry.
+    /// The required value of `iss`.
     pub issuer: String,
-    /// The `aud` that a token must carry.
+    /// The required value of `aud`.
     pub audience: String,
     /// Accepted clock difference, in seconds.
     pub leeway_s: u64,
@@ -66,10 +66,10 @@ enum ScopeClaim {
     List(Vec<String>),
 }
 
-/// The longest lifetime that is tracked; tokens without a real expiry get it.
+/// The maximum lifetime. It bounds the expiry of tokens whose `exp` is too far in the future.
 const MAX_LIFETIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Shorter secrets can be guessed from one token.
+/// The minimum length of a shared secret. Shorter secrets can be guessed from one token.
 const MIN_SECRET_BYTES: usize = 32;
 
 impl JwtVerifier {
@@ -97,7 +97,7 @@ impl JwtVerifier {
         validation.set_issuer(&[&options.issuer]);
         validation.set_audience(&[&options.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        // `verify` checks the expiry against the clock of the process.
+        // `verify` checks the expiry itself, against the clock of the process.
         validation.validate_exp = false;
         Ok(Self { key, validation, leeway_s: i64::try_from(options.leeway_s).unwrap_or(i64::MAX) })
     }
@@ -144,11 +144,11 @@ pub struct VerifiedJwt {
     pub expires_at: Timestamp,
 }
 
-/// Why a token is refused, to follow "the token".
+/// Why a token is refused. Each message continues a sentence that starts with "the token".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwtError {
-    /// Neither a known token nor, where JWTs are not configured, anything else.
-    #[error("is not known")]
+    /// No static or stored token matches, and JWTs are not configured.
+    #[error("is unknown")]
     Unknown,
     /// It cannot be parsed.
     #[error("is not valid: it cannot be read")]
@@ -166,7 +166,7 @@ pub enum JwtError {
     #[error("is not valid: it is for another audience")]
     Audience,
     /// A required claim is missing.
-    #[error("is not valid: it must carry exp, iss and aud")]
+    #[error("is not valid: it must contain exp, iss and aud")]
     MissingClaim,
     /// `crit` names extensions, none of which is supported (RFC 7515, section 4.1.11).
     #[error("is not valid: it has critical extensions (crit), which are not supported")]

@@ -26,7 +26,7 @@ pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::forbidden(format!(
-        "pages of {:?} are not allowed to do this; add the origin to server.cors_origins",
+        "pages of {:?} may not use this API; add the origin to server.cors_origins",
         crate::domain::op::preview(origin, 200)
     )))
 }

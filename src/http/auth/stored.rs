@@ -1,4 +1,4 @@
-//! The tokens of the database, as this process knows them.
+//! This process's copy of the tokens in the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 use super::Scope;
 use super::tokens::{self, StaticToken};
 
-/// Interval at which tokens are read, and so the longest that another instance accepts a deleted token.
+/// The interval at which tokens are read. Other instances may accept a deleted token for this long.
 const REFRESH: Duration = Duration::from_secs(2);
 
 /// A token of the database.
@@ -50,7 +50,7 @@ impl StoredTokens {
     /// Reads the tokens.
     ///
     /// # Errors
-    /// When the store is unavailable; the tokens of the last read stay.
+    /// When the store is unavailable; the tokens of the last read are kept.
     pub async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
         let known = store.tokens().await?.into_iter().filter_map(known).collect();
         self.0.store(Arc::new(known));
@@ -70,7 +70,7 @@ impl StoredTokens {
     }
 }
 
-/// A row with a valid hash. Scopes of a later version are ignored.
+/// Parses a row; `None` if its hash is invalid. Scopes of a later version are ignored.
 fn known(row: StoredToken) -> Option<KnownToken> {
     let sha256 = StaticToken::parse_hash(&row.sha256)?;
     let scopes = row.scopes.split_whitespace().filter_map(|scope| scope.parse().ok()).collect();

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::Scope;
 
-/// The start of every generated token, by which secret scanners recognise it.
+/// The prefix of generated tokens, by which secret scanners recognise them.
 const PREFIX: &str = "sst_";
 
 /// A token that is known by its hash.
@@ -22,7 +22,7 @@ pub struct StaticToken {
 }
 
 impl StaticToken {
-    /// The hash that is written as 64 hex digits.
+    /// Parses a hash of 64 hex digits.
     pub fn parse_hash(hex: &str) -> Option<[u8; 32]> {
         let digits: Vec<u8> =
             hex.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
@@ -31,12 +31,12 @@ impl StaticToken {
     }
 }
 
-/// The hash of a token, as it is configured.
+/// The SHA-256 of a token.
 pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The hash of a token as 64 hex digits, as the database has it.
+/// The hash of a token as 64 hex digits, the form of the database.
 pub fn hash_hex(token: &str) -> String {
     hash(token).iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

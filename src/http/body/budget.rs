@@ -1,4 +1,4 @@
-//! The memory that bodies may use together, and how much of it one client may use.
+//! The memory that request bodies may use, in total and per client.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::http::error::ApiError;
 
-/// Most bytes of all bodies that are being received or decoded.
+/// The maximum number of bytes of all bodies that are being received or decoded.
 const TOTAL: usize = 64 * 1024 * 1024;
-/// Most bytes of the bodies of one client.
+/// The maximum number of bytes of one client's bodies.
 const PER_CLIENT: usize = TOTAL / 4;
 
 /// The memory for bodies. Clones share it.

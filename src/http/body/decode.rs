@@ -4,7 +4,7 @@ use std::io::Read;
 
 use actix_web::http::header::ContentEncoding;
 
-/// Bytes that are decompressed before the limit is checked again.
+/// The number of bytes that are decompressed between two checks of the limit.
 const STEP: usize = 16 * 1024;
 
 /// Why a body cannot be decompressed.

@@ -1,4 +1,4 @@
-//! The log of deliveries.
+//! The delivery log.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,14 +14,14 @@ use crate::store::notify::{DeliveryFilter, LoggedDelivery};
 
 use super::managed::id;
 
-/// Which deliveries to list.
+/// The filter and the page of a list of deliveries.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryParams {
-    /// Most deliveries on the page.
+    /// The maximum number of deliveries on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
     /// Only those to this receiver.
@@ -56,7 +56,7 @@ impl DeliveryParams {
 pub struct DeliveryList {
     deliveries: Vec<Delivery>,
     limit: i64,
-    /// Where the next page starts; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct DeliveryList {
 pub struct DeliveryView {
     #[serde(flatten)]
     delivery: Delivery,
-    /// Oldest first.
+    /// The attempts, oldest first.
     log: Vec<Attempt>,
 }
 
@@ -107,7 +107,7 @@ pub async fn list(
 
 /// One delivery
 ///
-/// With each attempt and what the receiver answered.
+/// With each attempt and the response of the receiver.
 #[utoipa::path(
     get, path = "/api/alerts/deliveries/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 404, body = Problem))
@@ -122,8 +122,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Send a delivery again
 ///
-/// Sends the same message to the same receiver as a new delivery, whose id the answer has. If it was the last message of
-/// its group, a success counts for the group: what a failed delivery did not report is reported then.
+/// Sends the same message to the same receiver as a new delivery, and returns its id. If the message was the last one
+/// of its group, a success also updates the group: the alerts of the failed message count as notified.
 #[utoipa::path(
     post, path = "/api/alerts/deliveries/{id}/resend", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))

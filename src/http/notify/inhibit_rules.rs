@@ -16,7 +16,7 @@ managed_endpoints!(
     update: {
         /// Change an inhibition rule
         ///
-        /// Replaces the whole rule. `If-Match` names the version that the change was made from.
+        /// Replaces the whole rule. `If-Match` names the version that the change is based on.
     },
     delete: {
         /// Delete an inhibition rule

@@ -1,4 +1,4 @@
-//! What the endpoints of all managed objects share.
+//! Code that the endpoints of all managed objects share.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
@@ -14,8 +14,8 @@ use crate::http::state::State;
 use crate::http::{answer, body, etag};
 use crate::store::notify::{Action, Draft, ManagedChange, Refusal, WithSecrets};
 
-/// The endpoints of objects that have a name and no secrets: list, get, create, update, delete. The doc comments become
-/// the texts of the API's document.
+/// The endpoints of objects that have a name and no secrets: list, get, create, update, delete. Their doc comments
+/// become the descriptions in the OpenAPI document.
 macro_rules! managed_endpoints {
     (
         $spec:ident, $list:ident { $field:ident }, $path:tt, $item:tt,
@@ -135,7 +135,7 @@ pub async fn one<T: Managed>(state: &State, request: &HttpRequest) -> Result<Wit
     found.ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))
 }
 
-/// Makes a change in the name of the request's token.
+/// Applies a change, with the request's client as its author.
 ///
 /// # Errors
 /// When the change contradicts the stored objects, or the store fails.
@@ -150,7 +150,7 @@ pub async fn change<T: Managed>(
     done.map_err(|refusal| refused(&refusal, request))
 }
 
-/// Writes a `draft`: as a new object, or over the object of the path at the version of `If-Match`.
+/// Writes a `draft` as a new object, or replaces the object in the path if it has the version of `If-Match`.
 ///
 /// # Errors
 /// As [`change`].
@@ -163,7 +163,7 @@ pub async fn put<T: Managed>(state: &State, request: &HttpRequest, draft: Draft)
     made.ok_or_else(|| ApiError::internal("the object that was written cannot be read"))
 }
 
-/// Answers with the object of the path.
+/// Responds with the object in the path.
 ///
 /// # Errors
 /// As [`one`].
@@ -173,7 +173,7 @@ pub async fn show<T: Managed>(state: &State, request: &HttpRequest) -> Result<Ht
     shown(StatusCode::OK, stored.version, &stored)
 }
 
-/// Writes the object in the body: as a new one, or over the one of the path.
+/// Writes the object in the body as a new one, or replaces the one in the path.
 ///
 /// # Errors
 /// As [`put`], or when the body is invalid.
@@ -192,12 +192,12 @@ pub async fn save<T: Managed>(
     shown(success(request), stored.version, &stored)
 }
 
-/// 201 for a new object, else 200.
+/// 201 for a new object, otherwise 200.
 pub fn success(request: &HttpRequest) -> StatusCode {
     if request.match_info().get("id").is_none() { StatusCode::CREATED } else { StatusCode::OK }
 }
 
-/// Deletes the object of the path.
+/// Deletes the object in the path.
 ///
 /// # Errors
 /// As [`change`].
@@ -208,10 +208,10 @@ pub async fn remove<T: Managed>(state: &State, request: &HttpRequest) -> Result<
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// An answer with its ETag.
+/// A response with its ETag.
 ///
 /// # Errors
-/// When the answer cannot be serialised.
+/// When the response cannot be serialised.
 pub fn shown<T: Serialize>(status: StatusCode, version: i64, view: &T) -> Result<HttpResponse, ApiError> {
     Ok(etag::with(answer::json_with(status, view)?, version))
 }
@@ -227,7 +227,7 @@ fn refused(refusal: &Refusal, request: &HttpRequest) -> ApiError {
         Refusal::Missing { field, name } => ApiError::invalid_field(field, format!("{name:?} does not exist")),
         Refusal::SecondDefault { name } => ApiError::invalid_field(
             "matchers",
-            format!("must have at least one matcher: {name:?} is the default route already"),
+            format!("must have at least one matcher: {name:?} is already the default route"),
         ),
         Refusal::Nesting { .. } => ApiError::invalid_field("parent", refusal.to_string()),
     }

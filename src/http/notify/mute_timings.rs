@@ -5,7 +5,8 @@ managed_endpoints!(
     list: {
         /// Mute timings
         ///
-        /// Recurring times at which routes send no notifications, or at which alone they do.
+        /// Recurring times that a route uses as mute times, when it sends no notifications, or as active times, the
+        /// only times when it sends them.
     },
     get: {
         /// One mute timing
@@ -16,11 +17,11 @@ managed_endpoints!(
     update: {
         /// Change a mute timing
         ///
-        /// Replaces the whole mute timing. `If-Match` names the version that the change was made from.
+        /// Replaces the whole mute timing. `If-Match` names the version that the change is based on.
     },
     delete: {
         /// Delete a mute timing
         ///
-        /// Unless routes refer to it.
+        /// 409 while routes refer to it.
     },
 );

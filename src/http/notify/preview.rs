@@ -15,7 +15,7 @@ use crate::http::{answer, body};
 
 use super::managed::all;
 
-/// Most labels of an alert.
+/// The maximum number of labels of an alert.
 const MAX_LABELS: usize = 64;
 
 /// An example of an alert.
@@ -26,33 +26,34 @@ pub struct RoutePreviewRequest {
     labels: Labels,
 }
 
-/// What happens to the alert now.
+/// How the alert would be routed now.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RoutePreview {
-    /// The routes that take it, in the order of the tree. Without any it is on the dashboard only.
+    /// The routes that match it, in the order of the tree. If there are none, the alert sends no notification.
     routes: Vec<TakingRoute>,
-    /// The ids of the silences that cover it now. It sends no notifications.
+    /// The ids of the active silences that match it. If there are any, it sends no notifications.
     silences: Vec<i64>,
-    /// The ids of the firing alerts that inhibit it now. It sends no notifications.
+    /// The ids of the firing alerts that inhibit it. If there are any, it sends no notifications.
     inhibited_by: Vec<i64>,
 }
 
-/// A route that takes an alert.
+/// A route that matches an alert.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TakingRoute {
     name: String,
     receiver: String,
     /// The labels of its group.
     group: Labels,
-    /// The mute timings that are active now. The notification is sent when they end.
+    /// The mute timings that are active now. Notifications are sent when they end.
     muted_by: Vec<String>,
-    /// Whether the route has active intervals, none of which is active now. The notification is sent when one begins.
+    /// Whether the route has active times and the current time is outside of them. Notifications are sent when the next
+    /// one begins.
     outside_active_timings: bool,
 }
 
 /// Preview routing
 ///
-/// The receivers of an alert with the given labels, computed by the code that sends notifications. Nothing is sent.
+/// The receivers of an alert with the given labels, computed by the code that sends notifications. No message is sent.
 #[utoipa::path(
     post, path = "/api/alerts/routes/preview", tag = "notifications", request_body = RoutePreviewRequest,
     responses((status = 200, body = RoutePreview), (status = 422, body = Problem))

@@ -21,8 +21,9 @@ use crate::store::{Store, StoreError};
 use super::deliveries::DeliveryView;
 use super::managed::{checked, one, put, remove, shown, success};
 
-/// How long a test waits for its first attempts, and the time between two reads of their state.
+/// The maximum time that a test waits for its first attempts.
 const TEST_WAIT: Duration = Duration::from_secs(12);
+/// The time between two reads of the test's deliveries.
 const TEST_POLL: Duration = Duration::from_millis(150);
 
 /// A receiver.
@@ -46,7 +47,7 @@ pub struct ReceiverList {
     receivers: Vec<ReceiverView>,
 }
 
-/// A receiver, and changes of its secrets.
+/// A receiver and changes to its secrets.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -60,12 +61,12 @@ pub struct ReceiverRequest {
     channel: Channel,
     /// Default: true.
     send_resolved: Option<bool>,
-    /// Most alerts in one message. 1 to 1000; default: 100.
+    /// The maximum number of alerts in one message. 1 to 1000; default: 100.
     max_alerts: Option<u32>,
-    /// The receiver's own texts.
+    /// Templates that replace the default texts.
     #[serde(default)]
     templates: Templates,
-    /// By name: a text sets a secret, `null` removes it; unnamed secrets stay unchanged.
+    /// By name: a text sets a secret, `null` removes it. Other secrets stay unchanged.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -82,7 +83,8 @@ impl ReceiverRequest {
         }
     }
 
-    /// The secrets after the change. A secret for one destination is not sent to another.
+    /// The secrets after the change. A change of the destination is refused unless all secrets are set again, so that
+    /// no secret is sent to another destination.
     fn secrets(&self, before: &Stored<Receiver>, kept: Secrets) -> Result<Secrets, ApiError> {
         if before.spec.channel.destination() != self.channel.destination() {
             let unnamed = kept.names().into_iter().find(|name| !self.secrets.contains_key(name));
@@ -90,7 +92,7 @@ impl ReceiverRequest {
                 let field = format!("secrets.{name}");
                 return Err(ApiError::invalid_field(
                     &field,
-                    "set it again, or to null: the destination of the receiver changes",
+                    "set it again or to null, because the destination of the receiver changes",
                 ));
             }
         }
@@ -142,7 +144,8 @@ pub async fn create(
 
 /// Change a receiver
 ///
-/// Replaces everything but the secrets: unnamed secrets stay unchanged. `If-Match` names the version that the change was made from.
+/// Replaces everything except the secrets: secrets that are not named stay unchanged. `If-Match` names the version that
+/// the change is based on.
 #[utoipa::path(
     put, path = "/api/alerts/receivers/{id}", tag = "notifications", request_body = ReceiverRequest,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -178,7 +181,7 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
 
 /// Delete a receiver
 ///
-/// Unless routes refer to it.
+/// 409 while routes refer to it.
 #[utoipa::path(
     delete, path = "/api/alerts/receivers/{id}", tag = "notifications",
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -197,9 +200,9 @@ pub async fn delete(
 
 /// Test a receiver
 ///
-/// Sends a test message (one per recipient) and waits a few seconds for the first attempts: 200 with the result, or 202
-/// while there is none (the log of deliveries has it later). With several recipients the answer is the first failure, if
-/// there is one.
+/// Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 has the result; 202
+/// means that there is no result yet, and the delivery log will have it later. With several recipients the response is
+/// the first failure, if there is one.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))
@@ -243,7 +246,7 @@ pub async fn test(
         })
         .await?;
     let views: Vec<DeliveryView> = found.into_iter().map(DeliveryView::from).collect();
-    // A failure comes first, then a missing attempt, then a retry, then a success.
+    // The order: a failure, a delivery without an attempt, a retry, a success.
     let rank = |view: &DeliveryView| match view.state() {
         DeliveryState::Failed => 0,
         DeliveryState::Pending if !view.has_attempts() => 1,

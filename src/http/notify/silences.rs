@@ -85,7 +85,7 @@ pub async fn create(
 
 /// Change a silence
 ///
-/// Replaces the whole silence, unless it is expired. `If-Match` names the version that the change was made from.
+/// Replaces the whole silence, unless it is expired. `If-Match` names the version that the change is based on.
 #[utoipa::path(
     put, path = "/api/alerts/silences/{id}", tag = "notifications", request_body = Silence,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -122,7 +122,7 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
 
 /// Expire a silence
 ///
-/// An active silence ends now and stays in the list; a pending one is deleted; an expired one does not change.
+/// An active silence ends now and stays in the list. A pending silence is deleted. An expired silence does not change.
 #[utoipa::path(
     delete, path = "/api/alerts/silences/{id}", tag = "notifications",
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

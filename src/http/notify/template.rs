@@ -16,7 +16,7 @@ use crate::http::{answer, body};
 
 use super::managed::checked;
 
-/// What to preview.
+/// The receiver and the templates to preview.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -27,27 +27,27 @@ pub struct MessagePreviewRequest {
     channel: Channel,
     #[serde(default)]
     templates: Templates,
-    /// The id of a delivery whose message is previewed; an example message without it.
+    /// The id of a delivery whose message is rendered; without it an example message is rendered.
     delivery: Option<i64>,
 }
 
 /// A message as a receiver gets it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct MessagePreview {
-    /// The heading, the subject, or the summary.
+    /// The title: the heading, subject or summary of the message, depending on the kind.
     title: String,
     /// The text.
     text: String,
-    /// The page of a mail; null for other kinds.
+    /// The HTML of an email; null for other kinds.
     html: Option<String>,
-    /// The JSON that is sent, without secrets; null for mail.
+    /// The JSON that is sent, without secrets; null for email.
     #[schema(value_type = Object)]
     payload: serde_json::Value,
 }
 
 /// Preview a message
 ///
-/// The message of a receiver with its templates, without sending it. 422 names the line of a template that is invalid.
+/// Renders the message of a receiver with its templates, without sending it. 422 names the invalid line of a template.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/preview", tag = "notifications", request_body = MessagePreviewRequest,
     responses((status = 200, body = MessagePreview), (status = 404, body = Problem), (status = 422, body = Problem))

@@ -15,7 +15,7 @@ use crate::domain::alert::Labels;
 use crate::domain::notify::{Matcher, matcher};
 use crate::http::error::ApiError;
 
-/// Ids of silences are UUIDs for Alertmanager's clients: this prefix and the number in hexadecimal.
+/// Alertmanager's clients expect UUIDs as ids of silences. They consist of this prefix and the id in hexadecimal.
 const UUID_PREFIX: &str = "5e471000-0000-4000-8000-";
 
 /// The UUID of a silence.
@@ -40,8 +40,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Clients of Alertmanager repeat `filter`, and send parameters that have no meaning here, which are ignored as
-    /// Alertmanager does.
+    /// Parses the query. Clients of Alertmanager repeat `filter`. Unknown parameters are ignored, as Alertmanager does.
     fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut filter = Self::default();
         let mut errors = Vec::new();
@@ -56,7 +55,7 @@ impl Filter {
                 "inhibited" => flag(&mut filter.inhibited),
                 "filter" => match Matcher::parse(&value) {
                     Ok(matcher) if filter.matchers.len() < matcher::MAX_MATCHERS => filter.matchers.push(matcher),
-                    Ok(_) => errors.push(FieldError::new("filter", "is given too often")),
+                    Ok(_) => errors.push(FieldError::new("filter", "occurs too many times")),
                     Err(error) => errors.push(FieldError::new("filter", error.to_string())),
                 },
                 "receiver" if value.len() <= 500 => match Regex::new(&format!("^(?:{value})$")) {

@@ -20,7 +20,7 @@ use super::super::params::no_params;
 use super::super::state::State;
 use raw::Candidate;
 
-/// Longest part of an invalid `post_id` in `rejected`, in characters.
+/// The maximum length of an invalid `post_id` in `rejected`, in characters.
 const MAX_ID_CHARS: usize = 256;
 
 /// The result of an append.
@@ -36,18 +36,18 @@ pub struct Appended {
 /// An invalid post.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Rejected {
-    /// Its place in the request, from 0.
+    /// Its index in the request, from 0.
     index: usize,
     post_id: Option<String>,
-    /// Everything that is wrong with it.
+    /// All validation errors.
     error: String,
 }
 
 /// Append posts
 ///
 /// One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
-/// `accepted` posts are durable; they are analysed a moment later. A post whose `post_id` is known already changes
-/// nothing. A single post that is not valid is 422; of several the invalid ones are listed in `rejected`.
+/// `accepted` posts are durable and are analysed within moments. A post whose `post_id` is already known has no effect.
+/// A single invalid post is a 422; in a request with several posts the invalid ones are listed in `rejected`.
 #[utoipa::path(
     post, path = "/api/posts", tag = "posts",
     request_body(
@@ -59,7 +59,7 @@ pub struct Rejected {
         (status = 400, description = "Not JSON, or not UTF-8", body = Problem),
         (status = 413, description = "Too many posts or bytes", body = Problem),
         (status = 415, body = Problem),
-        (status = 422, description = "A single post that is not valid", body = Problem),
+        (status = 422, description = "A single invalid post", body = Problem),
         (status = 503, description = "The stream is unavailable or full; `Retry-After` has the wait", body = Problem),
     )
 )]
@@ -116,7 +116,7 @@ fn candidates(text: &str, format: BodyFormat, max: usize) -> Result<Candidates, 
                 [Candidate::Invalid { field: "line", message }] => {
                     Err(ApiError::malformed(format!("the only line {message}")))
                 }
-                [] => Err(ApiError::malformed("the body holds no posts")),
+                [] => Err(ApiError::malformed("the body contains no posts")),
                 found => Ok(Candidates { alone: found.len() == 1, posts }),
             }
         }
@@ -127,7 +127,7 @@ fn too_many(max: usize) -> ApiError {
     ApiError::too_large(format!("at most {max} posts may be sent in one request"))
 }
 
-/// The valid posts of a request, and the others with their errors.
+/// The valid posts of a request, and the invalid ones with their errors.
 struct Sorted {
     posts: Vec<Post>,
     rejected: Vec<Rejected>,
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// How many posts were good, and the place and id of each that was not; or the status.
+    /// The number of valid posts, and the index and id of each invalid one; or the status of the error.
     fn read(text: &str, format: BodyFormat) -> Result<(usize, Vec<String>), u16> {
         let name = |r: Rejected| format!("{} {}", r.index, r.post_id.unwrap_or_default());
         candidates(text, format, 3)

@@ -25,9 +25,9 @@ const PAGE: i64 = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// RFC 4180 with a header line. Texts that start like a spreadsheet formula get an apostrophe before them.
+    /// RFC 4180 with a header line. Texts that start like a spreadsheet formula are prefixed with an apostrophe.
     Csv,
-    /// One post of the list per line.
+    /// One JSON object per line, in the format of `GET /api/posts`.
     Ndjson,
 }
 
@@ -50,7 +50,7 @@ impl ExportParams {
             "ndjson" => Ok(ExportFormat::Ndjson),
             _ => Err("must be one of csv, ndjson"),
         });
-        // A missing format makes `finish` fail.
+        // The fallback is never used, because `finish` fails if the format is missing.
         Self { format: format.unwrap_or(ExportFormat::Ndjson), sort: SortParam::take(params) }
     }
 }
@@ -75,7 +75,7 @@ pub async fn export(_: Authorized<Read>, state: Data<State>, request: HttpReques
         ExportFormat::Csv => ("text/csv; charset=utf-8", "sentistream-posts.csv"),
         ExportFormat::Ndjson => ("application/x-ndjson", "sentistream-posts.ndjson"),
     };
-    // The first page is read before the answer starts, so that a disconnected database is a 503.
+    // The first page is read before the response starts, so that an unavailable database is reported as a 503.
     let filter = filter.resolve(&state)?;
     let begin = Export { state, filter, sort: sort.into(), format, next: Some(Start::Offset(0)), header: true };
     let (first, rest) = begin.page().await?;
@@ -93,12 +93,13 @@ struct Export {
     filter: PostFilter,
     sort: Sort,
     format: ExportFormat,
-    /// Where the next page starts; `None` when there is none.
+    /// The start of the next page; `None` after the last page.
     next: Option<Start>,
     header: bool,
 }
 
-/// The remaining pages. An error aborts the transfer, so that the client does not take a part for the whole.
+/// The remaining pages. An error aborts the transfer, so that the client does not mistake a partial export for a
+/// complete one.
 fn pages(export: Export) -> impl Stream<Item = Result<Bytes, ApiError>> {
     stream::try_unfold(export, |export| async move {
         if export.next.is_none() {
@@ -151,7 +152,8 @@ struct Row<'a> {
     unscored: Option<&'static str>,
 }
 
-/// `text` as a cell. A spreadsheet would run a text that starts like a formula, so an apostrophe is put before it.
+/// `text` as a cell. A text that starts like a formula is prefixed with an apostrophe, because a spreadsheet would run
+/// it.
 fn cell(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }

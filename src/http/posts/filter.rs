@@ -9,9 +9,9 @@ use super::super::error::ApiError;
 use super::super::params::{Params, language};
 use super::super::state::State;
 
-/// Most words of a search; the database tests each of them on each post.
+/// The maximum number of words of a search. The database tests each word on each post.
 const MAX_WORDS: usize = 20;
-/// Longest search in bytes.
+/// The maximum length of a search, in bytes.
 const MAX_QUERY_BYTES: usize = 500;
 
 /// The filter of a list of posts. A post must match every condition.
@@ -31,10 +31,10 @@ pub struct PostFilterParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Only posts in this language, given by the source or detected; `en` also finds `en-US`.
+    /// Only posts in this language, as stated by the source or detected. `en` also matches `en-US`.
     #[param(example = "en")]
     lang: Option<String>,
-    /// Words that must all occur, ignoring case.
+    /// Words that must all occur. Case is ignored.
     q: Option<String>,
     /// Only posts whose sentiment has at least this confidence.
     #[param(minimum = 0, maximum = 1)]
@@ -45,7 +45,7 @@ pub struct PostFilterParams {
     /// Created before.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// Stored after this time: the posts that a client missed while it was disconnected.
+    /// Stored after this time. A client uses it to fetch the posts that it missed while it was disconnected.
     #[param(value_type = Option<String>, format = DateTime)]
     ingested_after: Option<Timestamp>,
 }
@@ -102,7 +102,7 @@ impl PostFilterParams {
     }
 }
 
-/// The filter as it was parsed.
+/// The filter of the request, as it was parsed.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FilterEcho {
     topic: Option<String>,
@@ -196,7 +196,7 @@ impl From<SortParam> for Sort {
     }
 }
 
-/// A cursor as text, opaque to clients. It encodes its sort order and the exact confidence.
+/// Encodes a cursor as text that is opaque to clients. It contains the sort order and the exact confidence.
 pub fn write_cursor(cursor: PostCursor) -> String {
     match cursor {
         PostCursor::Newest { created_at, id } => format!("{}.{id}", created_at.as_micros()),
@@ -208,7 +208,7 @@ pub fn write_cursor(cursor: PostCursor) -> String {
 /// Parses the text of [`write_cursor`].
 ///
 /// # Errors
-/// When it is not such a text.
+/// When it is not a valid cursor.
 pub fn parse_cursor(text: &str) -> Result<PostCursor, &'static str> {
     let read = || {
         let (key, id) = text.split_once('.')?;

@@ -1,4 +1,4 @@
-//! A stored post as the API shows it.
+//! The API's representation of a stored post.
 
 use serde::Serialize;
 
@@ -35,7 +35,8 @@ pub struct PostView {
     /// `null` for an unscored post.
     #[schema(required = true)]
     sentiment: Option<SentimentView>,
-    /// Why the post has no sentiment: `language`, when no model in use knows its language; absent if it has one.
+    /// Why the post has no sentiment: `language` if no model in use supports its language. Absent if it has a
+    /// sentiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     unscored: Option<Unscored>,
 }
@@ -59,7 +60,7 @@ pub struct PostDetail {
     post: PostView,
     /// The score of every class; `null` for an unscored post.
     scores: Option<AllScores>,
-    /// Whether the text was longer than the model reads.
+    /// Whether the text exceeded the length limit of the model and was cut.
     truncated: bool,
 }
 

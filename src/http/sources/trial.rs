@@ -1,4 +1,4 @@
-//! Tests a source before it is saved, and recognises what a person pastes.
+//! Tests a source before it is saved, and finds the source for an address.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::sources::{Opening, SourceError, SourceSpec};
 
 use super::{SourceRequest, named, read};
 
-/// Most posts that are shown.
+/// The maximum number of posts that a test returns.
 const POSTS: usize = 10;
-/// The longest that a source may take to deliver them.
+/// The maximum time that a test waits for posts.
 const TIMEOUT: Duration = Duration::from_secs(12);
 
-/// What a source delivered.
+/// The result of a test.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "ok": true, "message": "2 posts were read.", "posts": [
@@ -35,17 +35,17 @@ const TIMEOUT: Duration = Duration::from_secs(12);
 pub struct Trial {
     /// Whether the source can be read.
     ok: bool,
-    /// What happened, and what to do if it cannot be read.
+    /// The result in words, with advice if the source cannot be read.
     message: String,
     /// Up to ten posts. Nothing was stored.
     posts: Vec<TrialPost>,
-    /// Items that are not valid posts, and why.
+    /// The errors of items that are not valid posts.
     rejected: Vec<String>,
-    /// Items that the filters of the source left out.
+    /// The number of items that the filters of the source excluded.
     filtered: u64,
 }
 
-/// A post that a source delivered, judged by the model.
+/// A post from the source, classified by the model.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TrialPost {
     content: String,
@@ -53,13 +53,13 @@ pub struct TrialPost {
     url: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// None while the model is not loaded.
+    /// `null` while the model is not loaded.
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
     confidence: Option<f64>,
 }
 
-/// An address to be recognised.
+/// An address to recognise.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"address": "@ada@mastodon.social"}))]
@@ -70,8 +70,8 @@ pub struct AddressRequest {
 
 /// Test a source
 ///
-/// Reads up to ten posts and shows them with their mood. Nothing is stored. With the name of a source that was added, its
-/// secrets are used unless others are given.
+/// Reads up to ten posts and returns them with their sentiment. Nothing is stored. With the name of an added source,
+/// the test uses the stored secrets unless the request has others.
 #[utoipa::path(
     post, path = "/api/sources/test", tag = "operations", request_body = SourceRequest,
     responses((status = 200, body = Trial), (status = 422, body = Problem))
@@ -94,7 +94,7 @@ pub async fn test(
     let model = state.api.model.borrow().clone();
     let trial = state.read(async move {
         let mut delivered = deliver(&spec, timeout).await;
-        judge(&mut delivered, model).await;
+        classify(&mut delivered, model).await;
         Ok::<_, ApiError>(delivered.into_trial())
     });
     answer::json(&trial.await?)
@@ -102,7 +102,7 @@ pub async fn test(
 
 /// Recognise an address
 ///
-/// The source that reads it, to be tested and added. 422 when it is nothing that could be read.
+/// Returns the source that reads the address. 422 when no kind of source can read it.
 #[utoipa::path(
     post, path = "/api/sources/recognize", tag = "operations", request_body = AddressRequest,
     responses((status = 200, body = SourceDefinition), (status = 422, body = Problem))
@@ -120,17 +120,17 @@ pub async fn recognise(
     answer::json(&found.ok_or_else(|| ApiError::invalid_field("address", unknown))?)
 }
 
-/// What a source delivered within its time.
+/// The data that a source delivered within the timeout.
 #[derive(Default)]
 struct Delivered {
     posts: Vec<Post>,
     analyses: Vec<crate::domain::Analysis>,
     rejected: Vec<String>,
     filtered: u64,
-    /// Errors of single places.
+    /// Errors of single feeds or instances; the source continues with the others.
     troubles: Vec<String>,
     error: Option<SourceError>,
-    /// Whether it answered at all.
+    /// Whether at least one read succeeded.
     answered: bool,
 }
 
@@ -152,7 +152,7 @@ async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
         delivered.rejected.extend(batch.rejected);
         delivered.troubles.extend(batch.troubles);
         delivered.filtered += batch.filtered;
-        // A source that polls has nothing more for now.
+        // A polling source that waits beyond the timeout has no more posts for this test.
         if batch.finished || (!batch.wait.is_zero() && tokio::time::Instant::now() + batch.wait > end) {
             break;
         }
@@ -163,10 +163,10 @@ async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
     delivered
 }
 
-async fn judge(delivered: &mut Delivered, model: ModelState) {
+async fn classify(delivered: &mut Delivered, model: ModelState) {
     if let ModelState::Ready(classifier) = model {
         let texts = delivered.posts.iter().map(|post| post.content.as_str().to_owned()).collect();
-        // Without an answer the posts are shown without their mood.
+        // If the model fails, the posts are returned without their sentiment.
         delivered.analyses = classifier.classify(texts).await.unwrap_or_default();
     }
 }
@@ -201,7 +201,9 @@ impl Delivered {
             (Some(SourceError::Permanent(reason)), _) => (false, format!("{reason}: {advice}")),
             (Some(SourceError::Refused(reason)), _) => (
                 false,
-                format!("{reason}: the server refuses; it may want another address, a key, or to be asked later"),
+                format!(
+                    "{reason}: the server refused the request; check the address and the credentials, or try again later"
+                ),
             ),
             (Some(SourceError::Busy { reason, after }), _) => {
                 (false, format!("{reason}: try again in {} s", after.as_secs()))
@@ -209,10 +211,12 @@ impl Delivered {
             (Some(SourceError::Transient(reason)), _) => (false, format!("{reason}: {advice}")),
             (None, Some(trouble)) => (false, format!("{trouble}: {advice}")),
             (None, None) if self.filtered > 0 => {
-                (true, format!("The source answers, but its filters left out all of {} items.", self.filtered))
+                (true, format!("The source responds, but its filters excluded every item ({} in all).", self.filtered))
             }
-            (None, None) if self.answered => (true, "The source answers. It has no new posts for now.".to_owned()),
-            (None, None) => (true, "Connected. No posts came within the time of this test.".to_owned()),
+            (None, None) if self.answered => {
+                (true, "The source responds, but has no new posts at the moment.".to_owned())
+            }
+            (None, None) => (true, "Connected, but no posts arrived during the test.".to_owned()),
         }
     }
 }

@@ -16,9 +16,9 @@ use super::super::params::{last_segment, no_params};
 use super::super::state::State;
 use super::{TopicView, name_in_path, no_such_topic, show};
 
-/// Most topics.
+/// The maximum number of topics.
 const MAX_TOPICS: usize = 5_000;
-/// Longest description, in characters.
+/// The maximum length of a description, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 
 /// A new topic.
@@ -29,17 +29,18 @@ pub struct TopicDraft {
     /// The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`.
     name: String,
     /// Words, `"phrases"`, `#tags`, `@names` and `wildcard*`s that must all occur; `OR`, `-`, brackets, `NEAR/5`,
-    /// `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md has all of them.
+    /// `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md describes all
+    /// operators.
     query: String,
     #[serde(default)]
     description: String,
-    /// Whether posts that are stored already are matched too.
-    #[serde(default = "yes")]
+    /// Whether already stored posts are matched too.
+    #[serde(default = "default_true")]
     #[schema(default = true)]
     backfill: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
@@ -85,7 +86,10 @@ pub async fn create(
     let created = state
         .run(async move {
             if api.topics.refresh().await?.all().len() >= MAX_TOPICS {
-                return Err(ApiError::new(StatusCode::CONFLICT, format!("there may be at most {MAX_TOPICS} topics")));
+                return Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    format!("there are {MAX_TOPICS} topics, the maximum: delete one first"),
+                ));
             }
             let created = api.store.create_topic(new).await?;
             api.topics.refresh().await?;
@@ -93,7 +97,10 @@ pub async fn create(
         })
         .await?;
     let Some(topic) = created else {
-        return Err(ApiError::new(StatusCode::CONFLICT, format!("there is a topic {name} already; PUT changes it")));
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            format!("the topic {name} already exists; change it with PUT"),
+        ));
     };
     let mut response = show(&state, StatusCode::CREATED, topic).await?;
     if let Ok(location) = header::HeaderValue::from_str(&format!("/api/topics/{name}")) {
@@ -104,14 +111,14 @@ pub async fn create(
 
 /// Change a topic
 ///
-/// With `If-Match` only if it is still at that revision. A topic of the configuration is changed there.
+/// `If-Match` refuses the change if the topic has another revision. 409 for a topic of the configuration.
 #[utoipa::path(
     put, path = "/api/topics/{name}", tag = "topics", request_body = TopicChange,
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, body = TopicView), (status = 404, body = Problem),
         (status = 409, description = "It belongs to the configuration", body = Problem),
-        (status = 412, description = "It is at another revision", body = Problem), (status = 422, body = Problem),
+        (status = 412, description = "It has another revision", body = Problem), (status = 422, body = Problem),
     )
 )]
 pub async fn change(
@@ -128,7 +135,7 @@ pub async fn change(
     if !errors.is_empty() {
         return Err(ApiError::invalid(errors));
     }
-    kept_by_api(&state, &name).await?;
+    check_editable(&state, &name).await?;
     let TopicChange { query, description } = change;
     let edit = TopicEdit { name: name.clone(), query, description, origin: TopicOrigin::Api, revision };
     let api = state.api.clone();
@@ -151,7 +158,7 @@ pub async fn change(
     responses(
         (status = 204, description = "Deleted"), (status = 404, body = Problem),
         (status = 409, description = "It belongs to the configuration", body = Problem),
-        (status = 412, description = "It is at another revision", body = Problem),
+        (status = 412, description = "It has another revision", body = Problem),
     )
 )]
 pub async fn remove(
@@ -162,7 +169,7 @@ pub async fn remove(
     no_params(&request)?;
     let name = name_in_path(&last_segment(&request)?)?;
     let revision = if_match(&request)?;
-    kept_by_api(&state, &name).await?;
+    check_editable(&state, &name).await?;
     let (api, gone) = (state.api.clone(), name.clone());
     let edited = state
         .run(async move {
@@ -182,7 +189,7 @@ pub async fn remove(
 
 /// Match stored posts again
 ///
-/// In the background; the topic shows the progress.
+/// Runs in the background; `GET /api/topics/{name}` returns the progress.
 #[utoipa::path(
     post, path = "/api/topics/{name}/backfill", tag = "topics", params(("name" = String, Path)),
     responses((status = 202, body = TopicView), (status = 404, body = Problem))
@@ -202,8 +209,8 @@ pub async fn backfill(
     }
 }
 
-/// Refuses to change topics of the configuration: the next start would undo it.
-async fn kept_by_api(state: &State, name: &TopicName) -> Result<(), ApiError> {
+/// Refuses changes of topics of the configuration, because the next start would revert them.
+async fn check_editable(state: &State, name: &TopicName) -> Result<(), ApiError> {
     let (store, wanted) = (state.api.store.clone(), name.clone());
     match state.run(async move { store.topic(&wanted).await }).await? {
         Some(topic) if topic.origin == TopicOrigin::Config => Err(ApiError::new(
@@ -221,7 +228,7 @@ async fn answer(state: &State, name: &TopicName, edited: Edited) -> Result<HttpR
         Edited::Missing => Err(no_such_topic(name.as_str())),
         Edited::Stale(revision) => Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,
-            format!("the topic {name} is at revision {revision} now: read it again"),
+            format!("the topic {name} now has revision {revision}: read it again"),
         )),
     }
 }

@@ -17,24 +17,24 @@ use super::super::posts::view::PostView;
 use super::super::shape::Measures;
 use super::super::state::State;
 
-/// Most posts that are matched.
+/// The maximum number of posts that are searched.
 const MAX_POSTS: i64 = 10_000;
 const DEFAULT_POSTS: i64 = 1_000;
-/// Posts per read.
+/// The number of posts per read.
 const PAGE: i64 = 500;
-/// Most examples.
+/// The maximum number of examples.
 const MAX_EXAMPLES: usize = 50;
 
-/// A query to try.
+/// A query to preview.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewRequest {
     query: String,
-    /// How many of the newest posts are matched: 1 to 10,000.
+    /// How many of the newest posts are searched: 1 to 10,000.
     #[serde(default = "default_posts")]
     #[schema(default = 1000, minimum = 1, maximum = 10000)]
     posts: i64,
-    /// How many of the posts that match are shown: 0 to 50.
+    /// How many of the matching posts are returned: 0 to 50.
     #[serde(default = "default_examples")]
     #[schema(default = 10, minimum = 0, maximum = 50)]
     examples: usize,
@@ -51,25 +51,25 @@ fn default_examples() -> usize {
 /// The posts that a query would match.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Preview {
-    /// Posts that were searched.
+    /// The number of posts that were searched.
     scanned: usize,
-    /// The oldest of them.
+    /// The creation time of the oldest searched post.
     #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
-    /// Those that match.
+    /// The measures of the matching posts.
     matched: Measures,
-    /// In percent of the posts that were searched.
+    /// The share of matching posts in the searched posts, in percent.
     percentage: f64,
-    /// The newest that match.
+    /// The newest matching posts.
     examples: Vec<PostView>,
-    /// What looks like a mistake in the query.
+    /// Possible mistakes in the query.
     #[schema(required = false)]
     warnings: Vec<QueryNote>,
 }
 
 /// Try a query
 ///
-/// Matches the newest posts against the query; nothing is saved.
+/// Matches the newest posts against the query. Nothing is saved.
 #[utoipa::path(
     post, path = "/api/topics/preview", tag = "topics", request_body = PreviewRequest,
     responses((status = 200, body = Preview), (status = 422, body = Problem))
@@ -97,7 +97,7 @@ pub async fn preview(
         while let Some(from) = start {
             let left = asked.posts - found.scanned as i64;
             let page = store.posts(&PostFilter::default(), from, left.min(PAGE)).await?;
-            found.ask(page.posts);
+            found.search(page.posts);
             start = page.next.filter(|_| (found.scanned as i64) < asked.posts).map(Start::After);
         }
         Ok::<_, ApiError>(found)
@@ -127,7 +127,7 @@ struct Found {
 }
 
 impl Found {
-    fn ask(&mut self, posts: Vec<StoredPost>) {
+    fn search(&mut self, posts: Vec<StoredPost>) {
         for post in posts {
             self.scanned += 1;
             self.since = Some(post.created_at);

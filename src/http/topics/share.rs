@@ -1,4 +1,4 @@
-//! Share of voice: how the posts of all topics divide between them.
+//! Share of voice: each topic's share of the posts of all topics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use super::super::sentiment::last;
 use super::super::shape::{self, Measures, TopEmotion};
 use super::super::state::State;
 
-/// The range when none is named.
+/// The default length of the range.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Which posts.
+/// The posts to count.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
@@ -32,25 +32,25 @@ pub struct ShareParams {
     /// Posts created at or after; 24 hours before the end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Posts created before; now if not given, or if it lies in the future.
+    /// Posts created before; now if not given, or if it is in the future.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// Also return counts over time, in buckets of this width; the range is widened to their edges then.
+    /// Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets.
     period: Option<Period>,
     /// The IANA time zone in which days begin, with `period=day`; UTC if not given.
     #[param(example = "America/New_York")]
     tz: Option<String>,
 }
 
-/// How the posts of all topics divide between them.
+/// Each topic's share of the posts of all topics.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Share {
     #[schema(value_type = String, format = DateTime)]
     start_date: Timestamp,
-    /// Not included.
+    /// The end of the range, exclusive.
     #[schema(value_type = String, format = DateTime)]
     end_date: Timestamp,
     source: Option<String>,
@@ -58,9 +58,9 @@ pub struct Share {
     /// The time zone in which days begin.
     #[schema(required = false)]
     tz: String,
-    /// All posts of the range, also those that no topic matches, and unscored ones.
+    /// All posts of the range, including unscored posts and posts that no topic matches.
     total_posts: i64,
-    /// The sum over the topics, unscored posts included; a post that several match counts for each.
+    /// The sum over the topics, including unscored posts. A post that several topics match counts for each of them.
     total_mentions: i64,
     /// All topics, most posts first.
     topics: Vec<TopicShare>,
@@ -72,9 +72,9 @@ pub struct Share {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TopicShare {
     topic: String,
-    /// Of `total_mentions`, in percent.
+    /// The share of `total_mentions`, in percent.
     share: f64,
-    /// The 95 % confidence interval of `share`, as if posts came independently of each other; `null` without posts.
+    /// The 95 % confidence interval of `share`, which assumes that posts are independent; `null` without posts.
     share_interval: Option<Interval>,
     #[serde(flatten)]
     measures: Measures,
@@ -87,7 +87,7 @@ pub struct ShareBucket {
     /// Its start.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
-    /// How many posts of each topic, unscored ones included.
+    /// The number of posts of each topic, including unscored posts.
     topics: BTreeMap<String, i64>,
     /// The net sentiment of each topic, in points; topics without posts are left out.
     net_sentiment: BTreeMap<String, f64>,
@@ -95,7 +95,7 @@ pub struct ShareBucket {
 
 /// Share of voice
 ///
-/// How the posts of a range divide between the topics, and with `period` how that went over time.
+/// Each topic's share of the posts of a range, and with `period` the counts over time.
 #[utoipa::path(
     get, path = "/api/topics/share", tag = "topics", params(ShareParams),
     responses((status = 200, body = Share), (status = 422, body = Problem))
@@ -122,7 +122,7 @@ pub async fn share(
     let latest = last(DEFAULT_RANGE, state.api.clock.now()).end();
     let end = end_date.map_or(latest, |end| end.min(latest));
     let range = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
-        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future"))?;
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future"))?;
     let tz = zone.iana_name().unwrap_or("UTC").to_owned();
 
     let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
@@ -162,7 +162,7 @@ pub async fn share(
     Ok(answer::cached(&state.cached(key, compute).await?))
 }
 
-/// Which posts were counted, and how.
+/// The range and the buckets that were counted.
 struct Extent {
     range: TimeRange,
     source: Option<Source>,

@@ -1,4 +1,4 @@
-//! A live client: a bounded queue, and the count of events that did not fit.
+//! A live client: a bounded queue, and the count of events that did not fit in it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,15 +19,15 @@ const STRIKE_WINDOW: Duration = Duration::from_secs(60);
 pub struct Client {
     queue: mpsc::Sender<Frame>,
     filters: ArcSwap<Filters>,
-    account: Mutex<Account>,
+    account: Mutex<Backpressure>,
     slow_limit: Duration,
     too_slow: CancellationToken,
 }
 
-/// The events that the client missed. While there are any, nothing is queued, so that the `lagged` notice comes after
-/// the last frame that fitted and before the next one.
+/// The events that the client missed. While there are any, no frame is queued, so that the client gets the `lagged`
+/// message at the position of the missing events.
 #[derive(Default)]
-struct Account {
+struct Backpressure {
     missed: Option<Missed>,
     since: Option<Instant>,
     strikes: u32,
@@ -79,7 +79,7 @@ impl Client {
         let _ = self.queue.try_send(Frame::new());
     }
 
-    fn miss(&self, account: &mut Account, more: Missed) {
+    fn miss(&self, account: &mut Backpressure, more: Missed) {
         let now = Instant::now();
         if account.missed.is_none() && self.queue.capacity() == 0 {
             let recent = account.last_strike.is_some_and(|last| now.duration_since(last) < STRIKE_WINDOW);
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// Takes the number of missed events, once the queue is empty.
+    /// Takes the number of missed events if the queue is empty.
     pub fn settle(&self, queue: &mpsc::Receiver<Frame>) -> Option<Option<u64>> {
         let mut account = self.account();
         if !queue.is_empty() {
@@ -120,8 +120,8 @@ impl Client {
         self.too_slow.cancelled().await;
     }
 
-    fn account(&self) -> MutexGuard<'_, Account> {
-        // The account is consistent after every step, so a panic elsewhere does not corrupt it.
+    fn account(&self) -> MutexGuard<'_, Backpressure> {
+        // The state is consistent after every step, so that a poisoned lock is usable.
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,7 +31,7 @@ fn frame(value: &serde_json::Value) -> Frame {
 /// The first frame of a connection.
 pub fn connected(now: Timestamp) -> Frame {
     frame(
-        &json!({"type": "connected", "message": "Connected. New posts follow as they are analysed.", "timestamp": now}),
+        &json!({"type": "connected", "message": "Connected. New posts are sent as they are analysed.", "timestamp": now}),
     )
 }
 
@@ -45,7 +45,7 @@ pub fn subscribed<T: Serialize>(filters: &T) -> Frame {
     frame(&json!({"type": "subscribed", "filters": filters}))
 }
 
-/// The answer to any other message.
+/// The answer to an invalid message.
 pub fn error(message: &str) -> Frame {
     frame(&json!({"type": "error", "message": message}))
 }

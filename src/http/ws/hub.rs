@@ -1,4 +1,4 @@
-//! All live clients of this process: one subscription to the bus fans out to their queues.
+//! The live clients of this process. One subscription to the bus fans out to their queues.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ impl Hub {
         let (client, queue) = Client::new(options.buffer, options.slow_limit);
         let client = Arc::new(client);
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        // Connecting is rare, so that a scan of the clients is cheap enough.
+        // Clients connect rarely, so that a scan of all clients is acceptable.
         let same_address = clients.values().filter(|registered| registered.address == address).count();
         if clients.len() >= options.max_clients || same_address >= options.max_per_client {
             return None;
@@ -79,7 +79,7 @@ impl Hub {
         self.clients.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether the hub disconnects its clients.
+    /// Whether the hub is disconnecting its clients.
     pub fn is_closing(&self) -> bool {
         self.closing.is_cancelled()
     }
@@ -100,7 +100,7 @@ impl Hub {
     }
 
     fn each(&self, notify: impl Fn(&Client)) {
-        // Queueing never waits, so the lock is held for a moment only, however slow a client is.
+        // Queueing never waits, so that a slow client does not hold the lock.
         for registered in self.clients.read().unwrap_or_else(PoisonError::into_inner).values() {
             notify(&registered.client);
         }

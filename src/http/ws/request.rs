@@ -24,7 +24,7 @@ pub struct Filters {
     lang: Vec<String>,
 }
 
-/// Most values of one filter.
+/// The maximum number of values of one filter.
 const MAX_VALUES: usize = 100;
 
 #[derive(Deserialize)]
@@ -61,7 +61,7 @@ impl Request {
     /// Reads a text frame.
     ///
     /// # Errors
-    /// What is wrong, as a message to the client.
+    /// A message to the client that describes what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let message: Message = serde_json::from_str(text).map_err(|e| {
             format!("expected {{\"type\": \"subscribe\", \"filters\": {{…}}}} or {{\"type\": \"ping\"}}: {e}")
@@ -105,7 +105,7 @@ impl Filters {
         fn wants<T: PartialEq>(wanted: &[T], value: &T) -> bool {
             wanted.is_empty() || wanted.contains(value)
         }
-        // An unscored post has no label, so that only a client without such a filter gets it.
+        // An unscored post has no label, so that it is sent only to clients without such a filter.
         fn wants_label<T: PartialEq>(wanted: &[T], label: Option<T>) -> bool {
             wanted.is_empty() || label.is_some_and(|label| wanted.contains(&label))
         }

@@ -14,13 +14,13 @@ use super::hub::Membership;
 use super::request::Request;
 use super::snapshot;
 
-/// How long to wait for a connection to close.
+/// The maximum wait for a connection to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// Interval at which the token of a connection is checked.
 const TOKEN_CHECK: Duration = Duration::from_secs(1);
 
-/// Why a connection is open: the client's token, which may expire or be deleted.
+/// The authorization of a connection, which ends when the client's token expires or is deleted.
 pub struct Access {
     /// Checks the token.
     pub authenticator: Data<Authenticator>,
@@ -35,7 +35,7 @@ pub struct Connection {
     pub socket: actix_ws::Session,
 }
 
-/// A connection in service.
+/// A connection that is being served.
 pub struct Session {
     state: Data<State>,
     access: Access,
@@ -53,7 +53,7 @@ enum End {
 }
 
 impl Session {
-    /// Serves `connection` while `access` holds.
+    /// A session that serves `connection` until `access` expires.
     pub fn new(state: Data<State>, access: Access, connection: Connection) -> Self {
         let Connection { client, queue, socket } = connection;
         Self { state, access, client, queue, socket }
@@ -62,12 +62,12 @@ impl Session {
     /// Serves the connection until it ends.
     pub async fn run(mut self, mut messages: AggregatedMessageStream) {
         let end = self.serve(&mut messages).await;
-        // The client leaves the hub first, so that nothing is queued for it while it closes.
+        // The client leaves the hub first, so that no frames are queued while the connection closes.
         let Self { client, socket, .. } = self;
         drop(client);
         if let End::Close(code, reason) = end {
             let close = socket.close(Some(CloseReason { code, description: Some(reason.to_owned()) }));
-            // The close frame cannot reach a client that does not read; the connection is cut after a timeout.
+            // A client that does not read cannot receive the close frame, so the connection is dropped after a timeout.
             if let Ok(Ok(())) = tokio::time::timeout(CLOSE_WAIT, close).await {
                 let answered = async { while let Some(Ok(_)) = messages.recv().await {} };
                 let _ = tokio::time::timeout(CLOSE_WAIT, answered).await;
@@ -114,7 +114,7 @@ impl Session {
                         None => Ok(()),
                     }
                 }
-                Some(frame) = self.queue.recv() => self.pass_on(frame).await,
+                Some(frame) = self.queue.recv() => self.forward(frame).await,
             };
             if let Err(end) = step {
                 return end;
@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Sends one queued frame. After the last one it sends the number of missed events.
-    async fn pass_on(&mut self, frame: Frame) -> Result<(), End> {
+    async fn forward(&mut self, frame: Frame) -> Result<(), End> {
         // An empty frame only wakes the session.
         if !frame.is_empty() {
             self.send(frame).await?;
@@ -155,7 +155,7 @@ impl Session {
                 };
                 self.send(answer).await
             }
-            AggregatedMessage::Binary(_) => self.send(frame::error("send text frames of JSON")).await,
+            AggregatedMessage::Binary(_) => self.send(frame::error("send JSON in text frames")).await,
             AggregatedMessage::Ping(payload) => {
                 let pong = self.socket.pong(&payload);
                 write(&self.client, &self.state, pong).await
@@ -186,11 +186,11 @@ async fn write(
         written = writing => written.map_err(|_| End::Gone),
         () = client.too_slow() => Err(too_slow()),
         () = state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
-        // Without events nothing is missed, but a client that accepts nothing for this long is disconnected.
+        // A client may miss no events while none occur, but one that accepts no data for this long is disconnected.
         () = tokio::time::sleep(state.options.live.silence_limit) => Err(End::Gone),
     }
 }
 
 fn too_slow() -> End {
-    End::Close(CloseCode::Again, "too slow: reconnect and fetch what was missed")
+    End::Close(CloseCode::Again, "too slow: reconnect and fetch the missed events")
 }

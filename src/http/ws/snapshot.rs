@@ -1,4 +1,4 @@
-//! The counts that live clients get when they connect and at intervals, computed once for all clients.
+//! The counts that live clients receive on connection and at intervals. They are computed once for all clients.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub async fn broadcast(state: Data<State>, shutdown: Shutdown) {
         }
         match metrics_update(&state).await {
             Ok(frame) => state.hub.broadcast(&frame),
-            // The cause is logged where it occurs; the next round may succeed.
+            // The cause is logged where it occurs. The next interval tries again.
             Err(error) => tracing::debug!(%error, "cannot compute counts for live clients"),
         }
     }

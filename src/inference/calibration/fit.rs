@@ -6,34 +6,35 @@ use super::{Calibration, TEMPERATURES, temper_judgements, temper_shares, tempere
 use crate::domain::{Analysis, Emotion, Sentiment};
 use crate::inference::eval::{Labelled, calibration_error};
 
-/// The fewest labelled texts for a fit.
+/// The minimum number of labelled texts for a fit.
 const MIN_TEXTS: usize = 200;
-/// The golden section: the share of an interval that a step keeps.
+/// The inverse golden ratio: the part of the interval that a step of the search keeps.
 const GOLDEN: f64 = 0.618_033_988_749_895;
-/// Steps; they leave 10⁻⁸ of the interval.
+/// The number of search steps, which reduce the interval to 10⁻⁸ of its length.
 const STEPS: usize = 40;
-/// The least share of a label, so that a wrong label costs a finite loss.
+/// The minimum probability of a label, so that the loss of a wrong label is finite.
 const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;
-/// The same for a judgement, and for its opposite.
+/// The minimum for an independent probability and its complement.
 const LEAST_JUDGEMENT: f64 = 1e-9;
 
 /// The temperature of a head, and its effect on held-out texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadFit {
-    /// Above 1 confidence shrinks, below 1 it grows; 1 when no other helped.
+    /// A value above 1 reduces the confidence, a value below 1 increases it. It is 1 when no other value improved the
+    /// loss on held-out texts.
     pub temperature: f64,
-    /// Texts that it was fitted on.
+    /// The number of texts that the temperature was fitted on.
     pub fitted_on: usize,
-    /// Other texts, that the rest was measured on.
+    /// The number of held-out texts that the errors and losses were measured on.
     pub measured_on: usize,
-    /// The expected calibration error without it.
+    /// The expected calibration error without the temperature.
     pub ece_before: f64,
-    /// The expected calibration error with it.
+    /// The expected calibration error with the temperature.
     pub ece_after: f64,
-    /// The mean negative log-likelihood of a text's labels without it.
+    /// The mean negative log-likelihood of a text's labels without the temperature.
     pub nll_before: f64,
-    /// The mean negative log-likelihood of a text's labels with it.
+    /// The mean negative log-likelihood of a text's labels with the temperature.
     pub nll_after: f64,
 }
 
@@ -48,8 +49,8 @@ pub enum FitError {
     Nothing,
 }
 
-/// Fits a temperature for each head that has labels: on every other text, and measures it on the
-/// rest. The analyses are those of the model without a calibration.
+/// Fits a temperature for each head that has labels, on every second text, and measures it on the
+/// others. The analyses must come from the uncalibrated model.
 ///
 /// # Errors
 /// When there are too few labels.
@@ -72,12 +73,12 @@ pub fn fit(judged: &[(Labelled, Analysis)]) -> Result<Calibration, FitError> {
     })
 }
 
-/// A labelled text as one head judged it.
+/// A labelled text with the scores of one head.
 trait Case: Clone {
     /// The negative log-likelihood of the label at a temperature.
     fn loss(&self, temperature: f64) -> f64;
 
-    /// Confidences at a temperature, each with whether it was right.
+    /// The confidences at a temperature, each with whether the label was correct.
     fn confidences(&self, temperature: f64) -> Vec<(f64, bool)>;
 }
 
@@ -133,9 +134,9 @@ fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, FitE
     }
     let every_other = |first: usize| cases.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();
     let (learnt, unseen) = (every_other(0), every_other(1));
-    // Rounded to what is stored, so that what is measured is what will be used.
+    // The temperature is rounded as in the file, so that the measured value is the one that will be used.
     let found = (best(&learnt) * 1e4).round() / 1e4;
-    // A temperature that does not help on held-out texts is noise.
+    // A temperature that does not reduce the loss of held-out texts is overfitted and is discarded.
     let temperature = if loss(&unseen, found) < loss(&unseen, 1.0) { found } else { 1.0 };
     let error = |temperature: f64| calibration_error(unseen.iter().flat_map(|case| case.confidences(temperature)));
     let shown = |value: f64| (value * 1e6).round() / 1e6;
@@ -154,8 +155,8 @@ fn loss(cases: &[impl Case], temperature: f64) -> f64 {
     cases.iter().map(|case| case.loss(temperature)).sum::<f64>() / cases.len() as f64
 }
 
-/// The temperature of the least loss. The loss is convex in its inverse, so it has one valley, and
-/// the golden section finds it.
+/// The temperature with the smallest loss. The loss is convex in the inverse of the temperature, so it has a single
+/// minimum, which a golden-section search finds.
 fn best(cases: &[impl Case]) -> f64 {
     let (mut low, mut high) = (TEMPERATURES.start().ln(), TEMPERATURES.end().ln());
     for _ in 0..STEPS {

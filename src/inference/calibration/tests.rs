@@ -25,7 +25,7 @@ proptest! {
         prop_assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{:?}", scores);
 
         let mut before = judgements;
-        // Next to the threshold rounding could decide.
+        // Next to the threshold, rounding could change the label.
         before[0] = f32::from_bits(EMOTION_THRESHOLD.to_bits().wrapping_add_signed(near));
         let mut scores = before;
         temper_judgements(&mut scores, temperature);
@@ -50,7 +50,7 @@ fn tempered_shares_equal_tempered_outputs() {
     }
 }
 
-/// The texts that are fitted on are judged worse than the rest, so what is learnt from them is wrong.
+/// The model is worse on the texts of the fit than on the others, so the fitted temperature is wrong.
 #[test]
 fn unhelpful_temperature_is_discarded() {
     let judged: Vec<(Labelled, Analysis)> = (0..1_000)
@@ -66,12 +66,12 @@ fn unhelpful_temperature_is_discarded() {
     assert_eq!(sentiment.nll_before, sentiment.nll_after);
 }
 
-/// Texts of a model that is too sure: its log-odds are three times what they should be.
+/// Texts of an overconfident model: its log-odds are three times too large.
 #[test]
 fn overconfident_model_gets_temperature() {
     let judged: Vec<(Labelled, Analysis)> = (0..4_000)
         .map(|n| {
-            // Of four texts three are positive, of which the model says 27 to 1 instead of 3 to 1.
+            // Three of four texts are positive. The odds of the model are 27 to 1 instead of 3 to 1.
             let positive = n / 2 % 4 != 3;
             let sentiment = [1.0 / 28.0, 0.0, 27.0 / 28.0];
             let line = format!(

@@ -1,16 +1,16 @@
-//! The cases: templates, and what fills them.
+//! The cases: templates, and the words that fill them.
 
 use super::{Case, Expect};
 use crate::domain::Sentiment::{self, Negative, Neutral, Positive};
 
-/// Cases of each capability.
+/// The number of cases per capability.
 pub const PER_CAPABILITY: usize = 30;
 
 const THINGS: [&str; 6] = ["phone", "app", "restaurant", "headset", "update", "service"];
 const PRAISE: [&str; 5] = ["great", "wonderful", "excellent", "fantastic", "brilliant"];
 const BLAME: [&str; 5] = ["terrible", "awful", "horrible", "dreadful", "useless"];
 
-/// Opinions and what they are, for tests that change something else.
+/// Texts and their sentiment, for tests that change something else.
 const OPINIONS: [(&str, Sentiment); 6] = [
     ("I love the new camera, it is so sharp", Positive),
     ("The support team solved my problem in five minutes, thank you", Positive),
@@ -20,7 +20,7 @@ const OPINIONS: [(&str, Sentiment); 6] = [
     ("The store opens at nine and closes at six", Neutral),
 ];
 
-/// All cases, capability by capability.
+/// All cases, grouped by capability.
 pub fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     cases.extend(products("praise", &["The {thing} is {word}."], (&THINGS, &PRAISE), Expect::Label(Positive)));
@@ -64,7 +64,7 @@ fn pair(capability: &'static str, (first, second): (String, String), expect: Exp
     Case { capability, texts: vec![first, second], expect }
 }
 
-/// Every template with every thing and word.
+/// Every combination of template, thing and word.
 fn products(
     capability: &'static str,
     templates: &[&str],
@@ -141,14 +141,14 @@ const MARKS: [Variant; 5] = [
     |text| text.replace(' ', "  "),
 ];
 
-/// Every variant of every opinion; the label must stay.
+/// Every variant of every opinion. The label must not change.
 fn variants(capability: &'static str, variants: &[Variant; 5]) -> Vec<Case> {
     let of =
         |variant: Variant| OPINIONS.map(|(text, _)| pair(capability, (text.to_owned(), variant(text)), Expect::Same));
     variants.iter().flat_map(|variant| of(*variant)).collect()
 }
 
-/// `text` with two different letters of its `place`th long word swapped.
+/// `text` with two different letters swapped in its long word number `place`.
 fn swapped(text: &str, place: usize) -> String {
     let mut long = 0;
     let word = |word: &str| {
@@ -205,7 +205,7 @@ fn replaced(capability: &'static str, hole: &str, templates: &[&str; 6], pairs: 
     cases
 }
 
-/// An emoji of a mood must not move a text away from it.
+/// An emoji of a sentiment must not reduce the score of that sentiment.
 fn emoji() -> Vec<Case> {
     let mut cases = Vec::new();
     for (text, _) in &OPINIONS[..5] {
@@ -219,7 +219,7 @@ fn emoji() -> Vec<Case> {
     cases
 }
 
-/// What follows "but" prevails.
+/// The part after "but" determines the sentiment.
 fn contrast() -> Vec<Case> {
     let mut cases = Vec::new();
     for thing in THINGS {
@@ -236,7 +236,7 @@ fn contrast() -> Vec<Case> {
     cases
 }
 
-/// What holds now prevails.
+/// The present state determines the sentiment.
 fn change_over_time() -> Vec<Case> {
     let mut cases = Vec::new();
     for thing in THINGS {
@@ -264,7 +264,7 @@ fn questions() -> Vec<Case> {
     products("questions", &QUESTIONS, (&THINGS, &[""]), Expect::Label(Neutral))
 }
 
-/// The opinion of the writer prevails over one that is reported.
+/// The opinion of the writer determines the sentiment, not a reported opinion.
 fn reported_opinions() -> Vec<Case> {
     let mut cases = Vec::new();
     for thing in THINGS {
@@ -308,7 +308,7 @@ fn sarcasm() -> Vec<Case> {
     products("sarcasm", &JOKES, (&THINGS, &[""]), Expect::Label(Negative))
 }
 
-/// News report and do not judge.
+/// News report facts without an opinion.
 fn headlines() -> Vec<Case> {
     const NEWS: [&str; 5] = [
         "Acme to present new {thing} in Berlin next week",

@@ -7,7 +7,7 @@ use crate::inference::panel::Encoded;
 use crate::inference::{ExitPolicy, Precision};
 
 fn options() -> InferenceOptions {
-    // A machine that is busy with other tests takes its time.
+    // Other tests may keep the machine busy.
     let max_wait = Duration::from_secs(600);
     InferenceOptions { threads: Some(2), precision: Precision::F32, max_wait, ..InferenceOptions::default() }
 }
@@ -40,7 +40,7 @@ async fn classify_returns_analyses_in_order() {
 
 #[tokio::test]
 async fn long_text_beyond_windows_is_truncated() {
-    // More neutral tokens than one window holds, and then angry ones; all fit into two windows.
+    // More neutral tokens than fit into one window, followed by angry ones. All fit into two windows.
     let text = "the meeting is on tuesday at noon ".repeat(110) + &"I hate this terrible thing! ".repeat(30);
     let judged = async |max_windows| {
         let options = InferenceOptions { max_windows, max_wait: Duration::from_secs(300), ..options() };
@@ -56,12 +56,12 @@ async fn long_text_beyond_windows_is_truncated() {
 #[tokio::test]
 async fn text_longer_than_a_post_is_cut_and_reported() {
     let engine = Engine::load(&options()).unwrap();
-    // One word, so that it is one token.
+    // A single word is a single token.
     let judged = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();
     assert_eq!(judged.iter().map(|analysis| analysis.truncated).collect::<Vec<_>>(), [false, true]);
 }
 
-/// Breaks off at a certain word, as a faulty model would.
+/// Panics at a certain word, like a faulty model.
 struct Faulty(Panel);
 
 impl Judge for Faulty {
@@ -97,7 +97,7 @@ async fn panicking_text_fails_only_its_request() {
     }
 }
 
-/// Computes a text with a certain word until it is released.
+/// Blocks at a text with a certain word until the test releases it.
 struct Stuck {
     panel: Panel,
     released: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
@@ -110,7 +110,7 @@ impl Judge for Stuck {
 
     fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
         if texts.contains(&&self.panel.encode("endless")?) {
-            // It ends when the test drops the sender.
+            // `recv` returns when the test drops the sender.
             let _ = self.released.lock().unwrap().recv();
         }
         self.panel.judge(texts, scratch)
@@ -127,7 +127,7 @@ async fn text_computed_beyond_max_wait_is_too_slow() {
     let engine = Engine::start(&judge, info, &options).unwrap();
     let slow = engine.classify(texts(&["endless"])).await;
     assert!(matches!(slow, Err(InferenceError::TooSlow(_))), "{slow:?}");
-    // A text that waits behind it is not at fault.
+    // A text that waits behind it gets the error of a busy engine.
     let waiting = engine.classify(texts(&["a fine day"])).await;
     assert!(matches!(waiting, Err(InferenceError::Unavailable(_))), "{waiting:?}");
     drop(release);
@@ -146,7 +146,7 @@ async fn full_queue_makes_callers_wait() {
     }
 }
 
-/// Texts of every length, so that many leave at each exit.
+/// Texts of various lengths, so that many stop at each exit.
 fn varied(count: usize) -> Vec<String> {
     let parts =
         ["I love this phone", "the bus was late again", "why would anyone", "so happy!!", "it is what it is", "ugh"];
@@ -156,7 +156,7 @@ fn varied(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn exits_off_equals_full_depth_and_answers_name_their_layers() {
+async fn exits_off_equals_full_depth_and_analyses_report_layers() {
     for precision in [Precision::F32, Precision::Int8] {
         let options = InferenceOptions { precision, ..options() };
         let adaptive = Engine::load(&options).unwrap();
@@ -187,7 +187,7 @@ async fn analysis_is_independent_of_its_batch_and_of_the_cache() {
         assert_eq!(together, engine.classify(texts.clone()).await.unwrap(), "{precision}, from the cache");
         let speed = engine.speed().unwrap();
         assert!(speed.cached > 0.4, "{speed:?}");
-        // Links and mentions do not change the tokens.
+        // The tokens do not depend on the target of a link or mention.
         let copies = ["so happy!! https://a.example/1 @ada", "so happy!! https://b.example/2 @bob"];
         let both = engine.classify(copies.map(str::to_owned).to_vec()).await.unwrap();
         assert_eq!(both[0], both[1]);
@@ -209,7 +209,7 @@ fn empty_model_folder_error_names_path() {
     assert!(error.contains("config.json") && error.contains(&*folder.path().to_string_lossy()), "{error}");
 }
 
-/// A tokenizer that knows a few words by heart.
+/// A tokenizer with a vocabulary of a few words.
 const SMALL_TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
     "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "fine": 1, "bad": 2, "day": 3}, "unk_token": "[UNK]"}}"#;
@@ -232,8 +232,8 @@ async fn two_class_model_uses_builtin_for_emotion() {
         let sum: f32 = analyses[0].scores.sentiment.iter().sum();
         assert!((sum - 1.0).abs() < 1e-5);
     }
-    // Of itself it judges no emotion.
+    // The model has no emotion head.
     let options = InferenceOptions { emotion_model: Some(model), ..options() };
     let error = Engine::load(&options).err().unwrap().to_string();
-    assert!(error.contains("no emotions"), "{error}");
+    assert!(error.contains("not emotions"), "{error}");
 }

@@ -1,7 +1,8 @@
-//! How far chance moves the quality of sentiment: bootstrap intervals, groups, and the paired comparison of two models.
+//! The statistical uncertainty of sentiment quality: bootstrap intervals, groups, and the paired comparison of two
+//! models.
 //!
-//! Texts are drawn with replacement (Efron's bootstrap, percentile intervals). The draws have a fixed seed, so that a
-//! report of the same answers is the same.
+//! Texts are drawn with replacement (Efron's bootstrap, percentile intervals). The seed is fixed, so that equal results
+//! give equal reports.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,9 @@ use crate::domain::{Analysis, Sentiment};
 
 use super::Labelled;
 
-/// Resamples of a bootstrap.
+/// The number of bootstrap resamples.
 const RESAMPLES: usize = 1_000;
-/// Groups with fewer texts are left out: their intervals say nothing.
+/// Groups with fewer texts are left out, because their intervals would be too wide to be useful.
 const MIN_GROUP: usize = 20;
 /// Upper limits of the groups by length, in characters.
 const LENGTHS: [(usize, &str); 4] = [(40, "1-40"), (80, "41-80"), (160, "81-160"), (usize::MAX, "161+")];
@@ -30,7 +31,7 @@ pub struct Estimate {
 /// The quality of sentiment over some texts, with intervals.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Quality {
-    /// Labelled texts.
+    /// The number of labelled texts.
     pub posts: usize,
     pub accuracy: Estimate,
     pub macro_f1: Estimate,
@@ -40,35 +41,36 @@ pub struct Quality {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intervals {
     pub all: Quality,
-    /// By the `lang` of the records, or as detected.
+    /// By language: the `lang` of the record, or the detected language.
     pub by_language: BTreeMap<String, Quality>,
-    /// By characters.
+    /// By length in characters.
     pub by_length: BTreeMap<&'static str, Quality>,
 }
 
-/// The same texts judged by two models.
+/// The results of two models on the same texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     pub model: String,
     pub other: String,
-    /// Labelled texts.
+    /// The number of labelled texts.
     pub posts: usize,
-    /// Texts that only `model` judges right, and those that only `other` does.
+    /// The number of texts that only `model` classifies correctly, and of those that only `other` does.
     pub only_model: usize,
     pub only_other: usize,
-    /// `other` minus `model`.
+    /// The value of `other` minus that of `model`.
     pub accuracy: Estimate,
-    /// `other` minus `model`.
+    /// The value of `other` minus that of `model`.
     pub macro_f1: Estimate,
-    /// McNemar's exact test, two-sided: how likely chance makes such a difference in accuracy.
+    /// McNemar's exact test, two-sided: the probability of such a difference in accuracy if both models are equally
+    /// good.
     pub p_value: f64,
 }
 
-/// A label and a judgement, as indexes.
+/// A label and a prediction, as indexes.
 type Pair = (usize, usize);
 
-/// The quality of sentiment with its intervals; `None` without labelled texts. `detect` gives the language of a text
-/// whose record names none.
+/// The quality of sentiment with its intervals; `None` without labelled texts. `detect` returns the language of a
+/// text whose record has none.
 pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Option<&'static str>) -> Option<Intervals> {
     let mut all: Vec<Pair> = Vec::new();
     let mut languages: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
@@ -96,7 +98,7 @@ pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Optio
     })
 }
 
-/// Compares the judgements of two models; `None` without labelled texts. Both lists have the same records.
+/// Compares the predictions of two models; `None` without labelled texts. Both lists have the same records.
 pub fn compare(
     (model, judged): (&str, &[(Labelled, Analysis)]),
     (other, others): (&str, &[Analysis]),
@@ -158,7 +160,7 @@ fn estimate<T>(items: &[T], measure: impl Fn(&mut dyn Iterator<Item = &T>) -> f6
     Estimate { value: measure(&mut items.iter()), low: at(0.025), high: at(0.975) }
 }
 
-/// Counts by label and judgement.
+/// Counts by label and prediction.
 #[derive(Default)]
 struct Confusion([[usize; 3]; 3]);
 
@@ -173,7 +175,7 @@ impl Confusion {
         right as f64 / all.max(1) as f64
     }
 
-    /// The mean F1 of the classes that texts have.
+    /// The mean F1 of the classes that occur in the texts.
     fn macro_f1(&self) -> f64 {
         let (mut sum, mut classes) = (0.0, 0);
         for class in Sentiment::ALL.map(Sentiment::index) {
@@ -188,10 +190,11 @@ impl Confusion {
     }
 }
 
-/// The two-sided p-value of McNemar's exact test: the discordant texts are coin flips if both models are as good.
+/// The two-sided p-value of McNemar's exact test. If both models are equally good, each discordant text is a fair coin
+/// flip.
 fn mcnemar(one: usize, other: usize) -> f64 {
     let (flips, less) = (one + other, one.min(other));
-    // log2 of the binomial coefficients keeps large counts finite.
+    // The logarithm of the binomial coefficients avoids an overflow for large counts.
     let mut log_choose = 0.0_f64;
     let mut tail = 0.0;
     for hits in 0..=less {
@@ -203,7 +206,7 @@ fn mcnemar(one: usize, other: usize) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
-/// The generator of Steele, Lea and Flood (2014).
+/// The random number generator of Steele, Lea and Flood (2014).
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -232,7 +235,7 @@ mod tests {
         Analysis::from_scores("m".into(), scores, 3, false)
     }
 
-    /// `count` records of one label, of which the first `right` are judged right.
+    /// `count` records of one label, of which the first `right` are classified correctly.
     fn judged(lang: &str, count: usize, right: usize) -> Vec<(Labelled, Analysis)> {
         let line = format!(r#"{{"text": "x", "lang": "{lang}", "sentiment": "positive"}}"#);
         let record = read_labelled(line.as_bytes()).unwrap().remove(0);

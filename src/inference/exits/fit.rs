@@ -1,9 +1,9 @@
 //! Fitting the thresholds of exits.
 //!
-//! From thresholds of 1, where no text leaves, one threshold at a time is lowered by a step of a
-//! grid: the one that saves most work per text whose labels change. Of the thresholds on this way, those of
-//! the least work that meet the goal are taken: a step that meets it less well may be followed by
-//! better ones. The goal is checked on one half of the texts, and the result measured on the other.
+//! The search starts with thresholds of 1, at which no text stops early. Each step lowers one threshold to the next
+//! value of a grid: the threshold that saves most work per text whose labels change. Of all visited thresholds, the
+//! result is the one with the least work that meets the goal. The search continues after a step that misses the goal,
+//! because later steps may meet it again. One half of the texts is used for the search, the other half for measuring.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -19,31 +19,31 @@ use crate::inference::{InferenceError, InferenceOptions, ModelInfo};
 
 use super::{Cost, first_only};
 
-/// Steps of the grid from 1 to 0.5.
+/// The number of steps of the grid from 1 to 0.5.
 const STEPS: u32 = 50;
-/// Texts that a thread traces at once.
+/// The number of texts that a thread computes at once.
 const CHUNK: usize = 32;
-/// Fewer texts fit nothing reliable.
+/// The minimum number of texts for a reliable fit.
 const MIN_TEXTS: usize = 400;
 
-/// A fit to quality ends below this agreement with all layers.
+/// The agreement with all layers at which a fit to quality ends.
 const MIN_AGREEMENT: f64 = 0.9;
 
-/// What fitted thresholds must keep.
+/// The condition that fitted thresholds must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FitGoal {
-    /// At least this share of texts has the labels of all layers, in [0, 1]. Texts need no labels.
+    /// At least this share of texts gets the same labels as from all layers, in [0, 1]. Needs no labelled texts.
     Agreement(f64),
-    /// The quality of all layers on labelled texts.
+    /// The quality on labelled texts is at least that of all layers.
     Quality,
 }
 
-/// A text at every exit and after all layers.
+/// The results of a text at every exit and after all layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextTrace {
-    /// Gate and analysis of each exit, in the order of the layers.
+    /// The gate value and the analysis of each exit, in the order of the layers.
     pub exits: Vec<(f32, Analysis)>,
-    /// The analysis by all layers.
+    /// The analysis with all layers.
     pub last: Analysis,
 }
 
@@ -52,18 +52,18 @@ pub struct TextTrace {
 pub struct ExitFit {
     /// The threshold of each exit, by its layer.
     pub thresholds: BTreeMap<u32, f32>,
-    /// Texts of the fit.
+    /// The number of texts that the thresholds were fitted on.
     pub fitted_on: usize,
-    /// Other texts, for all that follows.
+    /// The number of held-out texts that the following values were measured on.
     pub measured_on: usize,
-    /// The share of texts with both labels of all layers, in [0, 1].
+    /// The share of texts with the same sentiment and emotion as with all layers, in [0, 1].
     pub agreement: f64,
     /// Mean layers of a token.
     pub layers_per_token: f64,
     /// The mean of sentiment macro recall and emotion macro F1; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<f64>,
-    /// The same with all layers.
+    /// The same for all layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_layers_quality: Option<f64>,
 }
@@ -97,7 +97,7 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
     Ok((panel.info(), parts?.into_iter().flatten().collect()))
 }
 
-/// Fits thresholds on every other text and measures them on the rest.
+/// Fits thresholds on every second text and measures them on the others.
 ///
 /// # Errors
 /// When there are too few texts, or labels are needed and missing.
@@ -153,7 +153,7 @@ pub enum FitError {
     /// There are too few texts.
     #[error("there are {found} texts; thresholds need at least {MIN_TEXTS}")]
     TooFew {
-        /// Texts given.
+        /// The number of texts.
         found: usize,
     },
     /// No text has a label.
@@ -176,7 +176,7 @@ struct Outcome {
 }
 
 impl Half<'_> {
-    /// The next lower step of an exit that changes anything, with its outcome.
+    /// The next lower threshold of an exit that changes a result, with its outcome.
     fn lowered(&self, steps: &[u32], exit: usize, now: &Outcome) -> Option<(Vec<u32>, Outcome)> {
         let mut steps = steps.to_vec();
         while steps[exit] > 0 {
@@ -217,6 +217,6 @@ impl Half<'_> {
 }
 
 fn threshold(step: u32) -> f32 {
-    // Rounded to what is printed, so that what is measured is what will be used.
+    // The threshold is rounded as in the output, so that the measured value is the one that will be used.
     (f64::from(100 - (STEPS - step)) / 100.0) as f32
 }

@@ -35,7 +35,7 @@ fn depth_report_counts_work_leaving_and_agreement() {
     let judged = [(label(), analysis(GOOD, 2)), (label(), analysis(BAD, 6))];
     let full = [analysis(GOOD, 6), analysis(GOOD, 6)];
     let report = DepthReport::new(&info(), &judged, &full).unwrap();
-    // One layer for ten tokens and the look of an exit; five layers, two exits and the last layer.
+    // The first text: one layer of ten tokens and an exit. The second: five layers, two exits and the last layer.
     assert!((report.layers_per_token - (11.0 + 53.0) / 20.0).abs() < 1e-9, "{report:?}");
     assert!((report.all_layers_per_token - 5.1).abs() < 1e-9, "{report:?}");
     assert_eq!(report.leaving, BTreeMap::from([(2, 0.5), (5, 0.0), (6, 0.5)]));
@@ -45,7 +45,7 @@ fn depth_report_counts_work_leaving_and_agreement() {
     assert_eq!(DepthReport::new(&without, &judged, &full), None);
 }
 
-/// Texts whose first exit is right exactly when its gate is above 0.8; the second one always is.
+/// Texts whose first exit is correct exactly if its gate is above 0.8. The second exit is always correct.
 fn traces() -> Vec<(Labelled, TextTrace)> {
     let one = |n: u32| {
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;
@@ -76,10 +76,10 @@ fn fit_without_texts_or_labels_is_an_error() {
     assert!(fit(&info(), &unlabelled, FitGoal::Agreement(0.95)).is_ok());
 }
 
-/// The exit is wrong where its gate is above 0.98, so its first steps lose quality. Below, it is better than the last
-/// layer.
+/// The exit is wrong where its gate is above 0.98, so the first steps reduce the quality. Below 0.98 it is better than
+/// the last layer.
 #[test]
-fn fit_passes_a_step_that_loses_quality() {
+fn fit_continues_after_a_step_that_loses_quality() {
     let one = |n: u32| {
         // The last layer is wrong for every tenth text.
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;

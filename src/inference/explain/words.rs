@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// At most `max` byte ranges that hold all words of `text`, in order: one word each, or several
-/// neighbours where there are more words.
+/// At most `max` byte ranges that contain all words of `text`, in order. A range is one word, or several
+/// neighbouring words if there are more than `max`.
 ///
-/// A word is one by Unicode's rules (UAX #29), with a leading `#` or `@`; an address of the web
-/// as a whole; emoji; and punctuation with sentiment: `!`, `?`, or several marks in a row (`:)`, `...`).
+/// These are words: words by the rules of Unicode (UAX #29), with a leading `#` or `@`; whole web addresses; emoji; and
+/// punctuation that carries sentiment: `!`, `?`, or several marks in a row (`:)`, `...`).
 pub fn parts(text: &str, max: usize) -> Vec<Range<usize>> {
     let words = words(text);
     let together = words.len().div_ceil(max.max(1)).max(1);
@@ -43,16 +43,16 @@ fn chunk_words(chunk: &str) -> Vec<Range<usize>> {
                 start -= 1;
                 before.end -= 1;
             }
-            words.extend(moody(chunk, before));
+            words.extend(emotive_marks(chunk, before));
         }
         words.push(start..end);
     }
-    words.extend(marks.and_then(|marks| moody(chunk, marks)));
+    words.extend(marks.and_then(|marks| emotive_marks(chunk, marks)));
     words
 }
 
 /// Punctuation that carries sentiment.
-fn moody(chunk: &str, marks: Range<usize>) -> Option<Range<usize>> {
+fn emotive_marks(chunk: &str, marks: Range<usize>) -> Option<Range<usize>> {
     let text = &chunk[marks.clone()];
     let mut chars = text.chars();
     let alone = (chars.next(), chars.next());

@@ -25,13 +25,13 @@ struct Packer<'a> {
 }
 
 impl FusedEncoder {
-    /// Whether a model's sizes fit the lanes.
+    /// Whether all sizes of a model are multiples of the number of lanes.
     pub fn fits(shape: &EncoderShape) -> bool {
         let width = shape.dim / shape.n_heads;
         width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
     }
 
-    /// Packs the weights of a model that [`Self::fits`], for products in that format.
+    /// Packs the weights of a model that [`Self::fits`], for products in the given format.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
@@ -63,8 +63,8 @@ struct Packed {
     exits: Vec<Exit>,
 }
 
-/// Calls `make` with each index below `count`, on as many threads as there are cores: each call needs several times
-/// the memory of its result. The results are in the order of the indexes.
+/// Calls `make` with each index below `count` and returns the results in the order of the indexes. It uses one thread
+/// per core and no more, because each call needs several times the memory of its result.
 fn in_parallel<T: Send>(
     count: usize,
     make: impl Fn(usize) -> Result<T, LoadError> + Sync,
@@ -95,13 +95,13 @@ fn in_parallel<T: Send>(
 }
 
 impl Packer<'_> {
-    /// All layers and exits, packed in parallel: it is most of the time to start.
+    /// Packs all layers and exits. This runs in parallel, because it takes most of the loading time.
     fn layers(&self, spec: &ModelSpec) -> Result<Packed, LoadError> {
         let shape = &spec.shape;
         let last = shape.n_layers - 1;
         let mut rests = in_parallel(shape.n_layers, |index| self.rest(index, shape))?;
         let attentions = in_parallel(last, |index| self.all_tokens(index, shape))?;
-        // For the last layer, and for the layer of each exit.
+        // The layers that compute only first tokens: the last layer and the layer of each exit.
         let of_first: Vec<usize> = std::iter::once(last).chain(spec.exits.iter().map(|exit| exit.layer - 1)).collect();
         let mut firsts = in_parallel(of_first.len(), |place| self.first_token(of_first[place], shape))?.into_iter();
         let (Some(first), Some(rest)) = (firsts.next(), rests.pop()) else {
@@ -112,11 +112,11 @@ impl Packer<'_> {
         Ok(Packed { layers, last: LastLayer { first, rest }, exits: exits.collect::<Result<_, _>>()? })
     }
 
-    /// Query (scaled), key and value.
+    /// Query (already scaled), key and value.
     fn attention(&self, index: usize, shape: &EncoderShape) -> Result<[RawLinear; 3], LoadError> {
         let raw = |part| self.raw(&self.layout.layer(index, part), self.dim, self.dim);
         let mut query = raw(Part::Query)?;
-        // Scores are divided by the root of the width of a head; queries carry that.
+        // Scores are divided by the square root of the width of a head. The weights of queries include this factor.
         let scale = 1.0 / ((self.dim / shape.n_heads) as f32).sqrt();
         query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
         Ok([query, raw(Part::Key)?, raw(Part::Value)?])
@@ -150,7 +150,7 @@ impl Packer<'_> {
         Ok(FirstToken { query: self.pack_after(&self.norm_before(index)?, query), heads })
     }
 
-    /// The part of a layer behind its attention.
+    /// The part of a layer after its attention.
     fn rest(&self, index: usize, shape: &EncoderShape) -> Result<LayerRest, LoadError> {
         let at = |part| self.layout.layer(index, part);
         let (dim, hidden) = (self.dim, shape.hidden_dim);
@@ -183,7 +183,7 @@ impl Packer<'_> {
         })
     }
 
-    /// An exit, whose outputs are brought into the order of the heads, with the gate last.
+    /// An exit. Its outputs are reordered to the order of the heads, with the gate last.
     fn exit(&self, (exit, first): (&ExitSpec, FirstToken), spec: &ModelSpec) -> Result<Exit, LoadError> {
         let [hidden, classes] = exit::names(exit.layer);
         let bias = self.weights.values(&format!("{hidden}.bias"))?;
@@ -217,8 +217,8 @@ impl Packer<'_> {
         }
     }
 
-    /// A layer that reads normalised rows as they are rounded: without the weight and bias of
-    /// the normalisation: here they become part of its own.
+    /// Packs a linear layer whose input rows are normalised but not scaled by the weight and bias of the normalisation:
+    /// these are merged into its own weights.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
         if self.format != Format::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {

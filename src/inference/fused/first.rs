@@ -1,18 +1,18 @@
-//! A layer for the first token of each text only: the last layer, and the layer of an exit.
+//! A layer that computes only the first token of each text: the last layer, and the layer of an exit.
 //!
 //! A score is the product of a query and a key, and a key is the product of weights and a token. So
-//! the query is multiplied by the weights of the keys once, and the result by the tokens
-//! themselves. The bias of the keys adds the same value to all scores of a text, which softmax
-//! ignores. In the same way the tokens are averaged first, and the weights of the values are applied
-//! to the average; the shares of an average sum to one, so the bias is added once. No key or value of
-//! a token is computed.
+//! the query is multiplied by the weights of the keys once, and the result by the tokens.
+//! The bias of the keys adds the same value to all scores of a text, so softmax
+//! ignores it. In the same way the tokens are averaged first, and the weights of the values are applied
+//! to the average. The attention weights sum to one, so the bias is added once. No key or value of
+//! a single token is computed.
 
-use sentistream_kernels::{Attention, Columns, Every, Linear, Rounded, RowRange, Sight};
+use sentistream_kernels::{Attention, Columns, Every, Linear, QueryKeyValue, Rounded, RowRange};
 
 use super::layer::{Finish, LayerRest};
-use super::{FusedEncoder, Scratch, pick, room};
+use super::{FusedEncoder, Scratch, pick, resized};
 
-/// Texts whose attention is computed at once: its rows are as wide as a token per text and head.
+/// The number of texts whose attention is computed at once. It needs a row as wide as a token per text and head.
 const TEXTS: usize = 24;
 
 /// The attention of a layer for the first token.
@@ -24,18 +24,18 @@ pub struct FirstToken {
 
 /// The keys and values of an attention head, applied to queries and averages.
 pub struct HeadProjection {
-    /// From a query to the vector that tokens are multiplied by: the weights of the keys, transposed.
+    /// The transposed weights of the keys. They map a query to the vector that tokens are multiplied by.
     pub keys: Linear,
     pub values: Linear,
 }
 
-/// Memory for it.
+/// Memory for the layer.
 #[derive(Default)]
 pub struct Memory {
     /// The first token of each text.
     pub rows: Vec<f32>,
     rounded: Rounded,
-    /// The tokens of each text that is computed.
+    /// The rows of the tokens of each text.
     pub texts: Vec<RowRange>,
     queries: Vec<f32>,
     query_rounded: Rounded,
@@ -53,8 +53,8 @@ impl FusedEncoder {
         let texts = scratch.first.texts.len();
         self.gather(scratch);
         let Memory { rows, rounded, queries, .. } = &mut scratch.first;
-        self.apply(&own.query, pick(&rows[..texts * dim], rounded, self.format), room(queries, texts * dim));
-        room(&mut scratch.buffers.attended, texts * dim);
+        self.apply(&own.query, pick(&rows[..texts * dim], rounded, self.format), resized(queries, texts * dim));
+        resized(&mut scratch.buffers.attended, texts * dim);
         for start in (0..texts).step_by(TEXTS) {
             self.attend(own, RowRange { start, len: TEXTS.min(texts - start) }, scratch);
         }
@@ -67,20 +67,21 @@ impl FusedEncoder {
     fn gather(&self, scratch: &mut Scratch) {
         let dim = self.shape.dim;
         let Memory { rows, rounded, texts, .. } = &mut scratch.first;
-        for (index, (row, text)) in room(rows, texts.len() * dim).chunks_exact_mut(dim).zip(texts.iter()).enumerate() {
+        for (index, (row, text)) in resized(rows, texts.len() * dim).chunks_exact_mut(dim).zip(texts.iter()).enumerate()
+        {
             row.copy_from_slice(&scratch.tokens[text.start * dim..][..dim]);
             rounded.copy_rows(self.format, (index, dim), (&scratch.token_rounded, text.start, 1));
         }
     }
 
-    /// The attention of some first tokens. Each head of a text is a query that reads whole tokens.
+    /// The attention of some first tokens. Each head of a text has one query, which is applied to whole tokens.
     fn attend(&self, own: &FirstToken, texts: RowRange, scratch: &mut Scratch) {
         let (dim, heads) = (self.shape.dim, self.shape.n_heads);
         let memory = &mut scratch.first;
         let every = |first| Every { first, step: heads };
         let queries = &memory.queries[texts.start * dim..][..texts.len * dim];
         self.round((queries, dim / heads), &mut memory.query_rounded);
-        let projected = room(&mut memory.projected, texts.len * heads * dim);
+        let projected = resized(&mut memory.projected, texts.len * heads * dim);
         for (head, projection) in own.heads.iter().enumerate() {
             let rows = pick(queries, &memory.query_rounded, self.format);
             projection.keys.apply(self.isa, (rows, every(head)), projected);
@@ -90,9 +91,9 @@ impl FusedEncoder {
         memory.spans.extend(ranges.map(|(index, &tokens)| (RowRange { start: index * heads, len: heads }, tokens)));
         let tokens = Columns { values: &scratch.tokens, stride: dim, start: 0 };
         let queries = Columns { values: projected, stride: dim, start: 0 };
-        let sight = Sight { queries, keys: tokens, values: tokens, spans: &memory.spans };
-        let out = room(&mut memory.averages, texts.len * heads * dim);
-        Attention { sight, heads: 1, width: dim, out, room: &mut scratch.room }.on(self.isa);
+        let input = QueryKeyValue { queries, keys: tokens, values: tokens, spans: &memory.spans };
+        let out = resized(&mut memory.averages, texts.len * heads * dim);
+        Attention { input, heads: 1, width: dim, out, buffers: &mut scratch.attention_buffers }.on(self.isa);
         self.round((out, dim), &mut memory.average_rounded);
         let attended = &mut scratch.buffers.attended[texts.start * dim..][..texts.len * dim];
         for (head, projection) in own.heads.iter().enumerate() {

@@ -1,17 +1,17 @@
-//! Classification heads on first tokens, in f32: they are small.
+//! Classification heads on first tokens. They are small and computed in f32.
 
 use sentistream_kernels::{LANES, Linear, Rows};
 
 use crate::inference::layout::HeadActivation;
 
-use super::{FusedEncoder, Scratch, room};
+use super::{FusedEncoder, Scratch, resized};
 
 /// Linear, activation, linear.
 pub struct Head {
     pub hidden: Linear,
     pub classes: Linear,
     pub activation: HeadActivation,
-    /// Outputs that count; the rest of a row is padding.
+    /// The number of outputs; the rest of a row is padding.
     pub count: usize,
 }
 
@@ -26,9 +26,9 @@ impl FusedEncoder {
     /// The outputs of a head for `count` first tokens, into `scratch.outputs`.
     pub(super) fn head_outputs(&self, head: &Head, count: usize, scratch: &mut Scratch) {
         let first = &scratch.first.rows[..count * self.shape.dim];
-        let hidden = room(&mut scratch.hidden, count * head.hidden.groups() * LANES);
+        let hidden = resized(&mut scratch.hidden, count * head.hidden.groups() * LANES);
         self.apply(&head.hidden, Rows::F32(first), hidden);
         head.activation.apply(hidden);
-        self.apply(&head.classes, Rows::F32(hidden), room(&mut scratch.outputs, count * head.width()));
+        self.apply(&head.classes, Rows::F32(hidden), resized(&mut scratch.outputs, count * head.width()));
     }
 }

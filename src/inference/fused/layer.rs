@@ -1,10 +1,10 @@
-//! A layer for all tokens, and the part of a layer behind its attention.
+//! A layer for all tokens, and the part of a layer after its attention.
 
-use sentistream_kernels::{Activate, AddNorm, Attention, Columns, Linear, Norm, Rounded, Rows, Sight};
+use sentistream_kernels::{Activate, AddNorm, Attention, Columns, Linear, Norm, QueryKeyValue, Rounded, Rows};
 
-use super::{FusedEncoder, Scratch, pick, room};
+use super::{FusedEncoder, Scratch, pick, resized};
 
-/// Tokens whose feed-forward part is computed at once: its wide rows stay in cache.
+/// The number of tokens whose feed-forward part is computed at once, so that its wide rows stay in the cache.
 const BLOCK: usize = 96;
 
 /// A layer for all tokens.
@@ -14,7 +14,7 @@ pub struct Layer {
     pub rest: LayerRest,
 }
 
-/// The part of a layer behind its attention.
+/// The part of a layer after its attention.
 pub struct LayerRest {
     pub out: Linear,
     pub attention_norm: Norm,
@@ -23,7 +23,7 @@ pub struct LayerRest {
     pub output_norm: Norm,
 }
 
-/// Memory for the part of a layer behind its attention.
+/// Memory for the part of a layer after its attention.
 #[derive(Default)]
 pub struct Buffers {
     /// The output of the attention.
@@ -34,12 +34,12 @@ pub struct Buffers {
     added: Vec<f32>,
 }
 
-/// Rows to which the part of a layer behind its attention is applied.
+/// The rows to which the part of a layer after its attention is applied.
 pub struct Finish<'a> {
     /// The input of the layer; its output afterwards.
     pub rows: &'a mut [f32],
     pub rounded: &'a mut Rounded,
-    /// With the output of the attention for each row.
+    /// They contain the output of the attention for each row.
     pub buffers: &'a mut Buffers,
     /// Whether the output is rounded for another layer.
     pub round_output: bool,
@@ -50,16 +50,16 @@ impl FusedEncoder {
     pub(super) fn whole_layer(&self, layer: &Layer, scratch: &mut Scratch) {
         let dim = self.shape.dim;
         let count = scratch.spans.last().map_or(0, |(_, tokens)| tokens.start + tokens.len);
-        let Scratch { tokens, token_rounded, attention, buffers, spans, room: memory, .. } = scratch;
+        let Scratch { tokens, token_rounded, attention, buffers, spans, attention_buffers: memory, .. } = scratch;
         let rows = &mut tokens[..count * dim];
 
-        let all = room(attention, count * 3 * dim);
+        let all = resized(attention, count * 3 * dim);
         self.apply(&layer.attention, pick(rows, token_rounded, self.format), all);
         let part = |start| Columns { values: all, stride: 3 * dim, start };
-        let sight = Sight { queries: part(0), keys: part(dim), values: part(2 * dim), spans };
+        let input = QueryKeyValue { queries: part(0), keys: part(dim), values: part(2 * dim), spans };
         let heads = self.shape.n_heads;
-        let out = room(&mut buffers.attended, count * dim);
-        Attention { sight, heads, width: dim / heads, out, room: memory }.on(self.isa);
+        let out = resized(&mut buffers.attended, count * dim);
+        Attention { input, heads, width: dim / heads, out, buffers: memory }.on(self.isa);
 
         self.finish(&layer.rest, Finish { rows, rounded: token_rounded, buffers, round_output: true });
     }
@@ -73,7 +73,7 @@ impl FusedEncoder {
 
         let attended = &attended[..rows.len()];
         self.round((attended, dim), attended_rounded);
-        let new = room(added, rows.len());
+        let new = resized(added, rows.len());
         self.apply(&rest.out, pick(attended, attended_rounded, self.format), new);
         let target = self.rounded(rounded, count, dim);
         AddNorm { rows, added: new, norm: &rest.attention_norm, rounded: target }.on(self.isa);
@@ -101,7 +101,7 @@ impl FusedEncoder {
     ) {
         let (hidden, activation) = (self.shape.hidden_dim, self.shape.activation);
         let count = out.len() / self.shape.dim;
-        let wide = room(wide, count * hidden);
+        let wide = resized(wide, count * hidden);
         self.apply(&rest.widen, input, wide);
         let rounded = self.rounded(wide_rounded, count, hidden);
         Activate { rows: wide, width: hidden, activation, rounded }.on(self.isa);

@@ -1,45 +1,45 @@
-//! From texts to outputs: groups of texts pass through the layers from exit to exit.
+//! Runs texts through the layers in groups, from exit to exit.
 //!
-//! An exit needs only the first token of its layer, which is computed first. Texts that it accepts
-//! leave; the tokens of the others are parked before the layer. The parked texts of all groups form
-//! new groups of up to [`GROUP_TOKENS`] tokens, so that late layers work on full tiles. A text's
-//! outputs depend on its own tokens only, whatever its group.
+//! An exit needs only the first token of its layer, which is computed first. Texts that the exit accepts are finished;
+//! the tokens of the others are stored as they were before the layer. The remaining texts of all groups form new groups
+//! of up to [`GROUP_TOKENS`] tokens, so that late layers compute full tiles. The outputs of a text depend only on its
+//! own tokens, not on its group.
 
 use std::mem;
 use std::ops::Range;
 
 use sentistream_kernels::{Rounded, RowRange};
 
-use super::{Exit, FusedEncoder, Scratch, room};
+use super::{Exit, FusedEncoder, Scratch, resized};
 
-/// About the most tokens of a group: its rows stay in cache.
+/// The approximate maximum of tokens of a group, so that its rows stay in the cache.
 const GROUP_TOKENS: usize = 512;
 
 /// A text to compute.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// Its tokens: ids below the size of the vocabulary, at least one, at most the positions.
+    /// Its token ids, below the size of the vocabulary. At least one, at most as many as the model has positions.
     pub ids: &'a [u32],
-    /// Whether it may leave at an exit.
+    /// Whether it may stop at an exit.
     pub may_exit: bool,
 }
 
 /// The outputs of texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outputs {
-    /// The outputs of all heads for each text, side by side, text after text.
+    /// The concatenated outputs of all heads, text by text.
     pub logits: Vec<f32>,
-    /// The layers that each text took.
+    /// The number of layers computed for each text.
     pub layers: Vec<u32>,
 }
 
-/// The outputs of all exits: per text and exit, those of all heads, and the gate.
+/// The outputs of all exits: for each text and exit, the outputs of all heads and the gate.
 pub type Trace = Vec<f32>;
 
-/// Texts between two stages.
+/// Texts that wait between two stages.
 #[derive(Default)]
 pub struct Parked {
-    /// Each text's place in the batch and its rows.
+    /// The index of each text in the batch, and its rows.
     texts: Vec<(usize, RowRange)>,
     tokens: Vec<f32>,
     rounded: Rounded,
@@ -51,13 +51,13 @@ impl Parked {
     }
 }
 
-/// What a stage ends with.
+/// The last step of a stage.
 enum End<'a> {
     Exit { exit: &'a Exit, number: usize },
     Heads,
 }
 
-/// A call in progress.
+/// The state of one call.
 struct Run<'a> {
     texts: &'a [Input<'a>],
     outputs: Outputs,
@@ -65,7 +65,7 @@ struct Run<'a> {
 }
 
 impl FusedEncoder {
-    /// The outputs of texts, and with `trace` those of all exits; then no text leaves.
+    /// Computes the outputs of texts. With `trace` it also computes the outputs of all exits, and no text stops early.
     pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch, trace: Option<&mut Trace>) -> Outputs {
         let width = self.outputs();
         scratch.largest = scratch.largest.max(texts.iter().map(|text| text.ids.len()).sum());
@@ -109,7 +109,7 @@ impl FusedEncoder {
         run.outputs
     }
 
-    /// How many outputs all heads have together.
+    /// The number of outputs of all heads.
     fn outputs(&self) -> usize {
         self.heads.iter().map(|head| head.count).sum()
     }
@@ -136,7 +136,7 @@ impl FusedEncoder {
         let texts = &parked.texts[group];
         let first = texts.first().map_or(0, |(_, rows)| rows.start);
         let count: usize = texts.iter().map(|(_, rows)| rows.len).sum();
-        room(tokens, count * dim).copy_from_slice(&parked.tokens[first * dim..][..count * dim]);
+        resized(tokens, count * dim).copy_from_slice(&parked.tokens[first * dim..][..count * dim]);
         token_rounded.copy_rows(self.format, (0, dim), (&parked.rounded, first, count));
         spans.clear();
         members.clear();
@@ -147,7 +147,7 @@ impl FusedEncoder {
         }
     }
 
-    /// Applies an exit to the group: texts that it accepts get their outputs, the others are parked.
+    /// Applies an exit to the group: texts that it accepts get their outputs, the others wait for the next stage.
     fn leave(&self, run: &mut Run<'_>, (exit, number): (&Exit, usize), scratch: &mut Scratch) {
         let is_traced = run.trace.is_some();
         let Scratch { spans, group, first, .. } = scratch;
@@ -176,7 +176,8 @@ impl FusedEncoder {
             }
             let start = next.rows();
             let end = (start + rows.len) * dim;
-            room(&mut next.tokens, end)[start * dim..].copy_from_slice(&tokens[rows.start * dim..][..rows.len * dim]);
+            resized(&mut next.tokens, end)[start * dim..]
+                .copy_from_slice(&tokens[rows.start * dim..][..rows.len * dim]);
             next.rounded.copy_rows(self.format, (start, dim), (token_rounded, rows.start, rows.len));
             next.texts.push((index, RowRange { start, len: rows.len }));
         }
@@ -200,7 +201,7 @@ impl FusedEncoder {
     }
 }
 
-/// Makes all parked texts the group, without a copy.
+/// Makes all waiting texts the group, without a copy.
 fn swap_in(scratch: &mut Scratch) {
     let Scratch { parked, tokens, token_rounded, spans, group, .. } = scratch;
     mem::swap(tokens, &mut parked.tokens);
@@ -211,7 +212,7 @@ fn swap_in(scratch: &mut Scratch) {
     group.extend(parked.texts.iter().map(|&(index, _)| index));
 }
 
-/// Neighbouring texts of about equal numbers of tokens, at most about [`GROUP_TOKENS`]; none without texts.
+/// Splits texts into groups of neighbours with about equal numbers of tokens, at most about [`GROUP_TOKENS`].
 fn groups(lengths: &[usize]) -> Vec<Range<usize>> {
     let total: usize = lengths.iter().sum();
     let count = total.div_ceil(GROUP_TOKENS).max(1);

@@ -9,7 +9,7 @@ use crate::inference::reference::ReferenceEncoder;
 use crate::inference::spec::ModelSpec;
 use crate::inference::weights::Weights;
 
-/// Numbers that look random and are the same in every run.
+/// A pseudo-random number generator with a fixed seed.
 struct Numbers(u64);
 
 impl Numbers {
@@ -63,7 +63,7 @@ fn fused_encoder_any_length_equals_reference() {
     let weights = Weights::open(small_weights(7).into()).unwrap();
     let reference = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();
     let mut numbers = Numbers(11);
-    // More texts than the last layer looks at together.
+    // More texts than the last layer computes at once.
     let lengths = [1, 2, 3, 15, 16, 17, 31, 47, 48, 49, 64, 95, 97, 200, 511, 512, 1, 5, 4, 3, 2, 6, 7, 8, 9, 1, 12];
     let texts: Vec<Vec<u32>> =
         lengths.iter().map(|&length| (0..length).map(|_| (numbers.next() % 50) as u32).collect()).collect();
@@ -81,7 +81,7 @@ fn fused_encoder_any_length_equals_reference() {
                 let length = lengths[index / 2];
                 assert!((got - wanted).abs() < allowed, "{isa:?} {format:?}, {length} tokens: {got} for {wanted}");
             }
-            // Alone, after a larger batch has used the same memory.
+            // Each text alone, after a larger batch has used the same memory.
             for (text, all) in inputs.iter().zip(got.chunks_exact(2)) {
                 let alone = encoder.run(&[*text], &mut scratch, None).logits;
                 assert_eq!(alone, all, "{isa:?} {format:?}, {} tokens", text.ids.len());

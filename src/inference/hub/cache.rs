@@ -13,7 +13,7 @@ use crate::inference::weights;
 /// The model in the cache, if it is complete.
 ///
 /// # Errors
-/// [`HubError::Unsupported`] when it is there but not supported.
+/// [`HubError::Unsupported`] when it is in the cache but not supported.
 pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, HubError> {
     let Some(commit) = commit(model, options) else { return Ok(None) };
     let snapshot = snapshot(&model.repository, commit, options);
@@ -44,7 +44,7 @@ fn is_complete(files: &ModelFiles, spec: &ModelSpec) -> bool {
     weights && vocabulary::chosen(spec.family, |name| files.has(name)).is_some()
 }
 
-/// The commit of the revision when it was downloaded.
+/// The commit that the revision had when it was downloaded.
 fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
     let revision = model.revision.as_deref().unwrap_or(DEFAULT_REVISION);
     if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -58,9 +58,9 @@ fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
 /// A model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
-    /// Its name, with the revision under which it was pulled.
+    /// Its name, with the revision that was requested.
     pub model: HubModel,
-    /// Its files; `None` when it is incomplete or cannot be used, for the reason given.
+    /// Its files, or the reason why it is incomplete or cannot be used.
     pub snapshot: Result<Snapshot, String>,
 }
 
@@ -85,8 +85,8 @@ pub fn cached(options: &HubOptions) -> Vec<Cached> {
     models.into_iter().map(check).collect()
 }
 
-/// The names below `refs`; those of branches may have slashes. Commits, which other tools store there too, are left
-/// out.
+/// The names of branches and tags in `refs`. Names of branches may contain slashes. Commits, which other tools also
+/// store there, are skipped.
 fn revisions(refs: &Path, folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for path in entries(folder) {

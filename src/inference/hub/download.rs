@@ -1,7 +1,7 @@
 //! Downloading a model into the cache.
 //!
-//! Requests block, so a download has a thread of its own. The caller gives up when that thread has sent no event
-//! for too long.
+//! Requests block, so a download runs on a separate thread. The caller fails with a timeout when that thread sends no
+//! event for too long.
 
 mod client;
 
@@ -11,16 +11,16 @@ use std::time::Duration;
 use super::progress::Meter;
 use super::{HubError, HubModel, HubOptions, Snapshot};
 
-/// Events that wait for the progress display.
+/// The capacity of the channel of events.
 const EVENTS: usize = 64;
 
-/// What the thread reports.
+/// An event that the thread sends to the caller.
 enum Event {
-    /// A file begins.
+    /// The download of a file starts.
     File { name: String, size: u64 },
-    /// Bytes that were received since the last event.
+    /// The number of bytes received since the last event.
     Bytes(u64),
-    /// It is checking a file, or pausing before a retry.
+    /// The thread is checking a file, or waiting before a retry.
     Alive,
     /// The download has ended.
     Done(Result<Snapshot, HubError>),
@@ -32,11 +32,12 @@ enum Event {
 /// Why it is not available.
 pub fn run(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     let (sender, events) = mpsc::sync_channel(EVENTS);
-    let mut job = client::Job { model: model.clone(), options: options.clone(), events: Teller { sender, pending: 0 } };
+    let mut job =
+        client::Job { model: model.clone(), options: options.clone(), events: EventSender { sender, pending: 0 } };
     let thread = std::thread::Builder::new().name("hub-download".to_owned());
     let spawned = thread.spawn(move || {
         let outcome = job.run();
-        // Whoever asked may have given up.
+        // The caller may have timed out.
         let _ = job.events.sender.send(Event::Done(outcome));
     });
     if let Err(e) = spawned {
@@ -66,32 +67,32 @@ fn watch(events: &Receiver<Event>, options: &HubOptions) -> Result<Snapshot, Hub
 
 /// The thread's end of the channel of events.
 #[derive(Clone)]
-struct Teller {
+struct EventSender {
     sender: SyncSender<Event>,
-    /// Bytes that are not reported yet.
+    /// The number of received bytes that were not yet reported.
     pending: u64,
 }
 
-impl Teller {
+impl EventSender {
     fn alive(&self) {
-        // A full channel has events enough, and without a receiver none is needed.
+        // The event is not needed if the channel is full or the caller has timed out.
         let _ = self.sender.try_send(Event::Alive);
     }
 
-    /// Waits. `pause` is shorter than the time without events that the caller accepts.
+    /// Waits for `pause`, which must be shorter than the timeout of the caller.
     fn pause(&self, pause: Duration) {
         self.alive();
         std::thread::sleep(pause);
     }
 
-    /// A file of `size` bytes begins.
+    /// Reports the start of a file of `size` bytes.
     fn file(&mut self, name: &str, size: u64) {
         self.pending = 0;
-        // Whoever asked may have given up.
+        // The caller may have timed out.
         let _ = self.sender.send(Event::File { name: name.to_owned(), size });
     }
 
-    /// So many bytes more.
+    /// Reports that `bytes` more were received.
     fn received(&mut self, bytes: u64) {
         self.pending += bytes;
         if self.sender.try_send(Event::Bytes(self.pending)).is_ok() {

@@ -1,16 +1,16 @@
-//! The progress of a download: a bar on a terminal, lines in the log elsewhere.
+//! The progress of a download: a bar on a terminal, otherwise lines in the log.
 
 use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shows one download, file after file.
+/// Shows the progress of a download, file by file.
 pub struct Meter {
     bar: Option<ProgressBar>,
     file: String,
     size: u64,
     done: u64,
-    /// Tenths of the file that were logged.
+    /// The progress that was logged, in tenths of the file.
     logged: u64,
 }
 
@@ -20,7 +20,7 @@ impl Meter {
         Self { bar, file: String::new(), size: 0, done: 0, logged: 0 }
     }
 
-    /// A file begins, or resumes after a retry.
+    /// Starts the progress of a file, also after a retry.
     pub fn file(&mut self, file: String, size: u64) {
         if self.file != file {
             self.logged = 0;

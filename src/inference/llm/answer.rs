@@ -1,4 +1,4 @@
-//! Parsing a language model's answer. Only values that match the requested schema are accepted.
+//! Parses the response of a language model. Only values that match the requested schema are accepted.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,20 +33,20 @@ struct Judgement {
     emotion: Emotion,
 }
 
-/// The scores of `count` texts from the body of an answer; `None` for each text without a valid
-/// judgement. Unknown indexes are ignored, and an index that occurs twice is invalid.
+/// The scores of `count` texts from the body of a response; `None` for each text without a valid
+/// result. Unknown indexes are ignored, and an index that occurs twice is invalid.
 ///
 /// # Errors
-/// When the answer as a whole cannot be read.
+/// When the whole response is invalid.
 pub fn read(body: &[u8], count: usize) -> Result<Vec<Option<Scores>>, &'static str> {
-    let completion: Completion = serde_json::from_slice(body).map_err(|_| "the answer is no chat completion")?;
+    let completion: Completion = serde_json::from_slice(body).map_err(|_| "the response is not a chat completion")?;
     let content = completion.choices.into_iter().next().and_then(|choice| choice.message.content);
-    let content = content.ok_or("the answer is empty")?;
+    let content = content.ok_or("the response is empty")?;
     let Judgements { judgements } =
-        serde_json::from_str(bare(&content)).map_err(|_| "the answer is not the JSON that was asked for")?;
+        serde_json::from_str(bare(&content)).map_err(|_| "the response is not the requested JSON")?;
     let mut found: Vec<Vec<Scores>> = vec![Vec::new(); count];
     for judgement in judgements {
-        // An invalid judgement is skipped; the others may be valid.
+        // Invalid results are skipped, because the others may be valid.
         let Ok(judgement) = serde_json::from_value::<Judgement>(judgement) else { continue };
         if let (Some(place), Some(scores)) = (found.get_mut(judgement.index), scores(judgement)) {
             place.push(scores);
@@ -56,20 +56,20 @@ pub fn read(body: &[u8], count: usize) -> Result<Vec<Option<Scores>>, &'static s
     Ok(found.into_iter().map(one).collect())
 }
 
-/// Some models wrap the requested JSON in a Markdown code block.
+/// Removes the Markdown code block in which some models wrap the JSON.
 fn bare(content: &str) -> &str {
     let content = content.trim();
     let inner = content.strip_prefix("```json").or_else(|| content.strip_prefix("```"));
     inner.and_then(|inner| inner.strip_suffix("```")).unwrap_or(content).trim()
 }
 
-/// The two other sentiments share what the confidence leaves, and one emotion is there or not: a
-/// language model reports nothing else.
+/// Converts a result to scores. A language model reports one confidence and one emotion: the other two sentiments share
+/// the remaining probability, and the emotion has the score 1.
 fn scores(judgement: Judgement) -> Option<Scores> {
     if !(0.0..=1.0).contains(&judgement.confidence) {
         return None;
     }
-    // Below a third the label would not be the one with the largest share.
+    // With a confidence below a third, the label would not have the largest score.
     let confidence = judgement.confidence.max(0.34) as f32;
     let mut scores = Scores { sentiment: [(1.0 - confidence) / 2.0; 3], emotion: [0.0; 7] };
     scores.sentiment[judgement.sentiment.index()] = confidence;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_keeps_only_valid_judgements() {
+    fn only_valid_results_of_a_response_are_kept() {
         let content = json!({"judgements": [
             {"index": 0, "sentiment": "positive", "confidence": 0.9, "emotion": "joy"},
             {"index": 1, "sentiment": "great", "confidence": 0.9, "emotion": "joy"},
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_answer_is_an_error() {
+    fn malformed_response_is_an_error() {
         let no_content = json!({"choices": [{"message": {"content": null}}]}).to_string().into_bytes();
         for body in
             [body("I think it is positive"), body("{\"judgements\": [{\"index\": 0,"), b"<html>".to_vec(), no_content]
@@ -123,7 +123,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_answer_is_read_or_refused(content: String, bytes: Vec<u8>) {
+        fn any_response_is_read_or_refused(content: String, bytes: Vec<u8>) {
             let _ = (read(&body(&content), 3), read(&bytes, 3));
         }
     }

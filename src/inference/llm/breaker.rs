@@ -1,8 +1,8 @@
-//! Whether a request may be sent now: the budget, and the circuit breaker.
+//! Decides whether a request may be sent: the budget and the circuit breaker.
 //!
 //! The budget counts every request in fixed windows (a minute, a day of UTC) of this process. The
-//! breaker opens after several failures in a row, for longer each time; then one request is let
-//! through, which closes it or opens it again.
+//! breaker opens after several failures in a row, for a longer time after each opening. Then one trial request is
+//! allowed, which closes the breaker or opens it again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-/// Failures in a row that open the breaker.
+/// The number of failures in a row that open the breaker.
 const FAILURES: u32 = 5;
-/// How long it stays open at first, and at most.
+/// The time that the breaker stays open at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Most requests; `None`: no limit.
+/// The maximum number of requests; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     pub per_minute: Option<u64>,
@@ -28,9 +28,9 @@ pub struct Budget {
 /// The state of the language model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmState {
-    /// It can be asked.
+    /// It accepts requests.
     Ready,
-    /// It failed, or asked for a pause; nothing is sent until then.
+    /// It failed, or asked for a pause. No request is sent until then.
     Paused { until: Timestamp, reason: String },
     /// The budget is used up until then.
     Spent { until: Timestamp },
@@ -49,7 +49,7 @@ struct State {
     /// How often the breaker opened since the last success.
     openings: u32,
     open_until: Option<Timestamp>,
-    /// When a request was let through to try; should it vanish, another may try after a pause.
+    /// When the trial request was sent. If it has no outcome, another trial is allowed after a pause.
     trial: Option<Timestamp>,
     reason: String,
     minute: Window,
@@ -82,7 +82,7 @@ impl Breaker {
     /// Takes one request from the budget.
     ///
     /// # Errors
-    /// Why nothing may be sent now.
+    /// The state that forbids a request now.
     pub fn pass(&self) -> Result<(), LlmState> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -124,7 +124,7 @@ impl Breaker {
         (state.failures, state.openings, state.open_until, state.trial) = (0, 0, None, None);
     }
 
-    /// Records a failure; `wait` is the pause that the server asked for.
+    /// Records a failure. `wait` is the pause that the server asked for.
     pub fn failed(&self, reason: &str, wait: Option<Duration>) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -152,7 +152,7 @@ impl Breaker {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change under the lock is complete, so a panic elsewhere does no harm.
+        // A poisoned lock is usable, because code under the lock leaves a consistent state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn breaker_opens_tries_once_and_closes() {
+    fn breaker_opens_allows_one_trial_and_closes() {
         let clock = Clock::fixed(at(0));
         let breaker = Breaker::new(clock.clone(), Budget::default());
         for _ in 0..FAILURES {
@@ -175,8 +175,8 @@ mod tests {
         }
         assert_eq!(breaker.pass(), Err(LlmState::Paused { until: at(30), reason: "HTTP 500".to_owned() }));
         clock.set(at(30));
-        assert_eq!(breaker.pass(), Ok(()), "one may try");
-        assert!(breaker.pass().is_err(), "one alone");
+        assert_eq!(breaker.pass(), Ok(()), "one trial request is allowed");
+        assert!(breaker.pass().is_err(), "a second trial request is refused");
         breaker.failed("HTTP 500", None);
         assert!(matches!(breaker.state_now(), LlmState::Paused { until, .. } if until == at(90)), "twice as long");
         clock.set(at(90));

@@ -13,20 +13,20 @@ use crate::inference::InferenceError;
 use super::LlmOptions;
 use super::prompt::{self, AnswerForm, Extras};
 
-/// The names of the limit of an answer's tokens: OpenAI's newer models refuse the second one, some other servers the
-/// first one.
+/// The names of the parameter that limits the tokens of a response. OpenAI's newer models refuse the second one, some
+/// other servers the first one.
 const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
-/// Longest refusal that is read.
+/// The maximum size of an error response that is read.
 const MAX_REFUSAL_BYTES: usize = 16 * 1024;
-/// Longest answer that is read.
+/// The maximum size of a response that is read.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
-/// Why a request brought no answer.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChatError {
-    /// The server is away, busy or broken: the same request may work later.
+    /// The server is unreachable, busy or failing. The same request may succeed later.
     Failing { reason: String, wait: Option<Duration> },
-    /// The server does not want this request; another may work.
+    /// The server refuses this request. Another request may succeed.
     Refused(String),
 }
 
@@ -36,24 +36,25 @@ pub struct Chat {
     url: Url,
     key: Option<HeaderValue>,
     model: String,
-    /// The server does not know JSON schemas.
+    /// Whether the server does not support JSON schemas.
     plain: AtomicBool,
-    /// The server refuses a temperature.
+    /// Whether the server refuses a temperature.
     untempered: AtomicBool,
-    /// The name of the limit in [`LIMITS`]; above them the server refuses each.
+    /// The index of the parameter in [`LIMITS`] that the server accepts. An index after the last one means that it
+    /// accepts none.
     limit: AtomicUsize,
 }
 
 impl Chat {
-    /// A client of the server that `options` name. Nothing is sent yet.
+    /// A client of the server in `options`. No request is sent yet.
     ///
     /// # Errors
     /// [`InferenceError::Load`] when the key is not valid in a header, or TLS cannot be set up.
     pub fn new(options: &LlmOptions) -> Result<Self, InferenceError> {
         let wrong = |reason: String| InferenceError::Load { model: options.name(), reason };
-        // Fails when another caller has installed a provider already, which is fine.
+        // An error means that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would carry posts and key to another server.
+        // A redirect would send posts and the key to another server.
         let client = Client::builder().redirect(redirect::Policy::none()).timeout(options.timeout).build();
         let key = options.api_key.as_ref().map(|key| {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))?;
@@ -68,7 +69,7 @@ impl Chat {
         Ok(Self {
             client: client.map_err(|e| wrong(format!("cannot set up HTTP: {e}")))?,
             url,
-            key: key.transpose().map_err(|_| wrong("llm.api_key holds characters that no key has".to_owned()))?,
+            key: key.transpose().map_err(|_| wrong("llm.api_key is not a valid header value".to_owned()))?,
             model: options.model.clone(),
             plain: AtomicBool::new(false),
             untempered: AtomicBool::new(false),
@@ -81,14 +82,14 @@ impl Chat {
         if self.plain.load(Ordering::Relaxed) { AnswerForm::Object } else { AnswerForm::Schema }
     }
 
-    /// Notes that the server does not know JSON schemas.
+    /// Records that the server does not support JSON schemas.
     pub fn use_objects(&self) {
         if !self.plain.swap(true, Ordering::Relaxed) {
             tracing::info!("language model server rejects JSON schemas; falling back to JSON objects");
         }
     }
 
-    /// The body of the answer about `texts`.
+    /// The body of the response about `texts`.
     ///
     /// # Errors
     /// See [`ChatError`].
@@ -107,17 +108,17 @@ impl Chat {
         Extras { temperature: !self.untempered.load(Ordering::Relaxed), limit }
     }
 
-    /// Leaves out of later requests what a refusal complains of; whether that was anything of `extras`.
+    /// Leaves the parameter that a refusal names out of later requests. Returns whether it was one of `extras`.
     fn leave_out(&self, refusal: &str, extras: Extras) -> bool {
         if extras.temperature && refusal.contains("temperature") {
             self.untempered.store(true, Ordering::Relaxed);
-            tracing::info!("the language model refuses a temperature, requests leave it out");
+            tracing::info!("language model refuses a temperature, requests omit it");
             return true;
         }
         let Some(limit) = extras.limit.filter(|limit| refusal.contains(limit)) else { return false };
         let next = LIMITS.iter().position(|name| *name == limit).map_or(LIMITS.len(), |place| place + 1);
         self.limit.store(next, Ordering::Relaxed);
-        tracing::info!(limit, "the language model refuses this limit of tokens, requests leave it out");
+        tracing::info!(limit, "language model refuses this parameter for the token limit, requests omit it");
         true
     }
 
@@ -144,7 +145,7 @@ impl Chat {
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| failing(describe(&e.without_url())))? {
             if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(failing(format!("the answer is longer than {MAX_ANSWER_BYTES} bytes")));
+                return Err(failing(format!("the response is longer than {MAX_ANSWER_BYTES} bytes")));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -152,7 +153,7 @@ impl Chat {
     }
 }
 
-/// A request without an answer, and what the server said about it.
+/// The error of a request, and the text of the server's error response.
 struct Refusal {
     error: ChatError,
     body: String,
@@ -166,7 +167,7 @@ impl From<ChatError> for Refusal {
 
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        "no whole answer in time (llm.timeout)".to_owned()
+        "no complete response in time (llm.timeout)".to_owned()
     } else if error.is_connect() {
         "cannot connect".to_owned()
     } else {
@@ -175,7 +176,7 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 fn refusal(status: StatusCode, retry_after: Option<&HeaderValue>) -> ChatError {
-    // The other form, a date, is rare here; the exponential backoff applies.
+    // Dates, the other form of the header, are rare here and fall back to the exponential backoff.
     let seconds = retry_after.and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let wait = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds)).map(Duration::from_secs_f64);
     match status {

@@ -1,5 +1,5 @@
-//! The prompt of a language model. Posts are untrusted: they are data in the user's message, a JSON array
-//! with indexes, and the instructions say to follow nothing in them.
+//! The prompt of a language model. Posts are untrusted data: they are sent in the user's message as a JSON array
+//! with indexes, and the instructions tell the model not to follow instructions in them.
 
 use serde_json::{Value, json};
 
@@ -13,26 +13,27 @@ the writer shows most (anger, disgust, fear, joy, neutral, sadness or surprise).
 {\"judgements\": [{\"index\": 0, \"sentiment\": \"neutral\", \"confidence\": 0.8, \"emotion\": \"neutral\"}, …]}, \
 with exactly one judgement for each index.";
 
-/// How the answer's form is asked for.
+/// The requested format of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerForm {
-    /// By a JSON schema; not every server knows this.
+    /// A JSON schema, which not every server supports.
     Schema,
-    /// As any JSON object.
+    /// Any JSON object.
     Object,
 }
 
 /// Optional parts of a request, which some servers refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extras {
-    /// `temperature: 0`; newer models accept their default only.
+    /// Whether to send `temperature: 0`. Newer models accept only their default.
     pub temperature: bool,
-    /// The name of the limit of the answer's tokens.
+    /// The name of the parameter that limits the tokens of the response.
     pub limit: Option<&'static str>,
 }
 
-/// Tokens that an answer may have: the judgements, and what a model reasons before them.
+/// The token limit of a response per post.
 const TOKENS_PER_POST: usize = 128;
+/// Additional tokens of a response, for the reasoning of a model.
 const TOKENS_BESIDE: usize = 1_024;
 
 /// The body of a request about `texts`.

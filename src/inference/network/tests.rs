@@ -1,4 +1,4 @@
-//! Outputs against those that the reference library computes from the same weights.
+//! Compares outputs with those of the reference library for the same weights.
 
 mod architectures;
 
@@ -10,18 +10,18 @@ use crate::inference::source;
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::{HubOptions, ModelSource};
 
-/// A text with what the reference library makes of it from the same weights.
+/// A text with its outputs in the reference library.
 #[derive(Deserialize)]
 struct Expected {
     text: String,
     ids: Vec<u32>,
     sentiment_logits: Vec<f32>,
     emotion_logits: Vec<f32>,
-    /// By layer: sentiment, emotion, gate.
+    /// The outputs by layer: sentiment, emotion, gate.
     exit_logits: std::collections::BTreeMap<String, Vec<f32>>,
 }
 
-/// Texts that must take all layers.
+/// Inputs that are computed with all layers.
 fn all_layers(texts: &[Expected]) -> Vec<Input<'_>> {
     texts.iter().map(|text| Input { ids: &text.ids, may_exit: false }).collect()
 }
@@ -88,7 +88,7 @@ fn int8_outputs_are_near_reference() {
     assert!(difference < 0.6, "{difference}");
 }
 
-/// Exits have the outputs of the reference, and each text leaves at the first one whose gate accepts it.
+/// Exits have the outputs of the reference, and each text stops at the first exit whose gate accepts it.
 #[test]
 fn exits_equal_reference_and_decide_by_their_gates() {
     let expected = expected();
@@ -116,7 +116,7 @@ fn exits_equal_reference_and_decide_by_their_gates() {
             assert_eq!(&adaptive.logits[index * 10..][..10], wanted.0, "{precision}: {}", text.text);
             assert_eq!(adaptive.layers[index], wanted.1, "{precision}: {}", text.text);
             taken.push(wanted.1);
-            // A text alone is what it is among others.
+            // A text alone has the same outputs as in a batch.
             let alone = network.run(&inputs[index..=index], &mut scratch).unwrap();
             assert_eq!((alone.logits.as_slice(), alone.layers[0]), (wanted.0, wanted.1), "{precision}: {}", text.text);
         }
@@ -124,7 +124,7 @@ fn exits_equal_reference_and_decide_by_their_gates() {
     }
 }
 
-/// Candle's path is what the fused one falls back to, so it is held to the same values.
+/// Candle is the fallback of the fused encoder, so it must return the same values.
 #[test]
 fn candle_outputs_equal_reference() {
     let files = source::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();

@@ -1,5 +1,5 @@
-//! XLM-RoBERTa's tokenizer from a SentencePiece model: a protocol buffer (`sentencepiece_model.proto`)
-//! of which three fields matter.
+//! Builds XLM-RoBERTa's tokenizer from a SentencePiece model, a protocol buffer (`sentencepiece_model.proto`)
+//! of which three fields are used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,13 +19,13 @@ mod field {
     pub const CHARSMAP: u64 = 2;
 }
 
-/// The tokenizer, with the ids as the model was trained with them: four special tokens first, the
+/// The tokenizer, with the token ids of the training: four special tokens first, the
 /// pieces from the fourth on, the mask last.
 ///
 /// # Errors
-/// When the file is no SentencePiece model.
+/// When the file is not a SentencePiece model.
 pub fn unigram(model: &[u8]) -> Result<Value, LoadError> {
-    let damaged = || format!("{FILE}: it is damaged or no SentencePiece model");
+    let damaged = || format!("{FILE}: it is damaged or not a SentencePiece model");
     let mut pieces = Vec::new();
     let mut charsmap: &[u8] = &[];
     for (number, value) in Fields(model).collect::<Option<Vec<_>>>().ok_or_else(damaged)? {
@@ -35,7 +35,7 @@ pub fn unigram(model: &[u8]) -> Result<Value, LoadError> {
             _ => {}
         }
     }
-    // Its own first three (unknown, start, end) are in another order.
+    // The first three pieces (unknown, start, end) have another order and are replaced.
     let own = pieces.get(3..).filter(|own| !own.is_empty()).ok_or_else(damaged)?;
     let first = ["<s>", "<pad>", "</s>", "<unk>"].map(|token| (token.to_owned(), 0.0));
     let last = ("<mask>".to_owned(), 0.0);
@@ -84,13 +84,13 @@ fn map_of(bytes: &[u8]) -> Option<&[u8]> {
 
 /// A field's value in its wire format.
 enum Wire<'a> {
-    /// A number or another value that is not needed.
+    /// A value of a type that is not needed.
     Other,
     Bytes(&'a [u8]),
     Four([u8; 4]),
 }
 
-/// The fields of a message, by number; `None` for the last when the message is damaged.
+/// Iterates over the fields of a message, with their numbers. The last item is `None` if the message is damaged.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {

@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use super::Values;
 use crate::inference::error::LoadError;
 
-/// How the old format begins: two pickles, a magic number and the version 1001
+/// The start of the old format: two pickles, a magic number and the version 1001
 /// (`torch/serialization.py`, `MAGIC_NUMBER` and `PROTOCOL_VERSION`).
 const OLD: [u8; 21] = [
     0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e, 0x80, 0x02, 0x4d, 0xe9,
@@ -40,7 +40,7 @@ fn is_old(path: &Path) -> std::io::Result<bool> {
 }
 
 fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
-    let fail = |e: candle_core::Error| format!("{e}; the file is damaged or no PyTorch checkpoint");
+    let fail = |e: candle_core::Error| format!("{e}; the file is damaged or not a PyTorch checkpoint");
     let checkpoint = PthTensors::new(path, None).map_err(fail)?;
     let mut tensors = HashMap::new();
     for (name, info) in checkpoint.tensor_infos() {
@@ -55,7 +55,7 @@ fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     Ok(tensors)
 }
 
-/// Old checkpoints keep some counters beside the weights.
+/// Whether a tensor has weights. Old checkpoints also contain counters.
 fn is_weight(dtype: DType) -> bool {
     matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
 }
@@ -65,37 +65,37 @@ fn values(tensor: &Tensor) -> candle_core::Result<Values> {
     Ok(Values { shape: tensor.dims().to_vec(), values })
 }
 
-/// After the head: facts of the machine, the tensors, the keys of their storages, then each
-/// storage as its length and its values.
+/// Reads the old format. After the header it contains information about the machine, the tensors, the keys of their
+/// storages, and then each storage with its length and values.
 fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
-    let fail = |e: std::io::Error| format!("{e}; the file is damaged or cut off");
+    let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
     let mut reader = BufReader::new(File::open(path).map_err(fail)?);
     reader.seek(SeekFrom::Start(OLD.len() as u64)).map_err(fail)?;
     unpickle(&mut reader)?;
     let Object::Dict(entries) = unpickle(&mut reader)? else {
-        return Err(LoadError::Files("it holds no state_dict".to_owned()));
+        return Err(LoadError::Files("it contains no state_dict".to_owned()));
     };
     let mut infos: Vec<TensorInfo> = Vec::new();
     for (name, value) in entries {
         infos.extend(value.into_tensor_info(name, Path::new("")).map_err(|e| e.to_string())?);
     }
     let Object::List(keys) = unpickle(&mut reader)? else {
-        return Err(LoadError::Files("it holds no list of storages".to_owned()));
+        return Err(LoadError::Files("it contains no list of storages".to_owned()));
     };
     let mut tensors = HashMap::new();
     for key in keys {
-        let key = key.unicode().map_err(|other| format!("{other:?} is no key of a storage"))?;
+        let key = key.unicode().map_err(|other| format!("{other:?} is not the key of a storage"))?;
         let mut length = [0; 8];
         reader.read_exact(&mut length).map_err(fail)?;
         let mine: Vec<&TensorInfo> = infos.iter().filter(|info| info.path.ends_with(&format!("/{key}"))).collect();
-        let dtype = mine.first().ok_or_else(|| format!("no tensor gives the type of the storage {key}"))?.dtype;
+        let dtype = mine.first().ok_or_else(|| format!("no tensor has the type of the storage {key}"))?.dtype;
         let size = usize::try_from(i64::from_le_bytes(length)).ok().and_then(|n| n.checked_mul(dtype.size_in_bytes()));
         let size = size.ok_or_else(|| format!("the length of the storage {key} is invalid"))?;
-        // Read as far as there is something, so that a wrong length takes no memory.
+        // Reads until the end of the file, so that a wrong length does not allocate memory.
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(size as u64).read_to_end(&mut bytes).map_err(fail)?;
         if read != size {
-            return Err(LoadError::Files(format!("it ends within the storage {key}; the file is cut off")));
+            return Err(LoadError::Files(format!("it ends within the storage {key}; the file is truncated")));
         }
         for info in mine.into_iter().filter(|info| is_weight(info.dtype)) {
             let tensor = strided(info, &bytes).map_err(|e| format!("{}: {e}", info.name))?;
@@ -110,7 +110,7 @@ fn unpickle(reader: &mut impl BufRead) -> Result<Object, LoadError> {
     stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| LoadError::Files(e.to_string()))
 }
 
-/// The part of a storage that a tensor shows.
+/// The values of a tensor, which is a view of a storage.
 fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, LoadError> {
     let size = info.dtype.size_in_bytes();
     let all: Vec<f32> = Tensor::from_raw_buffer(bytes, info.dtype, &[bytes.len() / size], &Device::Cpu)
@@ -127,7 +127,7 @@ fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, LoadError> {
             place += rest % length * stride;
             rest /= length;
         }
-        let value = all.get(place).ok_or_else(|| LoadError::Files("it reaches beyond its storage".to_owned()))?;
+        let value = all.get(place).ok_or_else(|| LoadError::Files("it exceeds its storage".to_owned()))?;
         values.push(*value);
     }
     Ok(Values { shape, values })

@@ -1,12 +1,12 @@
-//! One sentence about an alert.
+//! Writes one sentence about an alert.
 
 use crate::domain::Alert;
 use crate::domain::Sentiment;
 use crate::domain::alert::{Class, Condition, Direction, Labels, Rule, Scope};
 use crate::domain::human_duration::HumanDuration;
 
-/// What happened, such as "78 % of 18 posts about acme are negative, usually 22 %". `usual`: the percentage that a share
-/// usually has.
+/// Describes the alert, such as "78 % of 18 posts about acme are negative, usually 22 %". `usual`: the usual percentage
+/// of a share.
 pub fn of(rule: &Rule, alert: &Alert, usual: Option<f64>) -> String {
     let spec = &rule.spec;
     let facts =
@@ -22,7 +22,7 @@ pub fn of(rule: &Rule, alert: &Alert, usual: Option<f64>) -> String {
     }
 }
 
-/// The scope as people say it, with a blank before it.
+/// The scope in words, with a space before it.
 fn about(scope: &Scope, labels: &Labels) -> String {
     let scope = match scope {
         Scope::Topic(name) => format!(" about {name}"),
@@ -51,12 +51,12 @@ impl Facts<'_> {
         self.number("value").unwrap_or(self.alert.actual_value)
     }
 
-    /// Posts in the window.
+    /// The number of posts in the window.
     fn total(&self) -> i64 {
         self.alert.details["counts"]["total"].as_i64().unwrap_or_else(|| self.alert.post_count.into())
     }
 
-    /// Posts of a class in the window.
+    /// The number of posts of a class in the window.
     fn count(&self, class: Class) -> Option<i64> {
         match class {
             Class::Posts => Some(self.total()),
@@ -121,14 +121,14 @@ fn posts(count: i64) -> String {
     if count == 1 { "1 post".to_owned() } else { format!("{count} posts") }
 }
 
-/// A share in percent: with one place below 10 %.
+/// A share in percent, with one decimal place below 10 %.
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let scale = if percent.abs() < 10.0 { 10.0 } else { 1.0 };
     format!("{} %", (percent * scale).round() / scale)
 }
 
-/// A number with at most one place.
+/// A number with at most one decimal place.
 fn plain(number: f64) -> String {
     ((number * 10.0).round() / 10.0).to_string()
 }

@@ -1,4 +1,4 @@
-//! Programs on this machine.
+//! Runs programs on this machine as receivers.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -11,10 +11,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use super::{DeliveryError, Outcome, Sender, excerpt};
 use crate::domain::notify::Delivery;
 
-/// Length of the recorded output, in bytes; the rest is discarded.
+/// The number of bytes of the output that are recorded.
 const OUTPUT: u64 = 2_000;
 
-/// The variables that programs get from the environment of this process. All others may hold secrets.
+/// The environment variables that programs inherit from this process. Other variables may contain secrets.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 /// A program with arguments. Its standard input is the JSON of a webhook. Exit code 0 accepts the message, 75
@@ -30,7 +30,7 @@ pub struct Command {
 const TEMPORARY_FAILURE: i32 = 75;
 
 impl Command {
-    /// A program that is stopped after `timeout`.
+    /// Creates a receiver that stops the program after `timeout`.
     pub fn new(command: Vec<String>, timeout: Duration) -> Self {
         Self { command, timeout }
     }
@@ -53,13 +53,13 @@ impl Command {
         let body = serde_json::to_vec(&delivery.message).unwrap_or_default();
         let write = async {
             if let Some(mut input) = input {
-                // A program that ignores the message may close its input.
+                // A program that does not read its input may close it.
                 let _ = input.write_all(&body).await;
             }
         };
         let ended = async {
             let status = child.wait().await;
-            // Processes that it left behind keep its output open.
+            // Child processes may still be running and keep the output open.
             group.kill();
             status
         };
@@ -73,18 +73,18 @@ fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
     INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
-/// The process group of a program, killed when this is dropped.
+/// The process group of a program. It is killed when this is dropped.
 struct Group(Option<Pid>);
 
 impl Group {
-    /// The group that `child` leads.
+    /// The process group of which `child` is the leader.
     fn of(child: &tokio::process::Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
     fn kill(&mut self) {
         if let Some(group) = self.0.take() {
-            // The group is gone when all its processes have ended.
+            // The process group no longer exists if all its processes have ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -99,7 +99,7 @@ impl Drop for Group {
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {
-        // The output is for the log alone; errors of reading it do not matter.
+        // The output is only for the log, so errors of reading it are ignored.
         let _ = (&mut pipe).take(OUTPUT).read_to_end(&mut kept).await;
         let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
     }

@@ -16,7 +16,7 @@ use super::{DeliveryError, Outcome, ReceiverError, Sender, excerpt, texts};
 use crate::domain::notify::render::{html, text};
 use crate::domain::notify::{Delivery, Templates};
 
-/// Time limits of one SMTP command or of connecting, and of a whole message.
+/// The time limits of connecting or one SMTP command, and of a whole message.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -30,25 +30,25 @@ pub struct SmtpOptions {
     pub credentials: Option<SmtpCredentials>,
     /// `ada@example.org`, or `Ada <ada@example.org>`.
     pub from: String,
-    /// A certificate authority in PEM besides those of the system.
+    /// A certificate authority in PEM, in addition to those of the system.
     pub authority: Option<Vec<u8>>,
 }
 
-/// A login at the mail server.
+/// The login to the mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpCredentials {
     pub username: String,
     pub password: SecretString,
 }
 
-/// How the connection is protected.
+/// The encryption of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// TLS by STARTTLS; nothing is sent without it.
+    /// TLS by STARTTLS. Nothing is sent if the server does not support it.
     StartTls,
-    /// TLS from the start.
+    /// TLS from the beginning of the connection.
     Tls,
-    /// None.
+    /// No encryption.
     Plain,
 }
 
@@ -59,7 +59,7 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// Connects with the first message.
+    /// Creates a mailer, which connects with the first message.
     ///
     /// # Errors
     /// When the sender's address or the certificate is malformed.
@@ -91,7 +91,7 @@ impl Mailer {
         let message = &delivery.message;
         let texts = texts(&email.templates, delivery);
         let own = delivery.recipient.as_deref().and_then(|address| address.parse().ok()).map(|mailbox| vec![mailbox]);
-        // The same in each attempt, so that mail servers can drop duplicates.
+        // The message id is the same in each attempt, so that mail servers can drop duplicates.
         let at = delivery.created_at.as_millis();
         let id = format!("<sentistream.{}.{at}@{}>", delivery.id, self.from.email.domain());
         let mut builder = Message::builder()
@@ -108,7 +108,7 @@ impl Mailer {
     }
 }
 
-/// `Auto-Submitted: auto-generated` keeps vacation responders from answering (RFC 3834).
+/// `Auto-Submitted: auto-generated` prevents automatic replies (RFC 3834).
 #[derive(Clone)]
 struct AutoSubmitted;
 

@@ -1,4 +1,4 @@
-//! Services that take JSON over HTTP: chats, incident services, and a real Alertmanager.
+//! Services that accept JSON over HTTP: chats, incident management services, and Alertmanager.
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -12,15 +12,15 @@ use crate::domain::notify::{Channel, Delivery, Receiver, Secrets};
 use crate::notify::setup::ReceiverWithSecrets;
 use crate::outbound::Outbound;
 
-/// A receiver of one of these services.
+/// A sender to one of these services.
 pub struct ServiceSender {
     outbound: Outbound,
     clock: Clock,
     receiver: Receiver,
-    /// The address of requests; Opsgenie adds a path to it.
+    /// The URL of requests. Opsgenie adds a path to it.
     url: Url,
     headers: HeaderMap,
-    /// PagerDuty has its key in the body.
+    /// PagerDuty requires its key in the body.
     routing_key: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Sender for ServiceSender {
     }
 }
 
-/// `path` with an optional query below the path of `base`.
+/// `path` (with an optional query) appended to the path of `base`.
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
@@ -97,7 +97,7 @@ fn sensitive(value: &str) -> Result<HeaderValue, ReceiverError> {
     Ok(value)
 }
 
-/// Adds the secrets that are headers.
+/// Adds the secrets that are sent as headers.
 pub(super) fn add_headers(headers: &mut HeaderMap, secrets: &Secrets) -> Result<(), ReceiverError> {
     for (name, value) in secrets.headers() {
         let invalid = || ReceiverError::Header(name.to_owned());

@@ -45,7 +45,7 @@ fn backtest_reports_when_and_how_long_a_rule_fired() {
     assert_eq!(test.evaluations, 241);
     let times: Vec<_> =
         test.firings.iter().map(|f| (f.scope.as_str(), f.pending_at, f.fired_at, f.resolved_at)).collect();
-    // Two upset minutes of five make 21 negative posts of 41, one makes 13 of 33.
+    // Two of the five minutes with mostly negative posts make 21 negative posts of 41; one makes 13 of 33.
     let (pending, fired, resolved) = (minute(102), minute(104), Some(minute(119)));
     assert_eq!(times, [("all", pending, fired, resolved), ("source:web", pending, fired, resolved)]);
     assert_eq!(test.firings[0].duration_seconds, 15 * 60);
@@ -55,7 +55,7 @@ fn backtest_reports_when_and_how_long_a_rule_fired() {
     assert_eq!((half.firings[0].resolved_at, half.firings[0].duration_seconds), (None, 360));
 }
 
-/// Four days of a post a minute, with 60 negative posts within ten minutes of the last one.
+/// Four days with one post per minute, and 60 negative posts within ten minutes of the last day.
 fn spike() -> History {
     let days = 4 * 1_440;
     let mut counts: Vec<BucketCount> = (0..days).map(|number| count(number, Sentiment::Neutral, 1)).collect();
@@ -76,12 +76,12 @@ fn backtests_of_one_and_two_days_agree_on_a_spike() {
 }
 
 #[test]
-fn late_posts_fire_only_with_a_delay_live_and_replayed() {
+fn late_posts_fire_only_with_a_delay() {
     let mut recording = Recording::new(spike());
     let mut tally = Tally::default();
     tally.add(labels(Sentiment::Negative), 6);
     let end = 4 * 1_440;
-    // The feed is polled half an hour later.
+    // The feed is polled half an hour late.
     recording.history.late = (end - 300..end - 290)
         .map(|number| LateCount {
             written_at: minute(number),
@@ -99,7 +99,7 @@ fn late_posts_fire_only_with_a_delay_live_and_replayed() {
     let found = run(&rule("40min"), &recording, range(end - 1_440, end)).firings;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].fired_at >= minute(end - 270), "{found:?}");
-    // Measured delays do the same.
+    // Measured delays have the same effect.
     recording.delays.together = Duration::from_secs(40 * 60);
     let measured =
         spec(json!({"kind": "spike", "threshold": 5, "of": "sentiment:negative", "keep_firing_for": "5min"}));
@@ -118,7 +118,7 @@ fn downtime_neither_resolves_nor_raises_an_alert() {
     let (known, unknown) = (Recording::new(history), Recording::new(gapless));
     let firings = |spec: &RuleSpec, recording: &Recording| run(spec, recording, range(1, 59)).firings.len();
     assert_eq!((firings(&share, &known), firings(&absence, &known)), (1, 0));
-    // Without knowing about it, one incident is two, and a false absence is between them.
+    // If the downtime is unknown, the incident is counted twice, with a false absence in between.
     assert_eq!((firings(&share, &unknown), firings(&absence, &unknown)), (2, 1));
 }
 
@@ -134,7 +134,7 @@ fn windows_with_copies_are_judged_by_their_texts() {
     let mut recording = Recording::new(History::of_counts(range(0, 60), &counts));
     let windows = windows_to_read(&spec, &recording, range(5, 60));
     assert!(!windows.is_empty());
-    assert_eq!(run(&spec, &recording, range(5, 60)).firings.len(), 1, "nothing was read");
+    assert_eq!(run(&spec, &recording, range(5, 60)).firings.len(), 1, "without texts every post counts");
     let post = |sentiment, content: String| PostText {
         source: "web".to_owned(),
         author: None,

@@ -20,11 +20,11 @@ fn selection() -> Selection<'static> {
     Selection { class: Class::Posts, source: None }
 }
 
-/// `days` of posts, as many a minute as `rate` says for a day and an hour.
+/// A history of `days` days with the posts per minute that `rate` gives for a day and an hour.
 fn history(days: u32, rate: impl Fn(u32, u32) -> i64) -> History {
     let minutes = (0..days * 1_440).map(|number| {
         let (day, hour) = (number / 1_440, number / 60 % 24);
-        // A wave of three minutes whose mean is the rate.
+        // The counts of three consecutive minutes differ, with the rate as their mean.
         let count = rate(day, hour) + i64::from(number % 3) - 1;
         BucketCount {
             at: start() + MINUTE * number,
@@ -50,13 +50,13 @@ fn topic_never_mentioned_before_has_a_level_of_zero() {
     let usual = baseline(&silent, TimeRange::last(WINDOW, at(0, 12, 0)), selection(), None).unwrap();
     assert!(usual.level < 0.1 && usual.windows == 143, "{usual:?}");
     assert!(usual.score(120.0) > 15.0 && usual.score(2.0) < 3.0, "{usual:?}");
-    // Less than six windows after the first post of any feed there is no baseline.
+    // With less than six windows after the first post of the feed there is no baseline.
     assert_eq!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 30)), selection(), None), None);
     assert!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 40)), selection(), None).is_some());
 }
 
 #[test]
-fn business_hours_are_no_spike_and_a_surge_at_night_is_one() {
+fn surge_at_night_is_a_spike_but_business_hours_are_not() {
     let office = |day: u32, hour: u32| if day % 7 < 5 && (8..18).contains(&hour) { 20 } else { -1 };
     for days in [3, 7, 21] {
         let history = history(days + 1, office);
@@ -69,7 +69,7 @@ fn business_hours_are_no_spike_and_a_surge_at_night_is_one() {
 }
 
 #[test]
-fn weekend_has_a_level_of_its_own() {
+fn weekend_has_its_own_level() {
     let history = history(22, |day, _| if day % 7 < 5 { 40 } else { 4 });
     let saturday = baseline(&history, TimeRange::last(WINDOW, at(19, 12, 0)), selection(), None).unwrap();
     assert!((15.0..45.0).contains(&saturday.level), "{saturday:?}");
@@ -78,7 +78,7 @@ fn weekend_has_a_level_of_its_own() {
 }
 
 #[test]
-fn time_that_was_not_observed_is_left_out() {
+fn unobserved_time_is_not_part_of_the_baseline() {
     let ten_hours = |_: u32, hour: u32| if (8..18).contains(&hour) { 20 } else { -1 };
     let mut history = history(4, ten_hours);
     let nights = (0..4).flat_map(|day| [(day, 0, 8), (day, 18, 24)]);
@@ -110,15 +110,16 @@ fn incident_does_not_become_its_own_baseline() {
         let usual = baseline(&history, window, selection(), Some(began - WINDOW)).unwrap();
         assert!(usual.score(200.0) > 5.0 && usual.level < 40.0, "{minutes} min: {usual:?}");
     }
-    // The next day is not raised by it either.
+    // The incident does not raise the level of the next day.
     let clipped = baseline(&history, TimeRange::last(WINDOW, at(2, 9, 0)), selection(), None).unwrap();
     assert!(clipped.level < 30.0, "{clipped:?}");
 }
 
 #[test]
-fn score_is_as_rare_in_quiet_and_in_busy_places() {
+fn equally_rare_counts_have_equal_scores() {
     let baseline = |level: f64| Baseline { level, spread: (level + SHIFT).sqrt(), windows: 100, days: 7 };
-    // Each is exceeded by chance once in about 10,000 windows: 21 posts where 8 are usual, 140 where 100 are.
+    // Random variation exceeds each of them once in about 10,000 windows: 21 posts at a level of 8, 140 at a level of
+    // 100.
     assert!((baseline(8.0).score(21.0) - baseline(100.0).score(140.0)).abs() < 0.25);
     assert_eq!((baseline(100.0).score(130.0) * 10.0).round(), 28.0);
 }

@@ -1,4 +1,4 @@
-//! Measuring how late posts arrive.
+//! Measures how late posts arrive.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::rules::{DAY, Delays, LONGEST_DELAY, PUNCTUAL};
 use crate::store::alerts::Arrival;
 use crate::store::{Store, StoreError};
 
-/// How long measured delays are used.
+/// How long measured delays are used before they are measured again.
 const MEASURED_FOR: Duration = Duration::from_secs(300);
-/// The newest posts of a source whose arrivals are compared, and the fewest of them.
+/// The most of a source's newest posts whose arrivals are compared, and the fewest that give a result.
 const ARRIVALS: i64 = 200;
 const LEAST_ARRIVALS: usize = 5;
 /// The part of the posts that arrive within the delay.
 const ARRIVED: f64 = 0.95;
-/// The largest sources, whose delays are measured.
+/// The number of largest sources whose delays are measured.
 const MAX_SOURCES: usize = 100;
 
-/// Delays that were measured lately.
+/// The most recently measured delays.
 #[derive(Debug, Default)]
 pub struct DelayCache {
     measured_at: Option<Timestamp>,
@@ -51,7 +51,7 @@ impl DelayCache {
         Ok(Delays { together, by_source: self.by_source.clone() })
     }
 
-    /// The shortest delay within which nearly all posts of the scope arrive, by the volumes of its sources.
+    /// The shortest delay within which nearly all posts of the scope arrive, weighted by the volumes of its sources.
     async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, LoadError> {
         if self.by_source.values().all(Duration::is_zero) {
             return Ok(Duration::ZERO);
@@ -88,8 +88,8 @@ async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Dur
     Ok(delays)
 }
 
-/// Within which time nearly all of the posts arrived, in whole minutes; zero when they are punctual. Posts that arrived later
-/// than any window waits for, such as those of an archive, are ignored.
+/// The time within which nearly all of the posts arrived, in whole minutes; zero if they are punctual. Posts that
+/// arrived later than the longest delay of a window, such as those of an archive, are ignored.
 fn delay(arrivals: &[Arrival]) -> Duration {
     let lateness = |arrival: &Arrival| arrival.stored_at.since(arrival.written_at);
     let mut late: Vec<Duration> = arrivals.iter().map(lateness).filter(|late| *late <= LONGEST_DELAY).collect();
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delay_is_that_of_nearly_all_posts() {
+    fn delay_covers_nearly_all_posts() {
         let of = |minutes: &[u64]| {
             let written_at = Timestamp::from_unix(1_767_225_600).unwrap();
             let arrival =
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(of(&[0; 40]), 0);
         assert_eq!(of(&[30; 4]), 0, "too few posts");
         assert_eq!(of(&(0..30).collect::<Vec<_>>()), 29);
-        // An archive says nothing about the posts of today.
+        // The delay of an imported archive does not change the delay of current posts.
         assert_eq!(of(&[10, 10, 10, 10, 10, 10, 500_000, 500_000]), 11);
         let mut mostly = vec![0; 97];
         mostly.extend([120; 3]);

@@ -11,11 +11,11 @@ use crate::domain::{Author, Op, Post, PostDraft, PostId, Timestamp, op::preview}
 
 /// The collection of posts.
 pub const COLLECTION: &str = "app.bsky.feed.post";
-/// Longest event that is read, in bytes. A post's record takes a few KiB.
+/// The maximum length of an event, in bytes. The record of a post takes a few KiB.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 /// The `source` of these posts.
 const SOURCE: &str = "bluesky";
-/// Characters of a malformed frame in its error.
+/// The number of characters of a malformed frame that its error shows.
 const SHOWN: usize = 120;
 
 /// An event.
@@ -75,7 +75,7 @@ struct Commit<'a> {
     record: Option<Record<'a>>,
 }
 
-/// Any program can write records, so an optional field of an unexpected type counts as missing.
+/// Any program can write records, so an optional field of an unexpected type is treated as missing.
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow, default)]
@@ -136,7 +136,7 @@ struct Facet<'a> {
     features: Vec<Feature<'a>>,
 }
 
-/// Bytes of the text in UTF-8.
+/// A range of bytes in the UTF-8 text.
 #[derive(Deserialize)]
 struct Slice {
     #[serde(rename = "byteStart")]
@@ -158,7 +158,7 @@ struct Account<'a> {
     status: Option<Cow<'a, str>>,
 }
 
-/// Reads a frame; events that `filter` leaves out have no operation.
+/// Reads a frame. Events that `filter` leaves out have no operation.
 ///
 /// # Errors
 /// When the frame is not an event of the protocol, or its post is not valid.
@@ -261,7 +261,7 @@ fn created_at(record: &Record<'_>, time_us: i64, now: Timestamp) -> Timestamp {
     claimed.filter(|claimed| *claimed <= seen + MAX_AHEAD).unwrap_or(seen)
 }
 
-/// The post that this one replies to, otherwise the one that it quotes.
+/// The post that this one replies to, or else the one that it quotes.
 fn reply_to(record: &Record<'_>) -> Option<String> {
     let parent = record.reply.as_ref().and_then(|reply| reply.parent.as_ref()).map(|parent| &parent.uri);
     let quoted = record.embed.as_ref().and_then(|embed| embed.record.as_ref());
@@ -293,7 +293,7 @@ fn with_links(text: &str, facets: &[Facet<'_>]) -> String {
         let Some(shown) = text.get(start..end).filter(|_| start >= done) else { continue };
         if let Some(before) = text.get(done..start) {
             out.push_str(before);
-            // A link text stays, followed by its URL; a shortened URL is replaced.
+            // A link text is kept and followed by its URL; a shortened URL is replaced by the full one.
             let is_address = shown.contains('.') && !shown.contains(char::is_whitespace);
             if !is_address {
                 out.push_str(shown);

@@ -22,7 +22,7 @@ impl Default for FilterOptions {
     }
 }
 
-/// The conditions, prepared for many posts. Clones are cheap.
+/// The conditions, prepared for matching many posts. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Filter {
     languages: BTreeSet<String>,
@@ -63,7 +63,7 @@ impl Filter {
         &self.authors
     }
 
-    /// Whether it filters by content, which a deletion does not contain.
+    /// Whether it filters by content. A deletion event does not contain the content.
     pub fn is_selective(&self) -> bool {
         !self.languages.is_empty() || self.keywords.is_some()
     }
@@ -89,9 +89,9 @@ impl Filter {
         self.keywords.as_ref().is_none_or(|keywords| keywords.is_match(&text.to_lowercase()))
     }
 
-    /// Whether the post `id` is in the sample. The answer is the same each time for the same id.
+    /// Whether the post `id` is in the sample. The result is always the same for the same id.
     pub fn samples(&self, id: &str) -> bool {
-        // FNV-1a and the finisher of splitmix64: the same on every machine and in every version.
+        // FNV-1a and the finalizer of splitmix64: the same on every machine and in every version.
         let hash = id
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

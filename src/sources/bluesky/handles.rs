@@ -10,8 +10,7 @@ use url::Url;
 use super::super::SourceError;
 use super::super::fetch::{Fetcher, json};
 
-/// Most accounts per request
-/// (<https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>).
+/// The maximum number of accounts per request (<https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>).
 pub const PER_REQUEST: usize = 25;
 
 /// Resolves handles in bulk, and caches them in case the API is unavailable later.
@@ -20,11 +19,11 @@ pub struct Handles {
     known: Mutex<BTreeMap<String, String>>,
 }
 
-/// The accounts that were found.
+/// The result of resolving accounts.
 #[derive(Default)]
 pub struct Resolved {
     pub dids: BTreeSet<String>,
-    /// Handles without an account, and requests that failed.
+    /// Handles without an account, and errors of failed requests.
     pub problems: Vec<String>,
 }
 

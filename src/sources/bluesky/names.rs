@@ -1,5 +1,5 @@
-//! Handles of accounts, for display. Posts are stored under DIDs: an account may change its handle, and its deletion
-//! names the DID.
+//! Handles of accounts, for display. Posts are stored under DIDs, because an account may change its handle, and because
+//! a deletion contains only the DID.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,18 @@ use url::Url;
 use super::super::fetch::Fetcher;
 use super::handles::{PER_REQUEST, profiles};
 
-/// How long a handle is used before it is requested again.
+/// How long a cached handle is used before it is requested again.
 const FRESH: Duration = Duration::from_secs(24 * 3_600);
-/// When an account that was not found, or whose request failed, is requested again.
+/// The time after which an account that was not found, or whose request failed, is requested again.
 const RETRY: Duration = Duration::from_secs(60);
-/// The longest wait for handles. Later answers are kept for the next call.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Most accounts that are remembered.
+/// The longest time that a caller waits for handles. Later answers are cached for the next call.
+const MAX_WAIT: Duration = Duration::from_secs(3);
+/// The maximum number of cached accounts.
 const CAPACITY: usize = 50_000;
 /// The handle of an account whose domain no longer confirms it (<https://atproto.com/specs/handle>).
 const INVALID: &str = "handle.invalid";
 
-/// Resolves DIDs to handles in bulk, and remembers them. Clones share what they know.
+/// Resolves DIDs to handles in bulk, and caches them. Clones share the cache.
 #[derive(Clone)]
 pub struct Names(Arc<Shared>);
 
@@ -39,26 +39,26 @@ struct Known {
 }
 
 impl Names {
-    /// Asks the public API at `api`.
+    /// Resolves handles with the public API at `api`.
     pub fn new(api: Url, fetcher: Fetcher) -> Self {
         Self(Arc::new(Shared { api, fetcher, known: Mutex::default() }))
     }
 
-    /// The handles of the accounts `dids`, by DID. It leaves out accounts that the API does not name within three
-    /// seconds.
+    /// The handles of the accounts `dids`, by DID. Accounts that the API does not return within three seconds are left
+    /// out.
     pub async fn of(&self, dids: &[String]) -> BTreeMap<String, String> {
         let due = self.take_due(dids);
         if !due.is_empty() {
             let names = self.clone();
-            // A caller that no longer waits leaves the answer for the next one.
+            // The request runs in its own task: it fills the cache for the next caller even if this one stops waiting.
             let asking = tokio::spawn(async move { names.ask(&due).await });
-            let _ = tokio::time::timeout(PATIENCE, asking).await;
+            let _ = tokio::time::timeout(MAX_WAIT, asking).await;
         }
         let known = self.known();
         dids.iter().filter_map(|did| Some((did.clone(), known.get(did)?.handle.clone()?))).collect()
     }
 
-    /// The accounts that have to be requested. Others do not request them meanwhile.
+    /// Returns the accounts that must be requested, and marks them so that no other caller requests them too.
     fn take_due(&self, dids: &[String]) -> Vec<String> {
         let (mut known, now) = (self.known(), Instant::now());
         if known.len() > CAPACITY {
@@ -85,7 +85,7 @@ impl Names {
                         known.insert(profile.did, Known { handle, due });
                     }
                 }
-                // Handles that are known stay in use.
+                // Cached handles stay in use.
                 Err(error) => tracing::debug!(%error, "handles of Bluesky not resolved"),
             }
         }

@@ -1,11 +1,11 @@
-//! Skips a frame that breaks the connection each time it is read.
+//! Skips a frame that breaks the connection every time it is read.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Failures at one position after which the source skips ahead.
+/// The number of failures at one position after which the source skips ahead.
 const ATTEMPTS: u32 = 2;
-/// The first step; each further failure at the same position doubles it.
+/// The length of the first step. Each further failure at the same position doubles it.
 const STEP: Duration = Duration::from_secs(1);
 /// The longest step.
 const MAX_STEP: Duration = Duration::from_secs(3_600);
@@ -25,7 +25,8 @@ impl Skip {
     pub fn failed_after(&self, time_us: i64) {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match place.as_mut() {
-            // A step may end before the frame: this is still the same position.
+            // A step may end before the frame. A failure within a step of the last position is a failure at the same
+            // position.
             Some(known) if time_us <= known.after.saturating_add(step(known.failures)) => {
                 known.failures = known.failures.saturating_add(1);
             }

@@ -16,8 +16,8 @@ use super::event::{COLLECTION, MAX_EVENT_BYTES};
 
 /// The longest time to establish a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The longest frame that is read, in bytes. The subscription asks hosts to leave out events above [`MAX_EVENT_BYTES`].
-/// If a host ignores that, events up to this size are rejected one by one.
+/// The maximum length of a frame, in bytes. The subscription asks hosts to leave out events above [`MAX_EVENT_BYTES`].
+/// If a host ignores that, events up to this size are rejected individually.
 const MAX_FRAME: usize = 16 << 20;
 /// The largest number of authors in the URL. More authors are sent in a message after connecting.
 const MAX_URL_AUTHORS: usize = 100;

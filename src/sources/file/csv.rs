@@ -12,10 +12,10 @@ use crate::domain::op::preview;
 /// Supported separators, in order of preference.
 const SEPARATORS: [u8; 4] = *b",;\t|";
 
-/// Characters of a header in an error.
+/// The number of characters of a header that an error shows.
 const SHOWN: usize = 200;
 
-/// Reads records of a CSV.
+/// Reads the records of a CSV file.
 pub struct Csv {
     parser: Parser,
     width: usize,
@@ -94,7 +94,7 @@ impl Csv {
         Ok(Self { parser, width, columns })
     }
 
-    /// The next record, if it is complete.
+    /// Reads the next record, if it is complete.
     pub fn step<R: Read>(&mut self, window: &mut Window<R>) -> io::Result<Step> {
         Ok(match self.parser.record(window)? {
             Parsed::Record(line) => Step::Record(line, self.draft()),
@@ -150,12 +150,12 @@ enum Parsed {
     /// The record is not complete yet.
     Wait,
     End,
-    /// The text at this line is not a record.
+    /// The text from this line on is not a record.
     Broken(u64, RecordError),
 }
 
-/// Splits one record at a time. It starts again at each record, and when more of a record was read, so that a malformed
-/// record can be skipped from its first line.
+/// Splits one record at a time. It restarts at each record, and also when more bytes of the same record arrive, so that
+/// a malformed record can be skipped from its first line.
 struct Parser {
     core: Reader,
     text: Vec<u8>,

@@ -9,7 +9,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Bytes of text that are checked to detect UTF-16 without a byte-order mark.
+/// The number of bytes that are checked to detect UTF-16 without a byte-order mark.
 const SAMPLE: usize = 64;
 /// Bytes per read of the decoder.
 const BUFFER: usize = 64 << 10;
@@ -41,7 +41,7 @@ fn peek<R: Read>(input: &mut BufReader<R>, count: usize) -> io::Result<Vec<u8>> 
     if head.is_empty() || head.len() >= count {
         return Ok(head[..head.len().min(count)].to_vec());
     }
-    // A pipe may deliver only a few bytes at first, which must then be sufficient.
+    // A pipe may deliver only a few bytes at first. The detection then uses these.
     Ok(head)
 }
 

@@ -11,7 +11,7 @@ pub enum ReadError {
     /// Reading failed.
     #[error("cannot read: {0}")]
     Io(io::Error),
-    /// It is of another kind.
+    /// The file is of an unsupported type.
     #[error("the file is {0}")]
     Kind(&'static str),
     /// The header row lacks a column that a post needs.
@@ -23,7 +23,7 @@ pub enum ReadError {
 }
 
 impl From<io::Error> for ReadError {
-    // Without a source: the message holds it already.
+    // The error has no source, because its message contains that of the I/O error.
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -58,7 +58,7 @@ fn messages(errors: &[FieldError]) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct LineError {
-    /// Where the record begins, from 1.
+    /// The line at which the record begins, counted from 1.
     pub line: u64,
     pub reason: RecordError,
 }

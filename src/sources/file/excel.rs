@@ -1,7 +1,7 @@
 //! Spreadsheets (xlsx, xls, xlsb, ods): the first sheet, with a header row.
 //!
-//! A spreadsheet is read into memory: its parts can only be found from its end. Of its sheet only the cells that a post
-//! needs are kept. A sheet is never laid out as a grid, since one cell in its last corner would take half a TiB.
+//! A spreadsheet is read into memory, because its directory is at its end. Only the cells with fields of posts are
+//! kept. A sheet is never laid out as a grid, because a single cell in its last corner would require half a TiB.
 
 use std::fmt::Display;
 use std::io::{Cursor, Read};
@@ -14,9 +14,9 @@ use super::csv::Columns;
 use super::fields::{self, Draft};
 use super::{ReadError, ReadOptions, Step};
 
-/// Largest file, and most text of its cells, in bytes.
+/// The maximum size of the file, and of the text of its cells, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
-/// Columns beyond are not read (the limit of Excel).
+/// The number of columns that are read (the limit of Excel).
 const MAX_COLUMNS: usize = 16_384;
 /// First bytes of a zip archive (xlsx, xlsb, ods) and of a compound file (xls).
 const SIGNATURES: [&[u8]; 2] = [b"PK\x03\x04", &[0xd0, 0xcf, 0x11, 0xe0]];
@@ -24,12 +24,12 @@ const SIGNATURES: [&[u8]; 2] = [b"PK\x03\x04", &[0xd0, 0xcf, 0x11, 0xe0]];
 /// The rows of a sheet.
 pub struct Excel {
     rows: vec::IntoIter<Row>,
-    /// The row that comes next, from 1.
+    /// The number of the next row, counted from 1.
     line: u64,
 }
 
 struct Row {
-    /// From 1.
+    /// Counted from 1.
     line: u64,
     fields: Vec<Field>,
 }
@@ -77,7 +77,7 @@ impl Excel {
                         sheet.add(cell.get_position(), &cell.get_value().clone().into())?;
                     }
                 }
-                // The grid of an xls has 16 million cells at most.
+                // An xls sheet is read as a grid, which has at most 16 million cells.
                 book => {
                     let Some(range) = book.worksheet_range_at(index) else { continue };
                     let range = range.map_err(unreadable)?;
@@ -114,12 +114,12 @@ impl Excel {
     }
 }
 
-/// A sheet while its cells are read, row by row.
+/// The state of a sheet while its cells are read, row by row.
 struct Sheet<'a> {
     options: &'a ReadOptions,
     /// `None`: the header was not read yet.
     columns: Option<Columns>,
-    /// The row of the cells that follow, from 0.
+    /// The row of the following cells, counted from 0.
     row: Option<u32>,
     header: Vec<String>,
     fields: Vec<Field>,
@@ -132,7 +132,7 @@ impl<'a> Sheet<'a> {
         Self { options, columns: None, row: None, header: vec![], fields: vec![], rows: vec![], bytes: 0 }
     }
 
-    /// Adds the cell at a row and a column, from 0.
+    /// Adds the cell at a row and a column, counted from 0.
     fn add(&mut self, (row, column): (u32, u32), cell: &Data) -> Result<(), ReadError> {
         let text = text(cell);
         let column = usize::try_from(column).unwrap_or(usize::MAX);
@@ -173,7 +173,7 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
-    /// The rows behind the header; `None`: the sheet is empty.
+    /// The rows after the header. `None`: the sheet is empty.
     fn finish(mut self) -> Result<Option<Vec<Row>>, ReadError> {
         self.end_row()?;
         Ok(self.columns.map(|_| self.rows))

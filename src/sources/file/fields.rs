@@ -9,14 +9,14 @@ use crate::domain::{FieldError, Post, PostDraft, Timestamp};
 
 /// The fields of a post, in the order of [`set`].
 pub const NAMES: [&str; 8] = ["post_id", "source", "content", "author", "created_at", "lang", "url", "reply_to"];
-/// The fields that every post has.
+/// The fields that every post must have.
 pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
 
 /// A record before validation.
 #[derive(Debug, Default)]
 pub struct Draft {
     pub post: PostDraft,
-    /// Optional fields that were left out because of an unexpected type.
+    /// Optional fields that were left out because their type is wrong.
     pub dropped: Vec<&'static str>,
 }
 
@@ -38,7 +38,7 @@ fn assignment(text: &str) -> Result<(&'static str, String), FieldMapError> {
     Ok((known.ok_or_else(|| FieldMapError::Unknown(field.to_owned()))?, value.to_owned()))
 }
 
-/// The names that a file uses for the fields of a post. Fields that are not in the map have the same name in the file.
+/// The names that a file uses for the fields of a post. Fields without an entry have the same name in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldMap(Vec<(&'static str, String)>);
 
@@ -104,7 +104,7 @@ fn text_field<'a>(draft: &'a mut PostDraft, name: &str) -> Option<&'a mut Option
     }
 }
 
-/// Reads a JSON object. Numbers are accepted where a text is expected, because many ids are numbers.
+/// Reads a JSON object. Numbers are accepted as text, because many files have numeric ids.
 pub fn from_json(text: &[u8], map: &FieldMap) -> Result<Draft, RecordError> {
     if map.0.is_empty()
         && let Ok(post) = serde_json::from_slice(text)

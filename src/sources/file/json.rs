@@ -33,14 +33,14 @@ pub fn line<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<Step>
     }
 }
 
-/// Whether the object at the beginning of `text` is written over several lines, as formatters do.
+/// Whether the object at the beginning of `text` spans several lines, as formatters write it.
 pub fn is_formatted(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     line.len() < text.len() && line.trim_ascii() == b"{"
 }
 
-/// Reads values one by one, whatever line breaks there are.
+/// Reads values one by one, independently of line breaks.
 #[derive(Default)]
 pub struct Json {
     /// Whether the position is inside of an array.
@@ -49,7 +49,7 @@ pub struct Json {
 }
 
 impl Json {
-    /// Begins at the bracket of the array, which is consumed, or at the first object.
+    /// Begins at the opening bracket of the array, which is consumed, or at the first object.
     pub fn begin<R: Read>(window: &mut Window<R>) -> io::Result<Self> {
         let is_inside = window.first_byte()? == Some(b'[');
         if is_inside {
@@ -65,7 +65,7 @@ impl Json {
             window.skip_separators();
             match window.unread().first() {
                 None if !window.ended() => return Ok(Step::Wait),
-                // A reader that resumes behind the end of the array finds nothing.
+                // A reader that resumes after the end of the array finds nothing more.
                 None if self.is_inside && self.has_read => {
                     self.is_inside = false;
                     return Ok(Step::Record(window.position().line + 1, Err(RecordError::OpenArray)));
@@ -117,7 +117,7 @@ fn skip_value<R: Read>(window: &mut Window<R>) -> io::Result<()> {
     }
 }
 
-/// Searches for the end of a value, over any number of portions.
+/// Searches for the end of a value across portions of the input.
 #[derive(Default)]
 struct Scan {
     depth: usize,
@@ -127,8 +127,8 @@ struct Scan {
 }
 
 impl Scan {
-    /// Where the value ends in the next portion: behind its closing bracket, or before a separator. `None`: it is not
-    /// complete. The end is behind the first byte at least.
+    /// The end of the value in the next portion: after its closing bracket, or before a separator. It is never before
+    /// the first byte. `None`: the value is not complete.
     fn end(&mut self, portion: &[u8]) -> Option<usize> {
         for (at, byte) in portion.iter().enumerate() {
             match byte {

@@ -1,6 +1,6 @@
-//! Kinds of files that hold no posts in a form that is read.
+//! File types that cannot be read as posts.
 
-/// First bytes, what they are of, and what to do instead.
+/// The first bytes of each type, its name, and what the user can do instead.
 const KINDS: [(&[u8], &str); 6] = [
     (b"\xfd7zXZ\0", "xz data: decompress it first (xz -dc FILE | sentistream import -)"),
     (b"BZh", "bzip2 data: decompress it first (bzip2 -dc FILE | sentistream import -)"),
@@ -10,7 +10,7 @@ const KINDS: [(&[u8], &str); 6] = [
     (b"%PDF", "a PDF: export its table as CSV"),
 ];
 
-/// What a file that begins with `head` is, unless it may be read.
+/// The type of a file that begins with `head`, with advice; `None` if the file may be readable.
 pub fn unreadable(head: &[u8]) -> Option<&'static str> {
     KINDS.iter().find(|(signature, _)| head.starts_with(signature)).map(|(_, kind)| *kind)
 }

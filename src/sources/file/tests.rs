@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::Timestamp;
 
-/// Returns a few bytes at a time, as a slow pipe does.
+/// A reader that returns a few bytes at a time, like a slow pipe.
 struct Trickle(io::Cursor<Vec<u8>>, usize);
 
 impl Read for Trickle {
@@ -134,7 +134,7 @@ fn unclosed_quote_rejects_one_line() {
     let good: String = (0..20_000).map(|n| format!("{n},x,good number {n}\n")).collect();
     let with_break = "a,x,\"two\nlines\"\n";
     let bytes = format!("post_id,source,content\n1,x,\"open\n{with_break}{good}");
-    // The first `"` of the next field ends the record, so that its line is lost too.
+    // The record ends at the first `"` of the next field, so the rest of that line is lost too.
     let all = read(bytes.as_bytes(), 4_096, 500, &options(&[])).unwrap();
     assert!(all.posts.len() >= 20_000, "{}", all.posts.len());
     let all =
@@ -269,11 +269,11 @@ fn constants_replace_missing_columns() {
 }
 
 #[test]
-fn json_array_loses_no_record_silently() {
+fn json_array_reports_every_unreadable_record() {
     let long = format!("{{\"content\": \"{}]\"}}", "a".repeat(2 * MAX_RECORD_BYTES));
     let deep = "[".repeat(100_000);
     for (text, posts, rejected) in [
-        // What follows the array is read too.
+        // The text after the array is read too.
         (format!("[{TWO}]\n[{TWO}]{TWO}"), 3, 0),
         (format!("[{TWO}, {long}, {TWO}]"), 2, 1),
         (format!("[{TWO},"), 1, 1),
@@ -298,7 +298,7 @@ fn formatted_objects_are_read_one_by_one() {
 }
 
 #[test]
-fn header_that_is_ambiguous_or_no_text_is_explained() {
+fn ambiguous_or_binary_header_is_an_error_with_advice() {
     let twice = read(b"post_id,source,content,Content\n1,x,a,b\n", 99, 10, &options(&[])).unwrap_err().to_string();
     assert!(twice.contains("2 columns \"content\""), "{twice}");
     let zeros = read(&[0; 100_000], 99, 10, &options(&[])).unwrap_err().to_string();
@@ -310,7 +310,7 @@ fn header_that_is_ambiguous_or_no_text_is_explained() {
 }
 
 #[test]
-fn damaged_compression_is_named_after_its_records() {
+fn damaged_compression_is_reported_after_the_records() {
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
     let text = format!("{TWO}\n").repeat(20_000);
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -16,7 +16,7 @@ pub struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    /// A window on `input`, whose current position is `position`.
+    /// A window over `input`, whose current position is `position`.
     pub fn new(input: R, position: Position) -> Self {
         Self { input, buffer: Vec::new(), start: 0, position, ended: false }
     }
@@ -112,7 +112,7 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// The first byte that is not white space; `None` if there is none.
+    /// The first byte that is not white space. `None`: there is no such byte.
     pub fn first_byte(&mut self) -> io::Result<Option<u8>> {
         loop {
             let first = self.unread().iter().copied().find(|byte| !byte.is_ascii_whitespace());

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::domain::Op;
 use crate::sources::file::{Format, LineError, Position, PostReader, ReadError, ReadOptions};
 
-/// Most files in a folder. The positions of all files are stored together.
+/// The maximum number of files in a folder. The positions of all files are stored together.
 const MAX_FILES: usize = 2_000;
 /// The number of bytes at the beginning that identify a file, besides its inode.
 const HEAD_BYTES: u64 = 1_024;
@@ -41,7 +41,7 @@ struct Progress {
 pub struct Poll<'a> {
     options: &'a FolderOptions,
     clock: &'a Clock,
-    /// Most records to read.
+    /// The maximum number of records to read.
     max: usize,
     pub found: Found,
 }
@@ -71,7 +71,7 @@ impl Files {
     }
 
     /// Reads about `max` new records, file by file in the order of their names. The progress of removed files is
-    /// dropped.
+    /// deleted.
     ///
     /// # Errors
     /// When the folder cannot be read, or holds too many files.

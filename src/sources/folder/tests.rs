@@ -69,7 +69,7 @@ async fn growing_and_renamed_files_are_read_once() {
     assert_eq!(ids, ["n1", "n2"]);
     assert!(rejected.len() == 1 && rejected[0].contains("a.ndjson:2: "), "{rejected:?}");
 
-    // A file that is rewritten in its place.
+    // A file that is rewritten in place.
     fs::write(path("z.ndjson"), line("new")).unwrap();
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["new"]);
     let mut source = open(folder.path(), cursor.clone());

@@ -10,7 +10,7 @@ use crate::domain::{Op, PostId, Timestamp};
 /// The fields of a status that are used.
 #[derive(Debug, Deserialize)]
 pub struct Status {
-    /// A number as text, unique within its instance.
+    /// The id: a number as text, unique within its instance.
     pub id: String,
     #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
@@ -19,7 +19,7 @@ pub struct Status {
     /// HTML.
     #[serde(default, deserialize_with = "lenient")]
     content: Option<String>,
-    /// The content warning, or empty.
+    /// The content warning; may be empty.
     #[serde(default, deserialize_with = "lenient")]
     spoiler_text: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -60,8 +60,8 @@ struct Quoted {
 }
 
 impl Status {
-    /// The post of `host`. Its text is the content warning and the content, without the link to a quoted status that
-    /// servers add to the content for old clients.
+    /// The status as a post of `host`. The text consists of the content warning and the content, without the link to a
+    /// quoted status, which servers add for old clients.
     pub fn found(self, host: &str) -> Found {
         let content = self.content.unwrap_or_default();
         let body = match self.reblog {
@@ -86,7 +86,7 @@ impl Status {
         }
     }
 
-    /// The post as a later version of an earlier one.
+    /// The status as an edited version of an earlier post.
     pub fn edited(self, host: &str, now: Timestamp) -> Found {
         let edited_at = time(self.edited_at.as_deref()).unwrap_or(now);
         Found { edited_at: Some(edited_at), ..self.found(host) }
@@ -97,7 +97,7 @@ fn time(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
 }
 
-/// The deletion of the status `id`; `None` for an id that no status can have.
+/// The deletion of the status `id`; `None` if `id` is not a valid id of a status.
 pub fn delete(host: &str, id: &str) -> Option<Op> {
     PostId::parse(&self::id(host, id)).ok().map(|post_id| Op::Delete { post_id })
 }

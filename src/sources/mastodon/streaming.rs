@@ -1,6 +1,6 @@
 //! The WebSocket of an instance.
 //!
-//! Large instances serve it from another host, which `/api/v2/instance` names
+//! Large instances serve it from another host, whose URL is in `/api/v2/instance`
 //! (<https://docs.joinmastodon.org/entities/Instance/#urls-streaming>).
 
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::{MastodonOptions, bearer};
 
 /// The longest time to establish a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest frame, in bytes. A longer frame ends the connection, and its status is polled afterwards.
+/// The maximum length of a frame, in bytes. A longer frame ends the connection, and its status is polled afterwards.
 const MAX_FRAME: usize = 1 << 20;
 /// How long to collect events after the first one, so that an append contains more than one post.
 const GATHER: Duration = Duration::from_millis(100);
@@ -40,12 +40,12 @@ pub enum StreamEvent {
     Deleted(String),
     /// The server refused a subscription.
     Refused(SourceError),
-    /// Not about posts.
+    /// An event that is not about posts.
     Other,
     Malformed(String),
 }
 
-/// A frame. Its payload is a text with JSON.
+/// A frame. Its payload is JSON in a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Frame {
@@ -120,7 +120,7 @@ impl Streaming {
         Ok(Some(Self { socket, host }))
     }
 
-    /// Waits for an event, then collects up to `max` events for a moment. Returns at `deadline` if one is set.
+    /// Waits for an event, then collects up to `max` events for a short time. Returns at `deadline` if it is set.
     ///
     /// # Errors
     /// When the connection ends before any event.
@@ -161,8 +161,8 @@ impl Streaming {
     }
 }
 
-/// The streaming URL of `instance`. Servers before version 4 lack `/api/v2/instance`; if no host is named, the instance
-/// itself streams.
+/// The streaming URL of `instance`. Servers before version 4 do not have `/api/v2/instance`. If the answer contains no
+/// URL, the instance itself serves the stream.
 async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceError> {
     let host = place(instance);
     let wrong = |reason: String| SourceError::Permanent(format!("{host}: {reason}"));
@@ -182,7 +182,7 @@ async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceE
     };
     let scheme = match base.scheme() {
         "https" | "wss" => "wss",
-        // The token must not leave the encrypted connection.
+        // The token must not be sent over an unencrypted connection.
         "http" | "ws" if instance.scheme() == "http" => "ws",
         other => return Err(wrong(format!("its streaming URL has the scheme {other:?}, expected wss"))),
     };

@@ -11,15 +11,15 @@ use super::super::SourceError;
 use super::super::fetch::place;
 use super::MastodonOptions;
 
-/// Posts per page: the most that servers return.
+/// Posts per page: the maximum that servers return.
 pub const PAGE: usize = 40;
-/// The number of remembered posts that a rewind does not yield again.
+/// The number of posts that are remembered, so that a rewind does not return them again.
 const MAX_RECENT: usize = 20_000;
 /// The largest number of pages of one rewind. Rewinds overlap, so several of them cover a busy time line.
 const MAX_REWIND_PAGES: u32 = 20;
-/// The number of rewinds within the time that one of them covers.
+/// The number of rewinds per period that one rewind covers.
 const REWINDS: u32 = 5;
-/// Bits of an id below its time in milliseconds.
+/// The number of low bits of an id that are not part of its time in milliseconds.
 const SEQUENCE_BITS: u32 = 16;
 
 /// A time line of an instance.
@@ -30,7 +30,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Its name in the cursor.
+    /// The key of the time line in the cursor.
     pub fn key(&self) -> String {
         let host = place(&self.instance);
         self.tag.as_ref().map_or_else(|| host.to_owned(), |tag| format!("{host}#{tag}"))
@@ -58,7 +58,7 @@ impl Timeline {
     }
 }
 
-/// The newest id of each time line that was read. This is the source's cursor.
+/// The newest id of each time line that was read. It is the source's cursor.
 pub type Positions = BTreeMap<String, String>;
 
 /// Moves the position of `key` to `id`, never backwards.
@@ -70,12 +70,13 @@ pub fn advance(positions: &mut Positions, key: &str, id: &str) {
     }
 }
 
-/// Compares ids. Mastodon's ids are numbers as text; those of compatible servers are sortable texts of equal length.
+/// Compares ids. The ids of Mastodon are numbers as text; those of compatible servers are sortable strings of equal
+/// length.
 fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-/// Rereads the last minutes of a time line that holds posts of other servers.
+/// Reads the last minutes of a time line again if it contains posts of other servers.
 ///
 /// An instance derives the id of a remote post from the time at which it was written
 /// (`Mastodon::Snowflake.id_at(created_at)`), so a post that arrives late sorts before posts that were already read.
@@ -100,7 +101,7 @@ struct Rewind {
 }
 
 impl Rewinds {
-    /// Rewinds by `span`.
+    /// A rewind covers `span`.
     pub fn new(span: Duration) -> Self {
         Self { span, lines: BTreeMap::new(), recent: Recent::default() }
     }
@@ -130,13 +131,13 @@ impl Rewinds {
         }
     }
 
-    /// Whether the post `id` of `key` is new. It counts as seen from now on.
+    /// Whether the post `id` of `key` is new. The post is then recorded as read.
     pub fn is_new(&mut self, key: &str, id: &str) -> bool {
         self.recent.insert(format!("{key} {id}"))
     }
 }
 
-/// The lowest id of the instant `span` before that of `id`; `None` for an id without a time.
+/// The lowest possible id at the time `span` before that of `id`; `None` for an id without a time.
 fn rewound(id: &str, span: Duration) -> Option<String> {
     let millis = id.parse::<u64>().ok()? >> SEQUENCE_BITS;
     let millis = millis.saturating_sub(u64::try_from(span.as_millis()).ok()?);

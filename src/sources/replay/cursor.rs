@@ -1,4 +1,4 @@
-//! The cursor of a replay: the file and the position in it. The file may have changed before the next run.
+//! The cursor of a replay: the file and the position in it. The file may change between two runs.
 
 use std::fmt;
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::sources::file::Position;
 /// The number of bytes at the beginning that identify a file.
 const HEAD_BYTES: u64 = 4_096;
 
-/// The identity of a file, and its state.
+/// The identity and the state of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     size: u64,
@@ -27,7 +27,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of `file` as it is now, with a head of `head_bytes` for a comparison.
+    /// The current identity of `file`, with a head of `head_bytes` for a comparison.
     pub fn of(file: &mut File, head_bytes: Option<u64>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -51,7 +51,7 @@ pub struct Cursor {
     identity: Identity,
 }
 
-/// Where to continue.
+/// The position at which the replay continues.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     pub position: Position,
@@ -59,7 +59,7 @@ pub struct Kept {
     pub identity: Identity,
 }
 
-/// What a cursor means for a file as it is now.
+/// The result of comparing a cursor with the current file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resume {
     /// The same file, which may have grown.

@@ -36,7 +36,7 @@ fn posts(batch: &Batch) -> Vec<&Post> {
     posts
 }
 
-/// The ids of everything up to the end, in batches of `max`, and the last cursor.
+/// The ids of all posts up to the end, read in batches of `max`, and the last cursor.
 async fn rest(replay: &mut Replay, max: usize) -> (Vec<String>, String) {
     let mut ids = Vec::new();
     loop {
@@ -61,7 +61,7 @@ async fn restart_continues_after_the_last_batch() {
     loop {
         let mut replay = open(&options, cursor.as_deref());
         let batch = replay.next(70).await.unwrap();
-        // A cancelled wait loses nothing.
+        // A cancelled wait must not lose posts.
         drop(tokio::time::timeout(std::time::Duration::ZERO, replay.next(70)).await);
         seen.extend(posts(&batch).iter().map(|post| post.post_id.to_string()));
         cursor = batch.cursor;
@@ -71,7 +71,7 @@ async fn restart_continues_after_the_last_batch() {
     }
     assert_eq!(seen, ids(0..1_000));
 
-    // The file grew: the next start reads what is new.
+    // The file grew: the next start reads the added records.
     file.write_all(lines(1_000..1_010).as_bytes()).unwrap();
     assert_eq!(rest(&mut open(&options, cursor.as_deref()), 100).await.0, ids(1_000..1_010));
 }
@@ -116,7 +116,7 @@ async fn each_round_has_new_ids_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn retime_dates_posts_now_and_errors_name_the_line() {
+async fn retime_sets_the_current_time_and_errors_name_the_line() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(format!("{}oops\n{}", line(0), line(1)).as_bytes()).unwrap();
     let batch = open(&options(file.path()), None).next(10).await.unwrap();

@@ -8,8 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 /// The number of bytes of a document that are searched for an encoding declaration.
 const PROLOG: usize = 256;
 
-/// Converts the document to UTF-8 if the header names another encoding and the document names none. A byte-order mark
-/// and a declaration in the document take precedence, because many servers send a wrong header.
+/// Converts the document to UTF-8 if the header specifies another encoding and the document specifies none. A
+/// byte-order mark and a declaration in the document take precedence, because many servers send a wrong header.
 pub fn decoded<'a>(document: &'a [u8], headers: &HeaderMap) -> Cow<'a, [u8]> {
     let prolog = &document[..document.len().min(PROLOG)];
     let declares = prolog.windows(b"encoding".len()).any(|window| window.eq_ignore_ascii_case(b"encoding"));

@@ -15,25 +15,25 @@ use super::{discovery, json, repair};
 use crate::domain::Timestamp;
 use crate::domain::post::MAX_ID_BYTES;
 
-/// The largest number of entries per document. The newest ones are read.
+/// The maximum number of entries per document. The newest ones are read.
 const MAX_ENTRIES: usize = 1_000;
 
 /// The contents of a document.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    /// Oldest first.
+    /// Sorted, oldest first.
     pub entries: Vec<Entry>,
-    /// The time for which the feed wants to be cached.
+    /// The time for which the feed may be cached.
     pub ttl: Option<Duration>,
 }
 
 /// An entry of a feed.
 #[derive(Debug)]
 pub struct Entry {
-    /// A hash of its identity.
+    /// A hash of the entry's identity.
     pub key: u64,
     pub found: Found,
-    /// When it was last changed, according to the feed.
+    /// When the entry was last changed, according to the feed.
     pub edited_at: Option<Timestamp>,
 }
 
@@ -51,8 +51,8 @@ pub enum FeedError {
     Page(Url),
 }
 
-/// Reads RSS, Atom or JSON Feed: the document of `feed`, which came from `url` after redirects. A document that is
-/// not well-formed is repaired if possible.
+/// Reads RSS, Atom or JSON Feed: the document of `feed`, which was received from `url` after redirects. A document that
+/// is not well-formed is repaired if possible.
 ///
 /// # Errors
 /// When the document is not a feed. [`FeedError::Page`] when it is a page that links to one.
@@ -78,7 +78,7 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError
 fn read(document: &[u8], url: &Url) -> Result<model::Feed, FeedError> {
     let parser = feed_rs::parser::Builder::new()
         .base_uri(Some(url.as_str()))
-        // Markup is converted to text later.
+        // Markup is converted to text later, so the parser must not change it.
         .sanitize_content(false)
         // An entry without an id is identified by its link, or by its title.
         .id_generator(|links, title, _| {
@@ -87,7 +87,7 @@ fn read(document: &[u8], url: &Url) -> Result<model::Feed, FeedError> {
         })
         .timestamp_parser(|text| Some(SystemTime::from(date::date(text, None)?).into()))
         .build();
-    // The library slices some texts at byte positions, which panics in the middle of a character.
+    // The library slices some strings at byte positions, which panics inside a character.
     let read = catch_unwind(AssertUnwindSafe(|| parser.parse(document))).map_err(|_| FeedError::Panic)?;
     Ok(read?)
 }
@@ -99,7 +99,7 @@ fn link(links: &[model::Link]) -> Option<String> {
 
 fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     let url = link(&entry.links);
-    // An id that is not a URI is unique within its feed only.
+    // An id that is not a URI is unique only within its feed.
     let identity = if entry.id.contains(':') { entry.id } else { format!("{}#{}", label(feed), entry.id) };
     let (key, hash) = hash(&identity);
     let title = entry.title.map(|title| html::text(&title.content)).unwrap_or_default();
@@ -132,7 +132,7 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     }
 }
 
-/// Identifies `feed` without its URL, which may contain a secret.
+/// An identifier of `feed` without its URL, which may contain a secret.
 pub fn label(feed: &Url) -> String {
     format!("{}/{:016x}", place(feed), hash(feed.as_str()).0)
 }
@@ -142,7 +142,7 @@ fn hash(text: &str) -> (u64, [u8; 32]) {
     (hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), hash)
 }
 
-/// The identity if it is short enough, otherwise its hash.
+/// The identity, or its hash if the identity is too long.
 fn post_id(identity: &str, hash: &[u8]) -> String {
     let id = format!("rss:{identity}");
     if id.len() <= MAX_ID_BYTES && !id.contains('\0') {

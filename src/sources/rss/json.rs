@@ -1,10 +1,10 @@
-//! JSON Feeds as programs write them: numeric ids, and fields of any form.
+//! Accepts JSON Feeds with common deviations: numeric ids, and fields of unexpected types.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-/// Fields of an item that are texts.
+/// Fields of an item that must be strings.
 const TEXTS: [&str; 12] = [
     "id",
     "url",
@@ -22,8 +22,9 @@ const TEXTS: [&str; 12] = [
 /// Fields that posts do not need.
 const UNUSED: [&str; 2] = ["attachments", "tags"];
 
-/// The document with items that the parser accepts, so that one of an unexpected form does not cost the others: ids as
-/// text (<https://www.jsonfeed.org/version/1.1/#items-a-name-items-a>), and without other fields of a wrong form.
+/// The document with items that the parser accepts: ids as text
+/// (<https://www.jsonfeed.org/version/1.1/#items-a-name-items-a>), and without other fields of a wrong type. Without
+/// this an item of an unexpected form would make the whole document unreadable.
 pub fn tidied(document: &[u8]) -> Cow<'_, [u8]> {
     let is_json = document.trim_ascii_start().first() == Some(&b'{');
     let Some(Ok(mut feed)) = is_json.then(|| serde_json::from_slice::<Value>(document)) else {
@@ -34,7 +35,7 @@ pub fn tidied(document: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(feed.to_string().into_bytes())
 }
 
-/// Whether the item has an id afterwards.
+/// Normalizes an item. Returns whether it has an id.
 fn tidy(item: &mut Map<String, Value>) -> bool {
     if let Some(id) = item.get_mut("id").filter(|id| id.is_number()) {
         *id = Value::String(id.to_string());

@@ -1,4 +1,4 @@
-//! Lists of feeds as feed readers export them (<http://opml.org/spec2.opml>).
+//! Lists of feeds that feed readers export (<http://opml.org/spec2.opml>).
 
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};

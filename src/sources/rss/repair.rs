@@ -1,11 +1,11 @@
-//! Repairs malformed XML where the meaning is unambiguous.
+//! Repairs malformed XML if its meaning is unambiguous.
 
-/// The longest name or number of an entity.
+/// The maximum length of the name or number of an entity.
 const MAX_ENTITY: usize = 32;
 const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
 
 /// The document with escaped ampersands, and without control characters and text before the first tag. A truncated
-/// document ends after its last complete entry. `None`: the document is not XML.
+/// document is ended after its last complete entry. `None`: the document is not XML.
 pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
     let start = document.iter().position(|byte| *byte == b'<')?;
     let mut fixed = clean(&document[start..]);

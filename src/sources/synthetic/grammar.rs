@@ -1,4 +1,4 @@
-//! The word lists in `words/`, and the expansion of rules to text.
+//! The word lists in `words/`, and the expansion of their rules to text.
 //!
 //! A list is a `[name]` and, below it, one alternative per line. In an alternative, `{name}` is replaced by an
 //! alternative of that rule, `{.name}` by one of `name.KIND` with the kind of the topic, `{a|b|}` by one of these
@@ -19,18 +19,18 @@ const WORDS: [&str; 6] = [
     include_str!("words/world.txt"),
 ];
 
-/// The name of a rule, resolved.
+/// The index of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleId(usize);
 
 /// A topic of generated posts.
 #[derive(Clone, Debug)]
 pub struct Topic {
-    /// Its name in texts.
+    /// The name as it is used in texts.
     pub name: &'static str,
-    /// As a hashtag, without `#`.
+    /// The name as a hashtag, without `#`.
     pub tag: String,
-    /// Its account, without `@`.
+    /// The name as an account, without `@`.
     pub handle: String,
     kind: usize,
 }
@@ -53,22 +53,22 @@ struct Rule {
     alternatives: Vec<Vec<Piece>>,
 }
 
-/// The random order of a rule's alternatives.
-struct Deck {
-    cards: Vec<u16>,
-    dealt: usize,
+/// The random order in which a rule's alternatives are used.
+struct Shuffle {
+    order: Vec<u16>,
+    used: usize,
 }
 
-impl Deck {
-    /// The next alternative: a step of a shuffle, which starts again when all are used.
-    fn deal(&mut self, rng: &mut StdRng) -> usize {
-        if self.dealt >= self.cards.len() {
-            self.dealt = 0;
+impl Shuffle {
+    /// The index of the next alternative. When all are used, a new random order begins.
+    fn next_index(&mut self, rng: &mut StdRng) -> usize {
+        if self.used >= self.order.len() {
+            self.used = 0;
         }
-        let pick = rng.random_range(self.dealt..self.cards.len());
-        self.cards.swap(self.dealt, pick);
-        self.dealt += 1;
-        usize::from(self.cards[self.dealt - 1])
+        let pick = rng.random_range(self.used..self.order.len());
+        self.order.swap(self.used, pick);
+        self.used += 1;
+        usize::from(self.order[self.used - 1])
     }
 }
 
@@ -76,19 +76,19 @@ impl Deck {
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     pub topic: &'a Topic,
-    /// What happened to it, for `{crisis}`.
+    /// The event that happened to the topic, for `{crisis}`.
     pub crisis: &'a str,
 }
 
 /// All rules and topics.
 pub struct Grammar {
     rules: Vec<Rule>,
-    decks: Vec<Deck>,
+    shuffles: Vec<Shuffle>,
     names: HashMap<&'static str, RuleId>,
 }
 
 impl Grammar {
-    /// Reads the word lists, and the topics in them.
+    /// Reads the rules and topics of the word lists.
     pub fn load() -> (Self, Vec<Topic>) {
         let lists = read_lists();
         let kinds: Vec<&str> = lists.iter().filter_map(|(name, _)| name.strip_prefix("topics.")).collect();
@@ -103,42 +103,44 @@ impl Grammar {
             .iter()
             .map(|(_, lines)| Rule { alternatives: lines.iter().map(|line| parse(line, &names, &kinds)).collect() })
             .collect();
-        let decks =
-            rules.iter().map(|rule| Deck { cards: (0..rule.alternatives.len() as u16).collect(), dealt: 0 }).collect();
-        (Self { rules, decks, names }, topics)
+        let shuffles = rules
+            .iter()
+            .map(|rule| Shuffle { order: (0..rule.alternatives.len() as u16).collect(), used: 0 })
+            .collect();
+        (Self { rules, shuffles, names }, topics)
     }
 
-    /// The rule `name`, if there is one with any alternative.
+    /// The rule with this name; `None` if it has no alternatives.
     pub fn rule(&self, name: &str) -> Option<RuleId> {
         self.names.get(name).copied().filter(|id| !self.rules[id.0].alternatives.is_empty())
     }
 
-    /// Writes about `subject`.
-    pub fn about<'a>(&'a mut self, subject: Subject<'a>, rng: &'a mut StdRng) -> Teller<'a> {
-        Teller { rules: &self.rules, decks: &mut self.decks, subject, rng }
+    /// Prepares the expansion of rules about `subject`.
+    pub fn about<'a>(&'a mut self, subject: Subject<'a>, rng: &'a mut StdRng) -> Expansion<'a> {
+        Expansion { rules: &self.rules, shuffles: &mut self.shuffles, subject, rng }
     }
 }
 
 /// Expands rules for one subject.
-pub struct Teller<'a> {
+pub struct Expansion<'a> {
     rules: &'a [Rule],
-    decks: &'a mut [Deck],
+    shuffles: &'a mut [Shuffle],
     subject: Subject<'a>,
     rng: &'a mut StdRng,
 }
 
-impl Teller<'_> {
+impl Expansion<'_> {
     /// Appends one alternative of a rule to `out`.
-    pub fn tell(&mut self, RuleId(rule): RuleId, out: &mut String) {
+    pub fn expand(&mut self, RuleId(rule): RuleId, out: &mut String) {
         let rules = self.rules;
-        let card = self.decks[rule].deal(self.rng);
-        for piece in &rules[rule].alternatives[card] {
+        let index = self.shuffles[rule].next_index(self.rng);
+        for piece in &rules[rule].alternatives[index] {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Rule(rule) => self.tell(*rule, out),
+                Piece::Rule(rule) => self.expand(*rule, out),
                 Piece::ByKind(rules) => {
                     if let Some(rule) = rules[self.subject.topic.kind] {
-                        self.tell(rule, out);
+                        self.expand(rule, out);
                     }
                 }
                 Piece::OneOf(texts) => out.push_str(texts[self.rng.random_range(0..texts.len())]),
@@ -204,7 +206,7 @@ fn reference(inside: &'static str, names: &HashMap<&'static str, RuleId>, kinds:
         "handle" => Piece::Handle,
         "crisis" => Piece::Crisis,
         "n" => Piece::Digit,
-        // An unknown name stays in the text; a test checks that there is none.
+        // An unknown name stays in the text. A test checks that there is none.
         _ => names.get(inside).map_or(Piece::Text(inside), |&id| Piece::Rule(id)),
     }
 }
@@ -253,7 +255,7 @@ mod tests {
             let mut seen = HashSet::new();
             for _ in 0..count {
                 let mut city = String::new();
-                grammar.about(Subject { topic: &topics[0], crisis: "" }, &mut rng).tell(rule, &mut city);
+                grammar.about(Subject { topic: &topics[0], crisis: "" }, &mut rng).expand(rule, &mut city);
                 seen.insert(city);
             }
             assert_eq!(seen.len(), count);

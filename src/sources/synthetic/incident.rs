@@ -1,22 +1,22 @@
 //! Incidents: periods of a few minutes in which posts about one topic turn negative.
 
-/// The longest an incident lasts, in seconds.
+/// The maximum duration of an incident, in seconds.
 const LONGEST: f64 = 240.0;
-/// The duration of an incident as a share of the time between incidents, if that is shorter.
+/// The duration of an incident as a share of the time between two incidents, if this is shorter than [`LONGEST`].
 const SHARE: f64 = 0.4;
 
 /// When incidents happen.
 #[derive(Clone, Copy, Debug)]
 pub enum Calendar {
-    /// Never.
+    /// There are no incidents.
     Quiet,
-    /// The first half-way through the first interval of so many seconds, then one per interval.
+    /// One incident per interval of so many seconds. The first one starts half-way through the first interval.
     Every(f64),
-    /// Two of them, at set times.
+    /// Two incidents at given times.
     Two([Span; 2]),
 }
 
-/// A time in seconds after the start; the end does not belong to it.
+/// A range in seconds after the start, without its end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
     pub start: f64,
@@ -24,7 +24,7 @@ pub struct Span {
 }
 
 impl Calendar {
-    /// One incident per `every` seconds; none without it.
+    /// One incident per `every` seconds, or no incidents.
     pub fn new(every: Option<f64>) -> Self {
         every.filter(|seconds| *seconds > 0.0).map_or(Self::Quiet, Self::Every)
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interval_holds_one_incident_of_four_minutes_at_most() {
+    fn interval_has_one_incident_of_at_most_four_minutes() {
         let calendar = Calendar::new(Some(600.0));
         let at = |seconds| calendar.incident_at(seconds);
         assert_eq!([at(0.0), at(299.0), at(300.0), at(539.0), at(541.0)], [None, None, Some(0), Some(0), None]);

@@ -8,14 +8,14 @@ use crate::domain::{Emotion, Sentiment, Source};
 
 /// A post without its text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outlined {
+pub struct PlannedPost {
     /// Seconds after the start.
     pub seconds: f64,
     pub source: Source,
-    /// The sentiment of its emotion: joy is positive; anger, disgust, fear and sadness are negative.
+    /// The sentiment that follows from the emotion: joy is positive; anger, disgust, fear and sadness are negative.
     pub sentiment: Sentiment,
     pub emotion: Emotion,
-    /// The active incident, whether or not the post is about it.
+    /// The active incident, even if the post is not about it.
     pub incident: Option<Incident>,
 }
 
@@ -27,17 +27,18 @@ pub struct Incident {
     pub source: Option<Source>,
 }
 
-/// The posts of a synthetic source without their texts, endless unless the options set a limit. With the same seed it
-/// has the same incidents as the source, but other emotions, because the source also draws random numbers for texts.
-pub struct Outline {
+/// The posts of a synthetic source without their texts. They do not end unless the options set a limit. With the same
+/// seed the incidents are those of the source, but the emotions differ, because the source also draws random numbers
+/// for texts.
+pub struct PlannedPosts {
     writer: Writer,
     rate: f64,
     left: u64,
     index: u64,
 }
 
-impl Outline {
-    /// The outline of a source with these options.
+impl PlannedPosts {
+    /// The posts of a source with these options.
     pub fn new(options: &SyntheticOptions) -> Self {
         let calendar = Calendar::new(options.incident_every.map(|every| every.as_secs_f64()));
         Self {
@@ -49,21 +50,21 @@ impl Outline {
     }
 }
 
-impl Iterator for Outline {
-    type Item = Outlined;
+impl Iterator for PlannedPosts {
+    type Item = PlannedPost;
 
-    fn next(&mut self) -> Option<Outlined> {
+    fn next(&mut self) -> Option<PlannedPost> {
         self.left = self.left.checked_sub(1)?;
         let seconds = self.index as f64 / self.rate;
-        let Plan { place, mood, .. } = self.writer.plan(self.index, seconds);
+        let Plan { place, emotion, .. } = self.writer.plan(self.index, seconds);
         self.index += 1;
-        let sentiment = match mood {
+        let sentiment = match emotion {
             Emotion::Joy => Sentiment::Positive,
             Emotion::Neutral | Emotion::Surprise => Sentiment::Neutral,
             Emotion::Anger | Emotion::Disgust | Emotion::Fear | Emotion::Sadness => Sentiment::Negative,
         };
         let incident = self.writer.incident();
         let incident = incident.map(|(number, source)| Incident { number, source: source.cloned() });
-        Some(Outlined { seconds, source: self.writer.source(place).clone(), sentiment, emotion: mood, incident })
+        Some(PlannedPost { seconds, source: self.writer.source(place).clone(), sentiment, emotion, incident })
     }
 }

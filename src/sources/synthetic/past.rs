@@ -1,7 +1,7 @@
-//! A made-up past: a week of posts up to the present, denser towards it and by day, with an incident yesterday and one that
-//! has just begun.
+//! Generates the past of a demonstration: one week of posts up to the present, with more posts by day and in the last
+//! hours, an incident yesterday, and an incident that has just begun.
 //!
-//! The same run and end give the same posts with the same ids, so that an interrupted attempt can be repeated.
+//! The same run and end give the same posts with the same ids, so an interrupted attempt can be repeated.
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -12,74 +12,74 @@ use super::writer::Writer;
 use crate::domain::made_up;
 use crate::domain::{Post, PostId, TimeRange, Timestamp};
 
-/// How long the past is.
+/// The length of the generated past.
 pub const PAST: Duration = Duration::from_secs(7 * 86_400);
-/// Determines texts, authors and topics.
+/// The seed of texts, authors and topics.
 const SEED: u64 = 7;
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3_600.0;
 
-/// About how many posts there are at the densities below.
-const USUAL: f64 = 20_000.0;
-/// Posts per hour: always,
-const STEADY: f64 = 76.0;
-/// and besides them, at the end.
-const RECENT: f64 = 2_600.0;
-/// In so many hours, counted backwards, those besides fall to a third.
+/// The approximate number of posts that the rates below give.
+const DEFAULT_COUNT: f64 = 20_000.0;
+/// The constant part of the posts per hour.
+const BASE_RATE: f64 = 76.0;
+/// The additional posts per hour at the end of the past.
+const RECENT_RATE: f64 = 2_600.0;
+/// The additional rate decreases by a factor of e per this many hours before the end.
 const RECENT_HOURS: f64 = 2.8;
-/// How much more is written in the afternoon than on average, and how much less at night.
-const RHYTHM: f64 = 0.5;
+/// The relative amplitude of the daily rhythm.
+const DAY_AMPLITUDE: f64 = 0.5;
 /// The hour of the day (UTC) with the most posts.
 const BUSIEST_HOUR: f64 = 15.0;
 
-/// The incident of yesterday: when it began before the end, and how long it lasted, in seconds.
-const YESTERDAY: f64 = 21.0 * HOUR;
-const LASTED: f64 = 50.0 * MINUTE;
-/// Posts per hour that it adds when it is at its height.
-const STIR: f64 = 1_500.0;
-/// One in so many posts about an incident has the hashtag of its topic.
-const TAGGED: u64 = 2;
-/// When the present incident began before the end, in seconds.
-const BEGUN: f64 = 9.0 * MINUTE;
-/// How much more is written since then.
-const EXCITED: f64 = 1.4;
+/// Yesterday's incident: its start in seconds before the end, and its duration in seconds.
+const YESTERDAY_AGO: f64 = 21.0 * HOUR;
+const YESTERDAY_LENGTH: f64 = 50.0 * MINUTE;
+/// The posts per hour that yesterday's incident adds at its peak.
+const INCIDENT_RATE: f64 = 1_500.0;
+/// One in this many posts about an incident gets the hashtag of its topic.
+const TAG_EVERY: u64 = 2;
+/// The start of the present incident, in seconds before the end.
+const PRESENT_AGO: f64 = 9.0 * MINUTE;
+/// The factor by which the present incident raises the rate of posts.
+const PRESENT_FACTOR: f64 = 1.4;
 
-/// The past.
+/// A generated past.
 #[derive(Debug)]
 pub struct Past {
-    /// In the order of their times.
+    /// Sorted by time.
     pub posts: Vec<Post>,
-    /// That of yesterday, and the present one.
+    /// Yesterday's incident and the present one.
     pub incidents: [PastIncident; 2],
-    /// A topic that people write much about and that has no incident.
-    pub calm: Name,
+    /// A frequent topic without an incident.
+    pub unaffected: Name,
 }
 
-/// An incident and what it is about.
+/// An incident and its topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastIncident {
     pub about: Name,
     pub during: TimeRange,
 }
 
-/// The names of something that is written about.
+/// The names of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// As people write it.
+    /// The name as it is used in texts.
     pub name: &'static str,
-    /// As a hashtag, without `#`.
+    /// The name as a hashtag, without `#`.
     pub tag: String,
-    /// As an account, without `@`.
+    /// The name as an account, without `@`.
     pub handle: String,
 }
 
 impl Past {
-    /// About `count` posts until `end`, whose ids hold `run`.
+    /// Generates about `count` posts until `end`, with ids that contain `run`.
     pub fn new(run: &str, end: Timestamp, count: u32) -> Self {
         let length = PAST.as_secs_f64();
         let spans = [
-            Span { start: length - YESTERDAY, end: length - YESTERDAY + LASTED },
-            Span { start: length - BEGUN, end: length + HOUR },
+            Span { start: length - YESTERDAY_AGO, end: length - YESTERDAY_AGO + YESTERDAY_LENGTH },
+            Span { start: length - PRESENT_AGO, end: length + HOUR },
         ];
         let start = end - PAST;
         let mut writer = Writer::new(SEED, Calendar::Two(spans));
@@ -88,49 +88,52 @@ impl Past {
             let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
             TimeRange::new(at(from), at(to)).unwrap_or_else(|| TimeRange::last(Duration::ZERO, end))
         };
-        let posts = posts(&mut writer, run, &Course { start, spans, density: f64::from(count) / USUAL });
+        let posts = posts(&mut writer, run, &Shape { start, spans, density: f64::from(count) / DEFAULT_COUNT });
         let about = [writer.topic_of_incident(0), writer.topic_of_incident(1)];
         let incidents =
             [0, 1].map(|number| PastIncident { about: writer.name(about[number]), during: during(&spans[number]) });
-        let calm = (0..).find(|topic| !about.contains(topic)).unwrap_or_default();
-        Self { posts, incidents, calm: writer.name(calm) }
+        let unaffected = (0..).find(|topic| !about.contains(topic)).unwrap_or_default();
+        Self { posts, incidents, unaffected: writer.name(unaffected) }
     }
 }
 
-/// The times around the incidents of a past that ends at `end`, from before they begin until they are over.
-pub fn eventful(end: Timestamp) -> [TimeRange; 2] {
+/// The time around each incident of a past that ends at `end`, from before its start until after its end.
+pub fn incident_ranges(end: Timestamp) -> [TimeRange; 2] {
     let before = Duration::from_secs(5 * 60);
     let after = Duration::from_secs(60 * 60);
     let seconds = Duration::from_secs_f64;
-    let over = end - seconds(YESTERDAY) + seconds(LASTED) + after;
-    [TimeRange::last(seconds(LASTED) + before + after, over), TimeRange::last(seconds(BEGUN) + before, end)]
+    let over = end - seconds(YESTERDAY_AGO) + seconds(YESTERDAY_LENGTH) + after;
+    [
+        TimeRange::last(seconds(YESTERDAY_LENGTH) + before + after, over),
+        TimeRange::last(seconds(PRESENT_AGO) + before, end),
+    ]
 }
 
-/// When the past began, its incidents, and how much is written.
-struct Course {
+/// The start of the past, its incidents, and the density of its posts.
+struct Shape {
     start: Timestamp,
     spans: [Span; 2],
-    /// In multiples of what is usual.
+    /// The number of posts as a multiple of [`DEFAULT_COUNT`].
     density: f64,
 }
 
-fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
+fn posts(writer: &mut Writer, run: &str, shape: &Shape) -> Vec<Post> {
     let mut posts: Vec<Post> = Vec::new();
     let mut recent: BTreeMap<crate::domain::Source, PostId> = BTreeMap::new();
     let mut due = 0.0;
     let minutes = (PAST.as_secs_f64() / MINUTE) as u32;
     for minute in 0..minutes {
         let begins = f64::from(minute) * MINUTE;
-        due += course.density * per_hour(course, begins) * MINUTE / HOUR;
+        due += shape.density * per_hour(shape, begins) * MINUTE / HOUR;
         let count = due as u32;
         due -= f64::from(count);
         for number in 0..count {
-            // Spread over the minute, each a little off its place.
+            // The posts of a minute are spread evenly, with a random offset.
             let jitter = (posts.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64 / u64::MAX as f64;
             let seconds = begins + MINUTE * (f64::from(number) + jitter) / f64::from(count);
             let index = posts.len() as u64;
             let mut written = writer.write(index, seconds);
-            if written.struck && index.is_multiple_of(TAGGED) {
+            if written.about_incident && index.is_multiple_of(TAG_EVERY) {
                 add_tag(writer, &mut written.content);
             }
             let Ok(post_id) = PostId::parse(&made_up::post_id(run, index)) else { continue };
@@ -145,7 +148,7 @@ fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
                 source: written.source,
                 content: written.content,
                 author: Some(written.author),
-                created_at: course.start + Duration::from_secs_f64(seconds),
+                created_at: shape.start + Duration::from_secs_f64(seconds),
                 lang: Some(written.lang.to_owned()),
                 url: written.url,
                 reply_to,
@@ -155,7 +158,7 @@ fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
     posts
 }
 
-/// Adds the hashtag of what the present incident is about, unless the text names it.
+/// Adds the hashtag of the active incident's topic, unless the text contains the name or the hashtag.
 fn add_tag(writer: &Writer, content: &mut String) {
     let Some((number, _)) = writer.incident() else { return };
     let Name { name, tag, .. } = writer.name(writer.topic_of_incident(number));
@@ -165,20 +168,20 @@ fn add_tag(writer: &Writer, content: &mut String) {
     }
 }
 
-/// How many posts an hour has at `seconds` after the start.
-fn per_hour(course: &Course, seconds: f64) -> f64 {
+/// The posts per hour at `seconds` after the start.
+fn per_hour(shape: &Shape, seconds: f64) -> f64 {
     let ago = (PAST.as_secs_f64() - seconds) / HOUR;
-    let at = course.start + Duration::from_secs_f64(seconds);
+    let at = shape.start + Duration::from_secs_f64(seconds);
     let hour = (at.as_millis().rem_euclid(86_400_000)) as f64 / 3_600_000.0;
-    // Towards the end the rhythm gives way, so that the rate of the end is the same at each time of the day.
-    let swing = RHYTHM * (1.0 - (-ago / 3.0).exp()) * (TAU * (hour - BUSIEST_HOUR) / 24.0).cos();
-    let usual = (STEADY + RECENT * (-ago / RECENT_HOURS).exp()) * (1.0 + swing);
-    let [yesterday, present] = course.spans;
+    // The daily rhythm fades out in the last hours, so that the final rate does not depend on the time of day.
+    let swing = DAY_AMPLITUDE * (1.0 - (-ago / 3.0).exp()) * (TAU * (hour - BUSIEST_HOUR) / 24.0).cos();
+    let usual = (BASE_RATE + RECENT_RATE * (-ago / RECENT_HOURS).exp()) * (1.0 + swing);
+    let [yesterday, present] = shape.spans;
     if (yesterday.start..yesterday.end).contains(&seconds) {
         let progress = (seconds - yesterday.start) / (yesterday.end - yesterday.start);
-        usual + STIR * (progress * TAU / 2.0).sin()
+        usual + INCIDENT_RATE * (progress * TAU / 2.0).sin()
     } else if seconds >= present.start {
-        usual * EXCITED
+        usual * PRESENT_FACTOR
     } else {
         usual
     }
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn past_is_dense_towards_its_end() {
+    fn past_has_more_posts_towards_its_end() {
         let past = past();
         assert!((18_000..23_000).contains(&past.posts.len()), "{} posts", past.posts.len());
         let end = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
@@ -206,14 +209,14 @@ mod tests {
         };
         assert!(hours(1, 0) > 3 * hours(6, 5), "{} and {}", hours(1, 0), hours(6, 5));
         assert!(hours(21, 20) > 5 * hours(26, 25), "{} and {}", hours(21, 20), hours(26, 25));
-        // Afternoon and night of the same day.
+        // The afternoon and the night of the same day.
         assert!(hours(94, 90) * 2 > 3 * hours(106, 102), "{} and {}", hours(94, 90), hours(106, 102));
         assert!(past.posts.windows(2).all(|pair| pair[0].created_at <= pair[1].created_at));
         assert!(past.posts.iter().all(|post| post.created_at < end));
     }
 
     #[test]
-    fn repeated_past_is_the_same() {
+    fn past_of_the_same_run_and_end_is_equal() {
         let ids = |past: &Past| past.posts.iter().map(|post| post.post_id.clone()).collect::<Vec<_>>();
         let (one, other) = (past(), past());
         assert_eq!(ids(&one), ids(&other));

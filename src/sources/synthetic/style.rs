@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 
-/// An account's name from `words`, each of about a thousand different.
+/// The name of an account: `words` with separators and a number that depend on `index`.
 pub fn account(words: String, index: usize) -> String {
     match index % 4 {
         0 => words,

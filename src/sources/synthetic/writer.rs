@@ -8,30 +8,30 @@ use super::grammar::{Grammar, RuleId, Subject, Topic};
 use super::incident::Calendar;
 use super::past::Name;
 use super::style;
-use super::voice::{Order, Rules, Voice};
+use super::writing_style::{Rules, TextRequest, WritingStyle};
 use crate::domain::{Author, Emotion, Source};
 
 /// The frequency of each emotion, in the order of [`Emotion::ALL`]: anger, disgust, fear, joy, neutral, sadness,
 /// surprise.
-type Moods = [u32; 7];
+type EmotionWeights = [u32; 7];
 
-const EVERYDAY: Moods = [8, 4, 4, 38, 33, 7, 6];
-const REVIEWS: Moods = [12, 4, 2, 52, 16, 10, 4];
-const HEADLINES: Moods = [5, 2, 5, 12, 66, 5, 5];
-const CRISIS: Moods = [42, 14, 15, 16, 6, 4, 3];
+const EVERYDAY: EmotionWeights = [8, 4, 4, 38, 33, 7, 6];
+const REVIEWS: EmotionWeights = [12, 4, 2, 52, 16, 10, 4];
+const HEADLINES: EmotionWeights = [5, 2, 5, 12, 66, 5, 5];
+const CRISIS: EmotionWeights = [42, 14, 15, 16, 6, 4, 3];
 
 /// The sources: name, share of all posts, writing style, and emotions.
-const PLACES: [(&str, u32, Voice, Moods); 7] = [
-    ("twitter", 33, Voice::Short, EVERYDAY),
-    ("reddit", 22, Voice::Forum, EVERYDAY),
-    ("bluesky", 13, Voice::Short, EVERYDAY),
-    ("mastodon", 9, Voice::Short, EVERYDAY),
-    ("youtube", 10, Voice::Comment, EVERYDAY),
-    ("reviews", 7, Voice::Review, REVIEWS),
-    ("news", 6, Voice::News, HEADLINES),
+const SOURCES: [(&str, u32, WritingStyle, EmotionWeights); 7] = [
+    ("twitter", 33, WritingStyle::Short, EVERYDAY),
+    ("reddit", 22, WritingStyle::Forum, EVERYDAY),
+    ("bluesky", 13, WritingStyle::Short, EVERYDAY),
+    ("mastodon", 9, WritingStyle::Short, EVERYDAY),
+    ("youtube", 10, WritingStyle::Comment, EVERYDAY),
+    ("reviews", 7, WritingStyle::Review, REVIEWS),
+    ("news", 6, WritingStyle::News, HEADLINES),
 ];
-/// The sources that an incident of one source can affect, by index in [`PLACES`].
-const STRUCK: [usize; 3] = [0, 1, 2];
+/// The sources that an incident of one source can affect, by index in [`SOURCES`].
+const AFFECTABLE: [usize; 3] = [0, 1, 2];
 /// One in this many incidents affects all sources.
 const EVERYWHERE: u64 = 3;
 /// The factor by which the share of posts of the affected source grows in an incident. The other sources then have
@@ -39,7 +39,7 @@ const EVERYWHERE: u64 = 3;
 const SURGE: u32 = 2;
 /// The number of authors, without news accounts.
 const AUTHORS: usize = 2_000;
-/// The relative amplitude of the periodic change of emotions, which makes charts realistic.
+/// The relative amplitude of the periodic change of emotions, which makes charts look realistic.
 const SWING: f64 = 0.3;
 /// The period of the change of emotions, in posts.
 const SWING_POSTS: u64 = 1_500;
@@ -55,17 +55,17 @@ pub struct Written {
     /// Whether it is a reply to an earlier post.
     pub is_reply: bool,
     /// Whether it is about the current incident.
-    pub struck: bool,
+    pub about_incident: bool,
 }
 
 /// The source and the emotion of a post.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// The index of its source in [`PLACES`].
+    /// The index of its source in [`SOURCES`].
     pub place: usize,
-    pub mood: Emotion,
+    pub emotion: Emotion,
     /// Whether it is about the active incident.
-    pub struck: bool,
+    pub about_incident: bool,
 }
 
 struct Incident {
@@ -77,7 +77,7 @@ struct Incident {
     crises: Vec<String>,
 }
 
-/// Writes the same posts in the same order for the same seed.
+/// Writes posts. The same seed gives the same posts in the same order.
 pub struct Writer {
     rng: StdRng,
     seed: u64,
@@ -103,7 +103,7 @@ impl Writer {
             for index in 0..count {
                 let mut name = String::new();
                 if let Some(rule) = rule {
-                    grammar.about(subject, &mut rng).tell(rule, &mut name);
+                    grammar.about(subject, &mut rng).expand(rule, &mut name);
                 }
                 names.extend(Author::parse(&style(name, index)).ok());
             }
@@ -111,21 +111,26 @@ impl Writer {
         };
         let authors = people(rules.account, AUTHORS, style::account);
         let outlets = people(rules.outlet, 8, |name, _| name);
-        let sources = PLACES.iter().filter_map(|(name, ..)| Source::parse(name).ok()).collect();
+        let sources = SOURCES.iter().filter_map(|(name, ..)| Source::parse(name).ok()).collect();
         Self { rng, seed, grammar, rules, topics, sources, authors, outlets, calendar, incident: None }
     }
 
-    /// The source and the emotion of post number `index`, `seconds` after the start. Call it for consecutive indices.
+    /// The source and the emotion of post number `index`, `seconds` after the start. Must be called for consecutive
+    /// indices.
     pub fn plan(&mut self, index: u64, seconds: f64) -> Plan {
         self.follow_incident(seconds);
         let busy = self.incident.as_ref().and_then(|incident| incident.place);
         let weight =
             |(index, place): (usize, &(_, u32, _, _))| if busy == Some(index) { SURGE * place.1 } else { place.1 };
-        let place = weighted(&mut self.rng, PLACES.iter().enumerate().map(weight));
-        let moods = PLACES[place].3;
-        let struck = self.is_struck(place);
-        let mood = if struck { mood(&mut self.rng, &CRISIS, 0.0) } else { mood(&mut self.rng, &moods, swing(index)) };
-        Plan { place, mood, struck }
+        let place = weighted(&mut self.rng, SOURCES.iter().enumerate().map(weight));
+        let weights = SOURCES[place].3;
+        let about_incident = self.chooses_incident(place);
+        let emotion = if about_incident {
+            emotion(&mut self.rng, &CRISIS, 0.0)
+        } else {
+            emotion(&mut self.rng, &weights, swing(index))
+        };
+        Plan { place, emotion, about_incident }
     }
 
     /// The source with this index.
@@ -138,23 +143,23 @@ impl Writer {
         self.incident.as_ref().map(|incident| (incident.number, incident.place.map(|place| self.source(place))))
     }
 
-    /// Post number `index`, `seconds` after the start. Call it for consecutive indices.
+    /// Writes post number `index`, `seconds` after the start. Must be called for consecutive indices.
     pub fn write(&mut self, index: u64, seconds: f64) -> Written {
-        let Plan { place, mood, struck } = self.plan(index, seconds);
-        let voice = PLACES[place].2;
+        let Plan { place, emotion, about_incident } = self.plan(index, seconds);
+        let writing_style = SOURCES[place].2;
         let topic = match &self.incident {
-            Some(incident) if struck => incident.topic,
-            // Few topics are popular.
+            Some(incident) if about_incident => incident.topic,
+            // A few topics are much more frequent than the others.
             _ => (self.rng.random::<f64>().powi(2) * self.topics.len() as f64) as usize,
         };
-        let crises = self.incident.as_ref().filter(|_| struck).map_or(&[][..], |incident| &incident.crises);
+        let crises = self.incident.as_ref().filter(|_| about_incident).map_or(&[][..], |incident| &incident.crises);
         let crisis = crises.choose(&mut self.rng).map_or("", String::as_str);
         let subject = Subject { topic: &self.topics[topic], crisis };
-        let authors = if matches!(voice, Voice::News) { &self.outlets } else { &self.authors };
+        let authors = if matches!(writing_style, WritingStyle::News) { &self.outlets } else { &self.authors };
         // Some authors write much more than others.
         let author = (self.rng.random::<f64>().powi(2) * authors.len() as f64) as usize;
-        let order = Order { voice, mood, subject, authors };
-        let text = self.rules.tell(&mut self.grammar, order, &mut self.rng);
+        let request = TextRequest { writing_style, emotion, subject, authors };
+        let text = self.rules.write(&mut self.grammar, request, &mut self.rng);
         Written {
             source: self.sources[place].clone(),
             author: authors[author].clone(),
@@ -162,11 +167,11 @@ impl Writer {
             lang: text.lang,
             url: text.url,
             is_reply: text.is_reply,
-            struck,
+            about_incident,
         }
     }
 
-    /// What an incident is about, by its index.
+    /// The topic of an incident, by its index.
     pub fn topic_of_incident(&self, number: u64) -> usize {
         self.rng_of_incident(number).random_range(0..self.topics.len())
     }
@@ -177,7 +182,7 @@ impl Writer {
         Name { name, tag: tag.clone(), handle: handle.clone() }
     }
 
-    /// Of its own seed, so that an incident does not depend on how many posts were written before it.
+    /// A random generator of its own, so that an incident does not depend on the number of posts written before it.
     fn rng_of_incident(&self, number: u64) -> StdRng {
         StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
@@ -193,17 +198,17 @@ impl Writer {
             let mut crisis = String::new();
             if let Some(rule) = self.rules.crisis {
                 let subject = Subject { topic: &self.topics[topic], crisis: "" };
-                self.grammar.about(subject, &mut rng).tell(rule, &mut crisis);
+                self.grammar.about(subject, &mut rng).expand(rule, &mut crisis);
             }
             let crises = crisis.split("; ").map(str::to_owned).collect();
             let everywhere = number % EVERYWHERE == EVERYWHERE - 1;
-            let place = if everywhere { None } else { STRUCK.choose(&mut rng).copied() };
+            let place = if everywhere { None } else { AFFECTABLE.choose(&mut rng).copied() };
             Incident { number, topic, place, crises }
         });
     }
 
-    /// Whether the next post of `place` is about the active incident.
-    fn is_struck(&mut self, place: usize) -> bool {
+    /// Draws whether the next post of `place` is about the active incident.
+    fn chooses_incident(&mut self, place: usize) -> bool {
         let share = match &self.incident {
             None => return false,
             Some(Incident { place: None, .. }) => 0.75,
@@ -220,8 +225,8 @@ fn swing(index: u64) -> f64 {
 }
 
 /// A random emotion; `swing` in [-1, 1] shifts it to positive or negative.
-fn mood(rng: &mut StdRng, moods: &Moods, swing: f64) -> Emotion {
-    let weights = Emotion::ALL.iter().zip(moods).map(|(emotion, &weight)| {
+fn emotion(rng: &mut StdRng, weights: &EmotionWeights, swing: f64) -> Emotion {
+    let weights = Emotion::ALL.iter().zip(weights).map(|(emotion, &weight)| {
         let factor = match emotion {
             Emotion::Joy => 1.0 + swing,
             Emotion::Neutral | Emotion::Surprise => 1.0,
@@ -279,7 +284,7 @@ mod tests {
         // At ten posts per second, an incident of four minutes has 2,400 posts. It starts in the middle of each period
         // of ten minutes.
         let mut writer = Writer::new(5, Calendar::new(Some(600.0)));
-        let mut struck: HashMap<(u64, Source), (u32, u32)> = HashMap::new();
+        let mut mentions: HashMap<(u64, Source), (u32, u32)> = HashMap::new();
         for index in 0..18_000 {
             let post = writer.write(index, index as f64 / 10.0);
             let into = index % 6_000;
@@ -289,15 +294,15 @@ mod tests {
             };
             assert!((3_000..5_400).contains(&into), "an incident at {into}");
             let text = post.content.to_lowercase();
-            let speaks_of_it = incident.crises.iter().any(|crisis| text.contains(&crisis.to_lowercase()));
-            let (of_it, all) = struck.entry((incident.number, post.source)).or_default();
-            *of_it += u32::from(speaks_of_it);
+            let names_it = incident.crises.iter().any(|crisis| text.contains(&crisis.to_lowercase()));
+            let (of_it, all) = mentions.entry((incident.number, post.source)).or_default();
+            *of_it += u32::from(names_it);
             *all += 1;
         }
         let places = |number: u64| {
             // Some posts use other words or contain typing errors.
-            struck.iter().filter(|((n, _), (of_it, all))| *n == number && of_it * 2 > *all).count()
+            mentions.iter().filter(|((n, _), (of_it, all))| *n == number && of_it * 2 > *all).count()
         };
-        assert_eq!([places(0), places(1), places(2)], [1, 1, PLACES.len()]);
+        assert_eq!([places(0), places(1), places(2)], [1, 1, SOURCES.len()]);
     }
 }

@@ -1,7 +1,8 @@
-//! Writes what an evaluation changed: series, transitions and alerts, in one transaction that checks the lease.
+//! Writes the changes of an evaluation: series, transitions and alerts, in one transaction that checks the lease.
 //!
-//! A step opens an alert or advances the one that is open, records the transition, and saves the series. These four
-//! are macros, since a statement runs on a synchronous connection on SQLite and on an asynchronous one on Postgres.
+//! A step opens an alert or advances the open one, records the transition, and saves the series. These four operations
+//! are macros, because a statement runs on a synchronous connection with SQLite and on an asynchronous one with
+//! Postgres.
 
 use std::collections::BTreeSet;
 
@@ -20,20 +21,20 @@ use crate::store::schema::{
 use crate::store::sql::{At, JsonText};
 use crate::store::{Lease, Store, StoreError};
 
-/// What an evaluation makes of one series.
+/// The change of one series by an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Its state before; a series without a row is normal.
+    /// The state before the change. A series without a row is normal.
     pub from: InstanceState,
-    /// As it is now. A normal one has no row.
+    /// The series after the change. A normal series has no row.
     pub instance: Instance,
     /// When its state changed.
     pub at: Timestamp,
-    /// The alert that begins, when the series begins to fire.
+    /// The alert to open, if the series starts to fire.
     pub opens: Option<NewAlert>,
 }
 
-/// An alert that begins. Its id, state and labels come from the step.
+/// An alert to open. Its id, state and labels come from the step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAlert {
     pub alert_type: String,
@@ -44,14 +45,14 @@ pub struct NewAlert {
     pub details: serde_json::Value,
 }
 
-/// A transition that was written, with the alert that it belongs to.
+/// A transition that was written, with its alert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
     pub transition: Transition,
     pub alert: Option<Alert>,
 }
 
-/// Opens the alert `$new` of `$series`; its row. Evidence of posts that are gone is left out.
+/// Opens the alert `$new` of `$series` and returns its row. Evidence of deleted posts is left out.
 macro_rules! open {
     ($run:ident, $c:ident, $series:ident, $new:ident, $at:ident) => {{
         // Writing the rows of the posts unchanged prevents their deletion until the commit.
@@ -64,7 +65,7 @@ macro_rules! open {
         )?;
         let present: BTreeSet<String> = present.into_iter().collect();
         let details = without_evidence(&$new.details.to_string(), &|id| !present.contains(id));
-        // An alert of this type may be open from before its rule was renamed or replaced: it continues.
+        // An alert of this type may still be open from before its rule was renamed or replaced. It then continues.
         let open: Vec<AlertRow> = $run!(
             diesel::update(alert::table)
                 .filter(alert::alert_type.eq(&$new.alert_type).and(alert::scope.eq(&$series.scope)))
@@ -116,7 +117,7 @@ macro_rules! open {
     }};
 }
 
-/// Brings the open alert `$id` to the state of `$series`; its row, if it exists.
+/// Updates the open alert `$id` to the state of `$series`, and returns its row if it exists.
 macro_rules! advance {
     ($run:ident, $c:ident, $series:ident, $id:ident, $at:ident) => {{
         let resolved_at = (!$series.state.is_alerting()).then_some(At($at));
@@ -136,7 +137,7 @@ macro_rules! advance {
     }};
 }
 
-/// Records that `$series` changed its state `$from` another one; the transition's row.
+/// Records that the state of `$series` changed from `$from`, and returns the row of the transition.
 macro_rules! record {
     ($run:ident, $c:ident, $series:ident, $from:ident, $at:ident) => {{
         let change: TransitionRow = $run!(
@@ -163,7 +164,7 @@ macro_rules! record {
     }};
 }
 
-/// Saves `$series` as it is now; a normal one has no row.
+/// Saves the current state of `$series`. A normal series has no row.
 macro_rules! save {
     ($run:ident, $c:ident, $series:ident) => {{
         $run!(
@@ -212,7 +213,7 @@ macro_rules! resolve {
     };
 }
 
-/// A transition as it was written, with its alert.
+/// A transition that was written, with its alert.
 struct Written {
     transition: TransitionRow,
     alert: Option<AlertRow>,
@@ -225,11 +226,11 @@ impl From<Written> for Applied {
 }
 
 impl Store {
-    /// Writes `steps` and resolves the open alerts `orphans`, whose series are unknown, if `lease` is still held; the
-    /// transitions that were written. Evidence of posts that are gone is left out.
+    /// Writes `steps` if `lease` is still held, and resolves the open alerts `orphans`, which have no series. Returns
+    /// the written transitions. Evidence of deleted posts is left out.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
+    /// [`StoreError::LeaseLost`] when another instance took over. In this case nothing is changed.
     pub async fn apply_alert_steps(
         &self,
         lease: &Lease,

@@ -1,4 +1,4 @@
-//! Who changed what of alerting.
+//! The audit log of changes to alerting.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::store::schema::alert_audit as audit;
 use crate::store::sql::{At, JsonText};
 use crate::store::{Store, StoreError};
 
-/// The statement that writes an [`AuditEntry`], to be run in the transaction of the change.
+/// The statement that writes an [`AuditEntry`]. It runs in the transaction of the change.
 macro_rules! insert_audit {
     ($entry:expr) => {{
         use $crate::store::schema::alert_audit;
@@ -34,23 +34,23 @@ pub(in crate::store) use insert_audit;
 /// One change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AuditEntry {
-    /// Given by the store.
+    /// Assigned by the store.
     pub id: i64,
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Who did it: the name of a token, `configuration`, or `local` where no tokens are configured.
+    /// Who made the change: the name of a token, `configuration`, or `local` if no tokens are configured.
     pub actor: String,
     /// `create`, `update`, `delete`, `acknowledge`, …
     pub action: String,
     /// `rule`, `alert`, …
     pub object_kind: String,
     pub object_id: String,
-    /// What it is called.
+    /// The name of the object.
     pub name: String,
-    /// As it was; none when it was created.
+    /// The object before the change; none if it was created.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
-    /// As it is then; none when it was deleted. Secrets are left out.
+    /// The object after the change, without secrets; none if it was deleted.
     #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }
@@ -59,7 +59,7 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditPage {
     pub entries: Vec<AuditEntry>,
-    /// The id after which the next page starts; `None` on the last.
+    /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! The counts that rules are evaluated by, beside the exact windows.
+//! The counts of buckets that rules are evaluated by. The counts of exact windows are in `rollup`.
 
 use crate::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
@@ -7,7 +7,7 @@ use crate::store::rollup::read::series;
 use crate::store::sql::{At, MaybeLabel, labels_of};
 use crate::store::{Store, StoreError};
 
-/// The widths of rollups that make a series.
+/// The bucket widths that series can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketWidth {
     Minute,
@@ -36,8 +36,8 @@ struct CountRow {
 }
 
 impl Store {
-    /// Counts by bucket and source, of the buckets that start in `range`, of all posts or of those of one topic. Minutes from before
-    /// [`Self::minutes_kept_from`] are missing.
+    /// Counts by bucket and source, for the buckets that start in `range`, of all posts or of the posts of one topic.
+    /// Minutes before [`Self::minutes_kept_from`] are missing.
     pub async fn bucket_counts(
         &self,
         width: BucketWidth,
@@ -62,7 +62,7 @@ impl Store {
             .collect())
     }
 
-    /// The first minute of which counts exist.
+    /// The first minute for which counts are stored.
     pub fn minutes_kept_from(&self) -> Timestamp {
         self.retention.usable(self.clock.now()).from(Grain::Minute)
     }

@@ -1,4 +1,4 @@
-//! The posts that an alert cites, and their removal from it.
+//! The posts that an alert cites, and the removal of such citations.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,8 @@ fn cited_post(evidence: &Value) -> Option<&str> {
     evidence.get("post_id").and_then(Value::as_str)
 }
 
-/// `details` without citations of the posts that are `gone`. An author of whose cited posts none is left is removed too.
+/// `details` without citations of the posts that are `gone`. An author is removed when all cited posts of this author
+/// are gone.
 pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
     let Ok(mut details) = serde_json::from_str::<Value>(details) else { return details.to_owned() };
     if let Some(evidence) = details.get_mut("evidence").and_then(Value::as_array_mut) {
@@ -39,11 +40,11 @@ pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
 /// The details of an alert without the citations of an author.
 pub struct WithoutAuthor {
     pub details: String,
-    /// How many posts were cited.
+    /// The number of posts that were cited.
     pub citations: i64,
 }
 
-/// `details` without what it cites of this author on this source; `None` when it cites nothing of them.
+/// `details` without the citations of this author on this source; `None` if there are none.
 pub fn without_author(details: &str, source: &str, author: &str) -> Option<WithoutAuthor> {
     let mut details: Value = serde_json::from_str(details).ok()?;
     let theirs = |cited: &Value| {

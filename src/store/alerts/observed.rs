@@ -1,4 +1,4 @@
-//! When the alerts role was running: windows over other times prove nothing by what is missing in them.
+//! Records when the alerts role was running. In other times, missing posts prove nothing.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::store::schema::{observed_spans as span, social_media_posts as post};
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{Store, StoreError};
 
-/// Spans that ended longer ago are deleted.
+/// Spans that ended longer ago than this are deleted.
 const KEPT: Duration = Duration::from_secs(60 * 86_400);
 
 /// When a post was written and when it was stored.
@@ -33,8 +33,8 @@ pub struct PostMark {
 }
 
 impl Store {
-    /// Notes that posts are observed now. A pause of more than `tolerance` since the last call is a gap, unless posts were
-    /// stored in its first half: then only this caller was away.
+    /// Records that posts are observed now. A pause of more than `tolerance` since the last call is a gap. If posts
+    /// were stored in the first half of the pause, only this caller was down, and it is not a gap.
     pub async fn observe(&self, tolerance: Duration) -> Result<(), StoreError> {
         let now = self.clock.now();
         transact!(self, (), |c, (), run| {
@@ -70,15 +70,15 @@ impl Store {
         })
     }
 
-    /// When the alerts role evaluated rules last.
+    /// The time of the last evaluation of rules.
     pub async fn observed_until(&self) -> Result<Option<Timestamp>, StoreError> {
         let newest: Vec<At> =
             read!(self, primary, |c| span::table.order(span::id.desc()).limit(1).select(span::ended_at).load(c))?;
         Ok(newest.first().map(|at| at.0))
     }
 
-    /// The times since `start` in which nothing was observed, in their order. Time before the first observation is not one
-    /// of them.
+    /// The times since `start` in which nothing was observed, in ascending order. Time before the first observation is
+    /// not included.
     pub async fn unobserved(&self, start: Timestamp) -> Result<Vec<TimeRange>, StoreError> {
         let spans: Vec<(At, At)> =
             read!(self, primary, |c| span::table.order(span::id).select((span::started_at, span::ended_at)).load(c))?;
@@ -108,7 +108,7 @@ impl Store {
         Ok(rows.into_iter().map(|(written, stored)| Arrival { written_at: written.0, stored_at: stored.0 }).collect())
     }
 
-    /// The newest `limit` posts that match, without their texts.
+    /// The newest `limit` posts that match, without texts.
     pub async fn post_marks(&self, filter: &PostFilter, limit: i64) -> Result<Vec<PostMark>, StoreError> {
         let rows: Vec<MarkRow> = read!(
             self,
@@ -119,7 +119,7 @@ impl Store {
         Ok(rows.into_iter().map(PostMark::from).collect())
     }
 
-    /// The posts that were stored late, in the order in which they were written; at most `limit`.
+    /// At most `limit` posts that were stored late, sorted by the time at which they were written.
     pub async fn late_posts(&self, late: &LatePosts, limit: i64) -> Result<Vec<PostMark>, StoreError> {
         let on_sqlite = || late.query(limit, &|lateness| format!("{}", lateness.as_micros()));
         let on_postgres = || late.query(limit, &|lateness| format!("interval '{} seconds'", lateness.as_secs()));
@@ -128,21 +128,21 @@ impl Store {
     }
 }
 
-/// Which posts are late.
+/// Selects late posts.
 #[derive(Clone, Copy, Debug)]
 pub struct LatePosts {
-    /// When they were written.
+    /// The range of the times at which they were written.
     pub range: TimeRange,
-    /// Those of this topic.
+    /// Only posts of this topic.
     pub topic: Option<TopicId>,
-    /// Stored by more than this after they were written; whole seconds.
+    /// The delay between writing and storing is longer than this, in whole seconds.
     pub least: Duration,
-    /// Stored by at most this after they were written; whole seconds.
+    /// The delay between writing and storing is at most this, in whole seconds.
     pub most: Duration,
 }
 
 impl LatePosts {
-    /// The statement, in which `added` writes a duration that is added to a time.
+    /// The statement. `added` returns the SQL text of a duration to add to a time.
     fn query(&self, limit: i64, added: &dyn Fn(Duration) -> String) -> Sql<Vec<Value>, MarkColumns> {
         let mut values = vec![Value::At(self.range.start()), Value::At(self.range.end())];
         let mut of_topic = "";

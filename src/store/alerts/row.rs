@@ -161,13 +161,13 @@ impl From<TransitionRow> for Transition {
     }
 }
 
-/// What a document holds; the default when another version of the program wrote something else.
+/// The content of a document, or the default if another version of the program wrote a different format.
 pub fn from_json<T: DeserializeOwned + Default>(text: &JsonText) -> T {
     serde_json::from_str(&text.0).unwrap_or_default()
 }
 
 /// `value` as a document.
 pub fn to_json<T: serde::Serialize>(value: &T) -> JsonText {
-    // Our own types hold nothing that JSON cannot.
+    // The types of this crate can always be serialised to JSON.
     JsonText(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! The rules: reading, and changing them with a check of their version.
+//! Rules: reads them, and changes them with a check of their version.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 use serde_json::Value;
@@ -16,29 +16,29 @@ use crate::store::{Store, StoreError};
 /// All rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleList {
-    /// By id.
+    /// Sorted by id.
     pub rules: Vec<Rule>,
     /// The names of rules that this version of the program cannot read.
     pub unreadable: Vec<String>,
 }
 
-/// Who changes a rule, and from which version.
+/// Who changes a rule, and which version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleChange {
     /// The name of a token.
     pub actor: String,
-    /// The version that the change was made from; `None`: any.
+    /// The version that the change is based on. `None`: any version.
     pub version: Option<i64>,
 }
 
-/// Why a rule is not changed.
+/// Why a change of a rule was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleRefusal {
-    /// There is no such rule.
+    /// No rule has this id.
     Unknown,
-    /// It was changed since `version`.
+    /// The rule was changed after this change was made: it now has the version `version`.
     Changed { version: i64 },
-    /// It belongs to the configuration.
+    /// The rule comes from the configuration.
     Provisioned,
     /// Another rule has this name.
     NameTaken,
@@ -100,7 +100,7 @@ impl Store {
         Ok(row.and_then(RuleRow::read).ok_or(RuleRefusal::NameTaken))
     }
 
-    /// Replaces what a rule says.
+    /// Replaces the content of a rule.
     pub async fn update_alert_rule(
         &self,
         id: i64,
@@ -137,7 +137,7 @@ impl Store {
                 return Ok(Err(RuleRefusal::Changed { version: before.version + 1 }));
             };
             if before.name != name {
-                // Its open alerts continue under the new name.
+                // The open alerts of the rule continue under the new name.
                 run!(
                     diesel::update(alert::table)
                         .filter(alert::rule_id.eq(id))
@@ -174,8 +174,8 @@ impl Store {
         })
     }
 
-    /// Creates, changes and removes rules of the configuration until they are `specs`. Gives the names that rules of
-    /// another origin already have; those stay unchanged.
+    /// Creates, changes and removes rules of the configuration, so that they match `specs`. Returns the names that are
+    /// used by rules of another origin; those rules stay unchanged.
     pub async fn provision_alert_rules(&self, specs: &[RuleSpec]) -> Result<Vec<String>, StoreError> {
         let now = self.clock.now();
         let data: Vec<(String, Value)> = specs.iter().map(|spec| (spec.name.clone(), spec.to_json())).collect();
@@ -219,7 +219,7 @@ impl Store {
                                     rule::created_at.eq(At(now)),
                                     rule::updated_at.eq(At(now)),
                                 ))
-                                // Another instance may be provisioning the same.
+                                // Another instance may be provisioning the same rules.
                                 .on_conflict_do_nothing()
                                 .returning(rule::id)
                                 .get_results(c)
@@ -237,7 +237,7 @@ impl Store {
     }
 }
 
-/// The actor of changes of the configuration.
+/// The actor of changes that come from the configuration.
 const CONFIGURATION: &str = "configuration";
 
 /// The rule, if the change is allowed.

@@ -29,8 +29,8 @@ impl Store {
         Ok(rows.into_iter().map(Instance::from).collect())
     }
 
-    /// At most `limit` transitions after the one with id `after`, in their order. Ids are committed in their order, so
-    /// that a reader that continues after the last one it read misses none.
+    /// At most `limit` transitions after the one with id `after`, in ascending order. Ids are committed in ascending
+    /// order, so a reader that continues after the last id it has read misses no transition.
     pub async fn transitions_after(&self, after: i64, limit: i64) -> Result<Vec<Transition>, StoreError> {
         let rows: Vec<TransitionRow> = read!(self, primary, |c| transition::table
             .filter(transition::id.gt(after))
@@ -41,7 +41,7 @@ impl Store {
         Ok(rows.into_iter().map(Transition::from).collect())
     }
 
-    /// The id of the newest transition; 0 before the first.
+    /// The id of the newest transition; 0 if there is none.
     pub async fn last_transition(&self) -> Result<i64, StoreError> {
         let ids: Vec<i64> = read!(self, primary, |c| transition::table
             .order(transition::id.desc())

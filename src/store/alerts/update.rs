@@ -1,4 +1,4 @@
-//! Brings open alerts up to date with the window that was judged last.
+//! Updates open alerts with the results of the latest evaluation.
 
 use std::collections::BTreeSet;
 
@@ -26,18 +26,18 @@ pub struct AlertUpdate {
     pub window: TimeRange,
     pub post_count: i32,
     pub annotations: Labels,
-    /// Fields of `details` that are replaced; the others stay. With `evidence`, the cited posts are replaced too.
+    /// The fields of `details` to replace. If `evidence` is among them, the cited posts are replaced too.
     pub details: Map<String, Value>,
 }
 
 impl Store {
-    /// Writes `updates` of alerts that are still open, if `lease` is held; these alerts afterwards. Citations of posts
-    /// that are gone are left out.
+    /// Writes `updates` of alerts that are still open, if `lease` is held, and returns these alerts. Citations of
+    /// deleted posts are left out.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
+    /// [`StoreError::LeaseLost`] when another instance took over. In this case nothing is changed.
     pub async fn update_alerts(&self, lease: &Lease, updates: &[AlertUpdate]) -> Result<Vec<Alert>, StoreError> {
-        // Deletions of posts change details too.
+        // Deletions of posts change `details` too, so the row is locked.
         let select = match &self.backend {
             Backend::Sqlite(_) => "SELECT details FROM sentiment_alerts WHERE id = ? AND state = 'firing'",
             Backend::Postgres(_) => "SELECT details FROM sentiment_alerts WHERE id = ? AND state = 'firing' FOR UPDATE",
@@ -102,12 +102,12 @@ impl Store {
     }
 }
 
-/// The posts that new details cite. Without `evidence` the citations of the stored details stay.
+/// The posts that new details cite. Without `evidence` among the new details, the stored citations stay.
 fn cited_by(details: &Map<String, Value>) -> BTreeSet<String> {
     if details.contains_key("evidence") { cited_posts(&Value::Object(details.clone())) } else { BTreeSet::new() }
 }
 
-/// The stored details with the fields of `new`, and of the new citations those of posts that are `present`.
+/// The stored details with the fields of `new`, and with the new citations of posts that are `present`.
 fn replaced(stored: &str, new: &Map<String, Value>, present: &BTreeSet<String>) -> String {
     let mut details: Map<String, Value> = serde_json::from_str(stored).unwrap_or_default();
     details.extend(new.clone());

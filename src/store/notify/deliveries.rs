@@ -8,7 +8,7 @@ use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
 use crate::store::{Store, StoreError};
 
-/// The columns of [`Row`], in their order.
+/// The columns of [`Row`], in the same order.
 pub(super) const COLUMNS: &str = "id, receiver, recipient, group_key, reason, state, attempts, created_at, \
                                   next_attempt_at, finished_at, error, message";
 /// The SQL types of [`COLUMNS`].
@@ -27,7 +27,7 @@ pub(super) type Columns = (
     Document,
 );
 
-/// A delivery in its table.
+/// A delivery as stored.
 #[derive(Queryable)]
 pub(super) struct Row {
     id: i64,
@@ -53,12 +53,12 @@ struct AttemptRow {
     error: Option<String>,
 }
 
-/// Which deliveries to list.
+/// Selects deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     pub receiver: Option<String>,
     pub state: Option<DeliveryState>,
-    /// An alert in the message.
+    /// An alert that the message contains.
     pub alert: Option<i64>,
 }
 
@@ -66,7 +66,7 @@ pub struct DeliveryFilter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryPage {
     pub deliveries: Vec<Delivery>,
-    /// The id after which the next page starts; `None` on the last.
+    /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,
 }
 
@@ -106,7 +106,7 @@ impl Store {
             values.push(Value::Text(state.as_str().to_owned()));
         }
         if let Some(alert) = filter.alert {
-            // A message contains the URLs of its alerts; both databases write JSON with quotes.
+            // A message contains the URLs of its alerts. Both databases write JSON with quotes.
             text.push_str(" AND CAST(message AS text) LIKE ?");
             values.push(Value::Text(format!("%/alerts/{alert}\"%")));
         }
@@ -137,7 +137,8 @@ impl Store {
         Ok(Some(LoggedDelivery { delivery, attempts }))
     }
 
-    /// Receivers whose last settled delivery failed. A successful test ends the failure; a failed test does not begin one.
+    /// Receivers whose last settled delivery failed. A successful test ends the failure; a failed test does not start
+    /// one.
     ///
     /// # Errors
     /// When the database fails.
@@ -149,13 +150,13 @@ impl Store {
         read!(self, primary, |c| sql(QUERY).rows::<(Text, Nullable<Text>)>().load(c))
     }
 
-    /// Sends the message of a settled delivery again as a new delivery; its id. `None` when no settled delivery has the
-    /// id. The new delivery of a group's last message settles that message: a success counts for the group.
+    /// Sends the message of a settled delivery again as a new delivery and returns its id; `None` if no settled
+    /// delivery has this id. If it is the group's last message, the outcome of the new delivery counts for the group.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn resend_delivery(&self, id: i64) -> Result<Option<i64>, StoreError> {
-        // A message that is not the last of its group must not count for the group.
+        // A message that is not the last of its group must not change the state of the group.
         const COPY: &str = "INSERT INTO alert_deliveries \
              (receiver, recipient, group_key, reason, state, attempts, created_at, next_attempt_at, message) \
              SELECT receiver, recipient, \

@@ -57,11 +57,11 @@ pub struct ManagedChange {
     pub actor: String,
 }
 
-/// What a change does.
+/// The kind of a change.
 #[derive(Clone, Debug)]
 pub enum Action {
     Create(Draft),
-    /// `version`: the version that the change was made from; `None` overwrites any version.
+    /// `version`: the version that the change is based on. `None` overwrites any version.
     Update {
         id: i64,
         version: Option<i64>,
@@ -82,7 +82,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// From an object that passed its checks.
+    /// Converts an object that passed its checks.
     pub fn of<T: Managed>(spec: &T, secrets: Secrets) -> Self {
         // These types always serialise.
         let json = serde_json::to_value(spec).unwrap_or_default();
@@ -144,7 +144,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Makes a change and records it in the audit trail. The object as it is afterwards; `None` after a deletion.
+    /// Makes a change and records it in the audit log. Returns the changed object; `None` after a deletion.
     ///
     /// # Errors
     /// When the database fails. A change that contradicts the stored objects is a [`Refusal`].
@@ -201,7 +201,7 @@ impl Store {
         }
     }
 
-    /// The object with what it takes from others of its kind.
+    /// Adds the settings that the object inherits from others of its kind.
     async fn completed<T: Managed>(&self, mut found: WithSecrets<T>) -> Result<WithSecrets<T>, StoreError> {
         let mut others = self.managed::<T>().await?;
         others.retain(|other| other.id != found.stored.id);
@@ -211,8 +211,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Replaces the objects of a kind that come from the configuration by `wanted`. Returns the names that are taken by
-    /// objects of another origin, which stay unchanged.
+    /// Replaces the objects of a kind that come from the configuration by `wanted`. Returns the names that are used by
+    /// objects of another origin; those objects stay unchanged.
     ///
     /// # Errors
     /// When the database fails.
@@ -253,7 +253,7 @@ impl Store {
 }
 
 impl ManagedChange {
-    /// The change with secrets as they are stored.
+    /// The change with encrypted secrets, as they are stored.
     fn sealed(mut self, store: &Store) -> Result<Self, StoreError> {
         if let Action::Create(draft) | Action::Update { draft, .. } = &mut self.action {
             let owner = owner(self.kind, draft.name.as_deref().unwrap_or_default());
@@ -271,7 +271,7 @@ impl Store {
     }
 }
 
-/// To whom secrets are bound when they are sealed, so that they do not open for another object.
+/// The owner that encrypted secrets are bound to, so that they cannot be decrypted for another object.
 pub(super) fn owner(kind: Kind, name: &str) -> String {
     match kind {
         Kind::Source => format!("source:{name}"),
@@ -289,7 +289,7 @@ struct Versions<'r> {
     after: Option<&'r Row>,
 }
 
-/// Secrets are not in the audit trail.
+/// The audit log does not contain secrets.
 fn audit_entry(change: &ManagedChange, now: Timestamp, versions: &Versions<'_>) -> AuditEntry {
     let row = versions.after.or(versions.before);
     let action = match change.action {

@@ -26,7 +26,7 @@ pub struct NotifierState {
     pub changes: i64,
 }
 
-/// A group of alerts in its table.
+/// A group of alerts as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredGroup {
     pub key: String,
@@ -46,7 +46,7 @@ struct OutcomeRow {
     state: Label<DeliveryState>,
 }
 
-/// What one step of the notifier writes in one transaction.
+/// The changes of one step of the notifier, which are written in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
     /// The id of the last transition that was processed.
@@ -59,7 +59,7 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Whether nothing changes.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -111,7 +111,7 @@ macro_rules! insert_delivery {
     };
 }
 
-/// Adds the delivery `$new`, and records which posts it quotes; its id. Quotes of posts that are gone are left out.
+/// Adds the delivery `$new`, records which posts it quotes, and returns its id. Quotes of deleted posts are left out.
 macro_rules! queue {
     ($run:ident, $c:ident, $new:expr, $now:expr) => {{
         let message = serde_json::to_value(&$new.message).unwrap_or_default();
@@ -196,7 +196,7 @@ impl Store {
         lease.check(done)
     }
 
-    /// Adds a delivery that does not change the state of a group; its id.
+    /// Adds a delivery that does not change the state of a group, and returns its id.
     ///
     /// # Errors
     /// When the database fails.
@@ -205,8 +205,8 @@ impl Store {
         transact!(self, new.clone(), |c, new, run| Ok(queue!(run, c, new, now)))
     }
 
-    /// Deliveries whose next attempt is due: at most `each` per receiver, those that wait longest first, without the
-    /// receivers in `saturated`. A receiver with a long queue cannot keep others from being read.
+    /// Deliveries whose next attempt is due: at most `each` per receiver, without the receivers in `saturated`, sorted
+    /// by waiting time. So a receiver with a long queue does not block the others.
     ///
     /// # Errors
     /// When the database fails.

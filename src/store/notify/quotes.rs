@@ -1,4 +1,4 @@
-//! The posts that messages quote, and their removal from messages.
+//! The posts that messages quote, and the removal of such quotes.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub fn without_quotes(mut message: Value, gone: &dyn Fn(&str) -> bool) -> Value 
     message
 }
 
-/// The same for a message as text; an unreadable one stays as it is.
+/// The same for a message as text. An unreadable message stays unchanged.
 pub fn text_without_quotes(message: &str, gone: &dyn Fn(&str) -> bool) -> String {
     match serde_json::from_str(message) {
         Ok(value) => without_quotes(value, gone).to_string(),

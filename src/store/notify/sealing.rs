@@ -1,4 +1,4 @@
-//! Secrets of receivers at rest: each value is sealed with the keys of the store's vault.
+//! Encryption of the secrets of receivers and sources in the database. The keys are in the store's vault.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use crate::store::backend::{read, transact};
 use crate::store::sql::{Document, JsonText, sql};
 use crate::store::{Store, StoreError};
 
-/// Where the secret `secret` of a receiver belongs; it does not open elsewhere.
+/// The place that the secret `secret` of a receiver is bound to. It cannot be decrypted elsewhere.
 fn place(receiver: &str, secret: &str) -> String {
     format!("receiver:{receiver}:{secret}")
 }
 
 impl Store {
-    /// The secrets as they are stored: sealed if the store has keys.
+    /// The secrets as they are stored: encrypted if the store has keys.
     ///
     /// # Errors
-    /// When a secret cannot be sealed.
+    /// When a secret cannot be encrypted.
     pub(super) fn sealed(&self, receiver: &str, secrets: &Secrets) -> Result<Secrets, StoreError> {
         let Some(vault) = &self.vault else { return Ok(secrets.clone()) };
         let seal = |(name, secret): (&String, &SecretString)| {
@@ -32,7 +32,8 @@ impl Store {
         sealed.map(Secrets).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// The secrets in plain text. One that does not open is left out and logged: its receiver reports that it is missing.
+    /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; its receiver reports that
+    /// it is missing.
     pub(super) fn opened(&self, receiver: &str, stored: Secrets) -> Secrets {
         let open = |(name, secret): (String, SecretString)| {
             if !is_sealed(secret.expose_secret()) {
@@ -41,12 +42,12 @@ impl Store {
             let place = place(receiver, &name);
             let opened = match &self.vault {
                 Some(vault) => vault.unseal(secret.expose_secret(), &place).map_err(|error| error.to_string()),
-                None => Err("it is sealed: set database.key_file to the file with its key".to_owned()),
+                None => Err("it is encrypted: set database.key_file to the file with its key".to_owned()),
             };
             match opened {
                 Ok(secret) => Some((name, secret)),
                 Err(error) => {
-                    tracing::error!(receiver, secret = name, error, "cannot open a secret");
+                    tracing::error!(receiver, secret = name, error, "secret not decrypted");
                     None
                 }
             }
@@ -54,10 +55,10 @@ impl Store {
         Secrets(stored.0.into_iter().filter_map(open).collect())
     }
 
-    /// Seals the secrets of all receivers and sources with the current key. Returns how many of them have any.
+    /// Encrypts the secrets of all receivers and sources with the current key. Returns how many objects have secrets.
     ///
     /// # Errors
-    /// When the database fails, the store has no keys, or a secret does not open.
+    /// When the database fails, the store has no keys, or a secret cannot be decrypted.
     pub async fn reseal_secrets(&self) -> Result<usize, StoreError> {
         Ok(self.reseal(Kind::Receiver).await? + self.reseal(Kind::Source).await?)
     }
@@ -73,12 +74,12 @@ impl Store {
             let opened = self.opened(&name, stored.clone());
             if opened.names() != stored.names() {
                 return Err(StoreError::Failed(format!(
-                    "a secret of the {} {name} does not open; nothing is lost",
+                    "a secret of the {} {name} cannot be decrypted; it was not changed",
                     kind.as_str()
                 )));
             }
             let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
-            // A secret that was changed since it was read is sealed with the current key already.
+            // A secret that was changed after it was read is already encrypted with the current key.
             transact!(self, (id, sealed, secrets), |c, (id, sealed, before), run| {
                 run!(
                     sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND secrets = ?"))

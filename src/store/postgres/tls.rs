@@ -17,14 +17,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::{Security, SslMode};
 
-/// How connections are protected.
+/// The TLS settings of connections.
 pub struct Tls(Option<MakeRustlsConnect>);
 
 impl Tls {
     /// Reads the certificates.
     ///
     /// # Errors
-    /// When there are none, or the file cannot be read.
+    /// When there are no certificates, or the file cannot be read.
     pub fn new(security: &Security) -> Result<Self, String> {
         if security.mode == SslMode::Disable {
             return Ok(Self(None));

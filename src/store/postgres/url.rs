@@ -1,11 +1,11 @@
-//! The database URL: the part that `tokio-postgres` reads, and our TLS parameters.
+//! Parses the database URL into the part that `tokio-postgres` reads and the TLS parameters.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-/// How a connection is protected, as libpq's `sslmode` says.
+/// The protection of a connection, with the values of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslMode {
     Disable,
@@ -13,9 +13,9 @@ pub enum SslMode {
     Prefer,
     /// TLS; the certificate is not verified.
     Require,
-    /// TLS with a certificate that a known authority signed.
+    /// TLS with a certificate of a known authority.
     VerifyCa,
-    /// As `VerifyCa`, and the certificate names the host.
+    /// As `VerifyCa`; in addition the certificate must be valid for the host.
     VerifyFull,
 }
 
@@ -40,11 +40,11 @@ impl FromStr for SslMode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Security {
     pub mode: SslMode,
-    /// `sslrootcert`: a PEM file. The system's certificates when it is missing or `system`.
+    /// `sslrootcert`: a PEM file. If it is missing or `system`, the system's certificates are used.
     pub roots: Option<PathBuf>,
 }
 
-/// Where to connect, and how safely.
+/// The connection parameters and the TLS settings.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub config: tokio_postgres::Config,
@@ -55,7 +55,7 @@ impl Target {
     /// Reads `postgres://…`, `postgresql://…` and `postgresql+driver://…`.
     ///
     /// # Errors
-    /// What is wrong; never the URL itself, which may hold a password.
+    /// A description of the problem. It does not contain the URL, which may contain a password.
     pub fn parse(url: &str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         if !matches!(scheme.split('+').next(), Some("postgres" | "postgresql")) {
@@ -73,7 +73,7 @@ impl Target {
             }
         }
         let mode = match mode.unwrap_or(SslMode::Prefer) {
-            // As libpq: a given authority is always checked.
+            // As in libpq, a certificate authority that is given is always checked.
             SslMode::Require if roots.is_some() => SslMode::VerifyCa,
             mode => mode,
         };

@@ -1,4 +1,4 @@
-//! The queries over posts, the same for both databases but for how words are found.
+//! The queries over posts. They are the same for both databases, except for the search for words.
 
 use diesel::dsl::{AsExprOf, InnerJoinQuerySource, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
@@ -17,9 +17,10 @@ use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
 
-/// Restricts posts to those with `ids`, on SQLite. One value of JSON, since SQLite limits the values of a statement.
+/// Restricts posts to those with `ids`, on SQLite. The ids are one JSON value, because SQLite limits the number of
+/// values.
 fn with_ids_sqlite(ids: &[i64]) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
-    // A list of integers always has a JSON form.
+    // A list of integers can always be serialised.
     let list = serde_json::to_string(ids).unwrap_or_default();
     sql::<Bool>("social_media_posts.id IN (SELECT value FROM json_each(").bind::<Text, _>(list)
 }
@@ -29,17 +30,17 @@ fn with_ids_postgres(ids: &[i64]) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Ve
     sql::<Bool>("social_media_posts.id = ANY((").bind::<Array<BigInt>, _>(ids.to_vec())
 }
 
-/// Words on SQLite: a function of our own, since its `LIKE` folds ASCII alone.
+/// The search for words on SQLite uses a function of this program, because SQLite's `LIKE` ignores case only in ASCII.
 fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String> {
     crate::sqlite::has_word(post::content, word.to_lowercase())
 }
 
-/// As [`has_word_sqlite`], but not as a part of a longer word.
+/// The same as [`has_word_sqlite`], but finds only whole words.
 fn has_whole_word_sqlite(word: &str) -> crate::sqlite::has_whole_word<post::content, String> {
     crate::sqlite::has_whole_word(post::content, word.to_lowercase())
 }
 
-/// As [`has_word_postgres`], but not as a part of a longer word.
+/// The same as [`has_word_postgres`], but finds only whole words.
 fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
     let bound = |edge: Option<char>| if edge.is_some_and(is_bounded) { "\\y" } else { "" };
     let literal: String = word.chars().fold(String::new(), |mut literal, c| {
@@ -54,8 +55,8 @@ fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExpr
     sql::<Bool>(&format!("social_media_posts.content COLLATE {collation} ~* ")).bind::<Text, _>(pattern)
 }
 
-/// Words on Postgres. Our collation folds every script, whatever the database's own locale is;
-/// an ASCII word needs no such care, and "C" is several times faster.
+/// The search for words on Postgres. The collation of this schema ignores case in every script, independently of the
+/// database's locale. ASCII words do not need it, and "C" is several times faster.
 fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
     let pattern: String = word.chars().fold("%".to_owned(), |mut pattern, c| {
         if matches!(c, '%' | '_' | '\\') {
@@ -69,10 +70,10 @@ fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Str
     matches.bind::<Text, _>(pattern + "%")
 }
 
-/// Language tags are ASCII, of any case, as the source gave them; a region follows after `-` or `_`.
+/// Language tags are ASCII in any case, as the source sent them. A region follows after `-` or `_`.
 const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') || '-' LIKE ";
 
-/// Those of `$query`, posts alone or with their topics, that match `$filter`.
+/// The rows of `$query` (posts, or posts with their topics) that match `$filter`.
 macro_rules! narrowed {
     ($query:expr, $filter:expr, $has_word:path, $has_whole_word:path) => {{
         let (mut query, filter): (_, &PostFilter) = ($query, $filter);
@@ -114,7 +115,7 @@ macro_rules! narrowed {
     }};
 }
 
-/// The page of `$query` in the order of `$sort`, whose posts have their time in `$created_at` and their id in `$id`.
+/// The page of `$query` in the order of `$sort`. `$created_at` and `$id` are the columns of a post's time and id.
 macro_rules! page {
     ($query:expr, $sort:expr, $start:expr, $created_at:expr, $id:expr) => {{
         let mut query = match $sort {
@@ -122,7 +123,7 @@ macro_rules! page {
             Sort::Oldest => $query.order(($created_at.asc(), $id.asc())),
             Sort::Confidence => $query.order((post::confidence_score.desc(), $id.desc())),
         };
-        // After a cursor, the first condition bounds the walk of the index, the second splits a tie.
+        // After a cursor, the first condition limits the index scan, and the second one separates equal keys.
         match $start {
             Start::Offset(offset) => query = query.offset(offset),
             Start::After(PostCursor::Newest { created_at, id }) => {
@@ -143,7 +144,7 @@ macro_rules! page {
     }};
 }
 
-/// A cell for each post: its time, labels, 1, and its confidence.
+/// One cell per post: its time, its labels, the count 1, and its confidence.
 macro_rules! cells {
     ($query:expr, $range:expr, $created_at:expr, $limit:expr) => {
         $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(
@@ -158,10 +159,10 @@ macro_rules! cells {
     };
 }
 
-/// The beginning of a text, which is enough to find words in. A bound on the bytes that a sample reads.
+/// The beginning of a text, which is sufficient to find frequent words. It limits the bytes that a sample reads.
 const HEAD: &str = "substr(social_media_posts.content, 1, 1000)";
 
-/// The newest `$limit` posts of `$query` as a sample has them.
+/// The newest `$limit` posts of `$query`, with the columns of a sample.
 macro_rules! samples {
     ($query:expr, $created_at:expr, $limit:expr) => {
         $query.order($created_at.desc()).limit($limit).select((
@@ -186,7 +187,8 @@ type WithTopic = InnerJoinQuerySource<about::table, post::table>;
 
 macro_rules! queries {
     ($module:ident, $Db:ty, $has_word:path, $has_whole_word:path, $with_ids:path) => {
-        /// The queries on this backend. Those of a topic walk its index, so that they cost what it matches.
+        /// The queries on this backend. Queries of a topic use the topic's index, so that their cost depends on the
+        /// topic's posts.
         pub mod $module {
             use super::*;
 
@@ -195,7 +197,7 @@ macro_rules! queries {
                 narrowed!(post::table.into_boxed(), filter, $has_word, $has_whole_word)
             }
 
-            /// The ids of one page and of one post more, in the order of `sort`.
+            /// The ids of one page and of one further post, in the order of `sort`.
             pub fn page(
                 filter: &PostFilter,
                 sort: Sort,
@@ -214,7 +216,7 @@ macro_rules! queries {
                 found.select((post::id, post::created_at, post::confidence_score))
             }
 
-            /// The sort keys of at most `limit` matches among the posts with `ids`.
+            /// The sort keys of at most `limit` matching posts among `ids`.
             pub fn keys_of<'f>(
                 filter: &'f PostFilter,
                 ids: &[i64],
@@ -230,12 +232,12 @@ macro_rules! queries {
                 found.select((post::id, post::created_at, post::confidence_score))
             }
 
-            /// What is counted of the posts in `range` that match, whatever times the filter names; at most `limit`.
+            /// The cells of at most `limit` matching posts in `range`. The times of the filter are ignored.
             pub fn cells(filter: &PostFilter, range: TimeRange, limit: i64) -> post::BoxedQuery<'_, $Db, CellTypes> {
                 cells!(matching(filter), range, post::created_at, limit)
             }
 
-            /// When the newest matches were written and stored, where, and in which mood.
+            /// The times, sources and labels of the newest matching posts.
             pub fn marks(
                 filter: &PostFilter,
                 limit: i64,
@@ -244,18 +246,18 @@ macro_rules! queries {
                 newest.select((post::created_at, post::ingested_at, post::source, post::sentiment_label, post::emotion))
             }
 
-            /// The newest matches, as a sample has them.
+            /// The newest matching posts, with the columns of a sample.
             pub fn samples(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, SampleTypes> {
                 samples!(matching(filter), post::created_at, limit)
             }
 
-            /// The posts with `ids`, as a sample has them.
+            /// The posts with `ids`, with the columns of a sample.
             pub fn samples_of(ids: &[i64]) -> post::BoxedQuery<'static, $Db, SampleTypes> {
                 let found = post::table.into_boxed::<$Db>().filter($with_ids(ids).sql("))"));
                 samples!(found, post::created_at, i64::MAX)
             }
 
-            /// The matches, and no more than one behind `limit`.
+            /// The matching posts, at most `limit + 1`.
             pub fn counted(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
                 matching(filter).limit(limit + 1).select(post::id)
             }
@@ -278,7 +280,7 @@ macro_rules! queries {
                 narrowed!(query, filter, $has_word, $has_whole_word)
             }
 
-            /// As [`page`], of a topic.
+            /// The same as [`page`], for a topic.
             pub fn topic_page(
                 topic: TopicId,
                 filter: &PostFilter,
@@ -288,7 +290,7 @@ macro_rules! queries {
                 page!(of_topic(topic, filter).limit(limit + 1), sort, start, about::created_at, about::post)
             }
 
-            /// As [`cells`], of a topic.
+            /// The same as [`cells`], for a topic.
             pub fn topic_cells(
                 topic: TopicId,
                 filter: &PostFilter,
@@ -298,12 +300,12 @@ macro_rules! queries {
                 cells!(of_topic(topic, filter), range, about::created_at, limit)
             }
 
-            /// As [`samples`], of a topic.
+            /// The same as [`samples`], for a topic.
             pub fn topic_samples(topic: TopicId, filter: &PostFilter, limit: i64) -> OfTopic<'_, SampleTypes> {
                 samples!(of_topic(topic, filter), about::created_at, limit)
             }
 
-            /// As [`counted`], of a topic.
+            /// The same as [`counted`], for a topic.
             pub fn topic_counted(topic: TopicId, filter: &PostFilter, limit: i64) -> OfTopic<'_, BigInt> {
                 of_topic(topic, filter).limit(limit + 1)
             }

@@ -1,4 +1,4 @@
-//! A post's row: its columns, and the values that are derived when it is written.
+//! The row of a post: its columns, and the values that are computed when it is written.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Bounded samples of the posts of a range.
+//! Samples of limited size from the posts of a range.
 
 use diesel::Queryable;
 
@@ -9,9 +9,10 @@ use crate::store::backend::read;
 use crate::store::sql::At;
 use crate::store::{Store, StoreError};
 
-/// Posts that a sample aims at.
+/// The number of posts that a sample should have.
 const TARGET: i64 = 2_000;
-/// Windows that a sample is spread over, and the posts of one of them: at most 5,000 posts in all.
+/// The number of windows that a sample is spread over, and the maximum number of posts per window: at most 5,000 posts
+/// in total.
 const WINDOWS: u32 = 40;
 const PER_WINDOW: i64 = 125;
 
@@ -25,13 +26,13 @@ pub struct SampledPost {
     /// The first 1,000 characters.
     pub content: String,
     pub created_at: Timestamp,
-    /// `None` for a post that was not scored.
+    /// `None`: the post is unscored.
     pub sentiment: Option<Sentiment>,
     pub emotion: Option<Emotion>,
     pub confidence: f64,
 }
 
-/// What a sample reads of a post.
+/// The columns of a post that a sample reads.
 #[derive(Queryable)]
 struct SampleRow {
     post_id: String,
@@ -62,8 +63,10 @@ impl From<SampleRow> for SampledPost {
 }
 
 impl Store {
-    /// Posts of `range` that match `filter`, whatever times it names; `total` is how many there are, or at least how many.
-    /// All of them up to 2,000; of more, those in windows that are spread evenly over the range, so that busy times have
+    /// Posts of `range` that match `filter`, whose times are ignored. `total` is the number of matching posts, or a
+    /// lower limit of it. Up to 2,000 posts all are returned. If there are more, the sample consists of the posts in
+    /// windows that are spread evenly over the range, so that busy times have more posts; for rare words it consists of
+    /// the newest posts. At most 5,000 posts are returned.
     /// their weight; with words that are rare, the newest. At most 5,000.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Pages and counts of posts that contain words.
 //!
-//! A common word is found by reading posts in the order of the page. For any other one the text index names the
-//! candidates, whose texts are then read.
+//! A common word is found by reading posts in the order of the page. For any other word the text index returns
+//! candidates, whose texts are then checked.
 
 use std::cmp::Ordering;
 
@@ -15,12 +15,13 @@ use crate::store::backend::read;
 use crate::store::sql::{At, Instant};
 use crate::store::{Store, StoreError};
 
-/// Posts that are read in the order of a page before the index is asked.
+/// The number of posts that are read in the order of the page before the index is used.
 const WALK: i64 = 4_000;
-/// Most candidates whose texts are read. With more, a word is common enough to be found by reading posts in order.
+/// The maximum number of candidates whose texts are read. A word with more candidates is common enough to be found by
+/// reading posts in order.
 const CANDIDATES: i64 = 12_000;
 
-/// What a post is sorted by.
+/// The sort keys of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Queryable)]
 pub struct Key {
     id: i64,
@@ -42,7 +43,7 @@ impl Sort {
 }
 
 impl PostCursor {
-    /// The key of the post that it names, as far as its order compares them.
+    /// The sort key of the post that the cursor identifies.
     fn key(self) -> Key {
         match self {
             Self::Newest { created_at, id } | Self::Oldest { created_at, id } => {
@@ -54,8 +55,8 @@ impl PostCursor {
 }
 
 impl Store {
-    /// The ids of one page of posts that contain the words of `filter`, and of one post more; `None` when the page must
-    /// be read post by post.
+    /// The ids of one page of posts that contain the words of `filter`, and of one further post. `None`: the page must
+    /// be read from the posts.
     pub(super) async fn search_page(
         &self,
         filter: &PostFilter,
@@ -91,8 +92,8 @@ impl Store {
         }
     }
 
-    /// How many posts contain the words of `filter`; more than `limit` is `limit + 1`. `None` when they must be counted
-    /// post by post.
+    /// The number of posts that contain the words of `filter`; `limit + 1` if there are more than `limit`. `None`: they
+    /// must be counted individually.
     pub(super) async fn search_count(&self, filter: &PostFilter, limit: i64) -> Result<Option<i64>, StoreError> {
         let Some(candidates) = self.search_candidates(&filter.words, CANDIDATES.max(limit + limit / 5)).await? else {
             return Ok(None);
@@ -101,7 +102,7 @@ impl Store {
         Ok((candidates.complete || found > limit).then_some(found))
     }
 
-    /// The matches among the first posts of the page, if its order and its other conditions are followed.
+    /// The matches among the first posts of the page, if an index supports its order and its other conditions.
     async fn walked_keys(&self, filter: &PostFilter, sort: Sort, start: Start) -> Result<Vec<Key>, StoreError> {
         let rest = PostFilter { words: Vec::new(), ..filter.clone() };
         let start = match start {

@@ -10,7 +10,7 @@ use crate::domain::{Counts, Emotion, Sentiment, SentimentFilter, Source, TimeRan
 use crate::store::labels::UNSCORED;
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 
-/// Which counts.
+/// Selects counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cells<'a> {
     pub topic: Option<TopicId>,
@@ -19,19 +19,19 @@ pub struct Cells<'a> {
     pub emotion: Option<Emotion>,
 }
 
-/// A count of one source, sentiment and emotion, and the sum of its confidences.
+/// The count of one source, sentiment and emotion, with the sum of the confidences.
 pub type Cell = (String, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 pub type CellColumns = (Text, Text, Text, BigInt, Double);
 
-/// As [`Cell`], with the columns of labels as they are.
+/// As [`Cell`], with unconverted label columns.
 pub type LanguageCell = (String, String, String, i64, f64);
 
-/// A type that a row of [`CellColumns`] is read as, on both databases.
+/// A type that rows of [`CellColumns`] can be read as, on both databases.
 pub trait CellRow: FromSqlRow<CellColumns, Sqlite> + FromSqlRow<CellColumns, Pg> + Send + 'static {}
 
 impl<T: FromSqlRow<CellColumns, Sqlite> + FromSqlRow<CellColumns, Pg> + Send + 'static> CellRow for T {}
 
-/// A count of one bucket, sentiment and emotion, and the sum of its confidences.
+/// The count of one bucket, sentiment and emotion, with the sum of the confidences.
 pub type BucketCell = (At, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 type BucketColumns = (Instant, Text, Text, BigInt, Double);
 
@@ -45,8 +45,8 @@ const TOPIC_POSTS: &str = "SELECT p.source, p.sentiment_label AS sentiment, p.em
 const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
-/// Counts all pieces in one statement, so that they belong to one moment. [`Series::Together`]
-/// reads less, but does not distinguish sources.
+/// Counts all pieces in one statement, so that they are consistent. [`Series::Together`] reads less, but does not
+/// distinguish sources.
 pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();
@@ -102,7 +102,7 @@ pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Val
     sql(text).values(values).rows()
 }
 
-/// A count of one bucket, source, sentiment and emotion.
+/// The count of one bucket, source, sentiment and emotion.
 type SeriesColumns = (Instant, Text, Text, Text, BigInt);
 
 /// Counts by bucket of `grain` and by source, of all posts or of those of one topic.
@@ -120,7 +120,7 @@ pub fn series(grain: Grain, range: TimeRange, topic: Option<TopicId>) -> Sql<Vec
 }
 
 impl Cells<'_> {
-    /// Adds its conditions to `text`, in which the sentiment's column is called `sentiment`.
+    /// Adds the conditions to `text`, in which the sentiment column is called `sentiment`.
     fn add(self, sentiment: &str, text: &mut String, values: &mut Vec<Value>) {
         let conditions = [
             ("source", self.source.map(Source::as_str)),
@@ -136,7 +136,7 @@ impl Cells<'_> {
     }
 }
 
-/// What the sentiment column of the posts of a filter holds.
+/// The value of the sentiment column for the posts of a filter.
 pub fn sentiment_column(filter: SentimentFilter) -> &'static str {
     match filter {
         SentimentFilter::Unscored => UNSCORED,

@@ -1,4 +1,4 @@
-//! Counts of all topics side by side.
+//! Counts of all topics.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ type TopicBucket = (i64, At, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f6
 type BucketColumns = (BigInt, Instant, Text, Text, BigInt, Double);
 
 impl Store {
-    /// Every topic with its counts of all time; topics without posts are left out. Costs O(topics).
+    /// Every topic with its counts of all time, without topics that have no posts. Costs O(topics).
     pub async fn topic_totals(&self) -> Result<BTreeMap<TopicId, Counts>, StoreError> {
         let query = || {
             sql("SELECT topic_id, sentiment, emotion, CAST(sum(count) AS bigint), sum(confidence_sum) \
@@ -28,7 +28,7 @@ impl Store {
         Ok(by_topic(read!(self, replica, |c| query().load(c))?))
     }
 
-    /// Counts of an exact window by event time, for each topic that has posts in it.
+    /// Counts of an exact window by event time, for each topic with posts in it.
     pub async fn topic_windows(
         &self,
         range: TimeRange,
@@ -69,7 +69,7 @@ impl Store {
         Ok(by_topic(read!(self, replica, |c| query.clone().load(c), query.load(c))?))
     }
 
-    /// Counts by bucket of each topic that has posts in the range; of the filter only the source is followed.
+    /// Counts by bucket of each topic with posts in the range. Only the source of the filter is used.
     pub async fn topic_aggregates(
         &self,
         query: &AggregateQuery,

@@ -1,11 +1,12 @@
-//! Grams: short pieces of a text, by which any part of a word is found.
+//! Grams: short pieces of a text, with which any part of a word can be found.
 //!
-//! A text is folded to lower case and split into runs of letters and digits. Most scripts are cut into pieces of three
-//! characters, one at each position; scripts that do not separate words into pieces of two, since their words are short.
+//! A text is converted to lower case and split into runs of letters and digits. In most scripts the runs are cut into
+//! pieces of three characters, one at each position. Scripts that do not separate words are cut into pieces of two,
+//! because their words are short.
 
 use std::collections::BTreeSet;
 
-/// How a query is written.
+/// The syntax of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// For SQLite's `MATCH`.
@@ -23,7 +24,7 @@ pub fn grams(text: &str) -> String {
         let starts: Vec<usize> = run.char_indices().map(|(at, _)| at).collect();
         for (index, &start) in starts.iter().enumerate() {
             let end = starts.get(index + width).copied().unwrap_or(run.len());
-            // The pieces at the end are shorter: a query for two characters finds them there too.
+            // The pieces at the end of a run are shorter, so that a query for two characters finds them too.
             if starts.len() - index >= SHORTEST.min(width) || width == DENSE {
                 grams.insert(&run[start..end]);
             }
@@ -54,15 +55,15 @@ pub fn query(words: &[String], dialect: Dialect) -> Option<String> {
     (!terms.is_empty()).then(|| terms.into_iter().take(MOST).collect::<Vec<_>>().join(and))
 }
 
-/// Characters of a gram in most scripts, and the fewest that are looked for there.
+/// The number of characters of a gram in most scripts, and the smallest number that can be searched.
 const WIDTH: usize = 3;
 const SHORTEST: usize = 2;
-/// Most grams of a query: more name hardly fewer texts.
+/// The maximum number of grams in a query. Further grams would hardly exclude more texts.
 const MOST: usize = 64;
-/// Characters of a gram in scripts without spaces between words.
+/// The number of characters of a gram in scripts without spaces between words.
 const DENSE: usize = 2;
 
-/// A gram that a text must have.
+/// A gram that a text must contain.
 struct Needed<'a> {
     text: &'a str,
     /// Whether a longer gram that begins with it matches too.
@@ -70,7 +71,7 @@ struct Needed<'a> {
 }
 
 impl Needed<'_> {
-    /// Grams are letters and digits, so that quotes need no care.
+    /// Grams consist of letters and digits, so they need no escaping.
     fn write(&self, dialect: Dialect) -> String {
         match (dialect, self.prefix) {
             (Dialect::Fts5, false) => format!("\"{}\"", self.text),
@@ -81,7 +82,7 @@ impl Needed<'_> {
     }
 }
 
-/// The grams that every text has which contains `run`.
+/// The grams of every text that contains `run`.
 fn needed(run: &str) -> Vec<Needed<'_>> {
     let width = width(run);
     let bounds: Vec<usize> = run.char_indices().map(|(at, _)| at).chain([run.len()]).collect();
@@ -93,12 +94,12 @@ fn needed(run: &str) -> Vec<Needed<'_>> {
     bounds.windows(width + 1).map(|piece| Needed { text: &run[piece[0]..piece[width]], prefix: false }).collect()
 }
 
-/// Lower case; the final form of the Greek sigma is folded to the other one.
+/// Converts to lower case. The final form of the Greek sigma is replaced by the normal form.
 fn fold(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ")
 }
 
-/// The runs of letters and digits of which each is either dense or not.
+/// The runs of letters and digits. Each run is either in a script without spaces between words or not.
 fn runs(text: &str) -> impl Iterator<Item = &str> {
     let kind = |c: char| if !c.is_alphanumeric() { None } else { Some(is_dense(c)) };
     let mut rest = text;
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(query(&["c++".to_owned(), "%".to_owned()], Dialect::Fts5), None);
     }
 
-    /// Whether the index would name a text with `grams` for `needed`.
+    /// Whether the index would find a text with `grams` for `needed`.
     fn has(grams: &str, needed: &Needed<'_>) -> bool {
         let fits = |gram: &str| if needed.prefix { gram.starts_with(needed.text) } else { gram == needed.text };
         grams.split(' ').any(fits)
@@ -152,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_has_all_grams_of_any_part_of_it(text in "[a-zA-Z0-9 .,İßẞΣσς東京都の한국어ไทย'%-]{0,30}", from in 0..30_usize, length in 1..12_usize) {
+        fn text_has_all_grams_of_each_of_its_parts(text in "[a-zA-Z0-9 .,İßẞΣσς東京都の한국어ไทย'%-]{0,30}", from in 0..30_usize, length in 1..12_usize) {
             let lower = text.to_lowercase();
             let part: String = lower.chars().skip(from).take(length).collect();
             let indexed = grams(&text);

@@ -1,4 +1,4 @@
-//! The index in Postgres: a `tsvector` for each post under a GIN index.
+//! The index in Postgres: a `tsvector` per post, with a GIN index.
 
 use diesel::QueryResult;
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, Progress
 use crate::domain::Post;
 use crate::store::sql::sql;
 
-/// Replaces the texts of stored posts.
+/// Replaces the indexed texts of stored posts.
 pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> QueryResult<()> {
     sql("INSERT INTO post_search (post, grams) SELECT p.id, array_to_tsvector(string_to_array(v.grams, ' ')) \
          FROM unnest(?, ?) AS v (post_id, grams) JOIN social_media_posts p ON p.post_id = v.post_id \
@@ -24,8 +24,8 @@ pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> Quer
     Ok(())
 }
 
-/// Adds the next posts from before the index, and those that instances of a release without it store, which a
-/// trigger notes; how many. A step over ids without posts counts as one.
+/// Adds the next posts from before the index, and posts that instances of a release without it have stored, which a
+/// trigger records. Returns their number. A step over ids without posts counts as one.
 pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<usize>> {
     const NOTED: &str = "SELECT p.id, p.content FROM post_search s JOIN social_media_posts p ON p.id = s.post \
                          WHERE s.grams IS NULL LIMIT ?";
@@ -50,7 +50,7 @@ pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryR
     .boxed()
 }
 
-/// Adds posts unless they are gone, or a later version of them is indexed.
+/// Adds posts, except those that were deleted or that have a later version in the index.
 async fn add(connection: &mut AsyncPgConnection, posts: &[Missing]) -> QueryResult<()> {
     if posts.is_empty() {
         return Ok(());

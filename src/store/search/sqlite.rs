@@ -8,7 +8,7 @@ use super::grams::grams;
 use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
 use crate::store::sql::sql;
 
-/// Adds the post that was inserted last.
+/// Adds the most recently inserted post.
 pub fn insert(connection: &mut SqliteConnection, content: &str) -> QueryResult<()> {
     sql("INSERT INTO post_search (rowid, grams) VALUES (last_insert_rowid(), ?)")
         .bind::<Text, _>(grams(content))
@@ -16,7 +16,7 @@ pub fn insert(connection: &mut SqliteConnection, content: &str) -> QueryResult<(
     Ok(())
 }
 
-/// Replaces the text of a stored post.
+/// Replaces the indexed text of a stored post.
 pub fn update(connection: &mut SqliteConnection, post_id: &str, content: &str) -> QueryResult<()> {
     let id: i64 = sql("SELECT id FROM social_media_posts WHERE post_id = ?")
         .bind::<Text, _>(post_id)
@@ -33,7 +33,7 @@ fn replace(connection: &mut SqliteConnection, id: i64, content: &str) -> QueryRe
     Ok(())
 }
 
-/// Adds the next posts from before the index; how many. A step over ids without posts counts as one.
+/// Adds the next posts from before the index and returns their number. A step over ids without posts counts as one.
 pub fn index_missing(connection: &mut SqliteConnection) -> QueryResult<usize> {
     let progress: Option<Progress> = sql(PROGRESS).rows::<ProgressColumns>().get_result(connection).optional()?;
     let Some(progress) = progress else { return Ok(0) };

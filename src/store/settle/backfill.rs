@@ -1,7 +1,7 @@
-//! Matching posts that were stored before a topic's query: in small steps, each exact and resumable.
+//! Matches posts that were stored before a topic's query was created, in small steps that are exact and resumable.
 //!
-//! A step compares what a post should be matched by with what its rows say, and writes the difference. So it does
-//! not matter whether a post was matched live during a step, or a step runs twice.
+//! A step compares the topics that a post should have with the stored ones, and writes the difference. So it does not
+//! matter whether a post is matched by a worker during a step, or a step runs twice.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,28 +20,28 @@ use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant, sql};
 
-/// Most posts of one step.
+/// The maximum number of posts of one step.
 const STEP: i64 = 500;
 
 /// Says which topics a post with these labels is about; an unscored post has none.
 type Matches = dyn Fn(&Subject<'_>, Option<PostLabels>) -> Vec<TopicId> + Send + Sync;
 
-/// The topics that a post is about, under the version of the topics that this belongs to.
+/// A test for the topics of a post, with the version of the topics that it was created from.
 #[derive(Clone)]
 pub struct TopicTest {
     pub version: i64,
     pub matches: Arc<Matches>,
 }
 
-/// What a step did.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackfillStep {
-    /// Posts looked at; 0 when nothing is left to do.
+    /// The number of checked posts; 0 if the backfill is complete.
     pub posts: usize,
-    /// Matches that were missing, and matches that were wrong.
+    /// The number of missing matches that were added, and of wrong matches that were removed.
     pub added: usize,
     pub removed: usize,
-    /// The test is of another version than the topics: nothing was done.
+    /// Whether the topics have another version than the test. In this case nothing was done.
     pub stale: bool,
 }
 
@@ -96,43 +96,43 @@ impl PostRow {
     }
 }
 
-/// The topics that are furthest behind, and the ids of the posts to look at next.
-struct Stretch {
+/// The topics with the least progress, and the ids of the posts to check next.
+struct StepRange {
     topics: Vec<i64>,
     done: i64,
     limit: i64,
 }
 
-impl Stretch {
+impl StepRange {
     fn of(pending: &[(i64, i64, i64)]) -> Option<Self> {
         let done = pending.iter().map(|(_, done, _)| *done).min()?;
         let topics = pending.iter().filter(|topic| topic.1 == done).map(|(id, _, _)| *id).collect();
-        // The next step begins where another topic continues or one of these ends.
+        // The step ends where the backfill of another topic continues, or where one of these topics is complete.
         let edges = pending.iter().flat_map(|(_, done, last)| [*done, *last]);
         let limit = edges.filter(|edge| *edge > done).min()?;
         Some(Self { topics, done, limit })
     }
 
-    /// Where a step that found this many posts, the last of this id, ends.
+    /// The end of a step with this number of posts and this last id.
     fn end(&self, (last, posts): (i64, i64)) -> i64 {
         if posts >= STEP { last } else { self.limit }
     }
 }
 
-/// Differences between what is and what should be.
+/// The differences between the stored and the correct topics.
 struct Difference {
     tally: Tally,
     added: Vec<(TopicId, Timestamp, i64)>,
     removed: Vec<(TopicId, Timestamp, i64)>,
 }
 
-fn difference(rows: &[PostRow], stretch: &Stretch, test: &TopicTest, mut tally: Tally) -> Difference {
+fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: Tally) -> Difference {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     for row in rows {
         let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
         let want: HashSet<TopicId> = (test.matches)(&row.subject(), labels.parsed()).into_iter().collect();
         let have: HashSet<TopicId> = topic_ids(row.topics.as_deref()).into_iter().collect();
-        for topic in stretch.topics.iter().copied().map(TopicId) {
+        for topic in range.topics.iter().copied().map(TopicId) {
             let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
                 (true, false) => (&mut added, 1),
                 (false, true) => (&mut removed, -1),
@@ -163,16 +163,16 @@ pub fn sqlite(
         return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
     }
     let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection)?;
-    let Some(stretch) = Stretch::of(&pending) else { return Ok(BackfillStep::default()) };
+    let Some(range) = StepRange::of(&pending) else { return Ok(BackfillStep::default()) };
     let found: (i64, i64) = sql(END)
-        .bind::<BigInt, _>(stretch.done)
-        .bind::<BigInt, _>(stretch.limit)
+        .bind::<BigInt, _>(range.done)
+        .bind::<BigInt, _>(range.limit)
         .bind::<BigInt, _>(STEP)
         .rows::<(BigInt, BigInt)>()
         .get_result(connection)?;
     let rows: Vec<PostRow> =
-        sql(POSTS).bind::<BigInt, _>(stretch.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
-    let difference = difference(&rows, &stretch, test, Tally::new(now, retention));
+        sql(POSTS).bind::<BigInt, _>(range.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
+    let difference = difference(&rows, &range, test, Tally::new(now, retention));
     for (topic, created_at, post) in &difference.added {
         sql("INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             .bind::<BigInt, _>(topic.0)
@@ -188,9 +188,9 @@ pub fn sqlite(
             .execute(connection)?;
     }
     super::sqlite::write_tally(connection, &difference.tally)?;
-    for topic in &stretch.topics {
+    for topic in &range.topics {
         sql("UPDATE topics SET backfill_done = ? WHERE id = ?")
-            .bind::<BigInt, _>(stretch.end(found))
+            .bind::<BigInt, _>(range.end(found))
             .bind::<BigInt, _>(topic)
             .execute(connection)?;
     }
@@ -210,29 +210,29 @@ pub fn postgres(
             return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
         }
         let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection).await?;
-        let Some(stretch) = Stretch::of(&pending) else { return Ok(BackfillStep::default()) };
+        let Some(range) = StepRange::of(&pending) else { return Ok(BackfillStep::default()) };
         let found: (i64, i64) = sql(END)
-            .bind::<BigInt, _>(stretch.done)
-            .bind::<BigInt, _>(stretch.limit)
+            .bind::<BigInt, _>(range.done)
+            .bind::<BigInt, _>(range.limit)
             .bind::<BigInt, _>(STEP)
             .rows::<(BigInt, BigInt)>()
             .get_result(connection)
             .await?;
         let last = found.0;
-        // No other transaction changes these posts until this one ends.
+        // Locks the posts, so that no other transaction changes them before this one ends.
         sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
              WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
-        .bind::<BigInt, _>(stretch.done)
+        .bind::<BigInt, _>(range.done)
         .bind::<BigInt, _>(last)
         .execute(connection)
         .await?;
         let rows: Vec<PostRow> = sql(POSTS)
-            .bind::<BigInt, _>(stretch.done)
+            .bind::<BigInt, _>(range.done)
             .bind::<BigInt, _>(last)
             .rows::<PostColumns>()
             .load(connection)
             .await?;
-        let difference = difference(&rows, &stretch, &test, Tally::new(now, &retention));
+        let difference = difference(&rows, &range, &test, Tally::new(now, &retention));
         let ids = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.0.0).collect::<Vec<_>>();
         let times = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| At(row.1)).collect::<Vec<_>>();
         let posts = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.2).collect::<Vec<_>>();
@@ -256,8 +256,8 @@ pub fn postgres(
         }
         super::postgres::write_tally(connection, &difference.tally).await?;
         sql("UPDATE topics SET backfill_done = ? WHERE id = ANY(?)")
-            .bind::<BigInt, _>(stretch.end(found))
-            .bind::<Array<BigInt>, _>(&stretch.topics)
+            .bind::<BigInt, _>(range.end(found))
+            .bind::<Array<BigInt>, _>(&range.topics)
             .execute(connection)
             .await?;
         Ok(difference.step(rows.len()))

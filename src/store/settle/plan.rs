@@ -1,7 +1,7 @@
-//! The effect of a batch, computed in memory from what the database holds of its posts.
+//! The effect of a batch, computed in memory from the stored state of its posts.
 //!
-//! Both backends load the same state, plan with the same rules and write what the plan says, so
-//! that a batch has the result of its settlements one after another, and the rules exist once.
+//! Both backends load the same state, use the same rules and write the resulting plan, so that a batch has the result
+//! of its settlements one after another, and the rules exist only once.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -10,16 +10,16 @@ use super::{Change, PostTimes, RemovedPost, Settled, Settlement};
 use crate::domain::{Analysis, Author, EntryId, EntryKey, Outcome, Post, PostId, Timestamp, TopicId};
 use crate::store::labels::LabelColumns;
 
-/// What the database holds of a post.
+/// The stored state of a post.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostState<'a> {
-    /// Whether it has a tombstone.
+    /// Whether there is a tombstone.
     pub deleted: bool,
-    /// Which version is stored, if it is not the original.
+    /// The stored version, if it is not the original.
     pub edited_at: Option<Timestamp>,
-    /// The earliest entry that contained it, if that is not the row's creator.
+    /// The earliest entry that contained the post, if it is not the entry that created the row.
     pub earliest: Option<EntryId>,
-    /// Its row.
+    /// The row of the post.
     pub row: Option<Row<'a>>,
 }
 
@@ -32,7 +32,7 @@ impl PostState<'_> {
     }
 }
 
-/// What the rules and the rollups need of a stored post.
+/// The values of a stored post that the rules and the rollups need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row<'a> {
     /// The entry that created the row.
@@ -41,12 +41,12 @@ pub struct Row<'a> {
     pub author: Option<Cow<'a, str>>,
     pub created_at: Timestamp,
     pub ingested_at: Timestamp,
-    /// `None`: it is unscored.
+    /// `None`: the post is unscored.
     pub analyzed_at: Option<Timestamp>,
     pub labels: LabelColumns,
-    /// 0 of an unscored post.
+    /// 0 for an unscored post.
     pub confidence: f64,
-    /// The topics that it is about.
+    /// The topics of the post.
     pub topics: Vec<TopicId>,
 }
 
@@ -57,13 +57,13 @@ impl Row<'_> {
     }
 }
 
-/// A post of the batch: before it and after it.
+/// A post of the batch, with its states before and after the batch.
 #[derive(Clone, Debug)]
 pub struct Slot<'a> {
     pub post_id: &'a PostId,
     pub before: PostState<'a>,
     pub after: PostState<'a>,
-    /// The version to write, if the batch stored one.
+    /// The version to write, if the batch stores one.
     pub content: Option<Version<'a>>,
 }
 
@@ -71,35 +71,35 @@ pub struct Slot<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Version<'a> {
     pub post: &'a Post,
-    /// `None`: it is unscored.
+    /// `None`: the version is unscored.
     pub analysis: Option<&'a Analysis>,
 }
 
 impl Version<'_> {
-    /// The columns of its labels.
+    /// The label columns.
     pub fn labels(&self) -> LabelColumns {
         LabelColumns::of(self.analysis.map(Analysis::labels), self.post.lang.as_deref())
     }
 
-    /// Its confidence; 0 of an unscored post.
+    /// The confidence; 0 for an unscored post.
     pub fn confidence(&self) -> f64 {
         self.analysis.map_or(0.0, |analysis| analysis.confidence)
     }
 }
 
-/// What applies to a whole batch.
+/// Conditions that apply to a whole batch.
 #[derive(Debug, Default)]
 pub struct Terms {
     /// The version of the topics that the posts were matched with; `None` when they were not matched.
     pub version: Option<i64>,
-    /// By entry: the topics that its post is about.
+    /// The topics of the posts, by entry.
     pub topics: HashMap<EntryKey, Vec<TopicId>>,
-    /// Posts written before are not stored.
+    /// Posts that were written before this time are not stored.
     pub oldest: Option<Timestamp>,
 }
 
 impl Slot<'_> {
-    /// Whether the post is neither stored nor deleted: it is too old.
+    /// Whether the post is neither stored nor deleted, because it is too old.
     pub fn is_unknown(&self) -> bool {
         self.after.row.is_none() && !self.after.deleted
     }
@@ -119,7 +119,7 @@ pub struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// The posts that `batch` names, without their states.
+    /// The posts of `batch`, without their states.
     pub fn of(batch: &'a [Settlement]) -> Self {
         let mut slots = Self::default();
         for post_id in batch.iter().filter_map(|settlement| settlement.change.post_id()) {
@@ -138,15 +138,15 @@ impl<'a> Slots<'a> {
         self.list.iter().map(|slot| slot.post_id.as_str()).collect()
     }
 
-    /// Sets what the database holds of a post.
-    pub fn know(&mut self, post_id: &str, state: PostState<'a>) {
+    /// Sets the stored state of a post.
+    pub fn set_state(&mut self, post_id: &str, state: PostState<'a>) {
         if let Some(&at) = self.index.get(post_id) {
             self.list[at].after = state.clone();
             self.list[at].before = state;
         }
     }
 
-    /// The authors of the batch's posts, and those of the posts that are stored: (source, author).
+    /// The authors of the batch's posts and of the stored posts: (source, author).
     pub fn authors(&self, batch: &'a [Settlement]) -> BTreeSet<(String, String)> {
         let coming = batch.iter().filter_map(|settlement| match &settlement.change {
             Change::Insert { post, .. } | Change::Replace { post, .. } => {
@@ -165,36 +165,36 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// The tombstones of authors: by source and author, the last deletion in each epoch.
+/// The tombstones of authors: the last deletion in each epoch, by source and author.
 pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
 
-/// What a plan starts from.
-pub struct Situation<'a> {
+/// The state that a plan is computed from.
+pub struct PlanInput<'a> {
     pub now: Timestamp,
     pub terms: &'a Terms,
     pub slots: Slots<'a>,
     pub authors: AuthorTombstones,
 }
 
-/// What a batch changes.
+/// The changes of a batch.
 #[derive(Debug, Default)]
 pub struct Plan<'a> {
-    /// In the order of the batch.
+    /// The results, in the order of the batch.
     pub answers: Vec<Settled>,
     pub slots: Vec<Slot<'a>>,
-    /// Entries without a row: those of the batch, and creators of removed rows.
+    /// Entries to remember because no row refers to them: those of the batch, and creators of removed rows.
     pub remembered: Vec<EntryKey>,
 }
 
-/// Plans `batch`. `settled` are the entries known to be settled that have no row; those of the batch are added.
-pub fn plan<'a>(batch: &'a [Settlement], situation: Situation<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
-    let mut planner = Planner { situation, settled, remembered: Vec::new() };
+/// Plans `batch`. `settled` are the entries without a row that are known to be settled. Those of the batch are added.
+pub fn plan<'a>(batch: &'a [Settlement], input: PlanInput<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
+    let mut planner = Planner { input, settled, remembered: Vec::new() };
     let answers = batch.iter().map(|settlement| planner.settle(settlement)).collect();
-    Plan { answers, slots: planner.situation.slots.list, remembered: planner.remembered }
+    Plan { answers, slots: planner.input.slots.list, remembered: planner.remembered }
 }
 
 struct Planner<'a, 's> {
-    situation: Situation<'a>,
+    input: PlanInput<'a>,
     settled: &'s mut HashSet<EntryKey>,
     remembered: Vec<EntryKey>,
 }
@@ -202,7 +202,7 @@ struct Planner<'a, 's> {
 impl<'a> Planner<'a, '_> {
     fn settle(&mut self, settlement: &'a Settlement) -> Settled {
         let key = &settlement.key;
-        let row = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.clone());
+        let row = settlement.change.post_id().and_then(|id| self.input.slots.slot(id).after.row.clone());
         let created_it = row.as_ref().is_some_and(|row| row.creator == *key);
         if created_it || self.settled.contains(key) {
             return Settled {
@@ -220,35 +220,35 @@ impl<'a> Planner<'a, '_> {
             Change::Delete { post_id } => self.erase(post_id, Outcome::Deletion),
             Change::Known { post_id } => self.known(key, post_id),
             Change::Skip => ended(Outcome::Skipped),
-            // The posts were removed before.
+            // The posts were already removed before this transaction.
             Change::DeleteAuthor { .. } => ended(Outcome::Deletion),
         };
-        let created = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.as_ref());
+        let created = settlement.change.post_id().and_then(|id| self.input.slots.slot(id).after.row.as_ref());
         if created.is_none_or(|row| row.creator != *key) {
             self.remembered.push(key.clone());
         }
         settled
     }
 
-    /// The post that an earlier delivery of the deletion `settlement` may have removed. Copies of it may still exist, if
-    /// that delivery was not finished.
+    /// The post that an earlier delivery of the deletion `settlement` may have removed. Copies of it may still exist,
+    /// if that delivery was interrupted.
     fn removed_before(&mut self, settlement: &'a Settlement) -> Vec<RemovedPost> {
         match &settlement.change {
-            Change::Delete { post_id } if self.situation.slots.slot(post_id).before.deleted => {
+            Change::Delete { post_id } if self.input.slots.slot(post_id).before.deleted => {
                 vec![removed(post_id, None)]
             }
             _ => Vec::new(),
         }
     }
 
-    /// Stores an original (`edited_at` is none) or a later version of a post.
+    /// Stores an original (`edited_at` is `None`) or a later version of a post.
     fn version(&mut self, key: &EntryKey, version: Version<'a>, edited_at: Option<Timestamp>) -> Settled {
         let Version { post, analysis } = version;
         if self.author_is_gone(post.source.as_str(), post.author.as_ref().map(Author::as_str), key) {
             return self.erase(&post.post_id, Outcome::Skipped);
         }
-        let (now, terms) = (self.situation.now, self.situation.terms);
-        let slot = self.situation.slots.slot(&post.post_id);
+        let (now, terms) = (self.input.now, self.input.terms);
+        let slot = self.input.slots.slot(&post.post_id);
         let too_old = slot.after.row.is_none() && terms.oldest.is_some_and(|oldest| post.created_at < oldest);
         if slot.after.deleted || too_old {
             return ended(Outcome::Skipped);
@@ -284,24 +284,24 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn known(&mut self, key: &EntryKey, post_id: &PostId) -> Settled {
-        let Some(row) = self.situation.slots.slot(post_id).after.row.clone() else { return ended(Outcome::Skipped) };
+        let Some(row) = self.input.slots.slot(post_id).after.row.clone() else { return ended(Outcome::Skipped) };
         if self.author_is_gone(&row.source, row.author.as_deref(), key) {
             return self.erase(post_id, Outcome::Skipped);
         }
-        late(self.situation.slots.slot(post_id), key, Outcome::Duplicate)
+        late(self.input.slots.slot(post_id), key, Outcome::Duplicate)
     }
 
-    /// Any entry of a post that its author's deletion covers deletes the post, so that the order in which the deletion,
-    /// the post and its edits arrive makes no difference.
+    /// Whether a deletion of the author covers this entry. Any such entry deletes its post, so that the result does not
+    /// depend on the order in which the deletion, the post and its edits arrive.
     fn author_is_gone(&self, source: &str, author: Option<&str>, key: &EntryKey) -> bool {
-        let Some(author) = author.filter(|_| !self.situation.authors.is_empty()) else { return false };
-        let deletions = self.situation.authors.get(&(source.to_owned(), author.to_owned()));
+        let Some(author) = author.filter(|_| !self.input.authors.is_empty()) else { return false };
+        let deletions = self.input.authors.get(&(source.to_owned(), author.to_owned()));
         deletions.is_some_and(|deletions| deletions.iter().any(|deletion| key.id <= deletion.id))
     }
 
-    /// Removes the row, if there is one, and leaves a tombstone.
+    /// Removes the row if there is one, and leaves a tombstone.
     fn erase(&mut self, post_id: &PostId, outcome: Outcome) -> Settled {
-        let slot = self.situation.slots.slot(post_id);
+        let slot = self.input.slots.slot(post_id);
         let row = slot.after.row.take();
         slot.after = PostState { deleted: true, ..PostState::default() };
         slot.content = None;
@@ -315,7 +315,7 @@ fn removed(post_id: &PostId, analyzed_at: Option<Timestamp>) -> RemovedPost {
     RemovedPost { post_id: post_id.clone(), analyzed_at }
 }
 
-/// The entry changes nothing, since the post is stored.
+/// The result of an entry that changes nothing, because the post is already stored.
 fn late(slot: &mut Slot<'_>, key: &EntryKey, outcome: Outcome) -> Settled {
     if let Some(row) = &slot.after.row {
         note_earliest(&mut slot.after.earliest, &row.creator, key);

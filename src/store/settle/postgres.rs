@@ -1,7 +1,8 @@
-//! Settling in Postgres: one statement per table for the whole batch.
+//! Settles entries in Postgres, with one statement per table for the whole batch.
 //!
-//! Locks are taken in one order by every transaction, so that they wait and do not deadlock:
-//! the authors' lock, the topics', key rows by `post_id`, then posts, alerts, rollups, counters, each in key order.
+//! Every transaction takes its locks in the same order, so that transactions wait and do not deadlock: the lock of
+//! authors, the lock of topics, key rows by `post_id`, then posts, alerts, rollups and counters, each in the order of
+//! their keys.
 
 mod write;
 
@@ -14,7 +15,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::plan::{AuthorTombstones, PostState, Situation, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
@@ -24,7 +25,7 @@ use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::topics::TOPICS_LOCK;
 
-/// The advisory lock of authors' tombstones: shared by everything that stores posts, exclusive for a tombstone.
+/// The advisory lock of author tombstones: shared for storing posts, exclusive for writing a tombstone.
 pub const AUTHORS_LOCK: i64 = 0x0073_656e_7469_0002;
 
 /// Settles `batch`; see [`crate::store::Store::settle`].
@@ -46,10 +47,10 @@ pub fn settle(
         let known = lock_keys(connection, &batch, &mut settled).await?;
         let mut slots = Slots::of(&batch);
         for (post_id, state) in known {
-            slots.know(&post_id, state);
+            slots.set_state(&post_id, state);
         }
         let authors = load_authors(connection, &slots, &batch).await?;
-        let plan = plan(&batch, Situation { now, terms: &terms, slots, authors }, &mut settled);
+        let plan = plan(&batch, PlanInput { now, terms: &terms, slots, authors }, &mut settled);
         write::posts(connection, &plan, now).await?;
         write::remembered(connection, &plan.remembered).await?;
         let mut tally = Tally::new(now, &retention);
@@ -64,13 +65,13 @@ pub fn settle(
     .boxed()
 }
 
-/// The version of all topics together, which does not change before this transaction ends.
+/// The version of the topics. It cannot change before this transaction ends.
 async fn topics_version(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
     sql("SELECT pg_advisory_xact_lock_shared(?)").bind::<BigInt, _>(TOPICS_LOCK).execute(connection).await?;
     sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection).await
 }
 
-/// Keeps deletions of authors and changes of topics out until this transaction ends; the version of the topics.
+/// Blocks deletions of authors and changes of topics. Returns the version of the topics.
 pub async fn lock_for_backfill(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
     lock_authors(connection).await?;
     topics_version(connection).await
@@ -81,7 +82,7 @@ pub async fn write_tally(connection: &mut AsyncPgConnection, tally: &Tally) -> Q
     write::tally(connection, tally).await
 }
 
-/// Deletes one post outside the stream; whether it was there.
+/// Deletes one post outside the stream. Returns whether it was stored.
 pub fn delete_post(
     connection: &mut AsyncPgConnection,
     id: PostId,
@@ -121,13 +122,13 @@ pub async fn lock_states(
     Ok(load_states(connection, ids).await?.into_iter().collect())
 }
 
-/// Keeps tombstones of authors out until this transaction ends.
+/// Blocks writing of author tombstones until this transaction ends.
 async fn lock_authors(connection: &mut AsyncPgConnection) -> QueryResult<()> {
     sql("SELECT pg_advisory_xact_lock_shared(?)").bind::<BigInt, _>(AUTHORS_LOCK).execute(connection).await?;
     Ok(())
 }
 
-/// Locks the key rows of posts, in their order.
+/// Locks the key rows of posts, in ascending order.
 async fn lock_known_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
     sql("SELECT 1 FROM post_keys WHERE post_id = ANY(?) ORDER BY post_id FOR UPDATE")
         .bind::<Array<Text>, _>(ids)
@@ -136,7 +137,7 @@ async fn lock_known_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> Qu
     Ok(())
 }
 
-/// Remembers the batch's entries that have no post to serialise them; those that were remembered before are settled.
+/// Stores the ids of the batch's entries that refer to no post. Entries whose ids were already stored are settled.
 async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut keys: Vec<&EntryKey> = batch
         .iter()
@@ -160,8 +161,8 @@ async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement])
 
 type States = Vec<(String, PostState<'static>)>;
 
-/// Locks the key rows of the batch's posts, in their order, and reads the states of those that existed. An entry of a
-/// new post cannot have been settled, so only the entries of the others are looked up.
+/// Locks the key rows of the batch's posts in ascending order, and reads the states of the rows that existed. An entry
+/// of a new post cannot have been settled before, so only the entries of existing posts are looked up.
 async fn lock_keys(
     connection: &mut AsyncPgConnection,
     batch: &[Settlement],
@@ -173,7 +174,7 @@ async fn lock_keys(
         return Ok(Vec::new());
     }
     ids.sort_unstable();
-    // The update only locks the row; xmax distinguishes it from an insert.
+    // The update only locks the row. `xmax` distinguishes it from an insert.
     let locked: Vec<(String, bool)> =
         sql("INSERT INTO post_keys (post_id) SELECT * FROM unnest(?) ON CONFLICT (post_id) \
          DO UPDATE SET post_id = excluded.post_id RETURNING post_id, xmax <> 0")
@@ -208,7 +209,7 @@ async fn load_states(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryR
     Ok(rows.into_iter().map(|row| (row.post_id.clone(), row.into_state())).collect())
 }
 
-/// The tombstones of the authors of the batch's posts, and of those that are stored.
+/// The tombstones of the authors of the batch's posts and of the stored posts.
 async fn load_authors(
     connection: &mut AsyncPgConnection,
     slots: &Slots<'_>,
@@ -305,8 +306,8 @@ pub fn remove_old_posts(connection: &mut AsyncPgConnection, old: OldPosts) -> Bo
     .boxed()
 }
 
-/// Removes posts with their counts and keys; see [`crate::store::demonstration`]. Their entries are remembered, so that one
-/// that is delivered again is recognised.
+/// Removes posts with their counts and keys; see [`crate::store::demonstration`]. The ids of their entries are stored,
+/// so that an entry that is delivered again is recognised.
 pub fn remove_with_counts(
     connection: &mut AsyncPgConnection,
     ids: Vec<String>,

@@ -1,4 +1,4 @@
-//! Removal of many posts in steps, each of which is a transaction that can be repeated.
+//! Removes many posts in steps, each of which is a transaction that can be repeated.
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Text};
@@ -9,10 +9,10 @@ use crate::store::backend::{Backend, read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
-/// Most posts of a step. Each removes rows of several tables, while other writers wait.
+/// The maximum number of posts per step. Each post has rows in several tables, and other writers wait for the step.
 pub(in crate::store) const STEP: i64 = 500;
 
-/// The posts of an author that a step processes.
+/// The posts of an author that one step processes.
 #[derive(Clone, Debug)]
 pub struct AuthorStep {
     pub source: Source,
@@ -21,7 +21,7 @@ pub struct AuthorStep {
     pub deletion: Option<EntryKey>,
     /// The last post that was processed.
     pub after: Position,
-    /// Most posts to process.
+    /// The maximum number of posts to process.
     pub limit: i64,
 }
 
@@ -49,31 +49,32 @@ impl Candidate {
 /// The columns of [`Candidate`].
 pub type CandidateColumns = (Text, Instant, BigInt);
 
-/// What a step removed.
+/// The result of a step.
 #[derive(Debug, Default)]
 pub struct Removal {
     pub posts: Vec<RemovedPost>,
     /// How often alerts cited these posts.
     pub evidence: i64,
-    /// Where the next step begins; `None` after the last.
+    /// The start of the next step; `None` after the last one.
     pub next: Option<Position>,
 }
 
-/// Old posts that a step removes. Their counts stay.
+/// Old posts that a step removes. Their counts remain.
 #[derive(Clone, Debug)]
 pub struct OldPosts {
-    /// Those written before.
+    /// Only posts written before this time.
     pub before: Timestamp,
-    /// Entries from this one on may be delivered again; the rows that they created show that they are settled.
+    /// Entries from this one on may be delivered again. Posts that they created are not removed, because their rows
+    /// show that these entries are settled.
     pub needed: Option<EntryKey>,
-    /// Most posts to remove.
+    /// The maximum number of posts to remove.
     pub limit: i64,
 }
 
 impl Store {
-    /// Deletes the posts of an author in steps. With `deletion`, a tombstone is committed first, which refuses copies that
-    /// arrive later; the tombstone and the deletion cover the entries that were appended before it. The removed posts
-    /// are then stored for [`Self::removed_by`], since a later delivery has to report them after a crash.
+    /// Deletes the posts of an author in steps. With `deletion`, a tombstone is committed first, which rejects copies
+    /// that arrive later. The tombstone and the deletion apply to entries that were appended before it. The removed
+    /// posts are stored for [`Self::removed_by`], because a later delivery has to report them after a crash.
     pub(in crate::store) async fn remove_author(
         &self,
         source: &Source,
@@ -89,7 +90,7 @@ impl Store {
             AuthorStep { source: source.clone(), author: author.clone(), deletion, after: start, limit: STEP };
         loop {
             let Removal { posts, evidence, next } = self.remove_author_step(&step).await?;
-            // With an entry, the step has stored them for each delivery of it.
+            // With an entry, the step has already stored the removed posts for later deliveries of the entry.
             if step.deletion.is_none() {
                 removed.posts.extend(posts);
             }
@@ -138,8 +139,8 @@ impl Store {
         }
     }
 
-    /// Commits the tombstone alone. On Postgres its lock waits for the transactions that store posts, so that each of
-    /// them either is committed or reads the tombstone; the deletion of the posts then needs no such lock.
+    /// Commits only the tombstone. On Postgres its lock waits for the transactions that store posts, so that each of
+    /// them is either committed or reads the tombstone. The deletion of the posts then needs no such lock.
     async fn write_author_tombstone(
         &self,
         source: &Source,
@@ -168,7 +169,7 @@ impl Store {
         })
     }
 
-    /// Removes old posts with their analyses, matches and citations; how many, at most `limit` of `old`.
+    /// Removes at most `limit` old posts with their analyses, matches and citations. Returns their number.
     pub(in crate::store) async fn remove_old_posts(&self, old: OldPosts) -> Result<usize, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => Ok(sqlite.write(move |c| sqlite::remove_old_posts(c, &old)).await?),
@@ -177,5 +178,5 @@ impl Store {
     }
 }
 
-/// Most posts that pruning removes in a step.
+/// The maximum number of posts that pruning removes per step.
 pub const OLD_POSTS_STEP: i64 = STEP;

@@ -1,4 +1,4 @@
-//! Settling in SQLite: row by row with prepared statements, in one transaction of the single writer.
+//! Settles entries in SQLite: row by row with prepared statements, in one transaction of the single writer.
 
 mod write;
 
@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, PostState, Situation, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
@@ -33,7 +33,7 @@ pub fn settle(
     let mut settled = take_entries(connection, batch)?;
     let slots = load(connection, batch)?;
     let authors = load_authors(connection, &slots, batch)?;
-    let plan = plan(batch, Situation { now, terms, slots, authors }, &mut settled);
+    let plan = plan(batch, PlanInput { now, terms, slots, authors }, &mut settled);
     write::posts(connection, &plan, now)?;
     let mut tally = Tally::new(now, retention);
     tally.add_posts(&plan);
@@ -45,7 +45,7 @@ pub fn settle(
     Ok(Some(answers))
 }
 
-/// The version of all topics together.
+/// The version of the topics.
 pub fn topics_version(connection: &mut SqliteConnection) -> QueryResult<i64> {
     sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection)
 }
@@ -55,7 +55,7 @@ pub fn write_tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryRes
     write::tally(connection, tally)
 }
 
-/// Deletes one post outside the stream; whether it was there.
+/// Deletes one post outside the stream. Returns whether it was stored.
 pub fn delete_post(
     connection: &mut SqliteConnection,
     post_id: &PostId,
@@ -82,7 +82,7 @@ pub fn replace_topics(connection: &mut SqliteConnection, post_id: &str, topics: 
     write::topics(connection, post_id, topics)
 }
 
-/// Takes the batch's entries out of the queue; those that were missing are settled already.
+/// Removes the batch's entries from the queue. Missing entries were settled before.
 fn take_entries(connection: &mut SqliteConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut numbers: Vec<i64> = batch.iter().map(|settlement| columns(settlement.key.id).1).collect();
     numbers.sort_unstable();
@@ -117,7 +117,7 @@ fn load<'a>(connection: &mut SqliteConnection, batch: &'a [Settlement]) -> Query
         .rows::<Bool>()
         .get_result(connection)?;
         if seen {
-            slots.know(id, load_state(connection, id)?);
+            slots.set_state(id, load_state(connection, id)?);
         }
     }
     Ok(slots)
@@ -132,7 +132,7 @@ pub fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResu
     Ok(row.into_state())
 }
 
-/// The tombstones of the authors of the batch's posts, and of those that are stored.
+/// The tombstones of the authors of the batch's posts and of the stored posts.
 fn load_authors(
     connection: &mut SqliteConnection,
     slots: &Slots<'_>,
@@ -192,7 +192,7 @@ pub fn remove_author_step(
     Ok(removal)
 }
 
-/// Removes old posts; see [`super::removal`]. An entry that is settled has left the embedded queue, so no row is needed
+/// Removes old posts; see [`super::removal`]. A settled entry is no longer in the embedded queue, so no row is needed
 /// to recognise it.
 pub fn remove_old_posts(connection: &mut SqliteConnection, old: &OldPosts) -> QueryResult<usize> {
     let ids: Vec<String> =

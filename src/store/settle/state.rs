@@ -1,4 +1,4 @@
-//! The rows that a plan starts from, in both databases.
+//! The rows that a plan is computed from, in both databases.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
@@ -8,7 +8,7 @@ use crate::domain::{EntryId, EntryKey, TopicId};
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant};
 
-/// Reads [`StateRow`]s of the posts whose ids `$ids` gives, a table `i (post_id)`.
+/// Reads [`StateRow`]s of the posts whose ids are in `$ids`, a table `i (post_id)`.
 macro_rules! select_states {
     ($ids:literal) => {
         concat!(
@@ -92,7 +92,7 @@ impl StateRow {
     }
 }
 
-/// The ids of topics as the two databases list them.
+/// Parses a list of topic ids, which both databases write in the same form.
 pub fn topic_ids(list: Option<&str>) -> Vec<TopicId> {
     let mut ids: Vec<TopicId> =
         list.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).map(TopicId).collect();

@@ -1,4 +1,5 @@
-//! What a batch changes in the counters: summed first, so that each row is touched once, in key order.
+//! The changes of counters by a batch. They are summed first, so that each row is written once, in the order of its
+//! key.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 
-/// A rollup row's key: grain, bucket, source, sentiment, emotion. It orders as the table's primary key does.
+/// The key of a rollup row: grain, bucket, source, sentiment, emotion. It has the same order as the table's primary
+/// key.
 type RollupKey = (i32, Timestamp, String, &'static str, Cow<'static, str>);
 
 /// Topic, minute, source and labels.
@@ -29,7 +31,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing changed yet.
+    /// A tally without changes.
     pub fn new(now: Timestamp, retention: &Retention) -> Self {
         Self {
             now,
@@ -41,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// Adds what `plan` makes of its posts.
+    /// Adds the changes that `plan` makes to its posts.
     pub fn add_posts(&mut self, plan: &Plan<'_>) {
         for slot in &plan.slots {
             if slot.content.is_none() && slot.before.row.is_some() == slot.after.row.is_some() {
@@ -56,7 +58,7 @@ impl Tally {
         }
     }
 
-    /// Adds one post (`sign` 1) or takes it away (-1).
+    /// Adds one post (`sign` 1) or subtracts it (-1).
     pub fn add_row(&mut self, row: &Row<'_>, sign: i64) {
         let second = row.created_at.floor(Grain::Second.width());
         let cell = self.seconds.entry((second, row.source.clone().into_owned(), row.labels.clone()));
@@ -71,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// Adds one post to a topic (`sign` 1) or takes it away (-1): its time, source, labels and confidence.
+    /// Adds one post to a topic (`sign` 1) or subtracts it (-1): its time, source, labels and confidence.
     pub fn add_topic(
         &mut self,
         topic: TopicId,
@@ -102,7 +104,7 @@ impl Tally {
         rows
     }
 
-    /// Counts how an entry ended, if it ended now.
+    /// Counts the outcome of an entry that was settled now.
     pub fn add_outcome(&mut self, key: &EntryKey, settled: &Settled) {
         if let Some(outcome) = settled.outcome {
             *self.outcomes.entry((key.epoch.clone(), outcome.as_str())).or_default() += 1;

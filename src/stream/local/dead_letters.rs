@@ -1,4 +1,4 @@
-//! The dead letter's table.
+//! The table of dead letters.
 
 use diesel::prelude::*;
 
@@ -29,7 +29,7 @@ diesel::table! {
     }
 }
 
-/// Dead letters that one transaction moves or removes; other writes run between transactions.
+/// The number of dead letters that one transaction moves or removes. Other writes can run between transactions.
 pub(super) const CHUNK: usize = 500;
 
 #[derive(Queryable)]
@@ -63,20 +63,20 @@ fn id(ms: i64, seq: i64) -> EntryId {
     EntryId { ms: u64::try_from(ms).unwrap_or(0), seq: u64::try_from(seq).unwrap_or(0) }
 }
 
-/// What the dead letter takes in.
-pub(super) struct Intake {
+/// An entry to add to the dead letters.
+pub(super) struct NewDeadLetter {
     pub request: DeadLetterRequest,
     pub now: Timestamp,
-    /// About the most bytes that the dead letter may take.
+    /// The approximate maximum size of all dead letters, in bytes.
     pub most_bytes: u64,
 }
 
-/// Moves an entry here and drops the oldest dead letters above the limit of bytes: how many were dropped. `None` when
-/// the entry is settled already.
-pub(super) fn add(connection: &mut SqliteConnection, intake: &Intake) -> QueryResult<Option<u64>> {
+/// Moves an entry to the dead letters and deletes the oldest ones above the size limit. Returns the number of deleted
+/// ones; `None` if the entry was already settled.
+pub(super) fn add(connection: &mut SqliteConnection, new: &NewDeadLetter) -> QueryResult<Option<u64>> {
     use dead_letter_entries as t;
 
-    let Intake { request, now, most_bytes } = intake;
+    let NewDeadLetter { request, now, most_bytes } = new;
     let entry = &request.entry;
     let origin = entry.key.id;
     if diesel::delete(stream_entries::table.find(to_row_id(origin.seq))).execute(connection)? == 0 {
@@ -107,7 +107,7 @@ pub(super) fn add(connection: &mut SqliteConnection, intake: &Intake) -> QueryRe
     drop_oldest(connection, *most_bytes).map(Some)
 }
 
-/// Drops the oldest dead letters until the others take at most `most_bytes`, at most [`CHUNK`] of them; how many.
+/// Deletes the oldest dead letters, at most [`CHUNK`], until the size is at most `most_bytes`. Returns their number.
 fn drop_oldest(connection: &mut SqliteConnection, most_bytes: u64) -> QueryResult<u64> {
     let mut dropped = 0;
     while dropped < CHUNK as u64 && bytes(connection)? > most_bytes {
@@ -120,19 +120,19 @@ fn drop_oldest(connection: &mut SqliteConnection, most_bytes: u64) -> QueryResul
     Ok(dropped)
 }
 
-/// About how many bytes the dead letters take, which triggers count.
+/// The approximate size of the dead letters, which triggers maintain.
 fn bytes(connection: &mut SqliteConnection) -> QueryResult<u64> {
     let bytes: i64 = dead_letter_size::table.find(1).select(dead_letter_size::bytes).first(connection)?;
     Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
-/// The id of the entry's post, if it has a valid one; deletions look it up.
+/// The id of the entry's post, if it is valid. Deletions search for it.
 fn post_id(fields: &RawFields) -> Option<String> {
     let id = std::str::from_utf8(fields.get("post_id")?).ok()?;
     PostId::parse(id).ok().map(PostId::into_string)
 }
 
-/// Newest first, older than `before`.
+/// A page of dead letters, newest first, older than `before`.
 pub(super) fn page(
     connection: &mut SqliteConnection,
     limit: usize,
@@ -147,7 +147,7 @@ pub(super) fn page(
     Ok(rows.into_iter().map(DeadLetter::from).collect())
 }
 
-/// One dead letter.
+/// The dead letter with this id.
 pub(super) fn get(connection: &mut SqliteConnection, id: EntryId) -> QueryResult<Option<DeadLetter>> {
     let row: Option<Row> = dead_letter_entries::table
         .find(to_row_id(id.seq))
@@ -168,7 +168,7 @@ fn ids_above(connection: &mut SqliteConnection, after: u64, max: usize) -> Query
     Ok(rows.into_iter().map(|(ms, seq)| id(ms, seq)).collect())
 }
 
-/// Removes dead letters; their encoded fields, in the order of `ids`.
+/// Removes dead letters and returns their encoded fields, in the order of `ids`.
 fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<Vec<u8>>> {
     use dead_letter_entries as t;
 
@@ -180,14 +180,14 @@ fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<V
     Ok(taken)
 }
 
-/// Appends dead letters to the queue again, unless it is full; the number appended.
+/// Appends dead letters to the queue again, unless it is full. Returns the number of appended ones.
 pub(super) fn replay(
     connection: &mut SqliteConnection,
     ids: &[EntryId],
     now_ms: i64,
     limit: u64,
 ) -> QueryResult<Result<u64, Backlog>> {
-    // A refusal must remove nothing, hence the inner transaction.
+    // If the append is refused, nothing must be removed, so both happen in an inner transaction.
     let replayed = connection.transaction(|connection| {
         let entries = take(connection, ids)?;
         match tables::append(connection, &entries, now_ms, limit)? {
@@ -213,7 +213,7 @@ impl From<diesel::result::Error> for Refused {
     }
 }
 
-/// Removes dead letters permanently; the number removed.
+/// Removes dead letters permanently and returns their number.
 pub(super) fn purge(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<u64> {
     Ok(take(connection, ids)?.len() as u64)
 }
@@ -226,9 +226,9 @@ pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> Que
     Ok(())
 }
 
-/// Walks a selection of dead letters in chunks.
+/// Iterates over a selection of dead letters in chunks.
 pub(super) enum Selected {
-    /// Ids above the first, up to the second, which was the last one when the walk started.
+    /// Ids above the first number, up to the second one, which was the last id when the iteration started.
     All(u64, Option<u64>),
     Ids(Vec<EntryId>),
 }

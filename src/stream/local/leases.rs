@@ -1,14 +1,14 @@
-//! The lease of each claimed entry, in memory: one process consumes the queue, so leases need no table.
+//! The lease of each claimed entry. Leases are kept in memory: one process consumes the queue, so they need no table.
 //!
-//! The fact that an entry was claimed must survive that process. Each claim is therefore also one
-//! row, a range; [`Change`] lists the rows to write.
+//! The next process must know which entries were claimed. Each claim is therefore also stored as one row with a range;
+//! [`Change`] lists the rows to write.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::stream::{Consumer, ConsumerInfo};
 
-use super::tables::{NOBODY, Range};
+use super::tables::{NO_CONSUMER, Range};
 
 /// The state of a claimed entry.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ enum State {
         consumer: Consumer,
         until: Instant,
     },
-    /// Any consumer may take it. `counts`: the last delivery counts and is not stored yet.
+    /// Any consumer may claim it. `counts`: the last delivery counts and is not stored yet.
     Free {
         counts: bool,
     },
@@ -25,12 +25,12 @@ enum State {
 
 #[derive(Clone, Debug)]
 struct Lease {
-    /// The range row that covers it; a later row outranks an earlier one.
+    /// The stored range that covers the entry. A later range takes precedence over an earlier one.
     claim: i64,
     state: State,
 }
 
-/// Rows of claims to write and to drop. If that fails give it back with [`Leases::undo`].
+/// The rows of claims to insert and to delete. If the write fails, pass it to [`Leases::undo`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Change {
     pub new: Vec<Range>,
@@ -41,7 +41,7 @@ pub(super) struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rescued {
     pub seq: u64,
-    /// Whether the delivery before this counts.
+    /// Whether the previous delivery counts.
     pub counts: bool,
 }
 
@@ -49,16 +49,16 @@ pub(super) struct Rescued {
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     entries: BTreeMap<u64, Lease>,
-    /// The number of entries that a claim's row still covers.
+    /// The number of entries that each stored range still covers.
     claims: HashMap<i64, usize>,
     last_claim: i64,
     change: Change,
-    /// When each consumer last asked.
+    /// When each consumer last requested entries.
     asked: HashMap<Consumer, Instant>,
 }
 
 impl Leases {
-    /// Starts with the entries of an earlier process: free, under the one claim that covers them.
+    /// Adds the entries of an earlier process: they are free, and one range covers them.
     pub(super) fn begin(&mut self, unsettled: &[u64], claim: i64) {
         self.last_claim = claim;
         let free = |seq: &u64| (*seq, Lease { claim, state: State::Free { counts: false } });
@@ -69,18 +69,18 @@ impl Leases {
         }
     }
 
-    /// Remembers that the consumer asked for entries.
+    /// Records that the consumer requested entries.
     pub(super) fn ask(&mut self, consumer: &Consumer, now: Instant) {
         self.asked.insert(consumer.clone(), now);
     }
 
-    /// Claims unclaimed entries, in their order.
+    /// Claims unclaimed entries, in ascending order.
     pub(super) fn claim(&mut self, consumer: &Consumer, seqs: &[u64], until: Instant) {
         let state = State::Held { consumer: consumer.clone(), until };
         self.put(seqs, &consumer.0, &state);
     }
 
-    /// Takes over up to `max` entries that are free or whose lease ran out, oldest first.
+    /// Takes over up to `max` entries that are free or whose leases have expired, oldest first.
     pub(super) fn rescue(&mut self, consumer: &Consumer, max: usize, lease: Duration) -> Vec<Rescued> {
         let now = Instant::now();
         let rescued: Vec<Rescued> = self
@@ -108,8 +108,8 @@ impl Leases {
         }
     }
 
-    /// Frees the entries that the consumer still holds. A delivery that counts needs no row: after a
-    /// crash the claim itself counts as a delivery.
+    /// Frees the entries that the consumer still holds. A delivery that counts needs no row: after a crash the claim
+    /// itself counts as a delivery.
     pub(super) fn release(&mut self, consumer: &Consumer, seqs: &[u64], counts: bool) {
         let mut mine: Vec<u64> = seqs.iter().copied().filter(|seq| self.is_held_by(consumer, *seq)).collect();
         mine.sort_unstable();
@@ -118,11 +118,11 @@ impl Leases {
                 self.free(consumer, Rescued { seq, counts: true });
             }
         } else {
-            self.put(&mine, NOBODY, &State::Free { counts: false });
+            self.put(&mine, NO_CONSUMER, &State::Free { counts: false });
         }
     }
 
-    /// Frees an entry that the consumer holds; `counts` is whether its last delivery counts.
+    /// Frees an entry that the consumer holds. `counts`: whether its last delivery counts.
     pub(super) fn free(&mut self, consumer: &Consumer, entry: Rescued) {
         if let Some(lease) = self.entries.get_mut(&entry.seq)
             && matches!(&lease.state, State::Held { consumer: holder, .. } if holder == consumer)
@@ -131,14 +131,14 @@ impl Leases {
         }
     }
 
-    /// Frees rescued entries before they were delivered.
+    /// Frees entries that were taken over but not delivered.
     pub(super) fn put_back(&mut self, consumer: &Consumer, entries: &[Rescued]) {
-        // A delivery that counts is not stored yet; after a crash the row of this claim counts as that delivery.
+        // If a delivery counts, it is not stored yet. After a crash the row of this claim counts as that delivery.
         for entry in entries.iter().filter(|entry| entry.counts) {
             self.free(consumer, *entry);
         }
         let stored: Vec<u64> = entries.iter().filter(|entry| !entry.counts).map(|entry| entry.seq).collect();
-        self.put(&stored, NOBODY, &State::Free { counts: false });
+        self.put(&stored, NO_CONSUMER, &State::Free { counts: false });
     }
 
     fn is_held_by(&self, consumer: &Consumer, seq: u64) -> bool {
@@ -146,7 +146,7 @@ impl Leases {
             if holder == consumer)
     }
 
-    /// Ends the leases of settled entries of all consumers.
+    /// Ends the leases of settled entries, for all consumers.
     pub(super) fn settle(&mut self, seqs: &[u64]) {
         for seq in seqs {
             if let Some(lease) = self.entries.remove(seq) {
@@ -155,18 +155,18 @@ impl Leases {
         }
     }
 
-    /// The rows to write. The caller writes them or returns them with [`Self::undo`].
+    /// Takes the rows to write. The caller must write them or return them with [`Self::undo`].
     pub(super) fn take_change(&mut self) -> Change {
         std::mem::take(&mut self.change)
     }
 
-    /// Keeps a change that could not be written for the next write.
+    /// Keeps a change that could not be written, for the next write.
     pub(super) fn undo(&mut self, change: Change) {
         self.change.new.splice(0..0, change.new);
         self.change.ended.splice(0..0, change.ended);
     }
 
-    /// The consumers that have asked for entries, and the number that each holds.
+    /// The consumers that have requested entries, with the number of entries that each of them holds.
     pub(super) fn consumers(&self, now: Instant) -> Vec<ConsumerInfo> {
         let mut held: HashMap<&Consumer, u64> = HashMap::new();
         for lease in self.entries.values() {
@@ -184,7 +184,7 @@ impl Leases {
         consumers
     }
 
-    /// Forgets consumers that hold nothing and have not asked for longer than `idle`.
+    /// Removes consumers that hold no entries and have not requested any for longer than `idle`.
     pub(super) fn forget_consumers(&mut self, idle: Duration, now: Instant) -> u64 {
         let gone = |info: &ConsumerInfo| info.claimed == 0 && info.idle > idle;
         let names: Vec<String> = self.consumers(now).into_iter().filter(gone).map(|info| info.name).collect();
@@ -192,7 +192,7 @@ impl Leases {
         names.len() as u64
     }
 
-    /// Puts sorted entries into a new state, under one new claim per unbroken run.
+    /// Sets a new state for sorted entries, with one new claim per contiguous range.
     fn put(&mut self, seqs: &[u64], owner: &str, state: &State) {
         for run in seqs.chunk_by(|a, b| a + 1 == *b) {
             let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };

@@ -1,11 +1,11 @@
-//! The queue's tables: entries, the ranges that were claimed, and what must outlive a process.
+//! The tables of the queue: entries, claimed ranges, and the state that must survive the process.
 //!
-//! Everything here runs inside a transaction of the writer or on a reader. The store deletes
-//! settled rows of `stream_entries` in its own commit, so an entry that is not there is settled.
+//! All functions run inside a transaction of the writer or on a reader. The store deletes settled rows of
+//! `stream_entries` in its own commit, so a missing entry is settled.
 //!
-//! Two facts keep this cheap. `seq` grows without gaps, since entries are appended by one writer
-//! at a time and leave only after they were claimed; claims are taken in the order of `seq`. So
-//! the unclaimed entries are exactly the range above the highest claim.
+//! Two properties make the queries cheap. `seq` increases without gaps, because one writer at a time appends entries,
+//! and entries are removed only after they were claimed. Claims are made in the order of `seq`. So the unclaimed
+//! entries are exactly the range above the highest claim.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -45,8 +45,8 @@ diesel::table! {
     }
 }
 
-/// The consumer of a range that was given back: its delivery did not count.
-pub(super) const NOBODY: &str = "";
+/// The consumer of a range that was released without a delivery that counts.
+pub(super) const NO_CONSUMER: &str = "";
 
 const EPOCH: &str = "epoch";
 const LAST_MS: &str = "last_ms";
@@ -55,12 +55,12 @@ const LAST_MS: &str = "last_ms";
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub id: EntryId,
-    /// Earlier deliveries that count.
+    /// The number of earlier deliveries that count.
     pub deliveries: u32,
     pub fields: RawFields,
 }
 
-/// A range of entries that a consumer holds; stored so that the claims of a crashed process are known.
+/// A range of entries that a consumer holds. It is stored so that the claims of a crashed process are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub id: i64,
@@ -69,21 +69,21 @@ pub(super) struct Range {
     pub last: u64,
 }
 
-/// What a process finds when it starts to consume.
+/// The state that a process finds when it starts to consume.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The highest entry that was ever claimed.
     pub cursor: u64,
     /// The highest id of a claim.
     pub last_claim: i64,
-    /// Entries that were claimed and not settled.
+    /// The entries that were claimed and not settled.
     pub unsettled: Vec<u64>,
 }
 
-/// A refused append: how many entries wait.
+/// A refused append, with the number of unsettled entries.
 pub(super) struct Backlog(pub u64);
 
-/// `seq` as the table holds it. SQLite's row ids end at `i64::MAX`, so a larger one is in no table.
+/// `seq` as a row id. SQLite's row ids end at `i64::MAX`, so no row has a larger one.
 pub(super) fn to_row_id(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
@@ -92,7 +92,7 @@ fn to_seq(row_id: i64) -> u64 {
     u64::try_from(row_id).unwrap_or(0)
 }
 
-/// The epoch, created by the first call.
+/// The epoch. The first call creates it.
 pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
     let new = uuid::Uuid::new_v4().to_string();
     diesel::insert_or_ignore_into(stream_meta::table)
@@ -101,10 +101,10 @@ pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
     stream_meta::table.find(EPOCH).select(stream_meta::value).first(connection)
 }
 
-/// Appends encoded entries unless the backlog is at `limit`. A batch that is larger than the limit
-/// alone is accepted by an empty queue.
+/// Appends encoded entries unless the backlog has reached `limit`. An empty queue accepts a batch that is larger than
+/// the limit.
 ///
-/// `appended_ms` never decreases, even when the clock does, so ids have the order of `seq`.
+/// `appended_ms` never decreases, even if the clock is set back, so that ids have the same order as `seq`.
 pub(super) fn append(
     connection: &mut SqliteConnection,
     entries: &[Vec<u8>],
@@ -128,14 +128,14 @@ pub(super) fn append(
     diesel::replace_into(stream_meta::table)
         .values((stream_meta::key.eq(LAST_MS), stream_meta::value.eq(ms.to_string())))
         .execute(connection)?;
-    // The transaction is alone: its entries are the last ones.
+    // No other transaction writes at the same time, so the entries of this one are the last ones.
     let end = last_appended(connection)?;
     let first = end + 1 - entries.len() as u64;
     Ok(Ok((first..=end).map(|seq| EntryId { ms: ms as u64, seq }).collect()))
 }
 
-/// Entries that are not settled. Exact only where it matters, close to `limit`:
-/// further away the width of the table's range is enough, which costs two lookups.
+/// The number of unsettled entries. It is exact only close to `limit`. Otherwise the width of the range of ids is
+/// sufficient, which requires only two lookups.
 fn pending(connection: &mut SqliteConnection, more: u64, limit: u64) -> QueryResult<u64> {
     let (first, last) = stream_entries::table
         .select((
@@ -165,7 +165,7 @@ pub(super) fn unclaimed(connection: &mut SqliteConnection, cursor: u64, max: usi
         .map(to_rows)
 }
 
-/// Those of the entries `seqs` that are not settled, in the order of `seqs`.
+/// The entries of `seqs` that are not settled, in the order of `seqs`.
 pub(super) fn rows(connection: &mut SqliteConnection, seqs: &[u64]) -> QueryResult<Vec<Row>> {
     let mut found = Vec::with_capacity(seqs.len());
     for seq in seqs {
@@ -178,13 +178,13 @@ fn to_rows(rows: Vec<(i64, i64, i64, Vec<u8>)>) -> Vec<Row> {
     let row = |(seq, ms, deliveries, fields): (i64, i64, i64, Vec<u8>)| Row {
         id: EntryId { ms: to_seq(ms), seq: to_seq(seq) },
         deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX),
-        // Only `encode` writes here; were the file damaged, the entry would be dead-lettered as invalid.
+        // Only `encode` writes this column. If the file is damaged, the entry becomes a dead letter as invalid.
         fields: RawFields::decode(&fields).unwrap_or_default(),
     };
     rows.into_iter().map(row).collect()
 }
 
-/// Stores new claims and deletes those whose entries are all settled or claimed again. Idempotent.
+/// Stores new claims, and deletes those whose entries are all settled or claimed again. Idempotent.
 pub(super) fn keep_claims(connection: &mut SqliteConnection, new: &[Range], ended: &[i64]) -> QueryResult<()> {
     for range in new {
         diesel::replace_into(stream_claims::table)
@@ -202,7 +202,7 @@ pub(super) fn keep_claims(connection: &mut SqliteConnection, new: &[Range], ende
     Ok(())
 }
 
-/// Counts one more delivery of each entry.
+/// Adds one to the number of deliveries of each entry.
 pub(super) fn count_delivery(connection: &mut SqliteConnection, seqs: &[u64]) -> QueryResult<()> {
     for seq in seqs {
         diesel::update(stream_entries::table.find(to_row_id(*seq)))
@@ -212,8 +212,8 @@ pub(super) fn count_delivery(connection: &mut SqliteConnection, seqs: &[u64]) ->
     Ok(())
 }
 
-/// Takes over from an earlier process: each entry that it held counts as delivered once more.
-/// Where claims overlap, the newest is the one that held an entry.
+/// Takes over from an earlier process: each entry that it held counts as delivered once more. If claims overlap, the
+/// newest one held the entry.
 pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     let claims: Vec<Range> = stream_claims::table
         .order(stream_claims::id)
@@ -232,20 +232,20 @@ pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
         .collect();
     let held = |seq: &u64| {
         let newest = claims.iter().rev().find(|claim| (claim.first..=claim.last).contains(seq));
-        newest.is_some_and(|claim| claim.consumer != NOBODY)
+        newest.is_some_and(|claim| claim.consumer != NO_CONSUMER)
     };
     let delivered: Vec<u64> = unsettled.iter().copied().filter(held).collect();
     count_delivery(connection, &delivered)?;
-    // They are free now. One range records that and the cursor.
+    // The entries are free now. One range stores this and the cursor.
     diesel::delete(stream_claims::table).execute(connection)?;
     let last_claim = claims.last().map_or(0, |claim| claim.id) + 1;
     let first = unsettled.first().copied().unwrap_or(cursor);
-    let given_back = Range { id: last_claim, consumer: NOBODY.to_owned(), first, last: cursor };
-    keep_claims(connection, &[given_back], &[])?;
+    let released = Range { id: last_claim, consumer: NO_CONSUMER.to_owned(), first, last: cursor };
+    keep_claims(connection, &[released], &[])?;
     Ok(Found { cursor, last_claim, unsettled })
 }
 
-/// The queue's numbers in one snapshot.
+/// The numbers of the queue, from one query.
 #[derive(Debug, QueryableByName)]
 struct Snapshot {
     #[diesel(sql_type = BigInt)]
@@ -264,7 +264,7 @@ struct Snapshot {
     dead_letters: i64,
 }
 
-/// The queue's numbers.
+/// The numbers of the queue.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub appended: u64,
@@ -275,7 +275,7 @@ pub(super) struct Counts {
     pub oldest_ms: Option<i64>,
 }
 
-/// The numbers of one moment; costs as much as there are claimed entries and dead letters.
+/// The current numbers. The cost depends on the number of claimed entries and of dead letters.
 pub(super) fn counts(connection: &mut SqliteConnection) -> QueryResult<Counts> {
     let s: Snapshot = diesel::sql_query(
         "with highest(seq) as (select coalesce(max(last_seq), 0) from stream_claims)
@@ -304,7 +304,7 @@ pub(super) fn counts(connection: &mut SqliteConnection) -> QueryResult<Counts> {
     })
 }
 
-/// The lowest id that is not settled, or else the next id.
+/// The lowest id that is not settled, or the next id if all are settled.
 pub(super) fn lowest_needed(connection: &mut SqliteConnection) -> QueryResult<EntryId> {
     let oldest = stream_entries::table
         .order(stream_entries::seq)
@@ -317,14 +317,14 @@ pub(super) fn lowest_needed(connection: &mut SqliteConnection) -> QueryResult<En
     }
 }
 
-/// The time of the last append; it never decreases.
+/// The time of the last append. It never decreases.
 fn last_ms(connection: &mut SqliteConnection) -> QueryResult<i64> {
     let ms: Option<String> =
         stream_meta::table.find(LAST_MS).select(stream_meta::value).first(connection).optional()?;
     Ok(ms.and_then(|ms| ms.parse().ok()).unwrap_or(0))
 }
 
-/// The `seq` of the last append, even when that entry is settled.
+/// The `seq` of the last append, even if that entry is settled.
 fn last_appended(connection: &mut SqliteConnection) -> QueryResult<u64> {
     let seq: Option<i64> = diesel::select(diesel::dsl::sql::<Nullable<BigInt>>(
         "(select seq from sqlite_sequence where name = 'stream_entries')",

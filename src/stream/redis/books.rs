@@ -11,17 +11,17 @@ use crate::domain::{EntryId, EntryKey, RawFields};
 use super::scripts::{self, MAX_PARTS};
 use super::{Depth, Memory, RedisStream, StreamError, reply};
 
-/// Most entries, and about most bytes, that one script appends.
+/// The maximum number of entries, and the approximate maximum number of bytes, that one script appends.
 const CHUNK: usize = 500;
 const CHUNK_BYTES: usize = 2 * 1024 * 1024;
-/// Entries that one script counts where Redis does not know the lag.
+/// The number of entries that one script counts if Redis does not know the lag.
 const COUNT_PAGE: i64 = 1_000;
-/// A lag of at most this many entries is always counted.
+/// A lag up to this number of entries is always counted.
 const COUNT_ALWAYS: u64 = 10_000;
-/// A count of more entries is valid for this long, and for this many times the time that it took.
+/// The count of a larger lag is valid for this time, or for this multiple of the time that counting took.
 const COUNT_VALID: Duration = Duration::from_secs(60);
 const COUNT_SHARE: u32 = 50;
-/// Entries that are trimmed at once.
+/// The number of entries that are trimmed at once.
 const TRIM_PAGE: i64 = 10_000;
 
 pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Result<Vec<EntryId>, StreamError> {
@@ -30,7 +30,7 @@ pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Resul
     while !rest.is_empty() {
         let chunk = &rest[..chunk_len(rest)];
         rest = &rest[chunk.len()..];
-        // The first call asks for room for all; a later refusal would leave half of them appended.
+        // The first call requests space for all entries, because a later refusal would leave a part of them appended.
         let limit = if ids.is_empty() { stream.0.options.max_backlog } else { 0 };
         let is_long = chunk[0].0.len() * 2 > MAX_PARTS;
         let scripted = if is_long { &[] } else { chunk };
@@ -44,7 +44,7 @@ pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Resul
     Ok(ids)
 }
 
-/// How many of the next entries go into one call; one that is too long for a script goes alone.
+/// The number of entries for the next call. An entry that is too long for a script is sent in a separate call.
 pub(super) fn chunk_len(entries: &[RawFields]) -> usize {
     let mut bytes = 0;
     let fits = |entry: &&RawFields| {
@@ -75,7 +75,7 @@ async fn append_chunk(
     }
     let ids = reply::list(answer.next().unwrap_or(Value::Null)).map(|id| reply::id(Some(id))).collect();
     let epoch = stream.epoch(&reply::text(answer.next())?);
-    stream.saw(&epoch, count);
+    stream.record_added(&epoch, count);
     ids
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn depth(stream: &RedisStream) -> Result<Depth, StreamError> {
     let dead_letters = reply::number(answer.next())?;
     let oldest: Option<EntryId> = reply::text(answer.next())?.parse().ok();
     let last_delivered = reply::text(answer.next())?;
-    stream.saw(&epoch, reply::number(answer.next())?);
+    stream.record_added(&epoch, reply::number(answer.next())?);
     let memory = Memory {
         used: reply::number(answer.next())?,
         max: reply::number(answer.next())?,
@@ -120,16 +120,16 @@ struct Lag {
     is_estimate: bool,
 }
 
-/// A count of unread entries, from which later numbers are estimated.
+/// A count of unread entries. Later numbers are estimated from it.
 pub(super) struct Counted {
     epoch: Arc<str>,
-    /// Entries that are deleted and that Redis still counts as unread.
+    /// The number of deleted entries that Redis still counts as unread.
     surplus: u64,
     valid_until: Instant,
 }
 
-/// The number of unread entries where Redis knows only that it is `at_most` so many: counted when there are
-/// few, else counted from time to time and estimated in between.
+/// The number of unread entries if Redis only knows the upper limit `at_most`: small numbers are counted; larger ones
+/// are counted at intervals and estimated in between.
 async fn unread(
     stream: &RedisStream,
     epoch: &Arc<str>,
@@ -153,7 +153,7 @@ async fn unread(
     Ok(Lag { entries, is_estimate: false })
 }
 
-/// Counts the entries after `from`; `None` when that takes longer than a command may.
+/// Counts the entries after `from`. Returns `None` if that takes longer than the time limit of a command.
 async fn count_unread(stream: &RedisStream, mut from: String) -> Result<Option<u64>, StreamError> {
     let deadline = Instant::now() + stream.0.options.command_timeout;
     let mut unread = 0;

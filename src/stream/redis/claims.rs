@@ -1,8 +1,8 @@
-//! Claims: which consumer holds which entry.
+//! Claims: which consumer holds which entries.
 //!
-//! Redis assigns an entry to a consumer when it sends the answer. When that answer is lost (a
-//! timeout, a broken connection, a caller that gave up) the entry is assigned and no one processes
-//! it. That does not count as a delivery: such entries are released untried.
+//! Redis assigns an entry to a consumer when it sends the answer. If that answer is lost (a timeout, a broken
+//! connection, a dropped caller), the entry is assigned but not processed. That does not count as a delivery: such
+//! entries are released as untried.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::redis::RedisError;
 
 use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is_lost, reply, scripts};
 
-/// The longest blocking read; a dropped caller is noticed after it.
+/// The longest blocking read. A dropped caller is noticed after it at the latest.
 const BLOCK: Duration = Duration::from_secs(1);
-/// The idle time of a released entry. It exceeds every `claim_idle`, so any consumer may rescue it.
+/// The idle time of a released entry. It is longer than every `claim_idle`, so any consumer may take it over.
 const RELEASED_MS: i64 = 86_400_000;
-/// Ids in one command.
+/// The maximum number of ids in one command.
 const CHUNK: usize = 1_000;
-/// Upper limit of entries per call.
+/// The maximum number of entries per call.
 const MOST: usize = 10_000;
 
-/// The read runs in a separate task, so that entries that arrive after the caller was dropped are released.
+/// The read runs in a separate task, so that entries which arrive after the caller was dropped are released.
 pub(super) async fn claim(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -47,7 +47,7 @@ pub(super) async fn claim(
         };
         if let Err(Ok(entries)) = reply.send(result) {
             let keys: Vec<EntryKey> = entries.into_iter().map(|entry| entry.key).collect();
-            // When this fails too, they are rescued when their claims expire.
+            // If this fails too, the entries are taken over when their claims expire.
             let _ = release(&stream, &consumer, &keys, Release::Untried).await;
         }
     });
@@ -60,7 +60,7 @@ async fn read(
     max: usize,
     block: Duration,
 ) -> Result<Vec<Entry>, StreamError> {
-    if stream.held().get(consumer).is_some_and(|held| held.in_doubt) {
+    if stream.held().get(consumer).is_some_and(|held| held.answer_lost) {
         release_orphans(stream, consumer).await?;
     }
     let read = match read_once(stream, consumer, max, block).await {
@@ -70,23 +70,23 @@ async fn read(
         }
         result => result,
     };
-    let (entries, epoch) = read.inspect_err(|_| stream.doubt(consumer))?;
+    let (entries, epoch) = read.inspect_err(|_| stream.mark_answer_lost(consumer))?;
     let mut streams = reply::list(entries);
     let Some(only) = streams.next() else { return Ok(Vec::new()) };
     let epoch = match epoch.into_string() {
         Some(epoch) => stream.epoch(&epoch),
-        None => stream.begin().await.inspect_err(|_| stream.doubt(consumer))?,
+        None => stream.begin().await.inspect_err(|_| stream.mark_answer_lost(consumer))?,
     };
     let mut claimed = Vec::new();
     for entry in reply::list(reply::list(only).nth(1).unwrap_or(Value::Null)) {
         let (id, fields) = reply::entry(Some(entry))?;
         claimed.push(Entry { key: EntryKey { epoch: epoch.clone(), id }, fields, deliveries: 1 });
     }
-    stream.hold(consumer, &claimed);
+    stream.add_held(consumer, &claimed);
     Ok(claimed)
 }
 
-/// New entries and the epoch, which is read right after them on the same connection.
+/// New entries and the epoch, which is read directly after them on the same connection.
 async fn read_once(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -117,14 +117,14 @@ async fn read_once(
     let client = line.client.with_options(&options);
     let work = Box::pin(async { tokio::try_join!(client.custom(command, args), client.hget(&keys.books, "epoch")) });
     let read = redis.run_on(&line, block, work).await;
-    // After a failure the connection may still wait for an answer; it is closed with `line`.
+    // After a failure the connection may still wait for an answer. It is closed when `line` is dropped.
     if !matches!(read, Err(RedisError::Unavailable(_))) {
         stream.give_back(line);
     }
     read
 }
 
-/// Releases entries that Redis assigned to the consumer and that this process did not receive.
+/// Releases entries that Redis assigned to the consumer but that this process did not receive.
 async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<(), StreamError> {
     let ids = reply::list(stream.eval(scripts::ORPHANS, &[(&*consumer.0).into()]).await?);
     let ids: Vec<EntryId> = ids.map(|id| reply::id(Some(id))).collect::<Result<_, _>>()?;
@@ -134,7 +134,7 @@ async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<()
     };
     release_ids(stream, consumer, &orphans, Release::Untried).await?;
     if let Some(held) = stream.held().get_mut(consumer) {
-        held.in_doubt = false;
+        held.answer_lost = false;
     }
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<()
 pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
     let idle = i64::try_from(stream.0.options.claim_idle.as_millis()).unwrap_or(i64::MAX);
     let args = [(&*consumer.0).into(), idle.into(), count(max)];
-    let answer = stream.eval(scripts::RESCUE, &args).await.inspect_err(|_| stream.doubt(consumer))?;
+    let answer = stream.eval(scripts::RESCUE, &args).await.inspect_err(|_| stream.mark_answer_lost(consumer))?;
     let mut answer = reply::list(answer);
     let epoch = stream.epoch(&reply::text(answer.next())?);
     let deleted = reply::number(answer.next())?;
@@ -157,7 +157,7 @@ pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize
         let key = EntryKey { epoch: epoch.clone(), id };
         rescued.push(Entry { key, fields, deliveries: before.saturating_add(1) });
     }
-    stream.hold(consumer, &rescued);
+    stream.add_held(consumer, &rescued);
     Ok(rescued)
 }
 
@@ -176,7 +176,7 @@ pub(super) async fn ack(stream: &RedisStream, consumer: &Consumer, keys: &[Entry
         args.extend(ids.iter().map(|id| Value::from(id.to_string())));
         stream.command("XACK", args).await?;
     }
-    stream.let_go(Some(consumer), keys);
+    stream.drop_held(Some(consumer), keys);
     Ok(())
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn release(
     how: Release,
 ) -> Result<(), StreamError> {
     release_ids(stream, consumer, &stream.present_ids(keys), how).await?;
-    stream.let_go(Some(consumer), keys);
+    stream.drop_held(Some(consumer), keys);
     Ok(())
 }
 
@@ -213,7 +213,7 @@ fn count(max: usize) -> Value {
     Value::Integer(max.min(MOST) as i64)
 }
 
-/// The lowest and the highest id, and all of them.
+/// The lowest and the highest id, and then all ids.
 fn range_and_ids(ids: &[EntryId]) -> impl Iterator<Item = Value> {
     let ends = [ids.iter().min(), ids.iter().max()];
     ends.into_iter().flatten().chain(ids).map(|id| Value::from(id.to_string()))
@@ -261,17 +261,17 @@ impl RedisStream {
         self.0.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
     }
 
-    fn hold(&self, consumer: &Consumer, entries: &[Entry]) {
+    fn add_held(&self, consumer: &Consumer, entries: &[Entry]) {
         let mut held = self.held();
         held.entry(consumer.clone()).or_default().ids.extend(entries.iter().map(|entry| entry.key.id));
     }
 
-    fn doubt(&self, consumer: &Consumer) {
-        self.held().entry(consumer.clone()).or_default().in_doubt = true;
+    fn mark_answer_lost(&self, consumer: &Consumer) {
+        self.held().entry(consumer.clone()).or_default().answer_lost = true;
     }
 
-    /// Drops these entries from those that a consumer holds; from all consumers for `None`.
-    pub(super) fn let_go(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
+    /// Removes these entries from those that a consumer holds, or that any consumer holds for `None`.
+    pub(super) fn drop_held(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
         for (holder, held) in &mut *self.held() {
             if consumer.is_none_or(|consumer| consumer == holder) {
                 for key in keys {
@@ -281,9 +281,9 @@ impl RedisStream {
         }
     }
 
-    /// The ids of the current epoch; those of an earlier one are lost with their stream.
+    /// The ids of the current epoch. Those of earlier epochs were lost with their streams.
     fn present_ids(&self, keys: &[EntryKey]) -> Vec<EntryId> {
-        let epoch = self.life().as_ref().map(|life| life.epoch.clone());
+        let epoch = self.known_epoch().as_ref().map(|known_epoch| known_epoch.epoch.clone());
         keys.iter().filter(|key| Some(&key.epoch) == epoch.as_ref()).map(|key| key.id).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The dead letter: a stream of the original fields and why they failed.
+//! The dead letters: a stream with the original fields and the reasons of the failures.
 
 use fred::interfaces::{ClientLike, TransactionInterface};
 use fred::types::{CustomCommand, Value};
@@ -8,11 +8,11 @@ use crate::domain::{DeadLetterReason, EntryId, RawFields, Timestamp};
 use super::scripts::{self, MAX_PARTS};
 use super::{DeadLetter, DeadLetterRequest, DeadLetterSelection, RedisStream, StreamError, reply};
 
-/// The fields that follow the original ones, in this order.
-const OURS: [&str; 5] = ["error", "reason", "deliveries", "failed_at", "origin_id"];
-/// Dead letters that one script replays.
+/// The fields that are added after the original ones, in this order.
+const ADDED_FIELDS: [&str; 5] = ["error", "reason", "deliveries", "failed_at", "origin_id"];
+/// The number of dead letters that one script replays.
 const CHUNK: i64 = 100;
-/// Ids in one command.
+/// The maximum number of ids in one command.
 const IDS: usize = 1_000;
 
 pub(super) async fn add(
@@ -29,7 +29,7 @@ pub(super) async fn add(
         now.to_string(),
         entry.key.id.to_string(),
     ];
-    for (name, value) in OURS.into_iter().zip(values) {
+    for (name, value) in ADDED_FIELDS.into_iter().zip(values) {
         fields.push(name, value);
     }
     let moved = if fields.0.len() * 2 > MAX_PARTS {
@@ -43,18 +43,18 @@ pub(super) async fn add(
         crate::stream::report_dropped(reply::number(answer.next())?);
         moved
     };
-    stream.let_go(None, std::slice::from_ref(&entry.key));
+    stream.drop_held(None, std::slice::from_ref(&entry.key));
     Ok(moved)
 }
 
-/// An entry of more fields than a script can pass on goes by a transaction, which cannot look first:
-/// what had been settled already is taken back.
+/// Adds an entry with more fields than a script accepts. This is done by a transaction, which cannot check first
+/// whether the entry was already settled. In that case the dead letter is removed again.
 async fn add_long(stream: &RedisStream, id: EntryId, fields: &RawFields) -> Result<bool, StreamError> {
     let keys = &stream.0.keys;
     let [key, group, books, done, letters] =
         [&keys.stream, &stream.0.options.group, &keys.books, &keys.done, &keys.dead_letter]
             .map(|key| Value::from(&**key));
-    // As the script writes it.
+    // The same format as in the script.
     let sortable = Value::from(format!("{:020}-{:020}", id.ms, id.seq));
     let mut add = vec![letters.clone(), "*".into()];
     add.extend(reply::flat(fields));
@@ -98,12 +98,13 @@ pub(super) async fn get(stream: &RedisStream, id: EntryId) -> Result<Option<Dead
     reply::list(stream.command("XRANGE", args).await?).map(dead_letter).next().transpose()
 }
 
-/// Our fields come last. An entry of another program has none of them; all its fields are original.
+/// The added fields are the last ones. An entry of another program does not have them; all its fields are original.
 fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
     let (id, mut fields) = reply::entry(Some(value))?;
     let size = original_size(&fields);
-    let ours = RawFields(fields.0.split_off(size));
-    let text = |name: &str| ours.get(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
+    let added = RawFields(fields.0.split_off(size));
+    let text =
+        |name: &str| added.get(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
     Ok(DeadLetter {
         id,
         fields,
@@ -116,8 +117,10 @@ fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
 }
 
 fn original_size(fields: &RawFields) -> usize {
-    match fields.0.len().checked_sub(OURS.len()) {
-        Some(size) if fields.0[size..].iter().zip(OURS).all(|((name, _), ours)| name == ours.as_bytes()) => size,
+    match fields.0.len().checked_sub(ADDED_FIELDS.len()) {
+        Some(size) if fields.0[size..].iter().zip(ADDED_FIELDS).all(|((name, _), added)| name == added.as_bytes()) => {
+            size
+        }
         _ => fields.0.len(),
     }
 }
@@ -132,7 +135,7 @@ pub(super) async fn replay(stream: &RedisStream, selection: &DeadLetterSelection
             }
         }
         DeadLetterSelection::All => {
-            // Only what is there now: an entry that fails again during the replay is not replayed twice.
+            // Only the current dead letters: an entry that fails again during the replay is not replayed twice.
             let Some(newest) = page(stream, 1, None).await?.into_iter().next() else { return Ok(0) };
             let (mut from, end) = ("-".to_owned(), newest.id.to_string());
             loop {
@@ -148,7 +151,7 @@ pub(super) async fn replay(stream: &RedisStream, selection: &DeadLetterSelection
     Ok(replayed)
 }
 
-/// How many of a page were replayed, and the last id seen.
+/// The number of replayed dead letters of a page, and the last id that was read.
 async fn replay_page(stream: &RedisStream, from: &str, end: &str) -> Result<(u64, String), StreamError> {
     let limit = stream.0.options.max_backlog;
     let args: Vec<Value> = vec![limit.to_string().into(), from.into(), end.into(), CHUNK.into()];
@@ -199,7 +202,7 @@ pub(super) async fn purge(stream: &RedisStream, selection: &DeadLetterSelection)
 }
 
 impl RedisStream {
-    /// Runs commands as one transaction; their answers.
+    /// Runs commands as one transaction and returns their results.
     async fn transaction(&self, commands: Vec<(&'static str, Vec<Value>)>) -> Result<Value, StreamError> {
         let slot = self.0.keys.slot();
         let run = self.0.redis.run(|client| async move {

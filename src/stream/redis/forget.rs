@@ -1,4 +1,4 @@
-//! Removal of posts from the processed stream and the dead letter, found by the index of each.
+//! Removes posts from the processed stream and the dead letters, using an index of each.
 
 use fred::interfaces::LuaInterface;
 use fred::types::Value;
@@ -8,14 +8,14 @@ use crate::domain::PostId;
 use super::scripts::{FORGET_POSTS, INDEX_POSTS};
 use super::{RedisStream, StreamError, reply};
 
-/// Posts that one script removes.
+/// The maximum number of posts that one script removes.
 const POSTS: usize = 1_000;
-/// Entries that one script adds to an index.
+/// The number of entries that one script adds to an index.
 const PAGE: i64 = 500;
-/// How often an index is rebuilt while other programs keep changing its stream.
+/// The number of times that an index is rebuilt while other programs keep changing its stream.
 const REBUILDS: usize = 5;
 
-/// Removes posts from the dead letter, and those that were stored from the processed stream.
+/// Removes posts from the dead letters, and stored posts from the processed stream.
 pub(super) async fn forget(stream: &RedisStream, posts: &[PostId], stored: &[PostId]) -> Result<(), StreamError> {
     let (options, keys) = (&stream.0.options, &stream.0.keys);
     Indexed { stream, key: &options.dead_letter, index: &keys.dead_index }.forget(posts).await?;
@@ -44,14 +44,14 @@ impl Indexed<'_> {
         Ok(())
     }
 
-    /// `false` when the index does not cover the stream.
+    /// Returns `false` if the index does not cover the whole stream.
     async fn forget_once(&self, posts: &[PostId]) -> Result<bool, StreamError> {
         let args = posts.iter().map(|post| Value::from(post.as_str())).collect();
         let removed = self.eval(FORGET_POSTS, args).await?;
         Ok(removed.as_i64().is_none_or(|removed| removed >= 0))
     }
 
-    /// Indexes every entry: the stream was written by an earlier version or by another program.
+    /// Indexes every entry. This is needed if an earlier version or another program has written to the stream.
     async fn rebuild(&self) -> Result<(), StreamError> {
         tracing::info!(stream = self.key, "rebuilding the index of posts");
         let mut from = "-".to_owned();

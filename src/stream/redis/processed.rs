@@ -1,4 +1,4 @@
-//! The stream of analysed posts for other programs.
+//! The stream of analysed posts, for other programs.
 
 use fred::interfaces::LuaInterface;
 use fred::types::Value;
@@ -8,7 +8,7 @@ use crate::domain::RawFields;
 use super::books::chunk_len;
 use super::{RedisStream, StreamError, reply, scripts};
 
-/// Appends analysed posts and drops the oldest ones above the limits of the stream.
+/// Appends analysed posts and deletes the oldest ones above the limits of the stream.
 pub(super) async fn publish(stream: &RedisStream, entries: &[RawFields]) -> Result<(), StreamError> {
     let options = &stream.0.options;
     let mut rest = entries;

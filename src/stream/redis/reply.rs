@@ -1,4 +1,4 @@
-//! Reading what Redis answers.
+//! Parses the replies of Redis.
 
 use fred::types::Value;
 
@@ -6,7 +6,7 @@ use crate::domain::{EntryId, RawFields};
 
 use super::StreamError;
 
-/// The items of a list; none for a null.
+/// The items of a list. A null has no items.
 pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     match value {
         Value::Array(items) => items.into_iter(),
@@ -14,7 +14,7 @@ pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     }
 }
 
-/// A number, also one written as text.
+/// A number, which may be sent as text.
 pub(super) fn number(value: Option<Value>) -> Result<u64, StreamError> {
     value.and_then(|value| value.as_i64()).map(|n| u64::try_from(n).unwrap_or(0)).ok_or_else(|| unexpected("a number"))
 }
@@ -27,7 +27,7 @@ pub(super) fn id(value: Option<Value>) -> Result<EntryId, StreamError> {
     text(value)?.parse().map_err(|_| unexpected("an entry id"))
 }
 
-/// An entry as Redis gives it: its id, and its names and values in one flat list.
+/// An entry in the format of Redis: its id, and its names and values in one flat list.
 pub(super) fn entry(value: Option<Value>) -> Result<(EntryId, RawFields), StreamError> {
     let mut parts = list(value.unwrap_or(Value::Null));
     let id = id(parts.next())?;
@@ -39,11 +39,11 @@ pub(super) fn entry(value: Option<Value>) -> Result<(EntryId, RawFields), Stream
     Ok((id, fields))
 }
 
-/// The names and values of an entry as arguments.
+/// The names and values of an entry, as arguments of a command.
 pub(super) fn flat(fields: &RawFields) -> impl Iterator<Item = Value> {
     fields.0.iter().flat_map(|(name, value)| [name.as_slice(), value.as_slice()]).map(Value::from)
 }
 
 fn unexpected(what: &str) -> StreamError {
-    StreamError::Failed(format!("Redis answered with something else than {what}; is it Redis 7.0 or newer?"))
+    StreamError::Failed(format!("unexpected reply of Redis: expected {what}; check that it is Redis 7.0 or newer"))
 }

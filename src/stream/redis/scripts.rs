@@ -1,12 +1,12 @@
-//! The scripts. They are sent as text, which Redis caches, so that a restarted server, a new master
-//! or another node of a cluster never lacks one.
+//! The Lua scripts. They are sent as text, which Redis caches, so that they also work after a restart, a failover or on
+//! another node of a cluster.
 
-/// The text of a script on the input stream, its group and its books.
+/// The text of a script that uses the input stream, its group and its counters.
 #[derive(Clone, Copy)]
 pub(super) struct Script(pub &'static str);
 
-/// Scripts run when Redis is full (`maxmemory`), since most of them free memory; those that append check
-/// the memory in use themselves.
+/// Scripts also run when Redis has reached `maxmemory`, because most of them free memory. Scripts that append check the
+/// used memory themselves.
 macro_rules! text {
     ($($file:literal),+) => {
         concat!("#!lua flags=allow-oom\n", include_str!("scripts/common.lua"), $(include_str!($file)),+)
@@ -32,10 +32,10 @@ pub(super) const TRIM: Script = script!("scripts/trim.lua");
 pub(super) const FORGET_CONSUMERS: Script = script!("scripts/forget_consumers.lua");
 pub(super) const REPLAY: Script = script!("scripts/replay.lua");
 pub(super) const PURGE: Script = script!("scripts/purge.lua");
-/// These scripts work on one stream and its index, which may be on another node than the input stream.
+/// These scripts use one stream and its index, which may be on a different node than the input stream.
 pub(super) const PUBLISH: &str = text!("scripts/publish.lua");
 pub(super) const FORGET_POSTS: &str = text!("scripts/forget_posts.lua");
 pub(super) const INDEX_POSTS: &str = text!("scripts/index_posts.lua");
 
-/// Most names and values that one entry may have to pass through a script; Lua's stack holds 8,000.
+/// The maximum number of names and values of an entry that a script accepts. The stack of Lua has 8,000 slots.
 pub(super) const MAX_PARTS: usize = 7_000;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::topics::query::QueryError;
 
-/// The published table of queries and texts: docs/topics.md links to it.
+/// The published table of queries and texts, which docs/topics.md links to.
 const TABLE: &str = include_str!("../../../tests/data/topic_queries.tsv");
 
 fn post(content: &str) -> Subject<'_> {

@@ -6,12 +6,12 @@ use crate::domain::LabelSet;
 use crate::domain::label::LabelError;
 use crate::terms::text::{MARKS, fold, is_unspaced, normal, words_of};
 
-/// The fewest consecutive letters beside a wildcard: fewer would match nearly every post.
+/// The least number of consecutive letters beside a wildcard. With fewer letters it would match nearly every post.
 const MIN_LETTERS: usize = 2;
 /// Characters that a word may contain between its letters.
 const JOINERS: &str = ".-'’_&/:@,·";
 
-/// A word, `#tag`, `@name`, or one with wildcards.
+/// A word, `#tag` or `@name`, possibly with wildcards.
 pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     check_characters(text, position)?;
     let marked = text.starts_with(['#', '@', '＃', '＠']);
@@ -35,7 +35,7 @@ pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Text(words_pattern(&pattern)))
 }
 
-/// A phrase, which may have wildcards.
+/// A phrase, possibly with wildcards.
 pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
     let pattern = normal(text);
     if !words_of(&pattern).is_empty() && text.contains(['*', '?']) {
@@ -57,7 +57,7 @@ pub fn close(text: &str, distance: usize, position: usize) -> Result<Node, Fault
     Ok(Node::Near(Near { groups, distance, ordered: false }))
 }
 
-/// `{…}`: with exactly this case and these accents.
+/// `{…}`: a word with exactly this case and these accents.
 pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
     if !text.chars().any(char::is_alphanumeric) {
         return Err(Fault::new(position, "expected a word between { and }"));
@@ -65,7 +65,7 @@ pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Literal(Literal { text: text.trim().to_owned(), whole_words: true }))
 }
 
-/// A likely mistake in a valid word.
+/// A warning about a likely mistake in a valid word.
 pub fn warning(text: &str, position: usize) -> Option<Fault> {
     let operator = text.to_uppercase();
     if ["OR", "AND", "NOT"].contains(&&*operator) {
@@ -145,7 +145,7 @@ pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
     }
 }
 
-/// The words of a pattern. Of a hashtag or mention, the words in it.
+/// The words of a pattern. For a hashtag or mention these are the words in it.
 fn words_of_pattern(pattern: &str) -> Vec<Glob> {
     let plain = pattern.replace(['#', '@'], " ");
     let mut words: Vec<Glob> = words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
@@ -164,7 +164,7 @@ fn words_pattern(pattern: &str) -> String {
     }
 }
 
-/// `#acm*`: hashtags or mentions with this beginning.
+/// `#acm*`: hashtags or mentions that begin with this text.
 fn beginning_of_mark(text: &str, position: usize) -> Result<Node, Fault> {
     let beginning = text.trim_end_matches('*');
     if beginning.contains(['*', '?']) {
@@ -205,7 +205,7 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
     let normal = normal(&safe);
     let words: Vec<Glob> =
         words_of(&normal).into_iter().map(|word| Glob(word.replace(STAR, "*").replace(MAYBE, "?"))).collect();
-    // A character that is a whole word has no beginning.
+    // A character that is a whole word has no beginning of a word.
     let words: Vec<Glob> = if text.chars().any(is_unspaced) {
         words.into_iter().filter(|word| !is_only_wild(word)).collect()
     } else {
@@ -237,7 +237,7 @@ fn check_letters(text: &str, position: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Refuses characters that normalisation would drop, because the query would then find other texts.
+/// Rejects characters that normalisation would remove, because the query would then find other texts.
 fn check_characters(text: &str, position: usize) -> Result<(), Fault> {
     let chars: Vec<char> = text.trim_end_matches([',', '.', ';', '!', ':']).chars().collect();
     let start = usize::from(text.starts_with(['#', '@', '＃', '＠']));

@@ -43,7 +43,7 @@ fn likely_mistakes_produce_warnings() {
 
 proptest! {
     #[test]
-    fn any_text_is_a_query_or_an_error_at_a_position_in_it(text in "[a-c\"()#@*?~{}:\\- ORANDTE/5日é]{0,40}") {
+    fn any_text_becomes_a_query_or_an_error_with_a_position(text in "[a-c\"()#@*?~{}:\\- ORANDTE/5日é]{0,40}") {
         if let Err(error) = query(&text) {
             prop_assert!((1..=text.chars().count() + 1).contains(&error.position));
         }

@@ -4,7 +4,7 @@ use super::Fault;
 
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// In characters from 1.
+    /// Counted in characters, from 1.
     pub position: usize,
     pub kind: Kind,
 }
@@ -17,7 +17,7 @@ pub enum Kind {
     And,
     Or,
     Not,
-    /// `NEAR/5`, or `NEAR/5f` for this order.
+    /// `NEAR/5`, or `NEAR/5f` for terms in this order.
     Near {
         distance: usize,
         ordered: bool,
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The token as it is written.
+    /// The token as it is written in queries.
     pub fn shown(&self) -> String {
         match self {
             Self::Open => "(".to_owned(),
@@ -61,7 +61,7 @@ impl Kind {
 /// The fields of a query.
 pub const FIELDS: [&str; 12] =
     ["lang", "source", "author", "site", "url", "links", "is", "has", "hashtags", "sentiment", "emotion", "raw"];
-/// The largest distance of NEAR, in words.
+/// The maximum distance of NEAR, in words.
 const MAX_DISTANCE: usize = 100;
 
 /// The tokens of `text`.
@@ -102,7 +102,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”')
 }
 
-/// The text between quotes. Moves `at` from the opening quote to after the closing one.
+/// The text between quotes. Moves `at` from the opening quote to the position after the closing one.
 fn quoted(chars: &[char], at: &mut usize) -> Result<String, Fault> {
     let start = *at;
     let inside = &chars[start + 1..];

@@ -35,7 +35,7 @@ async fn totals(fixture: &Fixture, query: &AggregateQuery) -> Vec<(String, i64)>
     aggregate.buckets.iter().map(|bucket| (bucket.start.to_string(), bucket.counts.total())).collect()
 }
 
-/// Settles joyful posts that were written at these times.
+/// Settles one joyful post for each of these times.
 async fn written_at(fixture: &Fixture, times: &[&str]) {
     let changes = times.iter().map(|time| {
         let mut post = post(time);
@@ -118,7 +118,7 @@ async fn invalid_aggregate_queries_are_refused_with_a_reason(fixture: Fixture) {
 async fn window_counts_exactly_its_posts(fixture: Fixture) {
     let mut random = StdRng::seed_from_u64(1);
     let now = at(START);
-    // Half of them are from the last hours, half of them older than any minute rollup.
+    // Half of them are from the last hours. The other half is older than any minute rollup.
     let posts: Vec<_> = (0..400)
         .map(|number| {
             let age = if number % 2 == 0 {

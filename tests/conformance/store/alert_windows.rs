@@ -31,7 +31,7 @@ struct Written {
 }
 
 fn write(rng: &mut StdRng, number: usize, now: Timestamp) -> Written {
-    // Up to three hours late, at any microsecond; some are older than the rollups by the second.
+    // Up to three hours late, with microseconds. Some are older than the oldest rollup per second.
     let age = Duration::from_micros(rng.random_range(0..3 * 3_600_000_000));
     let age = if rng.random_bool(0.6) { age / 20 } else { age };
     Written {
@@ -91,7 +91,7 @@ async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: Vec<Vec<TopicId
         topics: keys.iter().cloned().zip(topics).collect(),
     };
     let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
-    fixture.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
+    fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version of the topics is current");
 }
 
 async fn window_equals_recount_with_late_and_deleted_posts(fixture: Fixture) {
@@ -148,5 +148,5 @@ async fn window_equals_recount_with_late_and_deleted_posts(fixture: Fixture) {
             assert_eq!(expected.of(Class::Posts), expected.total());
         }
     }
-    assert!(posts.iter().any(|post| post.at < at("2026-03-01T11:00:00Z")), "some were late");
+    assert!(posts.iter().any(|post| post.at < at("2026-03-01T11:00:00Z")), "some posts arrived late");
 }

@@ -19,7 +19,7 @@ cases!(
 
 use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
 
-/// The series of `scope` of rule 1, in `state` since the start.
+/// The series of rule 1 for `scope`, which has been in `state` since the start.
 fn series(scope: &str, state: InstanceState) -> Instance {
     let labels = Labels::from([("alertname".to_owned(), "unrest".to_owned()), ("scope".to_owned(), scope.to_owned())]);
     Instance {
@@ -59,7 +59,7 @@ fn fire(alert_type: &str, scope: &str) -> Step {
 }
 
 /// Changes the state of the stored series to `to`.
-async fn go(fixture: &Fixture, lease: &Lease, scope: &str, to: InstanceState) -> Vec<Applied> {
+async fn change_state(fixture: &Fixture, lease: &Lease, scope: &str, to: InstanceState) -> Vec<Applied> {
     let kept = fixture.store.alert_instances().await.expect("series").into_iter().find(|series| series.scope == scope);
     let kept = kept.unwrap_or_else(|| series(scope, Normal));
     let opens = (to == Firing && kept.alert_id.is_none()).then(|| new_alert("unrest"));
@@ -84,13 +84,13 @@ async fn state_change_is_written_once_with_its_alert(fixture: Fixture) {
     let mut written: Vec<Transition> = Vec::new();
     for (passed, to) in [(0, Pending), (60, Firing), (60, Recovering), (60, Firing), (60, Recovering), (60, NoData)] {
         fixture.pass(seconds(passed));
-        let applied = go(&fixture, &lease, "all", to).await;
+        let applied = change_state(&fixture, &lease, "all", to).await;
         assert_eq!(applied.len(), 1);
         assert_eq!(applied[0].alert.is_some(), to != Pending, "{to}");
         written.push(applied[0].transition.clone());
-        assert_eq!(go(&fixture, &lease, "all", to).await, [], "the same state again is no transition");
+        assert_eq!(change_state(&fixture, &lease, "all", to).await, [], "an unchanged state is not a transition");
     }
-    go(&fixture, &lease, "all", Normal).await;
+    change_state(&fixture, &lease, "all", Normal).await;
     assert_eq!(fixture.store.alert_instances().await.expect("series"), [], "a normal series has no row");
 
     let all = fixture.store.transitions_after(0, 100).await.expect("transitions");
@@ -145,7 +145,7 @@ async fn alert_pages_are_newest_first(fixture: Fixture) {
         }
         ids.insert(0, apply(&fixture, &lease, &[step]).await[0].transition.alert_id.expect("an alert"));
     }
-    go(&fixture, &lease, "source:s6", Normal).await;
+    change_state(&fixture, &lease, "source:s6", Normal).await;
 
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
@@ -216,6 +216,6 @@ async fn open_alert_is_acknowledged_with_audit_entry(fixture: Fixture) {
     assert_eq!(fixture.store.alert(id).await.expect("an answer"), Some(alert));
     let page = fixture.store.alert_audit(None, 10).await.expect("a page");
     assert_eq!((page.entries[0].actor.as_str(), page.entries[0].action.as_str()), ("ann", "acknowledge"));
-    go(&fixture, &lease, "all", Normal).await;
+    change_state(&fixture, &lease, "all", Normal).await;
     assert_eq!(fixture.store.acknowledge_alert(id, &mark).await.expect("an answer"), None, "the alert is resolved");
 }

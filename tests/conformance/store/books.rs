@@ -8,7 +8,7 @@ use super::fixture::{Fixture, at, author, cases, delete, insert, post, post_id, 
 
 cases!(
     post_is_stored_with_its_analysis,
-    batch_equals_its_entries_one_after_another,
+    batch_gives_the_same_result_as_single_entries,
     redelivery_changes_nothing_and_reports_stored_times,
 );
 
@@ -44,11 +44,11 @@ async fn post_is_stored_with_its_analysis(fixture: Fixture) {
     );
     assert_eq!((stored.lang.as_deref(), stored.url.as_deref()), (Some("de"), Some("https://example.com/a")));
     assert_eq!(stored.reply_to.as_deref(), Some("b"));
-    let judged = stored.analysis.expect("an analysis");
-    assert_eq!((judged.sentiment, judged.emotion, judged.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
-    assert_eq!((judged.scores.sentiment, judged.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
-    assert_eq!((judged.model_name.as_str(), judged.truncated), ("test-model", false));
-    assert_eq!((stored.created_at, stored.ingested_at, judged.analyzed_at), (now, now, now));
+    let analysis = stored.analysis.expect("an analysis");
+    assert_eq!((analysis.sentiment, analysis.emotion, analysis.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
+    assert_eq!((analysis.scores.sentiment, analysis.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
+    assert_eq!((analysis.model_name.as_str(), analysis.truncated), ("test-model", false));
+    assert_eq!((stored.created_at, stored.ingested_at, analysis.analyzed_at), (now, now, now));
     assert_eq!(fixture.store.post(&post_id("b")).await.expect("an answer"), None);
 
     let (ids, counts) = posts_and_counts(&fixture).await;
@@ -56,7 +56,7 @@ async fn post_is_stored_with_its_analysis(fixture: Fixture) {
     assert_eq!(fixture.store.known_posts(&[post_id("a"), post_id("b")]).await.expect("known"), [post_id("a")].into());
 }
 
-async fn batch_equals_its_entries_one_after_another(fixture: Fixture) {
+async fn batch_gives_the_same_result_as_single_entries(fixture: Fixture) {
     use Outcome::{Analysed, Deletion, Duplicate, Replacement, Skipped};
     let outcomes = fixture
         .outcomes(vec![
@@ -128,7 +128,7 @@ async fn redelivery_changes_nothing_and_reports_stored_times(fixture: Fixture) {
     for batch in [batch(), batch().into_iter().rev().collect(), vec![batch().remove(0)], vec![batch().remove(4)]] {
         for settled in fixture.store.settle(batch).await.expect("settled") {
             assert_eq!(settled.outcome, None);
-            // Copies of the deleted post may still exist.
+            // Other services may still hold copies of the deleted post.
             let again = |removed: &RemovedPost| removed.post_id == post_id("c") && removed.analyzed_at.is_none();
             assert!(settled.removed.iter().all(again), "{:?}", settled.removed);
         }

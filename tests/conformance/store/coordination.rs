@@ -24,7 +24,7 @@ cases!(
     server_messages_are_english_for_a_superuser,
 );
 
-/// Failures of the data are recognised by the messages of Postgres.
+/// Data errors are recognised by the English messages of Postgres.
 async fn server_messages_are_english_for_a_superuser(fixture: Fixture) {
     let Place::Postgres { url } = &fixture.place else { return };
     let database = url.rsplit('/').next().expect("a name");
@@ -107,7 +107,10 @@ async fn source_continues_after_its_stored_cursor(fixture: Fixture) {
 
 async fn feeds_are_reported_and_paused_and_expire_when_silent(fixture: Fixture) {
     let report = |name: &str, report: &str| FeedReport { name: name.to_owned(), report: report.to_owned() };
-    assert!(!fixture.store.set_feed_paused("news", Paused::Yes).await.expect("an answer"), "no instance reads it");
+    assert!(
+        !fixture.store.set_feed_paused("news", Paused::Yes).await.expect("an answer"),
+        "no instance reads this source"
+    );
     let begun = fixture.clock.now();
     let paused = fixture.store.report_feeds("one", &[report("news", "{\"n\": 1}"), report("chat", "{}")]).await;
     assert!(paused.expect("kept").is_empty());
@@ -136,7 +139,7 @@ async fn deleted_post_is_not_stored_again(fixture: Fixture) {
     assert!(!fixture.store.delete_post(&post_id("a")).await.expect("an answer"), "the post is deleted");
     assert_eq!(posts_and_counts(&fixture).await.1.total(), 0);
 
-    // Its entry again, another entry of the same post, and the post that did not exist.
+    // The same entry again, another entry of the same post, and an entry of the post that did not exist.
     let again = fixture.store.settle(batch()).await.expect("settled");
     assert_eq!((again[0].outcome, again[0].stored), (None, None));
     let outcomes = fixture.outcomes(vec![insert(post("a")), insert(post("b"))]).await;
@@ -168,7 +171,7 @@ async fn pruning_removes_old_entries_and_minute_counts(fixture: Fixture) {
     fixture.store.prune(Some(needed), &CancellationToken::new()).await.expect("pruned");
     assert_eq!(fixture.store.ingested_since(at("2026-03-01T00:00:00Z")).await.expect("a count"), 1);
     let remembered = fixture.number("SELECT count(*) FROM settled_entries").await;
-    assert!(remembered <= 1, "{remembered} entries are remembered");
+    assert!(remembered <= 1, "{remembered} entries are still stored");
     assert_eq!((counted("12").await.expect("kept"), counted("15").await.expect("kept")), (1, 1));
 
     // Eight days after the first post its minute count is pruned, and its hour count remains.

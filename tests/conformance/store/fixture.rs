@@ -85,7 +85,7 @@ impl Fixture {
         Self { store, clock, place, next: AtomicU64::new(1) }
     }
 
-    /// The store as another process has it.
+    /// The same database, opened as another process opens it.
     pub fn another_store(&self) -> Store {
         match &self.place {
             Place::Sqlite { sqlite, .. } => Store::sqlite(sqlite.clone(), retention(), self.clock.clone()),
@@ -129,7 +129,7 @@ impl Fixture {
         }
     }
 
-    /// Appends entries to the stream: their keys, in order.
+    /// Appends `count` entries to the stream and returns their keys in order.
     pub async fn append(&self, count: usize) -> Vec<EntryKey> {
         let ms = u64::try_from(self.clock.now().as_millis()).expect("after 1970");
         let first = self.next.fetch_add(count as u64, Ordering::SeqCst);
@@ -237,7 +237,7 @@ pub fn post(id: &str) -> Post {
     }
 }
 
-/// An analysis with one certain sentiment and one certain emotion.
+/// An analysis whose most probable labels are `sentiment` and `emotion`.
 pub fn analysis(sentiment: Sentiment, emotion: Emotion) -> Analysis {
     let mut scores = Scores { sentiment: [0.125; 3], emotion: [0.25; 7] };
     scores.sentiment[sentiment.index()] = 0.75;
@@ -245,12 +245,12 @@ pub fn analysis(sentiment: Sentiment, emotion: Emotion) -> Analysis {
     Analysis::from_scores("test-model".into(), scores, 7, false)
 }
 
-/// An insertion of `post` as a joyful one.
+/// An insertion of `post` with the labels positive and joy.
 pub fn insert(post: Post) -> Change {
     Change::Insert { post, analysis: Some(analysis(Sentiment::Positive, Emotion::Joy)) }
 }
 
-/// A later version of `post`, an angry one.
+/// An edit of `post` with the labels negative and anger.
 pub fn replace(post: Post, edited_at: &str) -> Change {
     Change::Replace { post, analysis: Some(analysis(Sentiment::Negative, Emotion::Anger)), edited_at: at(edited_at) }
 }

@@ -18,7 +18,7 @@ cases!(
     two_workers_with_same_entries_count_them_once,
     author_deletion_covers_posts_in_flight,
     deleted_author_may_post_again,
-    dropped_settlement_still_commits,
+    cancelled_settlement_still_commits,
 );
 
 /// The final state of one post after all of its entries, in any order: deleted if an entry deletes it or if it was
@@ -43,7 +43,7 @@ fn content(id: &str, edit: Option<Timestamp>) -> String {
     format!("{id} edited {}", edit.map_or_else(|| "never".to_owned(), |at| at.to_string()))
 }
 
-/// A version of a post; its labels tell the edits apart. Every fifth edit is unscored.
+/// A version of a post. Its labels differ between edits. Every fifth edit is unscored.
 fn version(id: &str, source: &Source, writer: &str, edit: Option<Timestamp>) -> (Post, Option<Analysis>) {
     let number = usize::try_from(edit.map_or(0, Timestamp::as_seconds)).expect("after 1970");
     let mut post = post(id);
@@ -232,12 +232,12 @@ async fn deleted_author_may_post_again(fixture: Fixture) {
     assert_eq!(ids, ["elsewhere", "new", "other"]);
 }
 
-async fn dropped_settlement_still_commits(fixture: Fixture) {
+async fn cancelled_settlement_still_commits(fixture: Fixture) {
     let keys = fixture.append(1).await;
     let (post, analysis) = version("a", &source("web"), "ada", None);
     let batch = vec![Settlement { key: keys[0].clone(), change: Change::Insert { post, analysis } }];
     let mut settling = Box::pin(fixture.store.settle(batch));
-    // Started, and dropped before it could end.
+    // The settlement has started and is dropped before it ends.
     let begun = futures_util::poll!(&mut settling);
     drop(settling);
     assert!(begun.is_pending());

@@ -126,7 +126,7 @@ async fn words_are_found_in_any_case(fixture: Fixture) {
 }
 
 async fn totals_are_exact_or_marked_as_capped(fixture: Fixture) {
-    let posts = usize::try_from(COUNT_LIMIT).expect("small") + 5;
+    let posts = usize::try_from(COUNT_LIMIT).expect("fits usize") + 5;
     for first in (0..posts).step_by(500) {
         let changes = (first..(first + 500).min(posts)).map(|number| {
             let mut post = post(&number.to_string());

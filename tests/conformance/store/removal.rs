@@ -1,4 +1,4 @@
-//! Deletions: their results, and that they do not block other work.
+//! Deletions: their results, and other work that continues while they run.
 
 use sentistream::domain::{EntryKey, Outcome};
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
@@ -11,8 +11,8 @@ cases!(
     redelivered_deletion_reports_its_post_again,
     author_with_many_posts_is_deleted_in_steps,
     interrupted_author_deletion_reports_every_post,
-    deletion_leaves_no_dead_letter_in_the_file,
-    deleted_text_leaves_the_file,
+    deletion_erases_dead_letters_from_the_file,
+    deleted_text_is_erased_from_the_file,
 );
 
 async fn deletion_of_unknown_post_removes_nothing(fixture: Fixture) {
@@ -69,7 +69,7 @@ async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(seconds(20), begun).await.expect("the tombstone is committed alone");
+    tokio::time::timeout(seconds(20), begun).await.expect("the tombstone is committed before the posts are deleted");
     // While it waits, other workers store posts, and late posts of the author are refused.
     let late = EntryKey { epoch: "one".into(), id: sentistream::domain::EntryId { ms: 1, seq: 1 } };
     let batch = vec![Settlement { key: late, change: by("ada", "late") }];
@@ -78,7 +78,7 @@ async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
     assert_eq!(skipped[0].outcome, Some(Outcome::Skipped));
     let others = tokio::time::timeout(seconds(10), fixture.settle_one(by("bob", "b2"))).await.expect("no wait");
     assert_eq!(others.outcome, Some(Outcome::Analysed));
-    assert!(fixture.number(left).await >= 300, "the steps are not over");
+    assert!(fixture.number(left).await >= 300, "the deletion has not ended");
     other.batch_execute("COMMIT").await.expect("released");
     let settled = deletion.await.expect("a task");
     assert_eq!((settled.outcome, settled.removed.len()), (Some(Outcome::Deletion), 1_300));
@@ -100,7 +100,7 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     tokio::time::timeout(seconds(20), begun).await.expect("the first step");
     deletion.abort();
     let _ = deletion.await;
-    // Another process has the entry delivered again.
+    // The entry is delivered again, to another process.
     let settled = fixture.another_store().settle(batch).await.expect("settled").remove(0);
     assert_eq!(settled.removed.len(), 1_300);
     assert!(settled.removed.iter().all(|post| post.analyzed_at == Some(fixture.clock.now())));
@@ -109,9 +109,9 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM removed_posts").await, 0);
 }
 
-async fn deletion_leaves_no_dead_letter_in_the_file(fixture: Fixture) {
+async fn deletion_erases_dead_letters_from_the_file(fixture: Fixture) {
     if let Place::Postgres { .. } = &fixture.place {
-        // Redis has the dead letters.
+        // Dead letters are in Redis, not in the database.
         return;
     }
     fixture.settle(vec![insert(post("a"))]).await;
@@ -124,7 +124,7 @@ async fn deletion_leaves_no_dead_letter_in_the_file(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM dead_letter_entries").await, 1);
 }
 
-async fn deleted_text_leaves_the_file(fixture: Fixture) {
+async fn deleted_text_is_erased_from_the_file(fixture: Fixture) {
     let Place::Sqlite { sqlite, .. } = &fixture.place else { return };
     let mut secret = post("a");
     secret.content = "xylophone-secret ".repeat(500);

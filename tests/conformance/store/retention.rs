@@ -21,7 +21,7 @@ cases!(
     erasure_removes_all_posts_of_author_on_source,
     pruning_clears_evidence,
     erasure_clears_evidence_of_deleted_posts,
-    removed_posts_leave_messages,
+    removed_posts_are_removed_from_messages,
     tombstones_are_pruned_with_posts,
     resolved_alerts_are_pruned_with_their_transitions,
     cancelled_pruning_removes_nothing,
@@ -93,7 +93,7 @@ async fn counts_before_the_retention_limit_are_reported_as_pruned(fixture: Fixtu
     assert_eq!(kept.buckets.iter().map(|bucket| bucket.counts.total()).collect::<Vec<_>>(), [1, 1]);
     let gone = store.aggregate(&days("2026-02-20T00:00:00Z")).await.expect_err("not kept").to_string();
     assert!(gone.contains("retention.rollups"), "{gone}");
-    assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 6, "the totals stay");
+    assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 6, "the totals do not change");
     assert_eq!(fixture.number("SELECT count(*) FROM post_rollups WHERE grain = 86400").await, 4);
 }
 
@@ -217,7 +217,7 @@ async fn quote(fixture: &Fixture, id: &str) {
     fixture.store.add_delivery(&new).await.expect("added");
 }
 
-async fn removed_posts_leave_messages(fixture: Fixture) {
+async fn removed_posts_are_removed_from_messages(fixture: Fixture) {
     for id in ["a", "b", "c"] {
         by_ada(&fixture, id).await;
         quote(&fixture, id).await;
@@ -238,7 +238,7 @@ async fn removed_posts_leave_messages(fixture: Fixture) {
         (fixture.number(quoting).await, fixture.number("SELECT count(*) FROM alert_delivery_posts").await),
         (0, 0)
     );
-    assert_eq!(fixture.number("SELECT count(*) FROM alert_deliveries").await, 5, "the log stays");
+    assert_eq!(fixture.number("SELECT count(*) FROM alert_deliveries").await, 5, "the log of deliveries remains");
 }
 
 async fn tombstones_are_pruned_with_posts(fixture: Fixture) {

@@ -8,9 +8,9 @@ use super::fixture::{Fixture, at, cases, delete, insert, post, replace, seconds}
 
 cases!(
     words_are_found_in_any_script_and_position,
-    search_follows_edits_and_deletions,
+    search_results_change_with_edits_and_deletions,
     search_pages_follow_order_and_cursor,
-    posts_from_before_the_index_are_found_and_added,
+    posts_stored_before_the_index_are_found_and_indexed,
 );
 
 const TEXTS: [&str; 9] = [
@@ -75,7 +75,7 @@ async fn words_are_found_in_any_script_and_position(fixture: Fixture) {
     }
 }
 
-async fn search_follows_edits_and_deletions(fixture: Fixture) {
+async fn search_results_change_with_edits_and_deletions(fixture: Fixture) {
     filled(&fixture).await;
     let mut edited = post("p0");
     edited.content = "now a tablet".to_owned();
@@ -122,7 +122,7 @@ async fn search_pages_follow_order_and_cursor(fixture: Fixture) {
     assert_eq!(fixture.store.count_posts(&bounded).await.expect("a total").count, expected);
 }
 
-async fn posts_from_before_the_index_are_found_and_added(fixture: Fixture) {
+async fn posts_stored_before_the_index_are_found_and_indexed(fixture: Fixture) {
     filled(&fixture).await;
     // The state after the migration of a database with posts.
     fixture.run(

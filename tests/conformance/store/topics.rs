@@ -19,7 +19,7 @@ cases!(
     topic_counts_follow_inserts_edits_and_deletions,
     posts_matched_with_older_topics_are_refused,
     topic_backfill_matches_stored_posts_once,
-    dropped_topic_leaves_no_rows,
+    dropped_topic_has_no_rows_left,
     counts_of_several_topics_are_independent,
 );
 
@@ -46,7 +46,7 @@ async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: &[TopicId]) -> 
         topics: keys.iter().map(|key| (key.clone(), topics.to_vec())).collect(),
     };
     let batch = keys.iter().cloned().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
-    let settled = fixture.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
+    let settled = fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version is current");
     (keys, settled.into_iter().map(|settled| settled.outcome).collect())
 }
 
@@ -54,7 +54,7 @@ fn everything() -> TimeRange {
     TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range")
 }
 
-/// The posts of a topic, oldest first. All ways of counting them must agree.
+/// The posts of a topic, oldest first. Checks that all ways of counting them agree.
 async fn posts_of(fixture: &Fixture, topic: &Topic) -> Vec<String> {
     let filter = PostFilter { topic: Some(topic.id), ..PostFilter::default() };
     let page = fixture.store.sorted_posts(&filter, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
@@ -136,7 +136,7 @@ async fn posts_matched_with_older_topics_are_refused(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM social_media_posts").await, 0, "nothing is stored");
     let version = fixture.store.topics_version().await.expect("a version");
     let settled =
-        fixture.store.settle_matched(batch(), with(version)).await.expect("an answer").expect("of this version");
+        fixture.store.settle_matched(batch(), with(version)).await.expect("an answer").expect("the version is current");
     assert_eq!(settled[0].outcome, Some(Outcome::Analysed));
     assert_eq!(posts_of(&fixture, &acme).await, ["a"]);
 
@@ -179,7 +179,7 @@ async fn backfill(fixture: &Fixture, matches: impl Fn(&str) -> Vec<TopicId> + Se
         added += step.added;
         removed += step.removed;
     }
-    panic!("the backfill does not end");
+    panic!("the backfill did not end");
 }
 
 async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
@@ -195,8 +195,10 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert_eq!(backfill(&fixture, ends_in_nine).await, (70, 0));
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (72, 2));
 
-    // Once more, with another answer: what is missing is added, what is wrong is removed.
-    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else { panic!("there") };
+    // A second backfill with other matches adds the missing rows and removes the wrong ones.
+    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else {
+        panic!("the topic exists")
+    };
     let ends_in_eight = move |content: &str| if content.ends_with('8') { vec![one] } else { vec![] };
     assert_eq!(backfill(&fixture, ends_in_eight).await, (70, 71));
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (71, 2));
@@ -206,7 +208,7 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert!(fixture.store.backfill_topics(stale).await.expect("a step").stale);
 }
 
-async fn dropped_topic_leaves_no_rows(fixture: Fixture) {
+async fn dropped_topic_has_no_rows_left(fixture: Fixture) {
     let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
     let other = topic(&fixture, "other", ExistingPosts::Match).await;
     settle(&fixture, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;
@@ -222,7 +224,7 @@ async fn dropped_topic_leaves_no_rows(fixture: Fixture) {
     assert_eq!(fixture.number(&left.replace("post_topics", "topic_rollups")).await, 0);
     assert_eq!(fixture.number("SELECT count(*) FROM dropped_topics").await, 0);
     let again = topic(&fixture, "acme", ExistingPosts::Leave).await;
-    assert!(again.id > other.id, "an id is never used again");
+    assert!(again.id > other.id, "ids are not reused");
 }
 
 async fn counts_of_several_topics_are_independent(fixture: Fixture) {

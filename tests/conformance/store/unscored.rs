@@ -1,4 +1,4 @@
-//! Posts without a sentiment: stored, counted by themselves and by language, never as neutral.
+//! Posts without a sentiment are counted separately and by language, never as neutral.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use super::fixture::{
 };
 
 cases!(
-    unscored_post_is_counted_by_itself,
+    unscored_post_is_counted_separately,
     replacement_changes_between_scored_and_unscored,
     removal_of_unscored_post_corrects_counts,
     unscored_post_is_found_by_filter_and_sorted_last,
-    unscored_post_is_not_judged_again,
+    unscored_post_gets_no_second_opinion,
 );
 
 fn all_time() -> TimeRange {
     TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range")
 }
 
-/// The totals, the window and the buckets agree; what they count.
+/// The counts of all posts. Checks that the totals, the window and the buckets agree.
 async fn counts(fixture: &Fixture) -> Counts {
     let window = fixture.store.window(all_time(), None).await.expect("counts");
     let mut totals = Counts::default();
@@ -50,7 +50,7 @@ async fn languages(fixture: &Fixture) -> BTreeMap<String, i64> {
     languages
 }
 
-async fn unscored_post_is_counted_by_itself(fixture: Fixture) {
+async fn unscored_post_is_counted_separately(fixture: Fixture) {
     let odd = {
         let mut odd = post("odd");
         odd.lang = Some("not a language".to_owned());
@@ -123,7 +123,7 @@ async fn unscored_post_is_found_by_filter_and_sorted_last(fixture: Fixture) {
     assert_eq!(ids(&words, Sort::Newest).await, ["c", "b", "a"]);
 }
 
-async fn unscored_post_is_not_judged_again(fixture: Fixture) {
+async fn unscored_post_gets_no_second_opinion(fixture: Fixture) {
     fixture.settle_one(insert_unscored(post("a"))).await;
     let analyzed_at = fixture.clock.now();
     fixture.pass(seconds(1));

@@ -34,8 +34,8 @@ async fn schema_of_a_compatible_newer_release_is_used(fixture: Fixture) {
     assert_eq!(fixture.settle_one(insert(post("a"))).await.outcome, Some(Outcome::Analysed));
 }
 
-/// The statements of the previous release for a post, in the order of its transaction.
-fn of_the_release_before(id: &str) -> String {
+/// The statements with which the previous release stores a post, in the order of its transaction.
+fn statements_of_previous_release(id: &str) -> String {
     format!(
         "INSERT INTO post_keys (post_id) VALUES ('{id}') ON CONFLICT DO NOTHING;
          INSERT INTO social_media_posts (post_id, source, content, created_at, ingested_at, public_id, sentiment_label, \
@@ -54,7 +54,7 @@ async fn posts_of_previous_release_are_searched_edited_and_deleted(fixture: Fixt
         return;
     }
     fixture.settle(vec![insert(post("model"))]).await;
-    fixture.run(&of_the_release_before("old")).await;
+    fixture.run(&statements_of_previous_release("old")).await;
     let filter = PostFilter { words: vec!["phone".to_owned()], ..PostFilter::default() };
     let found = async || {
         let page = fixture.store.posts(&filter, Start::Offset(0), 50).await.expect("a page");

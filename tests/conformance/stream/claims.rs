@@ -35,12 +35,12 @@ pub async fn entries_are_delivered_in_order_and_unchanged(fixture: Fixture) {
     assert!(stream.claim(&me, 10, NO_WAIT).await.unwrap().is_empty());
 }
 
-/// An entry that crashes the process must not affect other entries.
+/// An entry that crashes its process must not increase the deliveries of other entries.
 pub async fn entry_delivered_twice_is_rescued_alone(fixture: Fixture) {
     let stream = fixture.open().await;
     stream.append(posts(0..3)).await.unwrap();
     stream.claim(&consumer("first"), 3, NO_WAIT).await.unwrap();
-    let second = eventually("rescue", || async {
+    let second = eventually("the entry is rescued", || async {
         let entries = stream.rescue(&consumer("second"), 10).await.unwrap();
         (!entries.is_empty()).then_some(entries)
     });
@@ -48,7 +48,7 @@ pub async fn entry_delivered_twice_is_rescued_alone(fixture: Fixture) {
     assert_eq!(second.iter().map(|entry| entry.deliveries).collect::<Vec<_>>(), [2, 2, 2]);
     // Each entry is now delivered alone, and only its own deliveries count.
     for expected in ["p0", "p1", "p2"] {
-        let third = eventually("rescue", || async {
+        let third = eventually("the entry is rescued", || async {
             let entries = stream.rescue(&consumer("third"), 10).await.unwrap();
             (!entries.is_empty()).then_some(entries)
         });
@@ -140,7 +140,7 @@ pub async fn renewed_claim_is_not_rescued(fixture: Fixture) {
         stream.renew(&me, &renewed).await.unwrap();
         rescued.extend(stream.rescue(&other, 10).await.unwrap());
         if begun.elapsed() >= CLAIM_IDLE {
-            // On a machine that paused for that long the result is not defined.
+            // The machine paused for longer than the claim lasts, so the result is not defined.
             return;
         }
         tokio::time::sleep(CLAIM_IDLE / 20).await;
@@ -206,7 +206,7 @@ pub async fn entries_of_a_dead_process_are_claimed_by_another(fixture: Fixture) 
     let deliveries: Vec<_> = rescued.iter().map(|entry| entry.deliveries).collect();
     assert_eq!(deliveries, [2, 2, 2, 1, 1, 1], "claimed entries count as delivered, released ones do not");
 
-    // And once more: a post that crashes every process is detected.
+    // The second process ends too: each delivery counts, so a post that crashes every process is detected.
     drop(next);
     let third = fixture.open().await;
     let mut rescued = rescue(&third, &b, 9).await;
@@ -224,7 +224,7 @@ pub async fn cancelled_claim_counts_no_delivery(fixture: Fixture) {
     let claimed = stream.claim(&gone, 1, NO_WAIT).await.unwrap();
     fixture.settle(&stream, &gone, &claimed).await;
 
-    // Cancelled while it waits, as in a shutdown.
+    // The claim is cancelled while it waits, as in a shutdown.
     let waiting = tokio::time::timeout(CLAIM_IDLE / 3, stream.claim(&gone, 10, DEADLINE)).await;
     assert!(waiting.is_err());
     stream.append(posts(0..3)).await.unwrap();

@@ -1,4 +1,4 @@
-//! The dead letter.
+//! Dead letters.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub async fn entry_is_dead_lettered_once_with_unchanged_bytes(fixture: Fixture) 
     let error = "content: is not valid UTF-8 \u{1f4a5}\n";
     assert!(stream.dead_letter(request(&entries[0], error), now).await.unwrap());
 
-    // Not a second time, not by the consumer that lost it, and not after it was settled.
+    // An entry is not dead-lettered twice, by a consumer that lost it, or after it was settled.
     assert!(!stream.dead_letter(request(&entries[0], "again"), now).await.unwrap());
     assert!(!stream.dead_letter(request(&slow[0], "late"), now).await.unwrap());
     fixture.settle(&stream, &b, &entries[1..]).await;
@@ -55,7 +55,7 @@ pub async fn entry_is_dead_lettered_once_with_unchanged_bytes(fixture: Fixture) 
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 1);
     let replayed = stream.claim(&a, 10, NO_WAIT).await.unwrap();
     assert_eq!((&replayed[0].fields, replayed[0].deliveries), (&bytes, 1));
-    assert_ne!(replayed[0].key, entries[0].key, "it is a new entry");
+    assert_ne!(replayed[0].key, entries[0].key, "a replayed dead letter is a new entry");
     let depth = stream.depth().await.unwrap();
     assert_eq!((depth.appended, depth.dead_lettered, depth.dead_letters, depth.claimed), (3, 1, 0, 1));
 }
@@ -78,11 +78,11 @@ pub async fn dead_letters_are_paged_replayed_and_purged(fixture: Fixture) {
     let errors: Vec<_> = seen.iter().map(|letter| letter.error.as_str()).collect();
     assert_eq!(errors, ["error 6", "error 5", "error 4", "error 3", "error 2", "error 1", "error 0"]);
 
-    // A command beside the server changes them.
+    // A command that runs beside the server changes the dead letters.
     let command = fixture.open().await;
     let chosen = DeadLetterSelection::Ids(vec![seen[0].id, seen[2].id]);
     assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 2);
-    assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 0, "they are removed");
+    assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 0, "the dead letters are removed");
     assert_eq!(command.get_dead_letter(seen[0].id).await.unwrap(), None);
     let replayed = stream.claim(&me, 10, Duration::from_secs(10)).await.unwrap();
     assert_eq!(ids(&replayed), ["p6", "p4"]);
@@ -110,14 +110,14 @@ pub async fn full_stream_refuses_a_replay(mut fixture: Fixture) {
     stream.append(posts(2..7)).await.unwrap();
     let refused = stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap_err();
     assert!(matches!(refused, StreamError::Full { pending: 5, limit: 5 }), "{refused}");
-    assert_eq!(stream.depth().await.unwrap().dead_letters, 2, "they still exist");
+    assert_eq!(stream.depth().await.unwrap().dead_letters, 2, "the dead letters still exist");
 
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     fixture.settle(&stream, &me, &claimed).await;
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 2);
 }
 
-pub async fn posts_are_forgotten(fixture: Fixture) {
+pub async fn forgotten_posts_have_no_dead_letters(fixture: Fixture) {
     let stream = fixture.open().await;
     let me = consumer("me");
     let twice = [posts(0..700), posts(0..1)].concat();

@@ -15,7 +15,7 @@ use sentistream::store::{Retention, Store};
 use sentistream::stream::{Consumer, Entry, LocalStream, RedisStream, Stream, StreamOptions};
 use tempfile::TempDir;
 
-/// Short enough to wait for. On a busy machine it may pass between two steps of a case.
+/// Short, because tests wait for it. On a busy machine it may elapse between two steps of a test.
 pub const CLAIM_IDLE: Duration = Duration::from_millis(300);
 /// The longest time that a case waits for a condition.
 pub const DEADLINE: Duration = Duration::from_secs(60);

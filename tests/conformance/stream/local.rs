@@ -8,7 +8,7 @@ use sentistream::stream::DeadLetterRequest;
 use super::fixture::{DEADLINE, Fixture, consumer, ids, keys, posts};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn command_beside_the_server_takes_no_claims() {
+async fn command_beside_the_server_claims_no_entries() {
     let mut fixture = Fixture::local();
     // No claim expires in this case.
     fixture.options.claim_idle = DEADLINE;
@@ -37,7 +37,7 @@ async fn command_beside_the_server_takes_no_claims() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letter_above_its_bytes_drops_the_oldest() {
+async fn dead_letter_above_its_size_limit_drops_the_oldest() {
     let mut fixture = Fixture::local();
     fixture.options.dead_letter_max_bytes = 10_000;
     let server = fixture.open().await;
@@ -52,14 +52,14 @@ async fn dead_letter_above_its_bytes_drops_the_oldest() {
     let kept = server.dead_letters(100, None).await.unwrap();
     assert!((7..=9).contains(&kept.len()), "{}", kept.len());
     assert_eq!(kept[0].fields.get("post_id").unwrap(), b"p29", "the newest are kept");
-    // The count of bytes follows removals.
+    // Removals decrease the byte count.
     server.purge_dead_letters(&sentistream::stream::DeadLetterSelection::All).await.unwrap();
     let empty = fixture.count_rows("dead_letter_size where bytes = 0").await;
     assert_eq!(empty, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_leave_no_rows_behind() {
+async fn claims_leave_no_stale_rows() {
     let fixture = Fixture::local();
     let server = fixture.open().await;
     let me = consumer("me");
@@ -75,6 +75,6 @@ async fn claims_leave_no_rows_behind() {
         fixture.settle(&server, &me, &again).await;
     }
     let rows = fixture.count_rows("stream_claims").await;
-    assert!(rows <= 4, "at most those of the last claim, but there are {rows}");
+    assert!(rows <= 4, "only rows of the last claim may remain, but there are {rows}");
     assert_eq!(fixture.count_rows("stream_entries").await, 0);
 }

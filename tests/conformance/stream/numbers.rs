@@ -27,7 +27,7 @@ pub async fn books_balance_after_every_step(fixture: Fixture) {
     let empty = check(&stream, [0, 0, 0, 0, 0], "new").await;
     assert_eq!(empty.oldest_unsettled, None);
 
-    let before = Timestamp::from_millis(bed_now()).unwrap();
+    let before = Timestamp::from_millis(now_ms()).unwrap();
     let appended = stream.append(posts(0..20)).await.unwrap();
     let depth = check(&stream, [20, 20, 0, 0, 0], "appended").await;
     assert_eq!(depth.oldest_unsettled, Some(appended[0].appended_at()));
@@ -69,7 +69,7 @@ pub async fn books_balance_after_every_step(fixture: Fixture) {
     assert_eq!(depth.epoch, empty.epoch);
 }
 
-fn bed_now() -> i64 {
+fn now_ms() -> i64 {
     sentistream::clock::Clock::system().now().as_millis()
 }
 

@@ -139,7 +139,7 @@ impl Network {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub fn swallow_open_connections(&self) {
+    pub fn drop_data_of_open_connections(&self) {
         self.swallow.send_modify(|times| *times += 1);
     }
 }

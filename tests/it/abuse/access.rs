@@ -1,4 +1,4 @@
-//! Requests that must not get rights: through proxies, under foreign names, with odd spellings of paths.
+//! Requests that must not gain permissions: through proxies, with foreign host names, with other spellings of a path.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -35,8 +35,9 @@ async fn forwarded_request_may_only_read(setup: Setup) {
     }
     assert_eq!(append(&app, None).await.status, 202);
     // The protocol version that proxies speak by default.
-    let mut socket = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("it listens");
-    socket.write_all(b"DELETE /api/posts/a HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").await.expect("it reads");
+    let mut socket =
+        tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server listens");
+    socket.write_all(b"DELETE /api/posts/a HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").await.expect("the server reads");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.contains(" 403 "), "{answer}");
@@ -67,7 +68,8 @@ async fn foreign_host_cannot_read_without_credentials() {
 #[tokio::test]
 async fn rate_limit_counts_any_spelling_of_a_path() {
     let limited = |options: &mut HttpOptions| {
-        options.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3") });
+        options.rate_limit =
+            Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3 is not zero") });
     };
     for path in ["/%61pi/stats", "/api/%73tats", "/api/nothing", "/api/docs", "/api/openapi.json", "/metrics"] {
         let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
@@ -84,7 +86,7 @@ async fn rate_limit_counts_any_spelling_of_a_path() {
 
 #[tokio::test]
 async fn readiness_shows_no_backend_errors() {
-    let (rooms, folder) = crate::api::test_app::away().await;
+    let (rooms, folder) = crate::api::test_app::unavailable_rooms().await;
     let app = TestApp::over(rooms, folder, |options| options.check_timeout = Duration::from_secs(1));
     let ready = app.get("/readyz").await;
     ready.problem(503);

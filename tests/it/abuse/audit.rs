@@ -1,4 +1,4 @@
-//! Denials and changes leave a trace.
+//! The audit log records denied requests and changes.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::api::test_app::{Answer, Setup, TestApp, cases, post};
 
 cases![
     denials_and_admin_changes_are_audited,
-    made_token_works_until_it_is_deleted,
+    created_token_works_until_it_is_deleted,
     reader_sees_no_secrets_of_receivers,
 ];
 
@@ -34,7 +34,7 @@ async fn send(app: &TestApp, method: Method, path: &str, access: Access<'_>) -> 
     app.send(if access.body.is_null() { request } else { request.json(&access.body) }).await
 }
 
-/// How a request is sent.
+/// The token, the request id and the body of a request.
 struct Access<'a> {
     token: &'a str,
     id: &'a str,
@@ -81,12 +81,12 @@ async fn denials_and_admin_changes_are_audited(setup: Setup) {
     assert!(of("r0").is_null(), "appending is not a change by an administrator");
     let denied = send(&app, Method::GET, "/api/audit?outcome=denied&limit=1", by("root-token", "r6")).await.ok();
     assert_eq!((denied["events"].as_array().map(Vec::len), denied["next_cursor"].is_string()), (Some(1), true));
-    app.rooms.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("it prunes");
+    app.rooms.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
     let rest = send(&app, Method::GET, "/api/audit", by("root-token", "r7")).await.ok();
     assert_eq!(rest["events"], json!([]));
 }
 
-async fn made_token_works_until_it_is_deleted(setup: Setup) {
+async fn created_token_works_until_it_is_deleted(setup: Setup) {
     let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
     let mut make = by("root-token", "m1");
     make.body = json!({"name": "ci", "scopes": ["read"], "expires_in_days": 1});

@@ -39,7 +39,7 @@ fn write_zeros(writer: &mut impl Write, bytes: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn decompression_bomb_is_refused_without_memory() {
+async fn decompression_bomb_is_refused_within_memory_limit() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
     process.get("/api/stats").await;
@@ -70,7 +70,7 @@ async fn decompression_bomb_is_refused_without_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_of_many_values_is_refused_without_memory() {
+async fn json_with_many_values_is_refused_within_memory_limit() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
     process.get("/api/stats").await;

@@ -24,7 +24,7 @@ impl Public {
         Self { _child: child, output, seen: Vec::new() }
     }
 
-    /// The rest of the line with `start`, in any order of lines.
+    /// The text after `start` on its line. Lines may come in any order.
     async fn line(&mut self, start: &str) -> String {
         let reading = async {
             loop {
@@ -32,10 +32,10 @@ impl Public {
                 if let Some((_, rest)) = found {
                     return rest.trim().trim_end_matches('/').to_owned();
                 }
-                self.seen.push(self.output.next_line().await.expect("stdout is text").expect("it goes on"));
+                self.seen.push(self.output.next_line().await.expect("stdout is text").expect("stdout has more lines"));
             }
         };
-        tokio::time::timeout(DEADLINE, reading).await.expect("it prints the line in time")
+        tokio::time::timeout(DEADLINE, reading).await.expect("the line is printed in time")
     }
 }
 
@@ -76,16 +76,16 @@ async fn first_start_prints_a_token_once(settings: &[String]) {
     let mut second = Public::start(folder.path(), settings);
     let url = second.line("SentiStream is ready: ").await;
     let accepted = async { while status(&url, "/api/stats", &token).await != 200 {} };
-    tokio::time::timeout(DEADLINE, accepted).await.expect("the token outlives a restart");
+    tokio::time::timeout(DEADLINE, accepted).await.expect("the token is valid after a restart");
     assert_eq!(status(&url, "/api/stats", "").await, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_start_prints_a_token_once_embedded() {
+async fn embedded_first_start_prints_a_token_once() {
     first_start_prints_a_token_once(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_start_prints_a_token_once_shared() {
+async fn shared_first_start_prints_a_token_once() {
     first_start_prints_a_token_once(&Shared::create().await.settings()).await;
 }

@@ -16,7 +16,7 @@ use tokio_tungstenite::WebSocketStream;
 use crate::process::Process;
 use crate::services::Shared;
 
-/// From this length on the budgets must hold; shorter runs measure a start, not a load.
+/// Runs of at least this length must stay within the budgets. Shorter runs mostly measure the start.
 const STRICT_SECONDS: u64 = 60;
 /// Posts per second of the source.
 const RATE: f64 = 50.0;
@@ -33,7 +33,7 @@ fn seconds() -> u64 {
     seconds.and_then(|text| text.parse().ok()).unwrap_or(4)
 }
 
-/// What the attackers share.
+/// The state that the attackers share.
 struct Attack {
     url: String,
     over: AtomicBool,
@@ -42,7 +42,7 @@ struct Attack {
 }
 
 impl Attack {
-    fn goes_on(&self) -> bool {
+    fn is_running(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
     }
 
@@ -57,7 +57,7 @@ impl Attack {
     async fn get(self: Arc<Self>, paths: &'static [&'static str]) {
         let client = crate::web::client();
         for path in paths.iter().cycle() {
-            if !self.goes_on() {
+            if !self.is_running() {
                 break;
             }
             if let Ok(answer) = client.get(format!("{}{path}", self.url)).send().await {
@@ -69,7 +69,7 @@ impl Attack {
 
     async fn post(self: Arc<Self>, path: &'static str, body: Hostile) {
         let client = crate::web::client();
-        while self.goes_on() {
+        while self.is_running() {
             let mut request = client.post(format!("{}{path}", self.url)).header("content-type", "application/json");
             if let Some(encoding) = body.encoding {
                 request = request.header("content-encoding", encoding);
@@ -80,16 +80,16 @@ impl Attack {
         }
     }
 
-    /// Opens connections that send a byte now and then.
+    /// Opens connections that send ten bytes per second.
     async fn trickle(self: Arc<Self>, head: &'static str) {
         let address = self.url.trim_start_matches("http://").to_owned();
-        while self.goes_on() {
+        while self.is_running() {
             let Ok(mut socket) = TcpStream::connect(&address).await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
             for byte in head.bytes() {
-                if !self.goes_on() || socket.write_all(&[byte]).await.is_err() {
+                if !self.is_running() || socket.write_all(&[byte]).await.is_err() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -98,7 +98,7 @@ impl Attack {
         }
     }
 
-    /// Opens WebSockets, each few from another address; every tenth never reads.
+    /// Opens WebSockets, a few per address. Every tenth of them never reads.
     async fn sockets(self: Arc<Self>, count: usize) {
         let mut readers = JoinSet::new();
         let mut idle = Vec::new();
@@ -110,7 +110,7 @@ impl Attack {
                 let attack = self.clone();
                 readers.spawn(async move {
                     let mut socket = socket;
-                    while attack.goes_on() {
+                    while attack.is_running() {
                         // A socket that the server has closed would be ready again and again.
                         if let Ok(None | Some(Err(_))) =
                             tokio::time::timeout(Duration::from_millis(500), socket.next()).await
@@ -121,14 +121,14 @@ impl Attack {
                 });
             }
         }
-        while self.goes_on() {
+        while self.is_running() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 }
 
 impl Attack {
-    /// A WebSocket from an address that it shares with few others; `None` when it is refused.
+    /// A WebSocket from an address that a few others share. `None` when the server refuses it.
     async fn socket(&self, number: usize) -> Option<WebSocketStream<TcpStream>> {
         let address: SocketAddr = self.url.trim_start_matches("http://").parse().ok()?;
         let client = (number / SOCKETS_OF_A_CLIENT) as u32;
@@ -160,16 +160,16 @@ fn plain(text: String) -> Hostile {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn embedded_service_holds_under_a_mix_of_attacks() {
-    holds_under_a_mix_of_attacks(Vec::new()).await;
+async fn embedded_service_stays_available_under_mixed_attacks() {
+    stays_available_under_mixed_attacks(Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_service_holds_under_a_mix_of_attacks() {
-    holds_under_a_mix_of_attacks(Shared::create().await.settings()).await;
+async fn shared_service_stays_available_under_mixed_attacks() {
+    stays_available_under_mixed_attacks(Shared::create().await.settings()).await;
 }
 
-async fn holds_under_a_mix_of_attacks(backends: Vec<String>) {
+async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
     let (seconds, scale) = (seconds(), super::scale());
     let folder = tempfile::tempdir().unwrap();
     let source = [format!("sources.synthetic.rate={RATE:?}"), "sources.synthetic.seed=7".to_owned()];
@@ -227,7 +227,8 @@ async fn holds_under_a_mix_of_attacks(backends: Vec<String>) {
     }
     attack.over.store(true, Ordering::Relaxed);
     let took = start.elapsed().as_secs_f64();
-    let after = process.wait_until("health has its numbers", |health| !health["stats"]["total_posts"].is_null()).await;
+    let after =
+        process.wait_until("health reports the totals", |health| !health["stats"]["total_posts"].is_null()).await;
     let per_second = (after["stats"]["total_posts"].as_f64().unwrap_or_default() - before) / took;
     attackers.abort_all();
     waits.sort_unstable();

@@ -1,16 +1,16 @@
-//! Searches whose answer nobody waits for.
+//! Searches whose client has disconnected or timed out.
 
 use std::time::Duration;
 
 use crate::process::{Process, posts, within};
 use crate::services::{self, Shared};
 
-/// Searches that wait in Postgres.
+/// Counts the searches that wait in Postgres.
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND wait_event_type = 'Lock' AND query LIKE '%ILIKE%'";
 
-/// Starts a search that cannot end while this test holds the table, and gives up as `client` does; then Postgres must
-/// not work on it any more.
+/// Starts a search that cannot end while this test locks the table. When `client` disconnects or times out, Postgres
+/// must cancel the search.
 async fn search_ends(settings: &[&str], client: reqwest::Client) {
     let (folder, shared) = (tempfile::tempdir().unwrap(), Shared::create().await);
     let settings = settings.iter().map(|&setting| setting.to_owned());
@@ -33,7 +33,7 @@ async fn search_ends(settings: &[&str], client: reqwest::Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_cancels_search_of_a_client_that_left() {
+async fn postgres_cancels_search_of_a_disconnected_client() {
     let client = crate::web::builder().timeout(Duration::from_secs(3)).build().unwrap();
     let settings = ["ingester.sources=[]", "server.request_timeout=600s", "database.statement_timeout=600s"];
     search_ends(&settings, client).await;

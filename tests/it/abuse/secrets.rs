@@ -24,7 +24,7 @@ fn is_in_files(folder: &Path) -> bool {
 async fn rotate(folder: &Path) -> String {
     let mut command = command(folder, &["ingester.sources=[]".to_owned()]);
     let output = tokio::time::timeout(DEADLINE, command.args(["secrets", "rotate"]).output()).await.expect("in time");
-    String::from_utf8(output.expect("it runs").stdout).expect("text")
+    String::from_utf8(output.expect("the command runs").stdout).expect("text")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,9 +44,9 @@ async fn secrets_of_receivers_are_sealed_and_keys_rotate() {
     assert_eq!((mode(&database), mode(&key)), (0o600, 0o600));
     let first = std::fs::read_to_string(&key).unwrap();
 
-    // A rotation opens every secret with the old key, beside the running server; the next one needs the new key.
+    // Each rotation decrypts every secret with the current key while the server runs. The second needs the new key.
     for _ in 0..2 {
-        assert!(rotate(folder.path()).await.starts_with("sealed the secrets of 1 receivers"));
+        assert!(rotate(folder.path()).await.starts_with("encrypted the secrets of 1 receivers"));
     }
     let last = std::fs::read_to_string(&key).unwrap();
     assert!(last != first && last.lines().count() == 1, "old keys are removed");

@@ -1,4 +1,4 @@
-//! WebSockets that outlive their token, and clients that take every slot.
+//! WebSockets whose token expires, and clients that open too many of them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use sentistream::http::auth::jwt::{JwtKey, JwtOptions};
 use sentistream::http::auth::tokens::{StaticToken, hash};
 use serde_json::json;
 
-use crate::api::socket::{Heard, Socket, request};
+use crate::api::socket::{Socket, SocketEvent, request};
 use crate::api::test_app::{START, Setup, TestApp, cases};
 
 const SECRET: &str = "a secret that is long enough to use";
@@ -38,10 +38,10 @@ async fn open(app: &TestApp, token: &str) -> Socket {
     socket
 }
 
-async fn end(mut socket: Socket) -> Heard {
+async fn end(mut socket: Socket) -> SocketEvent {
     loop {
-        match socket.hear().await {
-            Heard::Frame(_) => {}
+        match socket.receive().await {
+            SocketEvent::Frame(_) => {}
             end => return end,
         }
     }
@@ -56,9 +56,9 @@ async fn socket_closes_when_its_jwt_expires() {
     let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("a token");
     let (expiring, lasting) = (open(&app, &token).await, open(&app, "root-token").await);
     app.clock.set(now + Duration::from_secs(61));
-    assert_eq!(end(expiring).await, Heard::Closed(1008));
+    assert_eq!(end(expiring).await, SocketEvent::Closed(1008));
     let mut lasting = lasting;
-    assert!(lasting.until_pong().await.iter().all(|frame| frame["type"] != "error"), "other sockets stay");
+    assert!(lasting.until_pong().await.iter().all(|frame| frame["type"] != "error"), "other sockets stay open");
 }
 
 async fn socket_closes_when_its_token_is_deleted(setup: Setup) {
@@ -70,11 +70,11 @@ async fn socket_closes_when_its_token_is_deleted(setup: Setup) {
     let list = app.send(admin(app.request(Method::GET, "/api/tokens"))).await.ok();
     let path = format!("/api/tokens/{}", list["tokens"][0]["id"]);
     assert_eq!(app.send(admin(app.request(Method::DELETE, &path))).await.status, 204);
-    assert_eq!(end(socket).await, Heard::Closed(1008));
+    assert_eq!(end(socket).await, SocketEvent::Closed(1008));
 }
 
 #[tokio::test]
-async fn one_client_cannot_take_every_slot() {
+async fn one_client_cannot_use_every_connection() {
     let limited = |options: &mut HttpOptions| {
         options.trusted_proxies = vec![[127, 0, 0, 1].into()];
         options.live.max_per_client = 2;

@@ -1,4 +1,4 @@
-//! Rules over scripted posts and a clock that is set.
+//! Rules over scripted posts, with a clock that the test sets.
 
 mod detection;
 mod engine;

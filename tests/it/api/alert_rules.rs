@@ -14,7 +14,7 @@ cases![
     rule_changes_need_the_current_etag,
     invalid_rules_are_reported_by_field,
     alert_is_acknowledged_by_token_name,
-    backtest_equals_the_engine,
+    backtest_gives_the_transitions_of_the_engine,
 ];
 
 async fn change(app: &TestApp, method: Method, id: i64, (tag, body): (Option<&str>, Option<&Value>)) -> Answer {
@@ -118,8 +118,8 @@ async fn invalid_rules_are_reported_by_field(setup: Setup) {
     app.get("/api/alerts?severity=loud&rule=x").await.problem(422);
 }
 
-/// One round of the alert loop.
-async fn look(app: &TestApp) {
+/// Evaluates all rules once.
+async fn evaluate(app: &TestApp) {
     let rooms = AlertsRooms {
         store: app.rooms.store.clone(),
         stream: app.rooms.stream.clone(),
@@ -135,14 +135,14 @@ async fn look(app: &TestApp) {
     };
     let lease =
         rooms.store.acquire_lease(LEASE, "test", options.lease_ttl).await.expect("the store").expect("the lease");
-    tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
+    tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
 }
 
 async fn alert_is_acknowledged_by_token_name(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.post("/api/alerts/rules", &json!({"name": "any", "kind": "volume", "threshold": 0})).await;
     app.store(&[post("a", "web", "I hate this", 30)]).await;
-    look(&app).await;
+    evaluate(&app).await;
     let id = app.get("/api/alerts?state=firing").await.ok()["alerts"][0]["id"].clone();
     let path = format!("/api/alerts/{id}/acknowledge");
     assert_eq!(app.post(&path, &json!({"note": "x".repeat(2_001)})).await.problem(422), ["note"]);
@@ -152,12 +152,12 @@ async fn alert_is_acknowledged_by_token_name(setup: Setup) {
     app.post("/api/alerts/999/acknowledge", &json!({})).await.problem(404);
     for _ in 0..10 {
         app.clock.set(app.clock.now() + Duration::from_secs(60));
-        look(&app).await;
+        evaluate(&app).await;
     }
     app.post(&path, &json!({"note": "late"})).await.problem(409);
 }
 
-async fn backtest_equals_the_engine(setup: Setup) {
+async fn backtest_gives_the_transitions_of_the_engine(setup: Setup) {
     let app = TestApp::start(setup).await;
     let start = START.parse::<Timestamp>().expect("a time");
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",
@@ -169,16 +169,16 @@ async fn backtest_equals_the_engine(setup: Setup) {
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {
         let now = start + Duration::from_secs(minute * 60);
         app.clock.set(now);
-        let posts = |mood: &str, count: usize| -> Vec<Value> {
+        let posts = |word: &str, count: usize| -> Vec<Value> {
             let at = now - Duration::from_secs(20);
             (0..count)
-                .map(|n| json!({"post_id": format!("{minute}-{mood}-{n}"), "source": "web", "content": mood, "created_at": at}))
+                .map(|n| json!({"post_id": format!("{minute}-{word}-{n}"), "source": "web", "content": word, "created_at": at}))
                 .collect()
         };
         let mut new = posts("hate", hateful);
         new.extend(posts("love", loving));
         app.store(&new).await;
-        look(&app).await;
+        evaluate(&app).await;
     }
     let end = start + Duration::from_secs(13 * 60);
     let body = json!({"rule": rule, "start_date": start, "end_date": end});

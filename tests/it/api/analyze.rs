@@ -7,7 +7,7 @@ use sentistream::http::ModelState;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::test_app::{Setup, TestApp, away, by_words, cases};
+use super::test_app::{Setup, TestApp, by_words, cases, unavailable_rooms};
 
 cases![texts_are_classified, words_are_explained, bad_requests_are_refused];
 
@@ -45,7 +45,7 @@ async fn words_are_explained(setup: Setup) {
     assert!(words.iter().all(|word| word["text"] == "love" || word["sentiment"] == 0.0), "{one}");
     let many = app.post("/api/analyze", &json!({"texts": [text, "fine"], "explain": true})).await.ok();
     assert_eq!((&many["results"][0], many["results"].as_array().map(Vec::len)), (&one, Some(2)));
-    // Without the parameter there is no explanation, and no work for it.
+    // Without the parameter no explanation is computed.
     let plain = app.post("/api/analyze", &json!({"text": text, "explain": false})).await.ok();
     assert!(plain.get("explanation").is_none());
     let long = "love ".repeat(1_000);
@@ -83,7 +83,7 @@ async fn bad_requests_are_refused(setup: Setup) {
 
 #[tokio::test]
 async fn analyze_waits_for_model() {
-    let (mut rooms, folder) = away().await;
+    let (mut rooms, folder) = unavailable_rooms().await;
     let (loader, model) = watch::channel(ModelState::Loading);
     rooms.model = model;
     let app = TestApp::over(rooms, folder, |_| {});

@@ -12,7 +12,7 @@ cases![
     invalid_posts_are_listed,
     unreadable_bodies_are_refused,
     append_limits_are_enforced,
-    known_post_changes_nothing,
+    known_post_is_not_stored_again,
     full_stream_sends_retry_after,
 ];
 
@@ -109,7 +109,7 @@ async fn append_limits_are_enforced(setup: Setup) {
     let padded = format!("{large}{}", " ".repeat(4 * 1024 * 1024 - large.len()));
     assert_eq!(send(&app, "application/json", padded.clone()).await.status, 202);
     send(&app, "application/json", format!("{padded} ")).await.problem(413);
-    // Without a content length, and small only in compressed form.
+    // One body has no content length. The other is small only in compressed form.
     let chunks = futures_util::stream::iter((0..5).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024 * 1024])));
     send(&app, "application/json", reqwest::Body::wrap_stream(chunks)).await.problem(413);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -120,7 +120,7 @@ async fn append_limits_are_enforced(setup: Setup) {
     app.drained().await;
 }
 
-async fn known_post_changes_nothing(setup: Setup) {
+async fn known_post_is_not_stored_again(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.store(&[post("a", "web", "I love it", 0)]).await;
     app.store(&[post("a", "web", "I hate it", 0), post("a", "forum", "I hate it", 0)]).await;

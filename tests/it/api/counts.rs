@@ -8,7 +8,7 @@ use super::test_app::{START, Setup, TestApp, cases, post};
 
 cases![
     totals_and_sources_agree,
-    buckets_have_no_gaps_and_sum_up,
+    buckets_have_no_gaps_and_sum_to_the_total,
     days_start_at_midnight_of_their_zone,
     bad_ranges_are_refused,
     distribution_reports_cache_use,
@@ -17,7 +17,7 @@ cases![
 ];
 
 /// Two joyful posts on the web, an angry one there, a neutral one in a forum: 1, 2, 61 and 3,600 minutes ago.
-async fn four(app: &TestApp) {
+async fn four_posts(app: &TestApp) {
     app.store(&[
         post("a", "web", "I love it", 60),
         post("b", "web", "I love it", 120),
@@ -29,7 +29,7 @@ async fn four(app: &TestApp) {
 
 async fn totals_and_sources_agree(setup: Setup) {
     let app = TestApp::start(setup).await;
-    four(&app).await;
+    four_posts(&app).await;
     let stats = app.get("/api/stats").await.ok();
     assert_eq!(stats["total_posts"], 4);
     assert_eq!(stats["by_sentiment"], json!({"positive": 2, "neutral": 1, "negative": 1}));
@@ -56,9 +56,9 @@ async fn totals_and_sources_agree(setup: Setup) {
     assert_eq!(sources["sources"][1]["source"], "forum");
 }
 
-async fn buckets_have_no_gaps_and_sum_up(setup: Setup) {
+async fn buckets_have_no_gaps_and_sum_to_the_total(setup: Setup) {
     let app = TestApp::start(setup).await;
-    four(&app).await;
+    four_posts(&app).await;
     let day = app.get("/api/sentiment/aggregate?period=hour").await.ok();
     let same = app.get("/api/aggregate?period=hour").await.ok();
     assert_eq!((&day["data"], &day["summary"]), (&same["data"], &same["summary"]));
@@ -148,7 +148,7 @@ async fn bad_ranges_are_refused(setup: Setup) {
 
 async fn distribution_reports_cache_use(setup: Setup) {
     let app = TestApp::with(setup, Duration::from_secs(60), |_| {}).await;
-    four(&app).await;
+    four_posts(&app).await;
     let first = app.get("/api/sentiment/distribution").await.ok();
     assert_eq!((&first["timeframe_hours"], &first["total"], &first["cached"]), (&json!(24), &json!(3), &json!(false)));
     assert_eq!(first["distribution"], json!({"positive": 2, "neutral": 0, "negative": 1}));
@@ -173,7 +173,7 @@ async fn distribution_reports_cache_use(setup: Setup) {
 
 async fn author_and_text_are_counted_from_posts(setup: Setup) {
     let app = TestApp::start(setup).await;
-    four(&app).await;
+    four_posts(&app).await;
     let mut other = post("e", "web", "I love IT too", 62 * 60);
     other["author"] = json!("bob");
     app.store(&[other]).await;

@@ -42,7 +42,7 @@ async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     let list = app.get("/api/dead-letters").await.ok();
     assert_eq!((&list["total"], &list["dead_letters"][0]["reason"]), (&json!(1), &json!("crashed")), "{list:#}");
     shutdown.stop();
-    work.await.expect("no panic").expect("it stops");
+    work.await.expect("no panic").expect("the worker stops without an error");
 }
 
 async fn text_that_is_always_too_slow_is_dead_lettered(setup: Setup) {

@@ -1,19 +1,19 @@
-//! Why a range differs from another.
+//! Explanations of the difference between two ranges.
 
 use serde_json::{Value, json};
 
 use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
-    explain_finds_mood_words_sources_and_copies,
+    explain_finds_sentiment_words_sources_and_copies,
     explain_without_change_reports_none,
-    explain_takes_every_filter_and_a_chosen_range,
+    explain_accepts_every_filter_and_range,
     explain_refuses_bad_ranges,
     explain_of_many_posts_reads_a_bounded_sample,
 ];
 
 const NOW: &str = "start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T12:30:00Z";
-/// Seconds before the end, half an hour apart.
+/// The times of the posts of the two ranges, in seconds before the end.
 const CURRENT: u64 = 600;
 const PREVIOUS: u64 = 2_400;
 
@@ -23,7 +23,8 @@ fn written(id: &str, source: &str, content: &str, seconds: u64) -> Value {
     post
 }
 
-/// Sixty posts before, a third of them angry; sixty now, two thirds of them angry about refunds on one source.
+/// Sixty posts in the previous range, a third of them angry. Sixty posts in the current range, two thirds of them angry
+/// about refunds on one source.
 async fn incident(app: &TestApp) {
     let mut posts = Vec::new();
     for number in 0..40 {
@@ -44,7 +45,7 @@ fn named<'a>(list: &'a Value, field: &str, name: &str) -> &'a Value {
     list.iter().find(|one| one[field] == name).unwrap_or_else(|| panic!("{name} in {list:?}"))
 }
 
-async fn explain_finds_mood_words_sources_and_copies(setup: Setup) {
+async fn explain_finds_sentiment_words_sources_and_copies(setup: Setup) {
     let app = TestApp::start(setup).await;
     incident(&app).await;
     let answer = app.get(&format!("/api/insights/explain?{NOW}")).await.ok();
@@ -68,14 +69,14 @@ async fn explain_finds_mood_words_sources_and_copies(setup: Setup) {
 
     let parts: f64 =
         answer["sources"].as_array().expect("sources").iter().filter_map(|p| p["contribution"].as_f64()).sum();
-    assert!((parts - 33.33).abs() < 0.05, "the parts sum to the change: {parts}");
+    assert!((parts - 33.33).abs() < 0.05, "the contributions sum to the change: {parts}");
     let twitter = named(&answer["sources"], "source", "twitter");
     assert_eq!((&twitter["posts"], &twitter["previous_posts"]), (&json!(40), &json!(0)));
     let text = &answer["texts"][0];
     assert_eq!((&text["posts"], &text["authors"], &text["sources"]), (&json!(40), &json!(40), &json!(["twitter"])));
     assert!(text["content"].as_str().is_some_and(|content| content.contains("refund")), "{text}");
 
-    // Everything that is cited is in the answer, at most three posts each.
+    // Every cited post is in the answer, at most three per finding.
     let lists = ["words", "sources", "authors", "texts"];
     let ids = lists.iter().flat_map(|list| answer[list].as_array().expect("a list")).map(|part| &part["post_ids"]);
     for ids in ids.chain([&answer["typical"]["current"], &answer["typical"]["previous"]]) {
@@ -100,7 +101,7 @@ async fn explain_without_change_reports_none(setup: Setup) {
     assert_eq!(same["sources"][0]["contribution"], 0.0);
 }
 
-async fn explain_takes_every_filter_and_a_chosen_range(setup: Setup) {
+async fn explain_accepts_every_filter_and_range(setup: Setup) {
     let app = TestApp::start(setup).await;
     let topic = app.post("/api/topics", &json!({"name": "refunds", "query": "refund"})).await;
     assert_eq!(topic.status, 201, "{}", topic.text());

@@ -1,4 +1,4 @@
-//! Languages: given, detected, filtered, and handled when the model does not know them.
+//! Languages: given, detected, filtered, and handled when the model does not support them.
 
 use sentistream::inference::ActiveClassifier;
 use sentistream::language::{LanguagePolicy, OtherLanguages};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::posts::ids;
 use super::socket::Socket;
-use super::test_app::{Setup, TestApp, cases, judging_english, post, worker};
+use super::test_app::{Setup, TestApp, cases, english_by_words, post, worker};
 
 cases![
     languages_are_given_or_detected_and_filtered,
@@ -95,20 +95,20 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
     }
 }
 
-/// Serves with a worker whose model declares English.
-async fn judging_english_only(setup: Setup) -> TestApp {
+/// An app whose model declares English as its only language.
+async fn app_with_english_model(setup: Setup) -> TestApp {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
-    let worker = Worker { classifier: ActiveClassifier::from(judging_english()), ..worker(&app.rooms) };
+    let worker = Worker { classifier: ActiveClassifier::from(english_by_words()), ..worker(&app.rooms) };
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
     app
 }
 
 async fn posts_in_other_languages_are_unscored_by_default(setup: Setup) {
-    let app = judging_english_only(setup).await;
+    let app = app_with_english_model(setup).await;
     let mut socket = Socket::open(&app).await;
     let mut happy = Socket::open(&app).await;
-    happy.say(r#"{"type": "subscribe", "filters": {"sentiment": "neutral"}}"#).await;
+    happy.send_text(r#"{"type": "subscribe", "filters": {"sentiment": "neutral"}}"#).await;
     happy.next("subscribed").await;
     app.store(&[with_language(post("german", "web", GERMAN, 30), "de-AT")]).await;
     let frame = socket.next("post").await;

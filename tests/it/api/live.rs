@@ -10,16 +10,16 @@ use sentistream::http::auth::{AuthOptions, Scope};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::socket::{Heard, Socket, request};
+use super::socket::{Socket, SocketEvent, request};
 use super::test_app::{START, Setup, TestApp, cases, post};
 
-cases![posts_counts_and_deletions_arrive, filters_select_posts];
+cases![client_receives_posts_counts_and_deletions, filters_select_posts];
 
-async fn posts_counts_and_deletions_arrive(setup: Setup) {
+async fn client_receives_posts_counts_and_deletions(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.store(&[post("old", "web", "I hate it", 1_800)]).await;
     let mut socket = Socket::open(&app).await;
-    let Heard::Frame(first) = socket.hear().await else { panic!("no first frame") };
+    let SocketEvent::Frame(first) = socket.receive().await else { panic!("no first frame") };
     assert_eq!((&first["type"], &first["timestamp"]), (&json!("connected"), &json!("2026-03-01T12:30:00.000Z")));
     assert!(first["message"].is_string());
     let counts = socket.next("metrics_update").await;
@@ -52,15 +52,17 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
     // A known post is not published again.
     app.store(&[post("new", "web", "I love it", 5)]).await;
     assert_eq!(app.delete("/api/posts/new").await.status, 204);
-    let news = socket.until("post_deleted").await;
-    let news: Vec<_> = news.iter().filter(|frame| frame["type"] != "metrics_update").collect();
-    assert_eq!(news, [&json!({"type": "post_deleted", "data": {"post_id": "new"}})]);
+    let frames = socket.until("post_deleted").await;
+    let frames: Vec<_> = frames.iter().filter(|frame| frame["type"] != "metrics_update").collect();
+    assert_eq!(frames, [&json!({"type": "post_deleted", "data": {"post_id": "new"}})]);
 }
 
 async fn filters_select_posts(setup: Setup) {
     let app = TestApp::start(setup).await;
     let mut socket = Socket::open(&app).await;
-    socket.say(r#"{"type": "subscribe", "filters": {"source": ["web", "forum"], "sentiment": "positive"}}"#).await;
+    socket
+        .send_text(r#"{"type": "subscribe", "filters": {"source": ["web", "forum"], "sentiment": "positive"}}"#)
+        .await;
     assert_eq!(
         socket.next("subscribed").await["filters"],
         json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
@@ -88,11 +90,11 @@ async fn filters_select_posts(setup: Setup) {
     };
     app.store(&batch(1)).await;
     assert_eq!(arrived(&mut socket, "blog+1").await, ["forum+1", "web+1"]);
-    socket.say(r#"{"type": "subscribe", "filters": {"emotion": "anger"}}"#).await;
+    socket.send_text(r#"{"type": "subscribe", "filters": {"emotion": "anger"}}"#).await;
     socket.next("subscribed").await;
     app.store(&batch(2)).await;
     assert_eq!(arrived(&mut socket, "blog+2").await, ["web-2"]);
-    socket.say(r#"{"type": "subscribe"}"#).await;
+    socket.send_text(r#"{"type": "subscribe"}"#).await;
     socket.next("subscribed").await;
     app.store(&batch(3)).await;
     assert_eq!(arrived(&mut socket, "blog+3").await.len(), 4);
@@ -114,7 +116,7 @@ async fn unknown_message_gets_error() {
         r#"{"type": "unsubscribe"}"#,
         r#"{"type": "subscribe", "filters": {"emotion": "glee"}}"#,
     ] {
-        socket.say(text).await;
+        socket.send_text(text).await;
         assert!(socket.next("error").await["message"].as_str().is_some_and(|text| !text.is_empty()), "{text}");
     }
     socket.0.send(Message::binary(vec![1, 2, 3])).await.expect("the server reads");
@@ -127,18 +129,18 @@ async fn unknown_message_gets_error() {
     tokio::time::timeout(super::test_app::DEADLINE, pong).await.expect("a pong");
     socket.until_pong().await;
     // A frame above the limit closes the connection.
-    socket.say("x".repeat(70_000)).await;
+    socket.send_text("x".repeat(70_000)).await;
     loop {
-        match socket.hear().await {
-            Heard::Frame(_) => {}
-            Heard::Closed(code) => break assert!([1002, 1009].contains(&code), "{code}"),
-            Heard::Cut => break,
+        match socket.receive().await {
+            SocketEvent::Frame(_) => {}
+            SocketEvent::Closed(code) => break assert!([1002, 1009].contains(&code), "{code}"),
+            SocketEvent::Cut => break,
         }
     }
 }
 
 #[tokio::test]
-async fn counts_repeat_and_silent_clients_are_dropped() {
+async fn counts_are_sent_periodically_and_silent_clients_closed() {
     let app = app(|options| {
         options.live.metrics_interval = Duration::from_millis(50);
         options.live.ping_interval = Duration::from_millis(50);
@@ -192,7 +194,7 @@ async fn slow_client_gets_lagged_and_delays_no_other() {
     }
     let (mut received, mut missed) = (0, 0);
     while received + missed < sent {
-        let Heard::Frame(frame) = slow.hear().await else { panic!("closed after {received} and {missed}") };
+        let SocketEvent::Frame(frame) = slow.receive().await else { panic!("closed after {received} and {missed}") };
         match frame["type"].as_str() {
             Some("post") => received += 1,
             Some("lagged") => missed += frame["missed"].as_u64().expect("a number") as usize,
@@ -222,12 +224,12 @@ async fn client_that_stays_slow_is_closed() {
     .await;
     // The close frame may come after all unread data; the server does not wait until the client reads it.
     let end = loop {
-        match slow.hear().await {
-            Heard::Frame(_) => {}
+        match slow.receive().await {
+            SocketEvent::Frame(_) => {}
             end => break end,
         }
     };
-    assert!(matches!(end, Heard::Closed(1013) | Heard::Cut), "{end:?}");
+    assert!(matches!(end, SocketEvent::Closed(1013) | SocketEvent::Cut), "{end:?}");
 }
 
 #[tokio::test]
@@ -280,8 +282,8 @@ async fn shutdown_closes_clients_with_1001() {
         let mut ends = Vec::new();
         for socket in &mut sockets {
             loop {
-                match socket.hear().await {
-                    Heard::Frame(_) => {}
+                match socket.receive().await {
+                    SocketEvent::Frame(_) => {}
                     end => break ends.push(end),
                 }
             }
@@ -289,14 +291,14 @@ async fn shutdown_closes_clients_with_1001() {
         ends
     };
     let (ends, ()) = tokio::join!(watch, app.stop());
-    assert_eq!(ends, [Heard::Closed(1001), Heard::Closed(1001)]);
+    assert_eq!(ends, [SocketEvent::Closed(1001), SocketEvent::Closed(1001)]);
 }
 
 #[tokio::test]
 async fn alerts_reach_clients_regardless_of_filters() {
     let app = app(|_| {}).await;
     let mut socket = Socket::open(&app).await;
-    socket.say(r#"{"type": "subscribe", "filters": {"source": "nowhere"}}"#).await;
+    socket.send_text(r#"{"type": "subscribe", "filters": {"source": "nowhere"}}"#).await;
     socket.next("subscribed").await;
     let alert: Value = json!({
         "id": 7, "alert_type": "negative_share", "scope": "all", "state": "firing", "threshold_value": 0.5,

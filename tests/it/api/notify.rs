@@ -131,7 +131,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
 async fn transient_failures_are_retried_and_logged(setup: Setup) {
     let mut harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    harness.hook.will([
+    harness.hook.script_replies([
         Reply::Silence,
         Reply::Reset,
         Reply::Answer(500, String::new(), "oh no"),
@@ -144,7 +144,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     for (attempt, least, most) in [(1, 4.0, 5.0), (2, 8.0, 10.0), (3, 16.0, 20.0), (4, 120.0, 121.0)] {
-        let tried = harness.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
+        let tried = harness.delivery("another attempt is logged", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(tried["state"], "pending", "{tried:#}");
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
         // The attempt itself takes time on the machine's clock.
@@ -167,7 +167,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         (&log[2]["answer"], &log[2]["error"]),
         (&json!("oh no"), &json!("the receiver answered 500 Internal Server Error"))
     );
-    assert_eq!(log[0]["error"], "no whole answer within 2 s");
+    assert_eq!(log[0]["error"], "no complete answer within 2 s");
     assert_eq!(
         (&log[4]["error"], &log[4]["answer"], &done["next_attempt_at"]),
         (&json!(null), &json!("ok"), &json!(null))
@@ -178,7 +178,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
     assert!(requests.iter().all(|request| request.header("x-sentistream-delivery") == id));
 
     // A delivery fails after the time limit.
-    harness.hook.will((0..40).map(|_| Reply::Answer(503, String::new(), "")));
+    harness.hook.script_replies((0..40).map(|_| Reply::Answer(503, String::new(), "")));
     harness.fire("other", "web").await;
     harness.advance(MINUTE);
     let mut attempts = 0;
@@ -190,7 +190,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
             let answer = harness.app.get(&path).await;
             (answer.status == 200).then(|| answer.json()).filter(|delivery| delivery["attempts"] == attempts)
         };
-        let tried = harness.app.eventually("another attempt", attempt).await;
+        let tried = harness.app.eventually("another attempt is logged", attempt).await;
         if tried["state"] == "failed" {
             break tried;
         }
@@ -209,7 +209,7 @@ async fn permanent_failures_are_not_retried(setup: Setup) {
     let id = harness.add("receivers", &json!({"name": "hook", "channel": channel})).await;
     let test = async || harness.app.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
     let metadata = "location: http://169.254.169.254/latest/meta-data\r\n".to_owned();
-    harness.hook.will([
+    harness.hook.script_replies([
         Reply::Answer(404, String::new(), "gone"),
         Reply::Answer(307, metadata, ""),
         Reply::Answer(302, "location: /elsewhere\r\n".to_owned(), ""),
@@ -351,7 +351,7 @@ async fn routes_are_tried_in_order(setup: Setup) {
     assert_eq!(harness.remove(&format!("routes/{id}"), &tag).await.status, 204);
     harness
         .app
-        .eventually("the routes are known", async || {
+        .eventually("the notifier has read the routes", async || {
             // The repeat interval is long enough that nothing is repeated.
             harness.advance(Duration::from_secs(1));
             (harness.hook.requests().len() >= 6).then_some(())

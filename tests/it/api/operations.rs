@@ -9,7 +9,7 @@ use sentistream::lifecycle::Shutdown;
 use sentistream::telemetry::Metrics;
 use serde_json::{Value, json};
 
-use super::test_app::{DEADLINE, Setup, TestApp, away, balances, cases, post};
+use super::test_app::{DEADLINE, Setup, TestApp, balances, cases, post, unavailable_rooms};
 
 cases![health_reports_services_and_stats, system_reports_numbers];
 
@@ -63,7 +63,7 @@ async fn system_reports_numbers(setup: Setup) {
 
 #[tokio::test]
 async fn failing_component_degrades_health() {
-    let (mut rooms, folder) = away().await;
+    let (mut rooms, folder) = unavailable_rooms().await;
     let whole = TestApp::start(Setup::Embedded).await;
     rooms.store = whole.rooms.store.clone();
     rooms.stream = whole.rooms.stream.clone();
@@ -82,7 +82,7 @@ async fn failing_component_degrades_health() {
 #[tokio::test]
 async fn metrics_are_rendered_with_and_without_api() {
     let metrics = Metrics::install().expect("this is the only test that installs it");
-    let (mut rooms, folder) = away().await;
+    let (mut rooms, folder) = unavailable_rooms().await;
     rooms.metrics = Some(metrics);
     let options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
     let shutdown = Shutdown::default();
@@ -97,7 +97,7 @@ async fn metrics_are_rendered_with_and_without_api() {
     let ops = crate::web::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("text");
     assert!(ops.contains("sentistream_build_info{"), "{ops}");
     shutdown.stop();
-    tokio::time::timeout(DEADLINE, server.finished()).await.expect("in time").expect("well");
+    tokio::time::timeout(DEADLINE, server.finished()).await.expect("the server stops in time").expect("no panic");
 
     let app = TestApp::over(rooms, folder, |_| {});
     for id in ["%ff", "%fe"] {

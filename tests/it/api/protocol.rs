@@ -8,14 +8,14 @@ use sentistream::http::{HttpOptions, RateLimit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::test_app::{Setup, TestApp, away, post};
+use super::test_app::{Setup, TestApp, post, unavailable_rooms};
 
 async fn app() -> TestApp {
     TestApp::start(Setup::Embedded).await
 }
 
 #[tokio::test]
-async fn unknown_path_is_problem_in_api_else_dashboard() {
+async fn unknown_api_path_gives_problem_others_the_dashboard() {
     let app = app().await;
     for path in ["/api", "/api/", "/api/nothing", "/api/health/", "/api/posts/", "/api/docs/x.js", "/ws", "/ws/other"] {
         assert_eq!(app.get(path).await.problem(404), Vec::<String>::new(), "{path}");
@@ -114,7 +114,8 @@ async fn cors_allows_only_listed_origins() {
 #[tokio::test]
 async fn rate_limited_client_gets_429() {
     let limited = |options: &mut HttpOptions| {
-        options.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3") });
+        options.rate_limit =
+            Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3 is not zero") });
         options.trusted_proxies = vec![[127, 0, 0, 1].into()];
     };
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
@@ -144,8 +145,8 @@ async fn rate_limited_client_gets_429() {
 }
 
 #[tokio::test]
-async fn unavailable_services_are_503_and_in_health() {
-    let (rooms, folder) = away().await;
+async fn unavailable_services_give_503_and_degrade_health() {
+    let (rooms, folder) = unavailable_rooms().await;
     let app = TestApp::over(rooms, folder, |options| {
         options.request_timeout = Duration::from_secs(8);
         options.check_timeout = Duration::from_secs(1);
@@ -179,13 +180,14 @@ async fn unavailable_services_are_503_and_in_health() {
 }
 
 #[tokio::test]
-async fn body_that_never_arrives_is_408() {
+async fn incomplete_body_gives_408() {
     let quick = |options: &mut HttpOptions| options.request_timeout = Duration::from_millis(200);
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, quick).await;
-    let mut socket = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("it listens");
+    let mut socket =
+        tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server listens");
     let head =
         "POST /api/posts HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
-    socket.write_all(head.as_bytes()).await.expect("it reads");
+    socket.write_all(head.as_bytes()).await.expect("the server reads");
     let mut answer = vec![0; 64];
     let read = tokio::time::timeout(super::test_app::DEADLINE, socket.read(&mut answer))
         .await

@@ -1,4 +1,4 @@
-//! Posts that the model is unsure of, and the second opinion of another model.
+//! Posts with a low confidence get a second opinion from a language model.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::test_app::{Setup, TestApp, by_words, cases, post, worker};
 use crate::llm::fake::{FakeLlm, Reply};
 use crate::llm::options;
 
-cases![doubtful_posts_are_stored_then_corrected, failing_post_is_classified_by_llm,];
+cases![uncertain_posts_are_stored_then_corrected, failing_post_is_classified_by_llm,];
 
-async fn doubtful_posts_are_stored_then_corrected(setup: Setup) {
+async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     for (name, query) in [("calm", "hate sentiment:neutral"), ("angry", "emotion:anger"), ("any", "hate OR love")] {
@@ -36,7 +36,7 @@ async fn doubtful_posts_are_stored_then_corrected(setup: Setup) {
     );
     let sure = app.get("/api/posts/sure").await.ok();
     assert_eq!(sure["sentiment"]["model_name"], "by-words");
-    assert!(fake.seen().iter().all(|seen| seen.posts().len() == 1), "only the doubtful one is sent");
+    assert!(fake.seen().iter().all(|seen| seen.posts().len() == 1), "only the uncertain post is sent");
 
     // The counts of every endpoint change accordingly.
     let counted = json!({"positive": 1, "neutral": 0, "negative": 1});
@@ -73,7 +73,7 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
         (&json!("negative"), &json!("fake:judge-1"))
     );
     assert_eq!(app.get("/api/posts/a").await.ok()["sentiment"]["model_name"], "by-words");
-    // It does not delay other posts while the language model is unavailable: only this post fails.
+    // While the language model is unavailable, only this post fails, and other posts are not delayed.
     app.store(&[post("c", "web", "a bomb may explode", 20), post("d", "web", "I hate it", 10)]).await;
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(3), &json!(1)), "{books}");

@@ -14,7 +14,7 @@ pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// A message or the end of a connection.
 #[derive(Debug, PartialEq)]
-pub enum Heard {
+pub enum SocketEvent {
     Frame(Value),
     /// The close code.
     Closed(u16),
@@ -56,19 +56,21 @@ impl Socket {
         }
     }
 
-    pub async fn say(&mut self, text: impl Into<String>) {
+    pub async fn send_text(&mut self, text: impl Into<String>) {
         self.0.send(Message::text(text.into())).await.expect("the server reads");
     }
 
-    pub async fn hear(&mut self) -> Heard {
+    pub async fn receive(&mut self) -> SocketEvent {
         let hearing = async {
             loop {
                 match self.0.next().await {
-                    Some(Ok(Message::Text(text))) => return Heard::Frame(serde_json::from_str(&text).expect("JSON")),
-                    Some(Ok(Message::Close(Some(frame)))) => return Heard::Closed(frame.code.into()),
+                    Some(Ok(Message::Text(text))) => {
+                        return SocketEvent::Frame(serde_json::from_str(&text).expect("JSON"));
+                    }
+                    Some(Ok(Message::Close(Some(frame)))) => return SocketEvent::Closed(frame.code.into()),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(other)) => panic!("{other:?}"),
-                    Some(Err(_)) | None => return Heard::Cut,
+                    Some(Err(_)) | None => return SocketEvent::Cut,
                 }
             }
         };
@@ -78,9 +80,9 @@ impl Socket {
     /// The next frame of this type. Other frames are skipped.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {
-            match self.hear().await {
-                Heard::Frame(frame) if frame["type"] == kind => return frame,
-                Heard::Frame(_) => {}
+            match self.receive().await {
+                SocketEvent::Frame(frame) if frame["type"] == kind => return frame,
+                SocketEvent::Frame(_) => {}
                 end => panic!("no {kind} was received: {end:?}"),
             }
         }
@@ -88,7 +90,7 @@ impl Socket {
 
     /// All frames up to the answer to a ping, which may arrive before events that are still on the bus.
     pub async fn until_pong(&mut self) -> Vec<Value> {
-        self.say(r#"{"type": "ping"}"#).await;
+        self.send_text(r#"{"type": "ping"}"#).await;
         let mut frames = self.until("pong").await;
         frames.pop();
         frames
@@ -98,8 +100,8 @@ impl Socket {
     pub async fn until(&mut self, kind: &str) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
-            match self.hear().await {
-                Heard::Frame(frame) => {
+            match self.receive().await {
+                SocketEvent::Frame(frame) => {
                     let last = frame["type"] == kind;
                     frames.push(frame);
                     if last {

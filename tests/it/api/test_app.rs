@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use backends::{backends, postgres_store, redis_stream};
-pub use by_words::{by_words, judging_english};
+pub use by_words::{by_words, english_by_words};
 
 /// Runs each case on both set-ups.
 macro_rules! cases {
@@ -225,17 +225,21 @@ impl TestApp {
     pub async fn shutdown_workers(&self) {
         self.workers.stop();
         let work = self.work.lock().expect("no test panicked").take().expect("workers run");
-        tokio::time::timeout(DEADLINE, work).await.expect("they end in time").expect("well").expect("without error");
+        tokio::time::timeout(DEADLINE, work)
+            .await
+            .expect("the workers end in time")
+            .expect("no panic")
+            .expect("no error");
     }
 
     /// Stops the app as a process does, and waits until it has ended.
     pub async fn stop(&mut self) {
         self.shutdown.stop();
-        let server = self.server.take().expect("it runs");
+        let server = self.server.take().expect("the server runs");
         tokio::time::timeout(DEADLINE, server.finished())
             .await
-            .expect("it ends in time")
-            .expect("it ends without an error");
+            .expect("the app ends in time")
+            .expect("the app ends without an error");
     }
 }
 
@@ -263,7 +267,7 @@ pub fn post(id: &str, source: &str, content: &str, seconds: u64) -> Value {
 }
 
 /// The rooms of a process whose Redis and Postgres are unavailable.
-pub async fn away() -> (Api, tempfile::TempDir) {
+pub async fn unavailable_rooms() -> (Api, tempfile::TempDir) {
     let clock = Clock::fixed(START.parse().expect("a time"));
     let nowhere = "127.0.0.1:1";
     let postgres = format!("postgres://nobody@{nowhere}/none");

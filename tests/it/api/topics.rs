@@ -13,7 +13,7 @@ use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
     topic_changes_need_the_current_etag,
-    every_filter_takes_a_topic,
+    every_filter_accepts_a_topic,
     unfinished_periods_are_compared_with_equal_ones,
     share_counts_days_of_a_time_zone,
     queries_with_likely_mistakes_carry_warnings,
@@ -22,7 +22,7 @@ cases![
     skipped_posts_include_those_with_other_labels,
     share_divides_posts_between_topics,
     compare_counts_both_periods,
-    websocket_filters_by_topic,
+    websocket_filters_posts_by_topic,
     store_only_matching_skips_other_posts,
 ];
 
@@ -73,7 +73,7 @@ async fn topic_changes_need_the_current_etag(setup: Setup) {
     assert_eq!(app.get("/api/posts?topic=acme").await.problem(422), ["topic"]);
 }
 
-async fn every_filter_takes_a_topic(setup: Setup) {
+async fn every_filter_accepts_a_topic(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     create(&app, json!({"name": "tags", "query": "#acme"})).await;
@@ -134,7 +134,7 @@ async fn backfill_matches_stored_posts(setup: Setup) {
     assert_eq!(ids(&app.get("/api/posts?topic=later").await.ok()), [""; 0]);
     let asked = app.send(app.request(Method::POST, "/api/topics/later/backfill")).await;
     assert_eq!((asked.status, &asked.json()["backfill"]["running"]), (202, &json!(true)));
-    app.eventually("they are matched too", async || {
+    app.eventually("the other posts are matched", async || {
         (app.get("/api/topics/later").await.ok()["posts"]["total"] == 2).then_some(())
     })
     .await;
@@ -186,11 +186,11 @@ async fn compare_counts_both_periods(setup: Setup) {
     assert_eq!(app.get(&days).await.ok()["previous"]["total"], 1);
 }
 
-async fn websocket_filters_by_topic(setup: Setup) {
+async fn websocket_filters_posts_by_topic(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     let mut socket = Socket::open(&app).await;
-    socket.say(json!({"type": "subscribe", "filters": {"topic": "acme"}}).to_string()).await;
+    socket.send_text(json!({"type": "subscribe", "filters": {"topic": "acme"}}).to_string()).await;
     socket.until_pong().await;
     app.store(&three()).await;
     let mut seen = Vec::new();
@@ -218,7 +218,11 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["skipped"], &books["dead_lettered"]), (&json!(2), &json!(2), &json!(0)));
     shutdown.stop();
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends").expect("well").expect("without error");
+    tokio::time::timeout(Duration::from_secs(20), work)
+        .await
+        .expect("the worker ends in time")
+        .expect("no panic")
+        .expect("no error");
 }
 
 async fn conditions_on_labels_are_decided_by_the_analysis(setup: Setup) {

@@ -1,4 +1,4 @@
-//! What must hold after the faults.
+//! Checks of the stored posts after the faults.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub async fn stored(process: &Process) -> BTreeMap<String, Value> {
     }
 }
 
-/// Nothing is missing, nothing is left over, every post has its content and an analysis.
+/// Exactly the expected posts are stored, each with its content and an analysis.
 pub async fn stored_is_what_was_sent(process: &Process, sent: &Sent) {
     let stored = stored(process).await;
     let missing: Vec<_> = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id).collect();

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// A folder, which is a small disk where this process may mount one.
+/// A folder on which a small tmpfs is mounted, if this process may mount one.
 pub struct Disk {
     folder: PathBuf,
-    /// Whether it is a disk, which a fault may fill.
+    /// Whether the tmpfs is mounted, so that a fault may fill it.
     pub is_small: bool,
 }
 
@@ -23,7 +23,7 @@ impl Disk {
         Self { folder: folder.to_owned(), is_small }
     }
 
-    /// Fills it, so that no byte more fits.
+    /// Fills the disk completely.
     pub async fn fill(&self) {
         let file = format!("of={}", self.filler().display());
         let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k", &file]).output().await.expect("dd runs");

@@ -42,7 +42,7 @@ impl Embedded {
     }
 
     async fn restart(&mut self, kill: bool) {
-        let process = self.process.take().expect("it runs");
+        let process = self.process.take().expect("the process runs");
         if kill {
             process.kill().await;
         } else {
@@ -68,7 +68,7 @@ impl Embedded {
         held.await.expect("the lock is held");
     }
 
-    /// No byte more fits onto the disk, until health reports it.
+    /// Fills the disk until health reports that.
     async fn fill_disk(&self) {
         self.disk.fill().await;
         noticed(self.front(), "a full disk").await;
@@ -106,7 +106,7 @@ impl Setup for Embedded {
     }
 
     fn front(&self) -> &Process {
-        self.process.as_ref().expect("it runs")
+        self.process.as_ref().expect("the process runs")
     }
 
     fn is_lossy(&self) -> bool {

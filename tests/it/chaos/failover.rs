@@ -1,4 +1,4 @@
-//! Fail-overs of Redis, which Sentinel directs, under one process with all roles.
+//! Redis failovers by Sentinel, under one process with all roles.
 
 use std::time::Duration;
 
@@ -93,9 +93,9 @@ impl Setup for Failover {
         self.redis[index].kill().await;
         self.changed(before).await;
         self.redis[index].start().await;
-        // The Sentinel lets the old master follow the new one.
+        // The Sentinel makes the old master a replica of the new one.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        "fail-over from a killed master"
+        "failover from a killed master"
     }
 
     fn front(&self) -> &Process {

@@ -1,4 +1,4 @@
-//! Posts and deletions that come in while faults happen, sent again until they are accepted.
+//! Posts and deletions that are sent while faults happen, and retried until they are accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const MOODS: [&str; 4] = [
     "The meeting moved to Tuesday",
     "What a mess",
 ];
-/// Between two requests.
+/// The interval between two requests.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// What was accepted.
@@ -35,7 +35,7 @@ impl Sent {
         self.posts.iter().filter(|(id, _)| !self.deleted.contains(*id))
     }
 
-    /// Appends posts once more.
+    /// Appends posts again.
     pub async fn send_again(&self, process: &Process, ids: Vec<String>) {
         eprintln!("chaos: {} posts were lost with the stream and are sent again", ids.len());
         for chunk in ids.chunks(100) {
@@ -59,7 +59,7 @@ impl Feed {
         Self { stop, task }
     }
 
-    /// Ends after the request under way is accepted.
+    /// Stops the feed after its current request is accepted.
     pub async fn finish(self) -> Sent {
         self.stop.cancel();
         self.task.await.expect("the feed does not panic")
@@ -104,8 +104,7 @@ async fn accepted(url: &str, posts: &[Value]) -> bool {
     request.is_ok_and(|answer| answer.status() == 202)
 }
 
-/// Whether the post was deleted. The outcome of a request without an answer is found out by asking again:
-/// a post that is stored after the answer was lost is deleted by the next attempt, or was not there.
+/// Deletes a post. Returns whether it was deleted, or did not exist. A request without an answer is retried.
 async fn deleted(url: &str, id: &str) -> bool {
     let mut was_tried = false;
     loop {
@@ -119,11 +118,11 @@ async fn deleted(url: &str, id: &str) -> bool {
     }
 }
 
-/// Whether a post that was sent stays away: it is deleted, and does not only wait in the stream.
+/// Whether a post that was sent is deleted. A post that still waits in the stream is not.
 async fn is_gone(url: &str, id: &str) -> bool {
     for _ in 0..400 {
         match client().get(format!("{url}/api/posts/{id}")).send().await.map(|answer| answer.status().as_u16()) {
-            // It was only waiting; the deletion found nothing.
+            // The post was waiting in the stream, so the deletion did not find it.
             Ok(200) => return false,
             _ => tokio::time::sleep(PAUSE).await,
         }

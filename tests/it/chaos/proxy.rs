@@ -1,4 +1,4 @@
-//! A TCP proxy that delays, resets and swallows what passes.
+//! A TCP proxy that delays data, drops data, and resets connections.
 
 use std::io;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the network does.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weather {
+pub enum NetworkState {
     Clear,
-    /// Each packet is late by this.
+    /// Each packet is delayed by this time.
     Slow(Duration),
-    /// Connections stay open and nothing passes.
+    /// Connections stay open, and no data is forwarded.
     Silent,
-    /// Connections are closed, and new ones too.
+    /// Open and new connections are closed.
     Broken,
 }
 
 /// A proxy in front of one server.
 pub struct Proxy {
     pub port: u16,
-    weather: watch::Sender<Weather>,
+    network: watch::Sender<NetworkState>,
 }
 
 impl Proxy {
@@ -30,40 +30,40 @@ impl Proxy {
     pub async fn to(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let weather = watch::Sender::new(Weather::Clear);
-        let observed = weather.subscribe();
+        let network = watch::Sender::new(NetworkState::Clear);
+        let observed = network.subscribe();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 tokio::spawn(connection(near, target, observed.clone()));
             }
         });
-        Self { port, weather }
+        Self { port, network }
     }
 
-    pub fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+    pub fn set(&self, network: NetworkState) {
+        self.network.send_replace(network);
     }
 }
 
-async fn connection(near: TcpStream, target: u16, mut weather: watch::Receiver<Weather>) {
-    if *weather.borrow() == Weather::Broken {
+async fn connection(near: TcpStream, target: u16, mut network: watch::Receiver<NetworkState>) {
+    if *network.borrow() == NetworkState::Broken {
         return;
     }
     let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { return };
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    let (out, back) = (weather.clone(), weather.clone());
+    let (out, back) = (network.clone(), network.clone());
     tokio::select! {
         _ = pass(near_read, far_write, out) => {}
         _ = pass(far_read, near_write, back) => {}
-        _ = weather.wait_for(|weather| *weather == Weather::Broken) => {}
+        _ = network.wait_for(|network| *network == NetworkState::Broken) => {}
     }
 }
 
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut weather: watch::Receiver<Weather>,
+    mut network: watch::Receiver<NetworkState>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -71,13 +71,13 @@ async fn pass(
         if read == 0 {
             return Ok(());
         }
-        let current = *weather.borrow();
+        let current = *network.borrow();
         match current {
-            Weather::Slow(delay) => tokio::time::sleep(delay).await,
-            Weather::Silent => {
-                let _ = weather.wait_for(|weather| *weather != Weather::Silent).await;
+            NetworkState::Slow(delay) => tokio::time::sleep(delay).await,
+            NetworkState::Silent => {
+                let _ = network.wait_for(|network| *network != NetworkState::Silent).await;
             }
-            Weather::Clear | Weather::Broken => {}
+            NetworkState::Clear | NetworkState::Broken => {}
         }
         to.write_all(&buffer[..read]).await?;
     }

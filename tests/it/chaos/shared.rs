@@ -10,7 +10,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::disk::Disk;
-use super::proxy::{Proxy, Weather};
+use super::proxy::{NetworkState, Proxy};
 use super::{Setup, noticed};
 use crate::ports::free_port;
 use crate::process::Process;
@@ -27,9 +27,9 @@ pub struct Scaled {
     redis_proxy: Proxy,
     postgres_proxy: Proxy,
     is_lossy: bool,
-    /// How many kinds of faults there are.
+    /// The number of kinds of faults.
     kinds: u32,
-    /// Where Redis writes its log of commands, if a fault fills it.
+    /// The disk with the append-only file of Redis, if a fault fills it.
     disk: Option<Disk>,
 }
 
@@ -97,7 +97,7 @@ impl Scaled {
     }
 
     fn worker(&self, index: usize) -> &Process {
-        self.workers[index].as_ref().expect("it runs")
+        self.workers[index].as_ref().expect("the process runs")
     }
 
     async fn redis_command(&self, name: &'static str, args: &[&str]) -> Value {
@@ -114,7 +114,7 @@ impl Scaled {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port())
     }
 
-    /// Redis has no memory left until health reports it.
+    /// Sets Redis' memory limit to the memory in use until health reports that.
     async fn fill_redis(&self) {
         let info = self.redis_command("INFO", &["memory"]).await.into_string().unwrap_or_default();
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("the memory in use");
@@ -123,7 +123,7 @@ impl Scaled {
         self.redis_command("CONFIG", &["SET", "maxmemory", "0"]).await;
     }
 
-    /// Another session locks the table of posts; statements time out until it ends.
+    /// Another session locks the table of posts, so that statements time out.
     async fn lock_posts(&self, time: Duration) {
         let seconds = time.as_secs_f64();
         let statement = format!(
@@ -132,7 +132,7 @@ impl Scaled {
         services::execute(&self.postgres_url(), &statement).await;
     }
 
-    /// Redis cannot write its log of commands; it ends, and runs again when there is room.
+    /// Fills the disk of Redis' append-only file until health reports that, frees the disk, and restarts Redis.
     async fn fill_disk_of_redis(&mut self) {
         let Some(disk) = &self.disk else { return };
         disk.fill().await;
@@ -142,7 +142,7 @@ impl Scaled {
         self.redis.start().await;
     }
 
-    /// A transaction that takes tables in the opposite order of the workers; Postgres cancels one of them.
+    /// Locks tables in the opposite order of the workers, so that Postgres cancels one of the transactions.
     async fn deadlock(&self) {
         services::execute(
             &self.postgres_url(),
@@ -152,10 +152,10 @@ impl Scaled {
         .await;
     }
 
-    async fn weather(&self, proxy: &Proxy, weather: Weather, time: Duration) {
-        proxy.set(weather);
+    async fn set_for(&self, proxy: &Proxy, network: NetworkState, time: Duration) {
+        proxy.set(network);
         tokio::time::sleep(time).await;
-        proxy.set(Weather::Clear);
+        proxy.set(NetworkState::Clear);
     }
 }
 
@@ -165,17 +165,17 @@ impl Setup for Scaled {
         let index = rng.random_range(0..self.workers.len());
         match rng.random_range(0..self.kinds) {
             0 | 1 => {
-                self.workers[index].take().expect("it runs").kill().await;
+                self.workers[index].take().expect("the process runs").kill().await;
                 self.start_worker(index).await;
                 "kill -9 of a worker"
             }
             2 => {
-                assert_eq!(self.workers[index].take().expect("it runs").terminate().await.code(), Some(0));
+                assert_eq!(self.workers[index].take().expect("the process runs").terminate().await.code(), Some(0));
                 self.start_worker(index).await;
                 "restart of a worker"
             }
             3 => {
-                self.front.take().expect("it runs").kill().await;
+                self.front.take().expect("the process runs").kill().await;
                 self.start_front().await;
                 "kill -9 of the API"
             }
@@ -233,11 +233,11 @@ impl Setup for Scaled {
                 "posts locked, statements time out"
             }
             14 => {
-                self.weather(&self.redis_proxy, Weather::Silent, time).await;
+                self.set_for(&self.redis_proxy, NetworkState::Silent, time).await;
                 "half-open connections to Redis"
             }
             17 => {
-                self.weather(&self.postgres_proxy, Weather::Silent, time).await;
+                self.set_for(&self.postgres_proxy, NetworkState::Silent, time).await;
                 "half-open connections to Postgres"
             }
             18 => {
@@ -250,19 +250,19 @@ impl Setup for Scaled {
             }
             15 => {
                 let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };
-                self.weather(proxy, Weather::Broken, time).await;
+                self.set_for(proxy, NetworkState::Broken, time).await;
                 "broken connections"
             }
             _ => {
                 let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };
-                self.weather(proxy, Weather::Slow(Duration::from_millis(rng.random_range(5..200))), time).await;
+                self.set_for(proxy, NetworkState::Slow(Duration::from_millis(rng.random_range(5..200))), time).await;
                 "slow network"
             }
         }
     }
 
     fn front(&self) -> &Process {
-        self.front.as_ref().expect("it runs")
+        self.front.as_ref().expect("the process runs")
     }
 
     fn is_lossy(&self) -> bool {

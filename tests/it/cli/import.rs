@@ -33,7 +33,7 @@ fn import_appends_valid_posts_and_reports_other_lines() {
 }
 
 #[test]
-fn import_into_a_full_stream_fails_after_patience() {
+fn import_into_a_full_stream_fails_after_its_timeout() {
     let folder = migrated();
     let posts: Vec<_> =
         (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
@@ -104,7 +104,7 @@ fn spreadsheet_is_recognised_by_its_content() {
 #[test]
 fn spreadsheet_with_a_cell_in_its_last_corner_is_read() {
     let folder = migrated();
-    // Laid out as a grid it would take half a TiB.
+    // A grid of all its cells would take half a TiB.
     let corner = "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
     std::fs::write(folder.path().join("survey.xlsx"), spreadsheet_with(corner)).unwrap();
     let arguments = ["import", "survey.xlsx", "--source", "survey", "--map", "content=answer", "--json"];
@@ -115,7 +115,7 @@ fn spreadsheet_with_a_cell_in_its_last_corner_is_read() {
 
 #[cfg(unix)]
 #[test]
-fn terminated_import_says_how_to_continue() {
+fn terminated_import_reports_how_to_continue() {
     let folder = migrated();
     let posts: Vec<_> =
         (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
@@ -132,10 +132,10 @@ fn terminated_import_says_how_to_continue() {
 }
 
 #[test]
-fn import_without_records_says_so() {
+fn import_without_records_reports_that() {
     let folder = migrated();
     write(folder.path(), "empty.csv", "post_id,source,content\n");
-    assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file holds no records"));
+    assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file contains no records"));
     write(folder.path(), "posts.csv", "post_id,source,content\n1,web,fine\n");
     let skipped = run(folder.path(), &["import", "posts.csv", "--skip", "5"]).good().stdout;
     assert!(skipped.contains("all records of the file were skipped: 1"), "{skipped}");
@@ -222,7 +222,7 @@ fn zip(files: &[(&str, String)]) -> Vec<u8> {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_import_says_how_to_continue() {
+fn interrupted_import_reports_how_to_continue() {
     let folder = migrated();
     let posts: Vec<_> =
         (0..100).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();

@@ -9,7 +9,7 @@ use sentistream::stream::{Consumer, DeadLetterRequest, Stream};
 use super::{migrated, run};
 
 /// Appends an entry that is not a post and moves it to the dead letter, as a worker does.
-async fn bury(stream: &Stream, post_id: &str) -> EntryId {
+async fn dead_letter(stream: &Stream, post_id: &str) -> EntryId {
     let mut fields = RawFields::default();
     fields.push("post_id", post_id);
     fields.push("content", vec![0xff, 0x1b]);
@@ -32,7 +32,7 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
     let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
     let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
     let stream = app::open(&config, Clock::system()).await.unwrap().stream;
-    let (first, second) = (bury(&stream, "p1").await.to_string(), bury(&stream, "p2").await.to_string());
+    let (first, second) = (dead_letter(&stream, "p1").await.to_string(), dead_letter(&stream, "p2").await.to_string());
 
     let listed = run(folder.path(), &["dead-letter", "list", "--json"]).good().json_lines();
     let ids: Vec<_> = listed.iter().map(|letter| letter["id"].as_str().unwrap()).collect();

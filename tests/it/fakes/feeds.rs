@@ -47,7 +47,7 @@ impl Feeds {
         feed.insert(0, entry);
     }
 
-    /// How often the feed at `path` was requested.
+    /// The number of requests for the feed at `path`.
     pub fn asked(&self, path: &str) -> usize {
         self.web.requests().iter().filter(|request| request.path == path).count()
     }

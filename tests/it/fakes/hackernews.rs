@@ -14,7 +14,7 @@ pub struct Site {
     pub web: Web,
     items: Items,
     updates: Arc<Mutex<Vec<u64>>>,
-    /// How many more times an item is shown as `null`.
+    /// The number of further requests for an item that are answered with `null`.
     hidden: Arc<Mutex<BTreeMap<u64, u32>>>,
 }
 
@@ -38,9 +38,9 @@ impl Site {
                 Some(id) => {
                     let id = id.parse().expect("a number");
                     let mut late = lock(&late);
-                    let looks = late.entry(id).or_default();
-                    let item = items.get(&id).filter(|_| *looks == 0).cloned().unwrap_or(Value::Null);
-                    *looks = looks.saturating_sub(1);
+                    let remaining = late.entry(id).or_default();
+                    let item = items.get(&id).filter(|_| *remaining == 0).cloned().unwrap_or(Value::Null);
+                    *remaining = remaining.saturating_sub(1);
                     Reply::ok(item.to_string())
                 }
             }
@@ -54,9 +54,9 @@ impl Site {
         lock(&self.items).insert(id, item);
     }
 
-    /// Adds an item that is `null` for the first requests.
-    pub fn put_late(&self, id: u64, item: Value, looks: u32) {
-        lock(&self.hidden).insert(id, looks);
+    /// Adds an item whose first requests are answered with `null`.
+    pub fn put_late(&self, id: u64, item: Value, remaining: u32) {
+        lock(&self.hidden).insert(id, remaining);
         self.put(id, item);
     }
 

@@ -51,7 +51,7 @@ impl Log {
 /// The faults of a host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// Each connection is cut after this many events.
+    /// Each connection is closed after this many events.
     pub drop_after: Option<usize>,
     /// Each connection sends nothing more after this many events.
     pub stall_after: Option<usize>,
@@ -59,7 +59,7 @@ pub struct Faults {
     pub malformed_every: Option<usize>,
     /// Each connection repeats this many earlier events.
     pub repeat: usize,
-    /// The look-back: an older cursor is moved here without a notice.
+    /// The time of the oldest stored event. An older cursor is moved to it silently.
     pub oldest: Option<i64>,
     /// Connections are refused.
     pub refuse: bool,
@@ -67,7 +67,7 @@ pub struct Faults {
     pub ignores_max_size: bool,
 }
 
-/// A connection that was made.
+/// A connection that a client opened.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub cursor: Option<i64>,
@@ -122,7 +122,7 @@ impl Jetstream {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// The connections that were made so far.
+    /// The connections that clients have opened so far.
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.state.asked).clone()
     }

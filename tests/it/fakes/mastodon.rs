@@ -70,7 +70,7 @@ impl Instance {
         format!("mastodon:{}:{id}", self.web.url.authority())
     }
 
-    /// Refuses subscriptions with this error from now on, or grants them again.
+    /// Refuses subscriptions with this error from now on, or accepts them again with `None`.
     pub fn refuse(&self, refusal: Option<Value>) {
         *lock(&self.state.refusal) = refusal;
     }
@@ -96,11 +96,11 @@ impl Instance {
     }
 
     fn send(&self, event: &str, payload: &str) {
-        self.say(json!({"stream": ["public:local"], "event": event, "payload": payload}).to_string());
+        self.send_frame(json!({"stream": ["public:local"], "event": event, "payload": payload}).to_string());
     }
 
     /// Sends a frame to the streams.
-    pub fn say(&self, frame: String) {
+    pub fn send_frame(&self, frame: String) {
         let _ = self.state.live.send(frame);
     }
 

@@ -25,7 +25,7 @@ struct State {
     comments: Mutex<Vec<Value>>,
     /// The number of issued tokens. Only the last one is valid.
     tokens: Mutex<usize>,
-    withdrawn: Mutex<bool>,
+    revoked: Mutex<bool>,
 }
 
 impl Site {
@@ -59,14 +59,14 @@ impl Site {
         lock(&self.state.comments).insert(0, comment);
     }
 
-    /// Things that are neither: one with an odd id, and one that is no object.
-    pub fn odd(&self) {
+    /// Adds things that are neither posts nor comments: one with an invalid id, and one that is not an object.
+    pub fn add_invalid_things(&self) {
         lock(&self.state.posts).splice(0..0, [json!({"id": "!!", "name": "t3_!!"}), json!(7)]);
     }
 
     /// Revokes the current token.
-    pub fn withdraw(&self) {
-        *lock(&self.state.withdrawn) = true;
+    pub fn revoke(&self) {
+        *lock(&self.state.revoked) = true;
     }
 
     pub fn tokens(&self) -> usize {
@@ -79,7 +79,7 @@ fn answer(request: &Request, state: &State) -> Reply {
         return token(request, state);
     }
     let expected = format!("Bearer token-{}", *lock(&state.tokens));
-    if request.header("authorization") != expected || *lock(&state.withdrawn) {
+    if request.header("authorization") != expected || *lock(&state.revoked) {
         return unauthorized();
     }
     let things = match request.path.as_str() {
@@ -113,7 +113,7 @@ fn token(request: &Request, state: &State) -> Reply {
     if !is_right {
         return unauthorized();
     }
-    *lock(&state.withdrawn) = false;
+    *lock(&state.revoked) = false;
     let mut tokens = lock(&state.tokens);
     *tokens += 1;
     let granted = json!({"access_token": format!("token-{}", *tokens), "token_type": "bearer", "expires_in": TOKEN_LIFE, "scope": "*"});

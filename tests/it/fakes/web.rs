@@ -25,7 +25,7 @@ pub struct Request {
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
-    /// Whether its answer was prepared by [`Web::will`].
+    /// Whether its answer was prepared by [`Web::script_replies`].
     pub is_scripted: bool,
 }
 
@@ -97,19 +97,19 @@ impl Web {
     }
 
     /// Answers the next requests with `replies`, then from its site again.
-    pub fn will(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub fn script_replies(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.state.script).extend(replies);
     }
 
     /// Whether all scripted replies were sent.
-    pub fn has_said_all(&self) -> bool {
+    pub fn has_sent_all_replies(&self) -> bool {
         lock(&self.state.script).is_empty()
     }
 
     /// The time from the last scripted reply to the next request.
     pub fn rest(&self) -> Range<Instant> {
         let requests = self.requests();
-        let last = requests.iter().rposition(|request| request.is_scripted).expect("it was requested");
+        let last = requests.iter().rposition(|request| request.is_scripted).expect("a scripted reply was sent");
         requests[last].at..requests[last + 1].at
     }
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::mutate::Mutator;
 use super::{cases, mutator};
-use crate::api::socket::{Heard, Socket};
+use crate::api::socket::{Socket, SocketEvent};
 use crate::api::test_app::{DEADLINE, Setup, TestApp, post};
 
 /// An operation of the document.
@@ -179,15 +179,15 @@ async fn any_frame_is_answered_or_closes_its_own_socket() {
     for _ in 0..cases(400) {
         let seed = mutator.pick(&FRAMES);
         let text = mutator.text(seed);
-        socket.say(text.clone()).await;
+        socket.send_text(text.clone()).await;
         loop {
-            match socket.hear().await {
-                Heard::Frame(frame)
+            match socket.receive().await {
+                SocketEvent::Frame(frame)
                     if ["pong", "subscribed", "error"].contains(&frame["type"].as_str().unwrap_or("")) =>
                 {
                     break;
                 }
-                Heard::Frame(_) => {}
+                SocketEvent::Frame(_) => {}
                 end => panic!("{text:?}: {end:?}"),
             }
         }
@@ -211,7 +211,7 @@ async fn no_malformed_request_causes_a_5xx_or_a_hang() {
     for _ in 0..cases(200) {
         let seed = mutator.pick(&RAW);
         let bytes = mutator.bytes(seed.as_bytes());
-        let mut socket = tokio::net::TcpStream::connect(&address).await.expect("it listens");
+        let mut socket = tokio::net::TcpStream::connect(&address).await.expect("the server listens");
         // The server may close before it has read everything.
         let _ = socket.write_all(&bytes).await;
         let mut answer = vec![0; 32];
@@ -226,5 +226,5 @@ async fn no_malformed_request_causes_a_5xx_or_a_hang() {
             );
         }
     }
-    tokio::time::timeout(DEADLINE, app.get("/healthz")).await.expect("it still answers");
+    tokio::time::timeout(DEADLINE, app.get("/healthz")).await.expect("the server still answers");
 }

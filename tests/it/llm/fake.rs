@@ -94,7 +94,7 @@ impl FakeLlm {
         Self { url, state, _task: Arc::new(Task(task)) }
     }
 
-    /// Answers the next requests with `replies`, then by the rule again.
+    /// Answers the next requests with `replies`, and later requests by the rule.
     pub fn then(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.next.lock().unwrap().extend(replies);
     }
@@ -148,7 +148,7 @@ async fn read(connection: &mut TcpStream) -> Option<Seen> {
 
 async fn answer(connection: &mut TcpStream, seen: &Seen, reply: Reply) -> std::io::Result<()> {
     let posts = seen.posts();
-    let judgements = |count: usize| -> Vec<Value> { posts.iter().take(count).map(judge).collect() };
+    let judgements = |count: usize| -> Vec<Value> { posts.iter().take(count).map(labels_of).collect() };
     let says = match reply {
         Reply::Good => json!({"judgements": judgements(posts.len())}).to_string(),
         Reply::Missing(count) => json!({"judgements": judgements(count)}).to_string(),
@@ -190,7 +190,7 @@ async fn answer(connection: &mut TcpStream, seen: &Seen, reply: Reply) -> std::i
     connection.write_all(head.as_bytes()).await
 }
 
-fn judge((index, text): &(usize, String)) -> Value {
+fn labels_of((index, text): &(usize, String)) -> Value {
     let (sentiment, emotion) = match text.to_lowercase() {
         text if text.contains("love") => ("positive", "joy"),
         text if text.contains("hate") => ("negative", "anger"),

@@ -40,9 +40,9 @@ async fn language_model_replaces_an_unloadable_model_without_loss() {
         health["services"]["llm"] == "paused" && health["status"] == "degraded" && stats == [0, 27, 3]
     };
     process.wait_until("the breaker opens, and posts wait", left).await;
-    assert!(process.terminate().await.success(), "it releases its entries");
+    assert!(process.terminate().await.success(), "the process releases its entries");
 
-    // The next process finds all of them.
+    // The next process claims all of them.
     fake.always(|_| Reply::Good);
     let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
     process.drained(30).await;
@@ -57,7 +57,7 @@ async fn posts_wait_while_no_model_is_loaded() {
     let said = |health: &serde_json::Value| {
         health["services"]["model"] == "failed" && health["status"] == "degraded" && health["stats"]["pending"] == 3
     };
-    process.wait_until("health reports it", said).await;
+    process.wait_until("health reports the missing model", said).await;
     assert_eq!(process.get("/api/posts").await["total"], 0);
     let readiness = crate::web::get(format!("{}/readyz", process.url)).await.unwrap();
     assert_eq!(readiness.status(), 503);

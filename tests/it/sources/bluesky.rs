@@ -80,7 +80,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         record.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         record
     };
-    let say = |rkey: &str, second: f64, text: &str, more: Value| {
+    let publish = |rkey: &str, second: f64, text: &str, more: Value| {
         log.push(at(second), commit("create", (ADA, rkey), at(second), record(text, more)));
     };
     let link = |start: usize, end: usize, uri: &str| {
@@ -88,21 +88,21 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
                "features": [{"$type": "app.bsky.richtext.facet#link", "uri": uri}]})
     };
     let text = "é look at example.org/a… and this site";
-    let (cut, named) = (text.find("example").expect("there"), text.find("this").expect("there"));
+    let (cut, named) = (text.find("example").expect("the word"), text.find("this").expect("the word"));
     let facets = json!({"facets": [
         link(named, text.len(), "https://example.org/named"),
         link(cut, cut + "example.org/a…".len(), "https://example.org/a/long/path"),
         link(1, 3, "https://example.org/cuts-a-character"),
     ]});
-    say("links", 1.0, text, facets);
+    publish("links", 1.0, text, facets);
     let parent = post_id(BOB, "b1");
-    say(
+    publish(
         "reply",
         2.0,
         "I hate that",
         json!({"reply": {"root": {"uri": "at://x", "cid": "c"}, "parent": {"uri": parent, "cid": "c"}}}),
     );
-    say(
+    publish(
         "quote",
         3.0,
         "I love that",
@@ -110,16 +110,16 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         "record": {"record": {"uri": parent, "cid": "c"}}, "media": {"images": []}}}),
     );
     // Optional fields of unexpected types do not reject the post.
-    say(
+    publish(
         "odd",
         3.5,
         "I love odd fields",
         json!({"langs": "en", "reply": "x", "embed": [1], "facets": {"a": 1}, "createdAt": 5}),
     );
-    say("future", 4.0, "from the future", json!({"createdAt": "2031-01-01T00:00:00Z"}));
-    say("picture", 5.0, "", json!({"embed": {"images": []}}));
-    say("regretted", 6.0, "I will regret this", json!({}));
-    say("edited", 7.0, "I hate the first version", json!({}));
+    publish("future", 4.0, "from the future", json!({"createdAt": "2031-01-01T00:00:00Z"}));
+    publish("picture", 5.0, "", json!({"embed": {"images": []}}));
+    publish("regretted", 6.0, "I will regret this", json!({}));
+    publish("edited", 7.0, "I hate the first version", json!({}));
     log.push(at(8.0), create(BOB, "b1", at(8.0), "bob was here"));
     log.push(at(9.0), commit("update", (ADA, "edited"), at(9.0), record("I love the second version", json!({}))));
     log.push(at(10.0), commit("delete", (ADA, "regretted"), at(10.0), Value::Null));
@@ -170,7 +170,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
     }
     log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
     let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, fetcher(), app.clock.clone()));
-    app.eventually("one is added and one is removed", async || {
+    app.eventually("one post is added and one is removed", async || {
         (find(&app, BOB, "g0").await.is_some() && find(&app, ADA, "edited").await.is_none()).then_some(())
     })
     .await;
@@ -270,7 +270,7 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     stored(&app, 6).await;
     let state = ingesting.states.all().remove(0);
     assert!(state.last_error.as_deref().is_some_and(|error| error.contains("gone.test")), "{state:?}");
-    assert_eq!(host.asked().last().expect("asked").dids, [ADA, BOB]);
+    assert_eq!(host.asked().last().expect("a connection").dids, [ADA, BOB]);
     ingesting.stop().await;
 
     // Authors beyond the limit of the URL are sent in a message.
@@ -279,13 +279,14 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     log.push(at(3.0), create(ADA, "a2", at(3.0), "I love it"));
     let ingesting = start(wanted(&many.iter().map(String::as_str).collect::<Vec<_>>()));
     stored(&app, 7).await;
-    let asked = host.asked().pop().expect("asked");
+    let asked = host.asked().pop().expect("a connection");
     assert!(asked.has_hello && asked.dids.len() == 151, "{asked:?}");
     ingesting.stop().await;
 
     // When no account is found, the source must not read all posts.
     let failing = Ingesting::start(&app, bluesky::spec("nobody", wanted(&["gone.test"]), fetcher(), app.clock.clone()));
-    let state = app.eventually("it fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
+    let state =
+        app.eventually("the source fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
     assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
     failing.stop().await;
 }
@@ -301,7 +302,7 @@ async fn authors_are_named_by_their_handles(setup: Setup) {
     for _ in 0..3 {
         assert_eq!(named.get(&path).await.ok(), json!({"source": "bluesky", "names": {ADA: "ada.test"}}));
     }
-    assert_eq!(api.requests().len(), 1, "the answer is kept");
+    assert_eq!(api.requests().len(), 1, "the answer is cached");
     let other = named.get(&path.replace("bluesky", "mastodon")).await.ok();
     assert_eq!(other["names"], json!({}));
     assert_eq!(named.get("/api/authors?source=bluesky").await.problem(422), ["authors"]);
@@ -323,7 +324,11 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     posts(&log, 100, 20.0);
     let ingesting = Ingesting::start(&app, spec(&app, &[&first, &second]));
     stored(&app, 300).await;
-    assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host is requested at the cursor");
+    assert_eq!(
+        first.asked().last().expect("a connection").cursor,
+        Some(last),
+        "the same host is requested at the cursor"
+    );
 
     // The host fails: the source requests the last seconds again from the other host, and nothing is stored twice.
     first.set_faults(Faults { refuse: true, ..Faults::default() });
@@ -331,7 +336,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     app.eventually("the connection is cut", async || (first.open() == 0).then_some(())).await;
     posts(&log, 100, 30.0);
     stored(&app, 400).await;
-    let rewound = second.asked().first().expect("asked").cursor.expect("a cursor");
+    let rewound = second.asked().first().expect("a connection").cursor.expect("a cursor");
     assert_eq!(rewound, at(20.0) + 99 * 100_000 - 5_000_000);
     ingesting.stop().await;
 

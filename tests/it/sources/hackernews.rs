@@ -26,10 +26,10 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
     let site = Site::start().await;
     site.put(100, comment(100, "before everything"));
     let ingesting = Ingesting::start(&app, spec(&app, &site, (None, fetcher())));
-    app.eventually("it begins with the next item", async || (site.web.requests().len() > 1).then_some(())).await;
+    app.eventually("the source polls for the next item", async || (site.web.requests().len() > 1).then_some(())).await;
     let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
                        "time": 1_772_367_600, "type": "story", "kids": [103]});
-    // Item 101 is null for a while and 102 permanently; later items do not wait for them.
+    // Item 101 is null at first and item 102 is always null. Later items do not wait for them.
     site.put_late(101, story, 3);
     site.put(103, comment(103, "I hate that <i>it&#x27;s</i> slow.<p>Second <a href=\"https:&#x2F;&#x2F;x.example\" rel=\"nofollow\">https:&#x2F;&#x2F;x.example</a>"));
     site.put(104, json!({"deleted": true, "id": 104, "parent": 103, "time": 1_772_367_600, "type": "comment"}));
@@ -82,8 +82,10 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
         last_id: Some(40),
     };
     let past = Ingesting::start(&app, hackernews::spec("past", options, fetcher(), app.clock.clone()));
-    app.eventually("it ends", async || past.states.all().pop().filter(|state| state.state.as_str() == "finished"))
-        .await;
+    app.eventually("the source has finished", async || {
+        past.states.all().pop().filter(|state| state.state.as_str() == "finished")
+    })
+    .await;
     stored(&app, 33).await;
     let mut ids = site.asked().split_off(asked);
     // Concurrent requests may arrive in any order.
@@ -97,7 +99,7 @@ async fn server_faults_lose_no_item(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     let mut last = 0;
-    let mut say = |count: u64| {
+    let mut publish = |count: u64| {
         for _ in 0..count {
             last += 1;
             site.put(last, comment(last, "I love it"));
@@ -112,8 +114,8 @@ async fn server_faults_lose_no_item(setup: Setup) {
         ("busy", Reply::status(429).with("Retry-After", "1")),
     ] {
         // The fault affects one of the new items.
-        let count = say(30);
-        site.web.will([Reply::ok(count.to_string()), fault]);
+        let count = publish(30);
+        site.web.script_replies([Reply::ok(count.to_string()), fault]);
         let (start, fetches) = (Instant::now(), if name == "slow" { fetcher_with_short_timeout() } else { fetcher() });
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetches)));
         stored(&app, count as usize).await;
@@ -127,7 +129,8 @@ async fn server_faults_lose_no_item(setup: Setup) {
         let asked = site.asked().len();
         let requests = site.web.requests().len();
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetcher())));
-        app.eventually("it polls again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
+        app.eventually("the source polls again", async || (site.web.requests().len() > requests + 1).then_some(()))
+            .await;
         assert_eq!(site.asked().len(), asked, "{name}: no item is requested twice");
         ingesting.stop().await;
     }

@@ -35,6 +35,6 @@ impl Ingesting {
     pub async fn stop(self) {
         self.shutdown.stop();
         let ended = tokio::time::timeout(DEADLINE, self.role).await;
-        ended.expect("it ends in time").expect("no panic").expect("no error");
+        ended.expect("the ingester ends in time").expect("no panic").expect("no error");
     }
 }

@@ -20,7 +20,7 @@ fn settings(host: &Jetstream) -> Vec<String> {
 }
 
 /// Adds `count` posts, dated now.
-fn say(log: &Log, count: usize) {
+fn publish(log: &Log, count: usize) {
     for _ in 0..count {
         let now = Clock::system().now().as_micros();
         log.push(now, create("did:plc:ada", &format!("r{}", log.len()), now, "I love it"));
@@ -84,34 +84,34 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     let mut seen = BTreeMap::new();
 
     let first = Process::start(folder.path(), &settings).await;
-    eventually("the first reads", || host.open() == 1).await;
+    eventually("the first process reads", || host.open() == 1).await;
     let second = Process::start(folder.path(), &settings).await;
-    say(&log, 200);
+    publish(&log, 200);
     taken(&stream, &mut seen, 200).await;
     assert_eq!((host.most_open(), seen.values().max()), (1, Some(&1)), "only one reads, over one connection");
 
     first.kill().await;
-    say(&log, 200);
+    publish(&log, 200);
     taken(&stream, &mut seen, 400).await;
     assert_eq!(host.most_open(), 1, "the second took over");
 
-    // It hangs, and a third one takes over. When it resumes, it detects that and disconnects.
+    // The second hangs, and a third takes over. When the second resumes, it detects that and disconnects.
     let third = Process::start(folder.path(), &settings).await;
     second.signal("-STOP").await;
-    say(&log, 200);
+    publish(&log, 200);
     taken(&stream, &mut seen, 600).await;
     // The server cannot detect that one of them hangs.
-    eventually("the third takes over", || host.open() == 2).await;
+    eventually("the third process takes over", || host.open() == 2).await;
     second.signal("-CONT").await;
-    eventually("the second disconnects", || host.open() == 1).await;
-    // Events that it had read when it was stopped may be repeated. From now on none is.
+    eventually("the second process disconnects", || host.open() == 1).await;
+    // Events that the second had read when it was stopped may be repeated. Later events are not.
     let known = seen.len();
-    say(&log, 100);
+    publish(&log, 100);
     taken(&stream, &mut seen, 700).await;
     assert_eq!(seen.len() - known, 100);
     assert_eq!(third.terminate().await.code(), Some(0));
     // A process that ends releases its lease, so the next one does not wait for its expiry.
-    say(&log, 100);
+    publish(&log, 100);
     taken(&stream, &mut seen, 800).await;
     assert_eq!(second.terminate().await.code(), Some(0));
 }
@@ -124,12 +124,12 @@ async fn killed_process_resumes_at_its_cursor() {
     let mut process = Process::start(folder.path(), &settings(&host)).await;
     for round in 1..4 {
         let begun = host.sent();
-        say(&log, 300);
+        publish(&log, 300);
         eventually("some posts are read", || host.sent() > begun + 50).await;
         process.kill().await;
-        say(&log, 100);
+        publish(&log, 100);
         process = Process::start(folder.path(), &settings(&host)).await;
-        eventually("it reads again", || host.asked().len() > round).await;
+        eventually("the source is read again", || host.asked().len() > round).await;
     }
     let mut seen = BTreeMap::new();
     taken(&queue(folder.path()).await, &mut seen, 1_200).await;

@@ -25,7 +25,7 @@ fn fields(problem: &Value) -> Vec<&str> {
     errors.iter().filter_map(|error| error["field"].as_str()).collect()
 }
 
-/// Waits until the source `name` has this state and has read so many posts.
+/// Waits until the source `name` has this state and has read this many posts.
 async fn feed(process: &Process, name: &str, (state, posts): (&str, u64)) -> Value {
     within(&format!("{name} is {state} with {posts} posts"), async || {
         let sources = process.get("/api/sources").await;
@@ -35,7 +35,7 @@ async fn feed(process: &Process, name: &str, (state, posts): (&str, u64)) -> Val
     .await
 }
 
-async fn lives_and_goes(folder: &Path, mut settings: Vec<String>) {
+async fn add_change_and_delete(folder: &Path, mut settings: Vec<String>) {
     settings.extend(["ingester.sources=[]".to_owned(), "outbound.allow=127.0.0.1".to_owned()]);
     let (blog, news) = (Feeds::start().await, Feeds::start().await);
     blog.publish("/blog.atom", entry("1", "I love this so much"));
@@ -75,26 +75,27 @@ async fn lives_and_goes(folder: &Path, mut settings: Vec<String>) {
     process.wait_until("the other feed is read", |health| health["stats"]["total_posts"] == 3).await;
     assert!(process.terminate().await.success());
 
-    // It is read after a restart too, from where it was.
+    // After a restart the source continues at its cursor.
     let process = Process::start(folder, &settings).await;
     news.publish("/news.rss", entry("4", "I hate it again"));
-    process.wait_until("it goes on", |health| health["stats"]["total_posts"] == 4).await;
+    process.wait_until("the source is read after the restart", |health| health["stats"]["total_posts"] == 4).await;
     assert_eq!(send(&process, Method::DELETE, "/api/sources/blog", &json!({})).await.0, 204);
-    within("it is gone", async || (process.get("/api/sources").await["feeds"] == json!([])).then_some(())).await;
+    within("the source is deleted", async || (process.get("/api/sources").await["feeds"] == json!([])).then_some(()))
+        .await;
     assert_eq!(send(&process, Method::GET, "/api/sources/blog", &json!({})).await.0, 404);
-    assert_eq!(process.get("/api/posts").await["total"], 4, "posts stay");
+    assert_eq!(process.get("/api/posts").await["total"], 4, "the posts are kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embedded_source_is_added_changed_and_deleted() {
     let folder = tempfile::tempdir().unwrap();
-    lives_and_goes(folder.path(), Vec::new()).await;
+    add_change_and_delete(folder.path(), Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_source_is_added_changed_and_deleted() {
     let folder = tempfile::tempdir().unwrap();
-    lives_and_goes(folder.path(), Shared::create().await.settings()).await;
+    add_change_and_delete(folder.path(), Shared::create().await.settings()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ cases![
     time_lines_are_polled_without_a_gap,
     late_posts_of_other_servers_are_found,
     failing_instance_delays_no_other,
-    token_streams_edits_and_deletions,
+    source_with_token_streams_edits_and_deletions,
     refused_subscription_is_an_error,
     cut_or_silent_stream_reconnects_without_loss,
 ];
@@ -72,7 +72,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!(local["author"], format!("ada@{}", first.url().authority()));
     assert_eq!(local["created_at"], "2026-03-01T12:20:00.000Z");
 
-    // Later polls miss nothing.
+    // Later polls miss no post.
     for id in 2..=95 {
         second.write(id, status(id, "<p>I love it</p>", json!({})));
     }
@@ -92,7 +92,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(265), &json!(0)));
     ingesting.stop().await;
 
-    // Tags instead of everything; a post with both is one post.
+    // With two tags instead of the whole time line, a post with both tags is stored once.
     let third = Instance::start().await;
     third.write(1, tagged(1, &["rust", "linux"]));
     third.write(2, tagged(2, &["linux"]));
@@ -124,18 +124,18 @@ async fn failing_instance_delays_no_other(setup: Setup) {
         ("busy", Reply::status(429).with("Retry-After", "3")),
     ] {
         let before = ingesting.states.all().remove(0).errors;
-        bad.web.will([fault]);
-        app.eventually(name, async || bad.web.has_said_all().then_some(())).await;
+        bad.web.script_replies([fault]);
+        app.eventually(name, async || bad.web.has_sent_all_replies().then_some(())).await;
         for (instance, id) in [(&good, count + 1), (&bad, count + 1)] {
             instance.write(id, status(id, "<p>I love it</p>", json!({})));
         }
         count += 1;
-        app.eventually("the other one is read", async || find(&app, &good.post_id(count)).await).await;
-        app.eventually("it is read again", async || find(&app, &bad.post_id(count)).await).await;
+        app.eventually("the other instance is read", async || find(&app, &good.post_id(count)).await).await;
+        app.eventually("the instance is read again", async || find(&app, &bad.post_id(count)).await).await;
         let rest = bad.web.rest();
-        assert!(name != "busy" || rest.end - rest.start >= MILLIS(3_000), "the pause is kept: {rest:?}");
+        assert!(name != "busy" || rest.end - rest.start >= MILLIS(3_000), "the source respects Retry-After: {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
-        assert!(name != "busy" || asked.count() > 1, "the other one does not wait: {rest:?}");
+        assert!(name != "busy" || asked.count() > 1, "the other instance does not wait: {rest:?}");
         let state = ingesting.states.all().remove(0);
         assert!(state.errors > before && state.state.as_str() == "connected", "{name}: {state:?}");
     }
@@ -148,10 +148,12 @@ async fn failing_instance_delays_no_other(setup: Setup) {
 
     // The source waits when the rate limit is exhausted.
     let reset = START.parse::<Timestamp>().expect("a time") + Duration::from_secs(1);
-    bad.web.will([Reply::ok("[]").with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", reset.to_string())]);
-    app.eventually("it is requested once more", async || bad.web.has_said_all().then_some(())).await;
+    bad.web.script_replies([Reply::ok("[]")
+        .with("X-RateLimit-Remaining", "0")
+        .with("X-RateLimit-Reset", reset.to_string())]);
+    app.eventually("the instance is requested again", async || bad.web.has_sent_all_replies().then_some(())).await;
     bad.write(52, status(52, "<p>I love it</p>", json!({})));
-    app.eventually("it is read again", async || find(&app, &bad.post_id(52)).await).await;
+    app.eventually("the instance is read again", async || find(&app, &bad.post_id(52)).await).await;
     let rest = bad.web.rest();
     assert!(rest.end - rest.start >= MILLIS(1_000), "{rest:?}");
     let books = stored(&app, 2 * count as usize + 2).await;
@@ -159,21 +161,23 @@ async fn failing_instance_delays_no_other(setup: Setup) {
     ingesting.stop().await;
 
     // Requests time out. A request that was open at the stop may consume one of the replies.
-    bad.web.will([Reply::Silence, Reply::Silence]);
+    bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), fetcher_with_short_timeout, app.clock.clone());
     let ingesting = Ingesting::start(&app, impatient);
     bad.write(53, status(53, "<p>I love it</p>", json!({})));
-    app.eventually("it is read again", async || find(&app, &bad.post_id(53)).await).await;
+    app.eventually("the instance is read again", async || find(&app, &bad.post_id(53)).await).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
-    // The error of a time line that needs a login says what to do.
+    // The error of a time line that needs a login names the remedy.
     let closed = Instance::start().await;
     let error = json!({"error": "This method requires an authenticated user"});
-    closed.web.will([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
+    closed.web.script_replies([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
     let alone = Ingesting::start(&app, mastodon::spec("closed", options(&[&closed]), fetcher, app.clock.clone()));
     let state = app
-        .eventually("it fails", async || alone.states.all().pop().filter(|state| state.state.as_str() == "failed"))
+        .eventually("the source fails", async || {
+            alone.states.all().pop().filter(|state| state.state.as_str() == "failed")
+        })
         .await;
     assert!(state.last_error.expect("an error").contains("set a token"));
     alone.stop().await;
@@ -184,7 +188,7 @@ fn streaming(instance: &Instance) -> MastodonOptions {
 }
 
 async fn subscribed(app: &TestApp, instance: &Instance, count: usize) {
-    app.eventually("it listens", async || (instance.subscribed() >= count).then_some(())).await;
+    app.eventually("the source is subscribed", async || (instance.subscribed() >= count).then_some(())).await;
 }
 
 async fn late_posts_of_other_servers_are_found(setup: Setup) {
@@ -209,7 +213,7 @@ async fn late_posts_of_other_servers_are_found(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn token_streams_edits_and_deletions(setup: Setup) {
+async fn source_with_token_streams_edits_and_deletions(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let love = |id| status(id, "<p>I love it</p>", json!({}));
@@ -220,23 +224,24 @@ async fn token_streams_edits_and_deletions(setup: Setup) {
     subscribed(&app, &instance, 1).await;
     let quote = r#"<p class="quote-inline">RE: <a href="https://m.example/@bob/3">m.example</a></p><p>I love it</p>"#;
     instance.write(4, status(4, quote, json!({"quote": {"state": "accepted", "quoted_status": {"id": "3"}}})));
-    instance
-        .say("{\"stream\": [\"public:local\"], \"event\": \"update\", \"payload\": {\"not\": \"a text\"}}".to_owned());
-    instance.say("nonsense".to_owned());
-    instance.say(json!({"stream": ["user"], "event": "notification", "payload": "{}"}).to_string());
+    instance.send_frame(
+        "{\"stream\": [\"public:local\"], \"event\": \"update\", \"payload\": {\"not\": \"a text\"}}".to_owned(),
+    );
+    instance.send_frame("nonsense".to_owned());
+    instance.send_frame(json!({"stream": ["user"], "event": "notification", "payload": "{}"}).to_string());
     instance.edit(2, status(2, "<p>I hate it now</p>", json!({"edited_at": "2026-03-01T12:25:00.000Z"})));
     instance.delete(1);
-    app.eventually("the edit replaces", async || {
+    app.eventually("the edit is applied", async || {
         let post = find(&app, &instance.post_id(2)).await?;
         (post["content"] == "I hate it now" && post["sentiment"]["label"] == "negative").then_some(())
     })
     .await;
-    app.eventually("the deletion deletes", async || find(&app, &instance.post_id(1)).await.is_none().then_some(()))
+    app.eventually("the deletion is applied", async || find(&app, &instance.post_id(1)).await.is_none().then_some(()))
         .await;
     let books = stored(&app, 3).await;
     let quoting = find(&app, &instance.post_id(4)).await.expect("stored");
     assert_eq!((&quoting["content"], &quoting["reply_to"]), (&json!("I love it"), &json!(instance.post_id(3))));
-    // The token goes to the streaming host only, besides the time lines.
+    // The token is sent only to the time lines and to the streaming host.
     let asked = instance.web.requests().into_iter().filter(|request| request.path.contains("/instance"));
     assert!(asked.map(|request| request.headers).all(|headers| !headers.contains_key("authorization")));
     assert_eq!((&books["deletion"], &books["replacement"]), (&json!(1), &json!(1)));
@@ -248,7 +253,9 @@ async fn token_streams_edits_and_deletions(setup: Setup) {
     let wrong = MastodonOptions { token: Some("outdated".to_owned().into()), ..options(&[&instance]) };
     let refused = Ingesting::start(&app, mastodon::spec("wrong", wrong, fetcher, app.clock.clone()));
     let state = app
-        .eventually("it fails", async || refused.states.all().pop().filter(|state| state.state.as_str() == "failed"))
+        .eventually("the source fails", async || {
+            refused.states.all().pop().filter(|state| state.state.as_str() == "failed")
+        })
         .await;
     let error = state.last_error.expect("an error");
     assert!(error.contains("create a new token") && !error.contains("outdated"), "{error}");
@@ -287,27 +294,30 @@ async fn cut_or_silent_stream_reconnects_without_loss(setup: Setup) {
     let wanted = MastodonOptions { idle_limit: Duration::from_secs(1), ..streaming(&instance) };
     let ingesting = Ingesting::start(&app, spec(&app, wanted));
     let mut id = 0;
-    let mut say = |count: u64| {
+    let mut publish = |count: u64| {
         for _ in 0..count {
             id += 1;
             instance.write(id, status(id, "<p>I love it</p>", json!({})));
         }
     };
     // No posts at first, then posts before and after the subscription is active.
-    app.eventually("it connects", async || (!instance.streaming.requests().is_empty()).then_some(())).await;
-    say(55);
+    app.eventually("the source connects", async || (!instance.streaming.requests().is_empty()).then_some(())).await;
+    publish(55);
     subscribed(&app, &instance, 1).await;
-    say(5);
+    publish(5);
     stored(&app, 60).await;
     instance.cut();
-    say(70);
+    publish(70);
     subscribed(&app, &instance, 2).await;
-    say(5);
+    publish(5);
     stored(&app, 135).await;
     let before = ingesting.states.all().remove(0).errors;
     instance.mute(true);
-    say(10);
-    app.eventually("it notices", async || (ingesting.states.all().remove(0).errors > before).then_some(())).await;
+    publish(10);
+    app.eventually("the source reports an error", async || {
+        (ingesting.states.all().remove(0).errors > before).then_some(())
+    })
+    .await;
     instance.mute(false);
     let books = stored(&app, 145).await;
     assert_eq!(books["analysed"], 145);

@@ -16,11 +16,11 @@ async fn paused_source_resumes_at_its_cursor(setup: Setup) {
     let host = Jetstream::start(&log, Faults::default()).await;
     let options = super::bluesky::options(&[&host]);
     let start = START.parse::<sentistream::domain::Timestamp>().expect("a time").as_micros();
-    let say = |n: i64| log.push(start + n, create("did:plc:ada", &format!("r{n}"), start + n, "I love it"));
+    let publish = |n: i64| log.push(start + n, create("did:plc:ada", &format!("r{n}"), start + n, "I love it"));
     assert_eq!(app.post("/api/sources/bluesky/pause", &json!({})).await.problem(404), Vec::<String>::new());
 
     let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher(), app.clock.clone()));
-    say(1);
+    publish(1);
     let feed = async || {
         let sources = app.get("/api/sources").await.ok();
         sources["feeds"].as_array().expect("feeds").first().cloned()
@@ -44,8 +44,8 @@ async fn paused_source_resumes_at_its_cursor(setup: Setup) {
     let paused = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/pause")).await.ok();
     assert_eq!((&paused["state"], &paused["paused"]), (&json!("paused"), &json!(true)));
     state("paused", 1).await;
-    app.eventually("it disconnects", async || (host.open() == 0).then_some(())).await;
-    say(2);
+    app.eventually("the source disconnects", async || (host.open() == 0).then_some(())).await;
+    publish(2);
     assert_eq!(app.get("/api/sources").await.ok()["feeds"][0]["posts"], 1);
     let resumed = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/resume")).await.ok();
     assert_eq!(resumed["paused"], false);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::api::test_app::TestApp;
 
-/// The longest time of a request. Even a busy machine answers within it.
+/// The timeout of a request, long enough for an answer on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A fetcher that may only connect to loopback, without a request limit.

@@ -56,10 +56,10 @@ async fn application_reads_posts_and_comments(setup: Setup) {
 
     // A token is used until it expires or is revoked.
     assert_eq!(site.tokens(), 1);
-    // Not so late that the lease of the source expires too.
+    // The lease of the source must not expire too.
     app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
     app.eventually("a new token before the old one expires", async || (site.tokens() == 2).then_some(())).await;
-    site.withdraw();
+    site.revoke();
     app.eventually("a new token after the old one was revoked", async || (site.tokens() == 3).then_some(())).await;
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
@@ -69,7 +69,7 @@ async fn application_reads_posts_and_comments(setup: Setup) {
     for n in 0..250 {
         site.post(&format!("b{n:03}"), "I love it", "");
     }
-    site.odd();
+    site.add_invalid_things();
     let ingesting = Ingesting::start(&app, spec(&app, &site));
     let books = stored(&app, 252).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(252), &json!(0)));
@@ -112,8 +112,8 @@ async fn server_faults_lose_no_post(setup: Setup) {
         ("busy", Reply::status(429).with("Retry-After", "1")),
     ] {
         let before = ingesting.states.all().remove(0).errors;
-        site.web.will([fault]);
-        app.eventually(name, async || site.web.has_said_all().then_some(())).await;
+        site.web.script_replies([fault]);
+        app.eventually(name, async || site.web.has_sent_all_replies().then_some(())).await;
         site.post(&format!("10{count}"), "I love it", "");
         site.comment(&format!("20{count}"), "I love it");
         count += 2;
@@ -124,8 +124,8 @@ async fn server_faults_lose_no_post(setup: Setup) {
     }
     // The source waits when the rate limit is exhausted.
     let last = Reply::ok(json!({"kind": "Listing", "data": {"after": null, "children": []}}).to_string());
-    site.web.will([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
-    app.eventually("it is requested once more", async || site.web.has_said_all().then_some(())).await;
+    site.web.script_replies([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
+    app.eventually("the site is requested again", async || site.web.has_sent_all_replies().then_some(())).await;
     site.post("200", "I love it", "");
     count += 1;
     stored(&app, count).await;
@@ -136,7 +136,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     ingesting.stop().await;
 
     // Requests time out. A request that was open at the stop may consume one of the replies.
-    site.web.will([Reply::Silence, Reply::Silence]);
+    site.web.script_replies([Reply::Silence, Reply::Silence]);
     let ingesting =
         Ingesting::start(&app, reddit::spec("reddit", options(&site), fetcher_with_short_timeout(), app.clock.clone()));
     site.post("201", "I love it", "");
@@ -160,7 +160,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     ] {
         let failing = Ingesting::start(&app, reddit::spec(name, options, fetcher(), app.clock.clone()));
         let state = app
-            .eventually("it fails", async || {
+            .eventually("the source fails", async || {
                 failing.states.all().pop().filter(|state| state.state.as_str() == activity)
             })
             .await;

@@ -17,7 +17,7 @@ use crate::fakes::web::{Reply, Web};
 cases![
     feeds_are_read_once_with_their_validators,
     feed_is_discovered_and_charset_taken_from_the_header,
-    page_without_a_working_feed_is_retried_ever_later,
+    page_without_a_working_feed_is_retried_less_often,
     failing_feed_delays_no_other,
     retry_after_delays_all_feeds_of_the_host,
     private_addresses_are_refused_behind_redirects,
@@ -52,7 +52,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     assert_eq!(post["created_at"], "2026-03-01T12:20:00.000Z");
 
     // Later requests carry the validators.
-    app.eventually("it is requested again", async || (host.asked("/a.rss") > 3).then_some(())).await;
+    app.eventually("the feed is requested again", async || (host.asked("/a.rss") > 3).then_some(())).await;
     for request in host.web.requests().iter().skip(3).take(6) {
         assert!(request.header("if-none-match").starts_with("W/\"3,"), "{request:?}");
         assert_eq!(request.header("if-modified-since"), "Sun, 01 Mar 2026 12:20:00 GMT");
@@ -61,7 +61,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     stored(&app, 10).await;
     let first = entry("tag:a0", "I hate the second version", 10);
     host.publish("/a.atom", Entry { updated: first.updated + 60, ..first });
-    app.eventually("the edit replaces it", async || {
+    app.eventually("the edit is applied", async || {
         let post = find(&app, "rss:tag:a0").await.expect("stored");
         (post["content"] == "I hate the second version" && post["sentiment"]["label"] == "negative").then_some(())
     })
@@ -104,7 +104,7 @@ async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/feed.rss\"></head></html>";
     // "Größe" in ISO 8859-1, which the document itself does not declare.
     let mut feed = feeds::rss(&[entry("tag:latin", "I love it GRX", 1)]).into_bytes();
-    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("there");
+    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("the marker");
     feed.splice(at..at + 3, *b"Gr\xf6\xdfe");
     let site = Web::start(move |request| match request.path.as_str() {
         "/" => Reply::ok(page).with("Content-Type", "text/html"),
@@ -115,12 +115,12 @@ async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     stored(&app, 1).await;
     let post = find(&app, "rss:tag:latin").await.expect("stored");
     assert_eq!(post["content"], "I love it Größe\n\nRead more");
-    app.eventually("it is polled again", async || (site.requests().len() > 4).then_some(())).await;
+    app.eventually("the feed is polled again", async || (site.requests().len() > 4).then_some(())).await;
     assert_eq!(site.requests().iter().filter(|request| request.path == "/").count(), 1, "the feed is remembered");
     ingesting.stop().await;
 }
 
-async fn page_without_a_working_feed_is_retried_ever_later(setup: Setup) {
+async fn page_without_a_working_feed_is_retried_less_often(setup: Setup) {
     let app = TestApp::start(setup).await;
     let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/gone.rss\"></head></html>";
     let site = Web::start(move |request| match request.path.as_str() {
@@ -133,7 +133,7 @@ async fn page_without_a_working_feed_is_retried_ever_later(setup: Setup) {
     let ingesting = Ingesting::start(&app, spec(&app, &[site.at("/"), good.url("feed.rss")]));
     stored(&app, 1).await;
     // The other feed is polled at the shortest interval; the page is not after some failures.
-    app.eventually("the page is asked less often", async || {
+    app.eventually("the page is requested less often", async || {
         let (pages, polls) = (site.requests().len() / 2, good.web.requests().len());
         (polls > 30 && pages * 2 < polls).then_some(())
     })
@@ -164,15 +164,15 @@ async fn failing_feed_delays_no_other(setup: Setup) {
         ("redirects without end", around, true),
         (
             "cut off",
-            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("one").0),
+            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("the end tag").0),
             false,
         ),
     ];
     for (n, (name, fault, is_error)) in faults.into_iter().enumerate() {
         let before = ingesting.states.all().remove(0).errors;
         // Four redirects are one too many.
-        bad.web.will(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
-        app.eventually(name, async || bad.web.has_said_all().then_some(())).await;
+        bad.web.script_replies(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
+        app.eventually(name, async || bad.web.has_sent_all_replies().then_some(())).await;
         count += usize::from(matches!(name, "redirect" | "cut off"));
         good.publish("/feed.rss", entry(&format!("good:{n}+"), "I love it", 1));
         bad.publish("/feed.rss", entry(&format!("bad:{n}+"), "I love it", 1));
@@ -189,7 +189,7 @@ async fn failing_feed_delays_no_other(setup: Setup) {
     ingesting.stop().await;
 
     // Requests time out. A request that was open at the stop may consume one of the replies.
-    bad.web.will([Reply::Silence, Reply::Silence]);
+    bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
     let ingesting = Ingesting::start(&app, rss::spec("rss", options, fetcher_with_short_timeout, app.clock.clone()));
     bad.publish("/feed.rss", entry("bad:slow", "I love it", 0));
@@ -209,14 +209,15 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     let ingesting = Ingesting::start(&app, spec(&app, &feeds));
     stored(&app, 3).await;
     for status in [429, 503] {
-        busy.web.will([Reply::status(status).with("Retry-After", "3")]);
-        app.eventually("the source is busy", async || busy.web.has_said_all().then_some(())).await;
+        busy.web.script_replies([Reply::status(status).with("Retry-After", "3")]);
+        app.eventually("the source is busy", async || busy.web.has_sent_all_replies().then_some(())).await;
         good.publish("/c.rss", entry(&format!("tag:good {status}"), "I love it", 0));
         busy.publish("/b.rss", entry(&format!("tag:busy {status}"), "I love it", 0));
         app.eventually("the other host is read", async || find(&app, &format!("rss:tag:good {status}")).await).await;
-        app.eventually("it is requested again", async || find(&app, &format!("rss:tag:busy {status}")).await).await;
+        app.eventually("the feed is requested again", async || find(&app, &format!("rss:tag:busy {status}")).await)
+            .await;
         let rest = busy.web.rest();
-        assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: asked again after {rest:?}");
+        assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: requested again after {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
         assert!(asked.count() > 1, "{status}: the other host does not wait");
     }
@@ -226,7 +227,7 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     let busy = Web::start(|_| Reply::status(429).with("Retry-After", "86400")).await;
     let urls = [busy.at("/only.rss"), good.url("c.rss")];
     let two = Ingesting::start(&app, spec(&app, &urls));
-    app.eventually("it is requested", async || (!busy.requests().is_empty()).then_some(())).await;
+    app.eventually("the feed is requested", async || (!busy.requests().is_empty()).then_some(())).await;
     good.publish("/c.rss", entry("tag:good again", "I love it", 0));
     app.eventually("the other host is read", async || find(&app, "rss:tag:good again").await).await;
     let state = two.states.all().remove(0);
@@ -247,7 +248,7 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
         ),
     );
     let state = app
-        .eventually("it backs off", async || {
+        .eventually("the source backs off", async || {
             alone.states.all().pop().filter(|state| state.state.as_str() == "backing_off")
         })
         .await;
@@ -276,7 +277,7 @@ async fn private_addresses_are_refused_behind_redirects(setup: Setup) {
         let spec = rss::spec(name, options, || fetcher_to(&[allowed]), app.clock.clone());
         let ingesting = Ingesting::start(&app, spec);
         let state = app
-            .eventually("it is refused", async || {
+            .eventually("the address is refused", async || {
                 ingesting.states.all().pop().filter(|state| state.state.as_str() == "failed")
             })
             .await;

@@ -5,7 +5,7 @@ interface NameFieldProps {
   value: string;
   /** An example of a name. */
   example: string;
-  /** Whether the item exists, which fixes its name. */
+  /** Whether the item exists. The name of an existing item cannot be changed. */
   kept: boolean;
   onChange: (name: string) => void;
   error: string | undefined;

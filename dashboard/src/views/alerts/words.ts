@@ -6,7 +6,7 @@ export type RuleKind = RuleDraft["kind"];
 type Severity = RuleDraft["severity"];
 
 const KINDS: readonly RuleKind[] = ["share", "ratio", "volume", "spike", "shift", "absence"];
-/** The two built-in rules. */
+/** The titles and kinds of default rules. */
 const OWN: Record<string, { title: string; kind: RuleKind }> = {
   negative_share: { title: "Share of negative posts", kind: "share" },
   negative_ratio: { title: "Negative posts per positive post", kind: "ratio" },
@@ -109,7 +109,7 @@ export function bySeverity(alerts: readonly Alert[]): Alert[] {
   return [...alerts].sort((a, b) => rank(a) - rank(b) || b.triggered_at.localeCompare(a.triggered_at));
 }
 
-/** Who acknowledged an alert. Without accounts there is only this computer. */
+/** The actor of an acknowledgement. A server without credentials reports `local`. */
 export function acknowledgedText(by: string): string {
   return by === "local" ? "Acknowledged on this computer" : `Acknowledged by ${by}`;
 }

@@ -24,7 +24,7 @@ export function useHeat(search: Search) {
     error: answer ? null : query.error,
     retry: () => void query.refetch(),
     title: "Emotions by hour of the day",
-    // A shorter range is widened, which the note says.
+    // The note reports that a shorter range was widened.
     note: short ? `24 hours until ${exact(Math.min(window.end, now))}` : undefined,
   };
 }

@@ -15,7 +15,7 @@ interface BehindCardProps {
   search: Search;
 }
 
-/** Words, sources, authors and repeated texts behind a change, or in a stretch of the chart. */
+/** Words, sources, authors and repeated texts behind a change, or in a selected range of the chart. */
 export function BehindCard({ query: { data, error, refetch }, search }: BehindCardProps) {
   return (
     <Card title="What is behind it" {...(data ? { note: noteOf(data) } : {})}>

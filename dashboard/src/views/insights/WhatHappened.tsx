@@ -5,7 +5,7 @@ import type { Finding } from "./findings";
 
 const link = "underline underline-offset-2 pointer-coarse:inline-block pointer-coarse:py-2.5";
 
-/** What happened, in sentences. Hidden without a significant change. */
+/** The findings in sentences. Hidden without a significant change. */
 export function WhatHappened({ findings }: { findings: readonly Finding[] }) {
   if (findings.length === 0) return null;
   return (

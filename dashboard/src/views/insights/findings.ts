@@ -9,7 +9,7 @@ import { turningPoint } from "@/lib/turningPoint";
 /** A significant change in a sentence, with the search for the posts behind it. */
 export interface Finding {
   text: string;
-  /** Words that stand out. */
+  /** The most significant words. */
   words: readonly string[];
   posts: Search;
   glyph: "positive" | "neutral" | "negative";
@@ -18,7 +18,7 @@ export interface Finding {
 interface FindingInput {
   insight: Insight | undefined;
   search: Search;
-  /** The course of the later range, for the time of the change. */
+  /** The points of the later range, to find the time of the change. */
   points?: readonly Point[];
   /** The length of the range in milliseconds. */
   span?: number;
@@ -29,7 +29,7 @@ export function findingsOf({ insight, search, points = [], span = 0 }: FindingIn
   const subject = search.topic ? `${search.topic}: ` : "";
   return (insight?.changes ?? []).map((change) => {
     const { measure, words } = change;
-    // The posts of a sentiment that became rare explain nothing.
+    // The posts of a sentiment that decreased do not explain the change.
     const rose = change.current > change.previous;
     const label = measure === "posts" ? undefined : measure;
     const since = label ? turningPoint(points, label) : null;

@@ -18,7 +18,7 @@ const happened = () => screen.findByRole("region", { name: "What happened" });
 const behind = () => screen.findByRole("region", { name: /^What is behind it/ });
 
 describe("insights", () => {
-  it("overview names the change, its words, sources, authors and texts", async () => {
+  it("overview explains the change by words, sources and texts", async () => {
     fill();
     state.world.insight = refundInsight;
     open("/?range=1h");
@@ -38,7 +38,7 @@ describe("insights", () => {
     expect(card.getByRole("heading", { name: "Typical posts" })).toBeTruthy();
   });
 
-  it("without a significant change nothing is claimed", async () => {
+  it("without a significant change no finding is shown", async () => {
     fill();
     const { settled } = open("/?range=1h");
     await screen.findByRole("link", { name: /^Posts 1/ });
@@ -47,7 +47,7 @@ describe("insights", () => {
     expect(screen.queryByRole("region", { name: /^What is behind it/ })).toBeNull();
   });
 
-  it("selected stretch is explained against the one before", async () => {
+  it("selected range is compared with the previous one", async () => {
     fill();
     const now = Math.floor(Date.now() / 60_000) * 60_000;
     const iso = (time: number) => new Date(time).toISOString();

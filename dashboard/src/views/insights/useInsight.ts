@@ -8,7 +8,7 @@ import type { Search } from "@/lib/search";
 export interface Ranges {
   start: number;
   end: number;
-  /** Where the earlier range begins. It is as long as the later one. */
+  /** The start of the earlier range, which has the same length. */
   before: number;
 }
 
@@ -31,7 +31,7 @@ export function insightOptions(search: Search, { start, end, before }: Ranges) {
     staleTime: 60_000,
     refetchInterval: false,
     refetchOnWindowFocus: false,
-    // The explanation of another filter would mislead; the one of a minute ago does not.
+    // While loading, the previous explanation is shown only if it has the same filter.
     placeholderData: (previous, query) =>
       query?.queryKey[2] === JSON.stringify(filter) ? previous : undefined,
   });

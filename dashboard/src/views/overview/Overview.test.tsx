@@ -117,7 +117,7 @@ describe("overview", () => {
     await waitFor(() => expect(screen.queryByText(/These posts are made up/)).toBeNull());
   });
 
-  it("demo shows its progress and is removed after a confirmation", async () => {
+  it("demo shows its progress and is removed when confirmed", async () => {
     state.world.demo = { ...state.world.demo, state: "filling", planned: 20_000, stored: 5_000 };
     const { user } = open("/");
     expect(await screen.findByText("5,000 of 20,000 posts (25%)")).toBeTruthy();
@@ -132,7 +132,7 @@ describe("overview", () => {
     });
   });
 
-  it("demo is asked about when real posts arrive", async () => {
+  it("removal of the demo is offered when real posts arrive", async () => {
     state.world.demo = { ...state.world.demo, state: "ready", planned: 20_000, stored: 20_000 };
     fill();
     open("/");
@@ -150,7 +150,7 @@ describe("overview", () => {
     await waitFor(() => expect(day.getAttribute("aria-pressed")).toBe("true"));
   });
 
-  it("share of unscored posts is named with languages and the next step", async () => {
+  it("share of unscored posts is shown with languages and help", async () => {
     state.world.unscored = {
       posts: 200,
       unscored_count: 30,
@@ -189,7 +189,7 @@ describe("overview", () => {
     expect(flag.getAttribute("href")).toBe("/alerts/1");
   });
 
-  it("event of a post that the response already counts is not added", async () => {
+  it("event of an already counted post is not added", async () => {
     fill();
     open("/");
     await card(/^Posts 3/);
@@ -227,7 +227,7 @@ describe("overview", () => {
     expect(screen.queryByText(/cannot be used/)).toBeNull();
   });
 
-  it("missing topic shows a way back instead of placeholders", async () => {
+  it("missing topic shows a link instead of placeholders", async () => {
     fill();
     const { user, url } = open("/?topic=gone");
     expect(await screen.findByText("Topic “gone” not found")).toBeTruthy();

@@ -35,7 +35,7 @@ export function Overview() {
     points: state.data?.points ?? [],
     span: end - start,
   });
-  // Words explain a change or a stretch that was selected in the chart.
+  // Explanations are shown for a change or for a range that was selected in the chart.
   const explained = findings.length > 0 || search.from !== undefined;
   return (
     <>

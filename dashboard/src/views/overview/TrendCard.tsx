@@ -31,7 +31,7 @@ const MODES = [
 interface TrendCardProps {
   state: ComparisonState;
   alerts: readonly AlertMark[];
-  /** What happened in the period, for the report. */
+  /** The findings about the period, for the report. */
   findings: readonly string[];
 }
 

@@ -6,11 +6,11 @@ import { Button } from "@/ui/Button";
 import { Modal } from "@/ui/Drawer";
 import { Command } from "@/ui/states";
 
-/** Below this share of the posts of a day, in percent, nothing is shown. */
+/** The minimum share of the posts of a day, in percent, for which the notice is shown. */
 const WORTH_SAYING = 1;
 const COMMAND = "sentistream --set inference.model=hf:cardiffnlp/twitter-xlm-roberta-base-sentiment";
 
-/** Says which share of the posts has no sentiment, in which languages, and how to change that. */
+/** Shows the share of posts without a sentiment, their languages, and how to score them. */
 export function UnscoredNotice() {
   const [open, setOpen] = useState(false);
   const unscored = useSystemQuery().data?.unscored;

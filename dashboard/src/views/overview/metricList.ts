@@ -22,7 +22,7 @@ export interface Metric {
 interface Change {
   short: string;
   long: string;
-  /** Whether chance hardly explains the change. `null` if that is not known. */
+  /** Whether the change is significant. `null` if that is not known. */
   significant: boolean | null;
 }
 

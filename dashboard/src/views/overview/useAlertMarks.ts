@@ -26,7 +26,7 @@ export function useAlertMarks(window: TimeWindow, search: Search): AlertMark[] {
   }));
 }
 
-/** Whether an alert of a scope belongs to what a search shows. */
+/** Whether an alert of a scope concerns the posts of a search. */
 export function concerns(scope: string, { topic, source, author, q }: Search): boolean {
   if (topic) return scope === `topic:${topic}`;
   if (author) return scope === `author:${author}`;

@@ -49,7 +49,7 @@ export function useComparison(search: Search): ComparisonState {
   };
 }
 
-/** The response plus later posts. Without `complete` the feed misses some of the counted posts. */
+/** The response plus later posts. If `complete` is false, the feed lacks some of the counted posts. */
 function useCompared(
   data: Snapshot<Aggregate> | undefined,
   window: TimeWindow,

@@ -6,7 +6,7 @@ import type { Significance } from "@/api/types";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
-/** Whether chance explains the changes of the figures. The server clips an unfinished period. */
+/** Whether the changes of the figures are significant. The server clips an unfinished period. */
 export function useSignificance(
   { start, end, before }: TimeWindow,
   search: Search,

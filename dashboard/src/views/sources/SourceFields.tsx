@@ -12,7 +12,7 @@ interface SourceFieldsProps {
   onChange: (key: string, value: string | boolean) => void;
 }
 
-/** The fields of a kind of source, as the server describes them. Optional ones are folded. */
+/** The fields of a kind of source, as the server describes them. Optional fields are collapsed. */
 export function SourceFields({ kind, values, saved, error, onChange }: SourceFieldsProps) {
   const control = (field: SourceField) => (
     <SourceInput
@@ -38,7 +38,7 @@ export function SourceFields({ kind, values, saved, error, onChange }: SourceFie
   );
 }
 
-/** What is needed, and lists of what to read, are shown at once. */
+/** Whether the field is always visible: required fields, and lists of things to read. */
 function isMain({ required, type }: SourceField): boolean {
   return required || type === "list" || type === "secret";
 }

@@ -118,7 +118,7 @@ interface Found {
   settings?: Record<string, unknown>;
 }
 
-/** Finds the source that reads what a person pastes. */
+/** Finds the source for a pasted address. */
 function Address({ onFound }: { onFound: (found: Found) => void }) {
   const [address, setAddress] = useState("");
   const search = useMutation({ mutationFn: () => recognizeSource(address), onSuccess: onFound });

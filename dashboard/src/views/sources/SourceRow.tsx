@@ -36,7 +36,7 @@ interface SourceRowProps {
   onEdit: () => void;
 }
 
-/** A source with its state, its figures and what can be done with it. */
+/** A source with its state, its figures and its actions. */
 export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
   const lost = !feed.online && feed.state !== "paused" && feed.state !== "finished";
   const state = lost ? { name: "Not running on any instance", look: "bad" as const } : STATES[feed.state];

@@ -1,6 +1,6 @@
 import type { SourceField, SourceKind, SourceRequest } from "@/api/types";
 
-/** What the fields of a form hold: texts, lists as lines, and true or false. */
+/** The values of the fields of a form: texts, lists with one item per line, and booleans. */
 export type Values = Record<string, string | boolean>;
 
 /** The values of a form for these settings, with the defaults of the kind. */
@@ -16,7 +16,7 @@ function fieldValue({ type }: SourceField, setting: unknown): string | boolean {
   return setting === undefined || setting === null ? "" : String(setting);
 }
 
-/** The request of a form. Settings with their default are left out, and so are secrets that were not typed. */
+/** The request of a form, without settings that have their default and secrets that were not entered. */
 export function requestOf(name: string, kind: SourceKind, values: Values): SourceRequest {
   const settings: Record<string, unknown> = {};
   const secrets: Record<string, string> = {};

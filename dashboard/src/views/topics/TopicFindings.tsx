@@ -6,10 +6,10 @@ import { insightOptions } from "../insights/useInsight";
 import { WhatHappened } from "../insights/WhatHappened";
 import { useWindow } from "../overview/useComparison";
 
-/** The topics with the most posts are explained; more would cost the server too much. */
+/** The maximum number of topics to explain, which limits the load of the server. */
 const MOST_TOPICS = 8;
 
-/** What happened to the topics, in sentences. */
+/** The findings about the topics, in sentences. */
 export function TopicFindings({ topics, search }: { topics: readonly Topic[]; search: Search }) {
   const { start, end, before } = useWindow(search);
   const largest = [...topics].sort((a, b) => b.posts.total - a.posts.total).slice(0, MOST_TOPICS);

@@ -25,7 +25,7 @@ export interface ComparedShare extends TopicShare {
 /** A change in percentage points. */
 export interface ShareChange {
   points: number;
-  /** Whether chance hardly explains it: the intervals of both shares do not overlap. */
+  /** Whether the change is significant: the intervals of both shares do not overlap. */
   significant: boolean;
 }
 

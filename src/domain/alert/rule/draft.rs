@@ -1,4 +1,4 @@
-//! A rule as people write it: read field by field, so that all errors are reported at once.
+//! Parses a rule from JSON, field by field, so that all errors are reported at once.
 
 mod reader;
 #[cfg(test)]
@@ -13,59 +13,61 @@ use crate::domain::FieldError;
 use crate::domain::alert::{Class, Direction, Distinct, GroupBy, Labels, NoData, RuleKind, Scope, Severity};
 use crate::domain::human_duration::HumanDuration;
 
-/// A rule as the API and the configuration write it. What is missing has a default.
+/// A rule in the format of the API and the configuration. Missing fields have defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RuleDraft {
-    /// Unique among rules; the `alert_type` of its alerts.
+    /// The name, unique among rules. It is the `alert_type` of the rule's alerts.
     pub name: String,
     pub kind: RuleKind,
-    /// What is counted: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`; of a volume or
-    /// a spike `posts`.
+    /// The class of posts to count: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`;
+    /// `posts` for a volume or a spike.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "sentiment:negative")]
     pub of: Option<Class>,
     /// Default: `above`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// What must be passed: a share in [0, 1]; negative posts per positive one; posts; robust standard deviations; the
-    /// least difference of shares. An absence has none.
+    /// The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
+    /// standard deviations, or a difference of shares. An absence has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
-    /// Of a shift, a share or a ratio: an excess that chance makes more often than this is none; between 0 and 0.5. The
-    /// fewer posts there are, the more they must exceed the threshold. Default: 0.0001 of a shift; else none.
+    /// For a shift, a share or a ratio: the p-value below which a deviation is significant, above 0 and at most 0.5.
+    /// The fewer posts there are, the further the value must be beyond the threshold. Default: 0.0001 for a shift, none
+    /// for the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub significance: Option<f64>,
-    /// Of a shift: how long the period before the window is that it is compared with, whole minutes from the window's
-    /// length up to a day. Default: 12 windows.
+    /// For a shift: the length of the period before the window that the window is compared with, in whole minutes, from
+    /// the length of the window up to a day. Default: 12 windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "1h")]
     pub baseline_window: Option<HumanDuration>,
-    /// Whose posts: `all` (default), `source:NAME`, `author:NAME`, `topic:NAME` (a tracked topic) or `text:WORDS`.
+    /// The posts to watch: `all` (default), `source:NAME`, `author:NAME`, `topic:NAME` (a tracked topic) or
+    /// `text:WORDS`.
     #[schema(value_type = String, example = "all")]
     pub scope: Scope,
     /// Default: `none`.
     pub group_by: GroupBy,
-    /// Whole minutes up to a day. Default: 5min.
+    /// The length of the window, in whole minutes, up to a day. Default: 5min.
     #[schema(value_type = String, example = "5min")]
     pub window: HumanDuration,
-    /// Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
+    /// The time between two evaluations, up to a day. It cannot be shorter than `alerts.interval`. Default: 1min.
     #[schema(value_type = String, example = "1min")]
     pub interval: HumanDuration,
-    /// The condition does not hold with fewer posts in the window. Default: 10.
+    /// The condition does not hold if the window has fewer posts. Default: 10.
     pub min_posts: i64,
-    /// The condition does not hold with fewer different authors of the counted posts. Default: 1.
+    /// The condition does not hold if the counted posts have fewer different authors. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_authors: Option<i64>,
-    /// What counts: every post (`posts`), copies of a text once (`texts`), or each author once (`authors`).
+    /// What is counted: every post (`posts`), copies of a text once (`texts`), or each author once (`authors`).
     /// Default: `posts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<Distinct>,
-    /// What a window without posts means: the state stays (`keep`), a firing alert resolves (`resolve`), or the condition
-    /// holds (`alert`). Default: `resolve`.
+    /// How a window without posts is handled: the state does not change (`keep`), a firing alert resolves (`resolve`),
+    /// or the condition holds (`alert`). Default: `resolve`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_data: Option<NoData>,
-    /// How much earlier windows end, so that posts that arrive late are in them, up to 3h. Default: as late as 95 % of the
-    /// posts of the source arrive, measured.
+    /// How much earlier windows end, so that they contain posts that arrive late, up to 3h. Default: the measured time
+    /// within which 95 % of the posts of the source arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "30min")]
     pub delay: Option<HumanDuration>,
@@ -73,18 +75,18 @@ pub struct RuleDraft {
     #[serde(rename = "for")]
     #[schema(value_type = String, example = "2min")]
     pub pending_for: HumanDuration,
-    /// How long the condition must not hold before the alert is over. Default: 0s.
+    /// How long the condition must not hold before the alert is resolved. Default: 0s.
     #[schema(value_type = String, example = "5min")]
     pub keep_firing_for: HumanDuration,
-    /// A firing alert recovers only beyond this value. Default: the threshold.
+    /// A firing alert recovers only when the value is beyond this one. Default: the threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_threshold: Option<f64>,
     /// Default: `warning`.
     pub severity: Severity,
-    /// Added to the alert's own labels.
+    /// Labels that are added to those of the alert.
     pub labels: Labels,
-    /// Texts about the alert, which may hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}},
-    /// {{source}}, {{rule}} and {{severity}}.
+    /// Texts about the alert. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}},
+    /// {{scope}}, {{source}}, {{rule}} and {{severity}}.
     pub annotations: Labels,
     /// Default: true.
     pub enabled: bool,
@@ -130,14 +132,14 @@ impl From<&RuleSpec> for RuleDraft {
 impl RuleSpec {
     /// The rule as JSON, which [`Self::parse`] reads.
     pub fn to_json(&self) -> Value {
-        // Our own type holds nothing that JSON cannot.
+        // The type can always be serialised to JSON.
         serde_json::to_value(RuleDraft::from(self)).unwrap_or_default()
     }
 
-    /// Reads a rule.
+    /// Parses a rule.
     ///
     /// # Errors
-    /// Everything that is wrong, by field.
+    /// All errors, by field.
     pub fn parse(value: Value) -> Result<Self, Vec<FieldError>> {
         let Value::Object(fields) = value else {
             return Err(vec![FieldError::new("body", "must be a JSON object")]);

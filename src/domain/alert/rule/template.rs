@@ -1,13 +1,13 @@
 //! Annotations with placeholders, `{{name}}`.
 
-/// The placeholders that an annotation may hold.
+/// The placeholders that an annotation may contain.
 pub const PLACEHOLDERS: [&str; 9] =
     ["value", "threshold", "posts", "baseline", "window", "scope", "source", "rule", "severity"];
 
-/// `text` with what `value` gives for each placeholder.
+/// `text` with placeholders replaced by the results of `value`.
 ///
 /// # Errors
-/// What is wrong with the first placeholder that is not known or not closed.
+/// A description of the first placeholder that is unknown or not closed.
 pub fn fill(text: &str, value: &dyn Fn(&str) -> String) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_filled_and_unknown_ones_refused() {
+    fn placeholders_are_filled_and_unknown_ones_rejected() {
         let value = |name: &str| format!("<{name}>");
         assert_eq!(fill("{{ source }}: {{value}} of {x}", &value), Ok("<source>: <value> of {x}".to_owned()));
         assert!(fill("{{valeu}}", &value).is_err_and(|e| e.contains("valeu") && e.contains("threshold")));

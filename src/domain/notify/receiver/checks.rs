@@ -16,7 +16,7 @@ const MAX_ARGUMENTS: usize = 50;
 const MAX_ARGUMENT_BYTES: usize = 2_000;
 const MAX_SECRET_BYTES: usize = 4_000;
 const MAX_URL_BYTES: usize = 2_000;
-/// Most alerts in one message of any receiver.
+/// The maximum number of alerts in one message, for all receivers.
 const MAX_ALERTS: u32 = 1_000;
 
 impl Receiver {
@@ -73,7 +73,7 @@ impl Managed for Receiver {
     }
 }
 
-/// Headers that the sender sets itself.
+/// Headers that the sender sets.
 const OWN_HEADERS: [&str; 6] =
     ["content-type", "content-length", "host", "connection", "transfer-encoding", "x-sentistream-signature"];
 
@@ -148,7 +148,7 @@ impl Checks {
     }
 }
 
-/// Whether `text` is not empty and has only ASCII letters, digits and `others`.
+/// Whether `text` is not empty and contains only ASCII letters, digits and `others`.
 fn is_token(text: &str, others: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }

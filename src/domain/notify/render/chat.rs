@@ -1,4 +1,4 @@
-//! Microsoft Teams, Discord, Telegram and ntfy.
+//! Messages for Microsoft Teams, Discord, Telegram and ntfy.
 
 use std::fmt::Write as _;
 
@@ -11,16 +11,16 @@ use super::{
 };
 use crate::domain::notify::{Message, MessageAlert, Status};
 
-/// Most characters of a card's text; a Teams message has at most 28 KB.
+/// The maximum number of characters in the text of a card. A Teams message may have 28 KB.
 const TEAMS_CHARS: usize = 5_000;
 /// The limits of Discord's embeds: <https://discord.com/developers/docs/resources/message#embed-object-embed-limits>.
 const DISCORD_TITLE: usize = 256;
 const DISCORD_DESCRIPTION: usize = 4_000;
-/// Discord takes 6,000 characters in all embeds together.
+/// Discord accepts 6,000 characters in all embeds together.
 const DISCORD_TOTAL: usize = 5_500;
-/// Telegram takes 4,096 characters.
+/// Telegram accepts 4,096 characters.
 const TELEGRAM_CHARS: usize = 3_900;
-/// ntfy turns longer messages into attachments: <https://docs.ntfy.sh/publish/#limitations>.
+/// ntfy converts longer messages to attachments: <https://docs.ntfy.sh/publish/#limitations>.
 const NTFY_BYTES: usize = 3_900;
 
 /// The payload of a Teams workflow with the trigger "When a Teams webhook request is received": an adaptive card
@@ -67,8 +67,8 @@ pub fn teams(message: &Message, texts: &Texts) -> Value {
     })
 }
 
-/// The payload of Discord's "Execute Webhook" (<https://discord.com/developers/docs/resources/webhook#execute-webhook>).
-/// Mentions have no effect.
+/// The payload of Discord's "Execute Webhook"
+/// (<https://discord.com/developers/docs/resources/webhook#execute-webhook>). Mentions are disabled.
 pub fn discord(message: &Message, texts: &Texts) -> Value {
     let color = |status| if status == Status::Firing { 0x00b4_2318 } else { 0x0006_7647 };
     let content = cut(&texts.title, 2_000);
@@ -154,7 +154,7 @@ pub fn ntfy(message: &Message, texts: &Texts, topic: &str) -> Value {
     })
 }
 
-/// An alert in the Markdown that Teams and Discord share.
+/// An alert in the Markdown that both Teams and Discord support.
 fn markdown(alert: &MessageAlert) -> String {
     let mut text = String::new();
     if let Some(sentence) = sentence(alert) {
@@ -187,7 +187,7 @@ fn markdown(alert: &MessageAlert) -> String {
     text
 }
 
-/// Keeps values from becoming formatting, links or mentions.
+/// Prevents values from being interpreted as formatting, links or mentions.
 fn escape_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

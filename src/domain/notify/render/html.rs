@@ -1,4 +1,4 @@
-//! A page for mail readers: no scripts, no images, all values escaped.
+//! An HTML page for mail clients, without scripts and images. All values are escaped.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Incident services: PagerDuty, Opsgenie, and a real Alertmanager.
+//! Incident management services: PagerDuty, Opsgenie, and Alertmanager.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ const PAGERDUTY_SUMMARY: usize = 1_024;
 const OPSGENIE_MESSAGE: usize = 130;
 const OPSGENIE_DESCRIPTION: usize = 15_000;
 const OPSGENIE_DETAILS: usize = 8_000;
-/// Most characters of a text among the details of an incident.
+/// The maximum number of characters of a text in the details of an incident.
 const DETAIL_CHARS: usize = 4_000;
 
-/// How much a message matters.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     Info,
@@ -25,7 +25,7 @@ pub enum Severity {
     Critical,
 }
 
-/// The highest severity of the alerts that fire, or of all when none fires.
+/// The highest severity of the firing alerts, or of all alerts if none fires.
 pub fn severity(message: &Message) -> Severity {
     let of = |alert: &MessageAlert| match alert.labels.get("severity").map(String::as_str) {
         Some("critical") => Severity::Critical,
@@ -36,13 +36,13 @@ pub fn severity(message: &Message) -> Severity {
     firing.unwrap_or(Severity::Warning)
 }
 
-/// One key per group of alerts, which fits every service: the hash that also identifies alerts.
+/// A key for the group of alerts that all services accept: the same hash that identifies alerts.
 fn key(message: &Message) -> String {
     let labels = [("group".to_owned(), message.group_key.clone()), ("receiver".to_owned(), message.receiver.clone())];
     format!("sentistream-{}", crate::domain::alert::fingerprint(&labels.into()))
 }
 
-/// The address of the first alert, to which incidents link.
+/// The URL of the first alert, which incidents link to.
 fn link(message: &Message) -> &str {
     message.alerts.first().map_or(message.external_url.as_str(), |alert| alert.generator_url.as_str())
 }
@@ -99,8 +99,8 @@ fn body(message: &Message, texts: &Texts) -> String {
     texts.body.clone().unwrap_or_else(|| text::body(message))
 }
 
-/// The path of a request of Opsgenie's alert API (<https://docs.opsgenie.com/docs/alert-api>): it creates the alert of a
-/// group that fires, and closes the one of a group that is resolved.
+/// The path of a request to Opsgenie's alert API (<https://docs.opsgenie.com/docs/alert-api>). The request creates the
+/// alert of a group that fires, and closes the alert of a group that is resolved.
 pub fn opsgenie_path(message: &Message) -> String {
     match message.status {
         Status::Firing => "/v2/alerts".to_owned(),
@@ -139,8 +139,8 @@ pub fn opsgenie(message: &Message, texts: &Texts) -> Value {
     })
 }
 
-/// The alerts as Alertmanager's `POST /api/v2/alerts` takes them
-/// (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>). An alert that fires ends `resolve_timeout`
+/// The alerts in the format of Alertmanager's `POST /api/v2/alerts`
+/// (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>). A firing alert ends `resolve_timeout`
 /// after `now` unless it is sent again.
 pub fn alertmanager(message: &Message, now: Timestamp, resolve_timeout: Duration) -> Value {
     let alert = |alert: &MessageAlert| {

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use super::{CHAT_ALERTS, Texts, byline, cut, escape, join_within, left_out, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
-/// Longest text of a section (Slack takes 3,000 characters), of a header (150), and of the text beside the blocks.
+/// The maximum length of a section (Slack accepts 3,000 characters), of a header (150), and of the text besides the
+/// blocks.
 const SECTION_CHARS: usize = 2_900;
 const HEADER_CHARS: usize = 140;
 const TEXT_CHARS: usize = 3_500;
 
-/// The payload: blocks for Slack, and the same as text for services that ignore blocks (Mattermost).
+/// The payload: blocks for Slack, and the same content as text for services that ignore blocks (Mattermost).
 pub fn payload(message: &Message, texts: &Texts) -> Value {
     let header = json!({"type": "header", "text": {"type": "plain_text", "text": cut(&texts.title, HEADER_CHARS)}});
     let sections: Vec<String> = match &texts.body {
@@ -31,7 +32,7 @@ pub fn payload(message: &Message, texts: &Texts) -> Value {
     json!({"text": text, "blocks": blocks})
 }
 
-/// Escaping keeps values from mentioning people and from becoming links.
+/// Values are escaped, so that they cannot contain mentions or links.
 fn of_alert(alert: &MessageAlert) -> String {
     let sign = if alert.status == Status::Firing { ":red_circle:" } else { ":large_green_circle:" };
     let mut text = format!("{sign} *<{}|{}>*", escape(&alert.generator_url), escape(name_of(&alert.labels)));

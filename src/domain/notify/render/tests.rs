@@ -1,4 +1,4 @@
-//! Values of alerts stay text, and payloads keep the limits of the services.
+//! Tests that values of alerts are escaped, and that payloads keep within the limits of the services.
 
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ fn broken_template_falls_back_to_the_default_text() {
 }
 
 #[test]
-fn long_messages_keep_the_limits_of_services() {
+fn long_messages_keep_within_the_limits_of_services() {
     let message = long();
     let texts = texts(&message);
     let slack = slack::payload(&message, &texts);

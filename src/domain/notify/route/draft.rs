@@ -1,4 +1,4 @@
-//! A route as people write it: settings that are missing are inherited.
+//! A route as users write it. Missing settings are inherited.
 
 use std::collections::BTreeSet;
 

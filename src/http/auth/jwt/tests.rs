@@ -1,4 +1,4 @@
-//! Tokens of each algorithm, and those that must not pass.
+//! Tokens of each algorithm, and tokens that must be refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +24,7 @@ fn sign(algorithm: Algorithm, claims: &serde_json::Value) -> String {
 }
 
 #[test]
-fn jwt_scopes_hold_until_expiry() {
+fn jwt_scopes_are_valid_until_expiry() {
     let token = sign(
         Algorithm::HS256,
         &json!({"iss": "us", "aud": ["sentistream"], "exp": 1_000, "scope": "read other", "scopes": ["admin"]}),
@@ -71,7 +71,7 @@ fn jwt_with_critical_extension_is_refused() {
     assert_eq!(verifier().verify(&token, Timestamp::EPOCH), Err(JwtError::CriticalExtension));
 }
 
-/// Public keys and signatures of [`CLAIMS`]; the private keys were not kept.
+/// Public keys, and signatures of [`CLAIMS`] by their private keys, which were deleted.
 const RS256_KEY: &str = "-----BEGIN PUBLIC KEY-----
 MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAyhzbz4JWfPP8WV072inR
 boDOsYGteUyzRBIlk3zXgE/eKG5DiH/Fu1F2n+INQdZxoQJHKqBS07/KmljwVRKy
@@ -108,7 +108,7 @@ fn public_key_verifies_only_its_algorithm() {
     for (verifier, token) in [(&rs256, &by_ed), (&eddsa, &by_rsa)] {
         assert!(verifier.verify(token, Timestamp::EPOCH).is_err());
     }
-    // The public key, known to everyone, must not pass as a shared secret.
+    // A token that is signed with the public key as a shared secret must be refused.
     let claims: serde_json::Value = serde_json::from_str(CLAIMS).unwrap();
     let key = EncodingKey::from_secret(RS256_KEY.as_bytes());
     let forged = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();

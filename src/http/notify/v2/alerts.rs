@@ -1,4 +1,4 @@
-//! Alerts that fire.
+//! Firing alerts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::http::error::{ApiError, Problem};
 use crate::http::notify::managed::all;
 use crate::http::state::State;
 
-/// Alertmanager's `resolve_timeout`: the end that it shows of an alert that fires.
+/// Alertmanager's `resolve_timeout`, from which it computes `endsAt` of a firing alert.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// An alert as Alertmanager's API has it.
+/// An alert in the format of Alertmanager's API.
 #[derive(Clone, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GettableAlert {
@@ -65,7 +65,7 @@ pub struct AlertGroup {
 
 /// Alertmanager: alerts
 ///
-/// The alerts that fire. `filter` takes a matcher such as `severity="critical"` and may be repeated.
+/// The firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
 #[utoipa::path(
     get, path = "/api/v2/alerts", tag = "alertmanager",
     params(
@@ -88,7 +88,7 @@ pub async fn list(
 
 /// Alertmanager: groups of alerts
 ///
-/// The alerts that fire, by receiver and group labels.
+/// The firing alerts, by receiver and group labels.
 #[utoipa::path(
     get, path = "/api/v2/alerts/groups", tag = "alertmanager",
     params(
@@ -134,7 +134,7 @@ fn shows(filter: &Filter, view: &GettableAlert) -> bool {
         && receiver.is_none_or(|pattern| view.receivers.iter().any(|receiver| pattern.is_match(&receiver.name)))
 }
 
-/// What the views of alerts are made of.
+/// The data from which the views of alerts are built.
 struct Snapshot {
     now: Timestamp,
     external_url: String,

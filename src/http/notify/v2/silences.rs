@@ -17,7 +17,7 @@ use crate::http::state::State;
 use crate::http::{answer, body};
 use crate::store::notify::{Action, Draft};
 
-/// A matcher as Alertmanager's API has it.
+/// A matcher in the format of Alertmanager's API.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SilenceMatcher {
@@ -25,15 +25,15 @@ pub struct SilenceMatcher {
     value: String,
     is_regex: bool,
     /// Default: true.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     is_equal: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
-/// A silence as Alertmanager's API takes it.
+/// A silence to write, in the format of Alertmanager's API.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableSilence {
@@ -48,7 +48,7 @@ pub struct PostableSilence {
     comment: String,
 }
 
-/// A silence as Alertmanager's API has it.
+/// A silence in the format of Alertmanager's API.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GettableSilence {
@@ -98,7 +98,7 @@ impl GettableSilence {
         }
     }
 
-    /// The labels that `=` demands, with which Alertmanager filters silences.
+    /// The labels of the `=` matchers. Alertmanager filters silences by them.
     fn labels(&self) -> Labels {
         self.matchers.iter().map(|matcher| (matcher.name.clone(), matcher.value.clone())).collect()
     }
@@ -106,7 +106,7 @@ impl GettableSilence {
 
 /// Alertmanager: silences
 ///
-/// `filter` takes a matcher such as `alertname="Acme"`, which is compared with the matchers of silences, and may be repeated.
+/// `filter` is a matcher such as `alertname="Acme"`. It is compared with the matchers of silences, and may be repeated.
 #[utoipa::path(
     get, path = "/api/v2/silences", tag = "alertmanager", params(("filter" = Option<Vec<String>>, Query)),
     responses((status = 200, body = Vec<GettableSilence>), (status = 422, body = Problem))
@@ -134,7 +134,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Alertmanager: add or replace a silence
 ///
-/// With `id`, the silence changes if its matchers and start are the same or it is pending; else it ends and a new one begins.
+/// With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise it expires
+/// and a new one is created.
 #[utoipa::path(
     post, path = "/api/v2/silences", tag = "alertmanager", request_body = PostableSilence,
     responses((status = 200, body = SilenceId), (status = 404, body = Problem), (status = 422, body = Problem))
@@ -149,7 +150,7 @@ pub async fn save(
     let now = state.api.clock.now();
     let silence = Silence {
         matchers: given.matchers.iter().map(matcher).collect::<Result<_, _>>()?,
-        // A new silence begins now at the earliest.
+        // A new silence cannot start in the past.
         starts_at: if given.id.is_some() { given.starts_at } else { given.starts_at.max(now) },
         ends_at: given.ends_at,
         author: given.created_by,
@@ -200,7 +201,7 @@ fn matcher(given: &SilenceMatcher) -> Result<Matcher, ApiError> {
     Matcher::new(&given.name, op, &given.value).map_err(|error| ApiError::invalid_field("matchers", error.to_string()))
 }
 
-/// Whether a change keeps the identity of the silence, as Alertmanager decides it.
+/// Whether the silence can be updated in place. The rules are those of Alertmanager.
 fn can_replace(before: &Silence, after: &Silence, now: Timestamp) -> bool {
     match before.state(now) {
         SilenceState::Pending => after.starts_at >= now && before.matchers == after.matchers,

@@ -12,10 +12,10 @@ use crate::http::error::ApiError;
 use crate::http::notify::managed::all;
 use crate::http::state::State;
 
-/// The version of Alertmanager whose API this is; clients choose their requests by it.
+/// The version of Alertmanager whose API is served. Clients choose their requests by it.
 const ALERTMANAGER_VERSION: &str = "0.25.0";
 
-/// A status as Alertmanager's API has it.
+/// A status in the format of Alertmanager's API.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertmanagerStatus {
@@ -26,7 +26,7 @@ pub struct AlertmanagerStatus {
     uptime: Timestamp,
 }
 
-/// Instances of SentiStream meet in the database; there is no cluster of Alertmanager.
+/// The cluster status is always `disabled`, because instances of SentiStream coordinate through the database.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ClusterStatus {
     #[schema(example = "disabled")]
@@ -46,10 +46,10 @@ pub struct VersionInfo {
     go_version: &'static str,
 }
 
-/// The routes, inhibition rules and mute timings as a configuration of Alertmanager.
+/// The routes, inhibition rules and mute timings as an Alertmanager configuration.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AlertmanagerConfig {
-    /// JSON, which is YAML too. Receivers have names only.
+    /// The configuration as JSON, which is valid YAML. Receivers have only names.
     original: String,
 }
 
@@ -61,7 +61,7 @@ pub struct ReceiverName {
 
 /// Alertmanager: status
 ///
-/// The routing tree is in `config.original`, where `amtool config routes` reads it.
+/// `config.original` has the routing tree, for `amtool config routes`.
 #[utoipa::path(get, path = "/api/v2/status", tag = "alertmanager", responses((status = 200, body = AlertmanagerStatus)))]
 pub async fn status(_: Authorized<Read>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let specs = Setup {

@@ -1,5 +1,5 @@
-//! Posts as clients send them, before validation. Parsing keeps the fields of a post only, and at most as many posts as
-//! are accepted, so that a hostile body cannot use more memory than its own size.
+//! Posts as clients send them, before validation. Parsing keeps only the known fields and at most as many posts as are
+//! accepted, so that a hostile body cannot use more memory than its own size.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use crate::domain::{FieldError, PostDraft};
 /// A JSON body: one post or an array of posts.
 #[derive(Debug)]
 pub struct RawBody {
-    /// At most as many as were asked for.
+    /// The posts, up to the requested maximum.
     pub posts: Vec<Candidate>,
     /// Number of elements in the body.
     pub total: usize,
-    /// Whether the body is a single post instead of an array.
+    /// Whether the body is a single post and not an array.
     pub alone: bool,
 }
 
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn surplus_posts_are_counted_and_not_kept() {
+    fn posts_above_the_limit_are_counted_but_not_kept() {
         let text = format!("[{}{{}}]", "{\"\": 0},".repeat(99));
         let body = parse(&text, 3).unwrap();
         assert_eq!((body.posts.len(), body.total, body.alone), (3, 100, false));

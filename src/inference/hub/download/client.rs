@@ -1,4 +1,4 @@
-//! The work of the download thread, and the meaning of errors of requests.
+//! The work of the download thread, and the conversion of request errors.
 
 mod api;
 mod transfer;
@@ -13,23 +13,23 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot, cache};
-use super::Teller;
+use super::EventSender;
 use crate::inference::vocabulary;
 use crate::inference::weights::{self, WeightFile};
 use api::{Api, ApiError};
 use transfer::Wanted;
 
-/// Attempts at one file, with pauses in between that double.
+/// The maximum number of attempts per file. The wait between attempts doubles.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Read at once to check a file.
+/// The number of bytes read at once when a file is checked.
 const CHUNK: usize = 1 << 20;
 
-/// One download.
+/// A download.
 pub struct Job {
     pub model: HubModel,
     pub options: HubOptions,
-    pub events: Teller,
+    pub events: EventSender,
 }
 
 /// The Hub's description of a revision.
@@ -68,7 +68,7 @@ impl Job {
             return Err(HubError::Unsupported(reason));
         }
         self.files(&(&api, &info), &["config.json".to_owned()])?;
-        // Checked before anything large is downloaded.
+        // The config is checked before the large files are downloaded.
         let spec = cache::spec(&files)?;
         let mut names: Vec<String> = vocabulary::chosen(spec.family, |name| info.has(name))
             .ok_or_else(|| HubError::Unsupported(vocabulary::missing(&self.model.repository, spec.family)))?;
@@ -83,7 +83,7 @@ impl Job {
             None => return Err(HubError::Unsupported(weights::missing(&self.model.repository))),
         }
         self.files(&(&api, &info), &names)?;
-        // The revision gets this commit last, so that a start without a network finds a complete model.
+        // The commit of the revision is stored last, so that a start without a network always finds a complete model.
         let named = Repo::with_revision(self.model.repository.clone(), RepoType::Model, revision);
         Cache::new(self.options.cache.clone()).repo(named).create_ref(&info.sha).map_err(|e| self.disk(&e))?;
         Ok(snapshot)
@@ -118,7 +118,7 @@ impl Job {
         match api.info(repository, revision) {
             Ok(json) => serde_json::from_slice(&json).map_err(|e| self.unreachable(&e)),
             Err(ApiError::Status(status)) if matches!(status.as_u16(), 401 | 403 | 404) => {
-                // Either the model or only this revision does not exist.
+                // A 404 may mean that the model or only the revision does not exist.
                 let may_be_known = status == 404 && revision != DEFAULT_REVISION;
                 let is_known = may_be_known && api.info(repository, DEFAULT_REVISION).is_ok();
                 let (endpoint, repository) = (self.options.endpoint.clone(), repository.clone());
@@ -134,7 +134,7 @@ impl Job {
     fn files(&mut self, (api, info): &(&Api, &Info), names: &[String]) -> Result<(), HubError> {
         let folder = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options).folder;
         let missing: Vec<&String> = names.iter().filter(|name| !folder.join(name).exists()).collect();
-        self.check_room(missing.iter().filter_map(|name| info.size(name)).sum())?;
+        self.check_space(missing.iter().filter_map(|name| info.size(name)).sum())?;
         for name in missing {
             let wanted = Wanted { api, name, commit: &info.sha };
             self.retried(|job| job.file(&wanted, info.size(name)))?;
@@ -142,8 +142,8 @@ impl Job {
         Ok(())
     }
 
-    /// Refuses a download that would fill the disk. Bytes of an earlier attempt count as received.
-    fn check_room(&self, needed: u64) -> Result<(), HubError> {
+    /// Refuses a download for which the disk has not enough space. Bytes of an earlier attempt count as received.
+    fn check_space(&self, needed: u64) -> Result<(), HubError> {
         std::fs::create_dir_all(&self.options.cache).map_err(|e| self.disk(&e))?;
         let Ok(room) = rustix::fs::statvfs(&self.options.cache) else { return Ok(()) };
         let free = room.f_bavail.saturating_mul(room.f_frsize);
@@ -163,14 +163,14 @@ impl Job {
     fn file(&mut self, wanted: &Wanted<'_>, size: Option<u64>) -> Result<(), HubError> {
         let path = self.transfer(wanted)?;
         self.verify(&path, size).map_err(|reason| {
-            // The file and the link to it. A file that cannot be removed is found damaged again.
+            // Removes the file and the link to it. If that fails, the next attempt detects the damage again.
             let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
             let _ = std::fs::remove_file(&path);
             HubError::Damaged { file: wanted.name.to_owned(), reason }
         })
     }
 
-    /// Compares a file with its size and, where the Hub names it by its SHA-256, with that. Requests do neither.
+    /// Checks the size of a file and, if the Hub sends it, the SHA-256.
     fn verify(&self, path: &Path, size: Option<u64>) -> Result<(), String> {
         let real = std::fs::canonicalize(path).map_err(|e| e.to_string())?;
         let length = std::fs::metadata(&real).map_err(|e| e.to_string())?.len();

@@ -6,23 +6,23 @@ use super::linear::ProductF32;
 use super::math::exp;
 use super::tiles::{each_row, for_tiles, pick};
 
-/// Query rows that are scored at once, so that the scores of a long text stay in cache.
+/// The number of query rows that are computed at once, so that the scores of a long text stay in the cache.
 const QUERIES: usize = 64;
-/// Below any score.
+/// A value below every score.
 const LEAST: f32 = -1e30;
 
-/// Rows of one kind within a wider matrix.
+/// A range of columns of a wider matrix.
 #[derive(Clone, Copy)]
 pub struct Columns<'a> {
     pub values: &'a [f32],
-    /// From one row to the next.
+    /// The distance between two rows, in values.
     pub stride: usize,
     /// The first column.
     pub start: usize,
 }
 
 impl<'a> Columns<'a> {
-    /// All from a column of a row on.
+    /// The values from a column of a row on.
     #[inline(always)]
     fn from(&self, row: usize, column: usize) -> &'a [f32] {
         &self.values[row * self.stride + self.start + column..]
@@ -35,47 +35,48 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Rows of one text.
+/// The rows of one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowRange {
     pub start: usize,
     pub len: usize,
 }
 
-/// What looks at what. Queries are already scaled.
+/// The input of attention. Queries are already scaled.
 #[derive(Clone, Copy)]
-pub struct Sight<'a> {
+pub struct QueryKeyValue<'a> {
     pub queries: Columns<'a>,
     pub keys: Columns<'a>,
     pub values: Columns<'a>,
-    /// The query rows of each text, and its key rows.
+    /// The query rows and the key rows of each text.
     pub spans: &'a [(RowRange, RowRange)],
 }
 
-/// Attention of every text's queries to its own tokens.
+/// Attention of the queries of each text to the tokens of the same text.
 pub struct Attention<'a> {
-    pub sight: Sight<'a>,
-    /// Attention heads, and the width of each: a multiple of [`LANES`].
+    pub input: QueryKeyValue<'a>,
+    /// The number of attention heads.
     pub heads: usize,
+    /// The width of a head, a multiple of [`LANES`].
     pub width: usize,
-    /// A row per query, head beside head.
+    /// The output: a row per query, with the concatenated outputs of the heads.
     pub out: &'a mut [f32],
-    pub room: &'a mut Room,
+    pub buffers: &'a mut AttentionBuffers,
 }
 
-/// Memory for one text and head.
+/// Memory for one text and one head.
 #[derive(Default)]
-pub struct Room {
-    /// Queries as columns: sixteen of them in the lanes, value after value.
+pub struct AttentionBuffers {
+    /// Transposed queries: each vector has one value of sixteen queries.
     queries: Vec<[f32; LANES]>,
-    /// A row per token, with its score for each query.
+    /// A row per token, with the score of each query.
     scores: Vec<f32>,
-    /// What the scores of each query add up to.
+    /// The sum of the exponentials of each query's scores.
     totals: Vec<f32>,
 }
 
 impl Attention<'_> {
-    /// Does it with these instructions.
+    /// Computes the attention with this instruction set.
     pub fn on(self, isa: Isa) {
         isa.run(self);
     }
@@ -84,8 +85,8 @@ impl Attention<'_> {
 impl Kernel for Attention<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        for index in 0..self.sight.spans.len() {
-            let (queries, tokens) = self.sight.spans[index];
+        for index in 0..self.input.spans.len() {
+            let (queries, tokens) = self.input.spans[index];
             for head in 0..self.heads {
                 let mut done = 0;
                 while done < queries.len {
@@ -100,18 +101,18 @@ impl Kernel for Attention<'_> {
 }
 
 impl Attention<'_> {
-    /// Queries as columns. Lanes beyond the last query are zero, and their results are not read.
+    /// Transposes the queries. Lanes after the last query are zero, and their results are not read.
     #[inline(always)]
     fn pack<S: Simd>(&mut self, simd: S, queries: RowRange, head: usize) {
-        let Self { room, width, sight, .. } = self;
+        let Self { buffers, width, input, .. } = self;
         let groups = queries.len.div_ceil(LANES);
-        room.queries.resize(groups * *width, [0.0; LANES]);
-        for (group, columns) in room.queries.chunks_exact_mut(*width).enumerate() {
+        buffers.queries.resize(groups * *width, [0.0; LANES]);
+        for (group, columns) in buffers.queries.chunks_exact_mut(*width).enumerate() {
             let start = group * LANES;
             for (part, block) in columns.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                 let (there, absent) = block.split_at_mut(LANES.min(queries.len - start));
                 for (lane, to) in there.iter_mut().enumerate() {
-                    *to = *sight.queries.row(queries.start + start + lane, head * *width + part * LANES);
+                    *to = *input.queries.row(queries.start + start + lane, head * *width + part * LANES);
                 }
                 absent.fill([0.0; LANES]);
                 simd.transpose(block);
@@ -119,36 +120,36 @@ impl Attention<'_> {
         }
     }
 
-    /// Queries are in the lanes, so that softmax needs no sum over lanes, and tokens no padding.
+    /// Computes one head. Each lane is a query, so that softmax needs no sum over lanes, and tokens need no padding.
     #[inline(always)]
     fn attend<S: Simd>(&mut self, simd: S, (queries, tokens): (RowRange, RowRange), head: usize) {
-        let Self { room, width, heads, sight, .. } = self;
+        let Self { buffers, width, heads, input, .. } = self;
         let padded = queries.len.next_multiple_of(LANES);
-        room.scores.resize(tokens.len * padded, 0.0);
-        room.totals.resize(padded, 0.0);
+        buffers.scores.resize(tokens.len * padded, 0.0);
+        buffers.totals.resize(padded, 0.0);
         ProductF32 {
-            rows: sight.keys.from(tokens.start, head * *width),
-            stride: sight.keys.stride,
+            rows: input.keys.from(tokens.start, head * *width),
+            stride: input.keys.stride,
             inputs: *width,
-            weights: &room.queries,
+            weights: &buffers.queries,
             bias: None,
-            out: &mut room.scores,
+            out: &mut buffers.scores,
             out_stride: padded,
         }
         .run(simd);
-        for (group, total) in room.totals.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            softmax(simd, (&mut room.scores, padded), (group * LANES, total));
+        for (group, total) in buffers.totals.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            softmax(simd, (&mut buffers.scores, padded), (group * LANES, total));
         }
         let all = *heads * *width;
         let start = queries.start * all + head * *width;
         let end = (queries.start + queries.len - 1) * all + (head + 1) * *width;
         Mixture {
             tokens: tokens.len,
-            shares: &room.scores,
+            shares: &buffers.scores,
             padded,
-            totals: &room.totals,
-            rows: sight.values.from(tokens.start, head * *width),
-            stride: sight.values.stride,
+            totals: &buffers.totals,
+            rows: input.values.from(tokens.start, head * *width),
+            stride: input.values.stride,
             out: &mut self.out[start..end],
             out_stride: all,
         }
@@ -156,7 +157,7 @@ impl Attention<'_> {
     }
 }
 
-/// Softmax down the columns from `start` on, sixteen at a time, but for the division by `total`.
+/// Softmax of sixteen columns from `start` on, without the final division by `total`.
 #[inline(always)]
 fn softmax<S: Simd>(simd: S, (scores, padded): (&mut [f32], usize), (start, total): (usize, &mut [f32; LANES])) {
     let mut largest = simd.splat(LEAST);
@@ -176,13 +177,13 @@ fn softmax<S: Simd>(simd: S, (scores, padded): (&mut [f32], usize), (start, tota
     simd.store(sum, total);
 }
 
-/// The values of all tokens, mixed by each query's shares of them.
+/// The average of the values of all tokens, weighted by the scores of each query.
 struct Mixture<'a> {
     tokens: usize,
-    /// A row per token.
+    /// The weights, with a row per token.
     shares: &'a [f32],
     padded: usize,
-    /// What the shares of each query add up to.
+    /// The sum of the weights of each query.
     totals: &'a [f32],
     rows: &'a [f32],
     stride: usize,

@@ -7,6 +7,6 @@ pub enum Format {
     F32,
     /// 16-bit floats with the range of 32-bit ones.
     Bf16,
-    /// Bytes with a scale.
+    /// 8-bit integers with a scale.
     Int8,
 }

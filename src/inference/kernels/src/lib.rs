@@ -1,8 +1,8 @@
 //! The vector code of the encoder.
 //!
-//! The hot loops of inference, and all of SentiStream's `unsafe`, are in this crate. It has no
-//! dependency on the rest, and is compiled with optimisation in every profile. Each kernel is
-//! written over lanes ([`simd`]); the instruction set is an argument, an [`Isa`].
+//! This crate contains the hot loops of inference and all `unsafe` code of SentiStream. It does not
+//! depend on the other crates, and is compiled with optimisation in every profile. Each kernel is
+//! written for vectors of sixteen lanes ([`simd`]); the instruction set is an argument, an [`Isa`].
 
 mod attention;
 mod format;
@@ -12,7 +12,7 @@ mod rows;
 mod simd;
 mod tiles;
 
-pub use attention::{Attention, Columns, Room, RowRange, Sight};
+pub use attention::{Attention, AttentionBuffers, Columns, QueryKeyValue, RowRange};
 pub use format::Format;
 pub use linear::{Every, Linear, RawLinear, Rows};
 pub use rows::{Activate, Activation, AddNorm, Affine, Embed, Norm, Round, Rounded, Target, Words};

@@ -1,8 +1,8 @@
 //! Linear layers: weights packed once for the tiles of the matrix product.
 //!
-//! Outputs are in groups of sixteen, one per lane. A tile is a few rows by a few groups; its
-//! sums stay in registers while it walks along the inputs. Rows of several texts follow each
-//! other without padding, so one product serves a whole batch.
+//! Outputs are divided into groups of sixteen, one per lane. A tile is a few rows by a few groups. Its
+//! sums stay in registers while it iterates over the inputs. The rows of all texts are
+//! concatenated without padding, so that one product computes a whole batch.
 
 use half::bf16;
 
@@ -20,29 +20,29 @@ pub struct Linear {
 }
 
 enum Packed {
-    /// Group after group, input after input.
+    /// By group, then by input.
     F32(Vec<[f32; LANES]>),
-    /// Group after group, two inputs at a time.
+    /// By group, then by pair of inputs.
     Bf16(Vec<[u16; 2 * LANES]>),
-    /// Group after group, four inputs at a time.
+    /// By group, then by four inputs.
     Int8 {
         weights: Vec<[i8; 4 * LANES]>,
-        /// What one step of each output's weights is worth.
+        /// The scale of each output's weights.
         scales: Vec<[f32; LANES]>,
-        /// The sum of each output's weights: what an activation's offset is multiplied with.
+        /// The sum of each output's weights, by which the offset of an activation is multiplied.
         sums: Vec<[f32; LANES]>,
     },
 }
 
-/// Weights as a model's file has them.
+/// Weights in the layout of a model's file.
 pub struct RawLinear {
-    /// Outputs by inputs.
+    /// A matrix of outputs by inputs.
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
     pub inputs: usize,
 }
 
-/// Rows to multiply: floats, halves, or bytes with what they mean.
+/// The rows to multiply: floats, bf16, or bytes with scale and offset.
 #[derive(Clone, Copy)]
 pub enum Rows<'a> {
     F32(&'a [f32]),
@@ -50,7 +50,7 @@ pub enum Rows<'a> {
     Bytes(&'a [u8], &'a [Affine]),
 }
 
-/// The rows that a product reads and writes: every `step`-th from `first` on.
+/// The rows that a product reads and writes: every `step`-th row, starting with `first`.
 #[derive(Clone, Copy, Debug)]
 pub struct Every {
     pub first: usize,
@@ -58,12 +58,12 @@ pub struct Every {
 }
 
 impl Every {
-    /// All of them.
+    /// Every row.
     pub const ROW: Self = Self { first: 0, step: 1 };
 }
 
 impl Linear {
-    /// Packs weights for products with float rows. The inputs are a multiple of [`LANES`].
+    /// Packs weights for products with float rows. The number of inputs must be a multiple of [`LANES`].
     pub fn f32(raw: &RawLinear) -> Self {
         let groups = raw.groups();
         let mut weights = vec![[0.0; LANES]; groups * raw.inputs];
@@ -89,8 +89,8 @@ impl Linear {
         Self { weights: Packed::Bf16(weights), bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
-    /// Rounds weights to bytes, each output by its own scale, and packs them. The largest byte is the one
-    /// for which the products of `isa` are exact.
+    /// Rounds weights to bytes, with a scale per output, and packs them. The largest byte is the largest
+    /// value for which the products of `isa` are exact.
     pub fn int8(raw: &RawLinear, isa: Isa) -> Self {
         let limit = f32::from(isa.max_weight());
         let groups = raw.groups();
@@ -105,8 +105,8 @@ impl Linear {
             let mut sum = 0i32;
             for (four, packed) in row.as_chunks::<4>().0.iter().zip(&mut weights[group * steps..][..steps]) {
                 for (i, weight) in four.iter().enumerate() {
-                    // Adding and taking away 1.5 · 2²³ rounds to the nearest; it needs no instruction that
-                    // an old machine lacks, so this loop is fast everywhere.
+                    // Adding and subtracting 1.5 · 2²³ rounds to the nearest integer. Unlike a rounding
+                    // instruction, this is fast on every machine.
                     let rounded = (weight * inverse + ROUNDER - ROUNDER) as i8;
                     packed[4 * lane + i] = rounded;
                     sum += i32::from(rounded);
@@ -118,15 +118,15 @@ impl Linear {
         Self { weights: Packed::Int8 { weights, scales, sums }, bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
-    /// Groups of sixteen outputs.
+    /// The number of groups of sixteen outputs.
     pub fn groups(&self) -> usize {
         self.bias.len()
     }
 
-    /// `out` = `rows` × weights + bias, for the rows that are meant; the others of `out` stay.
+    /// Computes `out` = `rows` × weights + bias for the rows that `every` selects. Other rows of `out` do not change.
     ///
     /// # Panics
-    /// When the kind of rows is not that of the weights, or a length does not fit.
+    /// When the format of the rows differs from that of the weights, or a length does not match.
     pub fn apply(&self, isa: Isa, (rows, every): (Rows<'_>, Every), out: &mut [f32]) {
         let (inputs, outputs) = (self.inputs, self.groups() * LANES);
         let Every { first, step } = every;
@@ -162,7 +162,7 @@ impl Linear {
                 bias: &self.bias,
                 out,
             }),
-            _ => panic!("rows and weights are of different kinds"),
+            _ => panic!("rows and weights have different formats"),
         }
     }
 }
@@ -182,11 +182,11 @@ impl RawLinear {
 /// A product of float rows with packed floats.
 pub(crate) struct ProductF32<'a> {
     pub rows: &'a [f32],
-    /// From one row to the next.
+    /// The distance between two rows.
     pub stride: usize,
-    /// Values of a row that count.
+    /// The number of values of a row that are used.
     pub inputs: usize,
-    /// Group after group, input after input.
+    /// By group, then by input.
     pub weights: &'a [[f32; LANES]],
     pub bias: Option<&'a [[f32; LANES]]>,
     pub out: &'a mut [f32],
@@ -238,9 +238,9 @@ impl ProductF32<'_> {
 
 /// A product of rows in bf16 with packed weights in bf16.
 struct ProductBf16<'a> {
-    /// Row after row, two inputs at a time.
+    /// By row, then by pair of inputs.
     rows: &'a [[u16; 2]],
-    /// From one row to the next.
+    /// The distance between two rows.
     stride: usize,
     steps: usize,
     weights: &'a [[u16; 2 * LANES]],
@@ -291,10 +291,10 @@ impl ProductBf16<'_> {
 
 /// A product of byte rows with packed bytes.
 struct ProductInt8<'a> {
-    /// Row after row, four inputs at a time.
+    /// By row, then by four inputs.
     rows: &'a [[u8; 4]],
     affine: &'a [Affine],
-    /// Every how many rows one counts, of what is read and of what is written.
+    /// The step between two rows that are read and written.
     every: usize,
     steps: usize,
     weights: &'a [[i8; 4 * LANES]],

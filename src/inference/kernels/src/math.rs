@@ -1,21 +1,21 @@
-//! Functions of lanes.
+//! Mathematical functions of vectors.
 
 use crate::simd::{LANES, Simd};
 
-/// Added to a small number, 1.5 · 2²³ rounds it to the nearest integer.
+/// 1.5 · 2²³. Adding it to a small number rounds the number to the nearest integer.
 pub const ROUNDER: f32 = 12_582_912.0;
 
-/// How close GELU has to be.
+/// The required accuracy of GELU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closeness {
-    /// Within 5e-6.
+    /// An error of at most 5e-6.
     Exact,
-    /// Within 2e-4 of values that are rounded to a byte or to bf16 afterwards.
+    /// An error of at most 2e-4, for values that are then rounded to a byte or to bf16.
     Rounded,
 }
 
-/// The normal distribution function is ½ + x·P(u), u = 2x²/c² − 1, for x within ±c. These are the
-/// coefficients of P from the constant on: least maximal error of x·P, fitted in double precision.
+/// The normal distribution function is approximated by ½ + x·P(u) with u = 2x²/c² − 1, for x within ±c. These are the
+/// coefficients of P, starting with the constant. They minimise the maximum error of x·P.
 const EXACT_LIMIT: f32 = 5.0;
 const EXACT: [f32; 12] = [
     0.141_363_75,
@@ -43,9 +43,9 @@ const ROUNDED: [f32; 8] = [
     -0.002_729_015_4,
 ];
 
-/// How far GELU lies below the larger of `x` and zero depends on |x| only. This is that in sixteen
-/// pieces, each `WIDTH` wide around a multiple of it: constant, linear and square coefficient of
-/// the parabola through the Chebyshev nodes, within 8e-5. Beyond the last piece it is about zero.
+/// max(x, 0) − GELU(x) depends only on |x|. It is approximated by sixteen parabolas, each
+/// around a multiple of `WIDTH`, through the Chebyshev nodes: constant, linear and square coefficients. The
+/// error is at most 8e-5. After the last piece the difference is about zero.
 const WIDTH: f32 = 0.26;
 const PIECES: [[f32; LANES]; 3] = [
     [
@@ -125,19 +125,19 @@ fn gelu_by<S: Simd>(simd: S, x: S::F, limit: f32, coefficients: &[f32]) -> S::F 
 #[inline(always)]
 fn gelu_by_pieces<S: Simd>(simd: S, x: S::F) -> S::F {
     let size = simd.min(simd.abs(x), simd.splat(15.49 * WIDTH));
-    // The lowest bits of the sum are the nearest integer.
+    // The lowest bits of the sum contain the nearest integer.
     let piece = simd.fma(size, simd.splat(1.0 / WIDTH), simd.splat(ROUNDER));
     let [constant, linear, square] = [0, 1, 2].map(|power| simd.look_up(&PIECES[power], piece));
     let below = simd.fma(simd.fma(square, size, linear), size, constant);
     simd.add(simd.max(x, simd.splat(0.0)), below)
 }
 
-/// The exponential function of lanes that are not above 88.
+/// The exponential function, for values up to 88.
 #[inline(always)]
 pub fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    /// 1/n!, good to a few units in the last place within ± ln 2 / 2.
+    /// The Taylor coefficients 1/n!, accurate to a few units in the last place within ± ln 2 / 2.
     const TAYLOR: [f32; 7] = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
     let x = simd.max(x, simd.splat(-87.0));
     let power = simd.round(simd.mul(x, simd.splat(std::f32::consts::LOG2_E)));

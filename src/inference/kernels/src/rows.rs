@@ -1,5 +1,5 @@
-//! What is done to rows between the matrix products: rounding, activation,
-//! normalisation, embedding. Each passes once over a row while it is in the nearest cache.
+//! Operations on rows between the matrix products: rounding, activation,
+//! normalisation, embedding. Each reads a row once, while it is in the L1 cache.
 
 use serde::Deserialize;
 
@@ -8,24 +8,24 @@ use crate::simd::{Isa, Kernel, LANES, Simd};
 use super::format::Format;
 use super::math::{Closeness, gelu};
 
-/// Rows rounded for the next product.
+/// Rows that are rounded for the next product.
 #[derive(Default)]
 pub struct Rounded {
-    /// With bytes: a value is about `scale * byte + offset`.
+    /// The rows as bytes: a value is about `scale * byte + offset`.
     pub bytes: Vec<u8>,
     pub affine: Vec<Affine>,
-    /// With bf16.
+    /// The rows in bf16.
     pub halves: Vec<u16>,
 }
 
-/// What the bytes of a row mean.
+/// The scale and offset of the bytes of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Affine {
     pub scale: f32,
     pub offset: f32,
 }
 
-/// Where rows go when they are rounded.
+/// The destination of rounded rows.
 pub enum Target<'a> {
     Bytes {
         bytes: &'a mut [u8],
@@ -56,7 +56,8 @@ impl Rounded {
         Target::Halves(&mut self.halves[..rows * width])
     }
 
-    /// Copies `count` rows of another from `from` on, as rows of these from `to` on. With floats there are none.
+    /// Copies `count` rows of another buffer, starting at `from`, to the rows starting at `to`. With floats there are
+    /// no rows.
     pub fn copy_rows(
         &mut self,
         format: Format,
@@ -86,7 +87,7 @@ impl Rounded {
     }
 }
 
-/// The least and the largest values seen so far, lane by lane.
+/// The smallest and the largest value so far, per lane.
 #[derive(Clone, Copy)]
 struct Extremes<S: Simd> {
     least: S::F,
@@ -106,7 +107,7 @@ impl<S: Simd> Extremes<S> {
 }
 
 impl Target<'_> {
-    /// Rounds a row whose extremes are known.
+    /// Rounds a row whose smallest and largest values are known.
     #[inline(always)]
     fn write<S: Simd>(&mut self, simd: S, row: usize, (values, extremes): (&[f32], Extremes<S>)) {
         let width = values.len();
@@ -120,7 +121,7 @@ impl Target<'_> {
                 let offset = simd.splat(least);
                 let bytes = bytes[row * width..][..width].as_chunks_mut::<LANES>().0;
                 for (chunk, bytes) in values.iter().zip(bytes) {
-                    // The largest value comes out at `max` but for less than half a step.
+                    // The largest value becomes `max`, with an error of less than half a step.
                     simd.store_bytes(simd.mul(simd.sub(simd.load(chunk), offset), steps), bytes);
                 }
                 affine[row] = Affine { scale: range / max, offset: least };
@@ -143,7 +144,7 @@ pub struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Does it with these instructions.
+    /// Runs the operation with this instruction set.
     pub fn on(self, isa: Isa) {
         isa.run(self);
     }
@@ -173,7 +174,7 @@ pub enum Activation {
     Relu,
 }
 
-/// Applies the activation to rows in place, and rounds them where asked.
+/// Applies the activation to rows in place, and optionally rounds them.
 pub struct Activate<'a> {
     pub rows: &'a mut [f32],
     pub width: usize,
@@ -182,7 +183,7 @@ pub struct Activate<'a> {
 }
 
 impl Activate<'_> {
-    /// Does it with these instructions.
+    /// Runs the operation with this instruction set.
     pub fn on(self, isa: Isa) {
         isa.run(self);
     }
@@ -214,18 +215,18 @@ impl Kernel for Activate<'_> {
 pub struct Norm {
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
-    /// What is added to the variance.
+    /// The value that is added to the variance.
     pub epsilon: f32,
 }
 
 impl Norm {
-    /// Normalises a row. It is rounded before weight and bias, which the next
-    /// layer has in its own weights: a few large weights would leave few steps for the rest.
+    /// Normalises a row. The row is rounded before weight and bias are applied, which are merged into the weights
+    /// of the next layer: with a few large weights, rounding would be too coarse for the other values.
     #[inline(always)]
     fn apply<S: Simd>(&self, simd: S, index: usize, (row, rounded): (&mut [f32], &mut Option<Target<'_>>)) {
         let share = 1.0 / row.len() as f32;
         let chunks = row.as_chunks_mut::<LANES>().0;
-        // Four sums, which need not wait for each other.
+        // Four independent sums hide the latency of an addition.
         let (fours, rest) = chunks.as_chunks::<4>();
         let mut sums = [simd.splat(0.0); 4];
         for four in fours {
@@ -270,7 +271,7 @@ fn total<S: Simd>(simd: S, [a, b, c, d]: [S::F; 4]) -> f32 {
     simd.sum(simd.add(simd.add(a, b), simd.add(c, d)))
 }
 
-/// Adds `added` to `rows` and normalises them, rounded as well where asked.
+/// Adds `added` to `rows`, normalises them, and optionally rounds them.
 pub struct AddNorm<'a> {
     pub rows: &'a mut [f32],
     pub added: &'a [f32],
@@ -279,7 +280,7 @@ pub struct AddNorm<'a> {
 }
 
 impl AddNorm<'_> {
-    /// Does it with these instructions.
+    /// Runs the operation with this instruction set.
     pub fn on(self, isa: Isa) {
         isa.run(self);
     }
@@ -298,14 +299,14 @@ impl Kernel for AddNorm<'_> {
     }
 }
 
-/// The embeddings of words: the largest weights by far, kept as the model's file has them.
+/// The word embeddings. They are by far the largest weights and are kept in the format of the file.
 pub enum Words {
     /// Half precision, little-endian.
     F16(std::borrow::Cow<'static, [u8]>),
     F32(Vec<f32>),
 }
 
-/// Turns ids into normalised rows, text after text, rounded as well where asked.
+/// Converts token ids to normalised rows, text by text, and optionally rounds them.
 pub struct Embed<'a> {
     pub texts: &'a [&'a [u32]],
     pub words: &'a Words,
@@ -316,7 +317,7 @@ pub struct Embed<'a> {
 }
 
 impl Embed<'_> {
-    /// Does it with these instructions.
+    /// Runs the operation with this instruction set.
     pub fn on(self, isa: Isa) {
         isa.run(self);
     }

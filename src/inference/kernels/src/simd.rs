@@ -1,9 +1,9 @@
-//! Sixteen lanes at a time, on whatever this machine has.
+//! Vectors of sixteen lanes on every instruction set.
 //!
-//! A kernel is written once over [`Simd`] and compiled for each instruction set; which one runs
-//! is decided once, at load. The lanes of [`portable`] are plain Rust: they are the fallback,
-//! and the twin that every other set is tested against. All `unsafe` is in the folder beside
-//! this file.
+//! A kernel is written once, generic over [`Simd`], and compiled for each instruction set. The instruction set
+//! is selected once, when the model is loaded. The implementation in [`portable`] is plain Rust: it is the fallback,
+//! and the reference in tests of every other implementation. All `unsafe` code is in the folder of
+//! this module.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -16,21 +16,21 @@ use std::fmt;
 
 pub use peak::peak;
 
-/// Lanes of a vector.
+/// The number of lanes of a vector.
 pub const LANES: usize = 16;
 
-/// An instruction set's vectors of sixteen lanes. A value of the implementing type proves that
-/// this machine has it.
+/// The vectors of an instruction set. A value of the implementing type proves that
+/// this machine supports the instruction set.
 pub(crate) trait Simd: Copy {
     /// Sixteen floats.
     type F: Copy;
     /// Sixteen 32-bit integers: sums of products.
     type I: Copy;
-    /// Four bytes of an activation row, for every lane.
+    /// Four bytes of an activation row, repeated in every lane.
     type A: Copy;
     /// Four weights for each of the sixteen lanes.
     type W: Copy;
-    /// Two halves (bf16) of an activation row, for every lane.
+    /// Two bf16 values of an activation row, repeated in every lane.
     type P: Copy;
     /// Two weights (bf16) for each of the sixteen lanes.
     type Q: Copy;
@@ -38,9 +38,9 @@ pub(crate) trait Simd: Copy {
     const MAX_ACTIVATION: u8;
     /// The largest byte of a weight for which [`Self::dot`] is exact.
     const MAX_WEIGHT: u8;
-    /// Whether there are registers for a tile of 6 × 64 sums (else 3 × 16).
+    /// Whether there are enough registers for a tile of 6 × 64 sums (otherwise 3 × 16).
     const MANY_REGISTERS: bool;
-    /// Whether [`Self::look_up`] is one instruction.
+    /// Whether [`Self::look_up`] is a single instruction.
     const LOOKS_UP: bool;
 
     fn splat(self, value: f32) -> Self::F;
@@ -49,16 +49,16 @@ pub(crate) trait Simd: Copy {
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
-    /// `a * b + c`, rounded once or twice.
+    /// `a * b + c`. Whether the product is rounded before the addition depends on the machine.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     fn abs(self, value: Self::F) -> Self::F;
-    /// The value of a table that the lowest four bits of each lane say, whatever number they are of.
+    /// The value of `table` at the index in the lowest four bits of each lane's bit pattern.
     fn look_up(self, table: &[f32; LANES], places: Self::F) -> Self::F;
-    /// To the nearest integer, ties to even.
+    /// Rounds to the nearest integer, ties to even.
     fn round(self, value: Self::F) -> Self::F;
-    /// Two to the power of each lane, which holds an integer from -126 to 127.
+    /// Two to the power of each lane, which must be an integer from -126 to 127.
     fn exp2(self, value: Self::F) -> Self::F;
     fn sum(self, value: Self::F) -> f32;
     fn least(self, value: Self::F) -> f32;
@@ -67,7 +67,7 @@ pub(crate) trait Simd: Copy {
     fn load_f16(self, from: &[u8; 2 * LANES]) -> Self::F;
     /// Rounds lanes from 0 to 255 to bytes, ties to even.
     fn store_bytes(self, value: Self::F, to: &mut [u8; LANES]);
-    /// Rows to columns.
+    /// Transposes the block.
     fn transpose(self, block: &mut [[f32; LANES]; LANES]);
 
     fn zero_sums(self) -> Self::I;
@@ -83,17 +83,17 @@ pub(crate) trait Simd: Copy {
     fn load_half_weights(self, from: &[u16; 2 * LANES]) -> Self::Q;
     fn splat_halves(self, two: [u16; 2]) -> Self::P;
     /// Adds to each lane the product of the two activations with its two weights. Numbers below
-    /// 2⁻¹²⁶ may count as zero.
+    /// 2⁻¹²⁶ may be treated as zero.
     fn dot_halves(self, sums: Self::F, activations: Self::P, weights: Self::Q) -> Self::F;
 }
 
-/// Work written over lanes. `run` must be `#[inline(always)]`, so that it is compiled for the
-/// instruction set it is dispatched to.
+/// A computation that is generic over the instruction set. `run` must be `#[inline(always)]`, so that it is compiled
+/// for the instruction set that it is dispatched to.
 pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S);
 }
 
-/// An instruction set that this machine has: values come only from detection.
+/// An instruction set that this machine supports. Only detection creates values of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Set);
 
@@ -102,18 +102,18 @@ enum Set {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2<false>),
-    /// With products of bytes.
+    /// With dot products of bytes.
     #[cfg(target_arch = "x86_64")]
     AvxVnni(avx2::Avx2<true>),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512<false>),
-    /// With products of bf16.
+    /// With dot products of bf16.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16(avx512::Avx512<true>),
 }
 
 impl Isa {
-    /// All that this machine has, the fastest last.
+    /// All instruction sets of this machine, the fastest last.
     pub fn available() -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "only x86-64 has more"))]
         let mut sets = vec![Self(Set::Portable)];
@@ -127,7 +127,7 @@ impl Isa {
         sets
     }
 
-    /// The one of this name ([`Self::name`]), if this machine has it.
+    /// The instruction set with this name ([`Self::name`]), if this machine supports it.
     pub fn named(name: &str) -> Option<Self> {
         Self::available().into_iter().find(|isa| isa.name() == name)
     }
@@ -147,7 +147,7 @@ impl Isa {
         }
     }
 
-    /// The fastest that this machine has.
+    /// The fastest instruction set of this machine.
     pub fn best() -> Self {
         Self::available().pop().unwrap_or(Self(Set::Portable))
     }
@@ -157,7 +157,7 @@ impl Isa {
         cfg!(target_arch = "aarch64") || self.0 != Set::Portable
     }
 
-    /// Whether it has products of bf16, twice as fast as those of floats.
+    /// Whether it has dot products of bf16, which are twice as fast as products of floats.
     pub fn has_halves(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return matches!(self.0, Set::Avx512Bf16(_));
@@ -189,7 +189,7 @@ impl Isa {
         }
     }
 
-    /// Runs a kernel on it.
+    /// Runs a kernel with this instruction set.
     #[inline]
     pub(crate) fn run(self, kernel: impl Kernel) {
         match self.0 {

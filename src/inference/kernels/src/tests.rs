@@ -4,7 +4,7 @@ use crate::math::{Closeness, exp, gelu};
 use crate::simd::{Kernel, Simd};
 use crate::*;
 
-/// Numbers that look random and are the same in every run.
+/// A pseudo-random number generator with a fixed seed.
 struct Numbers(u64);
 
 impl Numbers {
@@ -31,7 +31,7 @@ fn naive(rows: &[f32], raw: &RawLinear) -> Vec<f64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Any number of rows and groups, so that every size of tile is met.
+    /// The numbers of rows and groups vary, so that every size of tile is used.
     #[test]
     fn products_equal_naive_loop(
         count in 1usize..40,
@@ -56,7 +56,7 @@ proptest! {
             let mut rounded = Rounded::default();
             Round { rows: &rows, width: inputs, to: rounded.half_rows(count, inputs) }.on(isa);
             halves.apply(isa, (Rows::Bf16(&rounded.halves), Every::ROW), &mut out);
-            // Both factors are off by at most 1/256 of themselves.
+            // The relative error of both factors is at most 1/256.
             let allowed = inputs as f64 * 2.0 * 0.5 * 2.0 / 256.0;
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
@@ -64,12 +64,12 @@ proptest! {
             let bytes = &mut rounded;
             Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) }.on(isa);
             int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), Every::ROW), &mut out);
-            // A weight is off by at most half a step of 0.5, an activation by half a step.
+            // The error of a weight is at most half a step of 0.5, that of an activation half a step.
             let allowed = inputs as f64 * (2.0 * 0.25 / f64::from(isa.max_weight()) + 0.5 * 2.0 / f64::from(isa.max_activation()));
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
             }
-            // Some rows only: they are what they are among all, the others stay.
+            // With some of the rows, their results are the same as with all rows, and the others do not change.
             let every = Every { first: count / 3, step: 1 + count / 4 };
             let meant = |row: usize| row >= every.first && (row - every.first).is_multiple_of(every.step);
             let int8_rows = Rows::Bytes(&rounded.bytes, &rounded.affine);
@@ -102,25 +102,25 @@ proptest! {
     }
 }
 
-/// What attention is, one query, head and value at a time.
-fn naive_attention(sight: &Sight<'_>, (heads, width): (usize, usize)) -> Vec<f64> {
+/// Attention by its definition, one query, head and value at a time.
+fn naive_attention(input: &QueryKeyValue<'_>, (heads, width): (usize, usize)) -> Vec<f64> {
     let at =
         |of: &Columns<'_>, (row, column): (usize, usize)| f64::from(of.values[row * of.stride + of.start + column]);
     let mut out = Vec::new();
-    for (queries, tokens) in sight.spans {
+    for (queries, tokens) in input.spans {
         for (query, head) in (0..queries.len).flat_map(|query| (0..heads).map(move |head| (query, head))) {
             let columns = head * width..(head + 1) * width;
             let score = |token| -> f64 {
                 let product = |column| {
-                    at(&sight.queries, (queries.start + query, column))
-                        * at(&sight.keys, (tokens.start + token, column))
+                    at(&input.queries, (queries.start + query, column))
+                        * at(&input.keys, (tokens.start + token, column))
                 };
                 columns.clone().map(product).sum()
             };
             let shares: Vec<f64> = (0..tokens.len).map(|token| score(token).exp()).collect();
             let total: f64 = shares.iter().sum();
             out.extend(columns.clone().map(|column| {
-                let part = |(token, share): (usize, &f64)| share * at(&sight.values, (tokens.start + token, column));
+                let part = |(token, share): (usize, &f64)| share * at(&input.values, (tokens.start + token, column));
                 shares.iter().enumerate().map(part).sum::<f64>() / total
             }));
         }
@@ -131,7 +131,7 @@ fn naive_attention(sight: &Sight<'_>, (heads, width): (usize, usize)) -> Vec<f64
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Texts of any lengths, with a query for each token or for the first one only.
+    /// Texts of various lengths, with a query for each token or only for the first one.
     #[test]
     fn attention_equals_naive_loop(
         lengths in prop::collection::vec(prop_oneof![1usize..50, 60usize..140], 1..5),
@@ -153,12 +153,12 @@ proptest! {
         let known = numbers.floats(tokens * 2 * all, 1.0);
         let part = |start| Columns { values: &known, stride: 2 * all, start };
         let asked = Columns { values: &asked, stride: all, start: 0 };
-        let sight = Sight { queries: asked, keys: part(0), values: part(all), spans: &spans };
-        let wanted = naive_attention(&sight, (heads, width));
-        let mut room = Room::default();
+        let input = QueryKeyValue { queries: asked, keys: part(0), values: part(all), spans: &spans };
+        let wanted = naive_attention(&input, (heads, width));
+        let mut buffers = AttentionBuffers::default();
         for isa in Isa::available() {
             let mut out = vec![0.0; queries * all];
-            Attention { sight, heads, width, out: &mut out, room: &mut room }.on(isa);
+            Attention { input, heads, width, out: &mut out, buffers: &mut buffers }.on(isa);
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < 1e-4, "{isa:?}: {got} for {wanted}");
             }

@@ -1,8 +1,8 @@
-//! How a product is cut into tiles. A tile is a few rows by a few groups of outputs; its sums stay
-//! in registers while it walks along the inputs, so each size is compiled by itself.
+//! The division of a product into tiles. A tile is a few rows by a few groups of outputs. Its sums stay
+//! in registers while it iterates over the inputs, so each size is compiled separately.
 
-/// Computes every tile of a product: as many rows as the registers hold, evenly split, so that
-/// none is left with a single row. A macro, because a closure would not be compiled for the
+/// Computes every tile of a product. Tiles have as many rows as fit in the registers, evenly split, so that
+/// no tile has a single row. This is a macro, because a closure would not be compiled for the
 /// instruction set of its caller.
 macro_rules! for_tiles {
     ($product:ident, $set:ident, $simd:ident, $rows:expr, $groups:expr) => {{
@@ -44,8 +44,8 @@ macro_rules! pick {
     };
 }
 
-/// Repeats a block for each row of a tile. The compiler does not unroll every loop of this length,
-/// and sums that a variable chooses would leave the registers.
+/// Repeats a block for each row of a tile. In a loop that the compiler does not unroll, the sums would be
+/// indexed by a variable and not stay in registers.
 macro_rules! each_row {
     ($row:ident of $rows:ident $block:block) => { each_row!($row of $rows $block; 0 1 2 3 4 5 6 7 8 9 10 11) };
     ($row:ident of $rows:ident $block:block; $($place:literal)+) => {$(

@@ -11,7 +11,7 @@ use crate::inference::tokens::TextTokenizer;
 use crate::inference::vocabulary;
 use crate::inference::{HubOptions, ModelSource};
 
-/// A text with what the reference library makes of it.
+/// A text with its outputs in the reference library.
 #[derive(Deserialize)]
 struct Expected {
     text: String,
@@ -67,7 +67,7 @@ fn architectures_equal_reference() {
             let tokens = loaded.tokenizer.encode(&text.text, 1).unwrap();
             assert_eq!(tokens.windows[0], text.ids, "{name}: {}", text.text);
         }
-        // The last text is longer than any of them reads.
+        // The last text is longer than the input of any of them.
         assert_eq!(loaded.expected.last().unwrap().ids.len(), loaded.spec.max_tokens(), "{name}");
         let reference = ReferenceEncoder::load(&loaded.spec, &loaded.weights, Precision::F32).unwrap();
         let off = difference(&loaded, |texts| reference.logits(texts).unwrap());
@@ -128,7 +128,7 @@ fn incomplete_folder_error_names_missing_file() {
     assert!(error.contains("model.safetensors nor pytorch_model.bin"), "{error}");
     let error = vocabulary::tokenizer(&files, crate::inference::spec::Family::Roberta).unwrap_err().to_string();
     assert!(error.contains("tokenizer.json nor vocab.json and merges.txt, or sentencepiece.bpe.model"), "{error}");
-    // A model that is not ours must not be read from elsewhere.
+    // An index must not name files outside of the folder of the model.
     let index = br#"{"weight_map": {"a": "../../secret"}}"#;
     std::fs::write(place.path().join("model.safetensors.index.json"), index).unwrap();
     let error = Weights::read(&files).err().unwrap().to_string();

@@ -51,7 +51,7 @@ fn numeric_json_ids_and_media_texts_are_read() {
         {"id": 17, "content_text": "I love it"}, {"id": 17.5, "content_text": "I hate it"}]}"#;
     let found = parsed(json).entries;
     assert!(found.iter().any(|entry| entry.found.post_id.ends_with("#17")), "{found:?}");
-    // One odd item, or one odd field, does not cost the others.
+    // An unexpected item or field must not prevent the others from being read.
     let odd = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": [
         {"id": {"a": 1}, "content_text": "no id"}, 7, {"url": "https://blog.example/2", "content_text": "by its link"},
         {"id": "3", "content_text": "odd fields", "date_published": 7, "tags": "x", "authors": ["a"], "summary": []}]}"#;
@@ -59,7 +59,7 @@ fn numeric_json_ids_and_media_texts_are_read() {
     let mut found = texts(&odd);
     found.sort_unstable();
     assert_eq!(found, ["by its link", "odd fields"]);
-    // As YouTube and podcasts write it.
+    // The form that YouTube and podcasts use.
     let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><title>T</title><id>x</id>
         <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title><media:content url="https://video.example/v/1" type="application/x-shockwave-flash"/>
         <media:description>What it shows</media:description></media:group></entry></feed>"#;
@@ -85,11 +85,11 @@ fn entry_is_identified_by_id_link_or_title() {
     for id in ["rss:https://blog.example/2", &format!("rss:{within}#12"), &format!("rss:{within}#three")] {
         assert!(ids.contains(&id.to_owned()), "{id}: {ids:?}");
     }
-    assert!(ids.iter().any(|id| id.len() == 68), "a hash of what is too long: {ids:?}");
+    assert!(ids.iter().any(|id| id.len() == 68), "a hash replaces an identity that is too long: {ids:?}");
 }
 
 #[test]
-fn dates_of_every_kind_are_read() {
+fn feed_dates_in_common_formats_are_parsed() {
     for text in [
         "Sun, 01 Mar 2026 12:00:00 GMT",
         "Sun, 01 Mar 2026 13:00:00 +0100",
@@ -148,7 +148,7 @@ fn malformed_documents_are_repaired() {
 }
 
 #[test]
-fn hostile_documents_are_parsed_without_harm() {
+fn hostile_documents_give_bounded_output() {
     let feed: Url = "https://blog.example/feed".parse().unwrap();
     let deep = format!(
         "<feed xmlns=\"http://www.w3.org/2005/Atom\"><entry><id>x</id><content type=\"xhtml\">{}",
@@ -172,7 +172,7 @@ fn hostile_documents_are_parsed_without_harm() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_a_feed_or_an_error(bytes: Vec<u8>, text in "\\PC{0,80}", at in 0_usize..400) {
+    fn any_bytes_become_a_feed_or_an_error(bytes: Vec<u8>, text in "\\PC{0,80}", at in 0_usize..400) {
         let feed: Url = "https://blog.example/feed".parse().unwrap();
         let _ = parse(&bytes, &feed, &feed);
         let item = format!("<item><title>{text}</title><author>{text}</author><pubDate>{text}</pubDate><guid>{text}</guid></item>");

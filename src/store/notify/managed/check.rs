@@ -1,4 +1,4 @@
-//! Whether a change agrees with the stored objects.
+//! Checks a change against the stored objects.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use super::{Action, Draft, ManagedChange, Refusal};
 use crate::domain::notify::Kind;
 use crate::domain::notify::router::MAX_DEPTH;
 
-/// Most objects of one kind.
+/// The maximum number of objects of one kind.
 const MAX_OF_A_KIND: usize = 1_000;
 
-/// The stored objects that a change must agree with.
+/// The stored objects that a change is checked against.
 pub struct Present {
     pub of_kind: Vec<Row>,
     pub routes: Vec<Draft>,
@@ -89,7 +89,7 @@ impl Present {
         }
     }
 
-    /// Follows the parents of `draft` to the top level, and its descendants down.
+    /// Follows the parents of `draft` to the top level, and its descendants to the lowest level.
     fn check_nesting(&self, draft: &Draft) -> Result<(), Refusal> {
         let refused = Err(Refusal::Nesting { limit: MAX_DEPTH });
         let mut depth = self.height(draft.name.as_deref(), MAX_DEPTH);
@@ -105,7 +105,7 @@ impl Present {
         Ok(())
     }
 
-    /// The levels below the route with this name, at most `limit`.
+    /// The number of levels below the route with this name, at most `limit`.
     fn height(&self, name: Option<&str>, limit: usize) -> usize {
         let Some(name) = name.filter(|_| limit > 0) else { return 0 };
         let children = self.routes.iter().filter(|route| names(route, "parent").contains(&name));
@@ -118,10 +118,10 @@ fn check_known(draft: &Draft, field: &'static str, known: &[String]) -> Result<(
     name.map_or(Ok(()), |name| Err(Refusal::Missing { field, name: name.to_owned() }))
 }
 
-/// The names at `field`, which is one text or a list.
+/// The names in `field`, which is a string or a list of strings.
 fn names<'d>(draft: &'d Draft, field: &str) -> Vec<&'d str> {
     match &draft.spec[field] {
-        // A route that inherits its receiver has none in its text.
+        // A route that inherits its receiver has an empty name.
         Value::String(name) if name.is_empty() => Vec::new(),
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),

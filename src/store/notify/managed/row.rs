@@ -8,12 +8,12 @@ use super::{Draft, WithSecrets};
 use crate::domain::notify::{Managed, Secrets, Stored};
 use crate::store::sql::{At, Document, Instant, JsonText};
 
-/// The columns of [`Row`], in their order.
+/// The columns of [`Row`], in the same order.
 pub const COLUMNS: &str = "id, name, spec, secrets, provisioned, version, created_at, updated_at";
 /// The SQL types of [`COLUMNS`].
 pub type Columns = (BigInt, Nullable<Text>, Document, Nullable<Document>, Bool, BigInt, Instant, Instant);
 
-/// A managed object in its table.
+/// A managed object as stored.
 #[derive(Clone, Queryable)]
 pub struct Row {
     pub id: i64,
@@ -32,7 +32,7 @@ impl Row {
         serde_json::from_str(&self.spec.0).unwrap_or_default()
     }
 
-    /// The object without its secrets, to compare others with.
+    /// The object without its secrets, for comparisons.
     pub fn draft(self) -> Draft {
         Draft { spec: self.spec(), name: self.name, secrets: Secrets::default() }
     }

@@ -1,4 +1,4 @@
-//! The statements that write a batch: arrays in, one statement per table.
+//! The statements that write a batch: one statement per table, with arrays as values.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,7 +19,7 @@ use crate::store::settle::state::{columns, entry_id};
 use crate::store::settle::tally::Tally;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 
-/// Writes what `plan` makes of the batch's posts and their keys.
+/// Writes the planned states of the batch's posts and of their keys.
 pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
     let mut changes = Changes::default();
     for slot in &plan.slots {
@@ -83,7 +83,7 @@ struct Changes<'a> {
     removed: Vec<&'a str>,
     /// Posts whose topics are replaced.
     untracked: Vec<&'a str>,
-    /// Posts, and the topics that they are about.
+    /// Posts with one of their topics each.
     topics: Vec<(&'a str, i64)>,
     keys: Vec<&'a Slot<'a>>,
 }
@@ -196,7 +196,7 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     Ok(())
 }
 
-/// Writes another analysis of a stored post.
+/// Replaces the analysis of a stored post.
 pub async fn analysis(
     connection: &mut AsyncPgConnection,
     post_id: &PostId,
@@ -228,7 +228,7 @@ pub async fn analysis(
 async fn update_keys(connection: &mut AsyncPgConnection, keys: &[&Slot<'_>], now: Timestamp) -> QueryResult<()> {
     let after = || keys.iter().map(|slot| &slot.after);
     let earliest = || after().map(|state| state.earliest.map(columns));
-    // The row of a post that is not stored becomes a tombstone, so that it is pruned as one.
+    // The row of a post that is not stored becomes a tombstone, so that it is pruned like one.
     let deleted = || keys.iter().map(|slot| (slot.after.deleted || slot.is_unknown()).then_some(At(now)));
     sql("UPDATE post_keys AS k SET deleted_at = v.deleted_at, edited_at = v.edited_at, earliest_ms = v.ms, \
          earliest_seq = v.seq FROM unnest(?, ?, ?, ?, ?) AS v (post_id, deleted_at, edited_at, ms, seq) \
@@ -243,7 +243,7 @@ async fn update_keys(connection: &mut AsyncPgConnection, keys: &[&Slot<'_>], now
     Ok(())
 }
 
-/// Removes stored posts and leaves their tombstones; how often alerts cited them.
+/// Removes stored posts and leaves tombstones. Returns how often alerts cited the posts.
 pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Timestamp) -> QueryResult<i64> {
     if ids.is_empty() {
         return Ok(0);
@@ -291,7 +291,8 @@ pub async fn forget_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> Qu
     Ok(())
 }
 
-/// Removes posts, their analyses, their citations in alerts, and their quotes in messages; how many citations these were.
+/// Removes posts, their analyses, their citations in alerts, and their quotes in messages. Returns the number of
+/// citations.
 pub async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<i64> {
     if ids.is_empty() {
         return Ok(0);
@@ -344,7 +345,7 @@ async fn remove_quotes(connection: &mut AsyncPgConnection, ids: &[&str]) -> Quer
     Ok(())
 }
 
-/// Remembers entries that have no row.
+/// Stores the ids of entries that no row refers to.
 pub async fn remembered(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -> QueryResult<()> {
     if keys.is_empty() {
         return Ok(());
@@ -355,7 +356,7 @@ pub async fn remembered(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -
     Ok(())
 }
 
-/// Runs `text` with three arrays (epoch, ms, seq) of `keys`; the entries that it gives.
+/// Runs `text` with three arrays (epoch, ms, seq) of `keys`, and returns the resulting entries.
 pub async fn entries<'a>(
     connection: &mut AsyncPgConnection,
     text: &'static str,

@@ -1,4 +1,4 @@
-//! The statements that write a batch, a row each.
+//! The statements that write a batch: one per row.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
@@ -15,7 +15,7 @@ use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 
-/// Writes what `plan` makes of the batch's posts and their keys.
+/// Writes the planned states of the batch's posts and of their keys.
 pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
     for slot in &plan.slots {
         match (&slot.before.row, &slot.after.row, slot.content) {
@@ -119,7 +119,7 @@ fn update(connection: &mut SqliteConnection, version: Version<'_>, now: Timestam
     search::update(connection, post.post_id.as_str(), &post.content)?;
     match version.analysis {
         Some(analysis) if update_analysis(connection, &post.post_id, analysis, now)? > 0 => Ok(()),
-        // The earlier version is unscored.
+        // The earlier version is unscored, so there is no analysis to update.
         Some(analysis) => insert_analysis(connection, &post.post_id, analysis, now),
         None => {
             sql("DELETE FROM sentiment_analysis WHERE post_id = ?")
@@ -130,7 +130,7 @@ fn update(connection: &mut SqliteConnection, version: Version<'_>, now: Timestam
     }
 }
 
-/// Writes another analysis of a stored post.
+/// Replaces the analysis of a stored post.
 pub fn analysis(
     connection: &mut SqliteConnection,
     post_id: &PostId,
@@ -147,7 +147,7 @@ pub fn analysis(
     Ok(())
 }
 
-/// How many rows it changed: none when the stored version is unscored.
+/// Returns the number of changed rows: none if the stored version is unscored.
 fn update_analysis(
     connection: &mut SqliteConnection,
     post_id: &PostId,
@@ -187,7 +187,7 @@ pub fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryRe
     Ok(())
 }
 
-/// Removes a stored post and leaves its tombstone; how often alerts cited it.
+/// Removes a stored post and leaves a tombstone. Returns how often alerts cited it.
 pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<i64> {
     let evidence = remove_post(connection, post_id)?;
     clear_dead_letters(connection, post_id)?;
@@ -195,8 +195,8 @@ pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp)
     Ok(evidence)
 }
 
-/// Removes the dead letters of a deleted post. The embedded queue forgets the deletion in the same transaction, so that
-/// no later delivery removes them.
+/// Removes the dead letters of a deleted post. It must happen here, because the same transaction removes the deletion
+/// from the embedded queue, so that it is not delivered again.
 fn clear_dead_letters(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
     sql("DELETE FROM dead_letter_entries WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     Ok(())
@@ -218,7 +218,7 @@ pub fn removed(connection: &mut SqliteConnection, deletion: &EntryKey, posts: &[
     Ok(())
 }
 
-/// Removes a post, its analysis, its citations in alerts, and its quotes in messages; how many citations these were.
+/// Removes a post, its analysis, its citations in alerts, and its quotes in messages. Returns the number of citations.
 pub fn remove_post(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {
     sql("DELETE FROM social_media_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     clear_quotes(connection, post_id)?;

@@ -1,6 +1,6 @@
--- ARGV[4]: the most entries that may wait (0: do not look); ARGV[5]: how many come with it, here and
--- in later calls; then the entries, each as the number of its names and values, and those.
--- Answers {1, appended ever, ids}, {0, waiting}, or {2, bytes in use, maxmemory} when memory runs short.
+-- ARGV[4]: the maximum number of waiting entries (0: not checked); ARGV[5]: the number of entries in this call and the
+-- following ones; then the entries, each as the number of its names and values, followed by these. Returns {1, number
+-- of entries ever appended, ids}, {0, number of waiting entries}, or {2, used bytes, maxmemory} if memory is short.
 local epoch, info, about = life()
 if not epoch then return lost end
 local limit, coming = tonumber(ARGV[4]), tonumber(ARGV[5])

@@ -1,13 +1,13 @@
--- Functions for every script.
+-- Functions that all scripts use.
 
--- XINFO answers in flat lists of names and values; a null is false.
+-- XINFO returns flat lists of names and values. A null is false.
 local function map(flat)
   local named = {}
   for i = 1, #flat, 2 do named[flat[i]] = flat[i + 1] end
   return named
 end
 
--- The post that the fields of an entry name, or ''.
+-- The id of the post in the fields of an entry, or ''.
 local function post_of(fields)
   for i = 1, #fields, 2 do
     if fields[i] == 'post_id' then return fields[i + 1] end
@@ -15,25 +15,26 @@ local function post_of(fields)
   return ''
 end
 
--- An index is a sorted set with one member per entry of its stream: the post, a zero byte, the entry's id.
+-- An index is a sorted set with one member per entry of its stream: the id of the post, a zero byte, and the id of the
+-- entry.
 local function member(fields, id)
   return post_of(fields) .. '\0' .. id
 end
 
--- Bytes in use as maxmemory counts them, maxmemory (0: no limit), and the number of bytes above which
--- appends are refused. Without the permission for INFO there is no limit.
+-- The used bytes as maxmemory counts them, maxmemory (0: no limit), and the number of bytes above which appends are
+-- refused. Without the permission for INFO there is no limit.
 local function memory()
   local info = redis.pcall('INFO', 'memory')
   if type(info) ~= 'string' then return 0, 0, 0 end
   local function field(name) return tonumber(info:match('\n' .. name .. ':(%d+)')) or 0 end
   local max = field('maxmemory')
-  -- With another policy Redis evicts first, and is full only when nothing is left to evict.
+  -- With another policy Redis evicts keys first, and is full only when no key can be evicted.
   local share = info:match('\nmaxmemory_policy:([%w-]+)') == 'noeviction' and 0.8 or 1
   return math.max(0, field('used_memory') - field('mem_not_counted_for_evict')), max, math.floor(max * share)
 end
 
--- How many of its oldest entries a stream has to lose to take at most `most` bytes, and at most a
--- fifth of maxmemory. At least one entry stays.
+-- The number of oldest entries that must be removed from a stream so that it uses at most `most` bytes, and at most a
+-- fifth of maxmemory. At least one entry remains.
 local function surplus(stream, most)
   local _, max = memory()
   if max > 0 then most = math.min(most, max / 5) end
@@ -43,7 +44,7 @@ local function surplus(stream, most)
   return math.min(length - 1, 1000, math.ceil(length * (bytes - 0.9 * most) / bytes))
 end
 
--- Drops the oldest entries of a stream and their members of its index.
+-- Removes the oldest entries of a stream, and their members of its index.
 local function drop_oldest(stream, index, count)
   if count <= 0 then return 0 end
   local page = redis.call('XRANGE', stream, '-', '+', 'COUNT', count)

@@ -1,14 +1,14 @@
--- ARGV[4]: the epoch of the entry, [5]: its id, [6]: the most bytes of the dead letter, then the fields
--- for the dead letter. Answers 1 or 0, and how many of the oldest dead letters were dropped.
+-- ARGV[4]: the epoch of the entry, [5]: its id, [6]: the maximum size of the dead letters in bytes, then the fields of
+-- the dead letter. Returns 1 or 0, and the number of oldest dead letters that were removed.
 if redis.call('HGET', books, 'epoch') ~= ARGV[4] then return { 0, 0 } end
 local id = ARGV[5]
 if #redis.call('XPENDING', stream, group, id, id, 1) == 0 then return { 0, 0 } end
 if redis.call('ZSCORE', done, sortable(id)) then
-  -- The group was created again and read the entry again.
+  -- The group was created again and has read the entry again.
   redis.call('XACK', stream, group, id)
   return { 0, 0 }
 end
--- The command that Redis may refuse comes first: then nothing was changed.
+-- The command that Redis may refuse comes first, so that nothing is changed in this case.
 local letter = redis.call('XADD', dead, '*', unpack(ARGV, 7))
 local post = ''
 for i = 7, #ARGV, 2 do

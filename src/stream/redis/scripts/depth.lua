@@ -1,9 +1,9 @@
--- Answers the epoch, appended entries in it, the lag and whether it is exact (1 or 0), claimed
--- entries, dead-lettered entries, dead letters, the oldest unsettled id or '', the last id that was
--- delivered, how many entries Redis counts, bytes in use, maxmemory, and the bytes above which appends are refused.
+-- Returns the epoch, the entries that were appended in it, the lag and whether it is exact (1 or 0), claimed entries,
+-- dead-lettered entries, dead letters, the oldest unsettled id or '', the last delivered id, the number of added
+-- entries that Redis counts, used bytes, maxmemory, and the bytes above which appends are refused.
 local epoch, info, about = life()
 if not epoch then return lost end
--- A write, so that a Redis that refuses writes is noticed.
+-- This is a write, so that a Redis server which refuses writes is detected.
 redis.call('HSET', books, 'seen', about['entries-added'])
 local base, gone, dead_lettered = unpack(redis.call('HMGET', books, 'base', 'lost', 'dead_lettered'))
 local waiting, exact = lag(info, about)

@@ -1,4 +1,4 @@
--- ARGV[4]: the idle time in ms. A consumer that holds something is never deleted: its claims would go with it.
+-- ARGV[4]: the idle time in ms. A consumer that holds entries is never deleted, because its claims would be lost.
 local forgotten = 0
 for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
   local info = map(flat)

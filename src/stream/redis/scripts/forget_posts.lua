@@ -1,5 +1,5 @@
--- KEYS: a stream and its index. ARGV: posts. Removes their entries; how many. -1 when the index does not
--- cover the stream: an earlier version or another program wrote to it.
+-- KEYS: a stream and its index. ARGV: ids of posts. Removes their entries and returns their number. Returns -1 if the
+-- index does not cover the stream, because an earlier version or another program has written to it.
 local stream, index = KEYS[1], KEYS[2]
 if redis.call('ZCARD', index) ~= redis.call('XLEN', stream) then return -1 end
 local removed = 0

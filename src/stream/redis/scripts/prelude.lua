@@ -1,7 +1,6 @@
--- The part that scripts on the input stream share.
--- KEYS: the stream, its books, the ids that were dead-lettered, the dead letter, the index of the dead letter.
--- ARGV: the group, the epoch that the caller knows, how many entries it knows to have been
--- appended in it; then what the script itself needs, from ARGV[4] on.
+-- The common part of all scripts on the input stream. KEYS: the stream, its counters, the ids that were dead-lettered,
+-- the dead letters, and the index of the dead letters. ARGV: the group, the epoch that the caller knows, and the number
+-- of entries that the caller knows to have been appended in it; the arguments of the script itself begin at ARGV[4].
 local stream, books, done, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local group, known_epoch, known_added = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local lost = redis.error_reply('NOGROUP the stream, its group or its books are missing')
@@ -19,13 +18,13 @@ local function about_stream()
   return map(redis.call('XINFO', 'STREAM', stream))
 end
 
--- A stream that counts fewer entries than were seen in it is another one, or an older copy.
+-- A stream with fewer added entries than were seen before is another stream or an older copy.
 local function is_replaced(epoch, seen, about)
   local added = about['entries-added']
   return added < tonumber(seen or 0) or (epoch == known_epoch and added < known_added)
 end
 
--- The epoch, the group and the stream; nil when one of them is missing.
+-- The epoch, the group and the stream; nil if one of them is missing.
 local function life()
   local info = about_group()
   if not info then return nil end
@@ -38,8 +37,8 @@ local function life()
   return epoch, info, about
 end
 
--- How many entries the group has not read yet, and whether that is exact. Redis does not know it
--- while a deleted entry is ahead of the group; then it is at most this many.
+-- The number of entries that the group has not read yet, and whether it is exact. Redis does not know it while a
+-- deleted entry is ahead of the group; the number is then an upper limit.
 local function lag(info, about)
   if info['last-delivered-id'] == about['last-generated-id'] then return 0, true end
   if info.lag then return math.min(info.lag, about.length), true end
@@ -48,7 +47,7 @@ local function lag(info, about)
   return most, false
 end
 
--- An id as text that sorts as the id does; a number would lose digits.
+-- An id as text with the same sort order. A number would lose digits.
 local function sortable(id)
   local ms, seq = id:match('^(%d+)-(%d+)$')
   return ('0'):rep(20 - #ms) .. ms .. '-' .. ('0'):rep(20 - #seq) .. seq

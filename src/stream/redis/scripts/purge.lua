@@ -1,4 +1,4 @@
--- ARGV[4], ...: ids of dead letters. How many of them were removed.
+-- ARGV[4], ...: ids of dead letters. Returns the number of removed ones.
 local purged = 0
 for i = 4, #ARGV do
   local entry = redis.call('XRANGE', dead, ARGV[i], ARGV[i])[1]

@@ -1,5 +1,5 @@
--- ARGV[4]: the consumer, [5]: 1 if the delivery counts, else 0, [6]: an idle time that lets anyone
--- rescue them, [7] and [8]: the first and the last id, then all ids.
+-- ARGV[4]: the consumer, [5]: 1 if the delivery counts, otherwise 0, [6]: an idle time after which any consumer may
+-- take over the entries, [7] and [8]: the first and the last id, then all ids.
 local consumer, counts, idle = ARGV[4], ARGV[5] == '1', ARGV[6]
 local deliveries = {}
 for _, pending in ipairs(redis.call('XPENDING', stream, group, ARGV[7], ARGV[8], 1000000, consumer)) do

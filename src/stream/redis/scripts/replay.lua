@@ -1,6 +1,7 @@
--- ARGV[4]: the most entries that may wait, [5] and [6]: the range of dead letters, [7]: how many at most.
--- Appends dead letters again and removes them. Answers {1, appended ever, replayed, last id seen,
--- ids of those too long for a script}, {0, waiting}, or {2, bytes in use, maxmemory} when memory runs short.
+-- ARGV[4]: the maximum number of waiting entries, [5] and [6]: the range of dead letters, [7]: the maximum number.
+-- Appends dead letters again and removes them. Returns {1, number of entries ever appended, number of replayed ones,
+-- last id that was read, ids of those that are too long for a script}, {0, number of waiting entries}, or {2, used
+-- bytes, maxmemory} if memory is short.
 local epoch, info, about = life()
 if not epoch then return lost end
 local used, max, most = memory()
@@ -15,7 +16,7 @@ for _, entry in ipairs(page) do
   local id, fields = entry[1], entry[2]
   local size = #fields - 2 * #ours
   for i, name in ipairs(ours) do
-    -- An entry that another program put there is replayed as it is.
+    -- An entry that another program has added is replayed without changes.
     if size <= 0 or fields[size + 2 * i - 1] ~= name then size = #fields break end
   end
   if size > 7000 then

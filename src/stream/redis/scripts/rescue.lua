@@ -1,7 +1,7 @@
--- ARGV[4]: the consumer, [5]: the idle time in ms, [6]: the most entries. An entry that was delivered
--- twice is taken over alone: should it end the process again, that counts against no other entry.
--- Answers the epoch, how many claimed entries had been deleted from the stream by others, and for
--- each entry that was taken over how often it had been delivered before, and the entry.
+-- ARGV[4]: the consumer, [5]: the idle time in ms, [6]: the maximum number of entries. An entry that was delivered
+-- twice is taken over alone: if it ends the process again, this counts against no other entry. Returns the epoch, the
+-- number of claimed entries that others had deleted from the stream, and for each entry that was taken over the number
+-- of earlier deliveries, and the entry.
 local epoch = redis.call('HGET', books, 'epoch')
 if not epoch then return lost end
 local consumer, min_idle, max = ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -18,7 +18,7 @@ for i, pending in ipairs(idle) do
 end
 local taken, deleted, from = {}, 0, idle[1][1]
 repeat
-  -- XAUTOCLAIM looks at a bounded number of claims, so it may have to go on.
+  -- XAUTOCLAIM examines a limited number of claims per call, so several calls may be needed.
   local answer = redis.call('XAUTOCLAIM', stream, group, consumer, min_idle, from, 'COUNT', max - #taken)
   from = answer[1]
   for _, entry in ipairs(answer[2]) do

@@ -19,7 +19,7 @@ use crate::stream::server::{Outsider, OwnRedis};
 const NO_WAIT: Duration = Duration::ZERO;
 
 /// Makes every kind of call once.
-async fn goes_every_way(stream: &Stream) {
+async fn make_every_call(stream: &Stream) {
     let me = consumer("me");
     stream.append(posts(0..5)).await.unwrap();
     let claimed = stream.claim(&me, 4, Duration::from_secs(1)).await.unwrap();
@@ -72,7 +72,7 @@ async fn cluster_requires_names_with_one_hash_tag() {
     }
     let stream = Stream::Redis(RedisStream::connect(redis.clone(), options).unwrap());
     eventually("the cluster answers", || async { stream.depth().await.ok() }).await;
-    goes_every_way(&stream).await;
+    make_every_call(&stream).await;
 
     let bus =
         LiveBus::Redis(RedisBus::new(redis.clone(), Channels { updates: "u".to_owned(), events: "e".to_owned() }));
@@ -124,7 +124,7 @@ async fn client_follows_a_failover_to_the_new_master() {
     let before = stream.depth().await.unwrap();
     let outsider = Outsider::at(&replica.url()).await;
     let offset = |info: &str| info.lines().any(|line| line.trim() == "master_link_status:up");
-    eventually("the replica has everything", || async {
+    eventually("the replica has all data", || async {
         let same: i64 = outsider.run("XLEN", &[fixture.options.name.as_bytes()]).await;
         (same == 3 && offset(&outsider.run::<String>("INFO", &[b"replication"]).await)).then_some(())
     })
@@ -139,12 +139,12 @@ async fn client_follows_a_failover_to_the_new_master() {
 
     let after = eventually("the new master answers", || async { stream.depth().await.ok() }).await;
     assert_eq!((&after.epoch, after.appended, after.pending()), (&before.epoch, 3, 3));
-    eventually("it accepts writes", || async { stream.append(posts(3..4)).await.ok() }).await;
+    eventually("the new master accepts writes", || async { stream.append(posts(3..4)).await.ok() }).await;
     let mut entries = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     entries.extend(held);
     entries.sort_by_key(|entry| entry.key.id);
     entries.dedup_by(|a, b| a.key == b.key);
-    // A write whose answer was lost was retried.
+    // An append whose answer was lost was retried, which may have added a duplicate.
     let mut ids = ids(&entries);
     ids.dedup();
     assert_eq!(ids, ["p0", "p1", "p2", "p3"]);
@@ -190,10 +190,10 @@ async fn tls_is_checked_against_the_named_authority() {
     };
     let options = Fixture::redis_at("").options;
     let trusted = Stream::Redis(RedisStream::connect(redis("ca.pem", DEADLINE).unwrap(), options.clone()).unwrap());
-    goes_every_way(&trusted).await;
+    make_every_call(&trusted).await;
     let stranger = redis("other.pem", Duration::from_secs(2)).unwrap();
     let stranger = Stream::Redis(RedisStream::connect(stranger, options).unwrap());
-    eventually("the error has a reason", || async {
+    eventually("the error names a reason", || async {
         match stranger.ping().await.unwrap_err() {
             StreamError::Unavailable(message) => message.to_lowercase().contains("certificate").then_some(()),
             other => panic!("{other}"),

@@ -46,12 +46,12 @@ async fn assert_unavailable(stream: &Stream) {
 #[tokio::test(flavor = "multi_thread")]
 async fn stream_starts_without_redis() {
     let mut server = OwnRedis::not_started(&[]);
-    let (_, stream, patient) = with_short_and_long_timeout(&server.url()).await;
+    let (_, stream, long) = with_short_and_long_timeout(&server.url()).await;
     assert_unavailable(&stream).await;
     server.run();
     eventually("the stream is available", || async { stream.ping().await.ok() }).await;
-    patient.append(posts(0..3)).await.unwrap();
-    assert_eq!(ids(&patient.claim(&consumer("me"), 10, DEADLINE).await.unwrap()), ["p0", "p1", "p2"]);
+    long.append(posts(0..3)).await.unwrap();
+    assert_eq!(ids(&long.claim(&consumer("me"), 10, DEADLINE).await.unwrap()), ["p0", "p1", "p2"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn waiting_claim_survives_a_frozen_redis() {
         eventually("Redis answers", || async { other.ping().await.ok() }).await;
     }
     other.append(posts(0..1)).await.unwrap();
-    // It is claimed, or a read that timed out received it and any consumer can rescue it.
+    // Either the claim returns the entry, or a read that timed out received it and any consumer can rescue it.
     let rescued = tokio::spawn(async move {
         eventually("the entry can be claimed", || async {
             let entries = other.rescue(&consumer("you"), 10).await.unwrap_or_default();
@@ -121,23 +121,23 @@ async fn waiting_claim_survives_a_frozen_redis() {
 async fn connection_that_drops_packets_is_replaced() {
     let server = OwnRedis::start();
     let network = Network::to(&server).await;
-    let (_, stream, patient) = with_short_and_long_timeout(&network.url()).await;
-    patient.append(posts(0..2)).await.unwrap();
-    assert!(patient.claim(&consumer("me"), 1, Duration::from_millis(100)).await.unwrap().len() == 1);
-    eventually("a connection", || async { stream.ping().await.ok() }).await;
+    let (_, stream, long) = with_short_and_long_timeout(&network.url()).await;
+    long.append(posts(0..2)).await.unwrap();
+    assert!(long.claim(&consumer("me"), 1, Duration::from_millis(100)).await.unwrap().len() == 1);
+    eventually("the stream is connected", || async { stream.ping().await.ok() }).await;
     for _ in 0..3 {
-        network.swallow_open_connections();
+        network.drop_data_of_open_connections();
         let start = Instant::now();
         let refused = stream.ping().await.unwrap_err();
         assert!(matches!(refused, StreamError::Unavailable(_)), "{refused:?}");
         assert!(start.elapsed() < TIMEOUT + SLACK);
-        eventually("a new connection", || async { stream.ping().await.ok() }).await;
+        eventually("the stream is connected again", || async { stream.ping().await.ok() }).await;
         assert!(start.elapsed() < TIMEOUT * 4 + SLACK, "it took {:?}", start.elapsed());
     }
     // More than the socket buffers hold, so that a hanging write times out too.
-    network.swallow_open_connections();
+    network.drop_data_of_open_connections();
     let mut big = posts(2..3);
     big[0].push("padding", vec![b'x'; 32 * 1024 * 1024]);
     assert!(matches!(stream.append(big).await, Err(StreamError::Unavailable(_))));
-    eventually("a new connection", || async { stream.append(posts(3..4)).await.ok() }).await;
+    eventually("the stream is connected again", || async { stream.append(posts(3..4)).await.ok() }).await;
 }

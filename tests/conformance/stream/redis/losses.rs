@@ -71,7 +71,7 @@ async fn flushall_begins_a_new_epoch_and_work_continues() {
     let rest = stream.claim(me, 10, NO_WAIT).await.unwrap();
     let _: String = scene.outsider().await.run("FLUSHALL", &[]).await;
 
-    // Claimed entries are settled in the store under their old keys; in the stream that changes nothing.
+    // Claimed entries are settled in the store under their old keys. The stream ignores these keys.
     stream.renew(me, &keys(&lost)).await.unwrap();
     stream.release(me, &keys(&rest), Release::Failed).await.unwrap();
     stream.ack(me, &keys(&lost)).await.unwrap();
@@ -107,8 +107,8 @@ async fn deleted_group_rereads_entries_and_counts_none_twice() {
     let _: i64 = scene.outsider().await.run("XGROUP", &[b"DESTROY", name, b"workers"]).await;
     let again = stream.claim(me, 10, NO_WAIT).await.unwrap();
     assert_eq!(ids(&again), ["p0", "p1", "p2", "p3", "p4", "p5"]);
-    assert_eq!(keys(&again)[..4], keys(&claimed), "with the keys that the store knows");
-    assert!(!scene.dead_letter(&again[0]).await, "it is already in the dead letter");
+    assert_eq!(keys(&again)[..4], keys(&claimed), "the entries keep the keys that the store knows");
+    assert!(!scene.dead_letter(&again[0]).await, "the entry is already in the dead letter");
     assert!(scene.dead_letter(&again[5]).await);
     scene.fixture.settle(stream, me, &again[1..5]).await;
 

@@ -85,7 +85,7 @@ async fn processed_stream_is_bounded_by_bytes() {
     }
     let bytes: u64 = outsider.run("MEMORY", &[b"USAGE", fixture.options.processed.as_bytes()]).await;
     assert!((1 << 20..5 << 19).contains(&bytes), "{bytes} bytes");
-    // The newest posts stay and are found by the index.
+    // The newest posts are kept, and the index finds them.
     let length: u64 = outsider.run("XLEN", &[fixture.options.processed.as_bytes()]).await;
     let newest = [PostId::parse("p1999").unwrap()];
     stream.forget_posts(&newest, &newest).await.unwrap();
@@ -106,7 +106,7 @@ async fn dead_letter_is_bounded_by_bytes() {
         }
     }
     let depth = stream.depth().await.unwrap();
-    assert_eq!(depth.dead_lettered, 1_000, "dropped dead letters stay in the books");
+    assert_eq!(depth.dead_lettered, 1_000, "dropped dead letters still count in the books");
     assert!((100..300).contains(&depth.dead_letters), "{} dead letters", depth.dead_letters);
     let newest = stream.dead_letters(1, None).await.unwrap().remove(0);
     assert_eq!(newest.fields.get("post_id"), Some(b"p999".as_slice()));

@@ -66,7 +66,7 @@ async fn entries_deleted_by_other_programs_are_not_pending() {
     let me = consumer("me");
     let appended = stream.append(posts(0..8)).await.unwrap();
     let claimed = stream.claim(&me, 3, NO_WAIT).await.unwrap();
-    // One that is claimed, and one that no consumer has read.
+    // Deletes one claimed entry and one that no consumer has read.
     for id in [appended[1], appended[5]] {
         assert_eq!(outsider.run::<i64>("XDEL", &[name, id.to_string().as_bytes()]).await, 1);
     }

@@ -1,4 +1,4 @@
-//! What raises an alert: new topics, late feeds, copies, words.
+//! Which posts raise an alert: new topics, late feeds, copies, words.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::engine::{Engine, at, posts, rule, states};
 use crate::api::test_app::{Setup, TestApp, cases};
 
 cases![
-    spike_of_a_new_topic_fires_and_stays,
+    spike_of_a_new_topic_keeps_firing,
     late_feed_fires_once_its_delay_is_known,
     copies_of_one_author_raise_no_alert,
     text_scope_counts_whole_words,
 ];
 
-async fn spike_of_a_new_topic_fires_and_stays(setup: Setup) {
+async fn spike_of_a_new_topic_keeps_firing(setup: Setup) {
     use InstanceState::Firing;
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
@@ -23,8 +23,8 @@ async fn spike_of_a_new_topic_fires_and_stays(setup: Setup) {
     assert_eq!(app.post("/api/topics", &topic).await.status, 201);
     rule(&app, json!({"name": "spike", "kind": "spike", "threshold": 4, "scope": "topic:leak"})).await;
     app.store(&posts("usual", ("web", "love"), 3, at(0))).await;
-    engine.look_until(&app, at(7_200)).await;
-    // No post was ever about it; now there are 120 in every five minutes, for three quarters of an hour.
+    engine.evaluate_until(&app, at(7_200)).await;
+    // No earlier post matches the topic. Now 120 posts match in every five minutes, for 45 minutes.
     for minute in 121_u64..165 {
         app.clock.set(at(minute * 60));
         let mut new = posts(&format!("m{minute}"), ("web", "hate"), 24, at(minute * 60 - 20));
@@ -32,7 +32,7 @@ async fn spike_of_a_new_topic_fires_and_stays(setup: Setup) {
             post["content"] = json!(format!("I hate the leak, says {}", post["post_id"]));
         }
         app.store(&new).await;
-        engine.look().await;
+        engine.evaluate().await;
     }
     let all = engine.transitions().await;
     let of_topic: Vec<_> = states(&all, "topic:leak").into_iter().filter(|state| state.is_alerting()).collect();
@@ -46,31 +46,31 @@ async fn late_feed_fires_once_its_delay_is_known(setup: Setup) {
     let mut engine = Engine::new(&app);
     let draft = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "group_by": "source", "min_posts": 5});
     rule(&app, draft.clone()).await;
-    // The feed is polled every half hour, and each time brings the posts of the time since then.
+    // The feed is polled every 30 minutes. Each poll returns the posts since the previous one.
     for poll in 1_u64..=3 {
         let now = at(poll * 1_800);
         app.clock.set(now);
         let new: Vec<Value> = (0..30)
             .flat_map(|minute| {
-                let mood = if poll == 3 && (10..16).contains(&minute) { "hate" } else { "love" };
+                let word = if poll == 3 && (10..16).contains(&minute) { "hate" } else { "love" };
                 let when = now - Duration::from_secs(60 * (30 - minute) - 5);
-                posts(&format!("p{poll}-{minute}"), ("feed", mood), 2, when)
+                posts(&format!("p{poll}-{minute}"), ("feed", word), 2, when)
             })
             .collect();
         app.store(&new).await;
-        engine.look().await;
+        engine.evaluate().await;
     }
-    engine.look_until(&app, at(5_400 + 1_800)).await;
+    engine.evaluate_until(&app, at(5_400 + 1_800)).await;
     let all = engine.transitions().await;
     assert!(states(&all, "source:feed").contains(&Firing), "{all:?}");
-    // The backtest replays what was stored when, and finds the same.
+    // The backtest considers when each post was stored, so it finds the same firing.
     let body = json!({"rule": draft, "start_date": at(1_800), "end_date": at(7_200)});
     let tested = app.post("/api/alerts/rules/backtest", &body).await.ok();
     assert_eq!(tested["firings"].as_array().map(Vec::len), Some(1), "{tested:#}");
     let punctual = json!({"rule": {"kind": "share", "threshold": 0.5, "group_by": "source", "min_posts": 5, "delay": "0s"},
                           "start_date": at(1_800), "end_date": at(7_200)});
     let tested = app.post("/api/alerts/rules/backtest", &punctual).await.ok();
-    assert_eq!(tested["firings"], json!([]), "without a delay the posts come too late");
+    assert_eq!(tested["firings"], json!([]), "without a delay the posts arrive too late");
 }
 
 async fn copies_of_one_author_raise_no_alert(setup: Setup) {
@@ -95,10 +95,10 @@ async fn copies_of_one_author_raise_no_alert(setup: Setup) {
         .collect();
     app.store(&copies).await;
     app.store(&posts("calm", ("web", "love"), 20, at(45))).await;
-    engine.look().await;
+    engine.evaluate().await;
     let fired: Vec<_> = engine.transitions().await.iter().map(|change| change.labels["alertname"].clone()).collect();
     assert_eq!(fired, ["posts"]);
-    // With the same copies a backtest agrees.
+    // A backtest over the same copies gives the same results.
     for (more, firings) in [(json!({}), 1), (json!({"distinct": "texts"}), 0), (json!({"min_authors": 3}), 0)] {
         let body = json!({"rule": draft("x", more), "start_date": at(0), "end_date": at(60)});
         let tested = app.post("/api/alerts/rules/backtest", &body).await.ok();
@@ -116,13 +116,13 @@ async fn text_scope_counts_whole_words(setup: Setup) {
     app.clock.set(at(60));
     let one = |id: &str, text: &str| json!({"post_id": id, "source": "web", "content": text, "created_at": at(30)});
     app.store(&[one("a", "a category of bobcats"), one("b", "\u{3b5}\u{3be}\u{3b9} C++ users")]).await;
-    engine.look().await;
+    engine.evaluate().await;
     let fired = |transitions: &[Transition]| -> Vec<String> {
         transitions.iter().filter(|change| change.fires()).map(|change| change.labels["alertname"].clone()).collect()
     };
     assert_eq!(fired(&engine.transitions().await), ["c++"]);
     app.store(&[one("c", "My Cat sleeps"), one("d", "\u{39e}\u{395} \u{3b5}\u{3be}")]).await;
-    engine.look().await;
+    engine.evaluate().await;
     let mut all = fired(&engine.transitions().await);
     all.sort();
     assert_eq!(all, ["CAT", "c++", "cat", "\u{3b5}\u{3be}"]);

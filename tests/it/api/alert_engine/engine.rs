@@ -1,4 +1,4 @@
-//! Evaluates rules at a clock that is set.
+//! Evaluates rules with a clock that the test sets.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::api::test_app::{START, TestApp};
 
-/// A time after the start.
+/// The time `seconds` after the start.
 pub fn at(seconds: u64) -> Timestamp {
     START.parse::<Timestamp>().expect("a time") + Duration::from_secs(seconds)
 }
 
-/// The instances that evaluate rules, one after the other.
+/// Evaluates rules, each time as a new instance.
 pub struct Engine {
     rooms: AlertsRooms,
     instances: u32,
@@ -31,8 +31,8 @@ impl Engine {
         Self { rooms, instances: 0 }
     }
 
-    /// A new instance takes over, evaluates the rules once, and leaves: only what is stored remains.
-    pub async fn look(&mut self) {
+    /// Evaluates the rules once as a new instance, which knows only stored state.
+    pub async fn evaluate(&mut self) {
         self.instances += 1;
         let options = AlertsOptions {
             interval: Duration::from_secs(15),
@@ -43,15 +43,15 @@ impl Engine {
         };
         let lease = self.rooms.store.acquire_lease(LEASE, &options.holder, options.lease_ttl).await.expect("the store");
         let lease = lease.expect("no other instance is active");
-        tick(&self.rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
+        tick(&self.rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
         self.rooms.store.release_lease(&lease).await.expect("the store");
     }
 
     /// Evaluates every minute until `end`.
-    pub async fn look_until(&mut self, app: &TestApp, end: Timestamp) {
+    pub async fn evaluate_until(&mut self, app: &TestApp, end: Timestamp) {
         while app.clock.now() < end {
             app.clock.set((app.clock.now() + Duration::from_secs(60)).min(end));
-            self.look().await;
+            self.evaluate().await;
         }
     }
 
@@ -60,16 +60,16 @@ impl Engine {
     }
 }
 
-/// `count` posts of `source` at `at`, of which `mood` is a word.
-pub fn posts(prefix: &str, (source, mood): (&str, &str), count: usize, at: Timestamp) -> Vec<Value> {
+/// `count` posts of `source` at `at` that contain `word`.
+pub fn posts(prefix: &str, (source, word): (&str, &str), count: usize, at: Timestamp) -> Vec<Value> {
     let one = |n| {
-        json!({"post_id": format!("{prefix}-{mood}-{n}"), "source": source, "author": format!("author {}", n % 7),
-               "content": format!("I {mood} this number {n}"), "created_at": at})
+        json!({"post_id": format!("{prefix}-{word}-{n}"), "source": source, "author": format!("author {}", n % 7),
+               "content": format!("I {word} this number {n}"), "created_at": at})
     };
     (0..count).map(one).collect()
 }
 
-/// Creates a rule; its id.
+/// Creates a rule and returns its id.
 pub async fn rule(app: &TestApp, rule: Value) -> i64 {
     let created = app.post("/api/alerts/rules", &rule).await;
     assert_eq!(created.status, 201, "{}", created.text());

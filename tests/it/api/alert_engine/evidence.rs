@@ -1,4 +1,4 @@
-//! What an alert says about itself.
+//! The evidence and the figures of an alert.
 
 use sentistream::domain::{Alert, LiveEvent};
 use sentistream::live::{LiveMessage, Received, Subscription};
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::engine::{Engine, at, posts, rule};
 use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 
-cases![alert_carries_evidence, firing_alert_has_current_figures];
+cases![alert_contains_evidence, firing_alert_has_current_figures];
 
-async fn alert_carries_evidence(setup: Setup) {
+async fn alert_contains_evidence(setup: Setup) {
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
     rule(&app, json!({"name": "unrest", "kind": "share", "threshold": 0.5, "delay": "0s"})).await;
@@ -26,7 +26,7 @@ async fn alert_carries_evidence(setup: Setup) {
     }
     outage.extend(posts("calm", ("web", "love"), 5, at(3_540)));
     app.store(&outage).await;
-    engine.look().await;
+    engine.evaluate().await;
 
     let alert = app.get("/api/alerts").await.ok()["alerts"][0].clone();
     let details = &alert["details"];
@@ -48,7 +48,7 @@ async fn alert_carries_evidence(setup: Setup) {
     let authors = details["top_authors"].as_array().expect("authors").clone();
     assert_eq!((authors.len(), &authors[0]["count"]), (7, &json!(3)));
 
-    // A post that is deleted is evidence no more, and an author without posts is gone.
+    // A deleted post is removed from the evidence, and so is an author without other posts.
     let cited = evidence[0]["post_id"].as_str().expect("an id");
     assert_eq!(app.delete(&format!("/api/posts/{cited}")).await.status, 204);
     let of_first = authors[0]["post_ids"].as_array().expect("posts");
@@ -61,10 +61,10 @@ async fn alert_carries_evidence(setup: Setup) {
     assert!(!text.contains(&format!("{}", authors[0]["author"])), "{text}");
 }
 
-/// The next alert that live clients get.
+/// The next alert that live clients receive.
 async fn published(live: &mut Subscription) -> Alert {
     loop {
-        let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("events come");
+        let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("an event in time");
         let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
         if let LiveEvent::Alert(alert) = event.as_ref() {
             return alert.clone();
@@ -85,7 +85,7 @@ async fn firing_alert_has_current_figures(setup: Setup) {
     app.clock.set(at(60));
     let first = [posts("first", ("web", "hate"), 12, at(30)), posts("first", ("web", "love"), 8, at(30))];
     app.store(&first.concat()).await;
-    engine.look().await;
+    engine.evaluate().await;
     let opened = published(&mut live).await;
     assert_eq!((opened.actual_value, opened.details["peak"].as_f64()), (0.6, Some(0.6)));
 
@@ -95,7 +95,7 @@ async fn firing_alert_has_current_figures(setup: Setup) {
         post["content"] = json!(format!("I hate it, the checkout failed {n} times"));
     }
     app.store(&outage).await;
-    engine.look().await;
+    engine.evaluate().await;
     let updated = published(&mut live).await;
     assert_eq!((updated.id, updated.actual_value, updated.post_count), (opened.id, 0.8, 40));
     assert_eq!(updated.annotations["summary"], "80 % of 40");
@@ -112,14 +112,14 @@ async fn firing_alert_has_current_figures(setup: Setup) {
     assert_eq!(app.delete(&format!("/api/posts/{cited}")).await.status, 204);
     app.clock.set(at(300));
     app.store(&posts("calm", ("web", "love"), 16, at(280))).await;
-    engine.look().await;
+    engine.evaluate().await;
     let stored = app.get(&format!("/api/alerts/{}", opened.id)).await.ok();
     let (value, peak) = (stored["actual_value"].as_f64().expect("a value"), &stored["details"]["peak"]);
     assert!(value < 0.6 && *peak == json!(0.8), "{stored:#}");
     assert!(!cites(&stored, &cited), "{stored:#}");
 
     // A resolved alert keeps its last figures.
-    engine.look_until(&app, at(1_200)).await;
+    engine.evaluate_until(&app, at(1_200)).await;
     let stored = app.get(&format!("/api/alerts/{}", opened.id)).await.ok();
     assert_eq!((&stored["state"], &stored["details"]["peak"]), (&json!("resolved"), &json!(0.8)));
     assert!(stored["actual_value"].as_f64() > Some(0.5), "{stored:#}");

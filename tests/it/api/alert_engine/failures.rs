@@ -29,7 +29,7 @@ async fn rule_of_a_deleted_topic_is_in_error(setup: Setup) {
     )
     .await;
 
-    // Posts about something else do not count, however sad they are.
+    // Posts that do not match the topic do not count, whatever their sentiment.
     let start = START.parse::<Timestamp>().expect("a time");
     let mut usual: Vec<Value> = (0..9)
         .flat_map(|n| {
@@ -44,14 +44,14 @@ async fn rule_of_a_deleted_topic_is_in_error(setup: Setup) {
     }
     usual.append(&mut noise);
     app.store(&usual).await;
-    engine.look().await;
+    engine.evaluate().await;
     assert_eq!(states(&engine.transitions().await, "topic:acme"), []);
     app.store(&posts("a", ("web", "hate"), 12, at(2_400))).await;
-    engine.look().await;
+    engine.evaluate().await;
     let all = engine.transitions().await;
     assert_eq!(states(&all, "topic:acme"), [Firing, Firing]);
     assert_eq!(states(&all, "topic:acme,source:web"), [Firing]);
-    let labels = &all.iter().find(|change| change.scope == "topic:acme,source:web").expect("it fires").labels;
+    let labels = &all.iter().find(|change| change.scope == "topic:acme,source:web").expect("the series fires").labels;
     assert_eq!((labels["topic"].as_str(), labels["source"].as_str()), ("acme", "web"));
 
     let alerts = app.get("/api/alerts?alert_type=acme").await.ok();
@@ -60,32 +60,32 @@ async fn rule_of_a_deleted_topic_is_in_error(setup: Setup) {
     assert!(details["link"].as_str().expect("a link").contains("topic=acme"), "{details}");
     let evidence = details["evidence"].as_array().expect("posts");
     assert!(evidence.iter().all(|post| post["content"].as_str().is_some_and(|text| text.contains("number"))));
-    // There was no unhappy post before: the words are compared with those of happy ones.
+    // There is no earlier negative post, so the words are compared with those of positive posts.
     assert!(details["top_terms"][0]["term"].as_str().is_some_and(|term| term.contains("hate")), "{details}");
     let period = json!({"rule": draft, "start_date": start, "end_date": at(2_460)});
     let tested = app.post("/api/alerts/rules/backtest", &period).await.ok();
     assert_eq!(tested["firings"][0]["fired_at"], json!(at(2_460)), "{tested:#}");
 
-    // Nothing can be said of a topic that is not tracked any more; alerts that fire stay open.
+    // A rule cannot be evaluated when its topic is no longer tracked. Its firing alerts stay open.
     app.clock.set(at(2_520));
     assert_eq!(app.delete("/api/topics/acme").await.status, 204);
-    engine.look().await;
+    engine.evaluate().await;
     let rules = app.get("/api/alerts/rules").await.ok();
     let reason = rules["rules"][0]["series"][0]["reason"].as_str().expect("a reason");
     assert!(reason.contains("there is no topic acme"), "{reason}");
     assert!(!engine.transitions().await.iter().any(|change| [Normal, Error].contains(&change.to_state)));
 
-    // Each rule that cannot be evaluated is an alert, also while its own alerts are open.
+    // Each rule that cannot be evaluated raises an alert, even while its own alerts are open.
     app.clock.set(at(2_580));
-    engine.look().await;
+    engine.evaluate().await;
     let failing = app.get("/api/alerts?alert_type=RuleFailing&state=firing").await.ok();
     assert_eq!(failing["total"], 2, "{failing:#}");
     let named = failing["alerts"].as_array().expect("alerts").iter().map(|alert| alert["scope"].clone());
     assert!(named.eq([json!("rule:spike"), json!("rule:acme")]), "{failing:#}");
     let description = failing["alerts"][0]["annotations"]["description"].as_str().expect("a description");
     assert!(description.contains("there is no topic acme"), "{description}");
-    // It ends when the rule can be evaluated again.
+    // The alert is resolved when the rule can be evaluated again.
     assert_eq!(app.post("/api/topics", &topic).await.status, 201);
-    engine.look_until(&app, at(2_820)).await;
+    engine.evaluate_until(&app, at(2_820)).await;
     assert_eq!(app.get("/api/alerts?alert_type=RuleFailing&state=firing").await.ok()["total"], 0);
 }

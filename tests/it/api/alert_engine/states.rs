@@ -1,4 +1,4 @@
-//! Transition by transition, each by another instance.
+//! The transitions of series. A new instance makes each evaluation.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::engine::{Engine, at, posts, rule, states};
 use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 
 cases![
-    series_keeps_its_state_over_restarts,
+    series_keeps_its_state_across_restarts,
     grouped_rule_raises_an_alert_per_source,
     absence_fires_for_a_silent_source,
     disabled_rule_resolves_its_alerts,
-    brief_downtime_leaves_alerts_as_they_are,
+    brief_downtime_does_not_change_alerts,
 ];
 
-async fn series_keeps_its_state_over_restarts(setup: Setup) {
+async fn series_keeps_its_state_across_restarts(setup: Setup) {
     use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
     let app = TestApp::start(setup).await;
     let mut live = app.rooms.live.subscribe();
@@ -43,7 +43,7 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
         (7, &[(7, 0, 60)], Recovering),
         (8, &[], Recovering),
         (9, &[], Normal),
-        // Posts that come four minutes late count where they belong.
+        // Posts that arrive four minutes late count at the time at which they were written.
         (10, &[(6, 50, 0)], Pending),
         (11, &[], NoData),
         (12, &[(12, 8, 0)], Pending),
@@ -61,13 +61,13 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
             app.store(&new).await;
         }
         if minute == 11 {
-            // The only posts that are left in the window are taken back.
+            // All remaining posts of the window are deleted.
             for n in 0..60 {
                 assert_eq!(app.delete(&format!("/api/posts/m7-love-{n}")).await.status, 204);
             }
         }
-        engine.look().await;
-        engine.look().await;
+        engine.evaluate().await;
+        engine.evaluate().await;
         if state != before {
             expected.push((before, state, at(minute * 60)));
         }
@@ -97,10 +97,10 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
     assert_eq!(first["annotations"]["summary"], "71.4 % of 70 in 5min");
     let detail = app.get(&format!("/api/alerts/{}", first["id"])).await.ok();
     let line: Vec<_> =
-        detail["timeline"].as_array().expect("a time line").iter().map(|t| t["to_state"].clone()).collect();
+        detail["timeline"].as_array().expect("a timeline").iter().map(|t| t["to_state"].clone()).collect();
     assert_eq!(line, ["firing", "recovering", "firing", "recovering", "normal"].map(|state| json!(state)));
 
-    // Deleting the rule ends its alert.
+    // Deleting the rule resolves its alert.
     let rules = app.get("/api/alerts/rules").await.ok();
     assert_eq!(
         (&rules["rules"][0]["state"], &rules["rules"][0]["series"][0]["scope"]),
@@ -108,8 +108,8 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
     );
     let delete = app.request(reqwest::Method::DELETE, &format!("/api/alerts/rules/{id}")).header("if-match", "\"1\"");
     assert_eq!(app.send(delete).await.status, 204);
-    engine.look().await;
-    engine.look().await;
+    engine.evaluate().await;
+    engine.evaluate().await;
     let all = engine.transitions().await;
     assert_eq!((all.len(), all[all.len() - 1].to_state), (expected.len() + 1, Normal));
     assert!(all[all.len() - 1].reason.as_deref().is_some_and(|reason| reason.contains("deleted")));
@@ -118,7 +118,7 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
     // Live clients get each transition, in order.
     let mut received_transitions = Vec::new();
     while received_transitions.len() < all.len() {
-        let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("events come");
+        let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("an event in time");
         let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
         if let LiveEvent::AlertState(transition) = event.as_ref() {
             received_transitions.push(transition.clone());
@@ -142,18 +142,18 @@ async fn grouped_rule_raises_an_alert_per_source(setup: Setup) {
     new.extend(posts("b", ("reddit", "hate"), 9, at(30)));
     new.extend(posts("c", ("bluesky", "love"), 30, at(30)));
     app.store(&new).await;
-    engine.look().await;
+    engine.evaluate().await;
     let all = engine.transitions().await;
     assert_eq!(
         all.iter().map(|change| change.scope.as_str()).collect::<Vec<_>>(),
         ["source:web"],
-        "few or loving posts"
+        "sources with few posts or positive posts raise no alert"
     );
     assert_eq!((all[0].labels["source"].as_str(), all[0].annotations["summary"].as_str()), ("web", "web"));
     assert_eq!(all[0].value, Some(12.0));
 
-    // Without posts the alert is over.
-    engine.look_until(&app, at(600)).await;
+    // Without posts the alert is resolved.
+    engine.evaluate_until(&app, at(600)).await;
     let all = engine.transitions().await;
     assert_eq!(states(&all, "source:web"), [Firing, NoData]);
     assert_eq!(states(&all, "all"), [NoData]);
@@ -169,25 +169,25 @@ async fn absence_fires_for_a_silent_source(setup: Setup) {
     let mut new = posts("a", ("web", "love"), 2, at(30));
     new.extend(posts("b", ("reddit", "love"), 2, at(30)));
     app.store(&new).await;
-    engine.look().await;
+    engine.evaluate().await;
     assert_eq!(engine.transitions().await, []);
-    engine.look_until(&app, at(480)).await;
+    engine.evaluate_until(&app, at(480)).await;
     app.store(&posts("reddit", ("reddit", "love"), 1, at(470))).await;
-    engine.look_until(&app, at(840)).await;
+    engine.evaluate_until(&app, at(840)).await;
     app.clock.set(at(900));
     app.store(&posts("c", ("reddit", "love"), 1, at(870))).await;
-    engine.look().await;
-    // It is missed for longer than a day. Other posts are stored in that time, so this is no downtime.
+    engine.evaluate().await;
+    // The source is silent for longer than a day. Other posts are stored in that time, so this is not downtime.
     app.clock.set(at(40_000));
     app.store(&posts("between", ("reddit", "love"), 1, at(39_990))).await;
     app.clock.set(at(100_000));
     app.store(&posts("d", ("reddit", "love"), 1, at(99_990))).await;
-    engine.look().await;
+    engine.evaluate().await;
     let all = engine.transitions().await;
     assert_eq!((states(&all, "source:web"), states(&all, "source:reddit")), (vec![Firing], vec![]));
     app.clock.set(at(100_060));
     app.store(&posts("e", ("web", "love"), 1, at(100_050))).await;
-    engine.look().await;
+    engine.evaluate().await;
     assert_eq!(states(&engine.transitions().await, "source:web"), [Firing, Normal]);
 }
 
@@ -204,11 +204,11 @@ async fn disabled_rule_resolves_its_alerts(setup: Setup) {
     .await;
     app.clock.set(at(60));
     app.store(&posts("a", ("web", "hate"), 12, at(30))).await;
-    engine.look().await;
+    engine.evaluate().await;
     let all = engine.transitions().await;
     assert_eq!((states(&all, "text:this number"), states(&all, "author:author 1")), (vec![Firing], vec![Firing]));
     assert_eq!((all[0].value, all[0].labels["text"].as_str()), (Some(12.0), "this number"));
-    // Disabling a rule ends its alert.
+    // Disabling a rule resolves its alerts.
     let rules = app.get("/api/alerts/rules").await.ok()["rules"].clone();
     let mut draft = rules[0].clone();
     for field in ["id", "version", "provisioned", "created_at", "updated_at", "state", "series"] {
@@ -218,12 +218,12 @@ async fn disabled_rule_resolves_its_alerts(setup: Setup) {
     let path = format!("/api/alerts/rules/{}", rules[0]["id"]);
     let put = app.request(reqwest::Method::PUT, &path).header("if-match", "\"1\"").json(&draft);
     assert_eq!(app.send(put).await.ok()["version"], 2);
-    engine.look().await;
+    engine.evaluate().await;
     let open = app.get("/api/alerts?state=firing").await.ok();
     assert_eq!((&open["total"], &open["alerts"][0]["alert_type"]), (&json!(1), &json!("ann")));
 }
 
-async fn brief_downtime_leaves_alerts_as_they_are(setup: Setup) {
+async fn brief_downtime_does_not_change_alerts(setup: Setup) {
     use InstanceState::Firing;
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
@@ -232,14 +232,14 @@ async fn brief_downtime_leaves_alerts_as_they_are(setup: Setup) {
     for second in [60, 75, 90] {
         app.clock.set(at(second));
         app.store(&posts(&format!("s{second}"), ("web", "hate"), 8, at(second - 5))).await;
-        engine.look().await;
+        engine.evaluate().await;
     }
-    // 62 seconds later nothing was collected.
+    // The next evaluation is 62 seconds later, and no post arrived in between.
     app.clock.set(at(152));
-    engine.look().await;
+    engine.evaluate().await;
     app.clock.set(at(167));
     app.store(&posts("again", ("web", "hate"), 8, at(160))).await;
-    engine.look().await;
+    engine.evaluate().await;
     let all = engine.transitions().await;
     assert_eq!(states(&all, "all"), [Firing], "{all:?}");
 }

@@ -35,7 +35,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.crash().await;
     harness.resolve("mood", "web").await;
     harness.fire("next", "web").await;
-    harness.hook.will([Reply::Answer(500, String::new(), ""), Reply::Answer(500, String::new(), "")]);
+    harness.hook.script_replies([Reply::Answer(500, String::new(), ""), Reply::Answer(500, String::new(), "")]);
     harness.advance(LEASE);
     harness.notifier("third");
     harness.followed().await;
@@ -65,7 +65,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
 
     // A crash between the request and the answer: the message is sent again with the same id.
     let before = harness.hook.requests().len();
-    harness.hook.will([Reply::Silence]);
+    harness.hook.script_replies([Reply::Silence]);
     harness.fire("last", "web").await;
     harness.advance(MINUTE);
     harness.requests(before + 1).await;

@@ -26,7 +26,7 @@ async fn failed(harness: &Harness) -> Value {
 async fn failed_notification_is_sent_again_while_the_alert_fires(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    harness.hook.will(unauthorized(1));
+    harness.hook.script_replies(unauthorized(1));
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     failed(&harness).await;
@@ -45,7 +45,7 @@ async fn failed_notification_is_sent_again_while_the_alert_fires(setup: Setup) {
 async fn resolved_alert_is_not_reported_after_a_failed_notification(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    harness.hook.will(unauthorized(1));
+    harness.hook.script_replies(unauthorized(1));
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     failed(&harness).await;
@@ -61,7 +61,7 @@ async fn resolved_alert_is_not_reported_after_a_failed_notification(setup: Setup
 async fn resent_delivery_counts_for_its_group(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    harness.hook.will(unauthorized(1));
+    harness.hook.script_replies(unauthorized(1));
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     let id = failed(&harness).await["id"].clone();
@@ -78,7 +78,7 @@ async fn resent_delivery_counts_for_its_group(setup: Setup) {
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(4).await["status"], "resolved");
     harness.app.post("/api/alerts/deliveries/999/resend", &json!({})).await.problem(404);
-    harness.hook.will([Reply::Answer(503, String::new(), "")]);
+    harness.hook.script_replies([Reply::Answer(503, String::new(), "")]);
     harness.fire("third", "web").await;
     harness.advance(MINUTE);
     let pending = harness
@@ -90,7 +90,7 @@ async fn resent_delivery_counts_for_its_group(setup: Setup) {
 async fn hung_receiver_does_not_delay_healthy_ones(setup: Setup) {
     let harness = Harness::start(setup).await;
     let hung = Hook::start().await;
-    hung.will((0..400).map(|_| Reply::Silence));
+    hung.script_replies((0..400).map(|_| Reply::Silence));
     let channel = json!({"kind": "webhook", "url": hung.url()});
     harness.add("receivers", &json!({"name": "a-hung", "channel": channel})).await;
     let all = json!([{"label": "alertname", "op": "!=", "value": "healthy"}]);
@@ -124,7 +124,7 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.resolve("mood", "web").await;
     harness.fire("mood", "web").await;
     harness.advance(5 * MINUTE);
-    // For the receiver the state is the same. The next message is about the resolution.
+    // The receiver already knows this state. The next message reports the resolution.
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");

@@ -63,7 +63,7 @@ impl Hook {
         format!("http://{}/hook", self.address)
     }
 
-    pub fn will(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub fn script_replies(&self, replies: impl IntoIterator<Item = Reply>) {
         self.script.lock().unwrap().extend(replies);
     }
 

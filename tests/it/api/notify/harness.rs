@@ -80,7 +80,7 @@ impl Harness {
         harness
     }
 
-    /// The same with other options for notifiers that start from now on.
+    /// The same harness, with other options for notifiers that start from now on.
     pub fn configured(mut self, change: impl FnOnce(&mut NotifyOptions)) -> Self {
         change(&mut self.options);
         self
@@ -121,7 +121,7 @@ impl Harness {
         self.app.clock.set(self.app.clock.now() + time);
     }
 
-    /// Adds an object through the API; its id.
+    /// Adds an object through the API and returns its id.
     pub async fn add(&self, path: &str, body: &Value) -> i64 {
         let answer = self.app.post(&format!("/api/alerts/{path}"), body).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -151,7 +151,7 @@ impl Harness {
         *self.details.lock().unwrap() = details;
     }
 
-    /// Fires an alert; its id.
+    /// Fires an alert and returns its id.
     pub async fn fire(&self, name: &str, source: &str) -> i64 {
         self.turn((name, source), InstanceState::Firing).await
     }
@@ -202,7 +202,7 @@ impl Harness {
         id
     }
 
-    /// Gives the open alert `id` this value and this summary, as an evaluation does while it fires.
+    /// Updates the value and the summary of the open alert `id`, as an evaluation does while the alert fires.
     pub async fn update(&self, id: i64, value: f64, summary: &str) {
         let (now, store) = (self.app.clock.now(), &self.app.rooms.store);
         let details = json!({"value": value, "peak": value, "counts": {"total": 40, "negative": 36}});
@@ -219,7 +219,7 @@ impl Harness {
         assert_eq!(updated.iter().map(|alert| alert.id).collect::<Vec<_>>(), [id]);
     }
 
-    /// Evaluates all rules, and what failed, once.
+    /// Evaluates all rules and the alerts about failed components once.
     pub async fn evaluate(&self) {
         let rooms = AlertsRooms {
             store: self.app.rooms.store.clone(),
@@ -269,13 +269,13 @@ impl Harness {
 
     /// The newest delivery as soon as `done` holds for it, with its attempts.
     pub async fn delivery(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
-        let look = async || {
+        let newest = async || {
             let page = self.app.get("/api/alerts/deliveries?limit=1").await.ok();
             let id = page["deliveries"][0]["id"].as_i64()?;
             let delivery = self.app.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
             done(&delivery).then_some(delivery)
         };
-        self.app.eventually(what, look).await
+        self.app.eventually(what, newest).await
     }
 
     /// Waits until every delivery is settled and recorded.

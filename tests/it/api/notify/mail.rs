@@ -73,7 +73,7 @@ fn smtp(server: &MailServer, security: SmtpSecurity, authority: Option<&Authorit
     }
 }
 
-/// A harness with this mail server, a receiver and a route to it; the receiver's id.
+/// A harness with this mail server, a receiver and a route to it, and the receiver's id.
 async fn with_mail(setup: Setup, smtp: SmtpOptions) -> (Harness, i64) {
     let harness = Harness::with(setup, |options| options.smtp = Some(smtp)).await;
     let channel = json!({"kind": "email", "to": ["ada@example.org"]});
@@ -91,7 +91,7 @@ async fn test(harness: &Harness, receiver: i64) -> Value {
         let delivery = harness.app.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
         (delivery["attempts"] != 0).then_some(delivery)
     };
-    harness.app.eventually("the first attempt", tried).await
+    harness.app.eventually("the first attempt is logged", tried).await
 }
 
 async fn mail_uses_tls_and_login(setup: Setup) {
@@ -158,7 +158,7 @@ async fn only_transient_mail_rejections_are_retried(setup: Setup) {
     harness.fire("first", "web").await;
     harness.advance(MINUTE);
     for attempt in [1, 2] {
-        let pending = harness.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
+        let pending = harness.delivery("another attempt is logged", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(pending["state"], "pending", "{pending:#}");
         harness.advance(MINUTE);
     }

@@ -185,7 +185,7 @@ async fn configured_objects_are_read_only(setup: Setup) {
         let routes = harness.app.get("/api/alerts/routes").await.ok();
         routes["routes"].as_array().unwrap().first().cloned()
     };
-    let route = harness.app.eventually("the configuration is known", provisioned).await;
+    let route = harness.app.eventually("the configuration is provisioned", provisioned).await;
     assert_eq!((&route["name"], &route["provisioned"]), (&json!("configured"), &json!(true)));
     let receivers = harness.app.get("/api/alerts/receivers").await.ok();
     let shown = &receivers["receivers"][0];
@@ -211,7 +211,7 @@ async fn configured_objects_are_read_only(setup: Setup) {
     harness.notifier("second");
     harness
         .app
-        .eventually("it is deleted", async || {
+        .eventually("the object is deleted", async || {
             let left = harness.app.get("/api/alerts/receivers").await.ok();
             left["receivers"].as_array().unwrap().is_empty().then_some(())
         })
@@ -263,7 +263,7 @@ async fn child_route_inherits_what_it_does_not_define(setup: Setup) {
         assert_eq!((&route["group_wait"], &route["repeat_interval"]), (&json!("2min"), &json!("2h")));
         assert_eq!(route["inherited"], expected);
     }
-    // Sending back what was shown changes nothing, and a change of the parent reaches the child.
+    // A PUT of the route as shown changes nothing. The child inherits a change of the parent.
     let mut same = shown().await;
     for field in ["id", "version", "provisioned", "created_at", "updated_at"] {
         same.as_object_mut().unwrap().remove(field);

@@ -1,4 +1,4 @@
-//! Receivers that fail are alerts.
+//! Receivers that fail raise alerts.
 
 use serde_json::json;
 
@@ -7,17 +7,17 @@ use super::MINUTE;
 use super::fakes::{Hook, Reply};
 use super::harness::Harness;
 
-cases!(failing_receiver_is_an_alert_until_a_delivery_succeeds);
+cases!(failing_receiver_raises_alert_until_a_delivery_succeeds);
 
-async fn failing_receiver_is_an_alert_until_a_delivery_succeeds(setup: Setup) {
+async fn failing_receiver_raises_alert_until_a_delivery_succeeds(setup: Setup) {
     let harness = Harness::start(setup).await;
     let broken = Hook::start().await;
-    broken.will([Reply::Answer(401, String::new(), "who are you")]);
+    broken.script_replies([Reply::Answer(401, String::new(), "who are you")]);
     let channel = json!({"kind": "webhook", "url": broken.url()});
     let id = harness.add("receivers", &json!({"name": "broken", "channel": channel})).await;
     let mood = json!([{"label": "alertname", "op": "=", "value": "mood"}]);
     harness.add("routes", &json!({"name": "mood", "receiver": "broken", "matchers": mood})).await;
-    // Everything else goes to a receiver that works.
+    // The default route leads to a receiver that works.
     harness.route("on-call", json!([])).await;
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
@@ -34,11 +34,11 @@ async fn failing_receiver_is_an_alert_until_a_delivery_succeeds(setup: Setup) {
     assert_eq!((&message["receiver"], &message["status"]), (&json!("on-call"), &json!("firing")));
     assert_eq!(message["alerts"][0]["labels"]["alertname"], "ReceiverFailing");
     harness.settled().await;
-    // It stays one alert.
+    // A second evaluation raises no second alert.
     harness.evaluate().await;
     assert_eq!(harness.app.get("/api/alerts?alert_type=ReceiverFailing").await.ok()["total"], 1);
 
-    // A test that succeeds ends it.
+    // A successful test message resolves the alert.
     let tested = harness.app.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await;
     assert!((200..300).contains(&tested.status), "{}", tested.text());
     harness.settled().await;

@@ -1,4 +1,4 @@
-//! Programs of receivers: what they see of the server, and what they leave behind.
+//! Programs of receivers: their environment, and the processes that they start.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use super::harness::Harness;
 
 cases!(
     program_gets_only_the_documented_variables,
-    program_that_ends_leaves_no_process_behind,
-    program_at_its_timeout_leaves_no_process_behind,
-    shutdown_ends_programs_with_their_processes,
+    processes_of_an_ended_program_are_killed,
+    processes_of_a_timed_out_program_are_killed,
+    shutdown_kills_programs_and_their_processes,
 );
 
 /// A harness whose only receiver runs `script`, with an alert that fires.
@@ -36,7 +36,7 @@ async fn process_ends(harness: &Harness, file: &Path) {
     let ended = async || {
         let id = std::fs::read_to_string(file).ok()?;
         match std::fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
-            // Whoever adopted it may not have collected its exit code.
+            // The process has ended but its new parent has not read the exit code.
             Ok(stat) => stat.contains(") Z ").then_some(()),
             Err(_) => Some(()),
         }
@@ -50,23 +50,23 @@ async fn program_gets_only_the_documented_variables(setup: Setup) {
     let script = format!("cat > /dev/null; env > {0}.part; mv {0}.part {0}", file.display());
     let harness = firing(setup, &script, "60s").await;
     let text = harness.app.eventually("the program ran", async || std::fs::read_to_string(&file).ok()).await;
-    // The last three are the shell's own.
+    // The shell sets the last three itself.
     let known = ["PATH", "HOME", "LANG", "TZ", "SENTISTREAM_DELIVERY", "PWD", "SHLVL", "_"];
     let names = || text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
     assert!(names().all(|name| known.contains(&name)), "{text}");
     assert!(names().any(|name| name == "SENTISTREAM_DELIVERY") && names().any(|name| name == "PATH"), "{text}");
 }
 
-async fn program_that_ends_leaves_no_process_behind(setup: Setup) {
+async fn processes_of_an_ended_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "exit 0"), "60s").await;
-    // The process holds the output of the program open, which must not delay the delivery.
+    // The process keeps the output of the program open, which must not delay the delivery.
     harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     process_ends(&harness, &file).await;
 }
 
-async fn program_at_its_timeout_leaves_no_process_behind(setup: Setup) {
+async fn processes_of_a_timed_out_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "wait"), "1s").await;
@@ -75,7 +75,7 @@ async fn program_at_its_timeout_leaves_no_process_behind(setup: Setup) {
     process_ends(&harness, &file).await;
 }
 
-async fn shutdown_ends_programs_with_their_processes(setup: Setup) {
+async fn shutdown_kills_programs_and_their_processes(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "wait"), "60s").await;

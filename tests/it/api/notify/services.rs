@@ -226,7 +226,7 @@ async fn telegram_rate_limit_in_the_body_is_respected(setup: Setup) {
     let fake = Hook::start().await;
     let body =
         r#"{"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 90}}"#;
-    fake.will([Reply::Answer(429, String::new(), body)]);
+    fake.script_replies([Reply::Answer(429, String::new(), body)]);
     let channel = json!({"kind": "telegram", "url": fake.url(), "chat_id": "@alerts"});
     let receiver = json!({"name": "chat", "channel": channel, "secrets": {"bot_token": "123:token"}});
     let id = harness.add("receivers", &receiver).await;

@@ -7,13 +7,9 @@ use super::MINUTE;
 use super::fakes::Hook;
 use super::harness::Harness;
 
-cases!(
-    message_says_what_happened_with_posts_and_links,
-    templates_replace_title_and_text,
-    template_preview_names_errors
-);
+cases!(message_contains_a_sentence_posts_and_links, templates_replace_title_and_text, template_preview_names_errors);
 
-async fn message_says_what_happened_with_posts_and_links(setup: Setup) {
+async fn message_contains_a_sentence_posts_and_links(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     let now = harness.app.clock.now();

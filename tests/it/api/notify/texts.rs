@@ -6,7 +6,7 @@ use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::harness::Harness;
 
-cases!(repeated_message_has_current_figures, quotes_of_deleted_posts_leave_the_log);
+cases!(repeated_message_has_current_figures, quotes_of_deleted_posts_are_removed_from_the_log);
 
 async fn share_rule(harness: &Harness) {
     let rule = json!({"name": "mood", "kind": "share", "threshold": 0.5, "window": "5min",
@@ -33,7 +33,7 @@ async fn repeated_message_has_current_figures(setup: Setup) {
     assert!(sentence.starts_with("90 % of 40 posts"), "{sentence}");
 }
 
-async fn quotes_of_deleted_posts_leave_the_log(setup: Setup) {
+async fn quotes_of_deleted_posts_are_removed_from_the_log(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     share_rule(&harness).await;
@@ -53,7 +53,7 @@ async fn quotes_of_deleted_posts_leave_the_log(setup: Setup) {
     let after: Value = harness.app.get(&path).await.ok();
     assert!(!after.to_string().contains("my secret words"), "{after:#}");
     assert!(after.to_string().contains("other words"), "{after:#}");
-    // A copy that is sent again quotes what is left, and loses it with its post.
+    // A resent delivery quotes the remaining post, until that post is deleted too.
     let resent = harness.app.post(&format!("{path}/resend"), &json!({})).await;
     assert_eq!(resent.status, 202, "{}", resent.text());
     let message = harness.message(2).await.to_string();

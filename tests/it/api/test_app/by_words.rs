@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use sentistream::domain::{Analysis, Scores};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
-/// Classifies by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral. A text with
+/// Classifies by words: `love` is positive and joyful, `hate` is negative and angry, all else is neutral. A text with
 /// `explode` is an error, and one with `endless` takes too long.
 struct ByWords(ModelInfo);
 
@@ -30,7 +30,7 @@ impl Default for ByWords {
 
 impl Classifier for ByWords {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        Box::pin(async move { texts.iter().map(|text| judge(text)).collect() })
+        Box::pin(async move { texts.iter().map(|text| analysis_of(text)).collect() })
     }
 
     fn info(&self) -> &ModelInfo {
@@ -38,7 +38,7 @@ impl Classifier for ByWords {
     }
 }
 
-fn judge(text: &str) -> Result<Analysis, InferenceError> {
+fn analysis_of(text: &str) -> Result<Analysis, InferenceError> {
     if text.contains("explode") {
         return Err(InferenceError::Failed("the text exploded".to_owned()));
     }
@@ -57,13 +57,13 @@ fn judge(text: &str) -> Result<Analysis, InferenceError> {
     Ok(Analysis::from_scores("by-words".into(), scores, words.min(16) as u32, words > 16))
 }
 
-/// The classifier.
+/// A classifier that classifies by words.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
 }
 
-/// As [`by_words`], declaring that it knows English alone.
-pub fn judging_english() -> SharedClassifier {
+/// As [`by_words`], but declares English as its only language.
+pub fn english_by_words() -> SharedClassifier {
     let ByWords(info) = ByWords::default();
     Arc::new(ByWords(ModelInfo { languages: vec!["en".to_owned()], ..info }))
 }

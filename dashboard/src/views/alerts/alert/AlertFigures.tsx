@@ -74,7 +74,7 @@ function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure
   ];
 }
 
-/** The value against the limit: now while that is known, else at firing. */
+/** The value and the limit: the current value if it is known, otherwise the value at firing. */
 function currentOf(alert: AlertDetail, current: number | undefined): Figure {
   const kind = kindOf(alert);
   if (kind === "absence") {

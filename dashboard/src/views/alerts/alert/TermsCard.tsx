@@ -9,11 +9,11 @@ import type { Term } from "./details";
 
 const DAY = 86_400_000;
 
-/** Words that are more frequent in the window than usual. Usual is the day before, scaled to the window. */
+/** Words that are more frequent in the window than on the previous day. */
 export function TermsCard({ alert, terms }: { alert: AlertDetail; terms: readonly Term[] }) {
   const window = Date.parse(alert.window_end) - Date.parse(alert.window_start);
   const usual = (before: number) => (before * window) / DAY;
-  // Terms that are usually as frequent explain nothing.
+  // Terms with their usual frequency are left out.
   const risen = terms.filter(({ term, count, before }) => !isStopWord(term) && count > usual(before));
   const most = Math.max(1, ...risen.map(({ count }) => count));
   return (

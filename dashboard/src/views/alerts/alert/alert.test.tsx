@@ -138,7 +138,7 @@ describe("alert page", () => {
     await waitFor(() => expect(state.world.notify.silences[0]?.state).toBe("expired"));
   });
 
-  it("active alert shows the current value beside the one at firing", async () => {
+  it("active alert shows current value and value at firing", async () => {
     fire({ phase: "recovering" });
     const [rule] = state.world.rules.rules;
     if (rule)

@@ -135,7 +135,7 @@ export function takesHeaders(kind: Channel["kind"]): boolean {
 /** The changes of the secrets: by name the new value, `null` to remove it. Unnamed secrets keep their value. */
 export type SecretChanges = Readonly<Record<string, string | null>>;
 
-/** The changes to send. Secrets of a former kind have no use and are removed. */
+/** The changes to send. Secrets of a previous kind are removed. */
 export function changesOf(changes: SecretChanges, kind: Channel["kind"], before: Stored | null) {
   const isUsed = (name: string) =>
     secretsOf(kind).some((field) => field.name === name) ||

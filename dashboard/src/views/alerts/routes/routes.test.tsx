@@ -35,7 +35,7 @@ describe("route helpers", () => {
     expect(treeOf(routes).map(({ route: { name } }) => name)).toEqual(["z", "a", "b", "all"]);
   });
 
-  it("children follow their parent and a loop of parents is not offered", () => {
+  it("children follow their parent and no parent makes a loop", () => {
     const route = (name: string, parent: string | null) =>
       ({ name, parent, matchers: [{ label: "a", op: "=", value: "b" }] }) as Route;
     const routes = [
@@ -84,7 +84,7 @@ describe("routes", () => {
     expect(await screen.findByText("No routes")).toBeTruthy();
   });
 
-  it("saving keeps what the form of a route does not show", async () => {
+  it("saving keeps hidden fields of a route", async () => {
     const stored = { version: 1, provisioned: false, created_at: "2026-01-01T00:00:00.000Z", updated_at: "" };
     const matchers: Route["matchers"] = [{ label: "topic", op: "=", value: "acme" }];
     const child = {

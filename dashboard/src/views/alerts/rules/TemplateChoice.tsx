@@ -16,7 +16,7 @@ interface TemplateChoiceProps {
   onChange: (part: Partial<Draft>) => void;
 }
 
-/** Starts a rule from a template. The scope stays as it is. */
+/** Starts a rule from a template. The scope does not change. */
 export function TemplateChoice({ draft, onChange }: TemplateChoiceProps) {
   const choose = (template: Template) => {
     const { scopeKind: _, scopeName: __, groupBy: ___, ...rest } = templateDraft(template);

@@ -11,7 +11,7 @@ export interface Draft {
   threshold: string;
   /** Empty means the default of the kind. */
   significance: string;
-  /** The length of the period before. Empty means 12 windows. */
+  /** The length of the baseline window. Empty means 12 windows. */
   baselineWindow: string;
   scopeKind: ScopeKind;
   scopeName: string;
@@ -30,7 +30,7 @@ export interface Draft {
   /** Empty means the default. */
   minAuthors: string;
   noData: NonNullable<RuleDraft["no_data"]> | "";
-  /** How much earlier windows end. Empty means measured. */
+  /** The delay by which windows end earlier. Empty means the measured delay. */
   delay: string;
   /** All annotations, of which the form shows the summary. */
   annotations: RuleDraft["annotations"];
@@ -205,7 +205,7 @@ export function ruleOf(draft: Draft): RuleDraft {
   };
 }
 
-/** The fields that the form does not show, whatever the server calls them. */
+/** The fields of a stored rule that the form does not show. */
 function keptOf(rule: Rule): Partial<RuleDraft> {
   const { state: _state, series: _series, ...written } = writtenOf(rule);
   return Object.fromEntries(Object.entries(written).filter(([field]) => !SHOWN.has(field)));

@@ -17,7 +17,7 @@ describe("matchers in a link", () => {
     expect(readMatchers('text="a\\u{301}\\n\\\\"')?.[0]?.value).toBe("a\u0301\n\\");
   });
 
-  it("other text is no list of matchers", () => {
+  it("other text is not a list of matchers", () => {
     for (const text of ["", "acme", 'alertname="open', "=x", '"a"="b"'])
       expect(readMatchers(text)).toBeNull();
   });

@@ -1,7 +1,7 @@
 import type { Matcher } from "@/api/types";
 
 const MATCHER = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^",{}]*)\s*(?:,|$)/;
-/** A link with more conditions is no link of ours. */
+/** The maximum number of conditions in the link of a notification. */
 const MOST = 20;
 
 /**

@@ -21,15 +21,16 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// The longest window of a rule.
 const LONGEST_WINDOW: u64 = DAY;
-/// Of a spike: a day holds eight of them.
+/// The longest window of a spike: a day contains eight of them.
 const LONGEST_SPIKE: u64 = 3 * HOUR;
-/// Of a shift. A series is judged a thousand times a day: at 0.01 chance alone would raise alerts every day.
+/// The default significance of a shift. A series is evaluated a thousand times a day: at 0.01, random variation would
+/// open alerts every day.
 const USUAL_SIGNIFICANCE: f64 = 0.0001;
-/// The period that a shift is compared with, in windows.
+/// The default length of the period that a shift is compared with, in windows.
 const BASELINE_WINDOWS: u64 = 12;
 /// The longest delay of a window.
 const LONGEST_DELAY: u64 = 3 * HOUR;
-/// Of a rule whose posts must be read, since no rollup counts them.
+/// The longest window of a rule whose posts must be read, because rollups cannot answer it.
 const LONGEST_READ: u64 = 6 * HOUR;
 
 /// The shortest and the longest duration of a field, in seconds.
@@ -39,25 +40,25 @@ struct Bounds {
     most: u64,
 }
 
-/// The fields that are not read yet, and what was wrong with the others.
+/// The fields that are not parsed yet, and the errors of the others.
 pub struct Reader {
     fields: Map<String, Value>,
     errors: Vec<FieldError>,
 }
 
 impl Reader {
-    /// Before the first field.
+    /// Creates a reader of `fields`.
     pub fn new(fields: Map<String, Value>) -> Self {
         Self { fields, errors: Vec::new() }
     }
 
-    /// Reads all fields.
+    /// Parses all fields.
     ///
     /// # Errors
-    /// Everything that is wrong, by field.
+    /// All errors, by field.
     pub fn read(mut self) -> Result<RuleSpec, Vec<FieldError>> {
         let spec = self.spec();
-        self.refuse_the_rest();
+        self.reject_unknown_fields();
         match spec {
             Some(spec) if self.errors.is_empty() => Ok(spec),
             _ => Err(self.errors),
@@ -165,7 +166,7 @@ impl Reader {
     }
 
     fn baseline_window(&mut self, window: Duration) -> Duration {
-        // An invalid window has its own error.
+        // An invalid window is reported separately.
         let window = window.as_secs().clamp(MINUTE, DAY);
         let length =
             self.duration("baseline_window", Bounds { least: window, most: DAY }, (BASELINE_WINDOWS * window).min(DAY));
@@ -173,7 +174,7 @@ impl Reader {
         length
     }
 
-    /// A class that has a share.
+    /// A class for which a share can be computed.
     fn class(&mut self, default: Class) -> Class {
         let class = self.take("of").unwrap_or(default);
         self.check("of", class != Class::Posts, || "must be sentiment:LABEL or emotion:LABEL".to_owned());
@@ -260,7 +261,7 @@ impl Reader {
         self.take(field)
     }
 
-    /// The field, if it is there and neither null nor wrong.
+    /// The field, if it is present, not null and valid.
     fn take<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
         let value = self.fields.remove(field).filter(|value| !value.is_null())?;
         match serde_json::from_value(value) {
@@ -278,7 +279,7 @@ impl Reader {
         }
     }
 
-    fn refuse_the_rest(&mut self) {
+    fn reject_unknown_fields(&mut self) {
         for name in self.fields.keys().filter(|name| !self.fields[*name].is_null()) {
             self.errors.push(FieldError::new(name, "does not belong to a rule of this kind"));
         }

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn rule_of_each_kind_survives_a_round_trip() {
+fn rule_of_each_kind_round_trips() {
     for rule in [
         json!({"name": "a", "kind": "share", "threshold": 0.5, "direction": "below", "recovery_threshold": 0.6}),
         json!({"name": "b", "kind": "ratio", "threshold": 2, "group_by": "source_and_total"}),

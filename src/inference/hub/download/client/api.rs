@@ -1,4 +1,4 @@
-//! The Hub's HTTP interface. Calls block: a download has a thread of its own.
+//! The Hub's HTTP interface. Calls block, because a download runs on a separate thread.
 
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
@@ -8,9 +8,9 @@ use tokio::runtime::Runtime;
 use super::super::super::HubOptions;
 use crate::outbound;
 
-/// The most bytes of the description of a revision.
+/// The maximum size of the description of a revision, in bytes.
 const MAX_INFO_BYTES: usize = 16 << 20;
-/// Relative redirects that are followed to a file.
+/// The maximum number of relative redirects to a file.
 const MAX_REDIRECTS: usize = 5;
 const REPO_COMMIT: &str = "x-repo-commit";
 const LINKED_ETAG: &str = "x-linked-etag";
@@ -19,9 +19,9 @@ const ETAG: &str = "etag";
 /// A client of the Hub, with its token.
 pub struct Api {
     runtime: Runtime,
-    /// Follows redirects, to other hosts without the token.
+    /// A client that follows redirects. Other hosts do not get the token.
     client: Client,
-    /// Follows none.
+    /// A client that does not follow redirects.
     direct: Client,
     endpoint: String,
     headers: HeaderMap,
@@ -30,17 +30,17 @@ pub struct Api {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The Hub refuses it.
+    /// The Hub refused the request.
     #[error("status {}", .0.as_u16())]
     Status(StatusCode),
-    /// There was no answer, or only a part of it.
+    /// There was no response, or only a part of it.
     #[error("{0}")]
     Transport(String),
-    /// The answer lacks something.
-    #[error("the answer has no valid header {0}")]
+    /// A header is missing or invalid.
+    #[error("the response has no valid header {0}")]
     Header(&'static str),
-    /// The answer is not what the Hub's interface promises.
-    #[error("the answer cannot be read: {0}")]
+    /// The response does not have the format of the Hub's API.
+    #[error("the response cannot be read: {0}")]
     Answer(String),
 }
 
@@ -56,7 +56,7 @@ impl From<reqwest::Error> for ApiError {
     }
 }
 
-/// What the Hub says of a file.
+/// The Hub's metadata of a file.
 pub struct Metadata {
     pub commit: String,
     pub etag: String,
@@ -67,14 +67,14 @@ impl Api {
     /// A client of the endpoint in `options`.
     ///
     /// # Errors
-    /// When TLS or the runtime cannot be set up, or the token is no header value.
+    /// When TLS or the runtime cannot be set up, or the token is not a valid header value.
     pub fn new(options: &HubOptions) -> Result<Self, ApiError> {
         let fail = |e: &dyn std::fmt::Display| ApiError::Transport(e.to_string());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| fail(&e))?;
         let mut headers = HeaderMap::new();
         if let Some(token) = &options.token {
             let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
-            let mut value = value.map_err(|_| fail(&"inference.hub.token has characters that no header may have"))?;
+            let mut value = value.map_err(|_| fail(&"inference.hub.token is not a valid header value"))?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -85,7 +85,7 @@ impl Api {
                 .https_only(options.endpoint.starts_with("https://"))
                 .redirect(policy)
                 .referer(false)
-                // Whoever waits for the download gives up earlier; this ends the thread.
+                // The caller times out earlier. This timeout ends the thread.
                 .read_timeout(2 * options.silence_limit)
                 .user_agent(concat!("sentistream/", env!("CARGO_PKG_VERSION")))
                 .build()
@@ -97,7 +97,7 @@ impl Api {
     /// The JSON description of a revision.
     ///
     /// # Errors
-    /// When it is refused, breaks off, or is too long.
+    /// When it is refused, interrupted or too long.
     pub fn info(&self, repository: &str, revision: &str) -> Result<Vec<u8>, ApiError> {
         let revision = revision.replace('/', "%2F");
         let url = format!("{}/api/models/{repository}/revision/{revision}?blobs=true", self.endpoint);
@@ -117,16 +117,16 @@ impl Api {
         format!("{}/{repository}/resolve/{commit}/{name}", self.endpoint)
     }
 
-    /// What the Hub says of the file at `url`. Large files are elsewhere: their size is asked there.
+    /// The metadata of the file at `url`. Large files are on another host, which is asked for their size.
     ///
     /// # Errors
-    /// When it is refused, or something is missing.
+    /// When it is refused, or a header is missing.
     pub fn metadata(&self, url: &str) -> Result<Metadata, ApiError> {
         let probe = |client: &Client, url: Url| self.send(client.get(url).header(RANGE, "bytes=0-0"));
         let mut at = Url::parse(url).map_err(|e| ApiError::Answer(format!("{url}: {e}")))?;
         let mut answer = probe(&self.direct, at.clone())?;
         for _ in 0..MAX_REDIRECTS {
-            // A renamed repository is redirected within the host.
+            // The Hub redirects requests for a renamed repository within the host.
             match text(&answer, LOCATION.as_str()) {
                 Ok(to) if answer.status().is_redirection() && Url::parse(&to).is_err() => {
                     at = at.join(&to).map_err(|_| ApiError::Header("location"))?;
@@ -139,7 +139,7 @@ impl Api {
         let commit = text(&answer, REPO_COMMIT)?;
         if answer.status().is_redirection() {
             let elsewhere = Url::parse(&text(&answer, LOCATION.as_str())?).map_err(|_| ApiError::Header("location"))?;
-            // Another host does not get the token.
+            // The client does not send the token to another host.
             answer = self.checked(self.client.get(elsewhere).header(RANGE, "bytes=0-0"))?;
         }
         let range = text(&answer, CONTENT_RANGE.as_str())?;
@@ -150,7 +150,7 @@ impl Api {
     /// The file at `url`, from byte `start` on.
     ///
     /// # Errors
-    /// When it is refused, or there is no answer.
+    /// When it is refused, or there is no response.
     pub fn open(&self, url: &str, start: u64) -> Result<Response, ApiError> {
         self.send(self.client.get(url).header(RANGE, format!("bytes={start}-")))
     }
@@ -158,7 +158,7 @@ impl Api {
     /// The next bytes of a body; `None` at its end.
     ///
     /// # Errors
-    /// When it breaks off.
+    /// When the transfer is interrupted.
     pub fn next(&self, body: &mut Response) -> Result<Option<impl AsRef<[u8]> + use<>>, ApiError> {
         Ok(self.runtime.block_on(async { body.chunk().await })?)
     }
@@ -168,7 +168,7 @@ impl Api {
     }
 
     fn checked(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        // Timers are created when the request is sent, so that must happen inside of the runtime.
+        // `send` creates timers, so it must be called inside the runtime.
         let answer = self.runtime.block_on(async { request.send().await })?;
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() { Err(ApiError::Status(status)) } else { Ok(answer) }

@@ -13,9 +13,9 @@ use super::super::super::{HubError, HubOptions};
 use super::Job;
 use super::api::Api;
 
-/// Digits of a commit.
+/// The number of hex digits of a commit.
 const COMMIT_DIGITS: usize = 40;
-/// Digits of the hashes that name small and large files.
+/// The numbers of hex digits of the hashes of small and large files.
 const ETAG_DIGITS: [usize; 2] = [40, 64];
 
 /// A file of a repository at a commit.
@@ -26,7 +26,7 @@ pub struct Wanted<'a> {
     pub commit: &'a str,
 }
 
-/// Refuses to send a token, or to trust a model, in plain text over a network.
+/// Refuses plain HTTP over a network, which would expose the token and allow a model to be replaced.
 ///
 /// # Errors
 /// [`HubError::Insecure`] for an endpoint that is neither https nor on loopback.
@@ -58,12 +58,12 @@ fn untrusted(what: &'static str, value: &str) -> HubError {
     HubError::Untrusted { what, value: value.chars().take(100).collect() }
 }
 
-/// Whether `name` stays in the folder of its snapshot.
+/// Whether the path `name` is inside the folder of its snapshot.
 fn is_inside(name: &str) -> bool {
     !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// The parts of a path below the cache, all of them checked.
+/// The paths of a file in the cache. All of their parts were checked.
 struct Places {
     blob: PathBuf,
     part: PathBuf,
@@ -107,7 +107,7 @@ impl Job {
 
     fn lock(&self, places: &Places, name: &str) -> Result<File, HubError> {
         let file = File::create(places.blob.with_extension("lock")).map_err(|error| self.disk(&error))?;
-        // The lock ends with the file.
+        // Closing the file releases the lock.
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
             Err(_) => Err(HubError::Busy { file: name.to_owned() }),
@@ -119,7 +119,7 @@ impl Job {
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|e| self.disk(&e))?;
         let mut start = file.metadata().map_err(|e| self.disk(&e))?.len();
         if start >= source.size {
-            // The rest of an earlier attempt is too long, or complete but unchecked.
+            // The partial file of an earlier attempt is too long, or complete but unchecked.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
@@ -129,7 +129,7 @@ impl Job {
         }
         let mut answer = wanted.api.open(&source.url, start).map_err(|error| self.meaning(error, name))?;
         if start > 0 && answer.status().as_u16() != 206 {
-            // The server sends the whole file instead of the rest.
+            // The server ignored the range and sends the whole file.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
@@ -152,7 +152,7 @@ impl Job {
     }
 }
 
-/// Where a file is, and its length in bytes.
+/// The URL of a file and its length in bytes.
 struct Source {
     url: String,
     size: u64,

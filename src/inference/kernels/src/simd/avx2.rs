@@ -1,6 +1,6 @@
 //! Lanes in two 256-bit registers (Intel since Haswell, AMD since Excavator), and, where the machine
 //! has them, the dot products of AVX-VNNI (Intel since Alder Lake, AMD since Zen 5).
-#![expect(unsafe_code, reason = "vector instructions; the portable lanes are the safe twin")]
+#![expect(unsafe_code, reason = "vector instructions; the portable implementation is the safe equivalent")]
 
 use std::arch::x86_64::*;
 
@@ -12,7 +12,7 @@ use super::{Kernel, LANES, Simd};
 pub struct Avx2<const VNNI: bool>(());
 
 impl<const VNNI: bool> Avx2<VNNI> {
-    /// The token, if this machine has the instructions.
+    /// Detects whether this machine has the instructions.
     pub fn detect() -> Option<Self> {
         let has = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
@@ -43,7 +43,7 @@ impl Avx2<true> {
         fn compiled(simd: Avx2<true>, kernel: impl Kernel) {
             kernel.run(simd);
         }
-        // SAFETY: as above, and `detect` has found AVX-VNNI too.
+        // SAFETY: as above, and `detect` has also found AVX-VNNI.
         unsafe { compiled(self, kernel) }
     }
 }
@@ -241,7 +241,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     #[inline(always)]
     fn dot_halves(self, sums: Self::F, activations: Pair<__m256>, weights: Self::Q) -> Self::F {
         sums.zip(weights, |sums, weights| unsafe {
-            // The even half of each lane is its lower one.
+            // The value with the even index is the lower half of each lane.
             let even = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(weights));
             let odd = _mm256_castsi256_ps(_mm256_and_si256(weights, _mm256_set1_epi32(-0x1_0000)));
             _mm256_fmadd_ps(activations.1, odd, _mm256_fmadd_ps(activations.0, even, sums))

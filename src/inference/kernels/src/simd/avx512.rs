@@ -1,17 +1,17 @@
 //! Lanes in one 512-bit register, with VNNI dot products (Intel since Ice Lake, AMD since Zen 4)
 //! and, where the machine has them, products of bf16 (Intel since Cooper Lake, AMD since Zen 4).
-#![expect(unsafe_code, reason = "vector instructions; the portable lanes are the safe twin")]
+#![expect(unsafe_code, reason = "vector instructions; the portable implementation is the safe equivalent")]
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, LANES, Simd};
 
-/// A machine with AVX-512 F, BW, DQ, VL and VNNI, and with BF16 as well where that is said.
+/// A machine with AVX-512 F, BW, DQ, VL and VNNI, and with BF16 as well if `BF16` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Avx512<const BF16: bool>(());
 
 impl<const BF16: bool> Avx512<BF16> {
-    /// The token, if this machine has the instructions.
+    /// Detects whether this machine has the instructions.
     pub fn detect() -> Option<Self> {
         let has = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -45,7 +45,7 @@ impl Avx512<true> {
         fn compiled(simd: Avx512<true>, kernel: impl Kernel) {
             kernel.run(simd);
         }
-        // SAFETY: as above, and `detect` has found BF16 too.
+        // SAFETY: as above, and `detect` has also found BF16.
         unsafe { compiled(self, kernel) }
     }
 }
@@ -226,7 +226,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     fn store_halves(self, value: __m512, to: &mut [u16; LANES]) {
         unsafe {
             let bits = _mm512_castps_si512(value);
-            // Half of the last place that stays, less one where that place is even.
+            // Adds half of the last remaining place, minus one if that place is even, to round ties to even.
             let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
             let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
             let halves = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded));
@@ -248,11 +248,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     fn dot_halves(self, sums: __m512, activations: __m512i, weights: __m512i) -> __m512 {
         unsafe {
             if BF16 {
-                // SAFETY: both are 32 halves, whatever they are called.
+                // SAFETY: both types are 32 values of 16 bits.
                 let halves = |bits| std::mem::transmute::<__m512i, __m512bh>(bits);
                 return _mm512_dpbf16_ps(sums, halves(activations), halves(weights));
             }
-            // The even half of each lane is its lower one.
+            // The value with the even index is the lower half of each lane.
             let even = |halves| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves));
             let odd = |halves| _mm512_castsi512_ps(_mm512_and_si512(halves, _mm512_set1_epi32(-0x1_0000)));
             let sums = _mm512_fmadd_ps(even(activations), even(weights), sums);

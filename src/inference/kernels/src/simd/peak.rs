@@ -1,4 +1,4 @@
-//! What a machine can do at most.
+//! Measures the peak throughput of a machine.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -7,15 +7,14 @@ use crate::format::Format;
 
 use super::{Isa, Kernel, LANES, Simd};
 
-/// Independent sums: enough to hide the latency of a product, and they fit the registers.
+/// The number of independent sums: enough to hide the latency of a product, and few enough for the registers.
 const SUMS: usize = 12;
-/// Products per sum between two looks at the clock.
+/// The number of products per sum between two reads of the clock.
 const STEPS: usize = 20_000;
 const TIME: Duration = Duration::from_millis(300);
 
-/// Operations per second (a product and a sum are two) that `threads` do together with operands
-/// that stay in registers. No matrix product can be faster. `None` where this machine has no
-/// instructions for that format.
+/// The number of operations per second of `threads` together, with operands in registers. A product and a sum count as
+/// two operations. It is an upper limit for matrix products. `None` if this machine has no instructions for the format.
 pub fn peak(format: Format, threads: usize) -> Option<f64> {
     let isa = Isa::best();
     let per_product = match format {

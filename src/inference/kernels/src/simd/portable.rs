@@ -1,10 +1,10 @@
-//! Lanes in plain Rust.
+//! The vectors in plain Rust.
 
 use half::{bf16, f16};
 
 use super::{LANES, Simd};
 
-/// Any machine. On aarch64 the compiler turns these loops into NEON, which every such CPU has.
+/// Any machine. On aarch64 the compiler vectorises these loops with NEON, which every such CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Portable;
 
@@ -64,7 +64,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn fma(self, a: Floats, b: Floats, c: Floats) -> Floats {
-        // A call of the C library where the machine has no such instruction.
+        // Without such an instruction `mul_add` would call the C library.
         if cfg!(target_arch = "aarch64") {
             std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
         } else {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Does everything that lanes can do, and keeps what comes out.
+/// Runs every operation of [`Simd`] and stores the results.
 struct Probe<'a> {
     a: [f32; LANES],
     b: [f32; LANES],
@@ -15,9 +15,9 @@ struct Probe<'a> {
 
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
-    /// Equal on every machine.
+    /// Results that are equal on every machine.
     exact: Vec<f32>,
-    /// Equal but for the order of rounding.
+    /// Results that may differ in rounding.
     close: Vec<f32>,
     bytes: [u8; LANES],
     rounded: [u16; LANES],

@@ -1,4 +1,4 @@
-//! The series of the rules that are due: judged, and turned into steps of their states and updates of their alerts.
+//! Judges the series of the rules that are due, and collects the steps of their states and the updates of their alerts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::AlertsRooms;
 use super::evidence::Case;
-use super::tick::{Counted, Feed};
+use super::tick::{CountResult, Feed};
 use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
 use crate::domain::{TimeRange, Timestamp};
 use crate::rules::judge::{Judgement, Verdict, needs_texts};
@@ -17,15 +17,17 @@ use crate::rules::{Group, Judged, Moment, annotations, judge_all, labels};
 use crate::store::StoreError;
 use crate::store::alerts::{AlertUpdate, NewAlert, Step};
 
-/// New alerts of one evaluation whose posts are searched for evidence; further ones have their numbers only.
+/// The maximum number of new alerts per evaluation whose posts are searched for evidence. Further alerts get their
+/// numbers only.
 const EXPLAINED: usize = 50;
-/// Open alerts of one evaluation whose evidence is searched again, and the time between two such searches of an alert.
+/// The maximum number of open alerts per evaluation whose evidence is searched again, and the time between two searches
+/// for one alert.
 const EXPLAINED_AGAIN: usize = 10;
 const EXPLAINED_EVERY: Duration = Duration::from_secs(120);
-/// The reason of a series that has too little history, which is no failure.
+/// The reason of a series that has too little history. It is not a failure.
 pub(super) const NO_BASELINE: &str = "there is too little history for a baseline";
 
-/// What an evaluation must know about an open alert.
+/// The data about an open alert that an evaluation needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
     /// The most extreme value so far.
@@ -35,11 +37,11 @@ pub struct Figures {
 }
 
 /// An evaluation in progress.
-pub struct Look {
+pub struct Collector {
     /// Where windows without a delay end.
     end: Timestamp,
     now: Timestamp,
-    /// By the id of the alert.
+    /// The open alerts by id.
     open: BTreeMap<i64, Figures>,
     /// New alerts whose posts were searched for evidence.
     opened: usize,
@@ -59,8 +61,8 @@ struct Evaluated<'a> {
     before: Option<&'a Instance>,
 }
 
-impl Look {
-    /// Without any step. `end`: where windows without a delay end.
+impl Collector {
+    /// An evaluation without steps. `end`: where windows without a delay end.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
         Self { end, now, open, opened: 0, explained: Vec::new(), steps: Vec::new(), updates: Vec::new() }
     }
@@ -73,7 +75,7 @@ impl Look {
         &mut self,
         rooms: &AlertsRooms,
         rule: &Rule,
-        counted: &mut Counted,
+        counted: &mut CountResult,
         known: Vec<Instance>,
     ) -> Result<(), StoreError> {
         let Feed { windows, delays } = match counted {
@@ -107,7 +109,8 @@ impl Look {
         }
         for judged in &judged {
             let before = known.iter().find(|series| series.scope == judged.group.scope);
-            // The window does not go back in time, as it would when an old entry is replayed or a delay grows.
+            // The end of a window does not move back, which would happen when an old entry is replayed or a delay
+            // grows.
             if before.is_some_and(|before| before.evaluated_at > judged.end) {
                 continue;
             }
@@ -124,7 +127,7 @@ impl Look {
         if after.state == current.state && !is_followed(after.state) {
             return Ok(());
         }
-        // An alert keeps the labels with which it began.
+        // An alert keeps the labels it opened with.
         let (labels, severity) = match before {
             Some(before) if before.state.is_alerting() => (before.labels.clone(), before.severity),
             _ => (labels(rule.id, &rule.spec, group), rule.spec.severity),
@@ -169,7 +172,7 @@ impl Look {
         Ok(())
     }
 
-    /// The current figures of an alert that fires and is known already. Its evidence is searched again from time to time.
+    /// Records the current figures of an alert that is already open. Its evidence is searched again at intervals.
     async fn update(&mut self, rooms: &AlertsRooms, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
         let Evaluated { rule, windows, judged: Judged { group, end, judgement }, before } = evaluated;
         let Some(id) = before.and_then(|before| before.alert_id) else { return Ok(()) };
@@ -199,7 +202,7 @@ impl Look {
         Ok(())
     }
 
-    /// Ends a series that is no longer watched.
+    /// Ends a series that its rule no longer watches.
     pub fn end_series(&mut self, series: &Instance, reason: &str) {
         let instance = Instance {
             state: InstanceState::Normal,
@@ -212,7 +215,7 @@ impl Look {
         self.steps.push(Step { from: series.state, instance, at: self.now, opens: None });
     }
 
-    /// The posts of a rule could not be counted: its alerts stay, and series that do not fire are in error.
+    /// Records that the posts of a rule could not be counted: its open alerts stay, and its other series become errors.
     fn failed(&mut self, rule: &Rule, known: Vec<Instance>, reason: &str) {
         let group = Group { scope: rule.spec.scope.to_string(), source: None };
         let mut series = known;
@@ -256,12 +259,12 @@ fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
     }
 }
 
-/// Why a series could not be judged, if it could not.
+/// Why the series could not be judged; `None` if it was judged.
 fn reason(judgement: &Judgement) -> Option<String> {
     (judgement.verdict == Verdict::NoBaseline).then(|| NO_BASELINE.to_owned())
 }
 
-/// Whether each evaluation is written, because people watch its value.
+/// Whether every evaluation is written: the dashboard shows the current value of these series.
 fn is_followed(state: InstanceState) -> bool {
     state.is_alerting() || state == InstanceState::Pending
 }
