@@ -1,11 +1,18 @@
-//! Measures the time to match a post on one core: with 1,000 topics of four terms, and with 5,000 topics of 50 terms.
+//! What matching a post costs on one core: against 1,000 topics of a few terms, and against 5,000 topics of 50 terms.
+//!
+//! `cargo bench --bench topics` matches made-up posts, `cargo bench --bench topics -- posts.ndjson` the `content` of each
+//! line, with terms from the words of these posts.
 
+use std::collections::HashMap;
+use std::error::Error;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sentistream::domain::{Subject, TopicId};
+use sentistream::terms::text;
 use sentistream::topics::{Matcher, Query, Scratch};
 
 /// The number of topics, and the number of terms of each.
@@ -13,20 +20,57 @@ const SIZES: [(usize, usize); 2] = [(1_000, 4), (5_000, 50)];
 const POSTS: usize = 20_000;
 /// The number of words of the synthetic language, of which a few are frequent.
 const WORDS: usize = 20_000;
+/// The most frequent words, which are in no query.
+const FREQUENT: usize = 200;
 
-fn main() {
+/// Posts, and their words from the most frequent one.
+struct Texts {
+    posts: Vec<String>,
+    words: Vec<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
     let mut random = StdRng::seed_from_u64(7);
-    let words: Vec<String> = (0..WORDS).map(|number| word(number, &mut random)).collect();
-    let posts: Vec<String> = (0..POSTS).map(|_| post(&words, &mut random)).collect();
+    let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let Texts { posts, words } = match given {
+        Some(path) => read(Path::new(&path))?,
+        None => make_up(&mut random),
+    };
     for (topics, terms) in SIZES {
-        let queries: Vec<Query> = (0..topics)
+        let queries: Result<Vec<Query>, _> = (0..topics)
             .map(|number| {
                 let parts: Vec<String> = (0..terms.div_ceil(4)).map(|_| query(number, &words, &mut random)).collect();
-                Query::parse(&parts.join(" OR ")).expect("a query")
+                Query::parse(&parts.join(" OR "))
             })
             .collect();
-        measure(&queries, &posts);
+        measure(&queries?, &posts);
     }
+    Ok(())
+}
+
+fn make_up(random: &mut StdRng) -> Texts {
+    let words: Vec<String> = (0..WORDS).map(|number| word(number, random)).collect();
+    let posts = (0..POSTS).map(|_| post(&words, random)).collect();
+    Texts { posts, words }
+}
+
+fn read(path: &Path) -> Result<Texts, Box<dyn Error>> {
+    let mut posts = Vec::new();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for line in std::fs::read_to_string(path)?.lines() {
+        let post: serde_json::Value = serde_json::from_str(line)?;
+        let content = post["content"].as_str().ok_or("a line has no content")?;
+        for word in text::words_of(&text::normal(content)) {
+            if word.chars().count() > 2 && word.chars().all(char::is_alphanumeric) {
+                *counts.entry(word.to_owned()).or_default() += 1;
+            }
+        }
+        posts.push(content.to_owned());
+    }
+    let mut words: Vec<(String, usize)> = counts.into_iter().collect();
+    words.sort_unstable_by(|(one, rate), (other, other_rate)| other_rate.cmp(rate).then(one.cmp(other)));
+    words.truncate(WORDS);
+    Ok(Texts { posts, words: words.into_iter().map(|(word, _)| word).collect() })
 }
 
 fn measure(queries: &[Query], posts: &[String]) {
@@ -85,7 +129,7 @@ fn post(words: &[String], random: &mut StdRng) -> String {
 }
 
 fn query(number: usize, words: &[String], random: &mut StdRng) -> String {
-    let mut any = || words[random.random_range(200..WORDS)].trim_start_matches('#').to_owned();
+    let mut any = || words[random.random_range(FREQUENT..words.len())].trim_start_matches('#').to_owned();
     match number % 5 {
         0 => format!("{} OR #{} OR \"{} {}\"", any(), any(), any(), any()),
         1 => format!("({} OR {}*) -{} lang:en", any(), any(), any()),

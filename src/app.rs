@@ -29,7 +29,7 @@ use crate::topics::Topics;
 use crate::worker::Worker;
 
 pub use lock::InUse;
-pub use options::{external_url, inference as inference_options, model as model_source};
+pub use options::{alerts as alert_options, external_url, inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
 /// Whether a process serves from the embedded database of `config`; `None` with Postgres, where this is unknown.

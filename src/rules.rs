@@ -207,7 +207,10 @@ pub fn labels(id: i64, spec: &RuleSpec, group: &Group) -> Labels {
 
 /// The rule's annotations with their placeholders filled.
 pub fn annotations(spec: &RuleSpec, group: &Group, judgement: &Judgement) -> Labels {
-    let number = |number: Option<f64>| number.map_or_else(|| "none".to_owned(), |number| round(number).to_string());
+    let is_share = matches!(spec.condition, Condition::Share { .. } | Condition::Shift { .. });
+    let shown =
+        |number: f64| if is_share { format!("{} %", round(100.0 * number, 1)) } else { round(number, 2).to_string() };
+    let number = |number: Option<f64>| number.map_or_else(|| "none".to_owned(), shown);
     let value = |name: &str| match name {
         "value" => number(judgement.value),
         "threshold" => number(Some(spec.condition.threshold())),
@@ -223,9 +226,10 @@ pub fn annotations(spec: &RuleSpec, group: &Group, judgement: &Judgement) -> Lab
     spec.annotations.iter().map(|(name, text)| (name.clone(), filled(text))).collect()
 }
 
-/// `number` rounded to four decimal places.
-fn round(number: f64) -> f64 {
-    (number * 1e4).round() / 1e4
+/// `number` rounded to decimal places.
+fn round(number: f64, places: i32) -> f64 {
+    let scale = 10_f64.powi(places);
+    (number * scale).round() / scale
 }
 
 /// Whether `value` is beyond `threshold`.

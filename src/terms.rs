@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
+use stop_words::is_stop_term;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Terms with fewer posts are left out: they are not significant, and might reveal a single post that is deleted later.
@@ -107,6 +108,13 @@ fn is_unspaced(c: char) -> bool {
 struct Seen {
     window: u32,
     baseline: u32,
+}
+
+/// The terms of `text` without those that explain nothing.
+pub fn telling(text: &str) -> BTreeSet<String> {
+    let mut terms = of(text);
+    terms.retain(|term| !is_stop_term(term));
+    terms
 }
 
 /// At most `most` terms with the highest scores: those whose frequency in `window` exceeds that in `baseline` by the

@@ -13,7 +13,7 @@ mod node;
 mod parse;
 mod query;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::domain::{Subject, Topic, TopicId, TopicName};
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::{Store, StoreError};
 
-pub use matcher::{Matcher, Scratch, TooManyTerms};
+pub use matcher::{Matcher, Scratch, TooManyTerms, TopicMatch};
 pub use query::{Query, QueryError, QueryNote};
 
 /// The longest time until this process detects a change by another process.
@@ -55,6 +55,8 @@ pub struct Tracked {
 struct Part {
     matcher: Arc<Matcher>,
     queries: HashMap<TopicId, String>,
+    /// Topics of the matcher that changed or were deleted since it was built.
+    gone: HashSet<TopicId>,
 }
 
 impl Topics {
@@ -165,7 +167,18 @@ impl Part {
             tracing::error!(%error, topics = read.len(), "topics are not matched");
             Matcher::default()
         });
-        Self { matcher: Arc::new(matcher), queries }
+        Self { matcher: Arc::new(matcher), queries, gone: HashSet::new() }
+    }
+}
+
+impl Part {
+    /// The current topics of this part that a post is about.
+    fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicMatch> {
+        let mut found = self.matcher.matches(subject, scratch);
+        if !self.gone.is_empty() {
+            found.retain(|found| !self.gone.contains(&found.topic));
+        }
+        found
     }
 }
 
@@ -185,9 +198,11 @@ impl Tracked {
             return Self::new(version, topics);
         }
         let is_same = |part: &Part, topic: &Topic| part.queries.get(&topic.id) == Some(&topic.query);
-        let mut all = Part { matcher: before.all.matcher.clone(), queries: HashMap::new() };
         let kept = topics.iter().filter(|topic| is_same(&before.all, topic));
-        all.queries.extend(kept.map(|topic| (topic.id, topic.query.clone())));
+        let queries: HashMap<TopicId, String> = kept.map(|topic| (topic.id, topic.query.clone())).collect();
+        let matcher = before.all.matcher.clone();
+        let gone = matcher.topics().iter().copied().filter(|id| !queries.contains_key(id)).collect();
+        let all = Part { matcher, queries, gone };
         let changed: Vec<&Topic> = topics.iter().filter(|topic| !all.queries.contains_key(&topic.id)).collect();
         let same_as_before = changed.len() == before.changed.queries.len()
             && changed.iter().all(|topic| is_same(&before.changed, topic));
@@ -231,14 +246,19 @@ impl Tracked {
         ids.iter().filter_map(|id| self.get(*id)).map(|topic| topic.name.as_str().to_owned()).collect()
     }
 
-    /// The topics of a post, sorted by id.
-    pub fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicId> {
-        let mut matched = BTreeSet::new();
-        for part in [&self.all, &self.changed] {
-            let ids = part.matcher.matches(subject, scratch);
-            matched.extend(ids.into_iter().filter(|id| part.queries.contains_key(id)));
+    /// The topics that a post is about, depending on its analysis, in the order of their ids.
+    pub fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicMatch> {
+        let mut matched = self.all.matches(subject, scratch);
+        if self.is_fragmented() {
+            matched.extend(self.changed.matches(subject, scratch));
+            matched.sort_unstable_by_key(|found| found.topic);
         }
-        matched.into_iter().collect()
+        matched
+    }
+
+    /// Whether some queries have conditions on labels, so that topics change when a post is judged again.
+    pub fn depend_on_labels(&self) -> bool {
+        self.all.matcher.depends_on_labels() || self.changed.matcher.depends_on_labels()
     }
 }
 
@@ -263,7 +283,7 @@ mod tests {
 
     fn matched(tracked: &Tracked, content: &str) -> Vec<i64> {
         let subject = Subject { content, author: None, source: "web", lang: None, url: None, is_reply: false };
-        tracked.matches(&subject, &mut Scratch::default()).into_iter().map(|id| id.0).collect()
+        tracked.matches(&subject, &mut Scratch::default()).into_iter().map(|found| found.topic.0).collect()
     }
 
     #[test]

@@ -45,9 +45,9 @@ fn quality(days: u32) {
     println!("{} runs of {days} days after two weeks of history\n", SEEDS.len());
     println!(
         "| scenario | posts/s | rule | incidents | found | alerts | correct | precision | recall | false per week \
-         | delay |"
+         | delay | pages per incident |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in Scenario::ALL {
         for rate in RATES {
             let scores = SEEDS.map(|seed| World::new(scenario, rate, days, seed).scores(&RULES));

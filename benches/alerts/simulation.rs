@@ -4,6 +4,8 @@
 mod draw;
 #[path = "simulation/evaluate.rs"]
 mod evaluate;
+#[path = "simulation/pages.rs"]
+mod pages;
 #[path = "simulation/rules.rs"]
 mod rules;
 #[path = "simulation/scenario.rs"]

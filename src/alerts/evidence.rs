@@ -105,7 +105,7 @@ impl Case<'_> {
         if earlier.len() < FEW_EARLIER {
             earlier.extend(sample(store, &PostFilter { sentiment: None, emotion: None, ..filter }, day).await?);
         }
-        let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::of(&post.content)).collect::<Vec<_>>();
+        let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::telling(&post.content)).collect::<Vec<_>>();
         details.insert("top_terms".to_owned(), json!(terms::distinctive(&texts(&posts), &texts(&earlier), NAMED)));
         details.insert("top_authors".to_owned(), json!(top_authors(&posts)));
         details.insert("evidence".to_owned(), json!(representative(posts)));

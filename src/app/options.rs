@@ -290,23 +290,24 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
         keep_firing_for: alerts.keep_firing_for,
         recovery_threshold: Some(condition.threshold() * RECOVERY),
         severity: Severity::Warning,
-        labels: Labels::new(),
+        // The first of the alerts with the same incident notifies (alerts.inhibit_rules).
+        labels: Labels::from([("incident".to_owned(), "negative_mood".to_owned())]),
         annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
     };
     let (threshold, direction) = (alerts.negative_share, Direction::Above);
     let share_above = Condition::Share { of: negative, direction, threshold, significance };
     let ratio_above = Condition::Ratio { threshold: alerts.negative_ratio, significance };
     vec![
-        rule(share, share_above, "{{scope}}: {{value}} of {{posts}} posts are negative"),
+        rule(share, share_above, "{{source}}: {{value}} of {{posts}} posts are negative"),
         // The usual ratio differs between sources, so this rule counts the posts of all sources together.
         RuleSpec {
             group_by: GroupBy::None,
-            ..rule(ratio, ratio_above, "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts")
+            ..rule(ratio, ratio_above, "{{source}}: {{value}} negative posts per positive one, of {{posts}} posts")
         },
         rule(
             spike,
             Condition::Spike { of: negative, threshold: alerts.negative_spike },
-            "{{scope}}: far more negative posts than usual ({{baseline}}), among {{posts}} posts",
+            "{{source}}: far more negative posts than usual ({{baseline}}), among {{posts}} posts",
         ),
     ]
 }

@@ -8,7 +8,6 @@ use super::shift::Shift;
 use super::{CITED, percent};
 use crate::domain::Sentiment;
 use crate::store::posts::sample::SampledPost;
-use crate::terms::stop_words::is_stop_term;
 use crate::terms::{self, Term};
 
 /// The maximum number of words that are listed.
@@ -82,12 +81,7 @@ pub fn salient(current: &[&SampledPost], previous: &[&SampledPost]) -> Found {
 }
 
 fn terms_of(posts: &[&SampledPost]) -> Vec<BTreeSet<String>> {
-    let of = |post: &&SampledPost| {
-        let mut own = terms::of(&post.content);
-        own.retain(|term| !is_stop_term(term));
-        own
-    };
-    posts.iter().map(of).collect()
+    posts.iter().map(|post| terms::telling(&post.content)).collect()
 }
 
 fn word(term: Term, current: &[&SampledPost], now: &[BTreeSet<String>], earlier: usize) -> SalientWord {

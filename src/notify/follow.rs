@@ -7,7 +7,7 @@ use super::message::Composer;
 use super::setup::{OUTDATED, Setup};
 use super::{NotifyOptions, NotifyRooms};
 use crate::domain::alert::{Instance, Transition};
-use crate::domain::notify::inhibit::FiringAlert;
+use crate::domain::notify::inhibit::AFTERMATH;
 use crate::domain::notify::{DeliveryState, Inhibition, Managed, Receiver};
 use crate::store::notify::{Commit, NewDelivery, StoredGroup};
 use crate::store::{Lease, Store, StoreError};
@@ -197,8 +197,8 @@ impl Follower {
         if rules.is_empty() {
             return Ok(Inhibition::default());
         }
-        let firing = self.rooms.store.firing_instances().await?;
-        Ok(Inhibition::new(rules, firing.iter().map(FiringAlert::from)))
+        let recent = self.rooms.store.recent_alerts(self.rooms.clock.now() - AFTERMATH).await?;
+        Ok(Inhibition::new(rules, recent))
     }
 }
 

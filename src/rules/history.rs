@@ -24,6 +24,8 @@ pub struct History {
     /// When the collection of posts of this scope began. Time without posts after it counts as zero. `None`: at the
     /// first post.
     pub since: Option<Timestamp>,
+    /// The end of the past of a demonstration, whose volume is made up: baselines begin after it.
+    pub made_up_until: Option<Timestamp>,
     pub gaps: Gaps,
     /// Posts that were stored well after they were written. Backtests need them.
     pub late: Vec<LateCount>,
@@ -33,8 +35,8 @@ pub struct History {
 impl History {
     /// A history of these series without gaps in the observation.
     pub fn new(minutes: Series, quarters: Arc<Series>) -> Self {
-        let (since, gaps, late) = (None, Gaps::default(), Vec::new());
-        Self { minutes, quarters, since, gaps, late, profiles: ProfileCache::default() }
+        let (gaps, late, profiles) = (Gaps::default(), Vec::new(), ProfileCache::default());
+        Self { minutes, quarters, since: None, made_up_until: None, gaps, late, profiles }
     }
 
     /// A history with both series computed from `counts` over `range`.
@@ -46,7 +48,8 @@ impl History {
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
         let own = || self.quarters.first(source).into_iter().chain(self.minutes.first(source)).min();
         // Before its first post a new source was not collected, so this time is not counted as zero.
-        if source.is_none() { self.since.or_else(own) } else { own() }
+        let first = if source.is_none() { self.since.or_else(own) } else { own() };
+        first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
     /// The posts of `range` that had been stored at `seen`, of one source or of all sources.

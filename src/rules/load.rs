@@ -14,6 +14,7 @@ use super::{DAY, LONGEST_DELAY, PROFILE, PUNCTUAL, View};
 use crate::domain::alert::{RuleSpec, Scope};
 use crate::domain::{TimeRange, Timestamp, TopicId, TopicName};
 use crate::store::alerts::{BucketWidth, LatePosts, PostMark};
+use crate::store::demonstration::DemoState;
 use crate::store::posts::{PostFilter, Start};
 use crate::store::{Store, StoreError};
 
@@ -259,6 +260,8 @@ impl<'a> Reader<'a> {
         let mut history = History::new(minutes, quarters);
         let first = self.store.first_post_since(start).await?;
         history.since = first.into_iter().chain(self.since).max();
+        let demo = self.store.demonstration().await?.filter(|demo| demo.state != DemoState::Removed);
+        history.made_up_until = demo.map(|demo| demo.began_at);
         history.gaps = Gaps::new(self.store.unobserved(start).await?);
         Ok(history)
     }

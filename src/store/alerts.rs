@@ -26,8 +26,9 @@ use super::schema::sentiment_alerts as alert;
 use super::sql::{At, CountOf};
 use super::{Store, StoreError};
 use crate::domain::alert::{Acknowledgement, Severity};
+use crate::domain::notify::inhibit::RecentAlert;
 use crate::domain::{Alert, AlertState, Timestamp};
-use row::AlertRow;
+use row::{AlertRow, RecentRow};
 
 /// The alerts that match `$filter`, on the backend `$Db`.
 macro_rules! matching {
@@ -98,6 +99,17 @@ impl Store {
             .select(AlertRow::as_select())
             .load(c))?;
         Ok(rows.into_iter().map(Alert::from).collect())
+    }
+
+    /// The alerts that fire or ended after `since`, in the order in which they began.
+    pub async fn recent_alerts(&self, since: Timestamp) -> Result<Vec<RecentAlert>, StoreError> {
+        let firing = alert::state.eq(AlertState::Firing.as_str());
+        let rows: Vec<RecentRow> = read!(self, primary, |c| alert::table
+            .filter(firing.or(alert::resolved_at.gt(At(since))))
+            .order(alert::id)
+            .select(RecentRow::as_select())
+            .load(c))?;
+        Ok(rows.into_iter().map(RecentAlert::from).collect())
     }
 
     /// Records who acknowledged an open alert, and replaces an earlier acknowledgement. Returns the changed alert;

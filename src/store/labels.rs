@@ -37,6 +37,11 @@ impl LabelColumns {
         }
     }
 
+    /// The labels; `None` for an unscored post.
+    pub fn parsed(&self) -> Option<PostLabels> {
+        Some(PostLabels { sentiment: self.sentiment.parse().ok()?, emotion: self.emotion.parse().ok()? })
+    }
+
     /// Converts the stored columns.
     pub fn read(sentiment: &str, emotion: String) -> Self {
         match (sentiment.parse::<Sentiment>(), emotion.parse::<Emotion>()) {

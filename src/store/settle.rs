@@ -3,6 +3,7 @@
 pub(super) mod backfill;
 mod plan;
 mod postgres;
+mod rejudge;
 pub(super) mod removal;
 mod sqlite;
 mod state;
@@ -10,6 +11,7 @@ mod tally;
 
 pub use backfill::{BackfillStep, TopicTest};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
+pub use rejudge::{Rejudged, Rejudgement, Rejudgements};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 
@@ -19,11 +21,10 @@ use std::sync::Arc;
 use diesel::{ExpressionMethods, QueryDsl};
 
 use super::backend::{Backend, read};
-use super::labels::LabelColumns;
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
 use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp, TopicId};
-use plan::{Row, Terms};
+use plan::Terms;
 
 impl Store {
     /// Makes all changes and settles their entries in one transaction. The results are in the same order. Posts of
@@ -123,18 +124,22 @@ impl Store {
         }
     }
 
-    /// Replaces the analyses of stored posts, in one transaction with their rollups. Returns for each post its times,
-    /// or `None` if it was deleted, edited or analysed again after `analyzed_at` and therefore stays unchanged.
-    pub async fn rejudge(&self, batch: Vec<Rejudgement>) -> Result<Vec<Option<PostTimes>>, StoreError> {
+    /// Gives stored posts another analysis, in one transaction with their rollups and topics; `None` for a post that was
+    /// deleted, edited or analysed again since `analyzed_at`, which stays as it is. Nothing is done, and the answer is
+    /// `None`, when the topics have another version by now: match the posts again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rejudge(&self, batch: Rejudgements) -> Result<Option<Vec<Option<Rejudged>>>, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
             Backend::Sqlite(sqlite) => {
-                Ok(sqlite.write(move |connection| sqlite::rejudge(connection, &batch, now, &retention)).await?)
+                Ok(sqlite.write(move |connection| rejudge::sqlite(connection, &batch, now, &retention)).await?)
             }
             Backend::Postgres(postgres) => {
-                let batch: Arc<[Rejudgement]> = batch.into();
+                let batch = Arc::new(batch);
                 let done = postgres
-                    .transact(move |connection| postgres::rejudge(connection, batch.clone(), now, retention.clone()));
+                    .transact(move |connection| rejudge::postgres(connection, batch.clone(), now, retention.clone()));
                 done.await
             }
         }
@@ -169,28 +174,6 @@ pub struct Matched {
     pub version: i64,
     /// The topics by entry. Entries without topics may be left out.
     pub topics: HashMap<EntryKey, Vec<TopicId>>,
-}
-
-/// A later analysis of a stored post.
-#[derive(Clone, Debug)]
-pub struct Rejudgement {
-    pub post_id: PostId,
-    pub analysis: Analysis,
-    /// The time of the analysis that is replaced.
-    pub analyzed_at: Timestamp,
-}
-
-impl Rejudgement {
-    /// The row with the new analysis, if it still has the analysis that is to be replaced.
-    fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
-        let after = Row {
-            analyzed_at: Some(now),
-            labels: LabelColumns::of(Some(self.analysis.labels()), None),
-            confidence: self.analysis.confidence,
-            ..row.clone()
-        };
-        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
-    }
 }
 
 /// The change that one entry requests. It is made in the transaction of the batch.

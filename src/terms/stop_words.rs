@@ -32,7 +32,8 @@ pub fn is_stop_term(term: &str) -> bool {
     }
 }
 
-fn is_stop_word(word: &str) -> bool {
+/// Whether a word is so frequent that it says nothing alone.
+pub fn is_stop_word(word: &str) -> bool {
     if word.contains('’') {
         STOP_WORDS.contains(word.replace('’', "'").as_str())
     } else {

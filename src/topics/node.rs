@@ -1,5 +1,7 @@
 //! Queries as syntax trees.
 
+use crate::domain::LabelSet;
+
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
@@ -18,7 +20,13 @@ pub enum Node {
     Literal(Literal),
     /// The name of the post's author, folded, is this one.
     Author(String),
+    /// The post is from this source.
+    Source(String),
+    /// The post's language is this one or a variety of it; in lower case.
+    Lang(String),
     Field(Field),
+    /// The analysis of the post has one of these results.
+    Labels(LabelSet),
 }
 
 /// Consecutive words.
@@ -51,10 +59,6 @@ pub struct Literal {
 /// A property of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
-    /// The post is from this source.
-    Source(String),
-    /// The post's language is this one or a regional form of it; in lower case.
-    Lang(String),
     /// The URL of the post's page is on this host or a subdomain; in lower case.
     Site(String),
     /// The URL of the post's page contains this text; in lower case.
@@ -94,13 +98,6 @@ impl Comparison {
     }
 }
 
-/// Whether a condition can be true and whether it can be false, for a post that contains none of its terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WithoutTerms {
-    pub can_hold: bool,
-    pub can_fail: bool,
-}
-
 impl Node {
     /// The value of the tree if every condition in it has the value `holds`.
     pub fn when_all_are(&self, holds: bool) -> bool {
@@ -112,40 +109,21 @@ impl Node {
         }
     }
 
+    /// Whether it has a condition on labels.
+    pub fn depends_on_labels(&self) -> bool {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().any(Self::depends_on_labels),
+            Self::Not(node) => node.depends_on_labels(),
+            Self::Labels(_) => true,
+            _ => false,
+        }
+    }
+
     /// The parts of the outermost `OR`: each of them is sufficient for the condition to hold.
     pub fn clauses(&self) -> Vec<&Self> {
         match self {
             Self::Or(nodes) => nodes.iter().flat_map(Self::clauses).collect(),
             other => vec![other],
-        }
-    }
-
-    /// The possible values for a text that contains none of the terms.
-    pub fn without_terms(&self) -> WithoutTerms {
-        let both = |nodes: &[Self]| nodes.iter().map(Self::without_terms).collect::<Vec<_>>();
-        match self {
-            Self::And(nodes) => {
-                let parts = both(nodes);
-                WithoutTerms {
-                    can_hold: parts.iter().all(|part| part.can_hold),
-                    can_fail: parts.iter().any(|part| part.can_fail),
-                }
-            }
-            Self::Or(nodes) => {
-                let parts = both(nodes);
-                WithoutTerms {
-                    can_hold: parts.iter().any(|part| part.can_hold),
-                    can_fail: parts.iter().all(|part| part.can_fail),
-                }
-            }
-            Self::Not(node) => {
-                let WithoutTerms { can_hold, can_fail } = node.without_terms();
-                WithoutTerms { can_hold: can_fail, can_fail: can_hold }
-            }
-            Self::Text(_) | Self::Phrase(_) | Self::Near(_) | Self::Literal(_) | Self::Author(_) => {
-                WithoutTerms { can_hold: false, can_fail: true }
-            }
-            Self::Field(_) => WithoutTerms { can_hold: true, can_fail: true },
         }
     }
 }

@@ -154,7 +154,7 @@ impl Batch<'_> {
         record_batch(&analyses);
         let waiting = works.iter_mut().filter(|work| work.text().is_some());
         for (work, analysis) in waiting.zip(analyses) {
-            work.analysis = Some(analysis);
+            work.decide(analysis);
         }
         Ok(())
     }

@@ -5,17 +5,19 @@ use std::collections::{HashMap, HashSet};
 use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
-use crate::domain::{Analysis, Op, PostId, TopicId};
+use crate::domain::{Analysis, Op, PostId, PostLabels, TopicId};
 use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
-use crate::topics::{Scratch, Tracked};
+use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// How a task is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// The post is analysed and stored with these topics.
-    Analyse(Vec<TopicId>),
-    /// The post is stored with these topics as neutral, because the model does not support its language.
+    /// Its post is analysed first; the analysis decides which of these topics it is stored with.
+    Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
+    /// Its post was analysed and is stored with these topics.
+    Analysed(Vec<TopicId>),
+    /// Its post is stored with these topics as neutral, because the model does not know its language.
     Unjudged(Vec<TopicId>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
@@ -32,8 +34,8 @@ impl Disposition {
     /// The topics of the post, if it is stored.
     pub fn topics(&self) -> Option<&[TopicId]> {
         match self {
-            Self::Analyse(topics) | Self::Unjudged(topics) | Self::Unscored(topics) => Some(topics),
-            Self::Known | Self::Skip | Self::Delete => None,
+            Self::Analysed(topics) | Self::Unjudged(topics) | Self::Unscored(topics) => Some(topics),
+            Self::Analyse { .. } | Self::Known | Self::Skip | Self::Delete => None,
         }
     }
 }
@@ -49,11 +51,23 @@ pub struct Work<'a> {
 impl Work<'_> {
     /// The text that the model reads; `None` if the post is not analysed.
     pub fn text(&self) -> Option<&str> {
-        let post = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse(_)))?;
+        let post = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }))?;
         Some(&post.content)
     }
 
-    /// Whether the post is stored without a sentiment.
+    /// Adds the analysis of its post, which decides the topics.
+    pub fn decide(&mut self, analysis: Analysis) {
+        let Disposition::Analyse { matches, storage } = &self.disposition else { return };
+        let topics = TopicMatch::decided(matches, Some(analysis.labels()));
+        if *storage == StoragePolicy::Matching && topics.is_empty() {
+            self.disposition = Disposition::Skip;
+        } else {
+            self.disposition = Disposition::Analysed(topics);
+            self.analysis = Some(analysis);
+        }
+    }
+
+    /// Whether its post is stored without a sentiment.
     pub fn is_unscored(&self) -> bool {
         matches!(self.disposition, Disposition::Unscored(_))
     }
@@ -101,15 +115,21 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
             Op::Replace { post, .. } => (post, known.contains(&post.post_id)),
             Op::Delete { .. } | Op::DeleteAuthor { .. } => return Disposition::Delete,
         };
-        let topics = topics.matches(&post.subject(), &mut scratch);
-        let is_stored = storage == StoragePolicy::All || is_known || !topics.is_empty();
-        match languages.handling(post.lang.as_deref()) {
-            _ if !is_stored => Disposition::Skip,
-            OtherLanguages::Analyze => Disposition::Analyse(topics),
+        let matches = topics.matches(&post.subject(), &mut scratch);
+        let storage = if is_known { StoragePolicy::All } else { storage };
+        let handling = languages.handling(post.lang.as_deref());
+        let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<TopicId>) -> Disposition| {
+            let topics = TopicMatch::decided(&matches, labels);
+            let is_stored = storage == StoragePolicy::All || !topics.is_empty();
+            if is_stored { kind(topics) } else { Disposition::Skip }
+        };
+        match handling {
+            OtherLanguages::Analyze if storage == StoragePolicy::Matching && matches.is_empty() => Disposition::Skip,
+            OtherLanguages::Analyze => Disposition::Analyse { matches, storage },
             // If a later version were skipped, the earlier one would remain visible.
             OtherLanguages::Skip if matches!(task.op, Op::Post(_)) => Disposition::Skip,
-            OtherLanguages::Unscored | OtherLanguages::Skip => Disposition::Unscored(topics),
-            OtherLanguages::Neutral => Disposition::Unjudged(topics),
+            OtherLanguages::Unscored | OtherLanguages::Skip => stored_as(None, Disposition::Unscored),
+            OtherLanguages::Neutral => stored_as(Some(languages::unjudged().labels()), Disposition::Unjudged),
         }
     };
     let work = |task| {

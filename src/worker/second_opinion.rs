@@ -14,9 +14,11 @@ use crate::domain::op::preview;
 use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostId};
 use crate::inference::{InferenceError, SharedClassifier};
 use crate::lifecycle::{BackendWait, Shutdown};
-use crate::store::settle::{PostTimes, Rejudgement};
+use crate::store::StoreError;
+use crate::store::settle::{PostTimes, Rejudged, Rejudgement, Rejudgements};
 
 use super::context::Worker;
+use super::topics::test;
 
 /// The maximum number of posts in one transaction.
 const BATCH: usize = 64;
@@ -138,7 +140,7 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
         .collect();
     let mut backoff = BackendWait::new("database");
     let done = loop {
-        match worker.store.rejudge(rejudgements.clone()).await {
+        match rejudge(worker, &rejudgements).await {
             Ok(done) => break done,
             Err(error) if error.is_transient() && !shutdown.is_stopping() => backoff.wait(&error, shutdown).await,
             Err(error) => {
@@ -159,12 +161,24 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
             sentiment_label: Some(analysis.sentiment),
             confidence_score: Some(analysis.confidence),
             emotion: Some(analysis.emotion),
-            timestamp: stored.analyzed_at,
+            timestamp: stored.times.analyzed_at,
+            topics: worker.topics.current().names(&stored.topics),
             ..queued.event
         }));
     }
     if !events.is_empty() && worker.live.publish(events).await.is_err() {
         metrics::counter!("sentistream_live_publish_failures_total").increment(1);
+    }
+}
+
+/// Stores the analyses, matching the posts with the current topics where these depend on labels.
+async fn rejudge(worker: &Worker, list: &[Rejudgement]) -> Result<Vec<Option<Rejudged>>, StoreError> {
+    loop {
+        let topics = worker.topics.refresh().await?;
+        let topics = topics.depend_on_labels().then(|| test(topics));
+        if let Some(done) = worker.store.rejudge(Rejudgements { list: list.to_vec(), topics }).await? {
+            return Ok(done);
+        }
     }
 }
 

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::context::Worker;
-use crate::domain::Subject;
+use crate::domain::{PostLabels, Subject};
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
 use crate::store::settle::TopicTest;
-use crate::topics::{Scratch, Tracked};
+use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// The time between two checks for topics that need a backfill.
 const EVERY: Duration = Duration::from_secs(2);
@@ -97,11 +97,13 @@ impl Backfill {
     }
 }
 
-fn test(topics: Arc<Tracked>) -> TopicTest {
+/// Matches posts with the topics at their version.
+pub fn test(topics: Arc<Tracked>) -> TopicTest {
     let version = topics.version();
     let scratch = Mutex::new(Scratch::default());
-    let matches = move |subject: &Subject<'_>| {
-        topics.matches(subject, &mut scratch.lock().unwrap_or_else(PoisonError::into_inner))
+    let matches = move |subject: &Subject<'_>, labels: Option<PostLabels>| {
+        let found = topics.matches(subject, &mut scratch.lock().unwrap_or_else(PoisonError::into_inner));
+        TopicMatch::decided(&found, labels)
     };
     TopicTest { version, matches: Arc::new(matches) }
 }

@@ -6,13 +6,14 @@ use sentistream::domain::alert::RuleSpec;
 use sentistream::rules::DAY;
 use sentistream::rules::backtest::{Firing, run};
 
+use super::pages::{self, Fired};
 use super::scenario::PLACES;
 use super::{Incident, MINUTE, Named, Score, World};
 
 impl World {
     /// Scores of `rules` for the incidents: of each rule, and of all rules together.
     pub fn scores(&mut self, rules: &[Named]) -> Vec<Score> {
-        let mut all = Vec::new();
+        let (mut all, mut fired) = (Vec::new(), Vec::new());
         let mut scores: Vec<Score> = Vec::new();
         for named in rules {
             let rule = serde_json::from_str(named.rule).expect("JSON");
@@ -20,6 +21,7 @@ impl World {
             self.read_texts(&spec);
             let firings = run(&spec, &self.recording, self.range).firings;
             scores.push(self.score(&spec, &firings));
+            fired.extend(firings.iter().map(|firing| Fired { rule: named.name, firing: firing.clone() }));
             all.extend(firings.into_iter().map(|firing| (spec.clone(), firing)));
         }
         let mut together = scores.iter().fold(Score::default(), |sum, score| Score {
@@ -27,6 +29,7 @@ impl World {
             right: sum.right + score.right,
             ..sum
         });
+        together.pages = pages::count(fired);
         together.days = self.range.length().as_secs_f64() / DAY.as_secs_f64();
         for incident in self.counted() {
             together.incidents += 1;
@@ -59,6 +62,7 @@ impl World {
             alerts: firings.len(),
             right: firings.iter().filter(right).count(),
             delays: found.iter().sum(),
+            pages: 0,
             days: self.range.length().as_secs_f64() / DAY.as_secs_f64(),
         }
     }

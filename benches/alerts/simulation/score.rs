@@ -13,6 +13,8 @@ pub struct Score {
     pub right: usize,
     /// The sum of the times from the start of each detected incident to its first alert.
     pub delays: Duration,
+    /// Notifications that an alert fires, of all rules together.
+    pub pages: usize,
     /// The simulated days.
     pub days: f64,
 }
@@ -33,6 +35,11 @@ impl Score {
         self.delays / u32::try_from(self.found.max(1)).unwrap_or(1)
     }
 
+    /// Notifications for each incident that was found.
+    pub fn pages_per_incident(&self) -> f64 {
+        self.pages as f64 / self.found.max(1) as f64
+    }
+
     /// Alerts per week that no incident caused.
     pub fn false_per_week(&self) -> f64 {
         (self.alerts - self.right) as f64 / self.days * 7.0
@@ -47,6 +54,7 @@ impl std::iter::Sum for Score {
             alerts: sum.alerts + score.alerts,
             right: sum.right + score.right,
             delays: sum.delays + score.delays,
+            pages: sum.pages + score.pages,
             days: sum.days + score.days,
         })
     }
@@ -59,7 +67,8 @@ impl fmt::Display for Score {
         let delay = self.delay().as_secs();
         write!(
             f,
-            "{incidents} | {found} | {alerts} | {right} | {precision:.3} | {recall:.3} | {false_per_week:.1} | {delay} s"
+            "{incidents} | {found} | {alerts} | {right} | {precision:.3} | {recall:.3} | {false_per_week:.1} | {delay} s | {:.2}",
+            self.pages_per_incident()
         )
     }
 }

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::inhibit::InhibitMode;
 use super::{InhibitRule, Matcher, MuteInterval, MuteTiming, Route, Router, Weekday};
 use crate::domain::human_duration::HumanDuration;
 
@@ -42,7 +43,9 @@ pub fn config(setup: &Setup) -> Value {
         let (sources, targets) = (matchers(&rule.source_matchers), matchers(&rule.target_matchers));
         json!({"source_matchers": sources, "target_matchers": targets, "equal": rule.equal})
     };
-    let inhibit_rules: Vec<_> = setup.inhibit_rules.iter().map(inhibit_rule).collect();
+    // Alertmanager has no rule under which the first alert inhibits the others.
+    let of_alertmanager = setup.inhibit_rules.iter().filter(|rule| rule.mode == InhibitMode::Source);
+    let inhibit_rules: Vec<_> = of_alertmanager.map(inhibit_rule).collect();
     let timings: Vec<_> = setup.mute_timings.iter().map(of_timing).collect();
     json!({"route": root, "receivers": receivers, "inhibit_rules": inhibit_rules, "time_intervals": timings})
 }

@@ -1,12 +1,19 @@
 //! Inhibition: alerts that suppress the notifications of other alerts.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Checks, Kind, Managed, Matcher, matcher};
-use crate::domain::FieldError;
-use crate::domain::alert::{Instance, Labels};
+use crate::domain::alert::Labels;
+use crate::domain::alert::labels::fingerprint;
+use crate::domain::{FieldError, Timestamp};
 
 const MAX_EQUAL: usize = 10;
+
+/// How long after the end of the first alert of an incident the others stay suppressed, so that the end of one alert does
+/// not make a notification of another that is about to end too.
+pub const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 
 /// While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
 /// both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
@@ -15,8 +22,12 @@ const MAX_EQUAL: usize = 10;
 #[serde(deny_unknown_fields)]
 pub struct InhibitRule {
     /// The name, which must be unique and cannot be changed.
-    #[schema(example = "total-over-sources")]
+    #[schema(example = "critical-over-warning")]
     pub name: String,
+    /// Which of two alerts inhibits the other.
+    #[serde(default, skip_serializing_if = "InhibitMode::is_source")]
+    #[schema(required = false)]
+    pub mode: InhibitMode,
     /// Matchers of the inhibiting alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub source_matchers: Vec<Matcher>,
@@ -28,59 +39,131 @@ pub struct InhibitRule {
     pub equal: Vec<String>,
 }
 
-impl InhibitRule {
-    /// Whether an alert with the labels `source` inhibits one with the labels `target`.
-    pub fn inhibits(&self, source: &Labels, target: &Labels) -> bool {
-        let is_source = |labels| matcher::all_match(&self.source_matchers, labels);
-        let is_target = |labels| matcher::all_match(&self.target_matchers, labels);
-        let value = |labels: &Labels, name: &String| labels.get(name).cloned().unwrap_or_default();
-        is_target(target)
-            && is_source(source)
-            && !(is_source(target) && is_target(source))
-            && self.equal.iter().all(|name| value(source, name) == value(target, name))
+/// Which of two alerts inhibits the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum InhibitMode {
+    /// The one that matches the source matchers, as in Alertmanager.
+    #[default]
+    Source,
+    /// The one that began first; one matches the source matchers and the other the target matchers. A missing label equals
+    /// every value. The later alert stays suppressed for up to 30 minutes after the end of the first.
+    First,
+}
+
+impl InhibitMode {
+    fn is_source(&self) -> bool {
+        *self == Self::Source
     }
 }
 
-/// The inhibition rules, with the alerts that fire.
+impl InhibitRule {
+    /// Whether an alert with the labels `source` inhibits one with the labels `target` while it fires.
+    pub fn inhibits(&self, source: &Labels, target: &Labels) -> bool {
+        let value = |labels: &Labels, name: &String| labels.get(name).cloned().unwrap_or_default();
+        self.mode == InhibitMode::Source
+            && self.pairs(source, target)
+            && !(self.is_source(target) && self.is_target(source))
+            && self.equal.iter().all(|name| value(source, name) == value(target, name))
+    }
+
+    /// Whether an alert with the labels `first` inhibits a later one with the labels `second`.
+    fn inhibits_later(&self, first: &Labels, second: &Labels) -> bool {
+        let value = |labels: &Labels, name: &String| labels.get(name).filter(|value| !value.is_empty()).cloned();
+        let equal = |name: &String| match (value(first, name), value(second, name)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        self.mode == InhibitMode::First
+            && (self.pairs(first, second) || self.pairs(second, first))
+            && self.equal.iter().all(equal)
+    }
+
+    fn pairs(&self, source: &Labels, target: &Labels) -> bool {
+        self.is_source(source) && self.is_target(target)
+    }
+
+    fn is_source(&self, labels: &Labels) -> bool {
+        matcher::all_match(&self.source_matchers, labels)
+    }
+
+    fn is_target(&self, labels: &Labels) -> bool {
+        matcher::all_match(&self.target_matchers, labels)
+    }
+}
+
+/// An alert that fires or ended recently.
+#[derive(Clone, Debug)]
+pub struct RecentAlert {
+    /// The row of `sentiment_alerts`. Ids grow in the order in which alerts begin.
+    pub id: i64,
+    pub labels: Labels,
+    pub began: Timestamp,
+    /// `None` while it fires.
+    pub ended: Option<Timestamp>,
+}
+
+impl RecentAlert {
+    /// The fingerprint of its labels.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.labels)
+    }
+}
+
+/// The inhibition rules together with the alerts that can inhibit others.
 #[derive(Clone, Debug, Default)]
 pub struct Inhibition {
     rules: Vec<InhibitRule>,
-    firing: Vec<FiringAlert>,
+    firing: Vec<RecentAlert>,
+    /// The first alerts of incidents. Alerts that are inhibited by earlier ones are not among them.
+    firsts: Vec<First>,
 }
 
-/// An alert that fires.
+/// The first alert of an incident.
 #[derive(Clone, Debug)]
-pub struct FiringAlert {
-    /// The id of the row of `sentiment_alerts`.
-    pub alert_id: Option<i64>,
-    pub fingerprint: String,
-    pub labels: Labels,
-}
-
-impl From<&Instance> for FiringAlert {
-    fn from(instance: &Instance) -> Self {
-        Self { alert_id: instance.alert_id, fingerprint: instance.fingerprint.clone(), labels: instance.labels.clone() }
-    }
+struct First {
+    alert: RecentAlert,
+    /// When the last alert of the incident ended; `None` while one fires.
+    incident_ended: Option<Timestamp>,
 }
 
 impl Inhibition {
-    /// Keeps only alerts that match the source side of a rule.
-    pub fn new(rules: Vec<InhibitRule>, firing: impl IntoIterator<Item = FiringAlert>) -> Self {
-        let is_source =
-            |alert: &FiringAlert| rules.iter().any(|rule| matcher::all_match(&rule.source_matchers, &alert.labels));
-        let firing = firing.into_iter().filter(is_source).collect();
-        Self { rules, firing }
+    /// `alerts` fire, or ended less than [`AFTERMATH`] ago; in the order of their ids.
+    pub fn new(rules: Vec<InhibitRule>, alerts: Vec<RecentAlert>) -> Self {
+        let mut firsts: Vec<First> = Vec::new();
+        for alert in &alerts {
+            let inhibits =
+                |first: &&mut First| rules.iter().any(|rule| rule.inhibits_later(&first.alert.labels, &alert.labels));
+            let belongs = |first: &&mut First| first.incident_ended.is_none_or(|ended| ended > alert.began);
+            match firsts.iter_mut().filter(belongs).find(inhibits) {
+                Some(first) => {
+                    first.incident_ended = first.incident_ended.zip(alert.ended).map(|(one, other)| one.max(other));
+                }
+                None => firsts.push(First { alert: alert.clone(), incident_ended: alert.ended }),
+            }
+        }
+        let firing = alerts.into_iter().filter(|alert| alert.ended.is_none()).collect();
+        Self { rules, firing, firsts }
     }
 
     /// The alerts that inhibit an alert with these labels.
-    pub fn inhibitors(&self, labels: &Labels) -> Vec<&FiringAlert> {
-        let inhibits = |alert: &&FiringAlert| self.rules.iter().any(|rule| rule.inhibits(&alert.labels, labels));
-        self.firing.iter().filter(inhibits).collect()
+    pub fn inhibitors(&self, labels: &Labels) -> Vec<&RecentAlert> {
+        let inhibits = |alert: &&RecentAlert| self.rules.iter().any(|rule| rule.inhibits(&alert.labels, labels));
+        let of_source = self.firing.iter().filter(inhibits);
+        // An alert that does not fire is judged as if it began now.
+        let own = self.firing.iter().find(|alert| alert.labels == *labels);
+        let earlier = move |first: &&First| {
+            own.is_none_or(|own| first.alert.id < own.id && first.incident_ended.is_none_or(|ended| ended > own.began))
+        };
+        let later = |first: &&First| self.rules.iter().any(|rule| rule.inhibits_later(&first.alert.labels, labels));
+        let is_first = own.is_some_and(|own| self.firsts.iter().any(|first| first.alert.id == own.id));
+        let firsts = self.firsts.iter().filter(move |_| !is_first).filter(earlier).filter(later);
+        of_source.chain(firsts.map(|first| &first.alert)).collect()
     }
 
     /// Whether an alert with these labels is inhibited.
     pub fn covers(&self, labels: &Labels) -> bool {
-        self.firing.iter().any(|alert| self.rules.iter().any(|rule| rule.inhibits(&alert.labels, labels)))
+        !self.inhibitors(labels).is_empty()
     }
 }
 
@@ -117,6 +200,7 @@ mod tests {
     fn rule(source: &str, target: &str, equal: &[&str]) -> InhibitRule {
         InhibitRule {
             name: "rule".to_owned(),
+            mode: InhibitMode::Source,
             source_matchers: vec![Matcher::parse(source).unwrap()],
             target_matchers: vec![Matcher::parse(target).unwrap()],
             equal: equal.iter().map(|name| (*name).to_owned()).collect(),
@@ -139,5 +223,39 @@ mod tests {
         let critical = labels(&[("severity", "critical")]);
         assert!(!rule.inhibits(&critical, &critical));
         assert!(rule.inhibits(&critical, &labels(&[("severity", "warning")])));
+    }
+
+    /// An alert that begins at minute `id` and lasts for some minutes, or fires.
+    fn alert(id: i64, source: Option<&str>, minutes: Option<i64>) -> RecentAlert {
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000).unwrap();
+        let mut of = labels(&[("alertname", &format!("rule-{id}"))]);
+        of.extend(source.map(|source| ("source".to_owned(), source.to_owned())));
+        RecentAlert { id, labels: of, began: at(id), ended: minutes.map(|minutes| at(id + minutes)) }
+    }
+
+    /// The alerts that notify, of those that fire.
+    fn notifying(alerts: &[RecentAlert]) -> Vec<i64> {
+        let any = "alertname=~\"rule-.*\"";
+        let first = InhibitRule { mode: InhibitMode::First, ..rule(any, any, &["source"]) };
+        let inhibition = Inhibition::new(vec![first], alerts.to_vec());
+        let firing = alerts.iter().filter(|alert| alert.ended.is_none());
+        firing.filter(|alert| !inhibition.covers(&alert.labels)).map(|alert| alert.id).collect()
+    }
+
+    #[test]
+    fn first_alert_of_an_incident_inhibits_later_ones() {
+        let (web, forum) = (Some("web"), Some("forum"));
+        assert_eq!(notifying(&[alert(1, web, None), alert(2, web, None), alert(3, None, None)]), [1]);
+        assert_eq!(notifying(&[alert(1, None, None), alert(2, web, None), alert(3, forum, None)]), [1]);
+        // The alert about all sources belongs to the incident at the first source and does not hide the one at another.
+        assert_eq!(notifying(&[alert(1, web, None), alert(2, None, None), alert(3, forum, None)]), [1, 3]);
+    }
+
+    #[test]
+    fn later_alerts_stay_inhibited_after_the_first_one_ended() {
+        let web = Some("web");
+        assert_eq!(notifying(&[alert(1, web, Some(5)), alert(2, web, None)]), [0; 0]);
+        assert_eq!(notifying(&[alert(1, web, Some(5)), alert(2, web, Some(9)), alert(8, web, None)]), [0; 0]);
+        assert_eq!(notifying(&[alert(1, web, Some(5)), alert(8, web, None)]), [8], "another incident");
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Labels;
-use crate::domain::notify::inhibit::FiringAlert;
+use crate::domain::notify::inhibit::AFTERMATH;
 use crate::domain::notify::{InhibitRule, Inhibition, MuteTiming, Route, Router, Silence};
 use crate::http::auth::{Authorized, Read};
 use crate::http::error::{ApiError, Problem};
@@ -90,8 +90,8 @@ pub async fn preview(
     let silences = silences.filter(|stored| stored.spec.covers(&labels, now)).map(|stored| stored.id).collect();
     let rules: Vec<InhibitRule> = all(&state).await?.into_iter().map(|stored| stored.spec).collect();
     let store = state.api.store.clone();
-    let firing = state.run(async move { store.firing_instances().await }).await?;
-    let inhibition = Inhibition::new(rules, firing.iter().map(FiringAlert::from));
-    let inhibited_by = inhibition.inhibitors(&labels).into_iter().filter_map(|alert| alert.alert_id).collect();
+    let recent = state.run(async move { store.recent_alerts(now - AFTERMATH).await }).await?;
+    let inhibition = Inhibition::new(rules, recent);
+    let inhibited_by = inhibition.inhibitors(&labels).into_iter().map(|alert| alert.id).collect();
     answer::json(&RoutePreview { routes, silences, inhibited_by })
 }

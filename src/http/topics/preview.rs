@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Counts, Subject, Timestamp, TopicId};
 use crate::store::posts::{PostFilter, Start, StoredPost};
-use crate::topics::{Matcher, Query, QueryNote, Scratch};
+use crate::topics::{Matcher, Query, QueryNote, Scratch, TopicMatch};
 
 use super::super::answer;
 use super::super::auth::{Authorized, Read};
@@ -139,7 +139,8 @@ impl Found {
                 url: post.url.as_deref(),
                 is_reply: post.reply_to.is_some(),
             };
-            if self.matcher.matches(&subject, &mut self.scratch).is_empty() {
+            let found = self.matcher.matches(&subject, &mut self.scratch);
+            if TopicMatch::decided(&found, post.labels()).is_empty() {
                 continue;
             }
             self.counts.add(post.labels(), 1, post.confidence());

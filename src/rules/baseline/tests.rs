@@ -125,6 +125,18 @@ fn equally_rare_counts_have_equal_scores() {
 }
 
 #[test]
+fn growth_of_a_made_up_past_is_no_spike() {
+    // Forty times as many posts within ten hours.
+    let mut history = history(3, |day, hour| if day == 2 && hour >= 2 { 1 << (hour - 2).min(6) } else { 1 });
+    let (end, window) = (at(2, 8, 0), TimeRange::last(WINDOW, at(2, 8, 5)));
+    history.made_up_until = Some(end);
+    assert_eq!(baseline(&history, window, selection(), None), None);
+    let later = TimeRange::last(WINDOW, at(2, 8, 45));
+    let count = history.minutes.sum(later, None).total() as f64;
+    assert!(baseline(&history, later, selection(), None).unwrap().score(count) < 3.0);
+}
+
+#[test]
 fn slow_growth_is_followed() {
     let history = history(15, |day, _| 10 + i64::from(day));
     let end = at(14, 12, 0);

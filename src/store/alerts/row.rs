@@ -4,6 +4,7 @@ use diesel::{Queryable, Selectable};
 use serde::de::DeserializeOwned;
 
 use crate::domain::alert::{Acknowledgement, Instance, InstanceState, Severity, Transition};
+use crate::domain::notify::inhibit::RecentAlert;
 use crate::domain::{Alert, AlertState};
 use crate::store::schema::{alert_instances, alert_transitions, sentiment_alerts};
 use crate::store::sql::{At, JsonText, Label};
@@ -31,6 +32,23 @@ pub struct AlertRow {
     acknowledged_at: Option<At>,
     acknowledged_by: Option<String>,
     acknowledged_note: Option<String>,
+}
+
+/// What inhibition needs of an alert.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sentiment_alerts)]
+pub struct RecentRow {
+    id: i64,
+    labels: JsonText,
+    triggered_at: At,
+    resolved_at: Option<At>,
+}
+
+impl From<RecentRow> for RecentAlert {
+    fn from(row: RecentRow) -> Self {
+        let (began, ended) = (row.triggered_at.0, row.resolved_at.map(|at| at.0));
+        Self { id: row.id, labels: from_json(&row.labels), began, ended }
+    }
 }
 
 impl From<AlertRow> for Alert {

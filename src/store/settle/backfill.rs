@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 
 use super::state::topic_ids;
 use super::tally::Tally;
-use crate::domain::{Subject, Timestamp, TopicId};
+use crate::domain::{PostLabels, Subject, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant, sql};
@@ -23,8 +23,8 @@ use crate::store::sql::{At, Instant, sql};
 /// The maximum number of posts of one step.
 const STEP: i64 = 500;
 
-/// Returns the topics of a post.
-type Matches = dyn Fn(&Subject<'_>) -> Vec<TopicId> + Send + Sync;
+/// Says which topics a post with these labels is about; an unscored post has none.
+type Matches = dyn Fn(&Subject<'_>, Option<PostLabels>) -> Vec<TopicId> + Send + Sync;
 
 /// A test for the topics of a post, with the version of the topics that it was created from.
 #[derive(Clone)]
@@ -129,7 +129,8 @@ struct Difference {
 fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: Tally) -> Difference {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     for row in rows {
-        let want: HashSet<TopicId> = (test.matches)(&row.subject()).into_iter().collect();
+        let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
+        let want: HashSet<TopicId> = (test.matches)(&row.subject(), labels.parsed()).into_iter().collect();
         let have: HashSet<TopicId> = topic_ids(row.topics.as_deref()).into_iter().collect();
         for topic in range.topics.iter().copied().map(TopicId) {
             let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
@@ -138,7 +139,6 @@ fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: 
                 _ => continue,
             };
             list.push((topic, row.created_at.0, row.id));
-            let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
             tally.add_topic(topic, (row.created_at.0, row.source.as_str(), &labels), (sign, row.confidence));
         }
     }

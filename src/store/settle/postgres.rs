@@ -15,11 +15,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
-use super::{PostTimes, Rejudgement, RemovedPost, Settled, Settlement};
+use super::{Rejudgement, RemovedPost, Settled, Settlement};
 use crate::domain::{EntryKey, PostId, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
@@ -104,34 +104,22 @@ pub fn delete_post(
     .boxed()
 }
 
-/// Replaces the analyses of posts; see [`crate::store::Store::rejudge`].
-pub fn rejudge(
+/// Writes another analysis of a stored post.
+pub async fn write_analysis(
     connection: &mut AsyncPgConnection,
-    batch: Arc<[Rejudgement]>,
+    rejudgement: &Rejudgement,
     now: Timestamp,
-    retention: Retention,
-) -> BoxFuture<'_, QueryResult<Vec<Option<PostTimes>>>> {
-    async move {
-        lock_authors(connection).await?;
-        let ids: Vec<&str> = batch.iter().map(|rejudgement| rejudgement.post_id.as_str()).collect();
-        lock_known_keys(connection, &ids).await?;
-        let states: HashMap<String, PostState<'static>> = load_states(connection, &ids).await?.into_iter().collect();
-        let mut tally = Tally::new(now, &retention);
-        let mut done = Vec::with_capacity(batch.len());
-        for rejudgement in &*batch {
-            let before = states.get(rejudgement.post_id.as_str()).and_then(|state| state.row.as_ref());
-            let after = before.and_then(|row| rejudgement.after(row, now));
-            if let (Some(before), Some(after)) = (before, &after) {
-                tally.add_row(before, -1);
-                tally.add_row(after, 1);
-                write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now).await?;
-            }
-            done.push(after.as_ref().map(Row::stored));
-        }
-        write::tally(connection, &tally).await?;
-        Ok(done)
-    }
-    .boxed()
+) -> QueryResult<()> {
+    write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now).await
+}
+
+/// Locks the key rows of posts, and reads their states.
+pub async fn lock_states(
+    connection: &mut AsyncPgConnection,
+    ids: &[&str],
+) -> QueryResult<HashMap<String, PostState<'static>>> {
+    lock_known_keys(connection, ids).await?;
+    Ok(load_states(connection, ids).await?.into_iter().collect())
 }
 
 /// Blocks writing of author tombstones until this transaction ends.

@@ -8,12 +8,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
-use super::{PostTimes, Rejudgement, RemovedPost, Settled, Settlement};
-use crate::domain::{EntryKey, PostId, Timestamp};
+use super::{Rejudgement, RemovedPost, Settled, Settlement};
+use crate::domain::{EntryKey, PostId, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
 
@@ -71,27 +71,15 @@ pub fn delete_post(
     Ok(true)
 }
 
-/// Replaces the analyses of posts; see [`crate::store::Store::rejudge`].
-pub fn rejudge(
-    connection: &mut SqliteConnection,
-    batch: &[Rejudgement],
-    now: Timestamp,
-    retention: &Retention,
-) -> QueryResult<Vec<Option<PostTimes>>> {
-    let mut tally = Tally::new(now, retention);
-    let mut done = Vec::with_capacity(batch.len());
-    for rejudgement in batch {
-        let before = load_state(connection, rejudgement.post_id.as_str())?.row;
-        let after = before.as_ref().and_then(|row| rejudgement.after(row, now));
-        if let (Some(before), Some(after)) = (&before, &after) {
-            tally.add_row(before, -1);
-            tally.add_row(after, 1);
-            write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now)?;
-        }
-        done.push(after.as_ref().map(Row::stored));
-    }
-    write::tally(connection, &tally)?;
-    Ok(done)
+/// Writes another analysis of a stored post.
+pub fn write_analysis(connection: &mut SqliteConnection, rejudgement: &Rejudgement, now: Timestamp) -> QueryResult<()> {
+    write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now)
+}
+
+/// Replaces the topics of a stored post.
+pub fn replace_topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
+    write::clear_topics(connection, post_id)?;
+    write::topics(connection, post_id, topics)
 }
 
 /// Removes the batch's entries from the queue. Missing entries were settled before.
@@ -135,7 +123,8 @@ fn load<'a>(connection: &mut SqliteConnection, batch: &'a [Settlement]) -> Query
     Ok(slots)
 }
 
-fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<PostState<'static>> {
+/// What the database holds of a post.
+pub fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<PostState<'static>> {
     let row: StateRow = sql(concat!("WITH i (post_id) AS (SELECT ?) ", select_states!("i")))
         .bind::<Text, _>(post_id)
         .rows::<StateColumns>()

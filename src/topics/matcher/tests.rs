@@ -10,6 +10,12 @@ fn post(content: &str) -> Subject<'_> {
     Subject { content, author: Some("Ada"), source: "web", lang: Some("en-US"), url: None, is_reply: false }
 }
 
+/// How a topic matches when it is the only one.
+fn alone(topic: TopicId, query: &str, content: &str) -> Option<TopicMatch> {
+    let found = matcher(&[query]).matches(&post(content), &mut Scratch::default());
+    found.first().map(|found| TopicMatch { topic, ..*found })
+}
+
 fn matcher(queries: &[&str]) -> Matcher {
     let queries: Vec<Query> = queries.iter().map(|text| Query::parse(text).expect(text)).collect();
     Matcher::new((1..).map(TopicId).zip(&queries)).unwrap()
@@ -31,11 +37,15 @@ fn row(line: &str) -> [String; 2] {
         url: property("url"),
         is_reply: property("reply").is_some(),
     };
+    let labels = property("labels").map(|labels| {
+        let (sentiment, emotion) = labels.split_once('/').expect("sentiment/emotion");
+        PostLabels { sentiment: sentiment.parse().expect(labels), emotion: emotion.parse().expect(labels) }
+    });
     let happens = match Query::parse(query) {
         Err(QueryError { position, .. }) => format!("error {position}"),
         Ok(query) => {
             let matcher = Matcher::new([(TopicId(1), &query)]).unwrap();
-            let matched = matcher.matches(&subject, &mut Scratch::default());
+            let matched = TopicMatch::decided(&matcher.matches(&subject, &mut Scratch::default()), labels);
             if matched.is_empty() { "no".to_owned() } else { "yes".to_owned() }
         }
     };
@@ -69,12 +79,8 @@ fn all_rows_together_match_as_each_row_alone() {
     let together = matcher(&queries);
     let mut scratch = Scratch::default();
     for content in rows.iter().map(|columns| columns[1]).step_by(7) {
-        let expected: Vec<TopicId> = (1..)
-            .map(TopicId)
-            .zip(&queries)
-            .filter(|(_, query)| !matcher(&[query]).matches(&post(content), &mut Scratch::default()).is_empty())
-            .map(|(id, _)| id)
-            .collect();
+        let expected: Vec<TopicMatch> =
+            (1..).map(TopicId).zip(&queries).filter_map(|(id, query)| alone(id, query, content)).collect();
         assert_eq!(together.matches(&post(content), &mut scratch), expected, "{content}");
     }
 }
@@ -85,18 +91,17 @@ proptest! {
     #[test]
     fn random_topics_together_match_as_each_topic_alone(
         queries in prop::collection::vec(
-            "(aa|bb|-cc|\"aa bb\"|#aa|ab\\*|\\*bb|\\(aa OR -bb\\)|lang:en|-source:x|\\{Aa\\}|aa NEAR/1 bb)( (OR )?(aa|-bb|cc|#cc|-aa)){0,3}", 1..12),
-        contents in prop::collection::vec("(aa|bb|cc|abb|Aa|#aa|#cc|é| ){0,8}", 1..6),
+            "(aa|bb|-cc|\"aa bb\"|#aa|ab\\*|\\*bb|\\(aa OR -bb\\)|lang:en|-source:x|\\{Aa\\}|aa NEAR/1 bb|emotion:joy|-sentiment:negative|日本)( (OR )?(aa|-bb|cc|#cc|-aa|emotion:fear|本)){0,3}", 1..12),
+        contents in prop::collection::vec("(aa|bb|cc|abb|Aa|#aa|#cc|é|日本|本日| ){0,8}", 1..6),
     ) {
         let queries: Vec<&str> = queries.iter().map(String::as_str).filter(|q| Query::parse(q).is_ok()).collect();
         let together = matcher(&queries);
         let mut scratch = Scratch::default();
         for content in &contents {
-            let expected: Vec<TopicId> = (1..)
+            let expected: Vec<TopicMatch> = (1..)
                 .map(TopicId)
                 .zip(&queries)
-                .filter(|(_, query)| !matcher(&[query]).matches(&post(content), &mut Scratch::default()).is_empty())
-                .map(|(id, _)| id)
+                .filter_map(|(id, query)| alone(id, query, content))
                 .collect();
             prop_assert_eq!(together.matches(&post(content), &mut scratch), expected, "{} {:?}", content, queries);
         }

@@ -2,6 +2,8 @@
 
 use super::super::node::{Comparison, Field, Glob, Literal, Near, Node, Phrase};
 use super::{Fault, OPERAND};
+use crate::domain::LabelSet;
+use crate::domain::label::LabelError;
 use crate::terms::text::{MARKS, fold, is_unspaced, normal, words_of};
 
 /// The least number of consecutive letters beside a wildcard. With fewer letters it would match nearly every post.
@@ -86,8 +88,8 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
     let lower = value.trim().to_lowercase();
     let field = match name {
         "raw" => return Ok(Node::Literal(Literal { text: value.to_owned(), whole_words: false })),
-        "source" => Field::Source(lower),
-        "lang" if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => Field::Lang(lower),
+        "source" => return Ok(Node::Source(lower)),
+        "lang" if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => return Ok(Node::Lang(lower)),
         "lang" => return Err(Fault::new(position, "expected a language tag after lang:, such as en or pt-BR")),
         "site" if !lower.contains('/') => Field::Site(lower.trim_start_matches("www.").to_owned()),
         "site" => {
@@ -101,9 +103,16 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
         "has" if lower == "link" => Field::Link,
         "has" => return Err(Fault::new(position, "expected has:emoji or has:link")),
         "hashtags" => hashtags(&lower, position)?,
+        "sentiment" => return labels(name, lower.parse().map(LabelSet::sentiment), position),
+        "emotion" => return labels(name, lower.parse().map(LabelSet::emotion), position),
         _ => return Ok(Node::Author(fold(value.trim_start_matches('@')).into_owned())),
     };
     Ok(Node::Field(field))
+}
+
+/// A condition on the analysis.
+fn labels(name: &str, set: Result<LabelSet, LabelError>, position: usize) -> Result<Node, Fault> {
+    set.map(Node::Labels).map_err(|error| Fault::new(position, format!("{name}: {error}")))
 }
 
 fn hashtags(value: &str, position: usize) -> Result<Field, Fault> {

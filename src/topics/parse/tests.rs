@@ -21,7 +21,8 @@ fn errors_name_the_position_and_what_was_expected() {
         ("acme C++", 7, "write raw:\"C++\""),
         ("acme NEAR/500 broken", 6, "up to 100"),
         ("acme NEAR/5 (broken -slow)", 13, "beside NEAR"),
-        ("acme emotion:anger", 6, "emotion= instead"),
+        ("acme emotion:rage", 6, "emotion: must be one of anger, disgust"),
+        ("acme sentiment:", 6, "value directly after sentiment:"),
         ("日本 AND", 7, "found the end"),
     ] {
         let error = query(text).unwrap_err();

@@ -59,9 +59,8 @@ impl Kind {
 }
 
 /// The fields of a query.
-pub const FIELDS: [&str; 10] = ["lang", "source", "author", "site", "url", "links", "is", "has", "hashtags", "raw"];
-/// Fields of other tools, whose values are not known before the analysis.
-const UNKNOWN_BEFORE_ANALYSIS: [&str; 2] = ["emotion", "sentiment"];
+pub const FIELDS: [&str; 12] =
+    ["lang", "source", "author", "site", "url", "links", "is", "has", "hashtags", "sentiment", "emotion", "raw"];
 /// The maximum distance of NEAR, in words.
 const MAX_DISTANCE: usize = 100;
 
@@ -176,12 +175,6 @@ fn word(chars: &[char], at: &mut usize) -> Result<Kind, Fault> {
             value => value.to_owned(),
         };
         return Ok(Kind::Field { name, value });
-    }
-    if UNKNOWN_BEFORE_ANALYSIS.contains(&name.as_str()) {
-        let message = format!(
-            "posts are matched before they are analysed, so {name}: is not available: filter the topic by {name}= instead"
-        );
-        return Err(Fault::new(start + 1, message));
     }
     if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic()) && !value.starts_with("//") {
         let fields = FIELDS.join(":, ");

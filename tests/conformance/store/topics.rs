@@ -167,7 +167,7 @@ async fn posts_matched_with_older_topics_are_refused(fixture: Fixture) {
 async fn backfill(fixture: &Fixture, matches: impl Fn(&str) -> Vec<TopicId> + Send + Sync + 'static) -> (usize, usize) {
     let test = TopicTest {
         version: fixture.store.topics_version().await.expect("a version"),
-        matches: Arc::new(move |subject: &Subject<'_>| matches(subject.content)),
+        matches: Arc::new(move |subject: &Subject<'_>, _| matches(subject.content)),
     };
     let (mut added, mut removed) = (0, 0);
     for _ in 0..100 {
@@ -204,7 +204,7 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (71, 2));
     assert_eq!(backfill(&fixture, ends_in_eight).await, (0, 0));
 
-    let stale = TopicTest { version: 0, matches: Arc::new(|_: &Subject<'_>| Vec::new()) };
+    let stale = TopicTest { version: 0, matches: Arc::new(|_: &Subject<'_>, _| Vec::new()) };
     assert!(fixture.store.backfill_topics(stale).await.expect("a step").stale);
 }
 

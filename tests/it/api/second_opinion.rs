@@ -15,6 +15,9 @@ cases![uncertain_posts_are_stored_then_corrected, failing_post_is_classified_by_
 async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
+    for (name, query) in [("calm", "hate sentiment:neutral"), ("angry", "emotion:anger"), ("any", "hate OR love")] {
+        assert_eq!(app.post("/api/topics", &json!({"name": name, "query": query})).await.status, 201);
+    }
     let fake = FakeLlm::start().await;
     let llm = Llm::new(options(&fake, &app.clock)).unwrap();
     let worker = Worker { second_opinion: Some(SecondOpinion::new(Arc::new(llm), 0.7, 3)), ..worker(&app.rooms) };
@@ -42,6 +45,16 @@ async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     assert_eq!(app.get("/api/posts?sentiment=neutral").await.ok()["total"], 0);
     assert_eq!(app.get("/api/posts?sentiment=negative").await.ok()["total"], 1);
     assert_eq!(app.drained().await["stats"]["books"]["analysed"], 2);
+
+    // So do its topics, where they depend on labels.
+    for (topic, posts) in [("calm", 0), ("angry", 1), ("any", 2)] {
+        assert_eq!(app.get(&format!("/api/posts?topic={topic}")).await.ok()["total"], posts, "{topic}");
+        assert_eq!(
+            app.get(&format!("/api/sentiment/distribution?topic={topic}")).await.ok()["total"],
+            posts,
+            "{topic}"
+        );
+    }
 }
 
 async fn failing_post_is_classified_by_llm(setup: Setup) {

@@ -18,6 +18,8 @@ cases![
     share_counts_days_of_a_time_zone,
     queries_with_likely_mistakes_carry_warnings,
     backfill_matches_stored_posts,
+    conditions_on_labels_are_decided_by_the_analysis,
+    skipped_posts_include_those_with_other_labels,
     share_divides_posts_between_topics,
     compare_counts_both_periods,
     websocket_filters_posts_by_topic,
@@ -221,6 +223,42 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
         .expect("the worker ends in time")
         .expect("no panic")
         .expect("no error");
+}
+
+async fn conditions_on_labels_are_decided_by_the_analysis(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    create(&app, json!({"name": "angry", "query": "acme sentiment:negative"})).await;
+    create(&app, json!({"name": "glad", "query": "emotion:joy OR phone"})).await;
+    app.store(&three()).await;
+    let listed = async |topic: &str| ids(&app.get(&format!("/api/posts?topic={topic}")).await.ok()).join(" ");
+    assert_eq!((listed("angry").await.as_str(), listed("glad").await.as_str()), ("b", "c a"));
+    assert_eq!(app.get("/api/sentiment/distribution?topic=angry").await.ok()["total"], 1);
+
+    let preview = app.post("/api/topics/preview", &json!({"query": "love OR acme -sentiment:positive"})).await.ok();
+    assert_eq!((&preview["scanned"], &preview["matched"]["total"]), (&json!(3), &json!(3)));
+    let preview = app.post("/api/topics/preview", &json!({"query": "(love OR acme) -sentiment:positive"})).await.ok();
+    assert_eq!(preview["examples"][0]["post_id"], "b", "{preview}");
+    assert_eq!(app.post("/api/topics/preview", &json!({"query": "emotion:rage"})).await.problem(422), ["query"]);
+
+    create(&app, json!({"name": "late", "query": "sentiment:positive -tuesday"})).await;
+    app.eventually("stored posts are matched", async || (!listed("late").await.is_empty()).then_some(())).await;
+    assert_eq!(listed("late").await, "a");
+}
+
+async fn skipped_posts_include_those_with_other_labels(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
+    create(&app, json!({"name": "angry", "query": "acme sentiment:negative"})).await;
+    let choosy = super::test_app::worker(&app.rooms);
+    let options = WorkerOptions { storage: StoragePolicy::Matching, ..choosy.options.clone() };
+    let shutdown = Shutdown::default();
+    let work = tokio::spawn(worker::run(Worker { options, ..choosy }, shutdown.clone()));
+    app.store(&three()).await;
+    assert_eq!(ids(&app.get("/api/posts").await.ok()), ["b"]);
+    let books = app.drained().await["stats"]["books"].clone();
+    assert_eq!((&books["analysed"], &books["skipped"]), (&json!(1), &json!(2)), "{books}");
+    shutdown.stop();
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends").expect("well").expect("without error");
 }
 
 async fn unfinished_periods_are_compared_with_equal_ones(setup: Setup) {

@@ -10,7 +10,7 @@ use super::status::ReceiverName;
 use super::{Filter, uuid};
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, Labels};
-use crate::domain::notify::inhibit::FiringAlert;
+use crate::domain::notify::inhibit::{AFTERMATH, RecentAlert};
 use crate::domain::notify::{InhibitRule, Inhibition, Route, Router, Silence, Stored};
 use crate::http::answer;
 use crate::http::auth::{Authorized, Read};
@@ -147,14 +147,19 @@ struct Snapshot {
 impl Snapshot {
     async fn read(state: &State) -> Result<Self, ApiError> {
         let store = state.api.store.clone();
-        let firing = state.run(async move { store.firing_instances().await }).await?;
+        let now = state.api.clock.now();
+        let (firing, recent) = state
+            .run(async move {
+                Ok::<_, ApiError>((store.firing_instances().await?, store.recent_alerts(now - AFTERMATH).await?))
+            })
+            .await?;
         let rules = all::<InhibitRule>(state).await?.into_iter().map(|stored| stored.spec).collect();
         Ok(Self {
-            now: state.api.clock.now(),
+            now,
             external_url: state.options.external_url.trim_end_matches('/').to_owned(),
             router: Router::new(all::<Route>(state).await?.into_iter().map(|stored| stored.spec).collect()),
             silences: all(state).await?,
-            inhibition: Inhibition::new(rules, firing.iter().map(FiringAlert::from)),
+            inhibition: Inhibition::new(rules, recent),
             firing,
         })
     }
@@ -163,7 +168,7 @@ impl Snapshot {
         let covering = self.silences.iter().filter(|silence| silence.spec.covers(&alert.labels, self.now));
         let silenced_by: Vec<String> = covering.map(|silence| uuid(silence.id)).collect();
         let inhibitors = self.inhibition.inhibitors(&alert.labels).into_iter();
-        let inhibited_by: Vec<String> = inhibitors.map(|inhibitor| inhibitor.fingerprint.clone()).collect();
+        let inhibited_by: Vec<String> = inhibitors.map(RecentAlert::fingerprint).collect();
         let is_active = silenced_by.is_empty() && inhibited_by.is_empty();
         let routes = self.router.routes_of(&alert.labels).into_iter();
         let page = alert.alert_id.map(|id| format!("/{id}")).unwrap_or_default();

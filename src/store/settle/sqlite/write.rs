@@ -168,7 +168,7 @@ fn update_analysis(
 }
 
 /// Stores the topics of a stored post.
-fn topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
+pub fn topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
     for topic in topics {
         sql("INSERT INTO post_topics (topic_id, created_at, post) \
              SELECT ?, created_at, id FROM social_media_posts WHERE post_id = ?")
@@ -179,7 +179,8 @@ fn topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) 
     Ok(())
 }
 
-fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+/// Removes the topics of a stored post.
+pub fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
     sql("DELETE FROM post_topics WHERE post = (SELECT id FROM social_media_posts WHERE post_id = ?)")
         .bind::<Text, _>(post_id)
         .execute(connection)?;

@@ -37,6 +37,7 @@ async fn alert_contains_evidence(setup: Setup) {
         details["top_terms"].as_array().expect("terms").iter().map(|term| term["term"].clone()).collect();
     let named = |word: &str| terms[..3].iter().any(|term| term.as_str().is_some_and(|term| term.contains(word)));
     assert!(named("checkout") && named("broken"), "{terms:?}");
+    assert!(!terms.contains(&json!("the")), "{terms:?}");
     let evidence = details["evidence"].as_array().expect("posts");
     let duplicates: u64 = evidence.iter().map(|post| post["duplicates"].as_u64().expect("a number")).sum();
     assert_eq!((evidence.len(), duplicates), (3, 17), "{evidence:#?}");
@@ -97,7 +98,7 @@ async fn firing_alert_has_current_figures(setup: Setup) {
     engine.evaluate().await;
     let updated = published(&mut live).await;
     assert_eq!((updated.id, updated.actual_value, updated.post_count), (opened.id, 0.8, 40));
-    assert_eq!(updated.annotations["summary"], "0.8 of 40");
+    assert_eq!(updated.annotations["summary"], "80 % of 40");
     assert_eq!((updated.triggered_at, updated.window_end), (opened.triggered_at, at(240)));
     let stored = app.get(&format!("/api/alerts/{}", opened.id)).await.ok();
     let details = &stored["details"];

@@ -94,7 +94,7 @@ async fn series_keeps_its_state_across_restarts(setup: Setup) {
         json!({"alertname": "unrest", "severity": "critical", "kind": "share",
         "rule_id": id.to_string(), "team": "care"})
     );
-    assert_eq!(first["annotations"]["summary"], "0.7143 of 70 in 5min");
+    assert_eq!(first["annotations"]["summary"], "71.4 % of 70 in 5min");
     let detail = app.get(&format!("/api/alerts/{}", first["id"])).await.ok();
     let line: Vec<_> =
         detail["timeline"].as_array().expect("a timeline").iter().map(|t| t["to_state"].clone()).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use sentistream::alerts::{AlertsOptions, AlertsRooms, Memory, tick};
 use sentistream::domain::TimeRange;
-use sentistream::domain::alert::{Instance, InstanceState, Severity, fingerprint};
+use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
 use sentistream::lifecycle::Shutdown;
 use sentistream::notify::retry::RetryOptions;
 use sentistream::notify::{self, NotifyOptions, NotifyRooms};
@@ -39,6 +39,8 @@ pub struct Harness {
     alerts: Mutex<BTreeMap<(String, String), i64>>,
     /// The details of alerts that fire from now on.
     details: Mutex<Value>,
+    /// More labels of alerts that fire or resolve from now on.
+    labels: Mutex<Labels>,
 }
 
 impl Harness {
@@ -72,6 +74,7 @@ impl Harness {
             running: Mutex::default(),
             alerts: Mutex::default(),
             details: Mutex::new(json!({})),
+            labels: Mutex::default(),
         };
         harness.notifier("first");
         harness
@@ -98,6 +101,11 @@ impl Harness {
         let options = NotifyOptions { holder: holder.to_owned(), ..self.options.clone() };
         let task = tokio::spawn(notify::run(rooms, options, Shutdown::default()));
         *self.running.lock().unwrap() = Some(Running { holder: holder.to_owned(), task });
+    }
+
+    /// Adds labels to alerts that fire or resolve from now on.
+    pub fn label(&self, labels: &Labels) {
+        self.labels.lock().unwrap().extend(labels.clone());
     }
 
     /// Aborts the notifier; its lease is not released and expires.
@@ -155,7 +163,8 @@ impl Harness {
 
     async fn turn(&self, (name, source): (&str, &str), to: InstanceState) -> i64 {
         let pairs = [("alertname", name), ("severity", "warning"), ("source", source)];
-        let labels = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut labels = self.labels.lock().unwrap().clone();
+        labels.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (now, store) = (self.app.clock.now(), &self.app.rooms.store);
         let key = (name.to_owned(), source.to_owned());
         let summary = format!("The mood of <{source}> turned & \"fell\"");

@@ -1,12 +1,18 @@
 //! Inhibition rules and active intervals.
 
+use sentistream::app::alert_options;
+use sentistream::config::{Config, Inputs, PROVISIONED};
 use serde_json::{Value, json};
 
 use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::harness::Harness;
 
-cases!(inhibited_alerts_wait_for_the_inhibitor, routes_send_only_in_active_intervals);
+cases!(
+    inhibited_alerts_wait_for_the_inhibitor,
+    default_rules_notify_once_per_incident,
+    routes_send_only_in_active_intervals
+);
 
 async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
     let harness = Harness::start(setup).await;
@@ -42,6 +48,52 @@ async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
     let mood = messages.iter().find(|message| message["groupLabels"]["alertname"] == "mood").unwrap();
     let alerts = mood["alerts"].as_array().unwrap();
     assert!(alerts.iter().any(|alert| alert["labels"]["source"] == "web" && alert["status"] == "firing"), "{mood:#}");
+}
+
+async fn default_rules_notify_once_per_incident(setup: Setup) {
+    let (defaults, _) = Config::load(&Inputs::default()).unwrap();
+    let rules = alert_options(&defaults).rules;
+    let harness = Harness::with(setup, |options| options.inhibit_rules = defaults.alerts.inhibit_rules).await;
+    harness.route("hook", json!([])).await;
+    for rule in &rules {
+        assert_eq!(rule.labels, rules[0].labels, "{}", rule.name);
+        harness.label(&rule.labels);
+    }
+    let [share, ratio, spike] = PROVISIONED;
+    harness.fire(spike, "web").await;
+    for (rule, source) in [(share, "web"), (ratio, ""), (share, ""), (spike, "")] {
+        harness.fire(rule, source).await;
+    }
+    // An incident at another source.
+    harness.fire(share, "forum").await;
+    harness.advance(MINUTE);
+    let sent = |requests: &[super::fakes::Request]| {
+        let alerts = requests.iter().flat_map(|request| request.json()["alerts"].as_array().unwrap().clone());
+        let mut sent: Vec<[String; 3]> = alerts
+            .map(|alert: Value| {
+                [&alert["labels"]["alertname"], &alert["labels"]["source"], &alert["status"]]
+                    .map(|field| field.as_str().unwrap_or_default().to_owned())
+            })
+            .collect();
+        sent.sort_unstable();
+        sent
+    };
+    let row = |rule: &str, source: &str, status: &str| [rule, source, status].map(str::to_owned);
+    let first = [row(share, "forum", "firing"), row(spike, "web", "firing")];
+    assert_eq!(sent(&harness.requests(2).await), first);
+    harness.settled().await;
+
+    // The alerts of the incident end one after another.
+    harness.resolve(spike, "web").await;
+    harness.advance(5 * MINUTE);
+    assert_eq!(sent(&harness.requests(3).await[2..]), [row(spike, "web", "resolved")]);
+    harness.settled().await;
+    for (rule, source) in [(share, "web"), (ratio, ""), (share, ""), (spike, "")] {
+        harness.resolve(rule, source).await;
+    }
+    harness.resolve(share, "forum").await;
+    harness.advance(5 * MINUTE);
+    assert_eq!(sent(&harness.requests(4).await[3..]), [row(share, "forum", "resolved")]);
 }
 
 async fn routes_send_only_in_active_intervals(setup: Setup) {

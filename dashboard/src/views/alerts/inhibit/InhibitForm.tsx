@@ -6,18 +6,26 @@ import { writtenOf } from "@/lib/written";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
 import { useSave } from "@/ui/useSave";
 import { NameField } from "../NameField";
 import { labelsOf } from "../routes/routeDraft";
 import { MatcherInputs } from "../silences/MatcherInputs";
 
-const FIELDS = ["name", "source_matchers", "target_matchers", "equal"];
+const FIELDS = ["name", "mode", "source_matchers", "target_matchers", "equal"];
 
 interface InhibitFormProps {
   /** The inhibition rule to edit, or `null` for a new one. */
   before: InhibitRule | null;
   onDone: () => void;
 }
+
+type Mode = NonNullable<InhibitRule["mode"]>;
+
+const MODES: readonly { value: Mode; label: string }[] = [
+  { value: "source", label: "Alerts with the first labels" },
+  { value: "first", label: "The alert that fires first" },
+];
 
 const CRITICAL: Matcher[] = [{ label: "severity", op: "=", value: "critical" }];
 const WARNING: Matcher[] = [{ label: "severity", op: "=", value: "warning" }];
@@ -28,12 +36,14 @@ export function InhibitForm({ before, onDone }: InhibitFormProps) {
   const [source, setSource] = useState<Matcher[]>(before?.source_matchers ?? CRITICAL);
   const [target, setTarget] = useState<Matcher[]>(before?.target_matchers ?? WARNING);
   const [equal, setEqual] = useState((before?.equal ?? (before ? [] : ["topic"])).join(", "));
+  const [mode, setMode] = useState<Mode>(before?.mode ?? "source");
   const save = useSave({
     save: () =>
       saveInhibitRule(
         {
           ...(before ? writtenOf(before) : {}),
           name: name.trim(),
+          mode,
           source_matchers: source,
           target_matchers: target,
           equal: labelsOf(equal),
@@ -52,6 +62,9 @@ export function InhibitForm({ before, onDone }: InhibitFormProps) {
         onChange={setName}
         error={fieldError(save.error, "name")}
       />
+      <Field label="Which alerts suppress others" error={fieldError(save.error, "mode")}>
+        {(ids) => <SelectInput {...ids} value={mode} options={MODES} onChange={setMode} />}
+      </Field>
       <MatcherInputs
         legend="While alerts with these labels fire"
         matchers={source}

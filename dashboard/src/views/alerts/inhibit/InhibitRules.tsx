@@ -74,8 +74,17 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
           <span className="font-medium [overflow-wrap:anywhere]">{rule.name}</span>{" "}
           {rule.provisioned && <span className="text-quiet">from the configuration</span>}
         </p>
-        <Side text="While these fire:" matchers={rule.source_matchers} />
-        <Side text="suppress these:" matchers={rule.target_matchers} />
+        {rule.mode === "first" ? (
+          <>
+            <Side text="Of these:" matchers={rule.source_matchers} />
+            <Side text="and these, only the first to fire notifies:" matchers={rule.target_matchers} />
+          </>
+        ) : (
+          <>
+            <Side text="While these fire:" matchers={rule.source_matchers} />
+            <Side text="suppress these:" matchers={rule.target_matchers} />
+          </>
+        )}
         {equal.length > 0 && (
           <p className="text-xs text-quiet [overflow-wrap:anywhere]">Only with the same {equal.join(", ")}</p>
         )}

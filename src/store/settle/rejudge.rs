@@ -1,0 +1,182 @@
+//! Replacing the analyses of stored posts, with their rollups and the topics that depend on labels.
+
+use diesel::QueryResult;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncPgConnection;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::backfill::TopicTest;
+use super::plan::Row;
+use super::tally::Tally;
+use super::{PostTimes, postgres, sqlite};
+use crate::domain::{Analysis, PostId, Subject, Timestamp, TopicId};
+use crate::store::Retention;
+use crate::store::labels::LabelColumns;
+use crate::store::sql::sql;
+
+/// Later analyses of stored posts.
+#[derive(Clone)]
+pub struct Rejudgements {
+    pub list: Vec<Rejudgement>,
+    /// Matches the posts again; needed when queries of topics have conditions on labels.
+    pub topics: Option<TopicTest>,
+}
+
+/// A later analysis of a stored post.
+#[derive(Clone, Debug)]
+pub struct Rejudgement {
+    pub post_id: PostId,
+    pub analysis: Analysis,
+    /// When the analysis that it replaces was made.
+    pub analyzed_at: Timestamp,
+}
+
+/// A post that was judged again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejudged {
+    pub times: PostTimes,
+    /// The topics that it is about now.
+    pub topics: Vec<TopicId>,
+}
+
+const TEXT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
+type TextColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
+
+#[derive(diesel::Queryable)]
+struct TextRow {
+    content: String,
+    author: Option<String>,
+    source: String,
+    lang: Option<String>,
+    url: Option<String>,
+    reply_to: Option<String>,
+}
+
+impl Rejudgement {
+    /// The row with the new analysis, if it still has the one that is replaced.
+    fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
+        let after = Row {
+            analyzed_at: Some(now),
+            labels: LabelColumns::of(Some(self.analysis.labels()), None),
+            confidence: self.analysis.confidence,
+            ..row.clone()
+        };
+        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
+    }
+
+    /// The topics of the post with the new analysis.
+    fn topics(&self, text: &TextRow, test: &TopicTest) -> Vec<TopicId> {
+        let subject = Subject {
+            content: &text.content,
+            author: text.author.as_deref(),
+            source: &text.source,
+            lang: text.lang.as_deref(),
+            url: text.url.as_deref(),
+            is_reply: text.reply_to.is_some(),
+        };
+        (test.matches)(&subject, Some(self.analysis.labels()))
+    }
+}
+
+impl Rejudged {
+    fn of(row: &Row<'_>) -> Self {
+        Self { times: row.stored(), topics: row.topics.clone() }
+    }
+}
+
+/// In SQLite; `None` when the topics have another version than the test.
+pub fn sqlite(
+    connection: &mut SqliteConnection,
+    batch: &Rejudgements,
+    now: Timestamp,
+    retention: &Retention,
+) -> QueryResult<Option<Vec<Option<Rejudged>>>> {
+    use diesel::RunQueryDsl;
+    if let Some(test) = &batch.topics
+        && sqlite::topics_version(connection)? != test.version
+    {
+        return Ok(None);
+    }
+    let mut tally = Tally::new(now, retention);
+    let mut done = Vec::with_capacity(batch.list.len());
+    for rejudgement in &batch.list {
+        let post_id = rejudgement.post_id.as_str();
+        let before = sqlite::load_state(connection, post_id)?.row;
+        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, now));
+        if let (Some(before), Some(after)) = (&before, &mut after) {
+            if let Some(test) = &batch.topics {
+                let text: TextRow = sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection)?;
+                after.topics = rejudgement.topics(&text, test);
+                if after.topics != before.topics {
+                    sqlite::replace_topics(connection, post_id, &after.topics)?;
+                }
+            }
+            tally.add_row(before, -1);
+            tally.add_row(after, 1);
+            sqlite::write_analysis(connection, rejudgement, now)?;
+        }
+        done.push(after.as_ref().map(Rejudged::of));
+    }
+    sqlite::write_tally(connection, &tally)?;
+    Ok(Some(done))
+}
+
+/// In Postgres; `None` when the topics have another version than the test.
+pub fn postgres(
+    connection: &mut AsyncPgConnection,
+    batch: std::sync::Arc<Rejudgements>,
+    now: Timestamp,
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<Option<Vec<Option<Rejudged>>>>> {
+    use diesel_async::RunQueryDsl;
+    async move {
+        let version = postgres::lock_for_backfill(connection).await?;
+        if batch.topics.as_ref().is_some_and(|test| test.version != version) {
+            return Ok(None);
+        }
+        let ids: Vec<&str> = batch.list.iter().map(|rejudgement| rejudgement.post_id.as_str()).collect();
+        let states = postgres::lock_states(connection, &ids).await?;
+        let mut tally = Tally::new(now, &retention);
+        let mut done = Vec::with_capacity(batch.list.len());
+        for rejudgement in &batch.list {
+            let post_id = rejudgement.post_id.as_str();
+            let before = states.get(post_id).and_then(|state| state.row.as_ref());
+            let mut after = before.and_then(|row| rejudgement.after(row, now));
+            if let (Some(before), Some(after)) = (before, &mut after) {
+                if let Some(test) = &batch.topics {
+                    let text: TextRow =
+                        sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection).await?;
+                    after.topics = rejudgement.topics(&text, test);
+                    if after.topics != before.topics {
+                        replace_topics(connection, post_id, &after.topics).await?;
+                    }
+                }
+                tally.add_row(before, -1);
+                tally.add_row(after, 1);
+                postgres::write_analysis(connection, rejudgement, now).await?;
+            }
+            done.push(after.as_ref().map(Rejudged::of));
+        }
+        postgres::write_tally(connection, &tally).await?;
+        Ok(Some(done))
+    }
+    .boxed()
+}
+
+async fn replace_topics(connection: &mut AsyncPgConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
+    use diesel::sql_types::Array;
+    use diesel_async::RunQueryDsl;
+    sql("DELETE FROM post_topics AS t USING social_media_posts p WHERE t.post = p.id AND p.post_id = ?")
+        .bind::<Text, _>(post_id)
+        .execute(connection)
+        .await?;
+    sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT v.topic_id, p.created_at, p.id \
+         FROM unnest(?) AS v (topic_id), social_media_posts p WHERE p.post_id = ?")
+    .bind::<Array<BigInt>, _>(topics.iter().map(|topic| topic.0).collect::<Vec<_>>())
+    .bind::<Text, _>(post_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

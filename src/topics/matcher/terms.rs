@@ -1,0 +1,301 @@
+//! The terms of all topics: which of them occur in a post. Sources and languages are terms too.
+//!
+//! Whole words are looked up in a table, phrases are compared where their rarest word occurs, and an automaton finds the
+//! beginnings and parts of words.
+
+use std::collections::HashMap;
+
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use rustc_hash::FxHashMap;
+
+use super::lists::{Lists, Marks};
+use crate::domain::Subject;
+use crate::terms::stop_words::is_stop_word;
+use crate::terms::text::{fold, is_unspaced};
+use crate::topics::node::Literal;
+
+/// The number of a word that is in no term.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Finds terms. The numbers of terms are those of words, then phrases, parts of words, literals, authors, sources and
+/// languages.
+#[derive(Default)]
+pub struct Terms {
+    words: FxHashMap<Box<str>, u32>,
+    /// By word: the phrases whose rarest word it is.
+    phrases: Lists<Phrase>,
+    /// The words of all phrases.
+    phrase_words: Vec<u32>,
+    /// Finds beginnings and parts of words in texts in normal form.
+    parts: Finder,
+    /// Finds literals in texts as they are written.
+    literals: Finder,
+    /// Which literals must begin and end at a word boundary.
+    bounds: Vec<Bounds>,
+    authors: FxHashMap<Box<str>, u32>,
+    sources: FxHashMap<Box<str>, u32>,
+    languages: Vec<(Box<str>, u32)>,
+    count: usize,
+}
+
+/// Several words in a row.
+struct Phrase {
+    term: u32,
+    /// How many words are before the rarest one.
+    before: u32,
+    /// Where its words begin and end in the words of all phrases.
+    start: u32,
+    end: u32,
+}
+
+/// An automaton, and the number of the term of its first pattern.
+#[derive(Default)]
+struct Finder {
+    automaton: Option<AhoCorasick>,
+    first: u32,
+}
+
+/// At which ends of a literal there must be a word boundary.
+#[derive(Clone, Copy)]
+struct Bounds {
+    start: bool,
+    end: bool,
+}
+
+impl Terms {
+    /// How many terms there are; their numbers are smaller.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds the terms that occur in a post to `found`; `normal` is its text in normal form. Overwrites `numbers`.
+    pub fn find(&self, subject: &Subject<'_>, normal: &str, numbers: &mut Vec<u32>, found: &mut Marks) {
+        numbers.clear();
+        let words = normal.split(' ').filter(|word| !word.is_empty());
+        numbers.extend(words.map(|word| self.words.get(word).copied().unwrap_or(UNKNOWN)));
+        for (at, &word) in numbers.iter().enumerate().filter(|(_, word)| **word != UNKNOWN) {
+            found.add(word);
+            for phrase in self.phrases.get(word as usize) {
+                let words = &self.phrase_words[phrase.start as usize..phrase.end as usize];
+                let place = at.checked_sub(phrase.before as usize).and_then(|start| numbers.get(start..));
+                if place.is_some_and(|place| place.starts_with(words)) {
+                    found.add(phrase.term);
+                }
+            }
+        }
+        if let Some(parts) = &self.parts.automaton {
+            for part in parts.find_overlapping_iter(normal) {
+                found.add(self.parts.first + part.pattern().as_u32());
+            }
+        }
+        if let Some(literals) = &self.literals.automaton {
+            for literal in literals.find_overlapping_iter(subject.content) {
+                if self.bounds[literal.pattern()].hold(subject.content, literal.range()) {
+                    found.add(self.literals.first + literal.pattern().as_u32());
+                }
+            }
+        }
+        if let Some(author) = subject.author.filter(|_| !self.authors.is_empty())
+            && let Some(&term) = self.authors.get(&*fold(author.trim_start_matches('@')))
+        {
+            found.add(term);
+        }
+        found.extend(self.sources.get(subject.source).copied());
+        if let Some(lang) = subject.lang {
+            found.extend(self.languages.iter().filter(|(tag, _)| is_variety(lang, tag)).map(|(_, term)| *term));
+        }
+    }
+}
+
+/// Whether `lang` is `tag` or a variety of it: `en-US` is English.
+fn is_variety(lang: &str, tag: &str) -> bool {
+    let (lang, tag) = (lang.as_bytes(), tag.as_bytes());
+    lang.len() >= tag.len()
+        && lang[..tag.len()].eq_ignore_ascii_case(tag)
+        && lang.get(tag.len()).is_none_or(|next| matches!(next, b'-' | b'_'))
+}
+
+impl Bounds {
+    /// Whether the required word boundaries exist around a literal at `range`.
+    fn hold(self, text: &str, range: std::ops::Range<usize>) -> bool {
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let before = is_word(text[..range.start].chars().next_back());
+        let after = is_word(text[range.end..].chars().next());
+        !(self.start && before || self.end && after)
+    }
+}
+
+/// A term among those of its kind; [`TermsBuilder::build`] gives the numbers among all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TermId {
+    Word(u32),
+    Phrase(u32),
+    Part(u32),
+    Literal(u32),
+    Author(u32),
+    Source(u32),
+    Language(u32),
+}
+
+/// Collects terms, each once.
+#[derive(Default)]
+pub struct TermsBuilder {
+    words: FxHashMap<Box<str>, u32>,
+    phrases: FxHashMap<Box<[u32]>, u32>,
+    parts: FxHashMap<Box<str>, u32>,
+    literals: HashMap<Literal, u32>,
+    authors: FxHashMap<Box<str>, u32>,
+    sources: FxHashMap<Box<str>, u32>,
+    languages: FxHashMap<Box<str>, u32>,
+}
+
+impl TermsBuilder {
+    /// How many terms there are.
+    pub fn count(&self) -> usize {
+        self.number(TermId::Language(self.languages.len() as u32)) as usize
+    }
+
+    /// A pattern of the normal form: whole words if it begins and ends with a space, else a part of a word.
+    pub fn pattern(&mut self, pattern: &str) -> TermId {
+        let inside =
+            pattern.strip_prefix(' ').and_then(|rest| rest.strip_suffix(' ')).filter(|words| !words.is_empty());
+        let Some(words) = inside else { return TermId::Part(number(&mut self.parts, pattern)) };
+        if !words.contains(' ') {
+            return TermId::Word(number(&mut self.words, words));
+        }
+        let words: Box<[u32]> = words.split(' ').map(|word| number(&mut self.words, word)).collect();
+        let next = self.phrases.len() as u32;
+        TermId::Phrase(*self.phrases.entry(words).or_insert(next))
+    }
+
+    /// A text that is searched for as it is written.
+    pub fn literal(&mut self, literal: &Literal) -> TermId {
+        let next = self.literals.len() as u32;
+        TermId::Literal(*self.literals.entry(literal.clone()).or_insert(next))
+    }
+
+    /// The author of this folded name.
+    pub fn author(&mut self, name: &str) -> TermId {
+        TermId::Author(number(&mut self.authors, name))
+    }
+
+    /// Posts of this source.
+    pub fn source(&mut self, name: &str) -> TermId {
+        TermId::Source(number(&mut self.sources, name))
+    }
+
+    /// Posts in this language or a variety of it.
+    pub fn language(&mut self, tag: &str) -> TermId {
+        TermId::Language(number(&mut self.languages, tag))
+    }
+
+    /// The number of a term among all, once all are collected.
+    pub fn number(&self, term: TermId) -> u32 {
+        let phrases = self.words.len() as u32;
+        let parts = phrases + self.phrases.len() as u32;
+        let literals = parts + self.parts.len() as u32;
+        let authors = literals + self.literals.len() as u32;
+        let sources = authors + self.authors.len() as u32;
+        let languages = sources + self.sources.len() as u32;
+        match term {
+            TermId::Word(number) => number,
+            TermId::Phrase(number) => phrases + number,
+            TermId::Part(number) => parts + number,
+            TermId::Literal(number) => literals + number,
+            TermId::Author(number) => authors + number,
+            TermId::Source(number) => sources + number,
+            TermId::Language(number) => languages + number,
+        }
+    }
+
+    /// The finder of the terms.
+    ///
+    /// # Errors
+    /// When they are more than an automaton can hold.
+    pub fn build(self) -> Result<Terms, BuildError> {
+        let first = |kind: fn(u32) -> TermId| self.number(kind(0));
+        let (phrase, part, literal) = (first(TermId::Phrase), first(TermId::Part), first(TermId::Literal));
+        let numbered = |names: &FxHashMap<Box<str>, u32>, kind: fn(u32) -> TermId| -> Vec<(Box<str>, u32)> {
+            names.iter().map(|(name, number)| (name.clone(), self.number(kind(*number)))).collect()
+        };
+        let count = self.count();
+        let words = in_order(&self.words);
+        let mut by_word: Vec<Vec<Phrase>> = words.iter().map(|_| Vec::new()).collect();
+        let mut phrase_words = Vec::new();
+        let mut phrases: Vec<(&Box<[u32]>, &u32)> = self.phrases.iter().collect();
+        phrases.sort_unstable_by_key(|(_, number)| **number);
+        for (numbers, number) in phrases {
+            let start = phrase_words.len() as u32;
+            phrase_words.extend_from_slice(numbers);
+            // Characters of scripts without spaces are equally rare: the one with the fewest phrases is cheapest.
+            let cost = |word: u32| (frequency(words[word as usize]), by_word[word as usize].len());
+            let cheaper = |one: &(usize, &u32), other: &(usize, &u32)| {
+                let (one, other) = (cost(*one.1), cost(*other.1));
+                one.0.total_cmp(&other.0).then(one.1.cmp(&other.1))
+            };
+            if let Some((before, &word)) = numbers.iter().enumerate().min_by(cheaper) {
+                let (before, end) = (before as u32, phrase_words.len() as u32);
+                by_word[word as usize].push(Phrase { term: phrase + number, before, start, end });
+            }
+        }
+        let mut literals: Vec<(&Literal, &u32)> = self.literals.iter().collect();
+        literals.sort_unstable_by_key(|(_, number)| **number);
+        let texts: Vec<&str> = literals.iter().map(|(literal, _)| literal.text.as_str()).collect();
+        Ok(Terms {
+            phrases: Lists::new(by_word),
+            phrase_words,
+            parts: Finder::new(&in_order(&self.parts), part)?,
+            literals: Finder::new(&texts, literal)?,
+            bounds: literals.iter().map(|(literal, _)| Bounds::of(literal)).collect(),
+            authors: numbered(&self.authors, TermId::Author).into_iter().collect(),
+            sources: numbered(&self.sources, TermId::Source).into_iter().collect(),
+            languages: numbered(&self.languages, TermId::Language),
+            words: self.words,
+            count,
+        })
+    }
+}
+
+impl Finder {
+    fn new(patterns: &[&str], first: u32) -> Result<Self, BuildError> {
+        let automaton = match patterns {
+            [] => None,
+            patterns => Some(AhoCorasick::builder().match_kind(MatchKind::Standard).build(patterns)?),
+        };
+        Ok(Self { automaton, first })
+    }
+}
+
+impl Bounds {
+    fn of(literal: &Literal) -> Self {
+        let is_word = |c: Option<char>| literal.whole_words || c.is_some_and(char::is_alphanumeric);
+        Self { start: is_word(literal.text.chars().next()), end: is_word(literal.text.chars().next_back()) }
+    }
+}
+
+fn number(numbers: &mut FxHashMap<Box<str>, u32>, text: &str) -> u32 {
+    if let Some(number) = numbers.get(text) {
+        return *number;
+    }
+    let next = numbers.len() as u32;
+    numbers.insert(text.into(), next);
+    next
+}
+
+/// The texts by their numbers.
+fn in_order(numbers: &FxHashMap<Box<str>, u32>) -> Vec<&str> {
+    let mut texts = vec![""; numbers.len()];
+    for (text, number) in numbers {
+        texts[*number as usize] = text;
+    }
+    texts
+}
+
+/// A guess how often a pattern of the normal form occurs in a post: words are rarer the longer they are.
+pub fn frequency(pattern: &str) -> f32 {
+    let words = pattern.split(' ').filter(|word| !word.is_empty()).map(|word| {
+        let rate = if word.chars().any(is_unspaced) { 0.3 } else { 0.6_f32 };
+        if is_stop_word(word) { 1.0 } else { rate.powi(word.chars().count().min(12) as i32) }
+    });
+    words.product()
+}
