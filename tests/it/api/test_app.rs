@@ -279,8 +279,20 @@ pub async fn unavailable_rooms() -> (Api, tempfile::TempDir) {
     let topics = Topics::new(store.clone());
     let components = Arc::new(Vec::new);
     let (sources, names) = (None, None);
-    let rooms =
-        Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components, sources, names };
+    let rooms = Api {
+        store,
+        stream,
+        topics,
+        live,
+        cache: None,
+        model,
+        clock,
+        metrics: None,
+        components,
+        sources,
+        names,
+        reads_bluesky: false,
+    };
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 
