@@ -110,8 +110,8 @@ impl Collector {
         for judged in &judged {
             let before = known.iter().find(|series| series.scope == judged.group.scope);
             // The end of a window does not move back, which would happen when an old entry is replayed or a delay
-            // grows.
-            if before.is_some_and(|before| before.evaluated_at > judged.end) {
+            // grows. A window that ended later than now was evaluated while the clock was ahead.
+            if before.is_some_and(|before| before.evaluated_at > judged.end && before.evaluated_at <= self.now) {
                 continue;
             }
             self.series(rooms, Evaluated { rule, windows, judged, before }).await?;
@@ -251,10 +251,14 @@ impl Collector {
     }
 }
 
-/// The state of a series before an evaluation at `end`.
+/// The state of a series before an evaluation at `end`. Later times were recorded while the clock was ahead.
 fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
     match before {
-        Some(before) => SeriesState { state: before.state, since: before.since, began: before.began },
+        Some(before) => SeriesState {
+            state: before.state,
+            since: before.since.min(end),
+            began: before.began.map(|began| began.min(end)),
+        },
         None => SeriesState::normal(end),
     }
 }

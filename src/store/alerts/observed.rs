@@ -37,7 +37,10 @@ impl Store {
     /// were stored in the first half of the pause, only this caller was down, and it is not a gap.
     pub async fn observe(&self, tolerance: Duration) -> Result<(), StoreError> {
         let now = self.clock.now();
+        let ahead = now + tolerance;
         transact!(self, (), |c, (), run| {
+            // A span in the future was recorded while the clock was ahead.
+            run!(diesel::delete(span::table.filter(span::started_at.gt(At(ahead)))).execute(c))?;
             let newest: Vec<(i64, At)> =
                 run!(span::table.order(span::id.desc()).limit(1).select((span::id, span::ended_at)).load(c))?;
             if let Some((id, ended)) = newest.into_iter().next() {
@@ -55,7 +58,7 @@ impl Store {
                     )?
                 };
                 if stored > 0 {
-                    let later = At(now.max(ended.0));
+                    let later = At(if ended.0 > ahead { now } else { now.max(ended.0) });
                     run!(diesel::update(span::table.filter(span::id.eq(id))).set(span::ended_at.eq(later)).execute(c))?;
                     return Ok(());
                 }

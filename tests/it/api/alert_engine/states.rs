@@ -16,7 +16,23 @@ cases![
     absence_fires_for_a_silent_source,
     disabled_rule_resolves_its_alerts,
     brief_downtime_does_not_change_alerts,
+    clock_that_was_ahead_does_not_silence_rules,
 ];
+
+async fn clock_that_was_ahead_does_not_silence_rules(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let mut engine = Engine::new(&app);
+    let spec =
+        json!({"name": "unrest", "kind": "share", "threshold": 0.5, "window": "5min", "min_posts": 5, "delay": "0s"});
+    rule(&app, spec).await;
+    app.clock.set(at(3_600));
+    engine.evaluate().await;
+
+    app.clock.set(at(60));
+    app.store(&posts("m", ("web", "hate"), 10, at(50))).await;
+    engine.evaluate().await;
+    assert_eq!(states(&engine.transitions().await, "all").last(), Some(&InstanceState::Firing));
+}
 
 async fn series_keeps_its_state_across_restarts(setup: Setup) {
     use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
