@@ -126,7 +126,6 @@ pub async fn within<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T
 }
 
 /// The binary under test: `SENTISTREAM_BIN`, an absolute path, or the one that was compiled with the tests.
-#[expect(clippy::disallowed_methods, reason = "the environment names a binary, such as a release build")]
 pub fn program() -> PathBuf {
     std::env::var_os("SENTISTREAM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_sentistream").into()).into()
 }

@@ -6084,6 +6084,11 @@ export interface components {
             total_posts?: number | null;
         };
         /**
+         * @description Which of two alerts inhibits the other.
+         * @enum {string}
+         */
+        InhibitMode: "source" | "first";
+        /**
          * @description While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
          *     both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
          *     and an alert that matches both sides is not inhibited by another alert that matches both sides.
@@ -6091,9 +6096,11 @@ export interface components {
         InhibitRule: {
             /** @description Labels that must have the same values in both alerts. */
             equal?: string[];
+            /** @description Which of two alerts inhibits the other. */
+            mode?: components["schemas"]["InhibitMode"];
             /**
              * @description The name, which must be unique and cannot be changed.
-             * @example total-over-sources
+             * @example critical-over-warning
              */
             name: string;
             /** @description Matchers of the inhibiting alert: all must match. At least one is required. */
@@ -7518,9 +7525,11 @@ export interface components {
         Stored_InhibitRule: {
             /** @description Labels that must have the same values in both alerts. */
             equal?: string[];
+            /** @description Which of two alerts inhibits the other. */
+            mode?: components["schemas"]["InhibitMode"];
             /**
              * @description The name, which must be unique and cannot be changed.
-             * @example total-over-sources
+             * @example critical-over-warning
              */
             name: string;
             /** @description Matchers of the inhibiting alert: all must match. At least one is required. */
