@@ -53,14 +53,15 @@ fn numeric_json_ids_and_media_texts_are_read() {
         {"id": 17, "content_text": "I love it"}, {"id": 17.5, "content_text": "I hate it"}]}"#;
     let found = parsed(json).entries;
     assert!(found.iter().any(|entry| entry.found.post_id.ends_with("#17")), "{found:?}");
-    // An unexpected item or field must not prevent the others from being read.
+    // An unexpected item or field must not prevent the others from being read. An item that is no object has no text,
+    // and is counted as filtered.
     let odd = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": [
-        {"id": {"a": 1}, "content_text": "no id"}, 7, {"url": "https://blog.example/2", "content_text": "by its link"},
+        {"id": {"a": 1}, "content_text": "unreadable id"}, 7, {"url": "https://blog.example/2", "content_text": "by its link"},
         {"id": "3", "content_text": "odd fields", "date_published": 7, "tags": "x", "authors": ["a"], "summary": []}]}"#;
     let odd = parsed(odd);
     let mut found = texts(&odd);
     found.sort_unstable();
-    assert_eq!(found, ["by its link", "odd fields"]);
+    assert_eq!(found, ["", "by its link", "odd fields", "unreadable id"]);
     // The form that YouTube and podcasts use.
     let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><title>T</title><id>x</id>
         <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title><media:content url="https://video.example/v/1" type="application/x-shockwave-flash"/>
