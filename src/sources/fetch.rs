@@ -113,7 +113,8 @@ pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Source
 /// or a failing server and may be temporary.
 pub fn refusal(answer: &Answer, help: &str) -> SourceError {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
-    let help = if is_json { help } else { "with a page instead of JSON; a firewall probably refuses this machine" };
+    let is_firewall = !is_json && answer.status == StatusCode::FORBIDDEN;
+    let help = if is_firewall { "with a page instead of JSON; a firewall probably refuses this machine" } else { help };
     let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY if is_json => SourceError::Permanent(reason),
@@ -179,6 +180,8 @@ mod tests {
         assert!(matches!(&permanent, SourceError::Permanent(reason) if reason.ends_with("set a token")), "{permanent}");
         let firewall = refused(StatusCode::FORBIDDEN, "<html>");
         assert!(matches!(&firewall, SourceError::Refused(reason) if reason.contains("firewall")), "{firewall}");
+        let missing = refused(StatusCode::NOT_FOUND, "<html>");
+        assert!(matches!(&missing, SourceError::Refused(reason) if reason.ends_with("set a token")), "{missing}");
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl RecentAlert {
 #[derive(Clone, Debug, Default)]
 pub struct Inhibition {
     rules: Vec<InhibitRule>,
-    firing: Vec<RecentAlert>,
+    /// Those that fire or ended recently, in the order of their ids.
+    recent: Vec<RecentAlert>,
     /// The first alerts of incidents. Alerts that are inhibited by earlier ones are not among them.
     firsts: Vec<First>,
 }
@@ -142,16 +143,16 @@ impl Inhibition {
                 None => firsts.push(First { alert: alert.clone(), incident_ended: alert.ended }),
             }
         }
-        let firing = alerts.into_iter().filter(|alert| alert.ended.is_none()).collect();
-        Self { rules, firing, firsts }
+        Self { rules, recent: alerts, firsts }
     }
 
     /// The alerts that inhibit an alert with these labels.
     pub fn inhibitors(&self, labels: &Labels) -> Vec<&RecentAlert> {
         let inhibits = |alert: &&RecentAlert| self.rules.iter().any(|rule| rule.inhibits(&alert.labels, labels));
-        let of_source = self.firing.iter().filter(inhibits);
-        // An alert that does not fire is judged as if it began now.
-        let own = self.firing.iter().find(|alert| alert.labels == *labels);
+        let of_source = self.recent.iter().filter(|alert| alert.ended.is_none()).filter(inhibits);
+        // An alert that has ended keeps its place in the incident until the others end too, because its end is sent
+        // then. Unknown labels are judged as if an alert with them began now.
+        let own = self.recent.iter().rfind(|alert| alert.labels == *labels);
         let earlier = move |first: &&First| {
             own.is_none_or(|own| first.alert.id < own.id && first.incident_ended.is_none_or(|ended| ended > own.began))
         };
@@ -233,11 +234,15 @@ mod tests {
         RecentAlert { id, labels: of, began: at(id), ended: minutes.map(|minutes| at(id + minutes)) }
     }
 
-    /// The alerts that notify, of those that fire.
-    fn notifying(alerts: &[RecentAlert]) -> Vec<i64> {
+    fn inhibition(alerts: &[RecentAlert]) -> Inhibition {
         let any = "alertname=~\"rule-.*\"";
         let first = InhibitRule { mode: InhibitMode::First, ..rule(any, any, &["source"]) };
-        let inhibition = Inhibition::new(vec![first], alerts.to_vec());
+        Inhibition::new(vec![first], alerts.to_vec())
+    }
+
+    /// The alerts that notify, of those that fire.
+    fn notifying(alerts: &[RecentAlert]) -> Vec<i64> {
+        let inhibition = inhibition(alerts);
         let firing = alerts.iter().filter(|alert| alert.ended.is_none());
         firing.filter(|alert| !inhibition.covers(&alert.labels)).map(|alert| alert.id).collect()
     }
@@ -257,5 +262,12 @@ mod tests {
         assert_eq!(notifying(&[alert(1, web, Some(5)), alert(2, web, None)]), [0; 0]);
         assert_eq!(notifying(&[alert(1, web, Some(5)), alert(2, web, Some(9)), alert(8, web, None)]), [0; 0]);
         assert_eq!(notifying(&[alert(1, web, Some(5)), alert(8, web, None)]), [8], "another incident");
+    }
+
+    #[test]
+    fn end_of_the_first_alert_is_sent_and_that_of_others_is_not() {
+        let alerts = [alert(1, Some("web"), Some(5)), alert(2, Some("web"), Some(6)), alert(3, Some("web"), None)];
+        let inhibition = inhibition(&alerts);
+        assert_eq!(alerts.each_ref().map(|alert| inhibition.covers(&alert.labels)), [false, true, true]);
     }
 }
