@@ -28,7 +28,11 @@ export function SearchField() {
   }, [text, change]);
   return (
     <div className="relative w-full min-w-32 md:w-52">
-      <SearchIcon size={14} aria-hidden="true" className="absolute top-1/2 left-2.5 -translate-y-1/2 text-quiet" />
+      <SearchIcon
+        size={14}
+        aria-hidden="true"
+        className="absolute top-1/2 left-2.5 -translate-y-1/2 text-quiet"
+      />
       <input
         id="search"
         type="search"
