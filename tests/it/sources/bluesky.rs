@@ -277,8 +277,14 @@ async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
         "I love the new train, and the coffee is great"
     );
     assert!(host.asked().iter().all(|asked| asked.is_compressed));
+    // New posts wait for the next connection: the old one may still send them without the fault.
+    let reconnected = async || {
+        let before = host.asked().len();
+        host.cut();
+        app.eventually("the source connects again", async || (host.asked().len() > before).then_some(())).await;
+    };
     host.set_faults(Faults { malformed_every: Some(10), ..faults });
-    host.cut();
+    reconnected().await;
     posts(&log, 40, 10.0);
     stored(&app, 82).await;
     app.eventually("malformed frames and the large event are counted", async || {
@@ -288,7 +294,7 @@ async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
 
     // The host changes its dictionary: nothing is skipped until it has the known one again.
     host.set_faults(Faults { dictionary: Some(78), ..faults });
-    host.cut();
+    reconnected().await;
     posts(&log, 20, 20.0);
     app.eventually("the error names both dictionaries", async || {
         let error = ingesting.states.all().remove(0).last_error.unwrap_or_default();
