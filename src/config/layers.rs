@@ -57,7 +57,9 @@ impl fmt::Display for Origin {
 pub struct Setting {
     /// `section.key`
     pub key: String,
+    /// The value in the type of the key; a secret is not masked.
     pub value: Value,
+    /// The layer that sets the value.
     pub origin: Origin,
 }
 
