@@ -44,7 +44,7 @@ pub struct HubOptions {
     pub cache: PathBuf,
     /// The Hub's address, without a slash at its end.
     pub endpoint: String,
-    /// The token for private and gated models. `None`: the token that the Hub's tools have stored beside the cache.
+    /// The token for private and gated models. `None`: requests carry no token.
     pub token: Option<SecretString>,
     /// Whether requests to the Hub are disabled.
     pub offline: bool,
@@ -102,7 +102,7 @@ pub enum HubError {
     /// The model exists, but is not supported.
     #[error("{0}")]
     Unsupported(String),
-    /// It is not in the cache, and downloads are off.
+    /// The model is not in the cache, and downloads are off.
     #[error(
         "it is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` on a machine \
          with a network, and copy that folder here"

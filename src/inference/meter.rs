@@ -35,9 +35,11 @@ pub struct Batch {
     pub posts: usize,
     /// The number of distinct texts that were computed.
     pub texts: usize,
-    /// The sum of their layers.
+    /// The sum of the layers that were computed for these texts.
     pub layers: u64,
+    /// The sum of the tokens of these texts.
     pub tokens: usize,
+    /// The time that the thread needed.
     pub took: Duration,
 }
 

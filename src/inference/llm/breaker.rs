@@ -21,7 +21,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The maximum number of requests; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
+    /// The maximum number of requests per minute, in fixed windows.
     pub per_minute: Option<u64>,
+    /// The maximum number of requests per UTC day.
     pub per_day: Option<u64>,
 }
 

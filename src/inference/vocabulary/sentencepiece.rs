@@ -12,10 +12,15 @@ const FILE: &str = "sentencepiece.bpe.model";
 
 /// The fields of `ModelProto`, `SentencePiece` and `NormalizerSpec`.
 mod field {
+    /// The pieces of a `ModelProto`.
     pub const PIECES: u64 = 1;
+    /// The normalizer of a `ModelProto`.
     pub const NORMALIZER: u64 = 3;
+    /// The text of a `SentencePiece`.
     pub const PIECE: u64 = 1;
+    /// The score of a `SentencePiece`.
     pub const SCORE: u64 = 2;
+    /// The compiled character map of a `NormalizerSpec`.
     pub const CHARSMAP: u64 = 2;
 }
 

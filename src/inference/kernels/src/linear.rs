@@ -38,22 +38,29 @@ enum Packed {
 pub struct RawLinear {
     /// A matrix of outputs by inputs.
     pub weight: Vec<f32>,
+    /// The bias of each output.
     pub bias: Vec<f32>,
+    /// The number of inputs, which is the length of a row of `weight`.
     pub inputs: usize,
 }
 
 /// The rows to multiply: floats, bf16, or bytes with scale and offset.
 #[derive(Clone, Copy)]
 pub enum Rows<'a> {
+    /// Values in f32.
     F32(&'a [f32]),
+    /// The bits of values in bf16.
     Bf16(&'a [u16]),
+    /// Bytes, with the scale and offset of each row.
     Bytes(&'a [u8], &'a [Affine]),
 }
 
 /// The rows that a product reads and writes: every `step`-th row, starting with `first`.
 #[derive(Clone, Copy, Debug)]
 pub struct Every {
+    /// The index of the first row.
     pub first: usize,
+    /// The distance between two rows; 1 for every row.
     pub step: usize,
 }
 
@@ -181,6 +188,7 @@ impl RawLinear {
 
 /// A product of float rows with packed floats.
 pub(crate) struct ProductF32<'a> {
+    /// The rows to multiply.
     pub rows: &'a [f32],
     /// The distance between two rows.
     pub stride: usize,
@@ -188,8 +196,11 @@ pub(crate) struct ProductF32<'a> {
     pub inputs: usize,
     /// By group, then by input.
     pub weights: &'a [[f32; LANES]],
+    /// The bias of each group of outputs. `None`: no bias.
     pub bias: Option<&'a [[f32; LANES]]>,
+    /// The output, row by row.
     pub out: &'a mut [f32],
+    /// The distance between two rows of `out`.
     pub out_stride: usize,
 }
 

@@ -58,8 +58,11 @@ impl From<reqwest::Error> for ApiError {
 
 /// The Hub's metadata of a file.
 pub struct Metadata {
+    /// The commit that the file belongs to, as the Hub states it. It is not validated.
     pub commit: String,
+    /// The hash of the content, which names the file in the cache. It is not validated.
     pub etag: String,
+    /// The size of the file in bytes.
     pub size: u64,
 }
 
