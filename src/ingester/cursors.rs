@@ -30,6 +30,8 @@ pub struct Cursors {
 }
 
 impl Cursors {
+    /// The cursor of the source `name`; nothing is read yet. `longest`: the longest delay between two attempts to use
+    /// the store.
     pub fn new(name: &str, rooms: IngesterRooms, longest: Duration) -> Self {
         let backoff = Backoff::new(Duration::from_millis(200), longest);
         Self { name: name.into(), rooms, backoff, lease: None, position: None, latest: None, due: Instant::now() }
