@@ -17,28 +17,33 @@ const LEAST_POSTS: i64 = 2;
 /// A source and its part of the difference.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourcePart {
+    /// The source, such as `bluesky`.
     pub source: String,
     /// The number of posts, or of posts in the sample if the filter cannot be counted by source.
     pub posts: i64,
+    /// The same number for the earlier range, not scaled to the length of the current one.
     pub previous_posts: i64,
     /// The contribution to the difference of the first entry of `changes`, or else of the number of posts: in percentage
     /// points of all posts, or in posts. The contributions of all sources sum to the difference.
     pub contribution: f64,
-    /// Up to three posts of the source.
+    /// The ids of up to three posts of the source.
     pub post_ids: Vec<String>,
 }
 
 /// An author and their part of the difference, estimated from the samples.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AuthorPart {
+    /// The name of the author.
     pub author: String,
+    /// The source that the author writes in.
     pub source: String,
     /// The number of their posts in the sample.
     pub posts: i64,
+    /// The number of their posts in the sample of the earlier range.
     pub previous_posts: i64,
     /// The contribution, as for a source.
     pub contribution: f64,
-    /// Up to three of their posts.
+    /// The ids of up to three of their posts.
     pub post_ids: Vec<String>,
 }
 
