@@ -42,9 +42,11 @@ pub struct RedditOptions {
     pub base: Url,
     /// `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
+    /// The id of the OAuth application.
     pub client_id: String,
     /// `platform:app:version (by /u/name)`, as Reddit requires. `None`: the name of this program.
     pub user_agent: Option<String>,
+    /// The secret of the OAuth application.
     pub client_secret: SecretString,
     /// Names without `r/`.
     pub subreddits: Vec<String>,
@@ -152,8 +154,10 @@ pub struct Thing {
 /// Why an item of a listing is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ThingError {
+    /// The item does not have the fields of a post or comment.
     #[error("not a post or comment: {0}")]
     Form(#[from] serde_json::Error),
+    /// The id is not a number in base 36.
     #[error("{0}: the id is not a number in base 36")]
     Id(String),
 }

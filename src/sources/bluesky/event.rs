@@ -30,12 +30,16 @@ pub struct Frame {
 /// Why an event is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
+    /// The message is not a Jetstream event.
     #[error("not a Jetstream event: {source}: {shown}")]
     Malformed { source: serde_json::Error, shown: String },
+    /// The event has this many bytes, which exceeds the limit.
     #[error("the event has {0} bytes, more than the limit of {MAX_EVENT_BYTES}")]
     TooLarge(usize),
+    /// The event lacks a field that its kind requires.
     #[error("{kind} event without {field}")]
     Incomplete { kind: String, field: &'static str },
+    /// The event is not a valid post or deletion.
     #[error("{id}: {}", messages(.errors))]
     Invalid { id: String, errors: Vec<FieldError> },
 }

@@ -43,12 +43,14 @@ pub struct Poll<'a> {
     clock: &'a Clock,
     /// The maximum number of records to read.
     max: usize,
+    /// The result so far.
     pub found: Found,
 }
 
 /// The result of a poll.
 #[derive(Default)]
 pub struct Found {
+    /// The operations to append, in the order of the records.
     pub ops: Vec<Op>,
     /// Records that are not valid posts.
     pub rejected: Vec<String>,

@@ -32,16 +32,22 @@ const GATHER: Duration = Duration::from_millis(100);
 
 /// An event of the stream.
 pub enum StreamEvent {
+    /// A new status.
     New {
+        /// The tag of the timeline that delivered the status. `None`: the public timeline.
         tag: Option<String>,
+        /// The status.
         status: Box<Status>,
     },
+    /// A status that its author edited, in its new version.
     Edited(Box<Status>),
+    /// The id of a status that was deleted.
     Deleted(String),
     /// The server refused a subscription.
     Refused(SourceError),
     /// An event that is not about posts.
     Other,
+    /// An event that cannot be read, with the reason.
     Malformed(String),
 }
 

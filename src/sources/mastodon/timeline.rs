@@ -25,7 +25,9 @@ const SEQUENCE_BITS: u32 = 16;
 /// A time line of an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
+    /// The base URL of the instance.
     pub instance: Url,
+    /// The tag, without `#`. `None`: the public timeline.
     pub tag: Option<String>,
 }
 

@@ -54,8 +54,11 @@ pub struct Cursor {
 /// The position at which the replay continues.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
+    /// The byte offset and the line to continue at.
     pub position: Position,
+    /// The number of the pass over the file, from 0. Only a replay that repeats has more than one.
     pub round: u64,
+    /// The identity of the file: that of the cursor, or after the comparison the current one.
     pub identity: Identity,
 }
 

@@ -19,7 +19,9 @@ pub enum Calendar {
 /// A range in seconds after the start, without its end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
+    /// The first second, inclusive.
     pub start: f64,
+    /// The last second, exclusive.
     pub end: f64,
 }
 

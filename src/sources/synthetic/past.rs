@@ -58,7 +58,9 @@ pub struct Past {
 /// An incident and its topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastIncident {
+    /// The topic whose posts turn negative.
     pub about: Name,
+    /// When the incident happens; the present one ends with the generated past.
     pub during: TimeRange,
 }
 

@@ -47,10 +47,15 @@ const SWING_POSTS: u64 = 1_500;
 /// A generated post, without id and time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
+    /// The made-up source of the post.
     pub source: Source,
+    /// The made-up author of the post.
     pub author: Author,
+    /// The generated text.
     pub content: String,
+    /// The language code of the text, such as `en`.
     pub lang: &'static str,
+    /// A link to the post's page, for some writing styles.
     pub url: Option<String>,
     /// Whether it is a reply to an earlier post.
     pub is_reply: bool,
