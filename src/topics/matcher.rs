@@ -88,6 +88,7 @@ fn asked_by(tree: &Tree) -> Option<Vec<Asked>> {
 /// A topic that a post is about if its analysis has one of these results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicMatch {
+    /// The id of the topic.
     pub topic: TopicId,
     /// Not empty. [`LabelSet::ALL`] unless the query has conditions on labels.
     pub labels: LabelSet,

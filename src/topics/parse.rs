@@ -22,8 +22,9 @@ const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a fi
 /// An error or a likely mistake at a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Counted in characters, from 1.
+    /// The position in the query, counted in characters from 1.
     pub position: usize,
+    /// What is wrong and what is expected there.
     pub message: String,
 }
 
@@ -36,6 +37,7 @@ impl Fault {
 /// A parsed query.
 #[derive(Debug)]
 pub struct Parsed {
+    /// The query as a syntax tree.
     pub node: Node,
     /// Likely mistakes.
     pub warnings: Vec<Fault>,

@@ -11,7 +11,9 @@ const AUTHOR: f32 = 0.001;
 
 /// A condition.
 pub struct Compiled {
+    /// The condition, with terms by number.
     pub tree: Tree,
+    /// The terms without which the condition cannot hold.
     pub triggers: Triggers,
 }
 
@@ -75,6 +77,7 @@ pub fn collect(node: &Node, terms: &mut TermsBuilder) {
 
 /// Compiles conditions whose terms were all collected before.
 pub struct Compiler<'t> {
+    /// The terms of all queries, with their numbers.
     pub terms: &'t mut TermsBuilder,
 }
 

@@ -128,12 +128,19 @@ impl Bounds {
 /// A term among those of its kind; [`TermsBuilder::build`] gives the numbers among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TermId {
+    /// A whole word.
     Word(u32),
+    /// Consecutive whole words.
     Phrase(u32),
+    /// A part of the text that may begin or end inside a word.
     Part(u32),
+    /// A text that is searched for without normalisation.
     Literal(u32),
+    /// The folded name of an author.
     Author(u32),
+    /// The name of a source.
     Source(u32),
+    /// A language tag in lower case.
     Language(u32),
 }
 

@@ -9,14 +9,21 @@ use crate::topics::node::{Field, Near, Phrase};
 
 /// A condition.
 pub enum Tree {
+    /// All conditions are true; also if there are none.
     And(Box<[Tree]>),
+    /// At least one condition is true.
     Or(Box<[Tree]>),
+    /// The condition is false.
     Not(Box<Tree>),
     /// The term of this number occurs.
     Term(u32),
+    /// The text contains this phrase with wildcards.
     Phrase(Phrase),
+    /// The text contains these phrases close to each other.
     Near(Near),
+    /// The post has this property.
     Field(Field),
+    /// The analysis of the post has one of these results.
     Labels(LabelSet),
 }
 
