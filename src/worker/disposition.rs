@@ -42,7 +42,9 @@ impl Disposition {
 
 /// A task with its disposition.
 pub struct Work<'a> {
+    /// The entry and its operation.
     pub task: &'a Task,
+    /// How the task is processed.
     pub disposition: Disposition,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
@@ -98,8 +100,11 @@ impl Work<'_> {
 /// The context of the decision, apart from the posts.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'c> {
+    /// The topics that posts are matched against.
     pub topics: &'c Tracked,
+    /// Which posts are stored.
     pub storage: StoragePolicy,
+    /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: JudgedLanguages<'c>,
 }
 

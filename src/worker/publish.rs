@@ -24,7 +24,9 @@ pub struct Published {
 /// The topics and traces of a batch.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
+    /// The topics that the batch was matched against, for their names.
     pub tracked: &'a Tracked,
+    /// The spans of the entries that are traced.
     pub traces: &'a Traces,
 }
 
