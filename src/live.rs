@@ -36,6 +36,7 @@ pub const SUBSCRIBER_BUFFER: usize = 1_024;
 /// What a subscription receives.
 #[derive(Clone, Debug)]
 pub enum Received {
+    /// An event that was published on the bus.
     Message(LiveMessage),
     /// The subscriber was too slow and lost this many events.
     Lagged(u64),

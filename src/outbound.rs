@@ -64,7 +64,9 @@ impl OutboundError {
 /// An answer with any status, after redirects.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// The HTTP status of the last response.
     pub status: StatusCode,
+    /// The headers of the last response.
     pub headers: HeaderMap,
     /// The body, at most `max_body` bytes.
     pub body: Vec<u8>,

@@ -35,7 +35,9 @@ pub struct Readers(Pool<Connections>);
 /// The settings of a reader's connection.
 #[derive(Debug)]
 pub struct Connections {
+    /// The path of the database file.
     pub url: String,
+    /// The longest wait for a lock, and for a free connection of the pool.
     pub busy_timeout: Duration,
 }
 
