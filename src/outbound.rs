@@ -134,7 +134,7 @@ impl Outbound {
     /// redirects are returned as the answer.
     ///
     /// # Errors
-    /// As [`Self::get`].
+    /// When the request is not allowed, or there is no answer in time.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, OutboundError> {
         self.bounded(Call { method: Method::POST, url: url.clone(), headers, body }).await
     }

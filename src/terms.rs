@@ -111,7 +111,7 @@ struct Seen {
     baseline: u32,
 }
 
-/// The terms of `text` without those that explain nothing.
+/// The terms of `text` without stop words.
 pub fn telling(text: &str) -> BTreeSet<String> {
     let mut terms = of(text);
     terms.retain(|term| !is_stop_term(term));

@@ -159,7 +159,7 @@ struct Start<'a> {
     supervisor: Supervisor,
     states: SourceStates,
     factory: Arc<dyn SourceFactory>,
-    /// The state of the model; the sender lives as long as the roles that watch it.
+    /// The state of the model. The sender exists as long as the roles that watch the state.
     model: Arc<watch::Sender<ModelState>>,
     /// Whether the local model is loaded, or not needed.
     is_loaded: bool,

@@ -168,7 +168,7 @@ pub enum CalibrationRef {
     Auto,
     /// No calibration.
     Off,
-    /// This file.
+    /// The calibration in this file.
     File(PathBuf),
 }
 

@@ -67,11 +67,11 @@ impl Default for HubOptions {
 /// A complete model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its repository.
+    /// The repository, such as `owner/name`.
     pub repository: String,
-    /// Its commit.
+    /// The hash of the commit.
     pub commit: String,
-    /// The folder of its files.
+    /// The folder of the files of this commit.
     pub folder: PathBuf,
 }
 
@@ -81,7 +81,7 @@ impl Snapshot {
         format!("{}@{}", self.repository, self.commit.chars().take(12).collect::<String>())
     }
 
-    /// Its files.
+    /// The files of the model.
     pub fn files(&self) -> ModelFiles {
         ModelFiles::in_folder(self.folder.clone(), self.name())
     }

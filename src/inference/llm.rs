@@ -34,7 +34,7 @@ pub use breaker::{Budget, LlmState};
 use chat::{Chat, ChatError};
 use prompt::AnswerForm;
 
-/// The architecture that [`ModelInfo`] names for it.
+/// The architecture of a language model in [`ModelInfo`].
 pub const ARCHITECTURE: &str = "llm";
 
 /// The maximum length of a text in a request, in characters. Longer texts are truncated.

@@ -53,7 +53,7 @@ pub struct Meter {
 
 #[derive(Debug, Default)]
 struct Bucket {
-    /// Its number, counted from the start.
+    /// The number of the bucket, counted from the start of the meter.
     number: u32,
     batches: u64,
     posts: u64,

@@ -21,7 +21,7 @@ pub struct Model {
     pub spec: ModelSpec,
     /// The number of trained weights.
     pub parameters: u64,
-    /// See [`super::ModelInfo::int8_agreement`].
+    /// The share of sample texts with equal labels, as in [`super::ModelInfo::int8_agreement`].
     pub int8_agreement: Option<f64>,
     tokenizer: TextTokenizer,
     network: Network,

@@ -23,7 +23,7 @@ const BULK_SHARE: usize = 3;
 /// The priority of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Interactive requests. They go first unless bulk work has got less than its share.
+    /// Interactive requests, which are taken first unless bulk work has received less than its share.
     Interactive,
     /// Batches of the worker.
     Bulk,
@@ -66,7 +66,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// As [`Self::fill`], for an analysis that needs no computation.
+    /// Stores an analysis that needed no computation, as [`Self::fill`] does.
     pub fn fill_cached(&self, analysis: Analysis) {
         self.request.progress.begun.fetch_add(1, Ordering::Relaxed);
         self.fill(analysis);
@@ -193,7 +193,7 @@ pub struct Queue {
 struct State {
     interactive: Waiting,
     bulk: Waiting,
-    /// The number of bulk tokens to compute before interactive work goes first again.
+    /// The number of bulk tokens to compute before interactive work is taken first again.
     owed_to_bulk: usize,
     idle: usize,
     closed: bool,
@@ -290,7 +290,7 @@ impl State {
         }
     }
 
-    /// The next task. Interactive work goes first unless bulk work waits and has got less than its share.
+    /// The next task. Interactive work is taken first unless bulk work waits and has received less than its share.
     fn take(&mut self, max_batch_tokens: usize, threads: usize) -> Option<Task> {
         self.interactive.forget_cancelled();
         self.bulk.forget_cancelled();

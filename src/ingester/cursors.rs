@@ -38,7 +38,7 @@ impl Cursors {
     }
 
     /// Reads the cursor, and stores `lease` for its writes. Waits while the store is unavailable. Returns `false` when
-    /// a shutdown comes first.
+    /// a shutdown begins before the cursor is read.
     ///
     /// # Errors
     /// When the store fails permanently.

@@ -171,8 +171,8 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
     parts
 }
 
-/// The posts of the current range for which `is_one` holds that have the highest confidence; those with the measured
-/// sentiment if there are any.
+/// The ids of the posts with the highest confidence among those of the current range that `is_one` accepts. Posts with
+/// the measured sentiment are preferred.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
     let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));

@@ -36,7 +36,7 @@ pub struct SalientWord {
     pub kind: TermKind,
     /// The percentage of the posts in the sample that contain the term.
     pub rate: f64,
-    /// The same percentage for the earlier range.
+    /// The percentage of the posts in the sample of the earlier range that contain the term.
     pub previous_rate: f64,
     /// The number of posts in the sample that contain the term.
     pub posts: u32,

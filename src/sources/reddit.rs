@@ -130,7 +130,7 @@ struct ListingData {
 /// A post or a comment.
 #[derive(Debug, Deserialize)]
 pub struct Thing {
-    /// Base 36, without the prefix of its kind.
+    /// The id in base 36, without the prefix of its kind.
     id: String,
     /// The id with the prefix of its kind: `t3_…` or `t1_…`.
     name: String,

@@ -127,7 +127,7 @@ impl Node {
         }
     }
 
-    /// The parts of the outermost `OR`: each of them is sufficient for the condition to hold.
+    /// The parts of the outermost `OR`. The condition is true if one of them is.
     pub fn clauses(&self) -> Vec<&Self> {
         match self {
             Self::Or(nodes) => nodes.iter().flat_map(Self::clauses).collect(),

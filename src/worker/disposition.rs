@@ -13,11 +13,11 @@ use crate::topics::{Scratch, TopicMatch, Tracked};
 /// How a task is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Its post is analysed first; the analysis decides which of these topics it is stored with.
+    /// The post is analysed first. The analysis decides with which of these topics the post is stored.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
-    /// Its post was analysed and is stored with these topics.
+    /// The post was analysed and is stored with these topics.
     Analysed(Vec<TopicId>),
-    /// Its post is stored with these topics as neutral, because the model does not know its language.
+    /// The post is stored with these topics as neutral, because the model does not support its language.
     Unjudged(Vec<TopicId>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.

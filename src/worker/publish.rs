@@ -17,7 +17,7 @@ pub struct Published {
     pub events: Vec<LiveEvent>,
     /// Posts to remove from the dead letter.
     pub removed: Vec<PostId>,
-    /// Those of `removed` that were stored. They are removed from the processed stream too.
+    /// The posts of `removed` that were stored and are therefore also removed from the processed stream.
     pub unpublished: Vec<PostId>,
 }
 

@@ -47,9 +47,9 @@ pub struct Quality {
 pub struct Intervals {
     /// The quality over all labelled texts.
     pub all: Quality,
-    /// By language: the `lang` of the record, or the detected language.
+    /// The quality by language: the `lang` of the record, or the detected language.
     pub by_language: BTreeMap<String, Quality>,
-    /// By length in characters.
+    /// The quality by length in characters.
     pub by_length: BTreeMap<&'static str, Quality>,
 }
 

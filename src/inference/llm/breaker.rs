@@ -30,11 +30,11 @@ pub struct Budget {
 /// The state of the language model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmState {
-    /// It accepts requests.
+    /// The language model accepts requests.
     Ready,
-    /// It failed, or asked for a pause. No request is sent until then.
+    /// Requests failed, or the server asked for a pause. No request is sent before `until`.
     Paused { until: Timestamp, reason: String },
-    /// The budget is used up until then.
+    /// The budget is used up. No request is sent before `until`.
     Spent { until: Timestamp },
 }
 

@@ -18,7 +18,7 @@ use super::event::MAX_EVENT_BYTES;
 const MAX_DICTIONARY_BYTES: u64 = 8 << 20;
 /// Largest window of a frame, in bytes. Hosts use 128 KiB.
 const MAX_WINDOW_BYTES: u64 = 8 << 20;
-/// Bytes that are decoded before the size of the event is checked.
+/// The number of bytes that are decoded before the size of the event is checked.
 const STEP: usize = 64 << 10;
 
 /// A dictionary. Clones are cheap.

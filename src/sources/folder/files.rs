@@ -32,7 +32,7 @@ pub struct Files(BTreeMap<String, Progress>);
 struct Progress {
     offset: u64,
     line: u64,
-    /// How many bytes `head` covers, and their SHA-256.
+    /// The number of bytes at the beginning that `head` covers. `head` is their SHA-256.
     head_bytes: u64,
     head: String,
 }

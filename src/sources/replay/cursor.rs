@@ -20,9 +20,9 @@ pub struct Identity {
     size: u64,
     /// Last modification, in milliseconds since the Unix epoch.
     modified: u64,
-    /// How many bytes at the beginning `head` covers.
+    /// The number of bytes at the beginning that `head` covers.
     head_bytes: u64,
-    /// Their SHA-256.
+    /// The SHA-256 of these bytes, in hex.
     head: String,
 }
 

@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 1_000;
 /// The contents of a document.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    /// Sorted, oldest first.
+    /// The entries, oldest first.
     pub entries: Vec<Entry>,
     /// The time for which the feed may be cached.
     pub ttl: Option<Duration>,

@@ -10,13 +10,13 @@ const SHARE: f64 = 0.4;
 pub enum Calendar {
     /// There are no incidents.
     Quiet,
-    /// One incident per interval of so many seconds. The first one starts half-way through the first interval.
+    /// One incident per interval of this many seconds, which starts in the middle of the interval.
     Every(f64),
     /// Two incidents at given times.
     Two([Span; 2]),
 }
 
-/// A range in seconds after the start, without its end.
+/// A half-open range in seconds after the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
     /// The first second, inclusive.

@@ -47,7 +47,7 @@ const PRESENT_FACTOR: f64 = 1.4;
 /// A generated past.
 #[derive(Debug)]
 pub struct Past {
-    /// Sorted by time.
+    /// The posts, sorted by time.
     pub posts: Vec<Post>,
     /// Yesterday's incident and the present one.
     pub incidents: [PastIncident; 2],

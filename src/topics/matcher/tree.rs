@@ -62,7 +62,7 @@ impl<'a> PostView<'a> {
 }
 
 impl Tree {
-    /// With which results of the analysis the condition holds for a post.
+    /// The results of the analysis with which the condition is true for a post.
     pub fn holds(&self, post: &PostView<'_>) -> LabelSet {
         match self {
             Self::And(trees) => {
@@ -94,7 +94,7 @@ impl Tree {
         }
     }
 
-    /// How expensive [`Self::holds`] is: cheap conditions are evaluated first.
+    /// The relative cost of [`Self::holds`]. Conditions with a low cost are evaluated first.
     pub fn cost(&self) -> u8 {
         match self {
             Self::Term(_) | Self::Labels(_) => 0,

@@ -20,11 +20,11 @@ pub struct Linear {
 }
 
 enum Packed {
-    /// By group, then by input.
+    /// Weights in f32, ordered by group, then by input.
     F32(Vec<[f32; LANES]>),
-    /// By group, then by pair of inputs.
+    /// Weights in bf16, ordered by group, then by pair of inputs.
     Bf16(Vec<[u16; 2 * LANES]>),
-    /// By group, then by four inputs.
+    /// Weights as bytes, ordered by group, then by four inputs.
     Int8 {
         weights: Vec<[i8; 4 * LANES]>,
         /// The scale of each output's weights.
@@ -194,7 +194,7 @@ pub(crate) struct ProductF32<'a> {
     pub stride: usize,
     /// The number of values of a row that are used.
     pub inputs: usize,
-    /// By group, then by input.
+    /// The packed weights, ordered by group, then by input.
     pub weights: &'a [[f32; LANES]],
     /// The bias of each group of outputs. `None`: no bias.
     pub bias: Option<&'a [[f32; LANES]]>,
@@ -249,7 +249,7 @@ impl ProductF32<'_> {
 
 /// A product of rows in bf16 with packed weights in bf16.
 struct ProductBf16<'a> {
-    /// By row, then by pair of inputs.
+    /// The rows, each as pairs of inputs.
     rows: &'a [[u16; 2]],
     /// The distance between two rows.
     stride: usize,
@@ -302,7 +302,7 @@ impl ProductBf16<'_> {
 
 /// A product of byte rows with packed bytes.
 struct ProductInt8<'a> {
-    /// By row, then by four inputs.
+    /// The rows, each as groups of four inputs.
     rows: &'a [[u8; 4]],
     affine: &'a [Affine],
     /// The step between two rows that are read and written.

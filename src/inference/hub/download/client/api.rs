@@ -120,7 +120,7 @@ impl Api {
         format!("{}/{repository}/resolve/{commit}/{name}", self.endpoint)
     }
 
-    /// The metadata of the file at `url`. Large files are on another host, which is asked for their size.
+    /// The metadata of the file at `url`. The size of a large file is requested from the host that has it.
     ///
     /// # Errors
     /// When it is refused, or a header is missing.
