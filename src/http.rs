@@ -81,7 +81,7 @@ pub struct Api {
     pub cache: Option<Cache>,
     /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
-    /// The clock of answers and rate limits.
+    /// The clock of answers, token checks and the audit log.
     pub clock: Clock,
     /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,

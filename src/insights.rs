@@ -105,7 +105,7 @@ pub struct CitedPost {
     pub sentiment: Option<Sentiment>,
     /// The emotion; `null` for an unscored post.
     pub emotion: Option<Emotion>,
-    /// The confidence of the sentiment, 0 to 1.
+    /// The confidence of the sentiment, 0 to 1; 0 for an unscored post.
     pub confidence: f64,
 }
 
