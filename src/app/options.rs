@@ -165,7 +165,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         hub: HubOptions {
             cache: inference.hub.cache(),
             endpoint: inference.hub.endpoint.clone(),
-            token: inference.hub.token.clone(),
+            token: inference.hub.token(),
             offline: inference.hub.offline,
             silence_limit: inference.hub.timeout,
         },

@@ -195,7 +195,7 @@ pub struct HubConfig {
     /// The base URL of the Hub or of a mirror, without a slash at its end.
     #[serde(deserialize_with = "web_address")]
     pub endpoint: String,
-    /// The token for private and gated models. `None`: requests carry no token.
+    /// The token for private and gated models. `None`: the one that the Hub's tools stored, see [`Self::token`].
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
     /// Whether to use only models that are already downloaded.
@@ -208,8 +208,20 @@ pub struct HubConfig {
 impl HubConfig {
     /// The folder in which the tools of the Hub store models.
     pub fn cache(&self) -> PathBuf {
-        let usual = || std::env::home_dir().unwrap_or_default().join(".cache/huggingface");
-        self.home.clone().unwrap_or_else(usual).join("hub")
+        self.folder().join("hub")
+    }
+
+    /// The token of the setting, or else the one that `hf auth login` stored in the file `token` of the folder.
+    pub fn token(&self) -> Option<SecretString> {
+        let stored = || {
+            let text = std::fs::read_to_string(self.folder().join("token")).ok()?;
+            Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from)
+        };
+        self.token.clone().or_else(stored)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache/huggingface"))
     }
 }
 

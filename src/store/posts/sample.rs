@@ -67,7 +67,6 @@ impl Store {
     /// lower limit of it. Up to 2,000 posts all are returned. If there are more, the sample consists of the posts in
     /// windows that are spread evenly over the range, so that busy times have more posts; for rare words it consists of
     /// the newest posts. At most 5,000 posts are returned.
-    /// their weight; with words that are rare, the newest. At most 5,000.
     ///
     /// # Errors
     /// When the database does not answer.
