@@ -64,7 +64,7 @@ impl FromStr for AlertState {
 pub struct Alert {
     /// The id of the alert. Later alerts have higher ids.
     pub id: i64,
-    /// The rule's name.
+    /// The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
     pub alert_type: String,
     /// The posts that the rule watches: `all`, `source:NAME`, …
     pub scope: String,
