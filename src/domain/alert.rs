@@ -74,10 +74,10 @@ pub struct Alert {
     pub threshold_value: f64,
     /// The value at the last evaluation at which the alert fired.
     pub actual_value: f64,
-    /// The start of the last evaluated window, inclusive.
+    /// The start of the window in which `actual_value` was measured, inclusive.
     #[schema(value_type = String, format = DateTime)]
     pub window_start: Timestamp,
-    /// The end of the last evaluated window, exclusive.
+    /// The end of the window in which `actual_value` was measured, exclusive.
     #[schema(value_type = String, format = DateTime)]
     pub window_end: Timestamp,
     /// The number of posts in the window.
