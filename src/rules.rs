@@ -103,8 +103,9 @@ impl Delays {
 pub struct Moment<'a> {
     /// The end of windows without a delay.
     pub end: Timestamp,
+    /// The delays of the scope, by which windows end earlier.
     pub delays: &'a Delays,
-    /// The series that are not normal. A series that alerts has the time at which its alert began.
+    /// The series that are not normal, by scope, each with its [`machine::SeriesState::began`].
     pub known: &'a BTreeMap<String, Option<Timestamp>>,
 }
 
@@ -141,9 +142,11 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
 /// A series and the result of its evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
+    /// The series.
     pub group: Group,
     /// The end of its window.
     pub end: Timestamp,
+    /// Whether the condition holds for the series, and the numbers behind that.
     pub judgement: Judgement,
 }
 

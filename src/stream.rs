@@ -19,7 +19,9 @@ pub use redis::RedisStream;
 /// An entry that a consumer claimed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
+    /// The permanent id of the entry.
     pub key: EntryKey,
+    /// The fields as they were appended, without validation.
     pub fields: RawFields,
     /// The number of deliveries, including this one. If it is above 1, an earlier delivery was not completed.
     pub deliveries: u32,
@@ -41,7 +43,9 @@ pub enum Release {
 /// An entry to move to the dead letters.
 #[derive(Clone, Debug)]
 pub struct DeadLetterRequest {
+    /// The entry, which the caller has claimed.
     pub entry: Entry,
+    /// Why the entry cannot be processed.
     pub reason: DeadLetterReason,
     /// The error message.
     pub error: String,
@@ -50,22 +54,28 @@ pub struct DeadLetterRequest {
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
-    /// Its id among the dead letters.
+    /// The id of the dead letter, which is not the id of the entry.
     pub id: EntryId,
     /// The original fields, unchanged.
     pub fields: RawFields,
+    /// The message of the error; empty if another program added the dead letter.
     pub error: String,
+    /// Why the entry was not processed.
     pub reason: DeadLetterReason,
+    /// The number of deliveries of the entry; 0 if another program added the dead letter.
     pub deliveries: u32,
+    /// When the entry became a dead letter.
     pub failed_at: Timestamp,
-    /// Its id in the stream.
+    /// The id that the entry had in the stream; `0-0` if another program added the dead letter.
     pub origin_id: EntryId,
 }
 
 /// The dead letters that a command applies to.
 #[derive(Clone, Debug)]
 pub enum DeadLetterSelection {
+    /// All dead letters that exist when the command starts.
     All,
+    /// The dead letters with these ids. Unknown ids are ignored.
     Ids(Vec<EntryId>),
 }
 
@@ -102,6 +112,7 @@ impl Depth {
 /// The memory of Redis, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
+    /// The memory in use.
     pub used: u64,
     /// `maxmemory`.
     pub max: u64,
@@ -119,6 +130,7 @@ impl Memory {
 /// A consumer of the group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsumerInfo {
+    /// The name of the consumer.
     pub name: String,
     /// The number of entries that it holds.
     pub claimed: u64,
@@ -162,7 +174,9 @@ pub struct StreamOptions {
     pub name: String,
     /// The name of its consumer group.
     pub group: String,
+    /// The name of the stream of dead letters in Redis.
     pub dead_letter: String,
+    /// The name of the stream of analysed posts in Redis.
     pub processed: String,
     /// The approximate maximum number of entries in the processed stream.
     pub processed_max_len: u64,
@@ -181,7 +195,9 @@ pub struct StreamOptions {
 /// The stream, on either backend.
 #[derive(Clone)]
 pub enum Stream {
+    /// The embedded queue.
     Local(LocalStream),
+    /// A stream in Redis, which several processes share.
     Redis(RedisStream),
 }
 

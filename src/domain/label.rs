@@ -56,7 +56,9 @@ macro_rules! labels {
 /// The labels of an analysed post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PostLabels {
+    /// The sentiment with the largest score.
     pub sentiment: Sentiment,
+    /// The emotion with the largest score.
     pub emotion: Emotion,
 }
 
@@ -81,9 +83,13 @@ impl Unscored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SentimentFilter {
+    /// Posts with a negative sentiment.
     Negative,
+    /// Posts with a neutral sentiment.
     Neutral,
+    /// Posts with a positive sentiment.
     Positive,
+    /// Posts without a sentiment.
     Unscored,
 }
 

@@ -12,20 +12,24 @@ use crate::store::{Store, StoreError};
 /// A receiver with its secrets.
 #[derive(Clone, Debug)]
 pub struct ReceiverWithSecrets {
+    /// The receiver without its secrets.
     pub receiver: Receiver,
+    /// The decrypted secrets, or those in the configuration for a receiver from there.
     pub secrets: Secrets,
 }
 
 /// The configuration of notifications at one version.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// By name.
+    /// The receivers by name.
     pub receivers: BTreeMap<String, ReceiverWithSecrets>,
+    /// The routing tree.
     pub router: Router,
+    /// All inhibition rules.
     pub inhibit_rules: Vec<InhibitRule>,
     silences: Vec<Silence>,
     mute_timings: BTreeMap<String, MuteTiming>,
-    /// The version.
+    /// The version, which increases with each change of one of these objects.
     pub changes: i64,
 }
 

@@ -46,10 +46,11 @@ pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Opti
 /// The state of a series and when the state began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeriesState {
+    /// The state after the last evaluation.
     pub state: InstanceState,
     /// Event time at which the state began.
     pub since: Timestamp,
-    /// Event time at which the condition began to hold; `None` while the series does not alert.
+    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering.
     pub began: Option<Timestamp>,
 }
 

@@ -106,6 +106,7 @@ impl Store {
 /// Which posts to count, and how.
 #[derive(Clone, Debug)]
 pub struct AggregateQuery {
+    /// The width of the buckets.
     pub period: Period,
     /// The requested range. It is extended to bucket edges.
     pub range: TimeRange,
@@ -120,13 +121,16 @@ pub struct AggregateQuery {
 pub struct Aggregate {
     /// The range after it was extended to bucket edges.
     pub range: TimeRange,
+    /// The buckets that cover the range, including those without posts.
     pub buckets: Vec<Bucket>,
 }
 
 /// One bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bucket {
+    /// The start of the bucket, inclusive.
     pub start: Timestamp,
+    /// The counts of the posts that were written in the bucket.
     pub counts: Counts,
 }
 

@@ -150,9 +150,13 @@ impl Store {
 /// Selects alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertFilter {
+    /// Only alerts in this state.
     pub state: Option<AlertState>,
+    /// Only alerts of rules that had this name.
     pub alert_type: Option<String>,
+    /// Only alerts of this severity.
     pub severity: Option<Severity>,
+    /// Only alerts of the rule with this id.
     pub rule_id: Option<i64>,
     /// `triggered_at` is at or after this time.
     pub start: Option<Timestamp>,
@@ -163,7 +167,9 @@ pub struct AlertFilter {
 /// A page of alerts, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertPage {
+    /// The alerts of the page, newest first.
     pub alerts: Vec<Alert>,
+    /// The number of alerts that match the filter, on all pages.
     pub total: i64,
     /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,

@@ -53,6 +53,7 @@ pub struct Demonstration {
     pub run: String,
     /// The time at which it was started and at which its generated past ends.
     pub began_at: Timestamp,
+    /// The progress of the demonstration.
     pub state: DemoState,
     /// The number of posts of its past.
     pub planned: i64,
@@ -98,6 +99,7 @@ fn list(ids: &[i64]) -> JsonText {
 /// The result of one step of the removal of posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemovedPosts {
+    /// The number of posts that the step removed.
     pub count: usize,
     /// The row after which the next step begins; `None` after the last step.
     pub next: Option<i64>,

@@ -22,11 +22,13 @@ pub struct FeedReport {
 /// A feed as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedRow {
+    /// The name of the source.
     pub name: String,
     /// Whether it is paused.
     pub paused: bool,
     /// The instance that sent the last report.
     pub instance: String,
+    /// The last report, a JSON object.
     pub report: String,
     /// The time of the last report.
     pub reported_at: Timestamp,
@@ -113,6 +115,8 @@ impl Store {
 /// Whether a feed is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paused {
+    /// The feed is paused.
     Yes,
+    /// The feed runs.
     No,
 }

@@ -58,7 +58,9 @@ pub enum SchemaError {
 /// Whether to run pending migrations or only to list them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// Run the pending migrations.
     Run,
+    /// Only list the pending migrations.
     Check,
 }
 

@@ -144,9 +144,13 @@ impl Store {
 pub struct PostFilter {
     /// Posts that belong to this topic.
     pub topic: Option<TopicId>,
+    /// Posts of this source.
     pub source: Option<Source>,
+    /// Posts with this sentiment, or posts without one.
     pub sentiment: Option<SentimentFilter>,
+    /// Posts with this emotion.
     pub emotion: Option<Emotion>,
+    /// Posts of authors with this name.
     pub author: Option<Author>,
     /// Posts in this language or a regional form of it: `en` also finds `en-US`. In lower case.
     pub lang: Option<String>,
@@ -243,8 +247,11 @@ impl Sort {
 /// The sort keys of the last post of a page.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PostCursor {
+    /// The last post of a page in the order [`Sort::Newest`].
     Newest { created_at: Timestamp, id: i64 },
+    /// The last post of a page in the order [`Sort::Oldest`].
     Oldest { created_at: Timestamp, id: i64 },
+    /// The last post of a page in the order [`Sort::Confidence`].
     Confidence { confidence: f64, id: i64 },
 }
 
@@ -262,15 +269,25 @@ impl PostCursor {
 /// A stored post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPost {
+    /// The row id, by which posts with equal sort keys are ordered.
     pub id: i64,
+    /// The id of the post, unique across all sources.
     pub post_id: String,
+    /// The name of the source.
     pub source: String,
+    /// The complete text.
     pub content: String,
+    /// The name of the author; `None` if the source did not send one.
     pub author: Option<String>,
+    /// When the author wrote the post.
     pub created_at: Timestamp,
+    /// When the post was first stored.
     pub ingested_at: Timestamp,
+    /// The BCP 47 tag that the source sent, or the detected language; `None` if neither is known.
     pub lang: Option<String>,
+    /// The URL of the original post.
     pub url: Option<String>,
+    /// The id of the post that this one replies to.
     pub reply_to: Option<String>,
     /// `None`: the post is unscored.
     pub analysis: Option<StoredAnalysis>,
@@ -291,18 +308,26 @@ impl StoredPost {
 /// The analysis of a stored post by a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredAnalysis {
+    /// The name of the model.
     pub model_name: String,
+    /// The sentiment with the largest score.
     pub sentiment: Sentiment,
+    /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
+    /// The emotion with the largest score.
     pub emotion: Emotion,
+    /// When the analysis was stored.
     pub analyzed_at: Timestamp,
+    /// The scores of all classes.
     pub scores: Scores,
+    /// Whether the model read only the beginning of the text, because of its limit.
     pub truncated: bool,
 }
 
 /// A page of posts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostPage {
+    /// The posts of the page.
     pub posts: Vec<StoredPost>,
     /// The position at which the next page starts; `None` on the last page.
     pub next: Option<PostCursor>,
@@ -311,6 +336,7 @@ pub struct PostPage {
 /// The number of matching posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
+    /// The number of posts, at most [`COUNT_LIMIT`] if they were counted individually.
     pub count: i64,
     /// Whether counting stopped at its limit, so that there are at least `count` posts.
     pub capped: bool,

@@ -146,7 +146,9 @@ const SECONDS_KEPT: Duration = Duration::from_secs(2 * 3_600);
 pub enum Grain {
     /// All time.
     Total,
+    /// One second.
     Second,
+    /// One minute.
     Minute,
     /// Fifteen minutes: the offsets of all time zones in use are multiples of it.
     Quarter,
@@ -244,6 +246,7 @@ impl Retention {
 pub struct Piece {
     /// The width of the buckets that count it. `None`: its posts must be counted.
     pub grain: Option<Grain>,
+    /// The range of the piece.
     pub range: TimeRange,
 }
 

@@ -124,9 +124,10 @@ impl Store {
         }
     }
 
-    /// Gives stored posts another analysis, in one transaction with their rollups and topics; `None` for a post that was
-    /// deleted, edited or analysed again since `analyzed_at`, which stays as it is. Nothing is done, and the answer is
-    /// `None`, when the topics have another version by now: match the posts again.
+    /// Replaces the analyses of stored posts, and updates their rollups and topics in the same transaction. The results
+    /// are in the same order; a result is `None` for a post that was deleted, edited or analysed again since
+    /// `analyzed_at`, which stays unchanged. If the topics have another version than [`Rejudgements::topics`], the
+    /// method returns `None` and changes nothing: the posts must be matched again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -181,6 +182,7 @@ pub struct Matched {
 pub struct Settlement {
     /// The entry that requests it.
     pub key: EntryKey,
+    /// The change to make.
     pub change: Change,
 }
 
@@ -229,6 +231,7 @@ pub struct Settled {
 /// A removed post. Other systems may hold copies of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedPost {
+    /// The id of the removed post.
     pub post_id: PostId,
     /// When it was analysed; `None` if it was unscored, or if an earlier delivery of the deletion removed it.
     pub analyzed_at: Option<Timestamp>,
@@ -237,6 +240,8 @@ pub struct RemovedPost {
 /// When a post was stored and analysed. For an unscored post both are the time at which it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostTimes {
+    /// When the post was first stored.
     pub ingested_at: Timestamp,
+    /// When the current analysis was stored.
     pub analyzed_at: Timestamp,
 }

@@ -15,27 +15,37 @@ pub(super) const TOPICS_LOCK: i64 = 0x0073_656e_7469_0003;
 /// A topic to be created.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTopic {
+    /// The name, which must be unique.
     pub name: TopicName,
     /// A valid query.
     pub query: String,
+    /// A text for users; may be empty.
     pub description: String,
+    /// Whether the API or the configuration creates the topic.
     pub origin: TopicOrigin,
+    /// Whether stored posts are matched too.
     pub existing_posts: ExistingPosts,
 }
 
 /// Whether a new topic also matches posts that are already stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExistingPosts {
+    /// Stored posts are matched in the background.
     Match,
+    /// Only posts that are stored from now on are matched.
     Leave,
 }
 
 /// A change of an existing topic. If the query changes, all posts are matched again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicEdit {
+    /// The name of the topic to change.
     pub name: TopicName,
+    /// The new query, which must be valid.
     pub query: String,
+    /// The new description.
     pub description: String,
+    /// The new origin.
     pub origin: TopicOrigin,
     /// If set, the change requires this revision.
     pub revision: Option<i64>,
@@ -44,6 +54,7 @@ pub struct TopicEdit {
 /// The result of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edited {
+    /// The topic after the change, or before its deletion.
     Done(Topic),
     /// There is no such topic.
     Missing,

@@ -41,8 +41,11 @@ macro_rules! words {
 words! {
     /// The severity of an alert.
     Severity {
+        /// For information: no action is needed.
         Info = "info",
+        /// Somebody should look at it.
         Warning = "warning",
+        /// Somebody must act now.
         Critical = "critical",
     }
 }
@@ -68,7 +71,9 @@ words! {
 words! {
     /// The side of the threshold on which a condition holds.
     Direction {
+        /// The value must be above the threshold.
         Above = "above",
+        /// The value must be below the threshold.
         Below = "below",
     }
 }

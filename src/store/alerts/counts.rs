@@ -10,6 +10,7 @@ use crate::store::{Store, StoreError};
 /// The bucket widths that series can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketWidth {
+    /// One minute.
     Minute,
     /// Fifteen minutes.
     Quarter,
@@ -20,9 +21,11 @@ pub enum BucketWidth {
 pub struct RollupCount {
     /// The start of the bucket.
     pub at: Timestamp,
+    /// The source of the posts.
     pub source: String,
     /// `None`: the posts are unscored.
     pub labels: Option<PostLabels>,
+    /// The number of posts.
     pub count: i64,
 }
 

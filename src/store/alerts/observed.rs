@@ -19,14 +19,18 @@ const KEPT: Duration = Duration::from_secs(60 * 86_400);
 /// When a post was written and when it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
+    /// When the author wrote the post.
     pub written_at: Timestamp,
+    /// When the post was first stored.
     pub stored_at: Timestamp,
 }
 
 /// A post without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostMark {
+    /// When the post was written and stored.
     pub arrival: Arrival,
+    /// The source of the post.
     pub source: String,
     /// `None`: the post is unscored.
     pub labels: Option<PostLabels>,

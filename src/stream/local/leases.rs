@@ -33,13 +33,16 @@ struct Lease {
 /// The rows of claims to insert and to delete. If the write fails, pass it to [`Leases::undo`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Change {
+    /// The ranges to insert.
     pub new: Vec<Range>,
+    /// The ids of the ranges to delete, because they cover no entry any more.
     pub ended: Vec<i64>,
 }
 
 /// An entry that was taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rescued {
+    /// The `seq` of the entry's id.
     pub seq: u64,
     /// Whether the previous delivery counts.
     pub counts: bool,
