@@ -69,11 +69,11 @@ impl Setup {
                 tracing::warn!(
                     route = name,
                     receiver,
-                    "route has an unknown receiver: its alerts send no notifications"
+                    "route has an unknown receiver: no notifications are sent for its alerts"
                 );
             }
             if let Some(parent) = route.parent.as_deref().filter(|parent| self.router.get(parent).is_none()) {
-                tracing::warn!(route = name, parent, "route has an unknown parent: it is at the top level");
+                tracing::warn!(route = name, parent, "route has an unknown parent: treating it as a top-level route");
             }
         }
     }

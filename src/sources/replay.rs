@@ -121,7 +121,9 @@ impl Replay {
                 match PostId::parse(&format!("{}.{}", post.post_id, file.round)) {
                     Ok(id) => post.post_id = id,
                     Err(reason) => {
-                        batch.rejected.push(format!("{}: post_id with its round: {reason}", post.post_id));
+                        batch
+                            .rejected
+                            .push(format!("{}: post_id with the number of the round appended: {reason}", post.post_id));
                         continue;
                     }
                 }

@@ -207,7 +207,7 @@ fn handshake(host: &str, error: WsError) -> SourceError {
         429 => SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) },
         300..=399 => {
             let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
-            let help = "its /api/v2/instance does not name the host that streams";
+            let help = "its /api/v2/instance does not name the streaming host";
             SourceError::Refused(format!("{host} answered {status} to {to}: {help}"))
         }
         401 if is_json(&answer) => SourceError::Permanent(format!("{host} answered {status}: create a new token")),

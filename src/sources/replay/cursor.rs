@@ -58,7 +58,7 @@ pub struct Kept {
     pub position: Position,
     /// The number of the pass over the file, from 0. Only a replay that repeats has more than one.
     pub round: u64,
-    /// The identity of the file: that of the cursor, or after the comparison the current one.
+    /// The identity of the file: as stored in the cursor, or, after [`Cursor::find`], as read from the current file.
     pub identity: Identity,
 }
 
@@ -89,13 +89,13 @@ impl Cursor {
         let now = Identity::of(file, Some(kept.identity.head_bytes))?;
         let changed = |reason| Ok(Resume::Changed { reason, round: kept.round });
         if now.size < kept.identity.size {
-            return changed("it is shorter than it was");
+            return changed("it is shorter than before");
         }
         if now.head != kept.identity.head {
             return changed("it begins differently");
         }
         if now.size == kept.identity.size && now.modified != kept.identity.modified {
-            return changed("it was written to and has the same size");
+            return changed("it was modified but has the same size");
         }
         let position = Position { offset: kept.offset, line: kept.line };
         Ok(Resume::At(Kept { position, round: kept.round, identity: Identity::of(file, None)? }))
