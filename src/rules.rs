@@ -31,8 +31,8 @@ use series::Tally;
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
-/// The delay between writing and storing a post up to which it counts as punctual. Later posts delay the windows of
-/// their source.
+/// A post is punctual if it is stored at most this long after it was written. Later posts delay the windows of their
+/// source.
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
 /// The longest delay of a window.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);

@@ -96,7 +96,7 @@ pub async fn tick(
     Ok(())
 }
 
-/// When rules are evaluated, and which.
+/// The rules to evaluate, and the time of the evaluation.
 pub(super) struct Evaluation<'a> {
     /// The time that is recorded for the changes.
     pub now: Timestamp,

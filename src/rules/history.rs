@@ -110,7 +110,7 @@ pub(super) struct ProfileKey {
     pub class: Class,
     /// The source of the posts. `None`: any source.
     pub source: Option<String>,
-    /// The length of the windows whose spread the profile contains.
+    /// The window length for which the profile contains the spread of the counts.
     pub length: Duration,
     /// The end of the counts that the profile is computed from, exclusive.
     pub until: Timestamp,

@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-/// The time to wait for a lock of the server, in milliseconds.
+/// The time to wait for a database lock that the server holds, in milliseconds.
 const BUSY_MS: u32 = 10_000;
 
 /// Why the copy failed.

@@ -51,11 +51,11 @@ impl DemoState {
 pub struct Demonstration {
     /// The id of the run, which the ids of its posts contain.
     pub run: String,
-    /// The time at which it was started and at which its generated past ends.
+    /// When the demonstration started. Its generated history ends at this time.
     pub began_at: Timestamp,
     /// The progress of the demonstration.
     pub state: DemoState,
-    /// The number of posts of its past.
+    /// The number of posts of its generated history.
     pub planned: i64,
     /// The number of these posts that were appended.
     pub appended: i64,

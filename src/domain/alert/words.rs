@@ -61,7 +61,7 @@ words! {
         Volume = "volume",
         /// The deviation of the number of posts from its baseline.
         Spike = "spike",
-        /// The difference of a share from that of the period before the window.
+        /// The difference between the share in the window and the share in the period before the window.
         Shift = "shift",
         /// The absence of posts.
         Absence = "absence",

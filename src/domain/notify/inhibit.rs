@@ -101,7 +101,7 @@ pub struct RecentAlert {
     pub labels: Labels,
     /// When the alert opened.
     pub began: Timestamp,
-    /// `None` while it fires.
+    /// When the alert ended; `None` while it fires.
     pub ended: Option<Timestamp>,
 }
 

@@ -9,7 +9,7 @@ const BLOCK: usize = 96;
 
 /// A layer for all tokens.
 pub struct Layer {
-    /// Query (already scaled), key and value, side by side.
+    /// The projection to the query (already scaled), the key and the value, side by side.
     pub attention: Linear,
     /// The part after the attention.
     pub rest: LayerRest,

@@ -24,8 +24,8 @@ mod field {
     pub const CHARSMAP: u64 = 2;
 }
 
-/// The tokenizer, with the token ids of the training: four special tokens first, the
-/// pieces from the fourth on, the mask last.
+/// The tokenizer, with the token ids that the model was trained with: four special tokens, then the pieces of the file
+/// except its first three, then the mask.
 ///
 /// # Errors
 /// When the file is not a SentencePiece model.

@@ -2,7 +2,7 @@
 
 /// The maximum duration of an incident, in seconds.
 const LONGEST: f64 = 240.0;
-/// The duration of an incident as a share of the time between two incidents, if this is shorter than [`LONGEST`].
+/// The duration of an incident as a share of the time between two incidents. [`LONGEST`] limits the duration.
 const SHARE: f64 = 0.4;
 
 /// When incidents happen.

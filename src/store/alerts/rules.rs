@@ -22,10 +22,10 @@ pub struct RuleList {
     pub unreadable: Vec<String>,
 }
 
-/// Who changes a rule, and which version of it.
+/// The author of a change to a rule, and the version of the rule that the change is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleChange {
-    /// The name of a token.
+    /// The name of the token that makes the change.
     pub actor: String,
     /// The version that the change is based on. `None`: any version.
     pub version: Option<i64>,

@@ -232,8 +232,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Replaces the objects of a kind that come from the configuration by `wanted`. Returns the names that are used by
-    /// objects of another origin; those objects stay unchanged.
+    /// Replaces all objects of this kind that come from the configuration with `wanted`. If an object of another origin
+    /// already has a name of `wanted`, that object stays unchanged and its name is returned.
     ///
     /// # Errors
     /// When the database fails.

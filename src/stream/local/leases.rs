@@ -52,7 +52,7 @@ pub(super) struct Rescued {
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     entries: BTreeMap<u64, Lease>,
-    /// The number of entries that each stored range still covers.
+    /// For each stored range, by its id: the number of leased entries that it still covers.
     claims: HashMap<i64, usize>,
     last_claim: i64,
     change: Change,
