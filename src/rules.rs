@@ -146,7 +146,7 @@ pub struct Judged {
     pub group: Group,
     /// The end of its window.
     pub end: Timestamp,
-    /// Whether the condition holds for the series, and the numbers behind that.
+    /// Whether the condition holds for the series, and the numbers that this follows from.
     pub judgement: Judgement,
 }
 

@@ -9,7 +9,8 @@ use super::IngesterRooms;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
-/// The shortest time between two writes. After a crash the posts of this time are read again, and workers drop them.
+/// The shortest time between two writes. After a crash, up to this much time is read
+/// again; workers drop the repeated posts.
 const EVERY: Duration = Duration::from_secs(1);
 /// The longest time that writing the cursor may take at a shutdown.
 const LAST: Duration = Duration::from_secs(3);

@@ -192,7 +192,7 @@ fn identity(path: &Path, _: &Metadata) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The SHA-256 of the first bytes of `file`; empty for none.
+/// The SHA-256 of the first `bytes` bytes of `file`; empty if `bytes` is 0.
 fn head(file: &mut File, bytes: u64) -> io::Result<String> {
     if bytes == 0 {
         return Ok(String::new());

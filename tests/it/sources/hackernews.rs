@@ -1,4 +1,4 @@
-//! Hacker News, with faults.
+//! Tests of the Hacker News source against a fake server with configurable faults.
 
 use std::time::{Duration, Instant};
 

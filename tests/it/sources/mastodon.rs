@@ -1,4 +1,4 @@
-//! Mastodon's instances, with faults.
+//! Tests of the Mastodon source against fake instances with configurable faults.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Feeds, with faults.
+//! Tests of the feed source against fake sites with configurable faults.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Reviews on Steam, with faults.
+//! Tests of the Steam source against a fake server with configurable faults.
 
 use std::time::Duration;
 
