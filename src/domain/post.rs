@@ -19,7 +19,8 @@ pub const MAX_CONTENT_CHARS: usize = 100_000;
 pub const MAX_LINK_BYTES: usize = 2_048;
 /// The maximum length of `lang`, in bytes (BCP 47 tags are shorter).
 pub const MAX_LANG_BYTES: usize = 35;
-/// A `created_at` further in the future than this is replaced by the current time. Smaller differences are clock skew.
+/// A `created_at` further in the future than this is replaced by the current time. Smaller differences are
+/// accepted as clock skew.
 pub const MAX_AHEAD: Duration = Duration::from_secs(300);
 
 /// An invalid field of the input.

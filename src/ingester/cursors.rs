@@ -9,8 +9,8 @@ use super::IngesterRooms;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
-/// The shortest time between two writes. After a crash, up to this much time is read
-/// again; workers drop the repeated posts.
+/// The shortest time between two writes. After a crash, the posts since the last write are read again, and workers drop
+/// the repeated ones.
 const EVERY: Duration = Duration::from_secs(1);
 /// The longest time that writing the cursor may take at a shutdown.
 const LAST: Duration = Duration::from_secs(3);

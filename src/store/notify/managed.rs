@@ -132,7 +132,7 @@ pub enum Refusal {
     /// A field of a route has the name of an object that does not exist.
     #[error("{field} refers to {name:?}, which does not exist")]
     Missing { field: &'static str, name: String },
-    /// There can be only one default route, and the route with this name is it.
+    /// Only one route can be the default route, and the route with this name already is.
     #[error("{name:?} is the default route already")]
     SecondDefault { name: String },
     /// The parents of the route form a cycle, or are too many.
