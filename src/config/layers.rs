@@ -19,7 +19,12 @@ pub enum Origin {
     /// `config/default.toml`.
     Default,
     /// A line of the configuration file.
-    File { path: PathBuf, line: usize },
+    File {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line, counted from 1; 1 if the file cannot be read.
+        line: usize,
+    },
     /// An environment variable with a name from older versions.
     Legacy(String),
     /// A `SENTISTREAM__…` environment variable.

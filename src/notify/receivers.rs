@@ -83,7 +83,12 @@ pub enum ReceiverError {
     SigningKey(#[from] hmac::digest::InvalidLength),
     /// A recipient is not a mail address.
     #[error("{address:?} is not a mail address")]
-    Address { address: String, source: lettre::address::AddressError },
+    Address {
+        /// The address, as in the settings of the receiver.
+        address: String,
+        /// Why it cannot be parsed.
+        source: lettre::address::AddressError,
+    },
     /// The receiver needs an SMTP server.
     #[error("no SMTP server is configured: set alerts.smtp.host and alerts.smtp.from")]
     NoMailServer,

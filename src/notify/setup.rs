@@ -43,6 +43,9 @@ impl Setup {
     }
 
     /// Reads the objects of version `changes`.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn load(store: &Store, options: &NotifyOptions, changes: i64) -> Result<Self, StoreError> {
         let receivers = store.managed_with_secrets::<Receiver>().await?.into_iter().map(|found| {
             let receiver = found.stored.spec;

@@ -33,9 +33,17 @@ pub enum LlmState {
     /// The language model accepts requests.
     Ready,
     /// Requests failed, or the server asked for a pause. No request is sent before `until`.
-    Paused { until: Timestamp, reason: String },
+    Paused {
+        /// The end of the pause; the current time while a trial request has no outcome.
+        until: Timestamp,
+        /// The message of the last failure.
+        reason: String,
+    },
     /// The budget is used up. No request is sent before `until`.
-    Spent { until: Timestamp },
+    Spent {
+        /// The end of the minute or the day whose budget is used up; if both are, the later end.
+        until: Timestamp,
+    },
 }
 
 /// Admits or rejects each request.

@@ -40,10 +40,18 @@ pub enum RecordError {
     NotObject,
     /// The row has fewer or more columns than the header.
     #[error("has {found} columns, the header has {expected}")]
-    Columns { found: usize, expected: usize },
-    /// The value of a column is not valid UTF-8. The column is counted from 1.
+    Columns {
+        /// The number of columns of the row.
+        found: usize,
+        /// The number of columns of the header.
+        expected: usize,
+    },
+    /// The value of a column is not valid UTF-8.
     #[error("column {column} is not valid UTF-8; name the encoding, for example --encoding windows-1252")]
-    Encoding { column: usize },
+    Encoding {
+        /// The column, counted from 1.
+        column: usize,
+    },
     /// The record exceeds the maximum length.
     #[error("is longer than {MAX_RECORD_BYTES} bytes, or its quote is never closed")]
     TooLong,
