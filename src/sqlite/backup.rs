@@ -22,7 +22,12 @@ pub enum BackupError {
     Exists(PathBuf),
     /// SQLite cannot copy the database.
     #[error("cannot copy the database to {path}: {reason}")]
-    Copy { path: PathBuf, reason: String },
+    Copy {
+        /// The destination, or the `.part` file that becomes the destination after the check.
+        path: PathBuf,
+        /// The message of the system or of SQLite.
+        reason: String,
+    },
     /// The copy is not a sound database.
     #[error("the copy failed SQLite's check and was removed: {0}")]
     Damaged(String),

@@ -17,6 +17,11 @@ use crate::domain::{Counts, Period, TimeRange, Timestamp};
 
 impl Store {
     /// Counts by bucket.
+    ///
+    /// # Errors
+    /// [`AggregateFailure::Query`] when there are more than [`MAX_BUCKETS`] buckets, the range begins before the
+    /// retention of counts, or more than [`MAX_READ_POSTS`] posts must be read. [`AggregateFailure::Store`] when the
+    /// database does not answer, or a stored sentiment or emotion is unknown.
     pub async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregate, AggregateFailure> {
         match query.filter.counted_from() {
             CountedFrom::Rollups => {
@@ -43,6 +48,10 @@ impl Store {
     }
 
     /// Counts of an exact window by event time. The times of the filter are ignored.
+    ///
+    /// # Errors
+    /// [`AggregateFailure::Query`] when more than [`MAX_READ_POSTS`] posts must be read. [`AggregateFailure::Store`]
+    /// when the database does not answer, or a stored sentiment or emotion is unknown.
     pub async fn counts(&self, range: TimeRange, filter: &PostFilter) -> Result<Counts, AggregateFailure> {
         match filter.counted_from() {
             CountedFrom::Rollups => {

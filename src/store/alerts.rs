@@ -59,6 +59,10 @@ macro_rules! matching {
 
 impl Store {
     /// One page of alerts, newest first, starting after the alert with id `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn alerts(&self, filter: &AlertFilter, after: Option<i64>, limit: i64) -> Result<AlertPage, StoreError> {
         use diesel::{pg::Pg, sqlite::Sqlite};
         let total: i64 = read!(
@@ -85,6 +89,10 @@ impl Store {
     }
 
     /// One alert.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn alert(&self, id: i64) -> Result<Option<Alert>, StoreError> {
         let rows: Vec<AlertRow> =
             read!(self, replica, |c| alert::table.filter(alert::id.eq(id)).select(AlertRow::as_select()).load(c))?;
@@ -92,6 +100,10 @@ impl Store {
     }
 
     /// All alerts that fire.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError> {
         let rows: Vec<AlertRow> = read!(self, primary, |c| alert::table
             .filter(alert::state.eq(AlertState::Firing.as_str()))
@@ -102,6 +114,9 @@ impl Store {
     }
 
     /// The alerts that fire or ended after `since`, in the order in which they began.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn recent_alerts(&self, since: Timestamp) -> Result<Vec<RecentAlert>, StoreError> {
         let firing = alert::state.eq(AlertState::Firing.as_str());
         let rows: Vec<RecentRow> = read!(self, primary, |c| alert::table
@@ -114,6 +129,10 @@ impl Store {
 
     /// Records who acknowledged an open alert, and replaces an earlier acknowledgement. Returns the changed alert;
     /// `None` if no open alert has this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit; [`StoreError::Failed`] when a
+    /// stored state or severity is unknown.
     pub async fn acknowledge_alert(&self, id: i64, mark: &Acknowledgement) -> Result<Option<Alert>, StoreError> {
         let rows: Vec<AlertRow> = transact!(self, (id, mark.clone()), |c, (id, mark), run| {
             let rows: Vec<AlertRow> = run!(

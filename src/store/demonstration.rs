@@ -107,6 +107,9 @@ pub struct RemovedPosts {
 
 impl Store {
     /// The demonstration; `None` if none was ever started.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn demonstration(&self) -> Result<Option<Demonstration>, StoreError> {
         let query = || {
             sql("SELECT run, began_at, state, planned, appended, topics, rules FROM demonstration WHERE id = 1")
@@ -118,6 +121,9 @@ impl Store {
 
     /// Starts a demonstration if none was ever started and the database has no posts and no topics, rules or receivers
     /// that users created. Returns whether it was started.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn begin_demonstration(&self, demo: &Demonstration) -> Result<bool, StoreError> {
         let begun: usize = transact!(self, demo.clone(), |c, demo, run| {
             let used: bool = run!(
@@ -147,6 +153,9 @@ impl Store {
     }
 
     /// Stores the progress if the state is still `from`. Returns `false` if it was removed in the meantime.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn advance_demonstration(&self, demo: &Demonstration, from: DemoState) -> Result<bool, StoreError> {
         let changed: usize = transact!(self, demo.clone(), |c, demo, run| {
             run!(
@@ -164,6 +173,9 @@ impl Store {
     }
 
     /// Requests the removal, which the ingester role performs. Returns `false` if there is no demonstration.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn request_demonstration_removal(&self) -> Result<bool, StoreError> {
         let (removing, removed) = (DemoState::Removing.as_str(), DemoState::Removed.as_str());
         let changed: usize = transact!(self, (), |c, (), run| {
@@ -178,6 +190,10 @@ impl Store {
     }
 
     /// Removes generated posts among the rows after `after`, together with their counts and without tombstones.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Posts that were already removed
+    /// stay removed, so the call can be repeated.
     pub async fn remove_made_up_posts(&self, after: i64) -> Result<RemovedPosts, StoreError> {
         let query = || {
             sql("SELECT id, post_id FROM social_media_posts WHERE id > ? ORDER BY id LIMIT ?")
@@ -209,6 +225,9 @@ impl Store {
 
     /// Removes the rules of a demonstration with the states of their series, and the alerts that only generated posts
     /// caused. Must be called while these posts are stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn remove_demonstration_alerts(&self, rules: &[i64]) -> Result<(), StoreError> {
         let raised = || {
             sql("SELECT a.id, e.post_id FROM sentiment_alerts a JOIN alert_evidence e ON e.alert_id = a.id ORDER BY a.id")
@@ -247,6 +266,10 @@ impl Store {
     }
 
     /// Stops tracking the topics with these ids, and removes their rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Topics that were already dropped
+    /// stay dropped, so the call can be repeated.
     pub async fn remove_demonstration_topics(&self, ids: &[i64]) -> Result<(), StoreError> {
         for topic in self.topics().await? {
             if ids.contains(&topic.id.0) {
@@ -257,6 +280,9 @@ impl Store {
     }
 
     /// Removes rows of counts that are zero, some thousand per call. Returns their number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn remove_empty_counts(&self) -> Result<usize, StoreError> {
         transact!(self, (), |c, (), run| {
             run!(

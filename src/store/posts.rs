@@ -37,6 +37,9 @@ macro_rules! whole_posts {
 
 impl Store {
     /// The posts of `ids` that are stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn known_posts(&self, ids: &[PostId]) -> Result<HashSet<PostId>, StoreError> {
         if ids.is_empty() {
             return Ok(HashSet::new());
@@ -48,11 +51,18 @@ impl Store {
     }
 
     /// One page, newest first.
+    ///
+    /// # Errors
+    /// As [`Self::sorted_posts`].
     pub async fn posts(&self, filter: &PostFilter, start: Start, limit: i64) -> Result<PostPage, StoreError> {
         self.sorted_posts(filter, Sort::Newest, start, limit).await
     }
 
     /// One page in the order of `sort`, which must be that of the start cursor.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn sorted_posts(
         &self,
         filter: &PostFilter,
@@ -91,6 +101,10 @@ impl Store {
 
     /// The number of matching posts: exact if it can be read from the totals or rollups, otherwise counted up to
     /// [`COUNT_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn count_posts(&self, filter: &PostFilter) -> Result<Total, StoreError> {
         let rolled_up = filter.rolled_up();
         let exact = |count| Total { count, capped: false };
@@ -133,6 +147,10 @@ impl Store {
     }
 
     /// One post.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn post(&self, id: &PostId) -> Result<Option<StoredPost>, StoreError> {
         let found: Vec<PostRow> = read!(self, replica, |c| whole_posts!(post::post_id.eq(id.as_str())).load(c))?;
         Ok(found.into_iter().next().map(StoredPost::from))
@@ -248,11 +266,26 @@ impl Sort {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PostCursor {
     /// The last post of a page in the order [`Sort::Newest`].
-    Newest { created_at: Timestamp, id: i64 },
+    Newest {
+        /// When the author wrote the post.
+        created_at: Timestamp,
+        /// The row id of the post.
+        id: i64,
+    },
     /// The last post of a page in the order [`Sort::Oldest`].
-    Oldest { created_at: Timestamp, id: i64 },
+    Oldest {
+        /// When the author wrote the post.
+        created_at: Timestamp,
+        /// The row id of the post.
+        id: i64,
+    },
     /// The last post of a page in the order [`Sort::Confidence`].
-    Confidence { confidence: f64, id: i64 },
+    Confidence {
+        /// The confidence, in [0, 1]; 0 if the post is unscored.
+        confidence: f64,
+        /// The row id of the post.
+        id: i64,
+    },
 }
 
 impl PostCursor {

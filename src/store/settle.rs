@@ -94,6 +94,9 @@ impl Store {
     }
 
     /// Matches the next posts that were stored before a topic's query was created.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn backfill_topics(&self, test: TopicTest) -> Result<BackfillStep, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
@@ -110,6 +113,9 @@ impl Store {
 
     /// Deletes one post immediately, not through the stream, and leaves a tombstone. An unknown post gets no tombstone.
     /// Returns whether it was stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn delete_post(&self, id: &PostId) -> Result<bool, StoreError> {
         let (now, retention, id) = (self.clock.now(), self.retention.clone(), id.clone());
         match &self.backend {
@@ -148,6 +154,9 @@ impl Store {
 
     /// The number of entries of this epoch by outcome. `appended`, `pending` and `dead_lettered` belong to the stream
     /// and are 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn outcomes(&self, epoch: &str) -> Result<Books, StoreError> {
         let query = stream_outcomes::table
             .filter(stream_outcomes::epoch.eq(epoch))
@@ -190,17 +199,40 @@ pub struct Settlement {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Store a post, unless it is already stored or was deleted. Without an analysis it is unscored.
-    Insert { post: Post, analysis: Option<Analysis> },
+    Insert {
+        /// The post to store.
+        post: Post,
+        /// The analysis of its text. `None`: the post is unscored.
+        analysis: Option<Analysis>,
+    },
     /// Store a later version, unless the stored version is at least as late or the post was deleted. Without an
     /// analysis it is unscored.
-    Replace { post: Post, analysis: Option<Analysis>, edited_at: Timestamp },
+    Replace {
+        /// The complete later version.
+        post: Post,
+        /// The analysis of its text. `None`: the post is unscored.
+        analysis: Option<Analysis>,
+        /// When the post was edited.
+        edited_at: Timestamp,
+    },
     /// Delete a post and leave a tombstone.
-    Delete { post_id: PostId },
+    Delete {
+        /// The id of the post to delete.
+        post_id: PostId,
+    },
     /// Delete all posts of an author whose entries were appended before this one, including those that are processed
     /// later.
-    DeleteAuthor { source: Source, author: Author },
+    DeleteAuthor {
+        /// The source of the posts.
+        source: Source,
+        /// The author of the posts.
+        author: Author,
+    },
     /// The post was already stored, which was found before it was analysed.
-    Known { post_id: PostId },
+    Known {
+        /// The id of the stored post.
+        post_id: PostId,
+    },
     /// Only settle the entry.
     Skip,
 }

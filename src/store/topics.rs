@@ -108,12 +108,18 @@ fn origin_name(origin: TopicOrigin) -> &'static str {
 
 impl Store {
     /// The version of the topics. It increases with each change of a topic.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn topics_version(&self) -> Result<i64, StoreError> {
         let query = || sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>();
         read!(self, primary, |c| query().get_result(c))
     }
 
     /// All topics, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn topics(&self) -> Result<Vec<Topic>, StoreError> {
         let query = || sql(concat!("SELECT ", columns!(), " FROM topics ORDER BY name")).rows::<TopicColumns>();
         let rows: Vec<TopicRow> = read!(self, primary, |c| query().load(c))?;
@@ -121,6 +127,9 @@ impl Store {
     }
 
     /// The topic with this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn topic(&self, name: &TopicName) -> Result<Option<Topic>, StoreError> {
         let query = || {
             sql(concat!("SELECT ", columns!(), " FROM topics WHERE name = ?"))
@@ -132,6 +141,9 @@ impl Store {
     }
 
     /// Creates a topic. Returns `None` if the name is taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn create_topic(&self, new: NewTopic) -> Result<Option<Topic>, StoreError> {
         let data = (self.topics_lock(), new, At(self.clock.now()));
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, new, now), run| {
@@ -165,6 +177,9 @@ impl Store {
     }
 
     /// Changes a topic.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn edit_topic(&self, edit: TopicEdit) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), edit, At(self.clock.now()));
         let (found, row): (Option<i64>, Option<TopicRow>) = transact!(self, data, |c, (lock, edit, now), run| {
@@ -206,6 +221,9 @@ impl Store {
     }
 
     /// Matches all stored posts again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn rematch_topic(&self, name: &TopicName) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), name.clone());
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, name), run| {
@@ -226,6 +244,9 @@ impl Store {
     }
 
     /// Stops tracking a topic. Its rows are removed in small steps by [`Self::prune`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn drop_topic(&self, name: &TopicName, revision: Option<i64>) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), name.clone(), revision);
         let (found, row): (Option<i64>, Option<TopicRow>) = transact!(self, data, |c, (lock, name, revision), run| {
@@ -258,6 +279,10 @@ impl Store {
 
     /// Creates, changes and drops topics of the configuration, so that they match `wanted`. A topic that was created by
     /// the API is changed only if it has the name of one of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Changes that were already made
+    /// remain, so the call can be repeated.
     pub async fn provision_topics(&self, wanted: Vec<NewTopic>) -> Result<(), StoreError> {
         let present = self.topics().await?;
         for topic in present.iter().filter(|topic| topic.origin == TopicOrigin::Config) {

@@ -82,14 +82,40 @@ pub enum Condition {
     /// The share of a class, in [0, 1], is beyond the threshold. With a significance it must also be unlikely that so
     /// many posts of the class occur if the true share is the threshold: the probability must be below the
     /// significance.
-    Share { of: Class, direction: Direction, threshold: f64, significance: Option<f64> },
+    Share {
+        /// The class whose share is compared.
+        of: Class,
+        /// Whether the share must be above or below the threshold.
+        direction: Direction,
+        /// The share that it is compared with, in [0, 1].
+        threshold: f64,
+        /// The probability must be below this one. `None`: it is not tested.
+        significance: Option<f64>,
+    },
     /// There are more than `threshold` negative posts per positive post. Without positive posts the ratio is the number
     /// of negative posts, so that it is always finite. The significance has the same meaning as for a share.
-    Ratio { threshold: f64, significance: Option<f64> },
+    Ratio {
+        /// The number of negative posts per positive post that must be exceeded.
+        threshold: f64,
+        /// The probability must be below this one. `None`: it is not tested.
+        significance: Option<f64>,
+    },
     /// The number of posts of a class is above or below `threshold`.
-    Volume { of: Class, direction: Direction, threshold: f64 },
+    Volume {
+        /// The class whose posts are counted.
+        of: Class,
+        /// Whether the number must be above or below the threshold.
+        direction: Direction,
+        /// The number of posts that it is compared with.
+        threshold: f64,
+    },
     /// The number of posts of a class is more than `threshold` robust standard deviations above its baseline.
-    Spike { of: Class, threshold: f64 },
+    Spike {
+        /// The class whose posts are counted.
+        of: Class,
+        /// The number of robust standard deviations that must be exceeded.
+        threshold: f64,
+    },
     /// The share of a class differs from that of the period before the window by more than `threshold`, and the
     /// difference is significant: the one-sided p-value is below `significance`.
     Shift {

@@ -82,7 +82,12 @@ pub enum MatcherError {
     TooComplex(String),
     /// The value is not a regular expression, but its operator requires one.
     #[error("{pattern:?} is not a regular expression")]
-    Pattern { pattern: String, source: Box<regex::Error> },
+    Pattern {
+        /// The value of the matcher.
+        pattern: String,
+        /// Why it is not a regular expression.
+        source: Box<regex::Error>,
+    },
     /// The text has no operator.
     #[error("{0:?} is not a matcher such as severity=\"critical\" or source=~\"web|reddit\"")]
     Syntax(String),

@@ -47,7 +47,10 @@ pub enum TemplateError {
     TooMuch,
     /// The template has a syntax error, fails, or needs too many steps.
     #[error("line {}: {}", source.line().unwrap_or(1), describe(source))]
-    Invalid { source: minijinja::Error },
+    Invalid {
+        /// The error of the template engine, with the line.
+        source: minijinja::Error,
+    },
     /// The output is not valid text.
     #[error("the output is not UTF-8")]
     Encoding(#[from] std::string::FromUtf8Error),

@@ -68,6 +68,9 @@ pub struct AuditPage {
 
 impl Store {
     /// One page of changes, newest first, starting after the one with id `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn alert_audit(&self, after: Option<i64>, limit: i64) -> Result<AuditPage, StoreError> {
         let mut rows: Vec<AuditRow> = read!(self, replica, |c| audit::table
             .filter(audit::id.lt(after.unwrap_or(i64::MAX)))

@@ -41,6 +41,10 @@ struct CountRow {
 impl Store {
     /// Counts by bucket and source, for the buckets that start in `range`, of all posts or of the posts of one topic.
     /// Minutes before [`Self::minutes_kept_from`] are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn bucket_counts(
         &self,
         width: BucketWidth,

@@ -116,7 +116,10 @@ pub enum Refusal {
     NotFound,
     /// The change is based on an older version of the object.
     #[error("the object was changed by someone else: its version is {version}")]
-    Changed { version: i64 },
+    Changed {
+        /// The current version of the object.
+        version: i64,
+    },
     /// Objects of the configuration cannot be changed through the API.
     #[error("the object comes from the configuration file: change it there")]
     Provisioned,
@@ -125,22 +128,42 @@ pub enum Refusal {
     NameTaken,
     /// Names cannot be changed, because other objects refer to them.
     #[error("the name {name:?} cannot be changed")]
-    NameFixed { name: String },
+    NameFixed {
+        /// The current name of the object.
+        name: String,
+    },
     /// The object cannot be deleted while these routes refer to it.
     #[error("routes refer to it: {}", routes.join(", "))]
-    InUse { routes: Vec<String> },
+    InUse {
+        /// The names of the routes.
+        routes: Vec<String>,
+    },
     /// A field of a route has the name of an object that does not exist.
     #[error("{field} refers to {name:?}, which does not exist")]
-    Missing { field: &'static str, name: String },
+    Missing {
+        /// The field of the route, such as `receiver`.
+        field: &'static str,
+        /// The name that no object has.
+        name: String,
+    },
     /// Only one route can be the default route, and the route with this name already is.
     #[error("{name:?} is the default route already")]
-    SecondDefault { name: String },
+    SecondDefault {
+        /// The name of the current default route.
+        name: String,
+    },
     /// The parents of the route form a cycle, or are too many.
     #[error("the route would be nested in itself, or more than {limit} levels deep")]
-    Nesting { limit: usize },
+    Nesting {
+        /// The maximum number of levels.
+        limit: usize,
+    },
     /// The number of objects of the kind has reached its limit.
     #[error("there are {limit} objects of this kind, which is the limit: remove some")]
-    Full { limit: usize },
+    Full {
+        /// The maximum number of objects of one kind.
+        limit: usize,
+    },
 }
 
 impl Store {
