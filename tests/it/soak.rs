@@ -82,7 +82,7 @@ async fn resources_stay_flat_over_a_long_run() {
                 latencies.push(latency(&process).await);
             }
         }
-        // Autovacuum would have run many times in the hours that a part stands for.
+        // A part represents hours, in which autovacuum would have run many times.
         services::execute(&shared.postgres_url, "VACUUM").await;
         let sample = sample(&process, &shared, &redis, std::mem::take(&mut latencies)).await;
         let (seconds, p99) = (started.elapsed().as_secs(), p99(std::slice::from_ref(&sample)));
