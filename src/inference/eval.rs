@@ -282,6 +282,7 @@ mod tests {
             exits: Vec::new(),
             int8_agreement: None,
             languages: Vec::new(),
+            warnings: Vec::new(),
             load_ms: 1,
         };
         let report = serde_json::to_value(Report::new(&info, &all, Duration::from_secs(2))).unwrap();

@@ -134,6 +134,54 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
     describe().map_err(|e| e.of_model(source))
 }
 
+/// Checks the models of a route without loading them. Models of the Hub that are not in the cache are not checked, unless
+/// downloads are disabled.
+///
+/// # Errors
+/// When a model is missing, is not a sentiment classifier, or declares languages without one of `languages`.
+pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(), InferenceError> {
+    let model = &options.model;
+    let setting = |reason: String| {
+        let reason = format!("inference.routes: {reason}");
+        InferenceError::Setting { model: model.to_string(), reason }
+    };
+    if let Some(spec) = local_spec(model, options)? {
+        let labels = options.labels_of(model);
+        let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
+        let mut judges_sentiment = false;
+        for head in &spec.heads {
+            judges_sentiment |= !HeadMap::new(head, labelling).map_err(|e| e.of_model(model))?.is_emotion();
+        }
+        if !judges_sentiment {
+            return Err(setting("its classes are not sentiments (positive, negative)".to_owned()));
+        }
+        let unknown = languages.iter().find(|lang| !spec.languages.is_empty() && !spec.languages.contains(lang));
+        if let Some(lang) = unknown {
+            let declared = spec.languages.join(", ");
+            return Err(setting(format!("it declares only {declared}; remove {lang:?}, or name another model")));
+        }
+    }
+    match &options.emotion_model {
+        Some(source) => local_spec(source, options).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The description of a model on this machine; `None` for a model of the Hub that can be downloaded.
+fn local_spec(source: &ModelSource, options: &InferenceOptions) -> Result<Option<ModelSpec>, InferenceError> {
+    let read = || -> Result<Option<ModelSpec>, LoadError> {
+        if let ModelSource::Hub(model) = source
+            && !options.hub.offline
+            && hub::find(model, &options.hub).map_err(|e| LoadError::Setting(e.to_string()))?.is_none()
+        {
+            return Ok(None);
+        }
+        let files = local_files(source, &options.hub)?;
+        ModelSpec::parse(&files.read("config.json").map_err(LoadError::into_setting)?).map(Some)
+    };
+    read().map_err(|e| e.of_model(source))
+}
+
 /// The files of a model, without a request to the Hub.
 fn local_files(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
     let ModelSource::Hub(model) = source else { return source::find(source, options) };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::ActiveClassifier;
+use crate::inference::routes::Routes;
 use crate::language::LanguagePolicy;
 use crate::live::LiveBus;
 use crate::store::Store;
@@ -53,6 +54,8 @@ pub struct Worker {
     pub live: LiveBus,
     pub cache: Cache,
     pub classifier: ActiveClassifier,
+    /// The models for other languages.
+    pub routes: Routes,
     pub topics: Topics,
     /// The model that gives a second opinion on posts for which `classifier` has a low confidence.
     pub second_opinion: Option<SecondOpinion>,

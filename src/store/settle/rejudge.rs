@@ -29,8 +29,16 @@ pub struct Rejudgements {
 pub struct Rejudgement {
     pub post_id: PostId,
     pub analysis: Analysis,
-    /// When the analysis that it replaces was made.
-    pub analyzed_at: Timestamp,
+    pub replaces: Replaced,
+}
+
+/// The state of a post that another analysis replaces. A post in another state stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The analysis that was made at this time.
+    Analysis(Timestamp),
+    /// None: the post is unscored and has this text.
+    Unscored { content: String },
 }
 
 /// A post that was judged again.
@@ -55,15 +63,26 @@ struct TextRow {
 }
 
 impl Rejudgement {
-    /// The row with the new analysis, if it still has the one that is replaced.
-    fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
+    /// The row with the new analysis, if it is still in the state that is replaced.
+    fn after<'r>(&self, row: &Row<'r>, text: Option<&TextRow>, now: Timestamp) -> Option<Row<'r>> {
+        let is_current = match &self.replaces {
+            Replaced::Analysis(at) => row.analyzed_at == Some(*at),
+            Replaced::Unscored { content } => {
+                row.analyzed_at.is_none() && text.is_some_and(|text| text.content == *content)
+            }
+        };
         let after = Row {
             analyzed_at: Some(now),
             labels: LabelColumns::of(Some(self.analysis.labels()), None),
             confidence: self.analysis.confidence,
             ..row.clone()
         };
-        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
+        is_current.then_some(after)
+    }
+
+    /// Whether the stored text is needed.
+    fn needs_text(&self, topics: Option<&TopicTest>) -> bool {
+        topics.is_some() || matches!(self.replaces, Replaced::Unscored { .. })
     }
 
     /// The topics of the post with the new analysis.
@@ -104,11 +123,14 @@ pub fn sqlite(
     for rejudgement in &batch.list {
         let post_id = rejudgement.post_id.as_str();
         let before = sqlite::load_state(connection, post_id)?.row;
-        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, now));
+        let text: Option<TextRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+            true => Some(sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection)?),
+            false => None,
+        };
+        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, text.as_ref(), now));
         if let (Some(before), Some(after)) = (&before, &mut after) {
-            if let Some(test) = &batch.topics {
-                let text: TextRow = sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection)?;
-                after.topics = rejudgement.topics(&text, test);
+            if let (Some(test), Some(text)) = (&batch.topics, &text) {
+                after.topics = rejudgement.topics(text, test);
                 if after.topics != before.topics {
                     sqlite::replace_topics(connection, post_id, &after.topics)?;
                 }
@@ -143,12 +165,14 @@ pub fn postgres(
         for rejudgement in &batch.list {
             let post_id = rejudgement.post_id.as_str();
             let before = states.get(post_id).and_then(|state| state.row.as_ref());
-            let mut after = before.and_then(|row| rejudgement.after(row, now));
+            let text: Option<TextRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+                true => Some(sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection).await?),
+                false => None,
+            };
+            let mut after = before.and_then(|row| rejudgement.after(row, text.as_ref(), now));
             if let (Some(before), Some(after)) = (before, &mut after) {
-                if let Some(test) = &batch.topics {
-                    let text: TextRow =
-                        sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection).await?;
-                    after.topics = rejudgement.topics(&text, test);
+                if let (Some(test), Some(text)) = (&batch.topics, &text) {
+                    after.topics = rejudgement.topics(text, test);
                     if after.topics != before.topics {
                         replace_topics(connection, post_id, &after.topics).await?;
                     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sentistream::domain::{Counts, Emotion, Outcome, Period, Sentiment, SentimentFilter, TimeRange, Timestamp};
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
-use sentistream::store::settle::{Change, Rejudgement, Rejudgements};
+use sentistream::store::settle::{Change, Rejudgement, Rejudgements, Replaced};
 
 use super::fixture::{
     Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds, source,
@@ -127,8 +127,11 @@ async fn unscored_post_gets_no_second_opinion(fixture: Fixture) {
     fixture.settle_one(insert_unscored(post("a"))).await;
     let analyzed_at = fixture.clock.now();
     fixture.pass(seconds(1));
-    let rejudgement =
-        Rejudgement { post_id: post_id("a"), analysis: analysis(Sentiment::Negative, Emotion::Fear), analyzed_at };
+    let rejudgement = Rejudgement {
+        post_id: post_id("a"),
+        analysis: analysis(Sentiment::Negative, Emotion::Fear),
+        replaces: Replaced::Analysis(analyzed_at),
+    };
     let batch = Rejudgements { list: vec![rejudgement], topics: None };
     assert_eq!(fixture.store.rejudge(batch).await.expect("an answer"), Some(vec![None]));
     assert_eq!(counts(&fixture).await.unscored(), 1);
