@@ -6,6 +6,7 @@
 mod active;
 mod answers;
 mod calibration;
+pub mod catalogue;
 pub mod checks;
 mod cores;
 mod engine;

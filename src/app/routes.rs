@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Config, RouteConfig};
 use crate::http::ComponentState;
 use crate::inference::routes::{Route, RouteSpec, RouteState, RouteStatus, Routes, RoutesOptions};
-use crate::inference::{Cores, InferenceOptions, models};
+use crate::inference::{Cores, InferenceOptions, SharedClassifier, models};
 use crate::language;
 use crate::lifecycle::Shutdown;
 
@@ -61,6 +61,19 @@ pub async fn check(config: &Config, route: &RouteConfig) -> anyhow::Result<Infer
     let (checked, languages) = (options.clone(), route.languages.clone());
     tokio::task::spawn_blocking(move || models::check_route(&checked, &languages)).await??;
     Ok(options)
+}
+
+/// Loads the model of a route. `None`: it is not on this machine, and would be downloaded.
+///
+/// # Errors
+/// Those of [`build`], and when it cannot be loaded.
+pub async fn load_local(config: &Config, route: &RouteConfig) -> anyhow::Result<Option<SharedClassifier>> {
+    let options = check(config, route).await?;
+    let local = options.clone();
+    if tokio::task::spawn_blocking(move || models::is_local(&local)).await? {
+        return Ok(Some(load_engine(options).await?));
+    }
+    Ok(None)
 }
 
 /// Releases unused models until a shutdown.

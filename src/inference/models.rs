@@ -88,6 +88,8 @@ pub struct Description {
     pub languages: Vec<String>,
     /// Its classification heads.
     pub heads: Vec<HeadDescription>,
+    /// Properties of the model that make its sentiments misleading for some texts; usually empty.
+    pub warnings: Vec<String>,
     /// The calibration of its confidence.
     pub calibration: Calibration,
 }
@@ -126,6 +128,7 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
             vocabulary: spec.shape.vocab_size,
             max_tokens: spec.max_tokens(),
             languages: spec.languages.clone(),
+            warnings: warnings(files.name(), &spec, labelling),
             heads: spec.heads.iter().map(|head| head_description(head, labelling)).collect(),
             calibration: Calibration::of(&files, &options.calibration)?,
             architecture: spec.architecture,
@@ -167,6 +170,12 @@ pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(
     }
 }
 
+/// Whether the models of `options` can be loaded without a request to the Hub.
+pub fn is_local(options: &InferenceOptions) -> bool {
+    let sources = [Some(&options.model), options.emotion_model.as_ref()];
+    sources.into_iter().flatten().all(|source| local_files(source, &options.hub).is_ok())
+}
+
 /// The description of a model on this machine; `None` for a model of the Hub that can be downloaded.
 fn local_spec(source: &ModelSource, options: &InferenceOptions) -> Result<Option<ModelSpec>, InferenceError> {
     let read = || -> Result<Option<ModelSpec>, LoadError> {
@@ -191,6 +200,13 @@ fn local_files(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles,
         LoadError::Setting(format!("it is not in {cache}; download it with `sentistream models pull {model}`"))
     })?;
     Ok(snapshot.files())
+}
+
+/// The warnings of the sentiment heads that are recognised.
+fn warnings(name: &str, spec: &ModelSpec, labelling: Labelling<'_>) -> Vec<String> {
+    let heads = spec.heads.iter().filter_map(|head| Some((HeadMap::new(head, labelling).ok()?, head)));
+    let sentiment = heads.filter(|(map, _)| !map.is_emotion());
+    sentiment.flat_map(|(map, head)| map.warnings(name, &head.classes)).collect()
 }
 
 fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescription {

@@ -8,6 +8,7 @@ use sentistream::domain::RawFields;
 use sentistream::inference::ActiveClassifier;
 use sentistream::inference::routes::{Load, RouteSpec, Routes, RoutesOptions};
 use sentistream::language;
+use sentistream::lifecycle::Shutdown;
 use sentistream::worker::{self, Worker};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -52,9 +53,12 @@ async fn app_with(setup: Setup, routes: impl FnOnce(&TestApp) -> Routes) -> Test
     app
 }
 
-fn work(app: &TestApp, routes: Routes) {
+/// Starts workers. They stop with the returned signal.
+fn work(app: &TestApp, routes: Routes) -> Shutdown {
+    let workers = app.shutdown.child();
     let classifier = ActiveClassifier::from(english_by_words());
-    tokio::spawn(worker::run(Worker { classifier, routes, ..worker(&app.rooms) }, app.shutdown.clone()));
+    tokio::spawn(worker::run(Worker { classifier, routes, ..worker(&app.rooms) }, workers.clone()));
+    workers
 }
 
 fn model(post: &Value) -> &str {
@@ -90,7 +94,9 @@ async fn posts_go_to_the_model_of_their_language(setup: Setup) {
 }
 
 async fn unscored_posts_are_judged_when_a_route_is_added(setup: Setup) {
-    let app = app_with(setup, |_| Routes::default()).await;
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
+    let earlier = work(&app, Routes::default());
     let posts: Vec<Value> = (0..150)
         .map(|n| with_language(post(&format!("de{n}"), "web", if n % 3 == 0 { "love" } else { "hate" }, 300 - n), "de"))
         .collect();
@@ -103,6 +109,7 @@ async fn unscored_posts_are_judged_when_a_route_is_added(setup: Setup) {
     assert_eq!(app.post("/api/topics", &json!({"name": "angry", "query": "hate emotion:anger"})).await.status, 201);
     assert_eq!(app.get("/api/stats").await.ok()["unscored_count"], 152);
 
+    earlier.stop();
     let open = Arc::new(Semaphore::new(1));
     work(&app, routes(&app, &open, DEADLINE));
     app.eventually("the posts are judged", async || {

@@ -119,6 +119,31 @@ async fn wrong_route_ends_the_start_with_a_remedy() {
 }
 
 #[test]
+fn doctor_and_list_describe_models_for_other_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(program());
+        let output = command.current_dir(folder.path()).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed = run(&["models", "list"]);
+    assert!(
+        listed.contains("hf:cardiffnlp/twitter-xlm-roberta-base-sentiment") && listed.contains("licence"),
+        "{listed}"
+    );
+    let known: Value = serde_json::from_str(&run(&["models", "list", "--known", "--json"])).unwrap();
+    assert_eq!(known[0]["alias"], "tweets-multilingual");
+    let found = run(&["doctor", "--set", &route("\"de\"", &data("bert"))]);
+    assert!(found.contains("routes") && found.contains("de: bert ("), "{found}");
+    let missing = run(&["doctor", "--set", &route("\"de\"", &folder.path().join("missing"))]);
+    assert!(missing.contains("BROKEN   routes"), "{missing}");
+    let hub = "inference.routes=[{languages = [\"de\"], model = \"hf:tests/none\"}]";
+    let home = format!("inference.hub.home={}", folder.path().display());
+    let absent = run(&["doctor", "--set", hub, "--set", &home]);
+    assert!(absent.contains("WARNING  routes") && absent.contains("models pull"), "{absent}");
+}
+
+#[test]
 fn analyze_command_uses_routes() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(program());
