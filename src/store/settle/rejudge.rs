@@ -1,17 +1,17 @@
 //! Replacing the analyses of stored posts, with their rollups and the topics that depend on labels.
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::backfill::TopicTest;
+use super::backfill::{SubjectColumns, SubjectRow, TopicTest};
 use super::plan::Row;
 use super::tally::Tally;
 use super::{PostTimes, postgres, sqlite};
-use crate::domain::{Analysis, PostId, Subject, Timestamp, TopicId};
+use crate::domain::{Analysis, PostId, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
@@ -49,26 +49,15 @@ pub struct Rejudged {
     pub topics: Vec<TopicId>,
 }
 
-const TEXT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
-type TextColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
-
-#[derive(diesel::Queryable)]
-struct TextRow {
-    content: String,
-    author: Option<String>,
-    source: String,
-    lang: Option<String>,
-    url: Option<String>,
-    reply_to: Option<String>,
-}
+const SUBJECT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
 
 impl Rejudgement {
     /// The row with the new analysis, if it is still in the state that is replaced.
-    fn after<'r>(&self, row: &Row<'r>, text: Option<&TextRow>, now: Timestamp) -> Option<Row<'r>> {
+    fn after<'r>(&self, row: &Row<'r>, text: Option<&SubjectRow>, now: Timestamp) -> Option<Row<'r>> {
         let is_current = match &self.replaces {
             Replaced::Analysis(at) => row.analyzed_at == Some(*at),
             Replaced::Unscored { content } => {
-                row.analyzed_at.is_none() && text.is_some_and(|text| text.content == *content)
+                row.analyzed_at.is_none() && text.is_some_and(|text| text.subject().content == content)
             }
         };
         let after = Row {
@@ -86,16 +75,8 @@ impl Rejudgement {
     }
 
     /// The topics of the post with the new analysis.
-    fn topics(&self, text: &TextRow, test: &TopicTest) -> Vec<TopicId> {
-        let subject = Subject {
-            content: &text.content,
-            author: text.author.as_deref(),
-            source: &text.source,
-            lang: text.lang.as_deref(),
-            url: text.url.as_deref(),
-            is_reply: text.reply_to.is_some(),
-        };
-        (test.matches)(&subject, Some(self.analysis.labels()))
+    fn topics(&self, post: &SubjectRow, test: &TopicTest) -> Vec<TopicId> {
+        (test.matches)(&post.subject(), Some(self.analysis.labels()))
     }
 }
 
@@ -123,8 +104,8 @@ pub fn sqlite(
     for rejudgement in &batch.list {
         let post_id = rejudgement.post_id.as_str();
         let before = sqlite::load_state(connection, post_id)?.row;
-        let text: Option<TextRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
-            true => Some(sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection)?),
+        let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+            true => Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?),
             false => None,
         };
         let mut after = before.as_ref().and_then(|row| rejudgement.after(row, text.as_ref(), now));
@@ -165,8 +146,10 @@ pub fn postgres(
         for rejudgement in &batch.list {
             let post_id = rejudgement.post_id.as_str();
             let before = states.get(post_id).and_then(|state| state.row.as_ref());
-            let text: Option<TextRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
-                true => Some(sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection).await?),
+            let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+                true => {
+                    Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?)
+                }
                 false => None,
             };
             let mut after = before.and_then(|row| rejudgement.after(row, text.as_ref(), now));
