@@ -33,6 +33,7 @@ pub struct RouteSpec {
     pub languages: Vec<String>,
     /// The model's name in the configuration.
     pub model: String,
+    /// Loads it.
     pub load: Load,
 }
 
@@ -45,6 +46,7 @@ pub struct RoutesOptions {
     pub unload_after: Option<Duration>,
     /// The language of texts without a stated one; `None`: it is not detected.
     pub detect: Option<Detect>,
+    /// The clock of the time without use, and of the pause after a failed load.
     pub clock: Clock,
 }
 

@@ -70,6 +70,7 @@ impl RouteState {
 /// What a route does at the moment.
 #[derive(Clone, Debug)]
 pub struct RouteStatus {
+    /// The state of the model.
     pub state: RouteState,
     /// Why the model could not be loaded.
     pub reason: Option<String>,
