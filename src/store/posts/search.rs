@@ -23,7 +23,7 @@ const WALK: i64 = 4_000;
 const LONG_WALK: i64 = 16_000;
 /// The maximum number of candidates whose texts are read. A word with more candidates is common enough to be found by
 /// reading posts in order.
-const CANDIDATES: i64 = 12_000;
+pub const CANDIDATES: i64 = 12_000;
 /// The number of candidates that are checked first if there are more than [`CANDIDATES`]. If at least the part
 /// `TRUE_PART` of these contains the words, then so do more than five sixths of all, with an error of less than 10⁻⁹.
 const CHECKED: usize = 1_000;
@@ -32,8 +32,8 @@ const TRUE_PART: f64 = 0.93;
 /// The sort keys of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Queryable)]
 pub struct Key {
-    id: i64,
-    created_at: At,
+    pub id: i64,
+    pub created_at: At,
     confidence: f64,
 }
 
@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// Whether almost all of `ids` contain the words, as far as a sample shows.
-    async fn are_mostly_true(&self, filter: &PostFilter, ids: &[i64]) -> Result<bool, StoreError> {
+    pub(super) async fn are_mostly_true(&self, filter: &PostFilter, ids: &[i64]) -> Result<bool, StoreError> {
         let step = (ids.len() / CHECKED).max(1);
         let checked: Vec<i64> = ids.iter().step_by(step).copied().collect();
         let found = self.count_true(filter, &checked, i64::MAX).await?;
@@ -207,7 +207,7 @@ impl Store {
     }
 
     /// The matches among `ids`.
-    async fn candidate_keys(&self, filter: &PostFilter, ids: &[i64]) -> Result<Vec<Key>, StoreError> {
+    pub(super) async fn candidate_keys(&self, filter: &PostFilter, ids: &[i64]) -> Result<Vec<Key>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

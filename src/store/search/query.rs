@@ -33,6 +33,8 @@ pub struct Query {
     /// The same without the grams that are slow to find, which finds more other posts; `None` if there are none, or
     /// only such grams.
     pub quick: Option<String>,
+    /// Whether all grams are slow to find.
+    pub is_slow: bool,
     /// Only posts that contain the words, and possibly not all of them.
     pub certain: Option<String>,
     /// The candidates that are not certain; `None` if all are.
@@ -63,6 +65,7 @@ impl Query {
         };
         let candidates = all(needed.iter().collect());
         let plain: Vec<&Gram> = needed.iter().filter(|gram| !gram.prefix).collect();
+        let is_slow = plain.is_empty();
         let quick = (!plain.is_empty() && plain.len() < needed.len()).then(|| all(plain));
         let uncertain = match &certain {
             Some(certain) if *certain == needed => None,
@@ -70,7 +73,7 @@ impl Query {
             None => Some(candidates.clone()),
         };
         let certain = certain.map(|certain| all(certain.iter().collect()));
-        Some(Self { candidates, quick, certain, uncertain })
+        Some(Self { candidates, quick, is_slow, certain, uncertain })
     }
 }
 
