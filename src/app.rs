@@ -43,13 +43,19 @@ pub fn is_served(config: &Config) -> Option<bool> {
 /// The modules that roles and commands share: store, stream, cache and others. Clones share their state.
 #[derive(Clone)]
 pub struct Rooms {
+    /// The database of posts, analyses and alerts.
     pub store: Store,
+    /// The tracked topics.
     pub topics: Topics,
+    /// The queue of posts between sources and workers.
     pub stream: Stream,
+    /// Publishes analysed posts and other events to live clients.
     pub live: LiveBus,
+    /// The cache of API answers.
     pub cache: Cache,
     /// Sends requests to configured URLs.
     pub outbound: Outbound,
+    /// The clock of all modules; tests replace it.
     pub clock: Clock,
 }
 

@@ -28,6 +28,7 @@ const SAME_COUNT: f64 = 1.25;
 /// A term that is more frequent than usual.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Term {
+    /// The term in lower case: a word, two words, a hashtag with `#`, or a run of characters.
     pub term: String,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,
@@ -110,7 +111,7 @@ struct Seen {
     baseline: u32,
 }
 
-/// The terms of `text` without those that explain nothing.
+/// The terms of `text` without stop words.
 pub fn telling(text: &str) -> BTreeSet<String> {
     let mut terms = of(text);
     terms.retain(|term| !is_stop_term(term));

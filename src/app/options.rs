@@ -35,10 +35,12 @@ pub fn tracing(config: &Config) -> Option<TraceOptions> {
     Some(TraceOptions { endpoint, sample_ratio: config.tracing.sample_ratio, timeout: config.tracing.timeout })
 }
 
+/// How long counts per minute are kept.
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
 }
 
+/// How long posts, rollups and alerts are kept.
 pub fn keep(config: &Config) -> Keep {
     Keep { posts: config.retention.posts, rollups: config.retention.rollups, alerts: config.retention.alerts }
 }
@@ -61,6 +63,7 @@ pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
     config.topics.iter().map(topic).collect()
 }
 
+/// The connections to Postgres; `None` with the embedded database.
 pub fn postgres(config: &Config) -> Option<PostgresOptions> {
     let Backends::Shared { database, read, .. } = &config.backends else { return None };
     Some(PostgresOptions {
@@ -72,6 +75,7 @@ pub fn postgres(config: &Config) -> Option<PostgresOptions> {
     })
 }
 
+/// The limits of requests to configured URLs.
 pub fn outbound(config: &Config) -> OutboundOptions {
     OutboundOptions {
         allow: config.outbound.allow.clone(),
@@ -80,6 +84,7 @@ pub fn outbound(config: &Config) -> OutboundOptions {
     }
 }
 
+/// The names and limits of the stream.
 pub fn stream(config: &Config) -> StreamOptions {
     StreamOptions {
         name: config.stream.name.clone(),
@@ -95,6 +100,7 @@ pub fn stream(config: &Config) -> StreamOptions {
     }
 }
 
+/// The settings of the worker pool, with a new instance name.
 pub fn worker(config: &Config) -> WorkerOptions {
     WorkerOptions {
         instance: instance(),
@@ -159,7 +165,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         hub: HubOptions {
             cache: inference.hub.cache(),
             endpoint: inference.hub.endpoint.clone(),
-            token: inference.hub.token.clone(),
+            token: inference.hub.token(),
             offline: inference.hub.offline,
             silence_limit: inference.hub.timeout,
         },
@@ -177,6 +183,7 @@ pub fn model(reference: &ModelRef) -> ModelSource {
     }
 }
 
+/// The limits of the ingester, with a new instance name.
 pub fn ingester(config: &Config) -> IngesterOptions {
     IngesterOptions {
         batch_size: config.ingester.batch_size,
@@ -192,6 +199,7 @@ const LEASE_INTERVALS: u32 = 3;
 /// The maximum interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
+/// The settings of the alerts role: the built-in rules, then the rules of the configuration.
 pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
     let mut rules = default_rules(alerts);

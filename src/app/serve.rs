@@ -34,7 +34,9 @@ use super::{Rooms, key_file_in_use, model, open, options, sign_in};
 pub struct Running {
     /// The addresses that the API listens on; empty without the API role.
     pub addresses: Vec<SocketAddr>,
+    /// The shared modules that the roles use.
     pub rooms: Rooms,
+    /// Requests a shutdown of the roles, and observes it.
     pub shutdown: Shutdown,
     roles: Vec<Role>,
     supervisor: Supervisor,
@@ -72,6 +74,7 @@ const TRACES_GRACE: Duration = Duration::from_secs(2);
 /// The parts of a process that tests can replace.
 #[derive(Default)]
 pub struct Parts {
+    /// The clock of all modules; the default is the system clock.
     pub clock: Clock,
     /// Replaces the configured model.
     pub classifier: Option<SharedClassifier>,
@@ -156,7 +159,7 @@ struct Start<'a> {
     supervisor: Supervisor,
     states: SourceStates,
     factory: Arc<dyn SourceFactory>,
-    /// The state of the model; the sender lives as long as the roles that watch it.
+    /// The state of the model. The sender exists as long as the roles that watch the state.
     model: Arc<watch::Sender<ModelState>>,
     /// Whether the local model is loaded, or not needed.
     is_loaded: bool,

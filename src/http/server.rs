@@ -26,7 +26,12 @@ pub enum HttpError {
     #[error(
         "cannot listen on {address}: {reason}; choose another address in server.listen, or stop the process that uses it"
     )]
-    Bind { address: SocketAddr, reason: std::io::Error },
+    Bind {
+        /// The resolved address from `server.listen`, or from `server.ops_listen` without the API role.
+        address: SocketAddr,
+        /// Why it cannot be bound.
+        reason: std::io::Error,
+    },
     /// The configuration of `server.auth` is invalid.
     #[error(transparent)]
     Auth(#[from] AuthError),

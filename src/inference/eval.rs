@@ -37,7 +37,12 @@ pub struct Labelled {
 pub enum EvalError {
     /// A line is not a labelled record.
     #[error("line {line}: {reason}; a line is {{\"text\": …, \"sentiment\": …, \"emotions\": […]}}")]
-    Line { line: usize, reason: String },
+    Line {
+        /// The number of the line, counted from 1 and including blank lines.
+        line: usize,
+        /// Why it cannot be parsed.
+        reason: String,
+    },
     /// Reading failed.
     #[error("cannot read the records: {0}")]
     Io(#[from] std::io::Error),

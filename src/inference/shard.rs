@@ -38,8 +38,11 @@ pub fn run(queue: &Queue, shared: &Shared) {
 
 /// The state that the threads of an engine share in addition to the queue.
 pub struct Shared {
+    /// The models that classify texts.
     pub judge: Arc<dyn Judge>,
+    /// Measures the speed of all threads.
     pub meter: Meter,
+    /// The cache of analyses.
     pub answers: Answers,
 }
 

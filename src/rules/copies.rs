@@ -24,17 +24,20 @@ const ROWS: u64 = 2;
 /// The text and the author of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostText {
+    /// The source of the post. Equal names of authors on different sources are different authors.
     pub source: String,
     /// `None`: the author is unknown, and each such post counts as a different author.
     pub author: Option<String>,
     /// `None`: the post is unscored.
     pub labels: Option<PostLabels>,
+    /// The complete text of the post.
     pub content: String,
 }
 
 /// The counts of a window in which texts or authors count once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctCounts {
+    /// The counts by label in which each text or author counts once.
     pub tally: Tally,
     /// The number of different authors of the posts of the rule's class.
     pub authors: i64,

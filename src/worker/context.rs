@@ -48,14 +48,22 @@ pub enum StoragePolicy {
 /// The parts of the application and the settings that the worker uses. Clones share them.
 #[derive(Clone)]
 pub struct Worker {
+    /// The queue that entries are claimed from.
     pub stream: Stream,
+    /// The database that posts and analyses are stored in.
     pub store: Store,
+    /// Publishes analysed posts to live clients.
     pub live: LiveBus,
+    /// The cache of API answers, which is cleared when posts are removed or replaced.
     pub cache: Cache,
+    /// The model that classifies posts.
     pub classifier: ActiveClassifier,
+    /// The tracked topics that posts are matched against.
     pub topics: Topics,
     /// The model that gives a second opinion on posts for which `classifier` has a low confidence.
     pub second_opinion: Option<SecondOpinion>,
+    /// The clock of missing post times and of dead letters.
     pub clock: Clock,
+    /// The settings of the pool.
     pub options: WorkerOptions,
 }

@@ -13,11 +13,11 @@ use crate::topics::{Scratch, TopicMatch, Tracked};
 /// How a task is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Its post is analysed first; the analysis decides which of these topics it is stored with.
+    /// The post is analysed first. The analysis decides with which of these topics the post is stored.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
-    /// Its post was analysed and is stored with these topics.
+    /// The post was analysed and is stored with these topics.
     Analysed(Vec<TopicId>),
-    /// Its post is stored with these topics as neutral, because the model does not know its language.
+    /// The post is stored with these topics as neutral, because the model does not support its language.
     Unjudged(Vec<TopicId>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
@@ -42,7 +42,9 @@ impl Disposition {
 
 /// A task with its disposition.
 pub struct Work<'a> {
+    /// The entry and its operation.
     pub task: &'a Task,
+    /// How the task is processed.
     pub disposition: Disposition,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
@@ -98,8 +100,11 @@ impl Work<'_> {
 /// The context of the decision, apart from the posts.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'c> {
+    /// The topics that posts are matched against.
     pub topics: &'c Tracked,
+    /// Which posts are stored.
     pub storage: StoragePolicy,
+    /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: JudgedLanguages<'c>,
 }
 

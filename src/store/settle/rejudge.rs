@@ -19,6 +19,7 @@ use crate::store::sql::sql;
 /// Later analyses of stored posts.
 #[derive(Clone)]
 pub struct Rejudgements {
+    /// The new analyses.
     pub list: Vec<Rejudgement>,
     /// Matches the posts again; needed when queries of topics have conditions on labels.
     pub topics: Option<TopicTest>,
@@ -27,17 +28,20 @@ pub struct Rejudgements {
 /// A later analysis of a stored post.
 #[derive(Clone, Debug)]
 pub struct Rejudgement {
+    /// The id of the post.
     pub post_id: PostId,
+    /// The new analysis.
     pub analysis: Analysis,
-    /// When the analysis that it replaces was made.
+    /// When the analysis to replace was stored. If the post has another one by now, it stays unchanged.
     pub analyzed_at: Timestamp,
 }
 
-/// A post that was judged again.
+/// A post whose analysis was replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejudged {
+    /// When the post was first stored, and when the new analysis was stored.
     pub times: PostTimes,
-    /// The topics that it is about now.
+    /// The topics of the post after the replacement.
     pub topics: Vec<TopicId>,
 }
 
