@@ -2702,7 +2702,7 @@ export interface paths {
          * @description Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
          *     the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
          *     are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
-         *     most 5,000. Scope: read.
+         *     most 3,000. Scope: read.
          */
         get: {
             parameters: {
@@ -7026,7 +7026,7 @@ export interface components {
              * @description All posts of the range.
              */
             total: number;
-            /** @description Whether counting stopped at 10,000. */
+            /** @description Whether counting stopped early, at 10,000 or for a common word: there are at least `total`. */
             total_capped: boolean;
         };
         /** @description An event of the audit log. */
