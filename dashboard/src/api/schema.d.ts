@@ -6322,6 +6322,8 @@ export interface components {
             parameters: number;
             /** @description The number format of the weights in use (`f32`, `bf16`, `int8`). */
             precision: string;
+            /** @description Properties of the model that make its sentiments misleading for some texts; usually empty. */
+            warnings: string[];
         };
         /** @description The model. */
         ModelView: {
@@ -6330,6 +6332,8 @@ export interface components {
             speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
+            /** @description The models for other languages, as configured in `inference.routes`. */
+            routes: components["schemas"]["RouteView"][];
         };
         /** @description A range of hours on some days. The conditions apply to the day on which the hours begin; all must hold. */
         MuteInterval: {
@@ -6849,6 +6853,30 @@ export interface components {
          * @enum {string}
          */
         RouteSetting: "receiver" | "group_by" | "group_wait" | "group_interval" | "repeat_interval";
+        /**
+         * @description The state of a route's model.
+         * @enum {string}
+         */
+        RouteState: "unloaded" | "loading" | "connected" | "failed";
+        /** @description A route: the model for some languages. */
+        RouteView: {
+            /** @description Whether posts are stored without a sentiment until the model has caught up. */
+            behind: boolean;
+            /** @description Why the model could not be loaded. */
+            detail?: string | null;
+            info?: components["schemas"]["ModelInfo"] | null;
+            /** @description Codes such as `de`. */
+            languages: string[];
+            /** @description The model's name in the configuration. */
+            model: string;
+            /**
+             * Format: int64
+             * @description The number of texts that this process has classified with it.
+             */
+            posts: number;
+            speed?: components["schemas"]["Speed"] | null;
+            state: components["schemas"]["RouteState"];
+        };
         /** @description A rule in the format of the API and the configuration. Missing fields have defaults. */
         RuleDraft: {
             /**
