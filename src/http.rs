@@ -56,6 +56,7 @@ use tokio::sync::watch;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
+use crate::inference::routes::Routes;
 use crate::live::LiveBus;
 use crate::sources::bluesky::Names;
 use crate::sources::managed::SourceFactory;
@@ -83,6 +84,8 @@ pub struct Api {
     pub cache: Option<Cache>,
     /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
+    /// The models for other languages.
+    pub routes: Routes,
     /// The clock of answers, token checks and the audit log.
     pub clock: Clock,
     /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
@@ -108,6 +111,16 @@ pub enum ModelState {
     Ready(SharedClassifier),
     /// The model could not be loaded; with the reason.
     Failed(Arc<str>),
+}
+
+impl Api {
+    /// The classifier for interactive requests, if the model is loaded.
+    pub fn classifier(&self) -> Option<SharedClassifier> {
+        match &*self.model.borrow() {
+            ModelState::Ready(classifier) => Some(self.routes.over(classifier.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl ModelState {

@@ -1,12 +1,15 @@
 //! Converts the configuration to the options of each module and role.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
-use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
+use crate::config::{
+    self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role, RouteConfig,
+};
 use crate::domain::alert::{Class, Condition, Direction, Distinct, GroupBy, Labels, NoData, RuleSpec, Scope, Severity};
 use crate::domain::notify::{Receiver, Secrets};
 use crate::domain::{Sentiment, TopicOrigin};
@@ -14,7 +17,9 @@ use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::auth::{AuthOptions, Scope as TokenScope};
 use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, ModelSource};
+use crate::inference::{
+    CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, MissingEmotions, ModelSource,
+};
 use crate::ingester::IngesterOptions;
 use crate::language::LanguagePolicy;
 use crate::notify::NotifyOptions;
@@ -139,7 +144,9 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     Ok(InferenceOptions {
         model: model(&inference.model),
         emotion_model: inference.emotion_model.as_ref().map(model),
+        missing_emotions: MissingEmotions::Builtin,
         threads: inference.threads,
+        cores: None,
         precision: inference.precision,
         device: match inference.device {
             DeviceRef::Auto => DeviceChoice::Auto,
@@ -157,6 +164,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         labels: inference.labels.clone(),
         emotion_labels: inference.emotion_labels.clone(),
         neutral_margin: inference.neutral_margin as f32,
+        emotion_threshold: inference.emotion_threshold as f32,
         calibration: match &inference.calibration {
             CalibrationRef::Auto => CalibrationSource::Stored,
             CalibrationRef::Off => CalibrationSource::Off,
@@ -169,6 +177,27 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
             offline: inference.hub.offline,
             silence_limit: inference.hub.timeout,
         },
+    })
+}
+
+/// The options of the engine of a route. Settings that belong to `inference.model` do not apply to it.
+///
+/// # Errors
+/// When the engine does not support a configured value.
+pub fn route(config: &Config, route: &RouteConfig) -> anyhow::Result<InferenceOptions> {
+    let calibration = match &config.inference.calibration {
+        CalibrationRef::Off => CalibrationSource::Off,
+        CalibrationRef::Auto | CalibrationRef::File(_) => CalibrationSource::Stored,
+    };
+    Ok(InferenceOptions {
+        model: model(&route.model),
+        emotion_model: route.emotion_model.as_ref().map(model),
+        missing_emotions: MissingEmotions::Neutral,
+        exit_thresholds: BTreeMap::new(),
+        labels: route.labels.clone(),
+        emotion_labels: BTreeMap::new(),
+        calibration,
+        ..inference(config)?
     })
 }
 

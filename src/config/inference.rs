@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::values::*;
+use crate::domain::language::is_assigned;
 use crate::domain::{Emotion, Sentiment};
 use crate::inference::{ExitPolicy, Instructions, Precision};
 use crate::language::OtherLanguages;
@@ -135,6 +136,9 @@ pub struct InferenceConfig {
     /// A model of two sentiments returns neutral when their scores differ by less than this; 0 to 1.
     #[serde(deserialize_with = "share")]
     pub neutral_margin: f64,
+    /// An emotion model without a neutral class returns neutral if no score reaches this; 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub emotion_threshold: f64,
     /// The codes of the languages that the model supports, in lower case, without regions. Empty: those that it
     /// declares.
     #[serde(deserialize_with = "languages")]
@@ -142,6 +146,14 @@ pub struct InferenceConfig {
     /// How to handle a post in a language that the model does not support.
     #[serde(deserialize_with = "word")]
     pub other_languages: OtherLanguages,
+    /// Models for other languages.
+    pub routes: Vec<RouteConfig>,
+    /// The longest time that posts wait for the model of a route.
+    #[serde(deserialize_with = "up_to_an_hour")]
+    pub route_wait: Duration,
+    /// `None`: the models of routes stay in memory.
+    #[serde(deserialize_with = "optional_duration::<_, 1_000>")]
+    pub unload_after: Option<Duration>,
     /// Whether to detect the language of posts whose source does not state it.
     pub detect_language: bool,
     /// The calibration of the confidence.
@@ -149,6 +161,39 @@ pub struct InferenceConfig {
     pub calibration: CalibrationRef,
     /// The Hugging Face Hub, from which models are downloaded.
     pub hub: HubConfig,
+}
+
+/// `[[inference.routes]]`: the model for some languages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// At least one code, in lower case and without regions.
+    #[serde(deserialize_with = "route_languages")]
+    pub languages: Vec<String>,
+    /// The model that classifies posts in these languages.
+    #[serde(deserialize_with = "parsed")]
+    pub model: ModelRef,
+    /// `None`: the emotions of `model`.
+    #[serde(default, deserialize_with = "optional")]
+    pub emotion_model: Option<ModelRef>,
+    /// The class names of the models, and our label for each.
+    #[serde(default, deserialize_with = "labels")]
+    pub labels: BTreeMap<String, String>,
+}
+
+fn route_languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let codes = Vec::<String>::deserialize(de)?;
+    if codes.is_empty() {
+        return Err(D::Error::custom("must name at least one language code such as \"de\""));
+    }
+    for code in &codes {
+        if !is_assigned(code) {
+            return Err(D::Error::custom(format!(
+                "must be language codes of ISO 639 such as \"de\" or \"fr\", found {code:?}"
+            )));
+        }
+    }
+    Ok(codes)
 }
 
 fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {

@@ -130,6 +130,7 @@ impl Llm {
             exits: Vec::new(),
             int8_agreement: None,
             languages: Vec::new(),
+            warnings: Vec::new(),
             load_ms: 0,
         };
         Ok(Self(Arc::new(Inner {

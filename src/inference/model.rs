@@ -109,6 +109,17 @@ impl Model {
         (self.heads.iter().any(|head| !head.is_emotion()), emotion)
     }
 
+    /// Whether it classifies emotion and has no neutral class.
+    pub fn lacks_neutral_emotion(&self) -> bool {
+        self.heads.iter().any(|head| head.is_emotion() && !head.has_neutral())
+    }
+
+    /// What limits its sentiments; see [`super::ModelInfo::warnings`].
+    pub fn warnings(&self) -> Vec<String> {
+        let heads = self.heads.iter().zip(&self.spec.heads).filter(|(head, _)| !head.is_emotion());
+        heads.flat_map(|(head, spec)| head.warnings(&self.name, &spec.classes)).collect()
+    }
+
     /// The number format in use.
     pub fn precision(&self) -> Precision {
         self.network.precision()

@@ -266,6 +266,22 @@ impl Queue {
         }
     }
 
+    /// Whether texts wait.
+    pub fn has_work(&self) -> bool {
+        lock(&self.state).has_work()
+    }
+
+    /// Waits for texts without taking them; `false` when the queue is closed.
+    pub fn wait(&self) -> bool {
+        let mut state = lock(&self.state);
+        while !state.closed && !state.has_work() {
+            state.idle += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+        !state.closed
+    }
+
     /// Ends the threads. Queued texts are dropped, which fails their requests.
     pub fn close(&self) {
         let mut state = lock(&self.state);
@@ -283,6 +299,10 @@ impl Queue {
 }
 
 impl State {
+    fn has_work(&self) -> bool {
+        !self.interactive.is_empty() || !self.bulk.is_empty()
+    }
+
     fn lane(&mut self, lane: Lane) -> &mut Waiting {
         match lane {
             Lane::Interactive => &mut self.interactive,

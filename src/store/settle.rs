@@ -11,7 +11,7 @@ mod tally;
 
 pub use backfill::{BackfillStep, TopicTest};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
-pub use rejudge::{Rejudged, Rejudgement, Rejudgements};
+pub use rejudge::{Rejudged, Rejudgement, Rejudgements, Replaced};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 

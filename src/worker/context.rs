@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::ActiveClassifier;
+use crate::inference::routes::Routes;
 use crate::language::LanguagePolicy;
 use crate::live::LiveBus;
 use crate::store::Store;
@@ -58,6 +59,8 @@ pub struct Worker {
     pub cache: Cache,
     /// The model that classifies posts.
     pub classifier: ActiveClassifier,
+    /// The models for other languages.
+    pub routes: Routes,
     /// The tracked topics that posts are matched against.
     pub topics: Topics,
     /// The model that gives a second opinion on posts for which `classifier` has a low confidence.

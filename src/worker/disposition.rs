@@ -6,6 +6,7 @@ use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
 use crate::domain::{Analysis, Op, PostId, PostLabels, TopicId};
+use crate::inference::routes::Routes;
 use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
@@ -46,6 +47,8 @@ pub struct Work<'a> {
     pub task: &'a Task,
     /// How the task is processed.
     pub disposition: Disposition,
+    /// The number of the route whose model classifies the post; `None`: the main model.
+    pub route: Option<usize>,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
 }
@@ -67,6 +70,14 @@ impl Work<'_> {
             self.disposition = Disposition::Analysed(topics);
             self.analysis = Some(analysis);
         }
+    }
+
+    /// Stores its post without a sentiment, because the model of its route is not available.
+    pub fn leave_unscored(&mut self) {
+        let Disposition::Analyse { matches, storage } = &self.disposition else { return };
+        let topics = TopicMatch::decided(matches, None);
+        let is_stored = *storage == StoragePolicy::All || !topics.is_empty();
+        self.disposition = if is_stored { Disposition::Unscored(topics) } else { Disposition::Skip };
     }
 
     /// Whether its post is stored without a sentiment.
@@ -106,11 +117,12 @@ pub struct PlanContext<'c> {
     pub storage: StoragePolicy,
     /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: JudgedLanguages<'c>,
+    pub routes: &'c Routes,
 }
 
 /// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
-    let PlanContext { topics, storage, languages } = context;
+    let PlanContext { topics, storage, languages, routes } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -122,7 +134,8 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         };
         let matches = topics.matches(&post.subject(), &mut scratch);
         let storage = if is_known { StoragePolicy::All } else { storage };
-        let handling = languages.handling(post.lang.as_deref());
+        let lang = post.lang.as_deref();
+        let handling = if routes.of(lang).is_some() { OtherLanguages::Analyze } else { languages.handling(lang) };
         let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<TopicId>) -> Disposition| {
             let topics = TopicMatch::decided(&matches, labels);
             let is_stored = storage == StoragePolicy::All || !topics.is_empty();
@@ -140,7 +153,8 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     let work = |task| {
         let disposition = disposition(task);
         let analysis = matches!(disposition, Disposition::Unjudged(_)).then(languages::unjudged);
-        Work { task, disposition, analysis }
+        let route = task.op.post().and_then(|post| routes.number_of(post.lang.as_deref()));
+        Work { task, disposition, route, analysis }
     };
     tasks.iter().map(work).collect()
 }

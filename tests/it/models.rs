@@ -1,6 +1,7 @@
 //! Models from folders and from the Hub, with every fault of a download.
 
 mod fake_hub;
+mod routes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -32,8 +32,20 @@ pub struct Rejudgement {
     pub post_id: PostId,
     /// The new analysis.
     pub analysis: Analysis,
-    /// When the analysis to replace was stored. If the post has another one by now, it stays unchanged.
-    pub analyzed_at: Timestamp,
+    /// The state that it replaces.
+    pub replaces: Replaced,
+}
+
+/// The state of a post that another analysis replaces. A post in another state stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The analysis that was made at this time.
+    Analysis(Timestamp),
+    /// None: the post is unscored and has this text.
+    Unscored {
+        /// The text that was judged.
+        content: String,
+    },
 }
 
 /// A post whose analysis was replaced.
@@ -48,15 +60,26 @@ pub struct Rejudged {
 const SUBJECT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
 
 impl Rejudgement {
-    /// The row with the new analysis, if it still has the one that is replaced.
-    fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
+    /// The row with the new analysis, if it is still in the state that is replaced.
+    fn after<'r>(&self, row: &Row<'r>, text: Option<&SubjectRow>, now: Timestamp) -> Option<Row<'r>> {
+        let is_current = match &self.replaces {
+            Replaced::Analysis(at) => row.analyzed_at == Some(*at),
+            Replaced::Unscored { content } => {
+                row.analyzed_at.is_none() && text.is_some_and(|text| text.subject().content == content)
+            }
+        };
         let after = Row {
             analyzed_at: Some(now),
             labels: LabelColumns::of(Some(self.analysis.labels()), None),
             confidence: self.analysis.confidence,
             ..row.clone()
         };
-        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
+        is_current.then_some(after)
+    }
+
+    /// Whether the stored text is needed.
+    fn needs_text(&self, topics: Option<&TopicTest>) -> bool {
+        topics.is_some() || matches!(self.replaces, Replaced::Unscored { .. })
     }
 
     /// The topics of the post with the new analysis.
@@ -89,12 +112,14 @@ pub fn sqlite(
     for rejudgement in &batch.list {
         let post_id = rejudgement.post_id.as_str();
         let before = sqlite::load_state(connection, post_id)?.row;
-        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, now));
+        let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+            true => Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?),
+            false => None,
+        };
+        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, text.as_ref(), now));
         if let (Some(before), Some(after)) = (&before, &mut after) {
-            if let Some(test) = &batch.topics {
-                let post: SubjectRow =
-                    sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?;
-                after.topics = rejudgement.topics(&post, test);
+            if let (Some(test), Some(text)) = (&batch.topics, &text) {
+                after.topics = rejudgement.topics(text, test);
                 if after.topics != before.topics {
                     sqlite::replace_topics(connection, post_id, &after.topics)?;
                 }
@@ -129,12 +154,16 @@ pub fn postgres(
         for rejudgement in &batch.list {
             let post_id = rejudgement.post_id.as_str();
             let before = states.get(post_id).and_then(|state| state.row.as_ref());
-            let mut after = before.and_then(|row| rejudgement.after(row, now));
+            let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+                true => {
+                    Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?)
+                }
+                false => None,
+            };
+            let mut after = before.and_then(|row| rejudgement.after(row, text.as_ref(), now));
             if let (Some(before), Some(after)) = (before, &mut after) {
-                if let Some(test) = &batch.topics {
-                    let post: SubjectRow =
-                        sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?;
-                    after.topics = rejudgement.topics(&post, test);
+                if let (Some(test), Some(text)) = (&batch.topics, &text) {
+                    after.topics = rejudgement.topics(text, test);
                     if after.topics != before.topics {
                         replace_topics(connection, post_id, &after.topics).await?;
                     }
