@@ -23,11 +23,8 @@ const LENGTHS: [(usize, &str); 4] = [(40, "1-40"), (80, "41-80"), (160, "81-160"
 /// A value and its 95 % bootstrap interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
-    /// The value over all texts.
     pub value: f64,
-    /// The lower end of the interval.
     pub low: f64,
-    /// The upper end of the interval.
     pub high: f64,
 }
 
@@ -36,35 +33,29 @@ pub struct Estimate {
 pub struct Quality {
     /// The number of labelled texts.
     pub posts: usize,
-    /// The share of texts with the right label, 0 to 1.
     pub accuracy: Estimate,
-    /// The unweighted mean of the F1 scores of the sentiments, 0 to 1.
     pub macro_f1: Estimate,
 }
 
 /// The quality over all texts, and over groups of at least twenty of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intervals {
-    /// The quality over all labelled texts.
     pub all: Quality,
-    /// The quality by language: the `lang` of the record, or the detected language.
+    /// By language: the `lang` of the record, or the detected language.
     pub by_language: BTreeMap<String, Quality>,
-    /// The quality by length in characters.
+    /// By length in characters.
     pub by_length: BTreeMap<&'static str, Quality>,
 }
 
 /// The results of two models on the same texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The name of the model that is compared.
     pub model: String,
-    /// The name of the model to compare it with.
     pub other: String,
     /// The number of labelled texts.
     pub posts: usize,
-    /// The number of texts that only `model` classifies correctly.
+    /// The number of texts that only `model` classifies correctly, and of those that only `other` does.
     pub only_model: usize,
-    /// The number of texts that only `other` classifies correctly.
     pub only_other: usize,
     /// The value of `other` minus that of `model`.
     pub accuracy: Estimate,
@@ -76,7 +67,7 @@ pub struct Comparison {
 }
 
 /// A label and a prediction, as indexes.
-type Pair = (usize, usize);
+pub(super) type Pair = (usize, usize);
 
 /// The quality of sentiment with its intervals; `None` without labelled texts. `detect` returns the language of a
 /// text whose record has none.
@@ -101,9 +92,9 @@ pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Optio
     languages.retain(|_, pairs| pairs.len() >= MIN_GROUP);
     lengths.retain(|_, pairs| pairs.len() >= MIN_GROUP);
     Some(Intervals {
-        all: quality(&all),
-        by_language: languages.iter().map(|(lang, pairs)| (lang.clone(), quality(pairs))).collect(),
-        by_length: lengths.iter().map(|(name, pairs)| (*name, quality(pairs))).collect(),
+        all: quality_of(&all),
+        by_language: languages.iter().map(|(lang, pairs)| (lang.clone(), quality_of(pairs))).collect(),
+        by_length: lengths.iter().map(|(name, pairs)| (*name, quality_of(pairs))).collect(),
     })
 }
 
@@ -148,7 +139,8 @@ pub fn compare(
     })
 }
 
-fn quality(pairs: &[Pair]) -> Quality {
+/// The quality of predictions, with intervals.
+pub(super) fn quality_of(pairs: &[Pair]) -> Quality {
     let of = |measure: fn(&Confusion) -> f64| {
         estimate(pairs, |sample| {
             let mut confusion = Confusion::default();
