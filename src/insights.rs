@@ -16,7 +16,7 @@ use crate::domain::counts::percentage;
 use crate::domain::event::PREVIEW_CHARS;
 use crate::domain::op::preview;
 use crate::domain::{Counts, Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
-use crate::store::posts::sample::SampledPost;
+use crate::store::posts::sample::{SampledPost, WordSample};
 use crate::store::posts::{CountedFrom, PostFilter};
 use crate::store::{AggregateFailure, Store, StoreError};
 use parts::{AuthorPart, SourcePart};
@@ -153,6 +153,12 @@ async fn read(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Re
             let posts = store.sample(filter, range, counts.posts()).await?;
             let side = Side { range, total: counts.posts(), capped: false, counts, sampled: posts.len() };
             Ok(Read { side, by_source: Some(by_source), posts })
+        }
+        CountedFrom::Posts if !filter.words.is_empty() => {
+            let WordSample { total, posts } = store.sample_words(filter, range).await?;
+            let counts = counts_of(&posts);
+            let side = Side { range, total: total.count, capped: total.capped, counts, sampled: posts.len() };
+            Ok(Read { side, by_source: None, posts })
         }
         CountedFrom::Posts => {
             let total = store.count_posts(&within).await?;

@@ -59,6 +59,15 @@ impl Subscription {
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }
+
+    /// A message that has arrived already.
+    pub fn try_recv(&mut self) -> Option<Received> {
+        match self.0.try_recv() {
+            Ok(message) => Some(Received::Message(message)),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(Received::Lagged(missed)),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
+        }
+    }
 }
 
 /// The live bus, on either backend. Clones share it.

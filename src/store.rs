@@ -27,7 +27,6 @@ pub mod tokens;
 pub mod topics;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -134,8 +133,8 @@ pub struct Store {
     keep: Keep,
     vault: Option<Vault>,
     clock: Clock,
-    /// Whether the text index is complete. Once complete, it remains complete.
-    indexed: Arc<AtomicBool>,
+    /// What the text index is known to contain.
+    indexed: Arc<search::Indexed>,
     scans: Scans,
 }
 

@@ -24,7 +24,7 @@ use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 pub enum HttpError {
     /// An address cannot be bound.
     #[error(
-        "cannot listen on {address}: {reason}; choose another address in server.listen, or stop the process that uses it"
+        "cannot listen on {address}: {reason}; choose another address in server.listen (server.ops_listen without the API), or stop the process that uses it"
     )]
     Bind {
         /// The resolved address from `server.listen`, or from `server.ops_listen` without the API role.

@@ -53,11 +53,18 @@ impl History {
         first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
-    /// The posts of `range` that had been stored at `seen`, of one source or of all sources.
+    /// Whether a post written at `at` belongs to the past of a demonstration.
+    fn is_made_up(&self, at: Timestamp) -> bool {
+        self.made_up_until.is_some_and(|end| at < end)
+    }
+
+    /// The posts of `range` that had been stored at `seen`, of one source or of all sources. The past of a
+    /// demonstration, which is stored when it starts, counts as stored on time.
     pub fn seen(&self, range: TimeRange, source: Option<&str>, seen: Timestamp) -> Tally {
         let mut missing = Tally::default();
         let from = self.late.partition_point(|late| late.written_at < range.start());
-        for late in self.late[from..].iter().take_while(|late| late.written_at < range.end()) {
+        let late = self.late[from..].iter().take_while(|late| late.written_at < range.end());
+        for late in late.filter(|late| !self.is_made_up(late.written_at)) {
             if late.stored_at > seen && source.is_none_or(|source| source == late.source) {
                 missing.merge(&late.tally);
             }

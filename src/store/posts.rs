@@ -4,6 +4,7 @@ pub(super) mod query;
 pub(super) mod row;
 pub mod sample;
 mod search;
+mod stripes;
 
 pub(super) use row::{public_id, scores_json};
 

@@ -11,7 +11,6 @@ use crate::store::alerts::without_evidence;
 use crate::store::labels::LabelColumns;
 use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
-use crate::store::search::grams::grams;
 use crate::store::search::postgres as search;
 use crate::store::settle::RemovedPost;
 use crate::store::settle::plan::{Plan, Slot, Version};
@@ -120,7 +119,7 @@ async fn insert_posts(
     .bind::<Array<BigInt>, _>(id().map(|(ms, _)| ms).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(_, seq)| seq).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(post().map(|post| grams(&post.content)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| search::lexemes(&post.content)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
