@@ -70,7 +70,9 @@ impl StoreError {
 /// A source with the number of its posts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceTotals {
+    /// The name of the source.
     pub source: String,
+    /// The counts of all time, including posts that retention has removed.
     pub counts: Counts,
     /// Event time of the newest post.
     pub last_post: Option<Timestamp>,
@@ -97,7 +99,9 @@ pub struct Keep {
 /// A lease that an instance has acquired. Each transaction that requires the lease checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
+    /// What the lease protects, such as `notifications`.
     pub name: String,
+    /// The name of the instance that holds the lease.
     pub holder: String,
     /// Increases when the lease gets a new holder, or is acquired again after it expired.
     pub token: i64,
@@ -137,8 +141,10 @@ pub struct Store {
 /// Why a query for counts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AggregateFailure {
+    /// The query cannot be answered. The message tells the user what to change.
     #[error(transparent)]
     Query(#[from] AggregateError),
+    /// The store does not answer, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -29,6 +29,7 @@ const SAME_COUNT: f64 = 1.25;
 /// A term that is more frequent than usual.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Term {
+    /// The term in lower case: a word, two words, a hashtag with `#`, or a run of characters.
     pub term: String,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,

@@ -169,9 +169,7 @@ impl Part {
         });
         Self { matcher: Arc::new(matcher), queries, gone: HashSet::new() }
     }
-}
 
-impl Part {
     /// The current topics of this part that a post is about.
     fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicMatch> {
         let mut found = self.matcher.matches(subject, scratch);

@@ -39,10 +39,15 @@ const POSTS_OF_AUTHOR: usize = 20;
 
 /// A series that starts to fire.
 pub struct Case<'a> {
+    /// The rule.
     pub spec: &'a RuleSpec,
+    /// The series of the rule that fires.
     pub group: &'a Group,
+    /// The window that the series was judged over.
     pub window: TimeRange,
+    /// The result of the judgement, with the value that is compared with the threshold.
     pub judgement: &'a Judgement,
+    /// The counts of the posts in the rule's scope.
     pub view: &'a dyn View,
 }
 

@@ -11,10 +11,13 @@ pub const PREVIEW_CHARS: usize = 200;
 /// A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostEvent {
+    /// The id of the post, unique across all sources.
     pub post_id: String,
     /// The first 200 characters.
     pub content: String,
+    /// The name of the source.
     pub source: String,
+    /// The name of the author; null if the source did not send one.
     pub author: Option<String>,
     /// The language from the source, or the detected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,8 +34,10 @@ pub struct PostEvent {
     /// The names of the tracked topics that the post belongs to.
     #[serde(default)]
     pub topics: Vec<String>,
+    /// When the author wrote the post.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When the post was first stored. A later version of the post does not change it.
     #[schema(value_type = String, format = DateTime)]
     pub ingested_at: Timestamp,
     /// When the post was analysed, or when it was stored without an analysis.

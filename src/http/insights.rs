@@ -31,10 +31,10 @@ const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
 pub struct ExplainParams {
-    /// The range: posts created at or after. 24 hours before its end if not given.
+    /// The start of the range. Default: 24 hours before its end.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T22:00:00Z")]
     start_date: Option<Timestamp>,
-    /// The range: posts created before. Now if not given, or if it is in the future.
+    /// The end of the range, exclusive. Default: now. A future time is treated as now.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T23:00:00Z")]
     end_date: Option<Timestamp>,
     /// The start of the range to compare with. By default both ranges have the same length.

@@ -22,20 +22,24 @@ pub enum TermKind {
     Word,
     /// Two consecutive words.
     Bigram,
+    /// A hashtag.
     Hashtag,
 }
 
 /// A term that is more frequent than in the earlier range.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SalientWord {
+    /// The term in lower case; a hashtag begins with `#`.
     pub term: String,
+    /// Whether the term is a word, a pair of words or a hashtag.
     pub kind: TermKind,
     /// The percentage of the posts in the sample that contain the term.
     pub rate: f64,
-    /// The same percentage for the earlier range.
+    /// The percentage of the posts in the sample of the earlier range that contain the term.
     pub previous_rate: f64,
     /// The number of posts in the sample that contain the term.
     pub posts: u32,
+    /// The number of posts in the sample of the earlier range that contain the term.
     pub previous_posts: u32,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,
@@ -45,6 +49,7 @@ pub struct SalientWord {
 
 /// The words that became more frequent.
 pub struct Found {
+    /// The terms, the highest score first.
     pub words: Vec<SalientWord>,
     /// The sum of the scores of its words, for each post of the basis.
     pub scores: Vec<f64>,

@@ -10,7 +10,7 @@ use crate::domain::PostLabels;
 use crate::domain::alert::{Class, Distinct, RuleSpec};
 use crate::terms;
 
-/// The number of posts of one author by their labels; `None` stands for unscored posts.
+/// The number of posts of one author by their labels; `None` counts the unscored posts.
 type LabelCounts = HashMap<Option<PostLabels>, usize>;
 
 /// The number of consecutive words in a shingle.
@@ -25,17 +25,20 @@ const ROWS: usize = 2;
 /// The text and the author of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostText {
+    /// The source of the post. Equal names of authors on different sources are different authors.
     pub source: String,
     /// `None`: the author is unknown, and each such post counts as a different author.
     pub author: Option<String>,
     /// `None`: the post is unscored.
     pub labels: Option<PostLabels>,
+    /// The complete text of the post.
     pub content: String,
 }
 
 /// The counts of a window in which texts or authors count once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctCounts {
+    /// The counts by label in which each text or author counts once.
     pub tally: Tally,
     /// The number of different authors of the posts of the rule's class.
     pub authors: i64,

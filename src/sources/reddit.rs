@@ -21,7 +21,8 @@ use url::Url;
 use super::draft::Found;
 use super::fetch::{Fetcher, json, refusal};
 use super::lenient::lenient;
-use super::{Batch, Source, SourceError, SourceSpec};
+use super::polled::{Poll, Polled};
+use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
@@ -42,9 +43,11 @@ pub struct RedditOptions {
     pub base: Url,
     /// `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
+    /// The id of the OAuth application.
     pub client_id: String,
     /// `platform:app:version (by /u/name)`, as Reddit requires. `None`: the name of this program.
     pub user_agent: Option<String>,
+    /// The secret of the OAuth application.
     pub client_secret: SecretString,
     /// Names without `r/`.
     pub subreddits: Vec<String>,
@@ -128,7 +131,7 @@ struct ListingData {
 /// A post or a comment.
 #[derive(Debug, Deserialize)]
 pub struct Thing {
-    /// Base 36, without the prefix of its kind.
+    /// The id in base 36, without the prefix of its kind.
     id: String,
     /// The id with the prefix of its kind: `t3_…` or `t1_…`.
     name: String,
@@ -152,8 +155,10 @@ pub struct Thing {
 /// Why an item of a listing is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ThingError {
+    /// The item does not have the fields of a post or comment.
     #[error("not a post or comment: {0}")]
     Form(#[from] serde_json::Error),
+    /// The id is not a number in base 36.
     #[error("{0}: the id is not a number in base 36")]
     Id(String),
 }
@@ -168,8 +173,6 @@ struct Reddit {
     token: Arc<Mutex<Option<Token>>>,
     /// Items that were already reported as rejected.
     malformed: BTreeSet<String>,
-    /// The part of the last poll that did not fit into its batch.
-    rest: Option<Batch>,
 }
 
 /// The source `name`.
@@ -177,29 +180,19 @@ pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) 
     let (fetcher, token) = (Arc::new(fetcher), Arc::new(Mutex::new(None)));
     SourceSpec::new("reddit", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Reddit {
+        Box::new(Polled::new(Reddit {
             options: options.clone(),
             fetcher: fetcher.clone(),
             clock: clock.clone(),
             cursor,
             token: token.clone(),
             malformed: BTreeSet::new(),
-            rest: None,
-        })
+        }))
     })
 }
 
 impl Reddit {
-    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
-        let mut batch = match self.rest.take() {
-            Some(rest) => rest,
-            None => self.poll().await?,
-        };
-        self.rest = batch.cut(max);
-        Ok(batch)
-    }
-
-    async fn poll(&mut self) -> Result<Batch, SourceError> {
+    async fn read_new(&mut self) -> Result<Batch, SourceError> {
         let mut batch = Batch { wait: self.options.interval, ..Batch::default() };
         let names = self.options.subreddits.join("+");
         let seen = self.cursor.posts.take();
@@ -360,9 +353,9 @@ impl Thing {
     }
 }
 
-impl Source for Reddit {
-    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(self.batch(max.max(1)))
+impl Poll for Reddit {
+    fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.read_new())
     }
 }
 

@@ -6,6 +6,7 @@ use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
 use crate::domain::{Analysis, Op, PostId, PostLabels, TopicId};
+use crate::inference::routes::Routes;
 use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
@@ -13,11 +14,11 @@ use crate::topics::{Scratch, TopicMatch, Tracked};
 /// How a task is processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Its post is analysed first; the analysis decides which of these topics it is stored with.
+    /// The post is analysed first. The analysis decides with which of these topics the post is stored.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
-    /// Its post was analysed and is stored with these topics.
+    /// The post was analysed and is stored with these topics.
     Analysed(Vec<TopicId>),
-    /// Its post is stored with these topics as neutral, because the model does not know its language.
+    /// The post is stored with these topics as neutral, because the model does not support its language.
     Unjudged(Vec<TopicId>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
@@ -42,8 +43,12 @@ impl Disposition {
 
 /// A task with its disposition.
 pub struct Work<'a> {
+    /// The entry and its operation.
     pub task: &'a Task,
+    /// How the task is processed.
     pub disposition: Disposition,
+    /// The number of the route whose model classifies the post; `None`: the main model.
+    pub route: Option<usize>,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
 }
@@ -65,6 +70,14 @@ impl Work<'_> {
             self.disposition = Disposition::Analysed(topics);
             self.analysis = Some(analysis);
         }
+    }
+
+    /// Stores its post without a sentiment, because the model of its route is not available.
+    pub fn leave_unscored(&mut self) {
+        let Disposition::Analyse { matches, storage } = &self.disposition else { return };
+        let topics = TopicMatch::decided(matches, None);
+        let is_stored = *storage == StoragePolicy::All || !topics.is_empty();
+        self.disposition = if is_stored { Disposition::Unscored(topics) } else { Disposition::Skip };
     }
 
     /// Whether its post is stored without a sentiment.
@@ -98,14 +111,18 @@ impl Work<'_> {
 /// The context of the decision, apart from the posts.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'c> {
+    /// The topics that posts are matched against.
     pub topics: &'c Tracked,
+    /// Which posts are stored.
     pub storage: StoragePolicy,
+    /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: JudgedLanguages<'c>,
+    pub routes: &'c Routes,
 }
 
 /// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
-    let PlanContext { topics, storage, languages } = context;
+    let PlanContext { topics, storage, languages, routes } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -117,7 +134,8 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         };
         let matches = topics.matches(&post.subject(), &mut scratch);
         let storage = if is_known { StoragePolicy::All } else { storage };
-        let handling = languages.handling(post.lang.as_deref());
+        let lang = post.lang.as_deref();
+        let handling = if routes.of(lang).is_some() { OtherLanguages::Analyze } else { languages.handling(lang) };
         let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<TopicId>) -> Disposition| {
             let topics = TopicMatch::decided(&matches, labels);
             let is_stored = storage == StoragePolicy::All || !topics.is_empty();
@@ -135,7 +153,8 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     let work = |task| {
         let disposition = disposition(task);
         let analysis = matches!(disposition, Disposition::Unjudged(_)).then(languages::unjudged);
-        Work { task, disposition, analysis }
+        let route = task.op.post().and_then(|post| routes.number_of(post.lang.as_deref()));
+        Work { task, disposition, route, analysis }
     };
     tasks.iter().map(work).collect()
 }

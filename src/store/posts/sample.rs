@@ -23,16 +23,23 @@ const PER_WINDOW: i64 = 75;
 /// A post of a sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampledPost {
+    /// The id of the post, unique across all sources.
     pub post_id: String,
+    /// The name of the source.
     pub source: String,
+    /// The name of the author; `None` if the source did not send one.
     pub author: Option<String>,
+    /// The URL of the original post.
     pub url: Option<String>,
     /// The first 1,000 characters.
     pub content: String,
+    /// When the author wrote the post.
     pub created_at: Timestamp,
     /// `None`: the post is unscored.
     pub sentiment: Option<Sentiment>,
+    /// `None`: the post is unscored.
     pub emotion: Option<Emotion>,
+    /// The probability of `sentiment`, in [0, 1]; 0 if the post is unscored.
     pub confidence: f64,
 }
 

@@ -23,13 +23,15 @@ use crate::store::sql::{At, Instant, sql};
 /// The maximum number of posts of one step.
 const STEP: i64 = 500;
 
-/// Says which topics a post with these labels is about; an unscored post has none.
+/// Returns the topics of a post with these labels; `None` for the labels of an unscored post.
 type Matches = dyn Fn(&Subject<'_>, Option<PostLabels>) -> Vec<TopicId> + Send + Sync;
 
 /// A test for the topics of a post, with the version of the topics that it was created from.
 #[derive(Clone)]
 pub struct TopicTest {
+    /// The version of the topics that the test was created from.
     pub version: i64,
+    /// The function that returns the topics of a post.
     pub matches: Arc<Matches>,
 }
 
@@ -38,8 +40,9 @@ pub struct TopicTest {
 pub struct BackfillStep {
     /// The number of checked posts; 0 if the backfill is complete.
     pub posts: usize,
-    /// The number of missing matches that were added, and of wrong matches that were removed.
+    /// The number of missing matches that were added.
     pub added: usize,
+    /// The number of wrong matches that were removed.
     pub removed: usize,
     /// Whether the topics have another version than the test. In this case nothing was done.
     pub stale: bool,
@@ -51,40 +54,23 @@ const END: &str = "SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM so
 const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.url, p.reply_to, p.created_at, p.sentiment_label, p.emotion, \
                      p.confidence_score, (SELECT string_agg(CAST(t.topic_id AS text), ',') FROM post_topics t \
                      WHERE t.post = p.id) FROM social_media_posts p WHERE p.id > ? AND p.id <= ?";
-type PostColumns = (
-    BigInt,
-    Text,
-    Nullable<Text>,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Instant,
-    Text,
-    Text,
-    Double,
-    Nullable<Text>,
-);
+/// The columns of a [`SubjectRow`].
+pub(super) type SubjectColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
+type PostColumns = (BigInt, SubjectColumns, Instant, Text, Text, Double, Nullable<Text>);
 
+/// What topics are matched with, of a stored post.
 #[derive(diesel::Queryable)]
-struct PostRow {
-    id: i64,
+pub(super) struct SubjectRow {
     content: String,
     author: Option<String>,
     source: String,
     lang: Option<String>,
     url: Option<String>,
     reply_to: Option<String>,
-    created_at: At,
-    sentiment: String,
-    emotion: String,
-    confidence: f64,
-    /// The ids of the post's topics, separated by commas.
-    topics: Option<String>,
 }
 
-impl PostRow {
-    fn subject(&self) -> Subject<'_> {
+impl SubjectRow {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             content: &self.content,
             author: self.author.as_deref(),
@@ -94,6 +80,19 @@ impl PostRow {
             is_reply: self.reply_to.is_some(),
         }
     }
+}
+
+#[derive(diesel::Queryable)]
+struct PostRow {
+    id: i64,
+    #[diesel(embed)]
+    subject: SubjectRow,
+    created_at: At,
+    sentiment: String,
+    emotion: String,
+    confidence: f64,
+    /// The ids of the post's topics, separated by commas.
+    topics: Option<String>,
 }
 
 /// The topics with the least progress, and the ids of the posts to check next.
@@ -130,7 +129,7 @@ fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: 
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     for row in rows {
         let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
-        let want: HashSet<TopicId> = (test.matches)(&row.subject(), labels.parsed()).into_iter().collect();
+        let want: HashSet<TopicId> = (test.matches)(&row.subject.subject(), labels.parsed()).into_iter().collect();
         let have: HashSet<TopicId> = topic_ids(row.topics.as_deref()).into_iter().collect();
         for topic in range.topics.iter().copied().map(TopicId) {
             let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
@@ -139,7 +138,7 @@ fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: 
                 _ => continue,
             };
             list.push((topic, row.created_at.0, row.id));
-            tally.add_topic(topic, (row.created_at.0, row.source.as_str(), &labels), (sign, row.confidence));
+            tally.add_topic(topic, (row.created_at.0, row.subject.source.as_str(), &labels), (sign, row.confidence));
         }
     }
     Difference { tally, added, removed }

@@ -20,6 +20,7 @@ const BOUNDED: i64 = 150_000;
 pub struct WordSample {
     /// The number of posts that contain the words. Counting stops early for common words.
     pub total: Total,
+    /// The posts, thinned out evenly if there are more than an explanation reads.
     pub posts: Vec<SampledPost>,
 }
 
