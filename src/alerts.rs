@@ -73,6 +73,10 @@ pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown)
         "1 while this instance is the leader, which evaluates alert rules"
     );
     metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by severity");
+    metrics::describe_gauge!(
+        "sentistream_alert_sources_left_out",
+        "Sources with posts that alert rules do not watch, because a rule watches at most 500"
+    );
     metrics::describe_counter!("sentistream_alert_evaluations_total", "Alert rules that this instance evaluated");
     metrics::describe_histogram!(
         "sentistream_alert_evaluation_seconds",

@@ -13,7 +13,7 @@ use crate::domain::{TimeRange, Timestamp};
 use crate::rules::judge::{Judgement, Verdict, needs_texts};
 use crate::rules::load::{LoadError, Windows, feed};
 use crate::rules::machine::SeriesState;
-use crate::rules::{Group, Judged, Moment, annotations, judge_all, labels};
+use crate::rules::{Group, Judged, JudgedRule, Moment, annotations, judge_all, labels};
 use crate::store::StoreError;
 use crate::store::alerts::{AlertUpdate, NewAlert, Step};
 
@@ -51,6 +51,8 @@ pub struct Collector {
     pub steps: Vec<Step>,
     /// Current figures of alerts that fire.
     pub updates: Vec<AlertUpdate>,
+    /// The number of sources that each judged rule does not watch, by rule id.
+    pub left_out: BTreeMap<i64, usize>,
 }
 
 /// A series that was judged, with the rule and the counts.
@@ -64,7 +66,8 @@ struct Evaluated<'a> {
 impl Collector {
     /// An evaluation without steps. `end`: where windows without a delay end.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
-        Self { end, now, open, opened: 0, explained: Vec::new(), steps: Vec::new(), updates: Vec::new() }
+        let (explained, steps, updates, left_out) = Default::default();
+        Self { end, now, open, opened: 0, explained, steps, updates, left_out }
     }
 
     /// Judges the series of `rule`.
@@ -88,7 +91,8 @@ impl Collector {
         let active: BTreeMap<String, Option<Timestamp>> =
             known.iter().map(|series| (series.scope.clone(), series.began)).collect();
         let moment = Moment { end: self.end, delays, known: &active };
-        let mut judged = judge_all(&rule.spec, windows, moment);
+        let JudgedRule { series: mut judged, left_out } = judge_all(&rule.spec, windows, moment);
+        self.left_out.insert(rule.id, left_out);
         let reads = judged.iter().filter(|one| needs_texts(&rule.spec, one.judgement.verdict));
         let ranges: HashSet<TimeRange> = reads.map(|one| TimeRange::last(rule.spec.window, one.end)).collect();
         if !ranges.is_empty() {
@@ -102,7 +106,7 @@ impl Collector {
                     }
                 }
             }
-            judged = judge_all(&rule.spec, windows, moment);
+            judged = judge_all(&rule.spec, windows, moment).series;
         }
         for series in known.iter().filter(|series| !judged.iter().any(|one| one.group.scope == series.scope)) {
             self.end_series(series, "the rule no longer watches this series");

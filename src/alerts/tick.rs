@@ -12,7 +12,7 @@ use super::{AlertsOptions, AlertsRooms};
 use crate::domain::alert::{Instance, Rule, Scope};
 use crate::domain::{Alert, LiveEvent, Timestamp};
 use crate::rules::load::{DelayCache, LoadError, QuarterCache, Wanted, Windows, feed, live};
-use crate::rules::{Delays, needs_history, windows};
+use crate::rules::{Delays, MAX_SOURCES, needs_history, windows};
 use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
@@ -54,6 +54,29 @@ pub struct Memory {
     delays: DelayCache,
     /// When the evidence of each open alert was last searched, by alert id.
     explained: HashMap<i64, Timestamp>,
+    /// The number of sources that each rule does not watch, by rule id.
+    left_out: BTreeMap<i64, usize>,
+}
+
+impl Memory {
+    /// Reports the rules that began to leave out sources, and the number of all sources that are left out.
+    fn report_left_out(&mut self, judged: &BTreeMap<i64, usize>, rules: &[Rule]) {
+        self.left_out.retain(|id, _| rules.iter().any(|rule| rule.id == *id));
+        for (id, left_out) in judged {
+            let before = self.left_out.insert(*id, *left_out).unwrap_or_default();
+            if let (0, 1.., Some(rule)) = (before, *left_out, rules.iter().find(|rule| rule.id == *id)) {
+                let rule = rule.spec.name.as_str();
+                tracing::warn!(
+                    rule,
+                    left_out,
+                    limit = MAX_SOURCES,
+                    "rule watches only the sources with the most posts"
+                );
+            }
+        }
+        let all: usize = self.left_out.values().sum();
+        metrics::gauge!("sentistream_alert_sources_left_out").set(all as f64);
+    }
 }
 
 /// The counts of a feed.
@@ -175,6 +198,7 @@ pub(super) async fn evaluate(
     updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
     memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
+    memory.report_left_out(&collector.left_out, &list.rules);
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
     Ok(Changes { applied, updated })
 }

@@ -2178,7 +2178,7 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Denied requests and changes that need the scope `admin`, newest first, each with its actor, address, action
+         * @description Denied requests, sign-ins and changes that need the scope `admin`, newest first, each with its actor, address, action
          *     and request id. Events are kept for `retention.audit`.
          */
         get: {
@@ -2190,7 +2190,7 @@ export interface paths {
                     cursor?: string;
                     /** @description Only events of this actor. */
                     actor?: string;
-                    /** @description Only `allowed` or only `denied` requests. */
+                    /** @description Only `allowed`, only `denied` or only `unknown` requests. */
                     outcome?: string;
                 };
                 header?: never;
@@ -2661,7 +2661,8 @@ export interface paths {
         };
         /**
          * Health
-         * @description Always 200: the body reports the state of each service and the outcome counters.
+         * @description Always 200: the body reports the state of each service and the outcome counters. No token is needed for the state of
+         *     the process; names of sources, causes and counters require the scope `read`.
          */
         get: {
             parameters: {
@@ -3330,7 +3331,8 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source of stored posts with its counts, most posts first, and the state of each configured source.
+         * @description The 1,000 sources with the most posts, with their counts, most posts first, and the state of each configured source.
+         *     `total` counts all sources with stored posts.
          */
         get: {
             parameters: {
@@ -6113,10 +6115,11 @@ export interface components {
         GroupBy: "none" | "source" | "source_and_total";
         /** @description The response of `GET /api/health`. */
         Health: {
-            /** @description What is wrong, one message per problem; empty when everything works. */
+            /** @description What is wrong, one message per problem; empty when everything works. Causes require the scope `read`. */
             problems: string[];
             /**
-             * @description By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources.
+             * @description By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources. Without the scope
+             *     `read`, of the others only the kinds that do not work, such as `source`.
              * @example {
              *       "database": "connected",
              *       "model": "connected",
@@ -6136,7 +6139,7 @@ export interface components {
              */
             version: string;
         };
-        /** @description The numbers of the health report; `null` while their service is disconnected. */
+        /** @description The numbers of the health report; `null` while their service is disconnected, and without the scope `read`. */
         HealthStats: {
             books?: components["schemas"]["Books"] | null;
             /**
@@ -7203,7 +7206,10 @@ export interface components {
              * @example DELETE /api/posts/{post_id}
              */
             action: string;
-            /** @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. */
+            /**
+             * @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
+             *     of the new token.
+             */
             actor: string;
             /**
              * @description The client's address.
@@ -7220,13 +7226,16 @@ export interface components {
              * @description Assigned by the store.
              */
             id: number;
-            /** @description `allowed` for a change by an administrator, `denied` for a request without the scope. */
+            /**
+             * @description `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
+             *     change whose request failed in the server or ended without a response: it may have happened.
+             */
             outcome: string;
             /** @description The id of the request in the logs. */
             request_id: string;
             /**
              * Format: int32
-             * @description The status of the response.
+             * @description The status of the response; 0 if the connection was closed before it.
              */
             status: number;
             /** @description The path of the request. */
@@ -7665,6 +7674,7 @@ export interface components {
             average_confidence: number;
             by_emotion: components["schemas"]["ByEmotion_i64"];
             by_sentiment: components["schemas"]["BySentiment_i64"];
+            /** @description Posts of each of the 1,000 sources with the most posts. */
             by_source: {
                 [key: string]: number;
             };
@@ -8125,7 +8135,11 @@ export interface components {
              * @description Days until it expires, 1 to 3,650. Default: it does not expire.
              */
             expires_in_days?: number | null;
-            /** @description Unique; at most 100 characters. */
+            /**
+             * @description Unique, also among the tokens of the configuration; at most 100 characters, without control and format
+             *     characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
+             *     start with `jwt:` or `sign-in`.
+             */
             name: string;
             /** @description At least one of `read`, `write`, `admin`. */
             scopes: string[];
