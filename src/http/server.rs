@@ -81,8 +81,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     let state = Data::new(State::new(api, options));
     let (log, events) = SecurityLog::new();
     let log = Data::new(log);
-    let surface =
-        Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone(), log: log.clone() };
+    let surface = Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone(), log: log.clone() };
     let server = start(state.clone(), surface, &shutdown)?;
 
     let store = state.api.store.clone();

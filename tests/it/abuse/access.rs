@@ -95,8 +95,8 @@ async fn rate_limit_counts_any_spelling_of_a_path() {
 
 #[tokio::test]
 async fn readiness_shows_no_backend_errors() {
-    let (rooms, folder) = crate::api::test_app::unavailable_rooms().await;
-    let app = TestApp::over(rooms, folder, |options| options.check_timeout = Duration::from_secs(1));
+    let (services, folder) = crate::api::test_app::unavailable_services().await;
+    let app = TestApp::over(services, folder, |options| options.check_timeout = Duration::from_secs(1));
     let ready = app.get("/readyz").await;
     ready.problem(503);
     for secret in ["127.0.0.1", "nobody", "refused", "redis://", "postgres"] {
@@ -108,13 +108,13 @@ async fn readiness_shows_no_backend_errors() {
 async fn health_shows_names_causes_and_numbers_to_readers_only() {
     const CAUSE: &str = "https://feeds.example/PATHSECRET: invalid certificate";
     let whole = TestApp::start(Setup::Embedded).await;
-    let (mut rooms, folder) = crate::api::test_app::unavailable_rooms().await;
-    (rooms.store, rooms.stream) = (whole.rooms.store.clone(), whole.rooms.stream.clone());
-    rooms.components = Arc::new(|| {
+    let (mut services, folder) = crate::api::test_app::unavailable_services().await;
+    (services.store, services.stream) = (whole.services.store.clone(), whole.services.stream.clone());
+    services.components = Arc::new(|| {
         let (name, state) = ("source:private".to_owned(), "backing_off".to_owned());
         vec![ComponentState { name, healthy: false, state, detail: Some(CAUSE.to_owned()) }]
     });
-    let app = TestApp::over(rooms, folder, |options| {
+    let app = TestApp::over(services, folder, |options| {
         let token = |name: &str, scope| StaticToken {
             name: name.to_owned(),
             sha256: hash(&format!("{name}-token")),

@@ -95,7 +95,7 @@ async fn denials_and_admin_changes_are_audited(setup: Setup) {
     assert!(of("r0").is_null(), "appending is not a change by an administrator");
     let denied = send(&app, Method::GET, "/api/audit?outcome=denied&limit=1", by("root-token", "r6")).await.ok();
     assert_eq!((denied["events"].as_array().map(Vec::len), denied["next_cursor"].is_string()), (Some(1), true));
-    app.rooms.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
+    app.services.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
     let rest = send(&app, Method::GET, "/api/audit", by("root-token", "r7")).await.ok();
     assert_eq!(rest["events"], json!([]));
 }
@@ -150,7 +150,7 @@ async fn reader_sees_no_secrets_of_receivers(setup: Setup) {
 
 /// The newest events in the database.
 async fn stored_events(app: &TestApp) -> Vec<SecurityEvent> {
-    app.rooms.store.security_events(&SecurityFilter::default(), 500).await.expect("a page").events
+    app.services.store.security_events(&SecurityFilter::default(), 500).await.expect("a page").events
 }
 
 /// The event of the request with this id, once it is stored.
@@ -176,7 +176,7 @@ async fn change_on_a_closed_connection_is_audited(setup: Setup) {
             );
             socket.write_all(request.as_bytes()).await.expect("the server reads");
             drop(socket);
-            let tokens = app.rooms.store.tokens().await.expect("tokens");
+            let tokens = app.services.store.tokens().await.expect("tokens");
             (!tokens.is_empty()).then_some(tokens)
         })
         .await;
@@ -202,10 +202,10 @@ async fn change_that_times_out_is_audited(setup: Setup) {
             created_by: "test".to_owned(),
             expires_at: None,
         };
-        assert!(app.rooms.store.create_token(&new).await.expect("a database"));
+        assert!(app.services.store.create_token(&new).await.expect("a database"));
     }
     // Most of the deletions take longer than the limit.
-    for token in app.rooms.store.tokens().await.expect("tokens") {
+    for token in app.services.store.tokens().await.expect("tokens") {
         let path = format!("/api/tokens/{}", token.id);
         let answer = send(&app, Method::DELETE, &path, by("root-token", &token.name)).await;
         let event = event_of(&app, &token.name).await;
@@ -218,7 +218,7 @@ async fn change_that_times_out_is_audited(setup: Setup) {
 async fn sign_in_is_audited(setup: Setup) {
     let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
     let expiry = app.clock.now() + Duration::from_secs(60);
-    app.rooms.store.create_sign_in_code(&hash_hex("a-code"), expiry).await.expect("a code");
+    app.services.store.create_sign_in_code(&hash_hex("a-code"), expiry).await.expect("a code");
     for (id, code, status) in [("wrong", "no-code", 401), ("right", "a-code", 201)] {
         let mut access = by("", id);
         access.body = json!({"code": code});
@@ -226,7 +226,7 @@ async fn sign_in_is_audited(setup: Setup) {
     }
     let event = event_of(&app, "right").await;
     assert_eq!((event.action.as_str(), event.outcome.as_str(), event.status), ("POST /api/sign-in", "allowed", 201));
-    let token = app.rooms.store.tokens().await.expect("tokens").pop().expect("a token");
+    let token = app.services.store.tokens().await.expect("tokens").pop().expect("a token");
     assert_eq!((event.actor, event.address.as_deref()), (token.name, Some("127.0.0.1")));
     let denied = event_of(&app, "wrong").await;
     assert_eq!((denied.actor.as_str(), denied.outcome.as_str()), ("unknown", "denied"));
@@ -258,7 +258,7 @@ async fn refused_event_does_not_block_others(setup: Setup) {
         queue.send(event).await.expect("the queue is open");
     }
     let retention = Duration::from_secs(90 * 86_400);
-    let archive = Archive { store: app.rooms.store.clone(), retention, clock: app.clock.clone() };
+    let archive = Archive { store: app.services.store.clone(), retention, clock: app.clock.clone() };
     let storing = tokio::spawn(audit::store(events, archive, Shutdown::default()));
     for id in ["first", "last"] {
         event_of(&app, id).await;
