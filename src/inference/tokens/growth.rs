@@ -36,7 +36,7 @@ pub fn check(json: &[u8]) -> Result<(), LoadError> {
         let reason = format!("tokenizer.json has {} normalizers, the limit is {MAX_NORMALIZERS}", flat.len());
         return Err(LoadError::Files(reason));
     }
-    let factor: f64 = flat.iter().map(|normalizer| factor(normalizer)).product();
+    let factor: f64 = flat.iter().map(factor).product();
     if factor > MAX_FACTOR {
         let reason = format!(
             "tokenizer.json: its normalizers can make a text {factor:.0} times as long, the limit is {MAX_FACTOR}; \
