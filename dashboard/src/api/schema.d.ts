@@ -7218,7 +7218,7 @@ export interface components {
             address?: string | null;
             /**
              * Format: date-time
-             * @description When the answer to the request was ready.
+             * @description When the answer to the request was ready, or its connection was closed.
              */
             at: string;
             /**
