@@ -27,7 +27,7 @@ pub use history::{Gaps, History};
 use judge::{Judgement, Target};
 use series::Tally;
 
-/// The time before a window whose counts show how much they vary.
+/// One day, for example the period before a window from which the variation of the counts is estimated.
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
@@ -147,7 +147,7 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
 pub struct Judged {
     /// The series.
     pub group: Group,
-    /// The end of its window.
+    /// The end of the window that was evaluated.
     pub end: Timestamp,
     /// Whether the condition holds for the series, and the numbers that this follows from.
     pub judgement: Judgement,
