@@ -124,7 +124,7 @@ fn spec(host: &Jetstream) -> SourceSpec {
     bluesky::spec("bluesky", options, polled::fetcher(), Clock::system())
 }
 
-async fn services(settings: &[String]) -> (Config, Services) {
+async fn opened(settings: &[String]) -> (Config, Services) {
     let inputs = Inputs { sets: settings.to_vec(), ..Inputs::default() };
     let (config, _) = Config::load(&inputs).unwrap();
     let services = app::open(&config, Clock::system()).await.unwrap();
@@ -159,7 +159,7 @@ impl Ingesting {
 
 /// Measures the time for a backlog, from the first byte of the fake to the last append.
 async fn catch_up(name: &str, settings: &[String]) {
-    let (_, services) = services(settings).await;
+    let (_, services) = opened(settings).await;
     let log = Log::new();
     let begin = Clock::system().now().as_micros() - 129_000_000_000;
     for n in 0..BACKLOG {
@@ -187,7 +187,7 @@ async fn catch_up(name: &str, settings: &[String]) {
 
 /// Reads posts at a usual rate, with an interruption every 30 s.
 async fn soak(name: &str, settings: &[String], length: Duration) {
-    let (config, services) = services(settings).await;
+    let (config, services) = opened(settings).await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
     let workers = Shutdown::default();
@@ -292,7 +292,7 @@ impl Classifier for Free {
     }
 }
 
-fn services() -> Option<Vec<String>> {
+fn external_servers() -> Option<Vec<String>> {
     #[expect(clippy::disallowed_methods, reason = "the environment names the services of benches")]
     let variable = |name: &str| std::env::var(name).ok();
     let (database, redis) = (variable("SENTISTREAM_TEST_POSTGRES_URL")?, variable("SENTISTREAM_TEST_REDIS_URL")?);
@@ -314,7 +314,7 @@ async fn main() {
     let file = folder.path().join("bench.db");
     let embedded = vec![format!("database.url=sqlite://{}", file.display()), "stream.max_backlog=1000000".to_owned()];
     let mut setups = vec![("embedded", embedded)];
-    setups.extend(services().map(|settings| ("redis + postgres", settings)));
+    setups.extend(external_servers().map(|settings| ("redis + postgres", settings)));
     if let Some(at) = arguments.iter().position(|argument| argument == "soak") {
         let seconds = arguments.get(at + 1).and_then(|text| text.parse().ok()).unwrap_or(600);
         let length = Duration::from_secs(seconds);
