@@ -219,7 +219,7 @@ impl PostDraft {
         let author = optional(self.author, Author::parse).map_err(|e| keep("author", e)).ok();
         let lang = optional(self.lang, |t| bounded(t, MAX_LANG_BYTES)).map_err(|e| keep("lang", e)).ok();
         let url = optional(self.url, |t| bounded(t.trim(), MAX_LINK_BYTES)).map_err(|e| keep("url", e)).ok();
-        // Feeds contain other schemes. They are no reason to lose the post, but nobody should open them from a mail.
+        // Feeds contain other schemes. The post is kept without them, so that no mail links to them.
         let url = url.map(|url| url.filter(|url| is_web_url(url)));
         let reply_to = optional(self.reply_to, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("reply_to", e)).ok();
         let created_at = match self.created_at {

@@ -1,4 +1,4 @@
-//! Names that would collide with paths of the API, so that nobody could delete what has them.
+//! Names that collide with paths of the API, so that objects with these names could not be deleted.
 
 use serde_json::json;
 
