@@ -213,15 +213,6 @@ macro_rules! queries {
                 page!(matching(filter).limit(limit + 1), sort, start, post::created_at, post::id)
             }
 
-            /// The sort keys of the matches among the posts of a page.
-            pub fn keys_within<'f>(
-                filter: &'f PostFilter,
-                page: post::BoxedQuery<'f, $Db, BigInt>,
-            ) -> post::BoxedQuery<'f, $Db, KeyColumns> {
-                let found = matching(filter).filter(post::id.eq_any(page));
-                found.select((post::id, post::created_at, post::confidence_score))
-            }
-
             /// The sort keys of at most `limit` matching posts among `ids`.
             pub fn keys_of<'f>(
                 filter: &'f PostFilter,

@@ -17,8 +17,8 @@ use crate::store::search::Query;
 use crate::store::sql::{At, CountOf, Instant};
 use crate::store::{Store, StoreError};
 
-/// The number of posts that are read in the order of the page before the index is used, and the number if the first
-/// ones contain many matches.
+/// The number of posts that are read in the order of the page before the index is used, and the maximum number if the
+/// first ones contain so many matches that the page is probably among them.
 const WALK: i64 = 4_000;
 const LONG_WALK: i64 = 16_000;
 /// The maximum number of candidates whose texts are read. A word with more candidates is common enough to be found by
@@ -89,7 +89,8 @@ impl Store {
         if rest == (&None, &None, None, None) {
             let mut walked = self.walked_keys(filter, sort, start, WALK).await?;
             if walked.len() < wanted && walked.len() as i64 * LONG_WALK >= wanted as i64 * WALK {
-                walked = self.walked_keys(filter, sort, start, LONG_WALK).await?;
+                let expected = WALK * wanted as i64 / walked.len() as i64;
+                walked = self.walked_keys(filter, sort, start, (expected + expected / 2).min(LONG_WALK)).await?;
             }
             if walked.len() >= wanted {
                 return Ok(Some(page(walked)));
@@ -198,12 +199,14 @@ impl Store {
             Start::Offset(_) => Start::Offset(0),
             after @ Start::After(_) => after,
         };
-        read!(
+        // In one statement Postgres would search all posts for the words instead of reading these.
+        let ids: Vec<i64> = read!(
             self,
             replica,
-            |c| on_sqlite::keys_within(filter, on_sqlite::page(&rest, sort, start, posts - 1)).load(c),
-            on_postgres::keys_within(filter, on_postgres::page(&rest, sort, start, posts - 1)).load(c)
-        )
+            |c| on_sqlite::page(&rest, sort, start, posts - 1).load(c),
+            on_postgres::page(&rest, sort, start, posts - 1).load(c)
+        )?;
+        self.candidate_keys(filter, &ids).await
     }
 
     /// The matches among `ids`.
