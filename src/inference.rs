@@ -32,6 +32,7 @@ mod shard;
 mod source;
 mod spec;
 mod tokens;
+pub mod towards;
 mod vocabulary;
 mod weights;
 mod windows;

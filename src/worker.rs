@@ -15,6 +15,7 @@ mod renewal;
 mod second_opinion;
 mod task;
 mod topics;
+mod towards;
 mod traces;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use crate::app;
 use crate::config::{CalibrationRef, Config, ModelRef};
 use crate::domain::Analysis;
 use crate::inference::eval::intervals::{Comparison, Estimate, Intervals, Quality, compare, intervals};
+use crate::inference::eval::targets::{self, TargetReport};
 use crate::inference::eval::{ClassReport, Labelled, Report, read_labelled};
 use crate::inference::exits::{self, DepthReport, FitGoal};
 use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
@@ -23,7 +24,8 @@ use crate::language;
 /// Measure the quality of the model on labelled texts.
 ///
 /// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"], "lang": "en"}; `lang`, and either
-/// `sentiment` or `emotions`, may be missing. Reports have 95 % bootstrap intervals, for all texts, by language and by
+/// `sentiment` or `emotions`, may be missing. With "target": "Acme" the sentiment is the one towards Acme, and the
+/// report compares it with the label of the whole text and with the label for the target. Reports have 95 % bootstrap intervals, for all texts, by language and by
 /// length.
 #[derive(Args)]
 #[command(after_help = "\
@@ -111,6 +113,7 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     let judged: Vec<_> = records.into_iter().zip(analyses).collect();
     let depth = DepthReport::new(classifier.info(), &judged, &full);
     let report = Report::new(classifier.info(), &judged, elapsed);
+    let report = Report { targets: targets::report(classifier.as_ref(), &judged).await?, ..report };
     let intervals = intervals(&judged, &language::detect);
     let comparison = match &args.compare {
         Some(model) => compare_with(model, &context.config, (&report.model, &judged)).await?,
@@ -128,6 +131,9 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
         output.json(&Answer { report, intervals, comparison, depth, calibration })?;
     } else {
         print(&report, &mut output)?;
+        if let Some(targets) = &report.targets {
+            print_targets(targets, &mut output)?;
+        }
         if let Some(intervals) = &intervals {
             print_intervals(intervals, &mut output)?;
         }
@@ -160,6 +166,19 @@ async fn compare_with(
         others.extend(classifier.classify(texts).await?);
     }
     Ok(compare((name, judged), (&classifier.info().name, &others)))
+}
+
+fn print_targets(report: &TargetReport, output: &mut Output) -> anyhow::Result<()> {
+    let TargetReport { posts, divided, parts, seconds, whole, targets } = report;
+    output.line(format!(
+        "\nTowards the target, over {posts} texts, of which {divided} have several clauses ({parts} parts, {seconds:.1} s):"
+    ))?;
+    let row = |name: &str, quality: &Quality| {
+        let shown = |of: Estimate| format!("{:.3} ({:.3} to {:.3})", of.value, of.low, of.high);
+        [name.to_owned(), shown(quality.accuracy), shown(quality.macro_f1)]
+    };
+    let head = ["label of", "accuracy", "macro F1"].map(str::to_owned);
+    Ok(output.table(&[head, row("the whole text", whole), row("the target", targets)])?)
 }
 
 fn print_intervals(intervals: &Intervals, output: &mut Output) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! Evaluates a classifier against human labels.
 
 pub mod intervals;
+pub mod targets;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -30,6 +31,12 @@ pub struct Labelled {
     pub sentiment: Option<Sentiment>,
     /// Its emotions, if labelled: one or several.
     pub emotions: Option<Vec<Emotion>>,
+    /// What the sentiment is about, as written in the text; the whole text if not given.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// The index of the target's first character in the text, if the text mentions it several times.
+    #[serde(default)]
+    pub start: Option<usize>,
 }
 
 /// Why labelled records cannot be read.
@@ -74,6 +81,9 @@ pub struct Report {
     /// The quality over the records with a sentiment; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentiment: Option<SentimentReport>,
+    /// The quality of the sentiment towards targets, over the records with a target; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<targets::TargetReport>,
     /// The quality over the records with emotions; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emotion: Option<EmotionReport>,
@@ -134,6 +144,7 @@ impl Report {
             posts: judged.len(),
             posts_per_second: judged.len() as f64 / elapsed.as_secs_f64().max(1e-9),
             sentiment: sentiment_report(&pairs),
+            targets: None,
             emotion: emotion_report(&pairs),
         }
     }

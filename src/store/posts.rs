@@ -5,7 +5,7 @@ pub(super) mod row;
 pub mod sample;
 mod search;
 
-pub(super) use row::{public_id, scores_json};
+pub(super) use row::{public_id, scores_from, scores_json};
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -20,7 +20,7 @@ use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
 use crate::domain::{
-    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, Source, TimeRange, Timestamp, TopicId,
+    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp, TopicId,
 };
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
@@ -144,6 +144,8 @@ impl Store {
 pub struct PostFilter {
     /// Posts that belong to this topic.
     pub topic: Option<TopicId>,
+    /// With a topic: the label that `sentiment` and `min_confidence` refer to, and by which posts are counted.
+    pub sentiment_of: SentimentOf,
     pub source: Option<Source>,
     pub sentiment: Option<SentimentFilter>,
     pub emotion: Option<Emotion>,
@@ -170,6 +172,7 @@ impl PostFilter {
     pub fn is_counted(&self) -> bool {
         let rolled_up = Self {
             topic: self.topic,
+            sentiment_of: self.sentiment_of,
             source: self.source.clone(),
             sentiment: self.sentiment,
             emotion: self.emotion,
@@ -186,7 +189,13 @@ impl PostFilter {
 
     /// The conditions that the rollups can answer.
     pub(super) fn rolled_up(&self) -> Cells<'_> {
-        Cells { topic: self.topic, source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
+        Cells {
+            topic: self.topic,
+            of: self.sentiment_of,
+            source: self.source.as_ref(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::disposition::{PlanContext, Work, matched, plan};
 use super::languages;
 use super::publish::{Context, Published, count};
 use super::task::{Parsed, Task, keys};
+use super::towards::divides;
 use super::traces::Traces;
 use crate::domain::{Analysis, DeadLetterReason, Op, Outcome, PostId};
 use crate::inference::InferenceError;
@@ -89,7 +90,12 @@ impl Batch<'_> {
             let classifier = self.worker.classifier.current();
             let options = &self.worker.options;
             let languages = options.languages.judged(&classifier.info().languages);
-            let context = PlanContext { topics: &topics, storage: options.storage, languages };
+            let context = PlanContext {
+                topics: &topics,
+                storage: options.storage,
+                languages,
+                divides: divides(classifier.info()),
+            };
             let mut works = plan(tasks, &known, context);
             let started = Instant::now();
             self.analyse(&mut works).await?;
@@ -135,7 +141,7 @@ impl Batch<'_> {
 
     /// Adds the model's analyses to the works that need one.
     async fn analyse(&self, works: &mut [Work<'_>]) -> Result<(), Failure> {
-        let texts: Vec<String> = works.iter().filter_map(Work::text).map(str::to_owned).collect();
+        let texts: Vec<String> = works.iter().flat_map(Work::texts).collect();
         if texts.is_empty() {
             return Ok(());
         }
@@ -152,10 +158,8 @@ impl Batch<'_> {
             analyses = analyse => analyses?,
         };
         record_batch(&analyses);
-        let waiting = works.iter_mut().filter(|work| work.text().is_some());
-        for (work, analysis) in waiting.zip(analyses) {
-            work.decide(analysis);
-        }
+        let mut analyses = analyses.into_iter();
+        works.iter_mut().for_each(|work| work.decide(&mut analyses));
         Ok(())
     }
 

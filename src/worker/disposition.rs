@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
-use crate::domain::{Analysis, Op, PostId, PostLabels, TopicId};
+use super::towards::PostTargets;
+use crate::domain::{Analysis, Op, PostId, PostLabels, PostTopic, Towards};
 use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
@@ -16,12 +17,12 @@ pub enum Disposition {
     /// Its post is analysed first; the analysis decides which of these topics it is stored with.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
     /// Its post was analysed and is stored with these topics.
-    Analysed(Vec<TopicId>),
+    Analysed(Vec<PostTopic>),
     /// Its post is stored with these topics as neutral, because the model does not know its language.
-    Unjudged(Vec<TopicId>),
+    Unjudged(Vec<PostTopic>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
-    Unscored(Vec<TopicId>),
+    Unscored(Vec<PostTopic>),
     /// The post is already stored.
     Known,
     /// The post is not stored.
@@ -32,7 +33,7 @@ pub enum Disposition {
 
 impl Disposition {
     /// The topics of the post, if it is stored.
-    pub fn topics(&self) -> Option<&[TopicId]> {
+    pub fn topics(&self) -> Option<&[PostTopic]> {
         match self {
             Self::Analysed(topics) | Self::Unjudged(topics) | Self::Unscored(topics) => Some(topics),
             Self::Analyse { .. } | Self::Known | Self::Skip | Self::Delete => None,
@@ -46,19 +47,26 @@ pub struct Work<'a> {
     pub disposition: Disposition,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
+    /// The parts of its text that are about its topics.
+    targets: PostTargets,
 }
 
 impl Work<'_> {
-    /// The text that the model reads; `None` if the post is not analysed.
-    pub fn text(&self) -> Option<&str> {
-        let post = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }))?;
-        Some(&post.content)
+    /// The texts that the model reads: that of the post, and its parts about topics. None if the post is not analysed.
+    pub fn texts(&self) -> Vec<String> {
+        let text = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }));
+        text.map_or_else(Vec::new, |post| {
+            std::iter::once(post.content.clone()).chain(self.targets.texts(&post.content)).collect()
+        })
     }
 
-    /// Adds the analysis of its post, which decides the topics.
-    pub fn decide(&mut self, analysis: Analysis) {
+    /// Takes the analyses of its [`Self::texts`], which decide the topics and the sentiments towards them.
+    pub fn decide(&mut self, analyses: &mut impl Iterator<Item = Analysis>) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
+        let (Some(post), Some(analysis)) = (self.task.op.post(), analyses.next()) else { return };
+        let parts: Vec<Analysis> = analyses.take(self.targets.count()).collect();
         let topics = TopicMatch::decided(matches, Some(analysis.labels()));
+        let topics = self.targets.judge(&post.content, &analysis.scores, &parts, &topics);
         if *storage == StoragePolicy::Matching && topics.is_empty() {
             self.disposition = Disposition::Skip;
         } else {
@@ -101,11 +109,13 @@ pub struct PlanContext<'c> {
     pub topics: &'c Tracked,
     pub storage: StoragePolicy,
     pub languages: JudgedLanguages<'c>,
+    /// Whether the model also classifies the parts of texts that are about topics.
+    pub divides: bool,
 }
 
 /// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
-    let PlanContext { topics, storage, languages } = context;
+    let PlanContext { topics, storage, languages, divides } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -118,8 +128,9 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         let matches = topics.matches(&post.subject(), &mut scratch);
         let storage = if is_known { StoragePolicy::All } else { storage };
         let handling = languages.handling(post.lang.as_deref());
-        let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<TopicId>) -> Disposition| {
-            let topics = TopicMatch::decided(&matches, labels);
+        let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<PostTopic>) -> Disposition| {
+            let topics = TopicMatch::decided(&matches, labels).into_iter();
+            let topics: Vec<PostTopic> = topics.map(|topic| PostTopic { topic, towards: Towards::Post }).collect();
             let is_stored = storage == StoragePolicy::All || !topics.is_empty();
             if is_stored { kind(topics) } else { Disposition::Skip }
         };
@@ -135,7 +146,13 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     let work = |task| {
         let disposition = disposition(task);
         let analysis = matches!(disposition, Disposition::Unjudged(_)).then(languages::unjudged);
-        Work { task, disposition, analysis }
+        let targets = match (&disposition, task.op.post()) {
+            (Disposition::Analyse { matches, .. }, Some(post)) if divides => {
+                PostTargets::of(&post.content, matches.iter().map(|found| found.topic), topics)
+            }
+            _ => PostTargets::default(),
+        };
+        Work { task, disposition, analysis, targets }
     };
     tasks.iter().map(work).collect()
 }

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::context::Worker;
-use crate::domain::{PostLabels, Subject};
+use super::towards::{PostTargets, divides};
+use crate::domain::{Analysis, PostLabels, Subject};
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
-use crate::store::settle::TopicTest;
+use crate::store::settle::{PendingPost, TopicJudgement, TopicTest};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// The time between two checks for topics that need a backfill.
@@ -16,6 +17,8 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The lease of the instance that runs the backfill.
 const LEASE: &str = "topic-backfill";
 const LEASE_TTL: Duration = Duration::from_secs(30);
+/// The maximum number of matches whose sentiment is determined in one transaction.
+const JUDGED_AT_ONCE: i64 = 100;
 
 /// Matches stored posts whenever a topic requires it, until a shutdown.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
@@ -59,6 +62,7 @@ impl Coordinated for Backfill {
             && let Some(handle) = self.leases.acquire(LEASE).await?
         {
             self.fill(topics).await?;
+            self.judge().await?;
             self.leases.release([handle.lease]).await;
         }
         Ok(EVERY)
@@ -94,6 +98,62 @@ impl Backfill {
             tracing::info!(posts, matches, "topic backfill finished");
         }
         Ok(())
+    }
+}
+
+impl Backfill {
+    /// Determines the sentiment towards topics for stored matches that have none.
+    async fn judge(&self) -> Result<(), StoreError> {
+        let worker = &self.worker;
+        let mut posts = 0;
+        while !self.shutdown.is_stopping() {
+            let pending = worker.store.pending_topics(JUDGED_AT_ONCE).await?;
+            if pending.is_empty() || self.leases.acquire(LEASE).await?.is_none() {
+                break;
+            }
+            let Some(judged) = self.judged(&pending).await else { break };
+            posts += judged.len();
+            worker.store.judge_topics(judged).await?;
+        }
+        if posts > 0 {
+            worker.cache.clear().await;
+            tracing::info!(posts, "sentiments towards topics determined for stored posts");
+        }
+        Ok(())
+    }
+
+    /// How the posts speak about their topics; `None` if the model does not answer. A later round tries again.
+    async fn judged(&self, pending: &[PendingPost]) -> Option<Vec<TopicJudgement>> {
+        let classifier = self.worker.classifier.current();
+        let tracked = self.worker.topics.current();
+        let divides = divides(classifier.info());
+        let targets: Vec<PostTargets> = pending
+            .iter()
+            .map(|post| match divides && post.scores.is_some() {
+                true => PostTargets::of(&post.content, post.topics.iter().copied(), &tracked),
+                false => PostTargets::default(),
+            })
+            .collect();
+        let texts: Vec<String> =
+            pending.iter().zip(&targets).flat_map(|(post, targets)| targets.texts(&post.content)).collect();
+        let analyses = self.shutdown.unless_stopping(classifier.classify(texts)).await?;
+        let mut analyses = match analyses {
+            Ok(analyses) => analyses.into_iter(),
+            Err(error) => {
+                tracing::warn!(%error, "sentiments towards topics of stored posts not determined, will be retried");
+                return None;
+            }
+        };
+        let judged = pending.iter().zip(&targets).map(|(post, targets)| {
+            let parts: Vec<Analysis> = analyses.by_ref().take(targets.count()).collect();
+            let whole = post.scores.unwrap_or_default();
+            TopicJudgement {
+                post_id: post.post_id.clone(),
+                analyzed_at: post.analyzed_at,
+                topics: targets.judge(&post.content, &whole, &parts, &post.topics),
+            }
+        });
+        Some(judged.collect())
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Comparison {
 }
 
 /// A label and a prediction, as indexes.
-type Pair = (usize, usize);
+pub(super) type Pair = (usize, usize);
 
 /// The quality of sentiment with its intervals; `None` without labelled texts. `detect` returns the language of a
 /// text whose record has none.
@@ -92,9 +92,9 @@ pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Optio
     languages.retain(|_, pairs| pairs.len() >= MIN_GROUP);
     lengths.retain(|_, pairs| pairs.len() >= MIN_GROUP);
     Some(Intervals {
-        all: quality(&all),
-        by_language: languages.iter().map(|(lang, pairs)| (lang.clone(), quality(pairs))).collect(),
-        by_length: lengths.iter().map(|(name, pairs)| (*name, quality(pairs))).collect(),
+        all: quality_of(&all),
+        by_language: languages.iter().map(|(lang, pairs)| (lang.clone(), quality_of(pairs))).collect(),
+        by_length: lengths.iter().map(|(name, pairs)| (*name, quality_of(pairs))).collect(),
     })
 }
 
@@ -139,7 +139,8 @@ pub fn compare(
     })
 }
 
-fn quality(pairs: &[Pair]) -> Quality {
+/// The quality of predictions, with intervals.
+pub(super) fn quality_of(pairs: &[Pair]) -> Quality {
     let of = |measure: fn(&Confusion) -> f64| {
         estimate(pairs, |sample| {
             let mut confusion = Confusion::default();

@@ -1,7 +1,7 @@
 //! Replacing the analyses of stored posts, with their rollups and the topics that depend on labels.
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use futures_util::FutureExt;
@@ -11,7 +11,7 @@ use super::backfill::TopicTest;
 use super::plan::Row;
 use super::tally::Tally;
 use super::{PostTimes, postgres, sqlite};
-use crate::domain::{Analysis, PostId, Subject, Timestamp, TopicId};
+use crate::domain::{Analysis, PostId, PostTopic, Subject, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
@@ -61,13 +61,15 @@ impl Rejudgement {
             analyzed_at: Some(now),
             labels: LabelColumns::of(Some(self.analysis.labels()), None),
             confidence: self.analysis.confidence,
+            // The sentiments towards the topics are determined again later.
+            topics: row.topics.iter().map(|topic| PostTopic::pending(topic.topic)).collect(),
             ..row.clone()
         };
         (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
     }
 
     /// The topics of the post with the new analysis.
-    fn topics(&self, text: &TextRow, test: &TopicTest) -> Vec<TopicId> {
+    fn topics(&self, text: &TextRow, test: &TopicTest) -> Vec<PostTopic> {
         let subject = Subject {
             content: &text.content,
             author: text.author.as_deref(),
@@ -76,13 +78,14 @@ impl Rejudgement {
             url: text.url.as_deref(),
             is_reply: text.reply_to.is_some(),
         };
-        (test.matches)(&subject, Some(self.analysis.labels()))
+        let topics = (test.matches)(&subject, Some(self.analysis.labels()));
+        topics.into_iter().map(PostTopic::pending).collect()
     }
 }
 
 impl Rejudged {
     fn of(row: &Row<'_>) -> Self {
-        Self { times: row.stored(), topics: row.topics.clone() }
+        Self { times: row.stored(), topics: row.topics.iter().map(|topic| topic.topic).collect() }
     }
 }
 
@@ -109,9 +112,9 @@ pub fn sqlite(
             if let Some(test) = &batch.topics {
                 let text: TextRow = sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection)?;
                 after.topics = rejudgement.topics(&text, test);
-                if after.topics != before.topics {
-                    sqlite::replace_topics(connection, post_id, &after.topics)?;
-                }
+            }
+            if !before.topics.is_empty() || !after.topics.is_empty() {
+                sqlite::replace_topics(connection, post_id, after)?;
             }
             tally.add_row(before, -1);
             tally.add_row(after, 1);
@@ -149,9 +152,9 @@ pub fn postgres(
                     let text: TextRow =
                         sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection).await?;
                     after.topics = rejudgement.topics(&text, test);
-                    if after.topics != before.topics {
-                        replace_topics(connection, post_id, &after.topics).await?;
-                    }
+                }
+                if !before.topics.is_empty() || !after.topics.is_empty() {
+                    postgres::replace_topics(connection, post_id, after).await?;
                 }
                 tally.add_row(before, -1);
                 tally.add_row(after, 1);
@@ -163,20 +166,4 @@ pub fn postgres(
         Ok(Some(done))
     }
     .boxed()
-}
-
-async fn replace_topics(connection: &mut AsyncPgConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
-    use diesel::sql_types::Array;
-    use diesel_async::RunQueryDsl;
-    sql("DELETE FROM post_topics AS t USING social_media_posts p WHERE t.post = p.id AND p.post_id = ?")
-        .bind::<Text, _>(post_id)
-        .execute(connection)
-        .await?;
-    sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT v.topic_id, p.created_at, p.id \
-         FROM unnest(?) AS v (topic_id), social_media_posts p WHERE p.post_id = ?")
-    .bind::<Array<BigInt>, _>(topics.iter().map(|topic| topic.0).collect::<Vec<_>>())
-    .bind::<Text, _>(post_id)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -1,0 +1,159 @@
+//! The parts of a text around a mention: sentences and words by Unicode's rules (UAX #29), clauses by punctuation,
+//! conjunctions and words of contrast.
+
+use std::ops::Range;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// The minimum number of words of a clause. A shorter one belongs to its neighbour.
+const LEAST_WORDS: usize = 3;
+/// The number of words on each side of a mention that are near it.
+const NEAR: usize = 5;
+
+/// How finely a sentence is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// At semicolons, colons, dashes and words of contrast.
+    Wide,
+    /// Also at commas, parentheses, conjunctions and relative pronouns.
+    Narrow,
+}
+
+/// Words that begin a part that contrasts with the one before.
+const CONTRASTS: [&str; 12] = [
+    "but",
+    "however",
+    "although",
+    "though",
+    "while",
+    "whereas",
+    "yet",
+    "except",
+    "despite",
+    "unlike",
+    "nevertheless",
+    "nonetheless",
+];
+/// Other words that begin a clause.
+const CONJUNCTIONS: [&str; 14] = [
+    "and", "or", "because", "since", "so", "which", "who", "when", "where", "if", "unless", "until", "after", "before",
+];
+/// Words at the beginning of a sentence that refer to something in the sentence before.
+const PRONOUNS: [&str; 15] = [
+    "it",
+    "its",
+    "it's",
+    "it’s",
+    "they",
+    "their",
+    "them",
+    "they're",
+    "they’re",
+    "he",
+    "she",
+    "his",
+    "her",
+    "this",
+    "these",
+];
+
+/// The sentence that contains the start of `mention`.
+fn sentence(text: &str, mention: &Range<usize>) -> Range<usize> {
+    sentences(text).find(|range| range.end > mention.start).unwrap_or(0..text.len())
+}
+
+/// The sentences of a text; a line break ends a sentence too.
+fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    text.split_sentence_bound_indices().map(|(start, sentence)| start..start + sentence.len())
+}
+
+/// The clause around `mention`, without spaces and separators at its ends.
+pub fn clause(text: &str, mention: &Range<usize>, width: Width) -> Range<usize> {
+    let sentence = sentence(text, mention);
+    let mut clauses: Vec<Range<usize>> = Vec::new();
+    for piece in pieces(text, &sentence, width) {
+        match clauses.last_mut() {
+            Some(last) if words(text, last) < LEAST_WORDS || words(text, &piece) < LEAST_WORDS => last.end = piece.end,
+            _ => clauses.push(piece),
+        }
+    }
+    let mut around = clauses.iter().filter(|clause| clause.start < mention.end && mention.start < clause.end);
+    let Some(first) = around.next() else { return trimmed(text, sentence) };
+    let end = around.next_back().map_or(first.end, |last| last.end);
+    trimmed(text, first.start..end)
+}
+
+/// The words around `mention`, within its sentence.
+pub fn nearby(text: &str, mention: &Range<usize>) -> Range<usize> {
+    let sentence = sentence(text, mention);
+    let words: Vec<Range<usize>> = word_ranges(text, &sentence).collect();
+    let before: Vec<&Range<usize>> = words.iter().filter(|word| word.end <= mention.start).collect();
+    let after: Vec<&Range<usize>> = words.iter().filter(|word| word.start >= mention.end).collect();
+    let start = if before.len() > NEAR { before[before.len() - NEAR].start } else { sentence.start };
+    let end = if after.len() > NEAR { after[NEAR - 1].end } else { sentence.end };
+    trimmed(text, start..end.max(mention.end.min(text.len())))
+}
+
+/// The pronoun at the beginning of the sentence after `mention`, which probably refers to it.
+pub fn pronoun_after(text: &str, mention: &Range<usize>) -> Option<Range<usize>> {
+    let next = sentences(text).find(|range| range.start >= mention.end)?;
+    let word = word_ranges(text, &next).next()?;
+    PRONOUNS.contains(&&*text[word.clone()].to_lowercase()).then_some(word)
+}
+
+/// Divides a sentence.
+fn pieces(text: &str, sentence: &Range<usize>, width: Width) -> Vec<Range<usize>> {
+    let tokens: Vec<(usize, &str)> = text[sentence.clone()].split_word_bound_indices().collect();
+    let is = |index: Option<usize>, wanted: &dyn Fn(&str) -> bool| {
+        index.and_then(|index| tokens.get(index)).is_some_and(|(_, token)| wanted(token))
+    };
+    let (mut pieces, mut start) = (Vec::new(), sentence.start);
+    for (index, (at, token)) in tokens.iter().enumerate() {
+        let at = sentence.start + at;
+        let ends_piece = match *token {
+            ";" | ":" | "—" | "–" | "…" | "；" | "：" => true,
+            "," | "，" | "、" | "(" | ")" => width == Width::Narrow,
+            "-" => {
+                let is_edge = |token: &str| token == "-" || token.chars().all(char::is_whitespace);
+                is(index.checked_sub(1), &is_edge) || is(Some(index + 1), &|token| token == "-")
+            }
+            "." => is(Some(index + 1), &|token| token == "."),
+            _ => false,
+        };
+        if ends_piece {
+            pieces.push(start..at + token.len());
+            start = at + token.len();
+        } else if begins_clause(token, width) && at > start {
+            pieces.push(start..at);
+            start = at;
+        }
+    }
+    if start < sentence.end {
+        pieces.push(start..sentence.end);
+    }
+    pieces
+}
+
+fn begins_clause(token: &str, width: Width) -> bool {
+    let among = |list: &[&str]| list.iter().any(|word| word.eq_ignore_ascii_case(token));
+    among(&CONTRASTS) || width == Width::Narrow && among(&CONJUNCTIONS)
+}
+
+fn word_ranges<'t>(text: &'t str, range: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<'t> {
+    let start = range.start;
+    text[range.clone()].unicode_word_indices().map(move |(at, word)| start + at..start + at + word.len())
+}
+
+fn words(text: &str, range: &Range<usize>) -> usize {
+    text[range.clone()].unicode_words().count()
+}
+
+/// `range` without spaces and separators at its ends.
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let is_edge =
+        |c: char| c.is_whitespace() || matches!(c, ',' | ';' | ':' | '—' | '–' | '-' | '，' | '；' | '：' | '、');
+    let part = &text[range.clone()];
+    let start = range.start + (part.len() - part.trim_start_matches(is_edge).len());
+    let end = range.end - (part.len() - part.trim_end_matches(is_edge).len());
+    if start < end { start..end } else { range }
+}

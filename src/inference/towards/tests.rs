@@ -1,0 +1,95 @@
+use proptest::prelude::*;
+
+use super::clauses::{Width, clause, nearby, pronoun_after};
+use super::*;
+
+fn place(text: &str, mention: &str) -> Range<usize> {
+    let start = text.find(mention).unwrap();
+    start..start + mention.len()
+}
+
+#[test]
+fn clauses_end_at_contrasts_conjunctions_and_punctuation() {
+    for (text, mention, wide, narrow) in [
+        (
+            "I love the Acme phone, but the Apex phone is terrible.",
+            "Acme",
+            "I love the Acme phone",
+            "I love the Acme phone",
+        ),
+        (
+            "I love the Acme phone, but the Apex phone is terrible.",
+            "Apex",
+            "but the Apex phone is terrible.",
+            "but the Apex phone is terrible.",
+        ),
+        (
+            "Service was slow and the Acme pizza arrived cold",
+            "Acme",
+            "Service was slow and the Acme pizza arrived cold",
+            "and the Acme pizza arrived cold",
+        ),
+        ("Bad day. Acme saved it. Bye!", "Acme", "Acme saved it.", "Acme saved it."),
+        ("So-so camera -- great Acme screen, really", "Acme", "great Acme screen, really", "great Acme screen, really"),
+        ("Ja, but Acme", "Acme", "Ja, but Acme", "Ja, but Acme"),
+    ] {
+        let mention = place(text, mention);
+        assert_eq!(&text[clause(text, &mention, Width::Wide)], wide, "{text:?}");
+        assert_eq!(&text[clause(text, &mention, Width::Narrow)], narrow, "{text:?}");
+    }
+}
+
+#[test]
+fn text_of_one_clause_needs_no_parts() {
+    for text in ["Acme is great", "I really love my new Acme phone today!", " Acme "] {
+        assert_eq!(Target::of(text, &[place(text, "Acme")]), None, "{text:?}");
+    }
+    assert_eq!(Target::of("Acme is great, but Apex is not good", &[]), None, "without a mention");
+}
+
+#[test]
+fn pronoun_carries_the_target_into_the_next_sentence() {
+    let text = "I bought an Acme phone yesterday. It broke after one hour. Bye.";
+    let pronoun = pronoun_after(text, &place(text, "Acme")).unwrap();
+    assert_eq!(&text[pronoun], "It");
+    let target = Target::of(text, &[place(text, "Acme")]).unwrap();
+    assert!(target.parts().any(|part| &text[part.clone()] == "It broke after one hour."), "{target:?}");
+    assert_eq!(pronoun_after("Acme is good. Apex too.", &(0..4)), None);
+}
+
+#[test]
+fn nearest_words_stay_in_the_sentence() {
+    let text = "One two three. Four five six seven eight nine Acme ten eleven twelve more and more and more.";
+    assert_eq!(&text[nearby(text, &place(text, "Acme"))], "five six seven eight nine Acme ten eleven twelve more and");
+}
+
+#[test]
+fn opposite_clauses_give_opposite_opinions() {
+    let text = "I love the Acme phone, but the Apex phone is terrible.";
+    let whole = Scores { sentiment: [0.2, 0.5, 0.3], emotion: [0.0; 7] };
+    let scores = |part: &Range<usize>| {
+        Some(if text[part.clone()].contains("terrible") { [0.02, 0.08, 0.9] } else { [0.9, 0.08, 0.02] })
+    };
+    let of = |name: &str| Target::of(text, &[place(text, name)]).unwrap().judge(&whole, scores);
+    let (acme, apex) = (of("Acme"), of("Apex"));
+    assert_eq!((acme.sentiment, apex.sentiment), (Sentiment::Positive, Sentiment::Negative));
+    assert_eq!(&text[acme.clause], "I love the Acme phone");
+    assert_eq!(&text[apex.clause], "but the Apex phone is terrible.");
+    assert!(acme.confidence > 0.6 && acme.confidence <= 1.0);
+}
+
+proptest! {
+    #[test]
+    fn parts_are_inside_any_text(text in "(acme|but|and|, |\\. |; | - |\\.\\.|…|é|日本|👍🏽|\n| |it|\u{301}|\\(|x){0,30}", at in 0usize..200, length in 0usize..12) {
+        let bound = |at: usize| (at.min(text.len())..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let start = bound(at);
+        let mention = start..bound(start + length);
+        if let Some(target) = Target::of(&text, std::slice::from_ref(&mention)) {
+            for part in target.parts() {
+                prop_assert!(!text[part].is_empty());
+            }
+            let opinion = target.judge(&Scores { sentiment: [0.3, 0.3, 0.4], emotion: [0.0; 7] }, |_| None);
+            prop_assert!(opinion.confidence.is_finite() && text.get(opinion.clause).is_some());
+        }
+    }
+}
