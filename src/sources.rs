@@ -21,6 +21,7 @@ mod lenient;
 pub mod managed;
 pub mod mastodon;
 pub mod pace;
+mod polled;
 #[cfg(test)]
 mod raw_input;
 pub mod recognize;

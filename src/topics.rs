@@ -26,8 +26,8 @@ use crate::domain::{Subject, Topic, TopicId, TopicName};
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::{Store, StoreError};
 
-pub use mentions::Words;
 pub use matcher::{Matcher, Scratch, TooManyTerms, TopicMatch};
+pub use mentions::Words;
 pub use query::{Query, QueryError, QueryNote};
 
 /// The longest time until this process detects a change by another process.
@@ -175,9 +175,7 @@ impl Part {
         let parsed = Arc::new(read.into_iter().collect());
         Self { matcher: Arc::new(matcher), queries, parsed, gone: HashSet::new() }
     }
-}
 
-impl Part {
     /// The current topics of this part that a post is about.
     fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicMatch> {
         let mut found = self.matcher.matches(subject, scratch);

@@ -71,9 +71,8 @@ impl SourceFactory for Factory {
 
 /// The resolver of Bluesky handles, with the API of the first Bluesky source.
 pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
-    let used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
     // A source that was added in the browser has the API of the kind's table.
-    used.chain(config.sources.values()).find_map(|source| match source {
+    used(config).chain(config.sources.values()).find_map(|source| match source {
         SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(rooms, 120, MINUTE))),
         _ => None,
     })
@@ -81,8 +80,12 @@ pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
 
 /// Whether `ingester.sources` has a Bluesky source.
 pub fn reads_bluesky(config: &Config) -> bool {
-    let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
-    used.any(|source| matches!(source, SourceConfig::Bluesky(_)))
+    used(config).any(|source| matches!(source, SourceConfig::Bluesky(_)))
+}
+
+/// The settings of the sources in `ingester.sources`.
+fn used(config: &Config) -> impl Iterator<Item = &SourceConfig> {
+    config.ingester.sources.iter().filter_map(|name| config.sources.get(name))
 }
 
 fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {

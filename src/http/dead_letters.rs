@@ -148,7 +148,7 @@ pub async fn list(
     let DeadLetterParams { limit, cursor } = DeadLetterParams::parse(&request)?;
     let (stream, wanted) = (state.api.stream.clone(), limit.unsigned_abs() as usize);
     let (mut letters, depth) = state
-        // One more than requested tells whether there is another page.
+        // One more than requested is read: if it exists, there is another page.
         .run(async move { tokio::try_join!(stream.dead_letters(wanted + 1, cursor), stream.depth()) })
         .await?;
     let more = letters.len() > wanted;

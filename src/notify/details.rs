@@ -5,8 +5,8 @@ mod sentence;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::domain::alert::{Condition, Labels, Rule, Scope};
 use crate::domain::SentimentOf;
+use crate::domain::alert::{Condition, Labels, Rule, Scope};
 use crate::domain::counts::percentage;
 use crate::domain::notify::{AlertDetails, Quote};
 use crate::domain::{Alert, TimeRange};

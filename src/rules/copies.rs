@@ -9,7 +9,7 @@ use crate::domain::PostLabels;
 use crate::domain::alert::{Class, Distinct, RuleSpec};
 use crate::terms;
 
-/// The number of posts of one author by their labels; `None` stands for unscored posts.
+/// The number of posts of one author by their labels; `None` counts the unscored posts.
 type LabelCounts = HashMap<Option<PostLabels>, usize>;
 
 /// The number of consecutive words in a shingle.

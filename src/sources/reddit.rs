@@ -21,7 +21,8 @@ use url::Url;
 use super::draft::Found;
 use super::fetch::{Fetcher, json, refusal};
 use super::lenient::lenient;
-use super::{Batch, Source, SourceError, SourceSpec};
+use super::polled::{Poll, Polled};
+use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
@@ -168,8 +169,6 @@ struct Reddit {
     token: Arc<Mutex<Option<Token>>>,
     /// Items that were already reported as rejected.
     malformed: BTreeSet<String>,
-    /// The part of the last poll that did not fit into its batch.
-    rest: Option<Batch>,
 }
 
 /// The source `name`.
@@ -177,29 +176,19 @@ pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) 
     let (fetcher, token) = (Arc::new(fetcher), Arc::new(Mutex::new(None)));
     SourceSpec::new("reddit", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Reddit {
+        Box::new(Polled::new(Reddit {
             options: options.clone(),
             fetcher: fetcher.clone(),
             clock: clock.clone(),
             cursor,
             token: token.clone(),
             malformed: BTreeSet::new(),
-            rest: None,
-        })
+        }))
     })
 }
 
 impl Reddit {
-    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
-        let mut batch = match self.rest.take() {
-            Some(rest) => rest,
-            None => self.poll().await?,
-        };
-        self.rest = batch.cut(max);
-        Ok(batch)
-    }
-
-    async fn poll(&mut self) -> Result<Batch, SourceError> {
+    async fn read_new(&mut self) -> Result<Batch, SourceError> {
         let mut batch = Batch { wait: self.options.interval, ..Batch::default() };
         let names = self.options.subreddits.join("+");
         let seen = self.cursor.posts.take();
@@ -360,9 +349,9 @@ impl Thing {
     }
 }
 
-impl Source for Reddit {
-    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(self.batch(max.max(1)))
+impl Poll for Reddit {
+    fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.read_new())
     }
 }
 

@@ -26,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::fetch::{self, Fetcher};
+use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
-use super::{Batch, Source, SourceError, SourceSpec};
+use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
@@ -91,8 +92,6 @@ struct Rss {
     clock: Clock,
     /// The state of each feed, in the order of the options.
     memories: Vec<Memory>,
-    /// The part of the last poll that did not fit into its batch.
-    rest: Option<Batch>,
 }
 
 /// The answer of a feed.
@@ -118,7 +117,7 @@ pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, cloc
     let shared = Arc::new(Shared { options, fetchers, schedule });
     SourceSpec::new("rss", name, move |opening| {
         let memories = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Rss::new(shared.clone(), clock.clone(), memories))
+        Box::new(Polled::new(Rss::new(shared.clone(), clock.clone(), memories)))
     })
 }
 
@@ -131,20 +130,11 @@ impl Rss {
             let due = Timestamp::from_millis(memory.due.saturating_mul(1_000)).unwrap_or_default();
             shared.schedule.postpone(place, due.since(now).min(MAX_DELAY));
         }
-        Self { shared, clock, memories, rest: None }
-    }
-
-    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
-        let mut batch = match self.rest.take() {
-            Some(rest) => rest,
-            None => self.poll().await?,
-        };
-        self.rest = batch.cut(max);
-        Ok(batch)
+        Self { shared, clock, memories }
     }
 
     /// Requests the feeds that are due.
-    async fn poll(&mut self) -> Result<Batch, SourceError> {
+    async fn read_due(&mut self) -> Result<Batch, SourceError> {
         let Shared { options, schedule, .. } = &*self.shared;
         let mut hosts = HashSet::new();
         // One feed per host at a time: when the host asks for a pause, its other feeds are not requested.
@@ -330,8 +320,8 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-impl Source for Rss {
-    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(self.batch(max.max(1)))
+impl Poll for Rss {
+    fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.read_due())
     }
 }

@@ -16,8 +16,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::fetch::{Fetcher, json};
+use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
-use super::{Batch, Source, SourceError, SourceSpec};
+use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 
 use review::Review;
@@ -95,8 +96,6 @@ struct Steam {
     cursor: Cursor,
     /// Items that were already reported as rejected.
     malformed: BTreeSet<String>,
-    /// The part of the last poll that did not fit into its batch.
-    rest: Option<Batch>,
 }
 
 /// The source `name`.
@@ -105,22 +104,13 @@ pub fn spec(name: &str, options: SteamOptions, fetcher: Fetcher, clock: Clock) -
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });
     SourceSpec::new("steam", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Steam { shared: shared.clone(), cursor, malformed: BTreeSet::new(), rest: None })
+        Box::new(Polled::new(Steam { shared: shared.clone(), cursor, malformed: BTreeSet::new() }))
     })
 }
 
 impl Steam {
-    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
-        let mut batch = match self.rest.take() {
-            Some(rest) => rest,
-            None => self.poll().await?,
-        };
-        self.rest = batch.cut(max);
-        Ok(batch)
-    }
-
     /// Requests the reviews of the games that are due.
-    async fn poll(&mut self) -> Result<Batch, SourceError> {
+    async fn read_due(&mut self) -> Result<Batch, SourceError> {
         let shared = self.shared.clone();
         let Shared { options, schedule, .. } = &*shared;
         let mut batch = Batch::default();
@@ -204,8 +194,8 @@ impl Steam {
     }
 }
 
-impl Source for Steam {
-    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(self.batch(max.max(1)))
+impl Poll for Steam {
+    fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.read_due())
     }
 }

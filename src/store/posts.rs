@@ -20,7 +20,8 @@ use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
 use crate::domain::{
-    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp, TopicId,
+    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp,
+    TopicId,
 };
 use query::{on_postgres, on_sqlite};
 use row::PostRow;

@@ -14,9 +14,9 @@ mod toward;
 pub use backfill::{BackfillStep, TopicTest};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
 pub use rejudge::{Rejudged, Rejudgement, Rejudgements};
-pub use toward::{PendingPost, TopicJudgement};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
+pub use toward::{PendingPost, TopicJudgement};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -79,7 +79,7 @@ async fn resources_stay_flat_over_a_long_run() {
                 latencies.push(latency(&process).await);
             }
         }
-        // Autovacuum would have run many times in the hours that a part stands for.
+        // A part represents hours, in which autovacuum would have run many times.
         services::execute(&shared.postgres_url, "VACUUM").await;
         let sample = sample(&process, &shared, &redis, std::mem::take(&mut latencies)).await;
         eprintln!("soak: part {} of {PARTS} in {} s: {sample:?}", part + 1, started.elapsed().as_secs());

@@ -22,7 +22,7 @@ const VIEWS: Record<string, (page: Page) => Locator> = {
   "/try": (page) => page.getByText(/Shaded words support/),
 };
 
-// Split between the workers, each with a server and posts of its own.
+// Playwright splits these tests between its workers. Each worker has its own server and posts.
 test.describe.configure({ mode: "parallel" });
 
 const source = unique("a11y");

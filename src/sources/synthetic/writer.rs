@@ -182,7 +182,7 @@ impl Writer {
         Name { name, tag: tag.clone(), handle: handle.clone() }
     }
 
-    /// A random generator of its own, so that an incident does not depend on the number of posts written before it.
+    /// A separate random generator, so that an incident does not depend on the number of posts written before it.
     fn rng_of_incident(&self, number: u64) -> StdRng {
         StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }

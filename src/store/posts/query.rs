@@ -82,7 +82,8 @@ struct Counted {
 impl Counted {
     /// Those of the posts.
     fn post() -> Self {
-        let [label, confidence] = ["sentiment_label", "confidence_score"].map(|name| format!("social_media_posts.{name}"));
+        let [label, confidence] =
+            ["sentiment_label", "confidence_score"].map(|name| format!("social_media_posts.{name}"));
         Self { label, confidence }
     }
 

@@ -43,10 +43,15 @@ impl Store {
         let (mut parts, mut values) = (Vec::with_capacity(pieces.len()), Vec::new());
         for piece in pieces {
             let statements = match piece.grain {
-                Some(_) => tables(of).iter().map(|table| format!(
-                    "SELECT topic_id, sentiment, emotion, count AS n, confidence_sum AS c FROM {table} \
+                Some(_) => tables(of)
+                    .iter()
+                    .map(|table| {
+                        format!(
+                            "SELECT topic_id, sentiment, emotion, count AS n, confidence_sum AS c FROM {table} \
                      WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
-                )).collect(),
+                        )
+                    })
+                    .collect(),
                 None => {
                     let (label, confidence) = match of {
                         SentimentOf::Topic => (

@@ -50,39 +50,23 @@ const END: &str = "SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM so
                    ORDER BY id LIMIT ?) AS step";
 const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.url, p.reply_to, p.created_at, p.sentiment_label, p.emotion, \
                      p.confidence_score, p.post_id FROM social_media_posts p WHERE p.id > ? AND p.id <= ?";
-type PostColumns = (
-    BigInt,
-    Text,
-    Nullable<Text>,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Instant,
-    Text,
-    Text,
-    Double,
-    Text,
-);
+/// The columns of a [`SubjectRow`].
+pub(super) type SubjectColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
+type PostColumns = (BigInt, SubjectColumns, Instant, Text, Text, Double, Text);
 
+/// What topics are matched with, of a stored post.
 #[derive(diesel::Queryable)]
-struct PostRow {
-    id: i64,
+pub(super) struct SubjectRow {
     content: String,
     author: Option<String>,
     source: String,
     lang: Option<String>,
     url: Option<String>,
     reply_to: Option<String>,
-    created_at: At,
-    sentiment: String,
-    emotion: String,
-    confidence: f64,
-    post_id: String,
 }
 
-impl PostRow {
-    fn subject(&self) -> Subject<'_> {
+impl SubjectRow {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             content: &self.content,
             author: self.author.as_deref(),
@@ -92,6 +76,18 @@ impl PostRow {
             is_reply: self.reply_to.is_some(),
         }
     }
+}
+
+#[derive(diesel::Queryable)]
+struct PostRow {
+    id: i64,
+    #[diesel(embed)]
+    subject: SubjectRow,
+    created_at: At,
+    sentiment: String,
+    emotion: String,
+    confidence: f64,
+    post_id: String,
 }
 
 /// The topics with the least progress, and the ids of the posts to check next.
@@ -144,11 +140,11 @@ fn difference(rows: &[PostRow], stored: &Stored, range: &StepRange, test: &Topic
     let none = HashMap::new();
     for row in rows {
         let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
-        let want: HashSet<TopicId> = (test.matches)(&row.subject(), labels.parsed()).into_iter().collect();
+        let want: HashSet<TopicId> = (test.matches)(&row.subject.subject(), labels.parsed()).into_iter().collect();
         let have = stored.get(&row.post_id).unwrap_or(&none);
         let post = TopicPost {
             created_at: row.created_at.0,
-            source: &row.source,
+            source: &row.subject.source,
             labels: &labels,
             confidence: row.confidence,
         };

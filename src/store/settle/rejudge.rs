@@ -1,17 +1,17 @@
 //! Replacing the analyses of stored posts, with their rollups and the topics that depend on labels.
 
 use diesel::QueryResult;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::backfill::TopicTest;
+use super::backfill::{SubjectColumns, SubjectRow, TopicTest};
 use super::plan::Row;
 use super::tally::Tally;
 use super::{PostTimes, postgres, sqlite};
-use crate::domain::{Analysis, PostId, PostTopic, Subject, Timestamp, TopicId};
+use crate::domain::{Analysis, PostId, PostTopic, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
@@ -41,18 +41,7 @@ pub struct Rejudged {
     pub topics: Vec<TopicId>,
 }
 
-const TEXT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
-type TextColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
-
-#[derive(diesel::Queryable)]
-struct TextRow {
-    content: String,
-    author: Option<String>,
-    source: String,
-    lang: Option<String>,
-    url: Option<String>,
-    reply_to: Option<String>,
-}
+const SUBJECT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
 
 impl Rejudgement {
     /// The row with the new analysis, if it still has the one that is replaced.
@@ -69,16 +58,8 @@ impl Rejudgement {
     }
 
     /// The topics of the post with the new analysis.
-    fn topics(&self, text: &TextRow, test: &TopicTest) -> Vec<PostTopic> {
-        let subject = Subject {
-            content: &text.content,
-            author: text.author.as_deref(),
-            source: &text.source,
-            lang: text.lang.as_deref(),
-            url: text.url.as_deref(),
-            is_reply: text.reply_to.is_some(),
-        };
-        let topics = (test.matches)(&subject, Some(self.analysis.labels()));
+    fn topics(&self, post: &SubjectRow, test: &TopicTest) -> Vec<PostTopic> {
+        let topics = (test.matches)(&post.subject(), Some(self.analysis.labels()));
         topics.into_iter().map(PostTopic::pending).collect()
     }
 }
@@ -110,8 +91,9 @@ pub fn sqlite(
         let mut after = before.as_ref().and_then(|row| rejudgement.after(row, now));
         if let (Some(before), Some(after)) = (&before, &mut after) {
             if let Some(test) = &batch.topics {
-                let text: TextRow = sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection)?;
-                after.topics = rejudgement.topics(&text, test);
+                let post: SubjectRow =
+                    sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?;
+                after.topics = rejudgement.topics(&post, test);
             }
             if !before.topics.is_empty() || !after.topics.is_empty() {
                 sqlite::replace_topics(connection, post_id, after)?;
@@ -149,9 +131,9 @@ pub fn postgres(
             let mut after = before.and_then(|row| rejudgement.after(row, now));
             if let (Some(before), Some(after)) = (before, &mut after) {
                 if let Some(test) = &batch.topics {
-                    let text: TextRow =
-                        sql(TEXT).bind::<Text, _>(post_id).rows::<TextColumns>().get_result(connection).await?;
-                    after.topics = rejudgement.topics(&text, test);
+                    let post: SubjectRow =
+                        sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?;
+                    after.topics = rejudgement.topics(&post, test);
                 }
                 if !before.topics.is_empty() || !after.topics.is_empty() {
                     postgres::replace_topics(connection, post_id, after).await?;

@@ -29,7 +29,8 @@ impl From<TopicRow> for PostTopic {
     fn from(row: TopicRow) -> Self {
         let own = |sentiment: Sentiment| {
             let clause = row.clause_start.zip(row.clause_end);
-            let clause = clause.and_then(|(start, end)| Some(Clause { start: start.try_into().ok()?, end: end.try_into().ok()? }));
+            let clause = clause
+                .and_then(|(start, end)| Some(Clause { start: start.try_into().ok()?, end: end.try_into().ok()? }));
             TopicSentiment { sentiment, confidence: row.confidence.unwrap_or_default(), clause }
         };
         let towards = match row.sentiment.as_deref() {

@@ -76,9 +76,7 @@ impl Store {
     /// The next posts with topics for which they have no sentiment yet, for at most `limit` topics together.
     pub async fn pending_topics(&self, limit: i64) -> Result<Vec<PendingPost>, StoreError> {
         let query = || {
-            sql(PENDING)
-                .bind::<BigInt, _>(limit)
-                .rows::<(Text, Text, Nullable<Instant>, Nullable<Document>, BigInt)>()
+            sql(PENDING).bind::<BigInt, _>(limit).rows::<(Text, Text, Nullable<Instant>, Nullable<Document>, BigInt)>()
         };
         let rows: Vec<PendingRow> = read!(self, primary, |c| query().load(c))?;
         let mut posts: Vec<PendingPost> = Vec::new();

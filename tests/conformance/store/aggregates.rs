@@ -153,7 +153,11 @@ async fn window_counts_exactly_its_posts(fixture: Fixture) {
                 counts.add(Some(analysis.labels()), 1, analysis.confidence);
             }
         }
-        assert_eq!(fixture.store.window_by_source(window, None, SentimentOf::Topic).await.expect("counts"), expected, "{window:?}");
+        assert_eq!(
+            fixture.store.window_by_source(window, None, SentimentOf::Topic).await.expect("counts"),
+            expected,
+            "{window:?}"
+        );
         let blog = fixture.store.window(window, Some(&source("blog"))).await.expect("counts");
         assert_eq!(blog, expected.get("blog").copied().unwrap_or_default());
     }

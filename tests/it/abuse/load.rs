@@ -147,7 +147,7 @@ impl Attack {
         Some(tokio_tungstenite::client_async(url, stream).await.ok()?.0)
     }
 
-    /// What an open dashboard reads, from an address of its own.
+    /// Sends the requests of an open dashboard, from a separate address.
     async fn dashboard(self: Arc<Self>, number: u8) {
         let client = web(number);
         let mut readings = tokio::time::interval(DASHBOARD_INTERVAL);

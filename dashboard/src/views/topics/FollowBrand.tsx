@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import { keys } from "@/api/keys";
 import { saveRule } from "@/api/rules";
 import { addSource } from "@/api/sources";
@@ -7,6 +7,7 @@ import { addTopic } from "@/api/topics";
 import { slugOf } from "@/lib/slug";
 import { useDebounced } from "@/lib/useDebounced";
 import { buttonClass } from "@/ui/Button";
+import { CheckBox } from "@/ui/CheckBox";
 import { FailureNote } from "@/ui/ConfirmButton";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
@@ -67,7 +68,7 @@ export function FollowBrand({ onDone }: { onDone: () => void }) {
         )}
       </Field>
       <Preview preview={preview} />
-      <fieldset className="flex flex-col text-sm">
+      <fieldset className="flex flex-col gap-3 text-sm">
         <legend className="mb-1 text-xs text-quiet">Collect posts from</legend>
         {PLACES.map(({ value, name: place, about }) => (
           <CheckBox
@@ -85,26 +86,6 @@ export function FollowBrand({ onDone }: { onDone: () => void }) {
       <FormError error={save.error} fields={["name", "query"]} />
       <FormButtons submit="Follow" pending={save.pending} disabled={slugOf(name) === ""} onCancel={onDone} />
     </form>
-  );
-}
-
-interface CheckBoxProps {
-  checked: boolean;
-  onChange: (checked: boolean) => void;
-  children: ReactNode;
-}
-
-function CheckBox({ checked, onChange, children }: CheckBoxProps) {
-  return (
-    <label className="flex min-h-8 items-center gap-2 text-sm pointer-coarse:min-h-11">
-      <input
-        type="checkbox"
-        checked={checked}
-        onChange={(event) => onChange(event.target.checked)}
-        className="size-4 accent-(--color-focus)"
-      />
-      <span>{children}</span>
-    </label>
   );
 }
 

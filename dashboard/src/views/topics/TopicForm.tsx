@@ -4,6 +4,7 @@ import { addTopic, changeTopic } from "@/api/topics";
 import type { Topic } from "@/api/types";
 import { slugOf } from "@/lib/slug";
 import { useDebounced } from "@/lib/useDebounced";
+import { CheckBox } from "@/ui/CheckBox";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
@@ -103,15 +104,9 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
         )}
       </Field>
       {!before && (
-        <label className="flex items-center gap-2 text-sm">
-          <input
-            type="checkbox"
-            checked={backfill}
-            onChange={(event) => setBackfill(event.target.checked)}
-            className="size-4 accent-(--color-focus)"
-          />
+        <CheckBox checked={backfill} onChange={setBackfill}>
           Also match stored posts
-        </label>
+        </CheckBox>
       )}
       <FormError error={save.error} fields={FIELDS} />
       <FormButtons

@@ -3,6 +3,7 @@ import { keys } from "@/api/keys";
 import { saveReceiver } from "@/api/notify";
 import type { Channel, Receiver, Templates } from "@/api/types";
 import { writtenOf } from "@/lib/written";
+import { CheckBox } from "@/ui/CheckBox";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
@@ -111,15 +112,9 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
           />
         )}
       </Field>
-      <label className="flex items-center gap-2 text-sm pointer-coarse:min-h-11">
-        <input
-          type="checkbox"
-          checked={sendResolved}
-          onChange={(event) => setSendResolved(event.target.checked)}
-          className="size-4 accent-(--color-focus)"
-        />
+      <CheckBox checked={sendResolved} onChange={setSendResolved}>
         Also notify when an alert resolves
-      </label>
+      </CheckBox>
       <FormError error={save.error} fields={shownFields(kind)} />
       <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
     </form>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { keys } from "@/api/keys";
 import { getMuteTimings, saveRoute } from "@/api/notify";
 import type { Receiver, Route } from "@/api/types";
+import { CheckBox } from "@/ui/CheckBox";
 import { DurationField } from "@/ui/DurationField";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
@@ -118,9 +119,9 @@ export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps)
           />
         )}
       </Field>
-      <Check checked={draft.continues} onChange={(continues) => change({ continues })}>
+      <CheckBox checked={draft.continues} onChange={(continues) => change({ continues })}>
         Also try the next routes
-      </Check>
+      </CheckBox>
       <div className="grid grid-cols-2 gap-3">
         {text("position", "position", "Position", "Lower positions match first")}
         {text("groupBy", "group_by", "Group by", "Labels, for example alertname, source")}
@@ -163,35 +164,15 @@ function TimingChoice({ legend, chosen, onChange, error }: TimingChoiceProps) {
     <fieldset className="flex flex-col gap-2">
       <legend className="mb-1 text-xs text-quiet">{legend}</legend>
       {names.map((name) => (
-        <Check
+        <CheckBox
           key={name}
           checked={chosen.includes(name)}
           onChange={(on) => onChange(on ? [...chosen, name] : chosen.filter((other) => other !== name))}
         >
           {name}
-        </Check>
+        </CheckBox>
       ))}
       {error && <p className="text-xs">▼ {error}</p>}
     </fieldset>
-  );
-}
-
-interface CheckProps {
-  checked: boolean;
-  onChange: (checked: boolean) => void;
-  children: string;
-}
-
-function Check({ checked, onChange, children }: CheckProps) {
-  return (
-    <label className="flex items-center gap-2 text-sm [overflow-wrap:anywhere]">
-      <input
-        type="checkbox"
-        checked={checked}
-        onChange={(event) => onChange(event.target.checked)}
-        className="size-4 shrink-0 accent-(--color-focus)"
-      />
-      {children}
-    </label>
   );
 }

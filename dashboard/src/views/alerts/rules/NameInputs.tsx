@@ -1,3 +1,4 @@
+import { CheckBox } from "@/ui/CheckBox";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
@@ -47,15 +48,9 @@ export function NameInputs({ draft, onChange, error }: InputsProps) {
           />
         )}
       </Field>
-      <label className="flex items-center gap-2 text-sm">
-        <input
-          type="checkbox"
-          checked={draft.enabled}
-          onChange={(event) => onChange({ enabled: event.target.checked })}
-          className="size-4 accent-(--color-focus)"
-        />
+      <CheckBox checked={draft.enabled} onChange={(enabled) => onChange({ enabled })}>
         Rule is on
-      </label>
+      </CheckBox>
     </>
   );
 }
