@@ -22,7 +22,7 @@ const MAX_MENTIONS: usize = 6;
 const WEIGHTS: [f32; 4] = [0.12, 0.20, 0.30, 0.29];
 /// Added for each sentiment, in the order of [`Sentiment::ALL`]: parts of texts seem neutral to a model more often than
 /// people find them.
-const BIAS: [f32; 3] = [0.27, -0.28, 0.24];
+const BIAS: [f32; 3] = [0.24, -0.28, 0.27];
 /// Added to scores, so that one score near zero does not decide alone.
 const FLOOR: f32 = 1e-4;
 

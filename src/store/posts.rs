@@ -8,20 +8,22 @@ mod search;
 pub(super) use row::{public_id, scores_from, scores_json};
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 
 use super::backend::read;
 use super::rollup::Series;
 use super::rollup::read::{Cells, sum, totals};
 use super::scans::is_short;
-use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
-use super::sql::CountOf;
+use super::schema::{post_topics as about, sentiment_analysis as analysis, social_media_posts as post};
+use super::settle::{SELECT_TOPICS, TopicColumns, TopicRow};
+use super::sql::{CountOf, sql};
 use super::{Store, StoreError};
 use crate::domain::{
-    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp,
-    TopicId,
+    Author, Emotion, PostId, PostLabels, PostTopic, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange,
+    Timestamp, TopicId,
 };
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
@@ -137,6 +139,41 @@ impl Store {
     pub async fn post(&self, id: &PostId) -> Result<Option<StoredPost>, StoreError> {
         let found: Vec<PostRow> = read!(self, replica, |c| whole_posts!(post::post_id.eq(id.as_str())).load(c))?;
         Ok(found.into_iter().next().map(StoredPost::from))
+    }
+}
+
+impl Store {
+    /// The topics of a post, with the sentiment towards each.
+    pub async fn topics_of_post(&self, id: &PostId) -> Result<Vec<PostTopic>, StoreError> {
+        let query = || {
+            sql(format!("{SELECT_TOPICS} p.post_id = ? ORDER BY t.topic_id"))
+                .bind::<Text, _>(id.as_str())
+                .rows::<TopicColumns>()
+        };
+        let rows: Vec<TopicRow> = read!(self, replica, |c| query().load(c))?;
+        Ok(rows.into_iter().map(PostTopic::from).collect())
+    }
+
+    /// The sentiment of posts towards one topic, by the ids of their rows. Posts that do not match it, and those for which
+    /// it is not determined, are left out.
+    pub async fn sentiments_towards(
+        &self,
+        topic: TopicId,
+        posts: &[StoredPost],
+    ) -> Result<HashMap<i64, (Sentiment, f64)>, StoreError> {
+        let ids: Vec<i64> = posts.iter().map(|post| post.id).collect();
+        let query = || {
+            about::table.filter(about::topic_id.eq(topic.0)).filter(about::post.eq_any(&ids)).select((
+                about::post,
+                about::sentiment_label,
+                about::confidence_score,
+            ))
+        };
+        let rows: Vec<(i64, Option<String>, Option<f64>)> = read!(self, replica, |c| query().load(c))?;
+        let labels = rows.into_iter().filter_map(|(post, label, confidence)| {
+            Some((post, (label?.parse().ok()?, confidence.unwrap_or_default())))
+        });
+        Ok(labels.collect())
     }
 }
 

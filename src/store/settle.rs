@@ -16,6 +16,7 @@ pub(super) use postgres::remove_with_counts as remove_on_postgres;
 pub use rejudge::{Rejudged, Rejudgement, Rejudgements};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
+pub(super) use topics::{SELECT_TOPICS, TopicColumns, TopicRow};
 pub use toward::{PendingPost, TopicJudgement};
 
 use std::collections::{BTreeMap, HashMap};

@@ -12,7 +12,7 @@ use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// How a task is processed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Disposition {
     /// Its post is analysed first; the analysis decides which of these topics it is stored with.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::context::Worker;
 use super::towards::{PostTargets, divides};
 use crate::domain::{Analysis, PostLabels, Subject};
+use crate::inference::InferenceError;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
@@ -127,7 +128,7 @@ impl Backfill {
         let classifier = self.worker.classifier.current();
         let tracked = self.worker.topics.current();
         let divides = divides(classifier.info());
-        let targets: Vec<PostTargets> = pending
+        let mut targets: Vec<PostTargets> = pending
             .iter()
             .map(|post| match divides && post.scores.is_some() {
                 true => PostTargets::of(&post.content, post.topics.iter().copied(), &tracked),
@@ -139,6 +140,11 @@ impl Backfill {
         let analyses = self.shutdown.unless_stopping(classifier.classify(texts)).await?;
         let mut analyses = match analyses {
             Ok(analyses) => analyses.into_iter(),
+            // The parts cannot be classified, and a repetition would fail too. The label of the post holds.
+            Err(InferenceError::Failed(_) | InferenceError::TooSlow(_)) => {
+                targets.iter_mut().for_each(|targets| *targets = PostTargets::default());
+                Vec::new().into_iter()
+            }
             Err(error) => {
                 tracing::warn!(%error, "sentiments towards topics of stored posts not determined, will be retried");
                 return None;

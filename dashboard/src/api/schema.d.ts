@@ -6494,6 +6494,9 @@ export interface components {
             /** @description The W3C trace context, if the post is traced. */
             traceparent?: string | null;
             unscored?: components["schemas"]["Unscored"] | null;
+            topic_sentiments?: {
+                [key: string]: components["schemas"]["Sentiment"];
+            };
         };
         /** @description A page of posts. */
         PostList: {
@@ -6555,6 +6558,7 @@ export interface components {
             source: string;
             unscored?: components["schemas"]["Unscored"] | null;
             url?: string | null;
+            topic_sentiment?: null | components["schemas"]["TowardsView"];
         };
         /** @description A silence to write, in the format of Alertmanager's API. */
         PostableSilence: {
@@ -8158,6 +8162,27 @@ export interface components {
             start: number;
             /** @description The word as written in the text. */
             text: string;
+        };
+        /** @enum {string} */
+        SentimentOf: "topic" | "post";
+        Clause: {
+            /** Format: int32 */
+            start: number;
+            /** Format: int32 */
+            end: number;
+        };
+        TowardsView: {
+            label: components["schemas"]["Sentiment"];
+            /** Format: double */
+            confidence: number;
+        };
+        PostTopicView: {
+            topic: string;
+            label: null | components["schemas"]["Sentiment"];
+            /** Format: double */
+            confidence: number | null;
+            sentiment_of: components["schemas"]["SentimentOf"];
+            clause: null | components["schemas"]["Clause"];
         };
     };
     responses: never;

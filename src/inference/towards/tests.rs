@@ -66,9 +66,9 @@ fn nearest_words_stay_in_the_sentence() {
 #[test]
 fn opposite_clauses_give_opposite_opinions() {
     let text = "I love the Acme phone, but the Apex phone is terrible.";
-    let whole = Scores { sentiment: [0.2, 0.5, 0.3], emotion: [0.0; 7] };
+    let whole = Scores { sentiment: [0.3, 0.5, 0.2], emotion: [0.0; 7] };
     let scores = |part: &Range<usize>| {
-        Some(if text[part.clone()].contains("terrible") { [0.02, 0.08, 0.9] } else { [0.9, 0.08, 0.02] })
+        Some(if text[part.clone()].contains("terrible") { [0.9, 0.08, 0.02] } else { [0.02, 0.08, 0.9] })
     };
     let of = |name: &str| Target::of(text, &[place(text, name)]).unwrap().judge(&whole, scores);
     let (acme, apex) = (of("Acme"), of("Apex"));

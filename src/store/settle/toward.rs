@@ -141,7 +141,7 @@ fn on_postgres(
         let ids: Vec<&str> = batch.iter().map(|judgement| judgement.post_id.as_str()).collect();
         let states = postgres::lock_states(connection, &ids).await?;
         let mut tally = Tally::new(now, &retention);
-        for judgement in batch.iter() {
+        for judgement in &*batch {
             let before = states.get(&judgement.post_id).and_then(|state| state.row.as_ref());
             let Some(before) = before else { continue };
             let Some(after) = judgement.after(before) else { continue };
