@@ -57,14 +57,40 @@ const PRONOUNS: [&str; 15] = [
     "these",
 ];
 
-/// The sentence that contains the start of `mention`.
+/// Words that a dot shortens and that another capitalised word often follows.
+const ABBREVIATIONS: [&str; 22] = [
+    "Mr", "Mrs", "Ms", "Dr", "Prof", "Sen", "Sens", "Rep", "Reps", "Gov", "Gen", "Col", "Lt", "Sgt", "Capt", "Rev",
+    "Hon", "St", "Jr", "Sr", "vs", "U.S",
+];
+
+/// The sentence that contains `mention`.
 fn sentence(text: &str, mention: &Range<usize>) -> Range<usize> {
-    sentences(text).find(|range| range.end > mention.start).unwrap_or(0..text.len())
+    let sentences = sentences(text);
+    let mut around = sentences.iter().filter(|range| range.start < mention.end.max(mention.start + 1));
+    let last = around.clone().next_back().map_or(text.len(), |range| range.end);
+    let first = around.find(|range| range.end > mention.start).map_or(0, |range| range.start);
+    first..last
 }
 
-/// The sentences of a text; a line break ends a sentence too.
-fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    text.split_sentence_bound_indices().map(|(start, sentence)| start..start + sentence.len())
+/// The sentences of a text; a line break ends a sentence too. A dot after an abbreviation does not.
+fn sentences(text: &str) -> Vec<Range<usize>> {
+    let mut sentences: Vec<Range<usize>> = Vec::new();
+    for (start, part) in text.split_sentence_bound_indices() {
+        let end = start + part.len();
+        match sentences.last_mut().filter(|last| ends_abbreviated(&text[last.start..last.end])) {
+            Some(last) => last.end = end,
+            None => sentences.push(start..end),
+        }
+    }
+    sentences
+}
+
+/// Whether the dot at the end of a part belongs to an abbreviation or to an initial.
+fn ends_abbreviated(part: &str) -> bool {
+    let Some(rest) = part.trim_end_matches(' ').strip_suffix('.') else { return false };
+    let is_edge = |c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | '‘');
+    let word = rest.rsplit(is_edge).next().unwrap_or_default();
+    word.chars().count() == 1 && word.chars().all(char::is_uppercase) || ABBREVIATIONS.contains(&word)
 }
 
 /// The clause around `mention`, without spaces and separators at its ends.
@@ -96,7 +122,7 @@ pub fn nearby(text: &str, mention: &Range<usize>) -> Range<usize> {
 
 /// The pronoun at the beginning of the sentence after `mention`, which probably refers to it.
 pub fn pronoun_after(text: &str, mention: &Range<usize>) -> Option<Range<usize>> {
-    let next = sentences(text).find(|range| range.start >= mention.end)?;
+    let next = sentences(text).into_iter().find(|range| range.start >= mention.end)?;
     let word = word_ranges(text, &next).next()?;
     PRONOUNS.contains(&&*text[word.clone()].to_lowercase()).then_some(word)
 }

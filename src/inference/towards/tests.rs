@@ -31,6 +31,12 @@ fn clauses_end_at_contrasts_conjunctions_and_punctuation() {
         ),
         ("Bad day. Acme saved it. Bye!", "Acme", "Acme saved it.", "Acme saved it."),
         ("So-so camera -- great Acme screen, really", "Acme", "great Acme screen, really", "great Acme screen, really"),
+        (
+            "Sen. Ada A. Acme spoke to “Mr. Apex” first. Bye.",
+            "Acme",
+            "Sen. Ada A. Acme spoke to “Mr. Apex” first.",
+            "Sen. Ada A. Acme spoke to “Mr. Apex” first.",
+        ),
         ("Ja, but Acme", "Acme", "Ja, but Acme", "Ja, but Acme"),
     ] {
         let mention = place(text, mention);
