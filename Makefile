@@ -65,9 +65,10 @@ abuse: build check-rust ## Attacks a running server for ten minutes and checks t
 	$(SUITE) --nocapture --test-threads=1 abuse::
 
 .PHONY: fuzz
-fuzz: check-rust ## Sends random input to every parser and operation (SENTISTREAM_FUZZ_CASES=1000000 for a million each).
+fuzz: check-rust ## Sends random input to every parser and operation (SENTISTREAM_FUZZ_CASES=1000000, SENTISTREAM_FUZZ_SECONDS=600).
 	SENTISTREAM_FUZZ_CASES=$${SENTISTREAM_FUZZ_CASES:-100000} \
 	scripts/with-services env $(LINTED) test --locked --workspace --test it -- fuzz::
+	scripts/fuzz $${SENTISTREAM_FUZZ_SECONDS:-60}
 
 .PHONY: check-dashboard
 check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.

@@ -48,6 +48,7 @@ fn free_classifier() -> ActiveClassifier {
         exits: Vec::new(),
         int8_agreement: None,
         languages: Vec::new(),
+        warnings: Vec::new(),
         load_ms: 0,
     }));
     ActiveClassifier::from(free)

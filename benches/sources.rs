@@ -273,6 +273,7 @@ impl Default for Free {
             exits: Vec::new(),
             int8_agreement: None,
             languages: Vec::new(),
+            warnings: Vec::new(),
             load_ms: 0,
         })
     }

@@ -44,6 +44,7 @@ pub struct AlertsRooms {
     pub stream: Stream,
     /// Publishes changes to live clients.
     pub live: LiveBus,
+    /// The clock that evaluations read.
     pub clock: Clock,
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod lock;
 mod model;
 mod options;
+pub mod routes;
 mod serve;
 pub mod sign_in;
 mod sources;
@@ -17,7 +18,8 @@ use anyhow::Context as _;
 use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::clock::Clock;
 use crate::config::{Backends, Config};
-use crate::inference::{ActiveClassifier, Engine, SharedClassifier};
+use crate::inference::routes::Routes;
+use crate::inference::{ActiveClassifier, Engine, InferenceError, InferenceOptions, SharedClassifier};
 use crate::live::{Channels, LiveBus, LocalBus, RedisBus};
 use crate::outbound::Outbound;
 use crate::redis::{Redis, RedisOptions};
@@ -43,13 +45,19 @@ pub fn is_served(config: &Config) -> Option<bool> {
 /// The modules that roles and commands share: store, stream, cache and others. Clones share their state.
 #[derive(Clone)]
 pub struct Rooms {
+    /// The database of posts, analyses and alerts.
     pub store: Store,
+    /// The tracked topics.
     pub topics: Topics,
+    /// The queue of posts between sources and workers.
     pub stream: Stream,
+    /// Publishes analysed posts and other events to live clients.
     pub live: LiveBus,
+    /// The cache of API answers.
     pub cache: Cache,
     /// Sends requests to configured URLs.
     pub outbound: Outbound,
+    /// The clock of all modules; tests replace it.
     pub clock: Clock,
 }
 
@@ -169,17 +177,26 @@ fn open_postgres(config: &Config, clock: Clock) -> anyhow::Result<Store> {
 /// # Errors
 /// When it cannot be found, read or parsed.
 pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
-    let options = options::inference(config)?;
-    let engine = tokio::task::spawn_blocking(move || Engine::load(&options)).await??;
+    Ok(load_engine(options::inference(config)?).await?)
+}
+
+/// Loads an engine on a thread outside of the async runtime.
+async fn load_engine(options: InferenceOptions) -> Result<SharedClassifier, InferenceError> {
+    let loaded = tokio::task::spawn_blocking(move || Engine::load(&options)).await;
+    let engine = loaded.map_err(|panic| InferenceError::Unavailable(panic.to_string()))??;
     Ok(Arc::new(engine))
 }
 
-/// The classifier of a command: the local model, or the language model if the local one cannot be loaded.
+/// The classifier of a command: the local model, or the language model if the local one cannot be loaded. Texts in the
+/// languages of routes go to their models.
 ///
 /// # Errors
-/// When there is neither.
+/// When there is no model, or a route cannot be used.
 pub async fn load_command_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
-    Ok(model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await?.into_classifier())
+    let clock = Clock::system();
+    let routes = routes::build(config, routes::cores(config), clock.clone()).await?;
+    let loader = model::Loader { config: config.clone(), llm: model::llm(&config.llm, &clock)?, cores: None };
+    Ok(routes.over(loader.load().await?.into_classifier()))
 }
 
 /// The worker role.
@@ -190,6 +207,7 @@ pub fn worker(config: &Config, rooms: &Rooms, classifier: ActiveClassifier) -> W
         live: rooms.live.clone(),
         cache: rooms.cache.clone(),
         classifier,
+        routes: Routes::default(),
         topics: rooms.topics.clone(),
         second_opinion: None,
         clock: rooms.clock.clone(),

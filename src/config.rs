@@ -49,24 +49,40 @@ pub use values::{Address, parse_duration};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The parts of the program that this process runs; at least one.
     pub roles: Vec<Role>,
+    /// Tracked topics that the configuration defines; others are created through the API.
     pub topics: Vec<TopicConfig>,
+    /// The database of posts, analyses and alerts.
     pub database: DatabaseConfig,
+    /// The stream of posts between sources and workers.
     pub stream: StreamConfig,
+    /// The API role: addresses, limits, authentication and the live feed.
     pub server: ServerConfig,
+    /// The cache of API answers.
     pub cache: CacheConfig,
+    /// The ingester role: which sources it reads, and how fast.
     pub ingester: IngesterConfig,
     /// The settings of each source, by name.
     #[serde(skip)]
     pub sources: SourcesConfig,
+    /// The worker role: batches, leases and retries.
     pub worker: WorkerConfig,
+    /// The model that classifies posts, its device and its limits.
     pub inference: InferenceConfig,
+    /// The language model behind an OpenAI-compatible API; without a provider it is not used.
     pub llm: LlmConfig,
+    /// The alerts role: built-in rules, configured rules, and the delivery of notifications.
     pub alerts: AlertsConfig,
+    /// Requests to configured URLs, such as receivers of notifications and feeds.
     pub outbound: OutboundConfig,
+    /// How long posts, counts, alerts and the audit log are kept.
     pub retention: RetentionConfig,
+    /// The shutdown of the process.
     pub shutdown: ShutdownConfig,
+    /// The log on stderr.
     pub log: LogConfig,
+    /// The export of traces to an OTLP collector.
     pub tracing: TracingConfig,
     /// The backends that `database.url` and `stream.url` select.
     #[serde(skip)]
@@ -78,6 +94,7 @@ pub struct Config {
 pub struct Inputs {
     /// The configuration file.
     pub file: Option<PathBuf>,
+    /// The environment variables of the process.
     pub environment: Environment,
     /// Settings of the form `section.key=value`, in the order of the command line.
     pub sets: Vec<String>,

@@ -4,6 +4,8 @@
 //! model through [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
 //! [`routes`] lists every route.
 
+#![expect(clippy::missing_errors_doc, reason = "the API document lists the errors of each operation")]
+
 pub mod access;
 pub mod admission;
 pub mod alerts;
@@ -54,6 +56,7 @@ use tokio::sync::watch;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
+use crate::inference::routes::Routes;
 use crate::live::LiveBus;
 use crate::sources::bluesky::Names;
 use crate::sources::managed::SourceFactory;
@@ -69,14 +72,21 @@ pub use server::{HttpError, Server, serve, serve_ops};
 /// What the API needs to serve requests.
 #[derive(Clone)]
 pub struct Api {
+    /// The database of posts, analyses and alerts.
     pub store: Store,
+    /// The queue of posts between sources and workers, and the dead letters.
     pub stream: Stream,
+    /// The tracked topics.
     pub topics: Topics,
+    /// The events that live clients receive.
     pub live: LiveBus,
     /// `None`: every answer is computed again.
     pub cache: Option<Cache>,
     /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
+    /// The models for other languages.
+    pub routes: Routes,
+    /// The clock of answers, token checks and the audit log.
     pub clock: Clock,
     /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,
@@ -101,6 +111,16 @@ pub enum ModelState {
     Ready(SharedClassifier),
     /// The model could not be loaded; with the reason.
     Failed(Arc<str>),
+}
+
+impl Api {
+    /// The classifier for interactive requests, if the model is loaded.
+    pub fn classifier(&self) -> Option<SharedClassifier> {
+        match &*self.model.borrow() {
+            ModelState::Ready(classifier) => Some(self.routes.over(classifier.clone())),
+            _ => None,
+        }
+    }
 }
 
 impl ModelState {

@@ -6,7 +6,9 @@
 mod active;
 mod answers;
 mod calibration;
+pub mod catalogue;
 pub mod checks;
+mod cores;
 mod engine;
 mod error;
 pub mod eval;
@@ -28,6 +30,8 @@ mod options;
 mod panel;
 mod queue;
 mod reference;
+mod routed;
+pub mod routes;
 mod shard;
 mod source;
 mod spec;
@@ -46,6 +50,7 @@ use crate::domain::Analysis;
 use error::LoadError;
 
 pub use active::ActiveClassifier;
+pub use cores::Cores;
 pub use engine::Engine;
 pub use error::InferenceError;
 pub use explain::{Explanation, WordContribution, explain, variants};
@@ -54,7 +59,8 @@ pub use hub::{HubModel, HubOptions};
 pub use llm::{Llm, LlmOptions, LlmState};
 pub use meter::Speed;
 pub use options::{
-    CalibrationSource, DeviceChoice, ExitPolicy, InferenceOptions, Instructions, ModelSource, OptionError, Precision,
+    CalibrationSource, DeviceChoice, ExitPolicy, InferenceOptions, Instructions, MissingEmotions, ModelSource,
+    OptionError, Precision,
 };
 
 /// A loaded model.
@@ -79,6 +85,8 @@ pub struct ModelInfo {
     pub int8_agreement: Option<f64>,
     /// The languages that the sentiment model declares, as codes such as `en`. Empty: all languages.
     pub languages: Vec<String>,
+    /// Properties of the model that make its sentiments misleading for some texts; usually empty.
+    pub warnings: Vec<String>,
     /// The time that loading took, in milliseconds.
     pub load_ms: u64,
 }
@@ -108,6 +116,12 @@ pub trait Classifier: Send + Sync {
     fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         let _ = depth;
         self.classify_interactive(texts)
+    }
+
+    /// The classifier for this text, if another one than this is responsible for it.
+    fn of_text<'c>(&'c self, text: &'c str) -> BoxFuture<'c, Result<Option<SharedClassifier>, InferenceError>> {
+        let _ = text;
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// The loaded model.

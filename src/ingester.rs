@@ -41,6 +41,7 @@ pub struct IngesterRooms {
     pub store: Store,
     /// The states of the sources, which the ingester updates.
     pub states: SourceStates,
+    /// The clock of the reports and of the filters of selective sources.
     pub clock: Clock,
 }
 

@@ -16,7 +16,7 @@ use crate::domain::counts::percentage;
 use crate::domain::event::PREVIEW_CHARS;
 use crate::domain::op::preview;
 use crate::domain::{Counts, Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
-use crate::store::posts::sample::SampledPost;
+use crate::store::posts::sample::{SampledPost, WordSample};
 use crate::store::posts::{CountedFrom, PostFilter};
 use crate::store::{AggregateFailure, Store, StoreError};
 use parts::{AuthorPart, SourcePart};
@@ -32,16 +32,20 @@ const CITED: usize = 3;
 pub struct Question {
     /// Selects the posts. Its times are ignored.
     pub filter: PostFilter,
+    /// The range to explain.
     pub current: TimeRange,
+    /// The range that it is compared with.
     pub previous: TimeRange,
 }
 
 /// One of the ranges.
 #[derive(Clone, Debug)]
 pub struct Side {
+    /// The range, whose end is exclusive.
     pub range: TimeRange,
     /// The number of posts; with `capped`, a lower limit of it.
     pub total: i64,
+    /// Whether `total` is only a lower limit, because counting was stopped.
     pub capped: bool,
     /// The counts by label: of all posts, or of the sample if labels cannot be counted.
     pub counts: Counts,
@@ -52,14 +56,21 @@ pub struct Side {
 /// The differences, and what explains them.
 #[derive(Clone, Debug)]
 pub struct Insight {
+    /// The range to explain.
     pub current: Side,
+    /// The range that it is compared with.
     pub previous: Side,
+    /// Whether the counts come from rollups or from posts.
     pub counted_from: CountedFrom,
     /// The significant changes, the most important first.
     pub shifts: Vec<Shift>,
+    /// Terms that became more frequent, the highest score first.
     pub words: Vec<SalientWord>,
+    /// The sources that contribute most to the first shift, or else to the number of posts.
     pub sources: Vec<SourcePart>,
+    /// The authors that contribute most, estimated from the samples.
     pub authors: Vec<AuthorPart>,
+    /// Texts of the current range that many posts share.
     pub texts: Vec<TextGroup>,
     /// The ids of three typical posts of each range.
     pub typical: Typical,
@@ -79,16 +90,22 @@ pub struct Typical {
 /// A cited post.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct CitedPost {
+    /// The source of the post, such as `bluesky`.
     pub source: String,
+    /// The name of the author; `null` if the source states none.
     pub author: Option<String>,
     /// The first 200 characters.
     pub content: String,
+    /// The URL of the post's page; `null` if the source states none.
     pub url: Option<String>,
+    /// When the post was written.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// `null` for an unscored post.
     pub sentiment: Option<Sentiment>,
+    /// The emotion; `null` for an unscored post.
     pub emotion: Option<Emotion>,
+    /// The confidence of the sentiment, 0 to 1; 0 for an unscored post.
     pub confidence: f64,
 }
 
@@ -136,6 +153,12 @@ async fn read(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Re
             let posts = store.sample(filter, range, counts.posts()).await?;
             let side = Side { range, total: counts.posts(), capped: false, counts, sampled: posts.len() };
             Ok(Read { side, by_source: Some(by_source), posts })
+        }
+        CountedFrom::Posts if !filter.words.is_empty() => {
+            let WordSample { total, posts } = store.sample_words(filter, range).await?;
+            let counts = counts_of(&posts);
+            let side = Side { range, total: total.count, capped: total.capped, counts, sampled: posts.len() };
+            Ok(Read { side, by_source: None, posts })
         }
         CountedFrom::Posts => {
             let total = store.count_posts(&within).await?;

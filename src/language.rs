@@ -55,7 +55,12 @@ pub struct JudgedLanguages<'l> {
     others: OtherLanguages,
 }
 
-impl JudgedLanguages<'_> {
+impl<'l> JudgedLanguages<'l> {
+    /// The supported languages; empty: all.
+    pub fn known(&self) -> &'l [String] {
+        self.known
+    }
+
     /// Whether the model does not support this language.
     pub fn is_other(&self, lang: Option<&str>) -> bool {
         lang.is_some_and(|lang| !self.known.is_empty() && !self.known.contains(&primary(lang)))

@@ -20,7 +20,12 @@ pub use redis::{Channels, RedisBus};
 #[derive(Clone, Debug)]
 pub enum LiveMessage {
     /// An event and its JSON (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
-    Event { event: Arc<LiveEvent>, json: Arc<str> },
+    Event {
+        /// The event.
+        event: Arc<LiveEvent>,
+        /// The JSON of the event, as the WebSocket sends it.
+        json: Arc<str>,
+    },
     /// The process lost its subscription and restored it. An unknown number of events was lost.
     Interrupted,
 }
@@ -36,6 +41,7 @@ pub const SUBSCRIBER_BUFFER: usize = 1_024;
 /// What a subscription receives.
 #[derive(Clone, Debug)]
 pub enum Received {
+    /// An event that was published on the bus.
     Message(LiveMessage),
     /// The subscriber was too slow and lost this many events.
     Lagged(u64),
@@ -51,6 +57,15 @@ impl Subscription {
             Ok(message) => Some(Received::Message(message)),
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(Received::Lagged(missed)),
             Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// A message that has arrived already.
+    pub fn try_recv(&mut self) -> Option<Received> {
+        match self.0.try_recv() {
+            Ok(message) => Some(Received::Message(message)),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(Received::Lagged(missed)),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
         }
     }
 }

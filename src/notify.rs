@@ -44,8 +44,11 @@ const PRUNE_EVERY: Duration = Duration::from_secs(600);
 /// The parts of the application that the notifier uses.
 #[derive(Clone)]
 pub struct NotifyRooms {
+    /// Has the transitions of alerts, the receivers and routes, and the outbox.
     pub store: Store,
+    /// Sends the HTTP requests to receivers.
     pub outbound: Outbound,
+    /// The time at which groups are flushed and attempts start.
     pub clock: Clock,
 }
 

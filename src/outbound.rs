@@ -64,7 +64,9 @@ impl OutboundError {
 /// An answer with any status, after redirects.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// The HTTP status of the last response.
     pub status: StatusCode,
+    /// The headers of the last response.
     pub headers: HeaderMap,
     /// The body, at most `max_body` bytes.
     pub body: Vec<u8>,
@@ -132,7 +134,7 @@ impl Outbound {
     /// redirects are returned as the answer.
     ///
     /// # Errors
-    /// As [`Self::get`].
+    /// When the request is not allowed, or there is no answer in time.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, OutboundError> {
         self.bounded(Call { method: Method::POST, url: url.clone(), headers, body }).await
     }

@@ -197,6 +197,7 @@ impl Redis {
 
 /// One connection. Dropping it closes the connection.
 pub(crate) struct Line<C> {
+    /// The driver's client.
     pub client: C,
     connection: AbortHandle,
     watcher: AbortHandle,

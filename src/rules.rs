@@ -31,8 +31,8 @@ use series::Tally;
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
-/// The delay between writing and storing a post up to which it counts as punctual. Later posts delay the windows of
-/// their source.
+/// A post is punctual if it is stored at most this long after it was written. Later posts delay the windows of their
+/// source.
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
 /// The longest delay of a window.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
@@ -103,8 +103,9 @@ impl Delays {
 pub struct Moment<'a> {
     /// The end of windows without a delay.
     pub end: Timestamp,
+    /// The delays of the scope, by which windows end earlier.
     pub delays: &'a Delays,
-    /// The series that are not normal. A series that alerts has the time at which its alert began.
+    /// The series that are not normal, by scope, each with its [`machine::SeriesState::began`].
     pub known: &'a BTreeMap<String, Option<Timestamp>>,
 }
 
@@ -141,9 +142,11 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
 /// A series and the result of its evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
+    /// The series.
     pub group: Group,
     /// The end of its window.
     pub end: Timestamp,
+    /// Whether the condition holds for the series, and the numbers that this follows from.
     pub judgement: Judgement,
 }
 

@@ -95,7 +95,12 @@ pub enum SourceError {
     Transient(String),
     /// The server asked for a pause: the source is opened again after this time.
     #[error("{reason}")]
-    Busy { reason: String, after: Duration },
+    Busy {
+        /// The server's response, or the error that led to the pause.
+        reason: String,
+        /// How long to wait before the source is opened again.
+        after: Duration,
+    },
     /// The server refuses requests, maybe temporarily: the source is opened again after a backoff of up to hours.
     #[error("{0}")]
     Refused(String),

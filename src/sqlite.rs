@@ -27,7 +27,12 @@ pub use self::readers::{Reader, has_whole_word, has_word};
 pub enum SqliteError {
     /// The database cannot be opened.
     #[error("cannot open the database {path}: {reason}")]
-    Open { path: PathBuf, reason: String },
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// The message of the system or of SQLite.
+        reason: String,
+    },
     /// A statement failed; its write was rolled back.
     #[error("the database rejected a statement: {0}")]
     Query(#[from] diesel::result::Error),

@@ -27,7 +27,6 @@ pub mod tokens;
 pub mod topics;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -71,7 +70,9 @@ impl StoreError {
 /// A source with the number of its posts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceTotals {
+    /// The name of the source.
     pub source: String,
+    /// The counts of all time, including posts that retention has removed.
     pub counts: Counts,
     /// Event time of the newest post.
     pub last_post: Option<Timestamp>,
@@ -98,7 +99,9 @@ pub struct Keep {
 /// A lease that an instance has acquired. Each transaction that requires the lease checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
+    /// What the lease protects, such as `notifications`.
     pub name: String,
+    /// The name of the instance that holds the lease.
     pub holder: String,
     /// Increases when the lease gets a new holder, or is acquired again after it expired.
     pub token: i64,
@@ -130,16 +133,18 @@ pub struct Store {
     keep: Keep,
     vault: Option<Vault>,
     clock: Clock,
-    /// Whether the text index is complete. Once complete, it remains complete.
-    indexed: Arc<AtomicBool>,
+    /// What the text index is known to contain.
+    indexed: Arc<search::Indexed>,
     scans: Scans,
 }
 
 /// Why a query for counts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AggregateFailure {
+    /// The query cannot be answered. The message tells the user what to change.
     #[error(transparent)]
     Query(#[from] AggregateError),
+    /// The store does not answer, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -19,7 +19,9 @@ pub use redis::RedisStream;
 /// An entry that a consumer claimed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
+    /// The permanent id of the entry.
     pub key: EntryKey,
+    /// The fields as they were appended, without validation.
     pub fields: RawFields,
     /// The number of deliveries, including this one. If it is above 1, an earlier delivery was not completed.
     pub deliveries: u32,
@@ -41,7 +43,9 @@ pub enum Release {
 /// An entry to move to the dead letters.
 #[derive(Clone, Debug)]
 pub struct DeadLetterRequest {
+    /// The entry, which the caller has claimed.
     pub entry: Entry,
+    /// Why the entry cannot be processed.
     pub reason: DeadLetterReason,
     /// The error message.
     pub error: String,
@@ -50,22 +54,28 @@ pub struct DeadLetterRequest {
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
-    /// Its id among the dead letters.
+    /// The id of the dead letter, which is not the id of the entry.
     pub id: EntryId,
     /// The original fields, unchanged.
     pub fields: RawFields,
+    /// The message of the error; empty if another program added the dead letter.
     pub error: String,
+    /// Why the entry was not processed.
     pub reason: DeadLetterReason,
+    /// The number of deliveries of the entry; 0 if another program added the dead letter.
     pub deliveries: u32,
+    /// When the entry became a dead letter.
     pub failed_at: Timestamp,
-    /// Its id in the stream.
+    /// The id that the entry had in the stream; `0-0` if another program added the dead letter.
     pub origin_id: EntryId,
 }
 
 /// The dead letters that a command applies to.
 #[derive(Clone, Debug)]
 pub enum DeadLetterSelection {
+    /// All dead letters that exist when the command starts.
     All,
+    /// The dead letters with these ids. Unknown ids are ignored.
     Ids(Vec<EntryId>),
 }
 
@@ -102,6 +112,7 @@ impl Depth {
 /// The memory of Redis, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
+    /// The memory in use.
     pub used: u64,
     /// `maxmemory`.
     pub max: u64,
@@ -119,6 +130,7 @@ impl Memory {
 /// A consumer of the group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsumerInfo {
+    /// The name of the consumer.
     pub name: String,
     /// The number of entries that it holds.
     pub claimed: u64,
@@ -133,13 +145,23 @@ pub enum StreamError {
     #[error(
         "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
     )]
-    Full { pending: u64, limit: u64 },
+    Full {
+        /// The number of unsettled entries.
+        pending: u64,
+        /// The maximum number of unsettled entries (`stream.max_backlog`).
+        limit: u64,
+    },
     /// Redis is short of memory. Nothing was appended.
     #[error(
         "the stream is full: Redis uses {used} of {max} bytes (maxmemory) and accepts no posts above 80 %; \
          add workers or memory, or wait"
     )]
-    MemoryFull { used: u64, max: u64 },
+    MemoryFull {
+        /// The memory that Redis uses, in bytes.
+        used: u64,
+        /// `maxmemory`, in bytes.
+        max: u64,
+    },
     /// The backend is unavailable, slow or restarting. A retry may succeed.
     #[error("the stream is not available: {0}")]
     Unavailable(String),
@@ -162,7 +184,9 @@ pub struct StreamOptions {
     pub name: String,
     /// The name of its consumer group.
     pub group: String,
+    /// The name of the stream of dead letters in Redis.
     pub dead_letter: String,
+    /// The name of the stream of analysed posts in Redis.
     pub processed: String,
     /// The approximate maximum number of entries in the processed stream.
     pub processed_max_len: u64,
@@ -181,7 +205,9 @@ pub struct StreamOptions {
 /// The stream, on either backend.
 #[derive(Clone)]
 pub enum Stream {
+    /// The embedded queue.
     Local(LocalStream),
+    /// A stream in Redis, which several processes share.
     Redis(RedisStream),
 }
 
@@ -207,16 +233,26 @@ impl Stream {
     }
 
     /// Claims up to `max` unclaimed entries, oldest first. Waits up to `wait` for the first one.
+    ///
+    /// # Errors
+    /// [`StreamError::Unavailable`] when the backend does not answer in time; [`StreamError::Failed`] when it refuses
+    /// the command or its reply is unexpected.
     pub async fn claim(&self, consumer: &Consumer, max: usize, wait: Duration) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.claim(consumer, max, wait).await)
     }
 
     /// Takes over up to `max` entries of any consumer whose claims were released, or not renewed for `claim_idle`.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
     pub async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.rescue(consumer, max).await)
     }
 
     /// Renews the claims on entries that are still being processed.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], with Redis. Some of the claims may have been renewed. The embedded queue does not fail.
     pub async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {
@@ -229,6 +265,10 @@ impl Stream {
 
     /// Acknowledges entries after the store committed them. The embedded queue removed them in that commit, so the call
     /// only ends the claims.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], with Redis. Some of the entries may have been acknowledged. The embedded queue does not
+    /// fail.
     pub async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {
@@ -240,22 +280,34 @@ impl Stream {
     }
 
     /// Releases entries. Any consumer may take them over immediately.
+    ///
+    /// # Errors
+    /// As [`Self::claim`]. With Redis, some of the entries may have been released.
     pub async fn release(&self, consumer: &Consumer, keys: &[EntryKey], how: Release) -> Result<(), StreamError> {
         on_backend!(self, s => s.release(consumer, keys, how).await)
     }
 
     /// Moves an entry to the dead letters: it is acknowledged, added and counted once, atomically. Returns `false` if
     /// it was already settled.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
     pub async fn dead_letter(&self, request: DeadLetterRequest, now: Timestamp) -> Result<bool, StreamError> {
         on_backend!(self, s => s.dead_letter(request, now).await)
     }
 
     /// The current numbers of the stream.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
     pub async fn depth(&self) -> Result<Depth, StreamError> {
         on_backend!(self, s => s.depth().await)
     }
 
     /// The consumers of the group.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], with Redis. The embedded queue does not fail.
     pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
         match self {
             Self::Local(s) => Ok(s.consumers()),
@@ -264,6 +316,9 @@ impl Stream {
     }
 
     /// Removes consumers that hold no entries and have been idle for longer than `idle`.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], with Redis. The embedded queue does not fail.
     pub async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
         match self {
             Self::Local(s) => Ok(s.forget_consumers(idle)),
@@ -272,26 +327,42 @@ impl Stream {
     }
 
     /// Up to `limit` dead letters, newest first, older than `before` if it is given.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
     pub async fn dead_letters(&self, limit: usize, before: Option<EntryId>) -> Result<Vec<DeadLetter>, StreamError> {
         on_backend!(self, s => s.dead_letters(limit, before).await)
     }
 
     /// The dead letter with this id.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
     pub async fn get_dead_letter(&self, id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
         on_backend!(self, s => s.get_dead_letter(id).await)
     }
 
     /// Appends dead letters to the stream again, removes them, and returns their number.
+    ///
+    /// # Errors
+    /// [`StreamError::Full`] when the backlog has reached its limit, and [`StreamError::MemoryFull`] when Redis is
+    /// short of memory; otherwise as [`Self::claim`]. Dead letters that were already appended are removed.
     pub async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.replay_dead_letters(selection).await)
     }
 
     /// Removes dead letters permanently and returns their number.
+    ///
+    /// # Errors
+    /// As [`Self::claim`]. Some of the dead letters may have been removed.
     pub async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.purge_dead_letters(selection).await)
     }
 
     /// Appends analysed posts to `processed_posts_stream` for other consumers. The embedded queue has no such stream.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], with Redis. Some of the posts may have been appended. The embedded queue does not fail.
     pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
         match self {
             Self::Local(_) => Ok(()),
@@ -300,6 +371,10 @@ impl Stream {
     }
 
     /// Removes `posts` from the dead letters, and `stored` (those posts that were stored) from the processed stream.
+    ///
+    /// # Errors
+    /// As [`Self::claim`], and [`StreamError::Unavailable`] when another program keeps changing a stream in Redis. Some
+    /// of the posts may have been removed.
     pub async fn forget_posts(&self, posts: &[PostId], stored: &[PostId]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => s.forget_posts(posts).await,
@@ -308,11 +383,17 @@ impl Stream {
     }
 
     /// Removes entries that every group has settled, and returns the lowest id that is still needed.
+    ///
+    /// # Errors
+    /// As [`Self::claim`]. With Redis, some of the entries may have been removed.
     pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
         on_backend!(self, s => s.trim().await).map(Some)
     }
 
     /// Checks that the backend answers.
+    ///
+    /// # Errors
+    /// As [`Self::claim`].
     pub async fn ping(&self) -> Result<(), StreamError> {
         on_backend!(self, s => s.ping().await)
     }

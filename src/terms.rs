@@ -2,13 +2,14 @@
 
 pub mod stop_words;
 pub mod text;
+pub mod vocabulary;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::Serialize;
-use stop_words::is_stop_term;
 use unicode_segmentation::UnicodeSegmentation;
+use vocabulary::Vocabulary;
 
 /// Terms with fewer posts are left out: they are not significant, and might reveal a single post that is deleted later.
 const LEAST_POSTS: u32 = 3;
@@ -28,6 +29,7 @@ const SAME_COUNT: f64 = 1.25;
 /// A term that is more frequent than usual.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Term {
+    /// The term in lower case: a word, two words, a hashtag with `#`, or a run of characters.
     pub term: String,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,
@@ -39,60 +41,79 @@ pub struct Term {
 
 /// The words of `text` in order and in lower case, without links, hashtags, account names and words with digits.
 pub fn words(text: &str) -> Vec<String> {
-    let plain =
-        text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '#', '＃', '＠']));
-    let words = plain.flat_map(UnicodeSegmentation::unicode_words);
-    words.filter(|word| !word.contains(char::is_numeric)).map(str::to_lowercase).collect()
+    let mut found = Vec::new();
+    each_word(text, &mut |word| found.push(word.to_owned()));
+    found
 }
 
-/// The distinct terms of `text`: words of at least three characters, hashtags, pairs of adjacent words, and runs of two
-/// to four characters in scripts without spaces.
-pub fn of(text: &str) -> BTreeSet<String> {
-    let mut terms = BTreeSet::new();
+fn each_word(text: &str, push: &mut impl FnMut(&str)) {
+    let mut lower = String::new();
+    let plain =
+        text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '#', '＃', '＠']));
+    for word in plain.flat_map(UnicodeSegmentation::unicode_words) {
+        lower.clear();
+        if word.is_ascii() {
+            lower.push_str(word);
+            lower.make_ascii_lowercase();
+        } else {
+            lower.push_str(&word.to_lowercase());
+        }
+        if !lower.contains(char::is_numeric) {
+            push(&lower);
+        }
+    }
+}
+
+/// Passes the terms of `text` to `push`, some of them repeatedly: words of at least three characters, hashtags, pairs
+/// of adjacent words, and runs of two to four characters in scripts without spaces.
+fn each_term(text: &str, push: &mut impl FnMut(&str)) {
     let parts = text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '＠']));
     for part in parts {
         if let Some(tag) = part.strip_prefix(['#', '＃']) {
             let tag: String = tag.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if tag.chars().count() >= 2 {
-                terms.insert(format!("#{}", tag.to_lowercase()));
+                push(&format!("#{}", tag.to_lowercase()));
             }
         }
     }
     let plain = text.split_whitespace().filter(|part| !part.contains("://")).collect::<Vec<_>>().join(" ");
     for sentence in plain.split(['.', '!', '?', ';', '\n', '。', '！', '？']) {
-        add_sentence(sentence, &mut terms);
+        each_term_of_sentence(sentence, push);
     }
-    terms
 }
 
-fn add_sentence(sentence: &str, terms: &mut BTreeSet<String>) {
-    let mut before: Option<String> = None;
+fn each_term_of_sentence(sentence: &str, push: &mut impl FnMut(&str)) {
+    // The word before and a space, or nothing; behind it the pair is completed.
+    let mut pair = String::new();
+    let mut is_long_before = false;
     let mut run = Vec::new();
-    for word in words(sentence) {
+    each_word(sentence, &mut |word| {
         if word.chars().all(is_unspaced) {
-            before = None;
+            pair.clear();
             run.extend(word.chars());
-            continue;
+            return;
         }
-        add_grams(&run, terms);
+        push_grams(&run, push);
         run.clear();
-        let long = |word: &str| word.chars().count() >= LEAST_CHARS;
-        if let Some(before) = &before
-            && (long(before) || long(&word))
-        {
-            terms.insert(format!("{before} {word}"));
+        let is_long = word.chars().nth(LEAST_CHARS - 1).is_some();
+        if !pair.is_empty() && (is_long_before || is_long) {
+            pair.push_str(word);
+            push(&pair);
         }
-        if long(&word) {
-            terms.insert(word.clone());
+        if is_long {
+            push(word);
         }
-        before = Some(word);
-    }
-    add_grams(&run, terms);
+        pair.clear();
+        pair.push_str(word);
+        pair.push(' ');
+        is_long_before = is_long;
+    });
+    push_grams(&run, push);
 }
 
-fn add_grams(run: &[char], terms: &mut BTreeSet<String>) {
+fn push_grams(run: &[char], push: &mut impl FnMut(&str)) {
     for length in GRAMS {
-        terms.extend(run.windows(length).map(|gram| gram.iter().collect::<String>()));
+        run.windows(length).for_each(|gram| push(&gram.iter().collect::<String>()));
     }
 }
 
@@ -110,26 +131,20 @@ struct Seen {
     baseline: u32,
 }
 
-/// The terms of `text` without those that explain nothing.
-pub fn telling(text: &str) -> BTreeSet<String> {
-    let mut terms = of(text);
-    terms.retain(|term| !is_stop_term(term));
-    terms
-}
-
 /// At most `most` terms with the highest scores: those whose frequency in `window` exceeds that in `baseline` by the
 /// most standard deviations. The score is the log-odds ratio with an informative Dirichlet prior, computed from the
 /// terms of both sets (Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and
 /// 21). Each term counts once per post. Of overlapping terms with about equal frequencies, only the first is returned.
-pub fn distinctive(window: &[BTreeSet<String>], baseline: &[BTreeSet<String>], most: usize) -> Vec<Term> {
-    let mut counts: HashMap<&str, Seen> = HashMap::new();
-    for term in window.iter().flatten() {
-        counts.entry(term).or_default().window += 1;
+/// Both sets have the numbers of `vocabulary`.
+pub fn distinctive(window: &[Vec<u32>], baseline: &[Vec<u32>], vocabulary: &Vocabulary, most: usize) -> Vec<Term> {
+    let mut counts = vec![Seen::default(); vocabulary.len()];
+    for seen in window.iter().flatten().filter_map(|term| usize::try_from(*term).ok()) {
+        counts[seen].window += 1;
     }
-    for term in baseline.iter().flatten() {
-        counts.entry(term).or_default().baseline += 1;
+    for seen in baseline.iter().flatten().filter_map(|term| usize::try_from(*term).ok()) {
+        counts[seen].baseline += 1;
     }
-    let sum = |of: fn(&Seen) -> u32| counts.values().map(|seen| f64::from(of(seen))).sum::<f64>();
+    let sum = |of: fn(&Seen) -> u32| counts.iter().map(|seen| f64::from(of(seen))).sum::<f64>();
     let (now, before) = (sum(|seen| seen.window), sum(|seen| seen.baseline));
     let weight = ((now + before) * PRIOR_SHARE).min(MOST_PRIOR);
     let log_odds = |count: f64, prior: f64, all: f64| ((count + prior) / (all + weight - count - prior)).ln();
@@ -140,11 +155,11 @@ pub fn distinctive(window: &[BTreeSet<String>], baseline: &[BTreeSet<String>], m
         let variance = 1.0 / (count + prior) + 1.0 / (baseline_count + prior);
         difference / variance.sqrt()
     };
-    let mut terms: Vec<Term> = counts
-        .into_iter()
+    let mut terms: Vec<Term> = (0..)
+        .zip(counts)
         .filter(|(_, seen)| seen.window >= LEAST_POSTS)
-        .map(|(term, seen)| Term {
-            term: term.to_owned(),
+        .map(|(number, seen)| Term {
+            term: vocabulary.term(number).to_owned(),
             score: (score(seen) * 100.0).round() / 100.0,
             count: seen.window,
             baseline_count: seen.baseline,
@@ -196,48 +211,50 @@ fn shares_characters(short: &str, long: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn texts(count: usize, text: &str) -> Vec<BTreeSet<String>> {
-        vec![of(text); count]
-    }
+    /// Equal texts, each as often as its number says.
+    type Texts<'a> = &'a [(usize, &'a str)];
 
-    fn names(terms: &[Term]) -> Vec<&str> {
-        terms.iter().map(|term| term.term.as_str()).collect()
+    fn found(window: Texts<'_>, baseline: Texts<'_>, most: usize) -> Vec<String> {
+        let mut vocabulary = Vocabulary::default();
+        let mut terms = |texts: Texts<'_>| -> Vec<Vec<u32>> {
+            texts.iter().flat_map(|(count, text)| vec![vocabulary.telling(text); *count]).collect()
+        };
+        let (window, baseline) = (terms(window), terms(baseline));
+        distinctive(&window, &baseline, &vocabulary, most).into_iter().map(|term| term.term).collect()
     }
 
     #[test]
     fn new_words_are_distinctive_and_common_words_are_not() {
-        let mut window = texts(30, "the new update broke checkout @you https://x.example/1 2026");
-        window.extend(texts(12, "my checkout: again trouble"));
-        window.extend(texts(20, "the weather is nice"));
-        let mut baseline = texts(200, "the weather is nice today");
-        baseline.extend(texts(40, "the new train is late"));
-        let found = distinctive(&window, &baseline, 10);
-        let names = names(&found);
+        let window = [
+            (30, "the new update broke checkout @you https://x.example/1 2026"),
+            (12, "my checkout: again trouble"),
+            (20, "the weather is nice"),
+        ];
+        let baseline = [(200, "the weather is nice today"), (40, "the new train is late")];
+        let names = found(&window, &baseline, 10);
         assert!(names[..4].iter().any(|term| term.contains("checkout")), "{names:?}");
         assert!(names[..4].iter().any(|term| term.contains("update")), "{names:?}");
-        assert!(!names.iter().any(|term| ["the", "weather", "nice", "is nice"].contains(term)), "{names:?}");
-        assert_eq!(distinctive(&texts(2, "broken"), &baseline, 10), [], "two posts are too few");
-        assert_eq!(distinctive(&[], &[], 10), []);
+        assert!(!names.iter().any(|term| ["the", "weather", "nice", "is nice"].contains(&term.as_str())), "{names:?}");
+        assert!(found(&[(2, "broken")], &baseline, 10).is_empty(), "two posts are too few");
+        assert!(found(&[], &[], 10).is_empty());
     }
 
     #[test]
     fn hashtags_pairs_and_scripts_without_spaces_are_terms() {
-        let mut window = texts(20, "boycott now #AcmeFail, customer service is gone");
-        window.extend(texts(20, "新しいアプリが起動しない"));
-        window.extend(texts(20, "客服态度很差"));
-        let baseline = [texts(300, "good morning everyone"), texts(100, "今日はいい天気ですね")].concat();
-        let found = distinctive(&window, &baseline, 12);
-        let names = names(&found);
-        assert!(names.contains(&"#acmefail"), "{names:?}");
-        assert!(names.contains(&"customer service") || names.contains(&"service is"), "{names:?}");
+        let window = [
+            (20, "boycott now #AcmeFail, customer service is gone"),
+            (20, "新しいアプリが起動しない"),
+            (20, "客服态度很差"),
+        ];
+        let names = found(&window, &[(300, "good morning everyone"), (100, "今日はいい天気ですね")], 12);
+        assert!(names.iter().any(|term| term == "#acmefail"), "{names:?}");
+        assert!(names.iter().any(|term| term == "customer service"), "{names:?}");
         assert!(names.iter().any(|term| term.contains("起動")), "{names:?}");
         assert!(names.iter().any(|term| term.contains("客服") || term.contains("态度")), "{names:?}");
     }
 
     #[test]
     fn overlapping_terms_of_the_same_posts_are_listed_once() {
-        let baseline = texts(300, "good morning everyone");
-        let found = distinctive(&texts(20, "customer service"), &baseline, 10);
-        assert_eq!(names(&found), ["customer service"]);
+        assert_eq!(found(&[(20, "customer service")], &[(300, "good morning everyone")], 10), ["customer service"]);
     }
 }

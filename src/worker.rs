@@ -17,6 +17,7 @@ mod task;
 mod topics;
 mod towards;
 mod traces;
+mod unscored;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
         consumers.spawn(second_opinion::run(worker.clone(), second.clone(), shutdown.clone()));
     }
     consumers.spawn(maintenance::run(worker.clone(), shutdown.clone()));
+    consumers.spawn(unscored::run(worker.clone(), shutdown.clone()));
     consumers.spawn(topics::run(worker, shutdown.clone()));
     while let Some(ended) = consumers.join_next().await {
         ended.context("a task of the worker pool panicked")?;
@@ -91,6 +93,10 @@ fn describe_metrics() {
         ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
         ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
         ("sentistream_tokens_total", Kind::Counter, "Tokens that the model read."),
+        ("sentistream_model_posts_total", Kind::Counter, "Analyses, by model."),
+        ("sentistream_model_loads_total", Kind::Counter, "Attempts to load the model of a route, by model and result."),
+        ("sentistream_model_loaded", Kind::Gauge, "Whether the model of a route is in memory."),
+        ("sentistream_unscored_judged_total", Kind::Counter, "Unscored posts that were judged later, by result."),
         ("sentistream_append_to_commit_seconds", Kind::Timing, "Time from the append of a post to its commit."),
     ]);
 }

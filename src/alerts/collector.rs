@@ -105,7 +105,7 @@ impl Collector {
             judged = judge_all(&rule.spec, windows, moment);
         }
         for series in known.iter().filter(|series| !judged.iter().any(|one| one.group.scope == series.scope)) {
-            self.end_series(series, "the rule no longer watches it");
+            self.end_series(series, "the rule no longer watches this series");
         }
         for judged in &judged {
             let before = known.iter().find(|series| series.scope == judged.group.scope);

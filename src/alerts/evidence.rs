@@ -17,7 +17,8 @@ use crate::rules::series::Tally;
 use crate::rules::{DAY, Group, View, copies, load};
 use crate::store::posts::{PostFilter, Start, StoredPost};
 use crate::store::{Store, StoreError};
-use crate::terms;
+use crate::terms::vocabulary::Vocabulary;
+use crate::terms::{self, Term};
 
 /// The maximum number of posts that an alert cites.
 const POSTS: usize = 10;
@@ -38,10 +39,15 @@ const POSTS_OF_AUTHOR: usize = 20;
 
 /// A series that starts to fire.
 pub struct Case<'a> {
+    /// The rule.
     pub spec: &'a RuleSpec,
+    /// The series of the rule that fires.
     pub group: &'a Group,
+    /// The window that the series was judged over.
     pub window: TimeRange,
+    /// The result of the judgement, with the value that is compared with the threshold.
     pub judgement: &'a Judgement,
+    /// The counts of the posts in the rule's scope.
     pub view: &'a dyn View,
 }
 
@@ -105,8 +111,7 @@ impl Case<'_> {
         if earlier.len() < FEW_EARLIER {
             earlier.extend(sample(store, &PostFilter { sentiment: None, emotion: None, ..filter }, day).await?);
         }
-        let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::telling(&post.content)).collect::<Vec<_>>();
-        details.insert("top_terms".to_owned(), json!(terms::distinctive(&texts(&posts), &texts(&earlier), NAMED)));
+        details.insert("top_terms".to_owned(), json!(top_terms(&posts, &earlier)));
         details.insert("top_authors".to_owned(), json!(top_authors(&posts)));
         details.insert("evidence".to_owned(), json!(representative(posts)));
         Ok(details)
@@ -213,6 +218,15 @@ fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
         json!({"author": author, "source": source, "count": count, "post_ids": ids})
     };
     authors.into_iter().take(NAMED).map(author).collect()
+}
+
+/// The terms that are more frequent in `posts` than in the `earlier` ones.
+fn top_terms(posts: &[StoredPost], earlier: &[StoredPost]) -> Vec<Term> {
+    let mut vocabulary = Vocabulary::default();
+    let mut terms =
+        |posts: &[StoredPost]| posts.iter().map(|post| vocabulary.telling(&post.content)).collect::<Vec<_>>();
+    let (now, then) = (terms(posts), terms(earlier));
+    terms::distinctive(&now, &then, &vocabulary, NAMED)
 }
 
 /// The posts with the highest confidence. Copies of a text are listed once, with the number of duplicates.

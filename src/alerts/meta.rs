@@ -22,6 +22,7 @@ pub struct Inputs<'a> {
     pub receivers: &'a [FailingReceiver],
     /// All series that are not normal.
     pub series: &'a BTreeMap<i64, Vec<Instance>>,
+    /// The rules whose failed evaluation raises an alert.
     pub rules: &'a [Rule],
 }
 

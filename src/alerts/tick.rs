@@ -27,8 +27,10 @@ const DOWNTIME: Duration = Duration::from_secs(60);
 /// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
+    /// The store failed, or another instance has taken over the lease.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The stream failed.
     #[error(transparent)]
     Stream(#[from] StreamError),
 }
@@ -57,7 +59,9 @@ pub struct Memory {
 /// The counts of a feed.
 #[derive(Default)]
 pub(super) struct Feed {
+    /// The counts of the posts in each window.
     pub windows: Windows,
+    /// How late the posts of the feed arrive.
     pub delays: Delays,
 }
 
@@ -92,7 +96,7 @@ pub async fn tick(
     Ok(())
 }
 
-/// When rules are evaluated, and which.
+/// The rules to evaluate, and the time of the evaluation.
 pub(super) struct Evaluation<'a> {
     /// The time that is recorded for the changes.
     pub now: Timestamp,

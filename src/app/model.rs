@@ -10,12 +10,13 @@ use crate::config::{Config, LlmConfig};
 use crate::http::{ComponentState, ModelState};
 use crate::inference::llm::Budget;
 use crate::inference::{
-    ActiveClassifier, Classifier, InferenceError, Llm, LlmOptions, LlmState, SharedClassifier, WithFallback,
+    ActiveClassifier, Classifier, Cores, InferenceError, InferenceOptions, Llm, LlmOptions, LlmState, SharedClassifier,
+    WithFallback,
 };
 use crate::lifecycle::Shutdown;
 use crate::worker::SecondOpinion;
 
-use super::load_classifier;
+use super::{load_engine, options};
 
 /// The pause between attempts to load a model.
 const RETRY: Duration = Duration::from_secs(15);
@@ -64,36 +65,52 @@ impl Loaded {
     }
 }
 
-/// Loads the local model. If that fails with an error that a retry may solve, returns the language model instead.
-///
-/// # Errors
-/// When the local model cannot be loaded and there is no replacement.
-pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<Loaded> {
-    let error = match (load_classifier(config).await, llm) {
-        (Ok(local), Some(llm)) => return Ok(Loaded::Local(Arc::new(WithFallback::new(local, llm.clone())))),
-        (Ok(local), None) => return Ok(Loaded::Local(local)),
-        (Err(error), _) => error,
-    };
-    let is_setting = matches!(error.downcast_ref(), Some(InferenceError::Setting { .. }));
-    match llm.filter(|_| !is_setting) {
-        Some(llm) => {
-            let fallback = &llm.info().name;
-            tracing::error!(error = format!("{error:#}"), fallback, "local model not loaded, using the language model");
-            Ok(Loaded::Fallback(Arc::new(llm.clone())))
+/// Loads the main model.
+#[derive(Clone)]
+pub struct Loader {
+    pub config: Config,
+    /// The fallback.
+    pub llm: Option<Llm>,
+    /// The cores that it shares with the models of routes.
+    pub cores: Option<Arc<Cores>>,
+}
+
+impl Loader {
+    /// Loads the local model. If that fails with an error that a retry may solve, returns the language model instead.
+    ///
+    /// # Errors
+    /// When the local model cannot be loaded and there is no replacement.
+    pub async fn load(&self) -> anyhow::Result<Loaded> {
+        let error = match (self.load_local().await, &self.llm) {
+            (Ok(local), Some(llm)) => return Ok(Loaded::Local(Arc::new(WithFallback::new(local, llm.clone())))),
+            (Ok(local), None) => return Ok(Loaded::Local(local)),
+            (Err(error), _) => error,
+        };
+        let is_setting = matches!(error.downcast_ref(), Some(InferenceError::Setting { .. }));
+        match self.llm.as_ref().filter(|_| !is_setting) {
+            Some(llm) => {
+                let (fallback, error) = (&llm.info().name, format!("{error:#}"));
+                tracing::error!(error, fallback, "local model not loaded, using the language model");
+                Ok(Loaded::Fallback(Arc::new(llm.clone())))
+            }
+            None => Err(error),
         }
-        None => Err(error),
+    }
+
+    async fn load_local(&self) -> anyhow::Result<SharedClassifier> {
+        let options = InferenceOptions { cores: self.cores.clone(), ..options::inference(&self.config)? };
+        let local = load_engine(options).await?;
+        for warning in &local.info().warnings {
+            tracing::warn!(model = local.info().name, warning, "model may mislead");
+        }
+        Ok(local)
     }
 }
 
 /// Retries loading the local model until it succeeds or a stop is requested, and publishes each result.
-pub async fn keep_loading(
-    config: Config,
-    llm: Option<Llm>,
-    states: Arc<watch::Sender<ModelState>>,
-    shutdown: Shutdown,
-) {
+pub async fn keep_loading(loader: Loader, states: Arc<watch::Sender<ModelState>>, shutdown: Shutdown) {
     while shutdown.sleep(RETRY).await {
-        match load(&config, llm.as_ref()).await {
+        match loader.load().await {
             Ok(Loaded::Local(classifier)) => {
                 tracing::info!(model = classifier.info().name, "model loaded");
                 states.send_replace(ModelState::Ready(classifier));

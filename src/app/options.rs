@@ -1,12 +1,15 @@
 //! Converts the configuration to the options of each module and role.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
-use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
+use crate::config::{
+    self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role, RouteConfig,
+};
 use crate::domain::alert::{Class, Condition, Direction, Distinct, GroupBy, Labels, NoData, RuleSpec, Scope, Severity};
 use crate::domain::notify::{Receiver, Secrets};
 use crate::domain::{Sentiment, TopicOrigin};
@@ -14,7 +17,9 @@ use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::auth::{AuthOptions, Scope as TokenScope};
 use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, ModelSource};
+use crate::inference::{
+    CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, MissingEmotions, ModelSource,
+};
 use crate::ingester::IngesterOptions;
 use crate::language::LanguagePolicy;
 use crate::notify::NotifyOptions;
@@ -35,10 +40,12 @@ pub fn tracing(config: &Config) -> Option<TraceOptions> {
     Some(TraceOptions { endpoint, sample_ratio: config.tracing.sample_ratio, timeout: config.tracing.timeout })
 }
 
+/// How long counts per minute are kept.
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
 }
 
+/// How long posts, rollups and alerts are kept.
 pub fn keep(config: &Config) -> Keep {
     Keep { posts: config.retention.posts, rollups: config.retention.rollups, alerts: config.retention.alerts }
 }
@@ -61,6 +68,7 @@ pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
     config.topics.iter().map(topic).collect()
 }
 
+/// The connections to Postgres; `None` with the embedded database.
 pub fn postgres(config: &Config) -> Option<PostgresOptions> {
     let Backends::Shared { database, read, .. } = &config.backends else { return None };
     Some(PostgresOptions {
@@ -72,6 +80,7 @@ pub fn postgres(config: &Config) -> Option<PostgresOptions> {
     })
 }
 
+/// The limits of requests to configured URLs.
 pub fn outbound(config: &Config) -> OutboundOptions {
     OutboundOptions {
         allow: config.outbound.allow.clone(),
@@ -80,6 +89,7 @@ pub fn outbound(config: &Config) -> OutboundOptions {
     }
 }
 
+/// The names and limits of the stream.
 pub fn stream(config: &Config) -> StreamOptions {
     StreamOptions {
         name: config.stream.name.clone(),
@@ -95,6 +105,7 @@ pub fn stream(config: &Config) -> StreamOptions {
     }
 }
 
+/// The settings of the worker pool, with a new instance name.
 pub fn worker(config: &Config) -> WorkerOptions {
     WorkerOptions {
         instance: instance(),
@@ -133,7 +144,9 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     Ok(InferenceOptions {
         model: model(&inference.model),
         emotion_model: inference.emotion_model.as_ref().map(model),
+        missing_emotions: MissingEmotions::Builtin,
         threads: inference.threads,
+        cores: None,
         precision: inference.precision,
         device: match inference.device {
             DeviceRef::Auto => DeviceChoice::Auto,
@@ -151,6 +164,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         labels: inference.labels.clone(),
         emotion_labels: inference.emotion_labels.clone(),
         neutral_margin: inference.neutral_margin as f32,
+        emotion_threshold: inference.emotion_threshold as f32,
         calibration: match &inference.calibration {
             CalibrationRef::Auto => CalibrationSource::Stored,
             CalibrationRef::Off => CalibrationSource::Off,
@@ -159,10 +173,31 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         hub: HubOptions {
             cache: inference.hub.cache(),
             endpoint: inference.hub.endpoint.clone(),
-            token: inference.hub.token.clone(),
+            token: inference.hub.token(),
             offline: inference.hub.offline,
             silence_limit: inference.hub.timeout,
         },
+    })
+}
+
+/// The options of the engine of a route. Settings that belong to `inference.model` do not apply to it.
+///
+/// # Errors
+/// When the engine does not support a configured value.
+pub fn route(config: &Config, route: &RouteConfig) -> anyhow::Result<InferenceOptions> {
+    let calibration = match &config.inference.calibration {
+        CalibrationRef::Off => CalibrationSource::Off,
+        CalibrationRef::Auto | CalibrationRef::File(_) => CalibrationSource::Stored,
+    };
+    Ok(InferenceOptions {
+        model: model(&route.model),
+        emotion_model: route.emotion_model.as_ref().map(model),
+        missing_emotions: MissingEmotions::Neutral,
+        exit_thresholds: BTreeMap::new(),
+        labels: route.labels.clone(),
+        emotion_labels: BTreeMap::new(),
+        calibration,
+        ..inference(config)?
     })
 }
 
@@ -177,6 +212,7 @@ pub fn model(reference: &ModelRef) -> ModelSource {
     }
 }
 
+/// The limits of the ingester, with a new instance name.
 pub fn ingester(config: &Config) -> IngesterOptions {
     IngesterOptions {
         batch_size: config.ingester.batch_size,
@@ -192,6 +228,7 @@ const LEASE_INTERVALS: u32 = 3;
 /// The maximum interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
+/// The settings of the alerts role: the built-in rules, then the rules of the configuration.
 pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
     let mut rules = default_rules(alerts);

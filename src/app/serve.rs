@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
 use crate::http::auth::needs_first_token;
 use crate::http::{self, Api, ComponentState, Components, ModelState};
+use crate::inference::routes::Routes;
 use crate::inference::{ActiveClassifier, Llm, SharedClassifier};
 use crate::ingester::{self, IngesterRooms, Limited};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
@@ -28,13 +29,15 @@ use crate::worker::{self, Worker};
 use super::demo::DemoTask;
 use super::lock::ServingLock;
 use super::sources::Factory;
-use super::{Rooms, key_file_in_use, model, open, options, sign_in};
+use super::{Rooms, key_file_in_use, model, open, options, routes, sign_in};
 
 /// The running roles of this process.
 pub struct Running {
     /// The addresses that the API listens on; empty without the API role.
     pub addresses: Vec<SocketAddr>,
+    /// The shared modules that the roles use.
     pub rooms: Rooms,
+    /// Requests a shutdown of the roles, and observes it.
     pub shutdown: Shutdown,
     roles: Vec<Role>,
     supervisor: Supervisor,
@@ -72,6 +75,7 @@ const TRACES_GRACE: Duration = Duration::from_secs(2);
 /// The parts of a process that tests can replace.
 #[derive(Default)]
 pub struct Parts {
+    /// The clock of all modules; the default is the system clock.
     pub clock: Clock,
     /// Replaces the configured model.
     pub classifier: Option<SharedClassifier>,
@@ -102,7 +106,7 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When another process serves from the same embedded database ([`super::InUse`]), a setting cannot be
-/// applied, or an address is in use. A model that cannot be loaded is not an error: loading is retried in the
+/// applied, the model of a route is missing or unsuitable, or an address is in use. Another model that cannot be loaded is not an error: loading is retried in the
 /// background.
 pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let lock = match &config.backends {
@@ -118,9 +122,15 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     }
     let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);
     let llm = model::llm(&config.llm, &parts.clock)?.filter(|_| needs_model);
+    let cores = routes::cores(config).filter(|_| needs_model);
+    let routes = match needs_model {
+        true => routes::build(config, cores.clone(), parts.clock.clone()).await?,
+        false => Routes::default(),
+    };
+    let loader = model::Loader { config: config.clone(), llm: llm.clone(), cores };
     let first = match parts.classifier {
         Some(classifier) => FirstLoad { state: ModelState::Ready(classifier), is_final: true },
-        None if needs_model => first_load(config, llm.as_ref()).await,
+        None if needs_model => first_load(&loader).await,
         None => FirstLoad { state: ModelState::Absent, is_final: true },
     };
     let shutdown = Shutdown::default();
@@ -133,11 +143,14 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         rooms: &rooms,
         model: Arc::new(watch::channel(first.state).0),
         is_loaded: first.is_final,
+        loader,
+        routes,
         llm,
         shutdown: shutdown.clone(),
     };
     start.topics()?;
     start.loader();
+    start.routes();
     start.worker();
     start.ingester()?;
     start.demo();
@@ -156,10 +169,13 @@ struct Start<'a> {
     supervisor: Supervisor,
     states: SourceStates,
     factory: Arc<dyn SourceFactory>,
-    /// The state of the model; the sender lives as long as the roles that watch it.
+    /// The state of the model. The sender exists as long as the roles that watch the state.
     model: Arc<watch::Sender<ModelState>>,
     /// Whether the local model is loaded, or not needed.
     is_loaded: bool,
+    loader: model::Loader,
+    /// The models for other languages.
+    routes: Routes,
     llm: Option<Llm>,
     shutdown: Shutdown,
 }
@@ -172,8 +188,8 @@ struct FirstLoad {
 }
 
 /// Loads the model. If that fails, the process starts without it, and its worker waits.
-async fn first_load(config: &Config, llm: Option<&Llm>) -> FirstLoad {
-    match model::load(config, llm).await {
+async fn first_load(loader: &model::Loader) -> FirstLoad {
+    match loader.load().await {
         Ok(model::Loaded::Local(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: true },
         Ok(model::Loaded::Fallback(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: false },
         Err(error) => {
@@ -210,10 +226,22 @@ impl Start<'_> {
     /// Retries to load a model that could not be loaded.
     fn loader(&mut self) {
         if !self.is_loaded {
-            let (config, llm) = (self.config.clone(), self.llm.clone());
+            let loader = self.loader.clone();
             let (states, shutdown) = (Arc::clone(&self.model), self.shutdown.clone());
             self.spawn("model", async move {
-                model::keep_loading(config, llm, states, shutdown).await;
+                model::keep_loading(loader, states, shutdown).await;
+                Ok(())
+            });
+        }
+    }
+
+    /// Releases models of routes that are not needed.
+    fn routes(&mut self) {
+        if !self.routes.is_empty() {
+            let (routes, shutdown) = (self.routes.clone(), self.shutdown.clone());
+            let unload_after = self.config.inference.unload_after;
+            self.spawn("routes", async move {
+                routes::release(routes, unload_after, shutdown).await;
                 Ok(())
             });
         }
@@ -225,11 +253,11 @@ impl Start<'_> {
         }
         let (config, rooms, shutdown) = (self.config.clone(), self.rooms.clone(), self.shutdown.clone());
         let second_opinion = model::second_opinion(&config.llm, self.llm.as_ref());
-        let model = self.model.subscribe();
+        let (model, routes) = (self.model.subscribe(), self.routes.clone());
         self.spawn("worker", async move {
             let Some(classifier) = model::ready(model.clone(), &shutdown).await else { return Ok(()) };
             let active = ActiveClassifier::from(classifier);
-            let worker = Worker { second_opinion, ..super::worker(&config, &rooms, active.clone()) };
+            let worker = Worker { second_opinion, routes, ..super::worker(&config, &rooms, active.clone()) };
             tokio::select! {
                 result = worker::run(worker, shutdown) => result,
                 () = model::follow(model, active) => Ok(()),
@@ -300,9 +328,10 @@ impl Start<'_> {
             live: self.rooms.live.clone(),
             cache: Some(self.rooms.cache.clone()),
             model: self.model.subscribe(),
+            routes: self.routes.clone(),
             clock: self.rooms.clock.clone(),
             metrics,
-            components: components(self.states.clone(), self.llm.clone()),
+            components: components(self.states.clone(), self.llm.clone(), self.routes.clone()),
             sources: Some(self.factory.clone()),
             names: super::sources::names(self.config, self.rooms),
             reads_bluesky: super::sources::reads_bluesky(self.config),
@@ -395,7 +424,7 @@ impl Schema {
     }
 }
 
-fn components(states: SourceStates, llm: Option<Llm>) -> Components {
+fn components(states: SourceStates, llm: Option<Llm>, routes: Routes) -> Components {
     Arc::new(move || {
         let component = |source: crate::sources::SourceState| ComponentState {
             name: format!("source:{}", source.name),
@@ -403,6 +432,7 @@ fn components(states: SourceStates, llm: Option<Llm>) -> Components {
             state: source.state.as_str().to_owned(),
             detail: source.last_error,
         };
-        states.all().into_iter().map(component).chain(llm.as_ref().map(model::component)).collect()
+        let routes = routes.all().iter().map(routes::component);
+        states.all().into_iter().map(component).chain(llm.as_ref().map(model::component)).chain(routes).collect()
     })
 }

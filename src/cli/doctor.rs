@@ -72,6 +72,7 @@ pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict
     let mut checks = vec![configuration(context), secrets(&context.config)];
     checks.extend(data::check(context).await);
     checks.push(model::check(&context.config).await);
+    checks.extend(model::routes(&context.config).await);
     checks.push(machine::disk(&context.config));
     checks.extend(machine::ports(&context.config).await);
     report(args, &checks)

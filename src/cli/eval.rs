@@ -356,6 +356,9 @@ fn print(report: &Report, output: &mut Output) -> anyhow::Result<()> {
         "{} ({}): {} posts, {:.0} posts/s",
         report.model, report.precision, report.posts, report.posts_per_second
     ))?;
+    for warning in &report.warnings {
+        output.line(format!("warning: {warning}"))?;
+    }
     if let Some(sentiment) = &report.sentiment {
         output.line(format!(
             "\nSentiment: accuracy {:.4}, macro recall {:.4}, macro F1 {:.4}, calibration error {:.4}",

@@ -7,21 +7,23 @@ use super::{Context, Misuse, Verdict};
 use crate::app;
 use crate::config::ModelRef;
 use crate::inference::ModelSource;
+use crate::inference::catalogue::{KNOWN, by_alias};
 use crate::inference::models::{self, Description};
 
 /// List models, download one from the Hugging Face Hub, or describe one.
 ///
 /// A model is a DistilBERT, BERT, RoBERTa or XLM-RoBERTa sequence classifier. Models of the Hub are stored in
-/// inference.hub.home and need no network after the download.
+/// inference.hub.home and need no network after the download. `list` also shows known models by what they are suited for.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
   sentistream models list
+  sentistream models pull tweets-multilingual
   sentistream models pull cardiffnlp/twitter-roberta-base-sentiment-latest
   sentistream models show hf:cardiffnlp/twitter-roberta-base-sentiment-latest
   sentistream models show ./my-model")]
 pub enum ModelsCommand {
-    /// List the builtin model, downloaded models, and configured folders.
+    /// List the builtin model, downloaded models, configured folders, and known models of the Hub.
     List(ListArgs),
     /// Download a model of the Hub, or update it.
     Pull(PullArgs),
@@ -32,15 +34,18 @@ pub enum ModelsCommand {
 /// Arguments of `list`.
 #[derive(Args)]
 pub struct ListArgs {
-    /// As JSON.
+    /// As JSON; without --known only the models on this machine.
     #[arg(long)]
     json: bool,
+    /// List only known models of the Hub, with their languages, size and licence.
+    #[arg(long)]
+    known: bool,
 }
 
 /// Arguments of `pull`.
 #[derive(Args)]
 pub struct PullArgs {
-    /// OWNER/NAME[@REVISION], with or without the prefix `hf:`.
+    /// OWNER/NAME[@REVISION], with or without the prefix `hf:`, or a short name from `models list`.
     name: String,
 }
 
@@ -58,12 +63,22 @@ pub struct ShowArgs {
 pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Verdict> {
     let options = app::inference_options(&context.config)?;
     match command {
+        ModelsCommand::List(args) if args.known => {
+            let mut output = Output::new();
+            match args.json {
+                true => output.json(&KNOWN)?,
+                false => print_known(&mut output)?,
+            }
+            output.flush()?;
+            Ok(Verdict::Good)
+        }
         ModelsCommand::List(args) => {
             let available = tokio::task::spawn_blocking(move || (models::available(&options), options)).await?;
             list(&args, available)
         }
         ModelsCommand::Pull(args) => {
             let name = args.name.strip_prefix("hf:").unwrap_or(&args.name);
+            let name = by_alias(name).map_or(name, |known| known.repository);
             let source = source(&format!("hf:{name}"))?;
             let ModelSource::Hub(model) = source.clone() else {
                 return Err(Misuse("expected a model of the Hub: OWNER/NAME[@REVISION]".into()).into());
@@ -81,7 +96,12 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Ve
                 snapshot.folder.display()
             ))?;
             print_heads(&description, &mut output)?;
-            output.line(format!("to use it: --set inference.model={}", description.model))?;
+            for warning in &description.warnings {
+                output.line(format!("warning: {warning}"))?;
+            }
+            output.line(format!("to use it for all posts: --set inference.model={}", description.model))?;
+            output.line("to use it for some languages, in the configuration file:")?;
+            output.line(route_block(&description))?;
             output.flush()?;
             Ok(Verdict::Good)
         }
@@ -130,8 +150,40 @@ fn list(
         ]);
     }
     output.table(&rows)?;
+    output.line("\nKnown models of the Hub (sentistream models pull NAME):\n")?;
+    print_known(&mut output)?;
     output.flush()?;
     Ok(Verdict::Good)
+}
+
+fn print_known(output: &mut Output) -> anyhow::Result<()> {
+    let mut rows = vec![["name", "model", "download", "licence", "languages", "suited for"].map(str::to_owned)];
+    rows.extend(KNOWN.iter().map(|known| {
+        [
+            known.alias.to_owned(),
+            format!("hf:{}", known.repository),
+            format!("{} MB", known.download_mb),
+            known.licence.to_owned(),
+            known.languages.join(" "),
+            known.suited_for.to_owned(),
+        ]
+    }));
+    Ok(output.table(&rows)?)
+}
+
+/// The setting that sends posts in the languages of the model to it. English stays with the main model.
+fn route_block(model: &Description) -> String {
+    let known = KNOWN.iter().find(|known| model.model == format!("hf:{}", known.repository));
+    let declared: Vec<&str> = match known {
+        Some(known) => known.languages.to_vec(),
+        None => model.languages.iter().map(String::as_str).collect(),
+    };
+    let mut languages: Vec<String> =
+        declared.iter().filter(|lang| **lang != "en").map(|lang| format!("\"{lang}\"")).collect();
+    if languages.is_empty() {
+        languages.push("\"de\"".to_owned());
+    }
+    format!("  [[inference.routes]]\n  languages = [{}]\n  model = \"{}\"", languages.join(", "), model.model)
 }
 
 fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
@@ -156,6 +208,9 @@ fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
         model.max_tokens
     ))?;
     print_heads(model, &mut output)?;
+    for warning in &model.warnings {
+        output.line(format!("warning: {warning}"))?;
+    }
     output.flush()?;
     Ok(Verdict::Good)
 }

@@ -13,7 +13,9 @@ const LONGEST: u64 = 64 << 10;
 
 /// The request to send.
 pub struct Probe<'a> {
+    /// The host and port of the server.
     pub address: &'a Address,
+    /// The path of the request, which starts with `/`.
     pub path: &'a str,
     /// The timeout of the whole request.
     pub timeout: Duration,
@@ -21,7 +23,9 @@ pub struct Probe<'a> {
 
 /// The response.
 pub struct Answer {
+    /// The HTTP status code.
     pub status: u16,
+    /// The text after the head, truncated when the whole response is longer than 64 KiB.
     pub body: String,
 }
 

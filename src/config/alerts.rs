@@ -13,41 +13,59 @@ use crate::domain::notify::{InhibitRule, MuteTiming, Receiver, Route, Secrets};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
+    /// The time between two evaluations of the due rules; above zero.
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
+    /// The length of the window of the three built-in rules: whole minutes, from one minute to one day.
     #[serde(deserialize_with = "minutes_to_day")]
     pub window: Duration,
+    /// The number of posts that a window needs before it can raise an alert; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
     pub min_posts: u32,
+    /// An alert fires when the share of negative posts is above this; 0 to 1.
     #[serde(deserialize_with = "share")]
     pub negative_share: f64,
+    /// An alert fires when there are more than this many negative posts per positive post; above 0.
     #[serde(deserialize_with = "ratio")]
     pub negative_ratio: f64,
+    /// An alert fires when the negative posts are this many standard deviations above the usual number; above 0.
     #[serde(deserialize_with = "ratio")]
     pub negative_spike: f64,
+    /// The largest accepted probability that a share or ratio exceeds its threshold by chance; above 0, at most 0.5.
     #[serde(deserialize_with = "significance")]
     pub significance: f64,
+    /// The number of different authors that the negative posts of an alert must have; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
     pub min_authors: u32,
+    /// An alert is resolved when its condition has been false for this long; at most one day.
     #[serde(deserialize_with = "up_to_a_day")]
     pub keep_firing_for: Duration,
+    /// The longest time that a window waits for posts that are not analysed yet.
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
-    /// `None`: the address of this machine.
+    /// The URL of the dashboard for links in notifications. `None`: the address of this machine.
     #[serde(deserialize_with = "optional_web_url")]
     pub external_url: Option<String>,
+    /// A notification fails permanently when its retries have failed for this long; at most one day.
     #[serde(deserialize_with = "up_to_a_day")]
     pub give_up_after: Duration,
+    /// Whether receivers may run programs on the machine that sends notifications.
     pub allow_commands: bool,
+    /// The configured receivers of notifications with their secrets. The API cannot change them.
     #[serde(deserialize_with = "super::notifications::receivers")]
     pub receivers: Vec<(Receiver, Secrets)>,
+    /// The configured routes of alerts to receivers.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub routes: Vec<Route>,
+    /// The configured recurring times that routes refer to.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub mute_timings: Vec<MuteTiming>,
+    /// The configured rules by which alerts suppress the notifications of other alerts.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub inhibit_rules: Vec<InhibitRule>,
+    /// The mail server for notifications.
     pub smtp: SmtpConfig,
+    /// The configured rules in addition to the three built-in ones. The API cannot change them.
     #[serde(deserialize_with = "rules")]
     pub rules: Vec<RuleSpec>,
 }

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::values::*;
+use crate::domain::language::is_assigned;
 use crate::domain::{Emotion, Sentiment};
 use crate::inference::{ExitPolicy, Instructions, Precision};
 use crate::language::OtherLanguages;
@@ -87,54 +88,112 @@ impl FromStr for DeviceRef {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InferenceConfig {
+    /// The model that classifies posts.
     #[serde(deserialize_with = "parsed")]
     pub model: ModelRef,
-    /// `None`: the emotions of `model`.
+    /// A second model for emotions. `None`: the emotions of `model`.
     #[serde(deserialize_with = "optional")]
     pub emotion_model: Option<ModelRef>,
-    /// `None`: one per core.
+    /// The number of compute threads, 1 to 256. `None`: one per core.
     #[serde(deserialize_with = "optional_threads")]
     pub threads: Option<usize>,
+    /// The number format of the computation.
     #[serde(deserialize_with = "word")]
     pub precision: Precision,
+    /// The device that computes the model.
     #[serde(deserialize_with = "parsed")]
     pub device: DeviceRef,
     /// The CPU instructions that the kernels may use.
     #[serde(deserialize_with = "word")]
     pub instructions: Instructions,
+    /// Whether the computation of a post may stop at an early exit of the model.
     #[serde(deserialize_with = "word")]
     pub exits: ExitPolicy,
-    /// The threshold of each layer.
+    /// Thresholds, 0 to 1, that replace those of the model's exits, by the layer of the exit.
     #[serde(deserialize_with = "thresholds")]
     pub exit_thresholds: BTreeMap<usize, f32>,
+    /// The size of the cache of analyses in bytes, per process; 0: no cache.
     #[serde(deserialize_with = "count::<_, _, 0, 1_099_511_627_776>")]
     pub answer_cache_bytes: usize,
     /// The token budget of a batch on one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
+    /// The largest number of windows that a long text is split into, 1 to 256. A longer text is truncated.
     #[serde(deserialize_with = "count::<_, _, 1, 256>")]
     pub max_windows: usize,
+    /// The largest number of texts that wait or are being classified, 1 to 1000000. Further callers wait.
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_queued_texts: usize,
+    /// The longest time that a caller waits to be admitted, and then for its answer.
     #[serde(deserialize_with = "positive_duration")]
     pub max_wait: Duration,
-    /// The class names of the model, and our label for each.
+    /// The sentiment or emotion label of each class of the model, by class name.
     #[serde(deserialize_with = "labels")]
     pub labels: BTreeMap<String, String>,
-    /// The same for the emotion model, if its class names differ.
+    /// The same for the classes of the emotion model, where they differ from `labels`.
     #[serde(deserialize_with = "labels")]
     pub emotion_labels: BTreeMap<String, String>,
+    /// A model of two sentiments returns neutral when their scores differ by less than this; 0 to 1.
     #[serde(deserialize_with = "share")]
     pub neutral_margin: f64,
-    /// In lower case, without regions.
+    /// An emotion model without a neutral class returns neutral if no score reaches this; 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub emotion_threshold: f64,
+    /// The codes of the languages that the model supports, in lower case, without regions. Empty: those that it
+    /// declares.
     #[serde(deserialize_with = "languages")]
     pub languages: Vec<String>,
+    /// How to handle a post in a language that the model does not support.
     #[serde(deserialize_with = "word")]
     pub other_languages: OtherLanguages,
+    /// Models for other languages.
+    pub routes: Vec<RouteConfig>,
+    /// The longest time that posts wait for the model of a route.
+    #[serde(deserialize_with = "up_to_an_hour")]
+    pub route_wait: Duration,
+    /// `None`: the models of routes stay in memory.
+    #[serde(deserialize_with = "optional_duration::<_, 1_000>")]
+    pub unload_after: Option<Duration>,
+    /// Whether to detect the language of posts whose source does not state it.
     pub detect_language: bool,
+    /// The calibration of the confidence.
     #[serde(deserialize_with = "parsed")]
     pub calibration: CalibrationRef,
+    /// The Hugging Face Hub, from which models are downloaded.
     pub hub: HubConfig,
+}
+
+/// `[[inference.routes]]`: the model for some languages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// At least one code, in lower case and without regions.
+    #[serde(deserialize_with = "route_languages")]
+    pub languages: Vec<String>,
+    /// The model that classifies posts in these languages.
+    #[serde(deserialize_with = "parsed")]
+    pub model: ModelRef,
+    /// `None`: the emotions of `model`.
+    #[serde(default, deserialize_with = "optional")]
+    pub emotion_model: Option<ModelRef>,
+    /// The class names of the models, and our label for each.
+    #[serde(default, deserialize_with = "labels")]
+    pub labels: BTreeMap<String, String>,
+}
+
+fn route_languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let codes = Vec::<String>::deserialize(de)?;
+    if codes.is_empty() {
+        return Err(D::Error::custom("must name at least one language code such as \"de\""));
+    }
+    for code in &codes {
+        if !is_assigned(code) {
+            return Err(D::Error::custom(format!(
+                "must be language codes of ISO 639 such as \"de\" or \"fr\", found {code:?}"
+            )));
+        }
+    }
+    Ok(codes)
 }
 
 fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
@@ -154,7 +213,7 @@ pub enum CalibrationRef {
     Auto,
     /// No calibration.
     Off,
-    /// This file.
+    /// The calibration in this file.
     File(PathBuf),
 }
 
@@ -175,14 +234,18 @@ impl FromStr for CalibrationRef {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubConfig {
-    /// `None`: the default folder of the Hub's tools.
+    /// The folder of the Hub's tools, which stores models in its subfolder `hub`. `None`: `~/.cache/huggingface`.
     #[serde(deserialize_with = "optional")]
     pub home: Option<PathBuf>,
+    /// The base URL of the Hub or of a mirror, without a slash at its end.
     #[serde(deserialize_with = "web_address")]
     pub endpoint: String,
+    /// The token for private and gated models. `None`: the one that the Hub's tools stored, see [`Self::token`].
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
+    /// Whether to use only models that are already downloaded.
     pub offline: bool,
+    /// A download fails when the Hub sends nothing for this long; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub timeout: Duration,
 }
@@ -190,8 +253,20 @@ pub struct HubConfig {
 impl HubConfig {
     /// The folder in which the tools of the Hub store models.
     pub fn cache(&self) -> PathBuf {
-        let usual = || std::env::home_dir().unwrap_or_default().join(".cache/huggingface");
-        self.home.clone().unwrap_or_else(usual).join("hub")
+        self.folder().join("hub")
+    }
+
+    /// The token of the setting, or else the one that `hf auth login` stored in the file `token` of the folder.
+    pub fn token(&self) -> Option<SecretString> {
+        let stored = || {
+            let text = std::fs::read_to_string(self.folder().join("token")).ok()?;
+            Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from)
+        };
+        self.token.clone().or_else(stored)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache/huggingface"))
     }
 }
 

@@ -19,7 +19,12 @@ pub enum Origin {
     /// `config/default.toml`.
     Default,
     /// A line of the configuration file.
-    File { path: PathBuf, line: usize },
+    File {
+        /// The path of the file.
+        path: PathBuf,
+        /// The line, counted from 1; 1 if the file cannot be read.
+        line: usize,
+    },
     /// An environment variable with a name from older versions.
     Legacy(String),
     /// A `SENTISTREAM__…` environment variable.
@@ -57,7 +62,9 @@ impl fmt::Display for Origin {
 pub struct Setting {
     /// `section.key`
     pub key: String,
+    /// The value in the type of the key; a secret is not masked.
     pub value: Value,
+    /// The layer that sets the value.
     pub origin: Origin,
 }
 

@@ -25,9 +25,13 @@ impl FromStr for HttpUrl {
 /// The provider of a language model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmProvider {
+    /// OpenAI, at its public API.
     OpenAi,
+    /// Groq, at its public API.
     Groq,
+    /// An Ollama server on this machine, at its default port.
     Ollama,
+    /// A vLLM server on this machine, at its default port.
     Vllm,
     /// An API at this URL.
     Custom(HttpUrl),
@@ -89,26 +93,37 @@ pub struct LlmConfig {
     /// The name or URL of the provider; `None`: no language model is used.
     #[serde(deserialize_with = "optional")]
     pub provider: Option<LlmProvider>,
+    /// The base URL of the API. `None`: the default URL of the provider.
     #[serde(deserialize_with = "optional")]
     pub base_url: Option<HttpUrl>,
+    /// The provider's name of the model. `None`: the default model of the provider, which only some providers have.
     #[serde(deserialize_with = "optional_text")]
     pub model: Option<String>,
+    /// The key of the API. `None`: requests carry no key.
     #[serde(deserialize_with = "optional_secret")]
     pub api_key: Option<SecretString>,
+    /// The longest time of a request, including the whole answer.
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
+    /// The largest number of posts in a request, 1 to 100.
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub posts_per_request: usize,
+    /// The largest number of concurrent requests, 1 to 64.
     #[serde(deserialize_with = "count::<_, _, 1, 64>")]
     pub max_in_flight: usize,
+    /// The number of retries of a failed request, 0 to 10.
     #[serde(deserialize_with = "count::<_, _, 0, 10>")]
     pub retries: usize,
+    /// The largest number of requests of this process per minute. `None`: no limit.
     #[serde(deserialize_with = "optional_count")]
     pub requests_per_minute: Option<u64>,
+    /// The largest number of requests of this process per UTC day. `None`: no limit.
     #[serde(deserialize_with = "optional_count")]
     pub requests_per_day: Option<u64>,
+    /// Posts with a confidence below this get a second opinion; 0 (never) to 1.
     #[serde(deserialize_with = "share")]
     pub min_confidence: f64,
+    /// The largest number of posts that wait for a second opinion, 1 to 100000. Further posts keep their first result.
     #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
     pub max_doubts: usize,
 }

@@ -36,8 +36,10 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogConfig {
+    /// The level, or the directives by module.
     #[serde(deserialize_with = "parsed")]
     pub level: LogLevel,
+    /// The format of log lines on stderr.
     #[serde(deserialize_with = "word")]
     pub format: LogFormat,
 }
@@ -52,6 +54,7 @@ pub struct TracingConfig {
     /// The share of appends that are traced, 0 to 1.
     #[serde(deserialize_with = "share")]
     pub sample_ratio: f64,
+    /// The longest time to send a batch of spans.
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
 }

@@ -39,19 +39,25 @@ pub enum SmtpSecurity {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpConfig {
-    /// `None`: email cannot be sent.
+    /// The host name of the server. `None`: email cannot be sent.
     #[serde(deserialize_with = "optional_text")]
     pub host: Option<String>,
+    /// The TCP port of the server.
     #[serde(deserialize_with = "count::<_, _, 1, 65_535>")]
     pub port: u16,
+    /// How the connection is encrypted.
     #[serde(deserialize_with = "word")]
     pub security: SmtpSecurity,
+    /// The user name of the login. `None`: no login.
     #[serde(deserialize_with = "optional_text")]
     pub username: Option<String>,
+    /// The password of the login.
     #[serde(deserialize_with = "optional_secret")]
     pub password: Option<SecretString>,
+    /// The sender, as an address with an optional display name. Required with a host.
     #[serde(deserialize_with = "optional_text")]
     pub from: Option<String>,
+    /// A PEM file of certificate authorities to trust in addition to those of the system.
     #[serde(deserialize_with = "optional")]
     pub ca_file: Option<PathBuf>,
 }

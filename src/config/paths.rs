@@ -7,7 +7,14 @@ use super::layers::{Origin, Setting};
 /// Keys of sources that name a file or a folder.
 const OF_SOURCES: [&str; 3] = ["path", "opml", "zstd_dictionary"];
 /// Other keys that may name a file or a folder.
-const OTHERS: [&str; 4] = ["inference.model", "inference.emotion_model", "inference.calibration", "inference.hub.home"];
+const OTHERS: [&str; 6] = [
+    "inference.model",
+    "inference.emotion_model",
+    "inference.routes.model",
+    "inference.routes.emotion_model",
+    "inference.calibration",
+    "inference.hub.home",
+];
 /// Values of [`OTHERS`] that are not paths.
 const WORDS: [&str; 5] = ["builtin", "auto", "off", "none", "same"];
 

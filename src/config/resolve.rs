@@ -256,6 +256,11 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         "counts must be kept at least as long as posts: retention.posts must be set, and not be longer than \
          retention.rollups",
     );
+    let mut routed = BTreeSet::new();
+    for language in config.inference.routes.iter().flat_map(|route| &route.languages) {
+        let message = format!("names the language {language:?} twice: a language can have only one model");
+        require(routed.insert(language), &["inference.routes"], &message);
+    }
     let llm = &config.llm;
     require(
         llm.model.is_some() || llm.provider.as_ref().is_none_or(|provider| provider.default_model().is_some()),

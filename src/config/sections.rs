@@ -47,10 +47,13 @@ impl<'de> Deserialize<'de> for Role {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicConfig {
+    /// The unique name of the topic.
     #[serde(deserialize_with = "topic_name")]
     pub name: TopicName,
+    /// The query that posts must match, in the query language of topics.
     #[serde(deserialize_with = "name")]
     pub query: String,
+    /// A text for readers of the dashboard and the API; empty when it is not set.
     #[serde(default)]
     pub description: String,
 }
@@ -63,17 +66,22 @@ fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
+    /// The database that stores posts, analyses and alerts.
     pub url: DatabaseUrl,
     /// A Postgres replica for reads.
     #[serde(deserialize_with = "optional")]
     pub read_url: Option<DatabaseUrl>,
+    /// The largest number of connections of this process to each database, 1 to 1000 (with SQLite: read connections).
     #[serde(deserialize_with = "count::<_, _, 1, 1000>")]
     pub max_connections: usize,
+    /// The longest wait for a new or free connection, or for a SQLite lock.
     #[serde(deserialize_with = "positive_duration")]
     pub connect_timeout: Duration,
+    /// The timeout of a statement (Postgres only).
     #[serde(deserialize_with = "positive_duration")]
     pub statement_timeout: Duration,
-    /// `None`: a file beside the embedded database; with Postgres, secrets are not encrypted.
+    /// The file with the keys that encrypt stored secrets. `None`: a file beside the embedded database; with Postgres,
+    /// secrets are not encrypted.
     #[serde(deserialize_with = "optional")]
     pub key_file: Option<PathBuf>,
 }
@@ -82,32 +90,42 @@ pub struct DatabaseConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
+    /// The backend of the stream.
     pub url: StreamUrl,
-    /// The certificate authority of TLS connections to Redis.
+    /// A PEM file of certificates to trust for TLS connections to Redis, in addition to those of the system.
     #[serde(deserialize_with = "optional")]
     pub ca_file: Option<PathBuf>,
+    /// The name of the stream that posts are appended to.
     #[serde(deserialize_with = "name")]
     pub name: String,
+    /// The name of the consumer group of the workers.
     #[serde(deserialize_with = "name")]
     pub group: String,
+    /// The name of the stream of entries that could not be processed.
     #[serde(deserialize_with = "name")]
     pub dead_letter: String,
+    /// The name of the stream of analysed posts for other consumers (Redis only).
     #[serde(deserialize_with = "name")]
     pub processed: String,
+    /// The approximate number of entries that the stream of analysed posts keeps; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, { u64::MAX }>")]
     pub processed_max_len: u64,
-    /// Bytes.
+    /// The approximate memory of the stream of analysed posts in Redis, in bytes; 1 MiB to 1024 GiB.
     #[serde(deserialize_with = "memory_size")]
     pub processed_max_bytes: u64,
-    /// Bytes.
+    /// The approximate memory of the dead letter, in bytes; 1 MiB to 1024 GiB. Above it the oldest entries are dropped.
     #[serde(deserialize_with = "memory_size")]
     pub dead_letter_max_bytes: u64,
+    /// The Pub/Sub channel of newly analysed posts (Redis only).
     #[serde(deserialize_with = "name")]
     pub updates_channel: String,
+    /// The Pub/Sub channel of alerts, deletions and other events (Redis only).
     #[serde(deserialize_with = "name")]
     pub events_channel: String,
+    /// While this many entries wait to be processed, appends are refused and sources wait; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, { u64::MAX }>")]
     pub max_backlog: u64,
+    /// The timeout of a Redis command.
     #[serde(deserialize_with = "positive_duration")]
     pub command_timeout: Duration,
 }
@@ -116,8 +134,10 @@ pub struct StreamConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheConfig {
+    /// The prefix of the keys of cached answers (Redis only).
     #[serde(deserialize_with = "name")]
     pub prefix: String,
+    /// How long an answer is reused; zero to one hour.
     #[serde(deserialize_with = "up_to_an_hour")]
     pub ttl: Duration,
 }
@@ -126,14 +146,15 @@ pub struct CacheConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IngesterConfig {
-    /// Names of tables below `[sources]`.
+    /// The names of the tables below `[sources]` whose sources are read.
     pub sources: Vec<String>,
+    /// The largest number of posts per append, 1 to 10000.
     #[serde(deserialize_with = "count::<_, _, 1, 10_000>")]
     pub batch_size: usize,
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-    /// After loading it is never [`Demo::Auto`].
+    /// Whether an empty database is filled with a demonstration. After loading this is never [`Demo::Auto`].
     #[serde(deserialize_with = "word")]
     pub demo: Demo,
     /// The approximate number of posts of the demonstration.
@@ -149,7 +170,9 @@ pub struct IngesterConfig {
 pub enum Demo {
     /// With the embedded database, when nothing else is configured.
     Auto,
+    /// Always.
     On,
+    /// Never.
     Off,
 }
 
@@ -157,16 +180,22 @@ pub enum Demo {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerConfig {
+    /// The number of batches that are processed concurrently, 1 to 256.
     #[serde(deserialize_with = "count::<_, _, 1, 256>")]
     pub tasks: usize,
+    /// The largest number of posts in a batch, 1 to 1000.
     #[serde(deserialize_with = "count::<_, _, 1, 1000>")]
     pub batch_size: usize,
+    /// Another worker takes over a batch whose claim was not renewed for this long; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub claim_idle: Duration,
+    /// The number of attempts to analyse a failing post before it is moved to the dead letter, 1 to 100.
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
+    /// An entry that was delivered more often than this without an outcome is moved to the dead letter; 1 to 100.
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_crashes: u32,
+    /// Whether posts that no tracked topic matches are skipped without being analysed or stored.
     pub store_only_matching: bool,
 }
 
@@ -174,8 +203,10 @@ pub struct WorkerConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutboundConfig {
+    /// The networks that requests may reach although their addresses are not public.
     #[serde(deserialize_with = "networks")]
     pub allow: Vec<IpNet>,
+    /// The longest time of a request, including redirects and the whole answer.
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
 }
@@ -184,17 +215,19 @@ pub struct OutboundConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionConfig {
+    /// How long counts per minute are kept, one day to 366 days. Older counts are kept per 15 minutes.
     #[serde(deserialize_with = "days")]
     pub minute_rollups: Duration,
-    /// `None`: no limit.
+    /// How long posts are kept, from the time at which they were written; 1 hour to 366 days. `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 3_600_000>")]
     pub posts: Option<Duration>,
-    /// `None`: no limit.
+    /// How long counts per 15 minutes and per day are kept, 1 to 366 days. `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
     pub rollups: Option<Duration>,
+    /// How long events of the audit log are kept, 1 to 366 days.
     #[serde(deserialize_with = "days")]
     pub audit: Duration,
-    /// `None`: no limit.
+    /// How long resolved alerts and the history of their series are kept, 1 to 366 days. `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
     pub alerts: Option<Duration>,
 }
@@ -203,6 +236,7 @@ pub struct RetentionConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShutdownConfig {
+    /// The time that running work has to finish after SIGTERM or SIGINT.
     #[serde(deserialize_with = "any_duration")]
     pub grace: Duration,
 }

@@ -13,31 +13,40 @@ use super::values::*;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
+    /// The addresses that the API listens on; port 0 selects a free port.
     pub listen: Vec<Address>,
+    /// The address of probes and metrics of a process without the api role. `None`: they are not served.
     #[serde(deserialize_with = "optional")]
     pub ops_listen: Option<Address>,
+    /// The origins of other web pages that may call the API, as in `Origin` headers; `*` is not allowed.
     #[serde(deserialize_with = "origins")]
     pub cors_origins: Vec<String>,
-    /// Bytes.
+    /// The largest request body in bytes, 1 KiB to 64 MiB.
     #[serde(deserialize_with = "body_size")]
     pub body_limit: usize,
+    /// The longest time to handle a request.
     #[serde(deserialize_with = "positive_duration")]
     pub request_timeout: Duration,
+    /// The addresses of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
-    /// Requests per second and client; `None`: no limit.
+    /// The average number of requests per second that one client may send, at most 1000000. `None`: no limit.
     #[serde(deserialize_with = "rate_limit")]
     pub rate_limit: Option<NonZeroU32>,
+    /// The number of requests that one client may send in a burst, 1 to 1000000.
     #[serde(deserialize_with = "rate_burst")]
     pub rate_burst: NonZeroU32,
     /// The maximum number of model tokens analysed per second for one client; `None`: no limit.
     #[serde(deserialize_with = "rate_limit")]
     pub analyze_rate: Option<NonZeroU32>,
+    /// The number of tokens that one client may have analysed in a burst, which is also the limit of one request.
     #[serde(deserialize_with = "rate_burst")]
     pub analyze_burst: NonZeroU32,
-    /// `None`: one per core, at most 4.
+    /// The number of threads that serve HTTP, 1 to 256. `None`: one per core, at most 4.
     #[serde(deserialize_with = "optional_threads")]
     pub workers: Option<usize>,
+    /// The credentials that requests may carry.
     pub auth: AuthConfig,
+    /// The live feed at `/ws/sentiment`.
     pub websocket: WebSocketConfig,
 }
 
@@ -45,19 +54,26 @@ pub struct ServerConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebSocketConfig {
+    /// The time between two `metrics_update` messages.
     #[serde(deserialize_with = "positive_duration")]
     pub metrics_interval: Duration,
+    /// The time between two pings to a client.
     #[serde(deserialize_with = "positive_duration")]
     pub ping_interval: Duration,
+    /// A client that has not answered for this long is disconnected. Longer than `ping_interval`.
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
-    /// Messages.
+    /// The number of messages that are buffered for a slow client, 1 to 65536. Beyond that the client loses the oldest
+    /// ones.
     #[serde(deserialize_with = "count::<_, _, 1, 65_536>")]
     pub buffer: usize,
+    /// A client that stays too slow for this long is disconnected.
     #[serde(deserialize_with = "positive_duration")]
     pub slow_limit: Duration,
+    /// The largest number of concurrent clients, 1 to 1000000.
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_clients: usize,
+    /// The largest number of concurrent clients from one IPv4 address or IPv6 /64 network, 1 to 1000000.
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_per_client: usize,
 }
@@ -74,8 +90,9 @@ fn rate_burst<'de, D: Deserializer<'de>>(de: D) -> Result<NonZeroU32, D::Error> 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
+    /// Static tokens of the configuration.
     pub tokens: Vec<TokenConfig>,
-    /// `None`: JWTs are not accepted.
+    /// The requirements for JWTs. `None`: JWTs are not accepted.
     #[serde(deserialize_with = "jwt")]
     pub jwt: Option<JwtConfig>,
 }
@@ -128,15 +145,20 @@ pub struct TokenConfig {
     /// The SHA-256 of the token.
     #[serde(deserialize_with = "sha256")]
     pub sha256: [u8; 32],
+    /// The scopes that requests with this token have.
     pub scopes: Vec<Scope>,
 }
 
 /// The requirements for an accepted JWT.
 #[derive(Clone, Debug)]
 pub struct JwtConfig {
+    /// The algorithm of the signature, with the key that verifies it.
     pub key: JwtKey,
+    /// The required `iss` claim.
     pub issuer: String,
+    /// The required `aud` claim.
     pub audience: String,
+    /// The largest accepted difference between the clocks of issuer and server; zero to one hour.
     pub leeway: Duration,
 }
 

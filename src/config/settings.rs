@@ -27,6 +27,7 @@ pub struct Shown {
     pub key: String,
     /// The value; a secret is `***`.
     pub value: Value,
+    /// The layer that set the value.
     pub origin: Origin,
 }
 

@@ -86,16 +86,16 @@ kinds! {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyntheticConfig {
-    /// Posts per second.
+    /// Posts per second, 0.1 to 50000.
     #[serde(deserialize_with = "rate")]
     pub rate: f64,
-    /// `None`: a new seed at each start.
+    /// The seed of the generator; equal seeds generate equal posts. `None`: a new seed at each start.
     #[serde(deserialize_with = "optional_count")]
     pub seed: Option<u64>,
-    /// `None`: no end.
+    /// The number of posts after which the source ends. `None`: no end.
     #[serde(deserialize_with = "optional_count")]
     pub limit: Option<u64>,
-    /// Zero: no incidents.
+    /// The mean time between incidents. Zero: no incidents.
     #[serde(deserialize_with = "any_duration")]
     pub incident_every: Duration,
 }
@@ -106,12 +106,15 @@ impl Settings for SyntheticConfig {}
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayConfig {
+    /// The NDJSON or CSV file to read. Required when the source is read.
     #[serde(deserialize_with = "optional")]
     pub path: Option<PathBuf>,
     /// Posts per second; `None`: as fast as the stream accepts them.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
+    /// Whether the times of posts are shifted to the present.
     pub retime: bool,
+    /// Whether the source starts again at the end of the file, with new post ids.
     #[serde(rename = "loop")]
     pub repeat: bool,
 }
@@ -126,11 +129,13 @@ impl Settings for ReplayConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FolderConfig {
+    /// The folder whose files are read, without its subfolders. Required when the source is read.
     #[serde(deserialize_with = "optional")]
     pub path: Option<PathBuf>,
+    /// The time between two polls when nothing is new.
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
-    /// Names of fields in the input, by our name of the field.
+    /// The names of fields in the input, by the name of the post's field.
     pub map: BTreeMap<String, String>,
 }
 
@@ -144,7 +149,7 @@ impl Settings for FolderConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StdinConfig {
-    /// Names of fields in the input, by our name of the field.
+    /// The names of fields in the input, by the name of the post's field.
     pub map: BTreeMap<String, String>,
 }
 
@@ -154,21 +159,27 @@ impl Settings for StdinConfig {}
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlueskyConfig {
+    /// The WebSocket URLs of Jetstream hosts; at least one. When one fails, the next one is used.
     #[serde(deserialize_with = "websockets")]
     pub hosts: Vec<String>,
+    /// ISO 639 codes in lower case, without regions: only posts in these languages. Empty: all languages.
     #[serde(deserialize_with = "languages")]
     pub languages: Vec<String>,
+    /// Only posts that contain one of these, ignoring case. Empty: all posts.
     pub keywords: Vec<String>,
-    /// DIDs and handles.
+    /// Only posts of these accounts: DIDs, and handles in lower case without `@`. Empty: all accounts.
     #[serde(deserialize_with = "accounts")]
     pub authors: Vec<String>,
     /// The base URL of the API that resolves handles.
     #[serde(deserialize_with = "base")]
     pub api: Url,
+    /// The share of posts to read, 0 to 1. The selection is the same at each start.
     #[serde(deserialize_with = "share")]
     pub sample: f64,
+    /// How far in the past the first start begins; zero to 36 hours.
     #[serde(deserialize_with = "duration::<_, 0, LOOK_BACK>")]
     pub look_back: Duration,
+    /// The source changes the host when it receives nothing for this long; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
     /// The file with the dictionary of compressed events; `None`: no compression.
@@ -182,13 +193,16 @@ impl Settings for BlueskyConfig {}
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RssConfig {
+    /// The http(s) URLs of feeds, or of pages that link to their feed, without duplicates.
     #[serde(deserialize_with = "web_urls")]
     pub feeds: Vec<Url>,
     /// An OPML file: a list of feeds as feed readers export it.
     #[serde(deserialize_with = "optional")]
     pub opml: Option<PathBuf>,
+    /// The shortest time between two polls of a feed; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub min_interval: Duration,
+    /// The longest time between two polls of a feed; not shorter than `min_interval`.
     #[serde(deserialize_with = "seconds")]
     pub max_interval: Duration,
 }
@@ -214,18 +228,24 @@ impl Settings for RssConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MastodonConfig {
+    /// The base URLs of instances. Required when the source is read; exactly one with a token.
     #[serde(deserialize_with = "bases")]
     pub instances: Vec<Url>,
-    /// In lower case, without `#`.
+    /// The tags whose timelines are read, in lower case, without `#`. Empty: the public timeline.
     #[serde(deserialize_with = "tags")]
     pub tags: Vec<String>,
+    /// Whether only posts written at the instance itself are read.
     pub local: bool,
+    /// The time between two polls of a timeline; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    /// How far back to look for late posts of other servers when `local` is false; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub rewind: Duration,
+    /// The token of a user of the only instance. `None`: timelines are polled instead of streamed.
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
+    /// The stream is reconnected when it receives nothing for this long; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
 }
@@ -245,14 +265,16 @@ impl Settings for MastodonConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HackerNewsConfig {
+    /// The base URL of the API.
     #[serde(deserialize_with = "base")]
     pub url: Url,
+    /// The time between two polls when nothing is new; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
-    /// `None`: start with the next new item.
+    /// The id of the first item of the first start. `None`: start with the next new item.
     #[serde(deserialize_with = "optional_count")]
     pub first_id: Option<u64>,
-    /// `None`: no end.
+    /// The id of the last item, inclusive, after which the source ends. `None`: no end.
     #[serde(deserialize_with = "optional_count")]
     pub last_id: Option<u64>,
 }
@@ -270,19 +292,27 @@ impl Settings for HackerNewsConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedditConfig {
+    /// The base URL of the API.
     #[serde(deserialize_with = "base")]
     pub url: Url,
+    /// The URL at which the application requests tokens.
     #[serde(deserialize_with = "base")]
     pub token_url: Url,
+    /// The id of the OAuth application. Required when the source is read.
     #[serde(deserialize_with = "optional_text")]
     pub client_id: Option<String>,
+    /// The secret of the OAuth application. Required when the source is read.
     #[serde(deserialize_with = "optional_secret")]
     pub client_secret: Option<SecretString>,
+    /// The user agent of requests. `None`: the name and version of SentiStream.
     #[serde(deserialize_with = "optional_text")]
     pub user_agent: Option<String>,
+    /// The names of subreddits in lower case, without `r/`. At least one is required when the source is read.
     #[serde(deserialize_with = "subreddits")]
     pub subreddits: Vec<String>,
+    /// Whether comments are read in addition to posts.
     pub comments: bool,
+    /// The time between two polls; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
 }
@@ -302,13 +332,16 @@ impl Settings for RedditConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SteamConfig {
+    /// The base URL of the store.
     #[serde(deserialize_with = "base")]
     pub url: Url,
-    /// The numbers of games.
+    /// The numbers of the games whose reviews are read. At least one is required when the source is read.
     #[serde(deserialize_with = "apps")]
     pub apps: Vec<u32>,
+    /// Steam's name of the language of the reviews to read; `all` for all languages.
     #[serde(deserialize_with = "steam_language")]
     pub language: String,
+    /// The time between two polls of a game; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
 }

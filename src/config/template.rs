@@ -22,6 +22,7 @@ pub enum Found<'a> {
     Leaf(&'a Value),
     /// A table of keys.
     Section,
+    /// Nothing: the reference has no such key.
     Unknown,
 }
 

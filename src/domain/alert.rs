@@ -25,7 +25,9 @@ pub use words::{Direction, Distinct, GroupBy, InstanceState, NoData, RuleKind, S
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
+    /// The alert is open: its condition holds, or stopped holding less than `keep_firing_for` ago.
     Firing,
+    /// The alert has ended. It is not opened again.
     Resolved,
 }
 
@@ -60,43 +62,52 @@ impl FromStr for AlertState {
 /// A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alert {
+    /// The id of the alert. Later alerts have higher ids.
     pub id: i64,
-    /// The rule's name.
+    /// The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
     pub alert_type: String,
     /// The posts that the rule watches: `all`, `source:NAME`, …
     pub scope: String,
+    /// `firing` while the alert is open, then `resolved`.
     pub state: AlertState,
     /// The threshold that the value passed.
     pub threshold_value: f64,
-    /// The last value that was measured.
+    /// The value at the last evaluation at which the alert fired.
     pub actual_value: f64,
+    /// The start of the window in which `actual_value` was measured, inclusive.
     #[schema(value_type = String, format = DateTime)]
     pub window_start: Timestamp,
+    /// The end of the window in which `actual_value` was measured, exclusive.
     #[schema(value_type = String, format = DateTime)]
     pub window_end: Timestamp,
     /// The number of posts in the window.
     pub post_count: i32,
+    /// The time of the evaluation that opened the alert.
     #[schema(value_type = String, format = DateTime)]
     pub triggered_at: Timestamp,
+    /// The time of the evaluation that resolved the alert; null while it is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
     /// The counts of the window and other data that explains the alert.
     #[schema(value_type = Object)]
     pub details: serde_json::Value,
-    /// The rule that opened it; none for alerts of versions without rules.
+    /// The id of the rule that opened the alert; 0 for alerts about rules and receivers that fail; null for alerts of
+    /// versions without rules.
     #[serde(default)]
     pub rule_id: Option<i64>,
+    /// The severity that the rule had when the alert opened.
     #[serde(default = "Alert::usual_severity")]
     pub severity: Severity,
     /// The state of the alert's series: `firing` or `recovering` while the alert is open.
     #[serde(default = "Alert::usual_phase")]
     pub phase: InstanceState,
+    /// The labels that identify the alert in notifications, as they were when it opened: `alertname`, `severity`, …
     #[serde(default)]
     pub labels: Labels,
-    /// The rule's texts with filled placeholders.
+    /// The rule's texts about the alert, with filled placeholders.
     #[serde(default)]
     pub annotations: Labels,
-    /// Who is working on it.
+    /// Who is working on the alert; null if nobody has acknowledged it.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
 }
@@ -114,9 +125,11 @@ impl Alert {
 /// Records that someone is working on an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Acknowledgement {
+    /// When the alert was acknowledged.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The name of the token that was used.
     pub by: String,
+    /// A note for other users, at most 2,000 characters; empty if none was given.
     pub note: String,
 }

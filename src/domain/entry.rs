@@ -12,7 +12,9 @@ use super::Timestamp;
 /// Redis. The embedded queue never repeats a `seq`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
+    /// The time of the append, in milliseconds since the Unix epoch.
     pub ms: u64,
+    /// In Redis the number of the entry within its millisecond; in the embedded queue the number of its row.
     pub seq: u64,
 }
 
@@ -46,6 +48,7 @@ impl FromStr for EntryId {
 pub struct EntryKey {
     /// The epoch of the stream. A new one begins when the stream is lost (`FLUSHALL`).
     pub epoch: Arc<str>,
+    /// The id of the entry within its epoch.
     pub id: EntryId,
 }
 
@@ -132,13 +135,21 @@ impl DeadLetterReason {
 /// The number of entries of one epoch: appended entries, and entries by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Books {
+    /// The number of entries that were appended in the epoch.
     pub appended: u64,
+    /// The number of entries whose posts were stored with an analysis.
     pub analysed: u64,
+    /// The number of entries whose posts were stored without an analysis, because of their language.
     pub unscored: u64,
+    /// The number of entries whose posts were already stored.
     pub duplicate: u64,
+    /// The number of entries without an effect: the post was deleted, or a later version is stored.
     pub skipped: u64,
+    /// The number of entries that deleted a post or the posts of an author.
     pub deletion: u64,
+    /// The number of entries that stored a later version of a post.
     pub replacement: u64,
+    /// The number of entries that became dead letters, including those that were replayed or purged since then.
     pub dead_lettered: u64,
     /// The number of entries without an outcome: waiting or claimed.
     pub pending: u64,

@@ -13,10 +13,13 @@ pub const PREVIEW_CHARS: usize = 200;
 /// A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostEvent {
+    /// The id of the post, unique across all sources.
     pub post_id: String,
     /// The first 200 characters.
     pub content: String,
+    /// The name of the source.
     pub source: String,
+    /// The name of the author; null if the source did not send one.
     pub author: Option<String>,
     /// The language from the source, or the detected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,8 +39,10 @@ pub struct PostEvent {
     /// The sentiment towards a topic, by its name, where it is not simply that of the whole post.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topic_sentiments: BTreeMap<String, Sentiment>,
+    /// When the author wrote the post.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When the post was first stored. A later version of the post does not change it.
     #[schema(value_type = String, format = DateTime)]
     pub ingested_at: Timestamp,
     /// When the post was analysed, or when it was stored without an analysis.

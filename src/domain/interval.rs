@@ -8,14 +8,18 @@ const Z: f64 = 1.959_963_984_540_054;
 /// An interval that contains the true value with a confidence of 95 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Interval {
+    /// The lower end, in the unit of the value.
     pub low: f64,
+    /// The upper end, in the unit of the value.
     pub high: f64,
 }
 
 /// A number of posts, and the number of those that belong to a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proportion {
+    /// The number of posts that belong to the class, at most `posts`.
     pub hits: i64,
+    /// The number of all posts.
     pub posts: i64,
 }
 

@@ -13,11 +13,13 @@ pub struct LabelError {
 }
 
 macro_rules! labels {
-    ($(#[$doc:meta])* $name:ident: $allowed:literal { $($variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident: $allowed:literal {
+        $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "lowercase")]
-        pub enum $name { $($variant),+ }
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
             /// All labels, in the order of the default model's outputs.
@@ -56,7 +58,9 @@ macro_rules! labels {
 /// The labels of an analysed post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PostLabels {
+    /// The sentiment with the largest score.
     pub sentiment: Sentiment,
+    /// The emotion with the largest score.
     pub emotion: Emotion,
 }
 
@@ -81,9 +85,13 @@ impl Unscored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SentimentFilter {
+    /// Posts with a negative sentiment.
     Negative,
+    /// Posts with a neutral sentiment.
     Neutral,
+    /// Posts with a positive sentiment.
     Positive,
+    /// Posts without a sentiment.
     Unscored,
 }
 
@@ -123,13 +131,32 @@ impl FromStr for SentimentFilter {
 
 labels! {
     /// The sentiment of a text.
-    Sentiment: "positive, neutral, negative" { Negative = "negative", Neutral = "neutral", Positive = "positive" }
+    Sentiment: "positive, neutral, negative" {
+        /// The text is negative.
+        Negative = "negative",
+        /// The text is neither negative nor positive.
+        Neutral = "neutral",
+        /// The text is positive.
+        Positive = "positive",
+    }
 }
 
 labels! {
     /// The emotion that a text expresses: Ekman's six, or neutral.
     Emotion: "anger, disgust, fear, joy, neutral, sadness, surprise" {
-        Anger = "anger", Disgust = "disgust", Fear = "fear", Joy = "joy",
-        Neutral = "neutral", Sadness = "sadness", Surprise = "surprise",
+        /// The text expresses anger.
+        Anger = "anger",
+        /// The text expresses disgust.
+        Disgust = "disgust",
+        /// The text expresses fear.
+        Fear = "fear",
+        /// The text expresses joy.
+        Joy = "joy",
+        /// The text expresses none of the other emotions.
+        Neutral = "neutral",
+        /// The text expresses sadness.
+        Sadness = "sadness",
+        /// The text expresses surprise.
+        Surprise = "surprise",
     }
 }

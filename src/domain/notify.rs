@@ -43,10 +43,15 @@ const MAX_NAME_CHARS: usize = 100;
 /// The kinds of objects that users manage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    /// A destination of notifications.
     Receiver,
+    /// A node of the routing tree.
     Route,
+    /// A silence, which suppresses notifications for a time.
     Silence,
+    /// Recurring times at which routes send no notifications.
     MuteTiming,
+    /// A rule by which alerts suppress the notifications of other alerts.
     InhibitRule,
     /// A source of posts, see [`super::managed_source`].
     Source,
@@ -90,15 +95,19 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
 /// An object as the store returns it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Stored<T> {
+    /// The id of the object, unique among objects of its kind.
     pub id: i64,
     /// Increases with each change. It is the ETag.
     pub version: i64,
     /// Whether the object comes from the configuration file. The API cannot change such objects.
     pub provisioned: bool,
+    /// When the object was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When the object was last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+    /// The object as users write it, without its secrets.
     #[serde(flatten)]
     pub spec: T,
 }

@@ -9,11 +9,24 @@ pub enum Op {
     /// A new post.
     Post(Post),
     /// A later version of a post. The version with the latest `edited_at` is kept.
-    Replace { post: Post, edited_at: Timestamp },
+    Replace {
+        /// The complete later version.
+        post: Post,
+        /// When the post was edited.
+        edited_at: Timestamp,
+    },
     /// Removes a post and leaves a tombstone.
-    Delete { post_id: PostId },
+    Delete {
+        /// The id of the post to remove.
+        post_id: PostId,
+    },
     /// Removes all posts of an author on a source.
-    DeleteAuthor { source: Source, author: Author },
+    DeleteAuthor {
+        /// The source of the posts.
+        source: Source,
+        /// The author of the posts.
+        author: Author,
+    },
 }
 
 /// Why an entry is not valid. The message is stored with the dead letter.

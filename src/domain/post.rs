@@ -19,7 +19,8 @@ pub const MAX_CONTENT_CHARS: usize = 100_000;
 pub const MAX_LINK_BYTES: usize = 2_048;
 /// The maximum length of `lang`, in bytes (BCP 47 tags are shorter).
 pub const MAX_LANG_BYTES: usize = 35;
-/// A `created_at` further in the future than this is replaced by the current time. Smaller differences are clock skew.
+/// A `created_at` further in the future than this is replaced by the current time. Smaller differences are
+/// accepted as clock skew.
 pub const MAX_AHEAD: Duration = Duration::from_secs(300);
 
 /// An invalid field of the input.
@@ -118,10 +119,13 @@ fn without_nul(text: &str) -> Result<String, String> {
 /// A valid post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
+    /// The id of the post, unique across all sources.
     pub post_id: PostId,
+    /// The source that the post comes from.
     pub source: Source,
     /// The text: not blank, at most 100,000 characters.
     pub content: String,
+    /// The author on the source; `None` if the source did not send one.
     pub author: Option<Author>,
     /// Event time: when the author wrote the post.
     pub created_at: Timestamp,
@@ -160,16 +164,20 @@ pub struct PostDraft {
     /// The text: not blank, at most 100,000 characters.
     #[serde(default)]
     pub content: Option<String>,
+    /// The name of the author on the source: 1–256 characters. Missing or empty: unknown.
     #[serde(default)]
     pub author: Option<String>,
     /// RFC 3339, or Unix seconds or milliseconds. Default: the current time.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<DraftTime>,
+    /// The BCP 47 tag of the post's language: at most 35 bytes. Default: the language is detected.
     #[serde(default)]
     pub lang: Option<String>,
+    /// The URL of the original post: at most 2,048 bytes.
     #[serde(default)]
     pub url: Option<String>,
+    /// The id of the post that this one replies to: at most 2,048 bytes.
     #[serde(default)]
     pub reply_to: Option<String>,
 }
@@ -178,8 +186,11 @@ pub struct PostDraft {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum DraftTime {
+    /// Unix seconds or milliseconds, distinguished by magnitude.
     Whole(i64),
+    /// Unix seconds or milliseconds with a fraction, distinguished by magnitude.
     Fraction(f64),
+    /// RFC 3339, or a Unix time as text. An empty text is treated as a missing time.
     Text(String),
 }
 

@@ -221,8 +221,11 @@ impl TimeRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
+    /// Minutes.
     Minute,
+    /// Hours.
     Hour,
+    /// Days, which start at midnight in the time zone of the query.
     Day,
 }
 

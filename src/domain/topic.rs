@@ -64,16 +64,23 @@ pub enum TopicOrigin {
 /// A tracked topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
+    /// The id of the topic's rows.
     pub id: TopicId,
+    /// The name, unique among topics. It cannot be changed.
     pub name: TopicName,
     /// The query as the user wrote it.
     pub query: String,
+    /// A text for users, shown with the topic; may be empty.
     pub description: String,
+    /// Whether the API or the configuration defines the topic.
     pub origin: TopicOrigin,
     /// Increases with each change of this topic.
     pub revision: i64,
+    /// When the topic was created.
     pub created_at: Timestamp,
+    /// When the topic was last changed.
     pub updated_at: Timestamp,
+    /// The progress of matching the posts that were stored before the query was created or changed.
     pub backfill: Backfill,
 }
 
@@ -96,7 +103,9 @@ impl Backfill {
 /// A topic that a post is about, and how the post speaks about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostTopic {
+    /// The topic.
     pub topic: TopicId,
+    /// How the post speaks about it.
     pub towards: Towards,
 }
 
@@ -114,6 +123,7 @@ pub enum Towards {
 /// The sentiment towards a topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicSentiment {
+    /// The label.
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
@@ -182,8 +192,11 @@ impl std::str::FromStr for SentimentOf {
 /// The properties of a post that queries are matched against.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
+    /// The text of the post.
     pub content: &'a str,
+    /// The name of the author, if it is known.
     pub author: Option<&'a str>,
+    /// The name of the source.
     pub source: &'a str,
     /// BCP 47 tag.
     pub lang: Option<&'a str>,

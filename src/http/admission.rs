@@ -69,7 +69,7 @@ impl Admission {
 pub enum Work {
     /// Each text once.
     Classify,
-    /// Each text, and again without each of its parts.
+    /// Each text is classified once in full, and once more for each of its parts, without that part.
     Explain,
 }
 

@@ -46,10 +46,10 @@ pub struct AlertParams {
     severity: Option<Severity>,
     /// Only alerts of this rule, by its id.
     rule: Option<i64>,
-    /// Triggered at or after.
+    /// Only alerts that were triggered at or after this time.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Triggered before.
+    /// Only alerts that were triggered before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
 }

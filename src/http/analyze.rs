@@ -195,7 +195,7 @@ fn check(texts: &[String], one: bool) -> Result<(), ApiError> {
 
 fn classifier(state: &State) -> Result<SharedClassifier, ApiError> {
     match &*state.api.model.borrow() {
-        ModelState::Ready(classifier) => Ok(classifier.clone()),
+        ModelState::Ready(classifier) => Ok(state.api.routes.over(classifier.clone())),
         ModelState::Loading => Err(ApiError::unavailable("the model is being loaded; try again")),
         ModelState::Failed(reason) => Err(ApiError::unavailable(format!("the model could not be loaded: {reason}"))),
         ModelState::Absent => Err(ApiError::unavailable(

@@ -229,7 +229,7 @@ impl Authenticator {
             && principal.stored.is_none_or(|id| self.stored.contains(id))
     }
 
-    /// The tokens of the database.
+    /// The tokens that are stored in the database.
     pub fn stored(&self) -> &Arc<StoredTokens> {
         &self.stored
     }

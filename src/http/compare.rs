@@ -26,10 +26,10 @@ const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
 pub struct CompareParams {
-    /// The later period: posts created at or after. 24 hours before its end if not given.
+    /// The start of the later period. Default: 24 hours before its end.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// The later period: posts created before. Now if not given, or if it is in the future, so that an unfinished
+    /// The end of the later period, exclusive. Default: now. A future time is treated as now, so that an unfinished
     /// period is compared with an earlier one of the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,

@@ -121,7 +121,7 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
-    /// 422: parameters or fields that are not valid, all of them.
+    /// 422, with every parameter or field that is not valid.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, messages.join("; ")) }

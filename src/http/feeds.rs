@@ -1,4 +1,4 @@
-//! The state of each configured source, and pausing it.
+//! Shows the state of each configured source, and pauses and resumes sources.
 
 use std::time::Duration;
 

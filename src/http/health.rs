@@ -153,11 +153,17 @@ impl Checks {
     }
 
     /// The result of the database check.
+    ///
+    /// # Errors
+    /// When the check failed, with its message.
     pub fn database(&self) -> Result<(), String> {
         self.database.clone()
     }
 
     /// The result of the stream check.
+    ///
+    /// # Errors
+    /// When the check failed, with its message.
     pub fn stream(&self) -> Result<(), String> {
         self.stream.clone()
     }
@@ -193,6 +199,9 @@ impl Checks {
 
 /// The result of `check`. A check that takes longer than `limit` continues in the background: cancelling it could leave
 /// a connection unusable.
+///
+/// # Errors
+/// When the check fails or takes longer than `limit`, with the message.
 pub async fn within<T, E>(
     limit: Duration,
     check: impl Future<Output = Result<T, E>> + Send + 'static,

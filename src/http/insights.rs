@@ -31,10 +31,10 @@ const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
 pub struct ExplainParams {
-    /// The range: posts created at or after. 24 hours before its end if not given.
+    /// The start of the range. Default: 24 hours before its end.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T22:00:00Z")]
     start_date: Option<Timestamp>,
-    /// The range: posts created before. Now if not given, or if it is in the future.
+    /// The end of the range, exclusive. Default: now. A future time is treated as now.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T23:00:00Z")]
     end_date: Option<Timestamp>,
     /// The start of the range to compare with. By default both ranges have the same length.
@@ -113,7 +113,7 @@ pub struct SampledSide {
     end_date: Timestamp,
     /// All posts of the range.
     total: i64,
-    /// Whether counting stopped at 10,000.
+    /// Whether counting stopped early, at 10,000 or for a common word: there are at least `total`.
     total_capped: bool,
     /// Posts whose words, authors and texts were read.
     sampled: usize,
@@ -158,7 +158,7 @@ impl Explained {
 /// Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
 /// the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
 /// are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
-/// most 5,000. Scope: read.
+/// most 3,000. Scope: read.
 #[utoipa::path(
     get, path = "/api/insights/explain", tag = "insights", params(ExplainParams, CountParams),
     responses((status = 200, body = Explained), (status = 422, body = Problem))

@@ -48,7 +48,12 @@ pub enum Problem {
     /// Redis is short of memory and refuses appends.
     Memory(Memory),
     /// Entries wait and none is settled.
-    Stalled { entries: u64, seconds: u64 },
+    Stalled {
+        /// The number of entries that are not settled.
+        entries: u64,
+        /// How long no entry was settled, as far as observed, in seconds.
+        seconds: u64,
+    },
 }
 
 impl std::fmt::Display for Problem {

@@ -24,9 +24,14 @@ use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 pub enum HttpError {
     /// An address cannot be bound.
     #[error(
-        "cannot listen on {address}: {reason}; choose another address in server.listen, or stop the process that uses it"
+        "cannot listen on {address}: {reason}; choose another address in server.listen (server.ops_listen without the API), or stop the process that uses it"
     )]
-    Bind { address: SocketAddr, reason: std::io::Error },
+    Bind {
+        /// The resolved address from `server.listen`, or from `server.ops_listen` without the API role.
+        address: SocketAddr,
+        /// Why it cannot be bound.
+        reason: std::io::Error,
+    },
     /// The configuration of `server.auth` is invalid.
     #[error(transparent)]
     Auth(#[from] AuthError),

@@ -9,8 +9,11 @@ use crate::domain::{Counts, Emotion, Scores, Sentiment};
 /// A value for each sentiment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BySentiment<T> {
+    /// The value of the sentiment `positive`.
     pub positive: T,
+    /// The value of the sentiment `neutral`.
     pub neutral: T,
+    /// The value of the sentiment `negative`.
     pub negative: T,
 }
 
@@ -28,12 +31,19 @@ impl<T> BySentiment<T> {
 /// A value for each emotion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ByEmotion<T> {
+    /// The value of the emotion `anger`.
     pub anger: T,
+    /// The value of the emotion `disgust`.
     pub disgust: T,
+    /// The value of the emotion `fear`.
     pub fear: T,
+    /// The value of the emotion `joy`.
     pub joy: T,
+    /// The value of the emotion `neutral`.
     pub neutral: T,
+    /// The value of the emotion `sadness`.
     pub sadness: T,
+    /// The value of the emotion `surprise`.
     pub surprise: T,
 }
 
@@ -70,8 +80,9 @@ pub fn emotions(counts: &Counts) -> ByEmotion<i64> {
 /// Unscored posts of one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LanguageCount {
-    /// Its code, such as `de`; `other` for tags that are not language codes.
+    /// The language code, such as `de`; `other` for tags that are not language codes.
     pub lang: String,
+    /// The number of unscored posts in this language.
     pub count: i64,
 }
 
@@ -85,9 +96,11 @@ pub fn languages(counts: BTreeMap<String, i64>) -> Vec<LanguageCount> {
 /// An emotion that occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TopEmotion {
+    /// An emotion that at least one post has.
     pub emotion: Emotion,
+    /// The number of posts with this emotion.
     pub count: i64,
-    /// Its share of all posts, in percent.
+    /// The percentage of all scored posts that have this emotion, 0 to 100, rounded to two decimal places.
     pub percentage: f64,
 }
 
@@ -111,11 +124,13 @@ pub struct Measures {
     #[serde(default)]
     #[schema(required = false)]
     pub unscored_count: i64,
+    /// The number of posts of each sentiment.
     pub distribution: BySentiment<i64>,
-    /// In percent.
+    /// The percentage of `total` of each sentiment, rounded to two decimal places; 0 if there are no posts.
     pub percentages: BySentiment<f64>,
     /// The share of positive posts minus the share of negative posts, in points from -100 to 100.
     pub net_sentiment: f64,
+    /// The mean confidence of the scored posts, 0 to 1, rounded to four decimal places; 0 if there are none.
     pub average_confidence: f64,
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::domain::Timestamp;
 use crate::domain::counts::percentage;
+use crate::inference::routes::{Route, RouteState, RouteStatus, Routes};
 use crate::inference::{ModelInfo, Speed};
 use crate::store::posts::PostFilter;
 use crate::store::{Store, StoreError};
@@ -97,6 +98,45 @@ pub struct ModelView {
     info: Option<ModelInfo>,
     /// Its throughput over the last five minutes; `null` where it is not measured.
     speed: Option<Speed>,
+    /// The models for other languages, as configured in `inference.routes`.
+    routes: Vec<RouteView>,
+}
+
+/// A route: the model for some languages.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct RouteView {
+    /// Codes such as `de`.
+    languages: Vec<String>,
+    /// The model's name in the configuration.
+    model: String,
+    state: RouteState,
+    /// Why the model could not be loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// Whether posts are stored without a sentiment until the model has caught up.
+    behind: bool,
+    /// The number of texts that this process has classified with it.
+    posts: u64,
+    /// The loaded model; `null` while it is not loaded.
+    info: Option<ModelInfo>,
+    /// Its throughput over the last five minutes; `null` while it is not loaded.
+    speed: Option<Speed>,
+}
+
+impl From<&Route> for RouteView {
+    fn from(route: &Route) -> Self {
+        let RouteStatus { state, reason, info, speed, posts, is_behind } = route.status();
+        Self {
+            languages: route.languages().to_vec(),
+            model: route.model().to_owned(),
+            state,
+            detail: reason,
+            behind: is_behind,
+            posts,
+            info,
+            speed,
+        }
+    }
 }
 
 /// Entries per second over the last minute.
@@ -198,7 +238,7 @@ pub async fn system(
         throughput: Throughput { in_per_second: state.inflow.per_second(), out_per_second },
         consumers: numbers.as_ref().ok().map(|(_, consumers)| consumers.iter().map(ConsumerView::from).collect()),
         stream: StreamView::new(&state, checks.stream(), numbers.ok().map(|(depth, _)| depth)),
-        model: ModelView::from(checks.model()),
+        model: ModelView::new(checks.model(), &state.api.routes),
         cache: CacheView { enabled: state.api.cache.is_some(), hits, misses },
         live: LiveView { clients: state.hub.clients() },
         unscored,
@@ -239,14 +279,15 @@ impl StreamView {
     }
 }
 
-impl From<&ModelState> for ModelView {
-    fn from(model: &ModelState) -> Self {
+impl ModelView {
+    fn new(model: &ModelState, routes: &Routes) -> Self {
         let (info, speed, detail) = match model {
             ModelState::Ready(classifier) => (Some(classifier.info().clone()), classifier.speed(), None),
             ModelState::Failed(reason) => (None, None, Some(reason.to_string())),
             ModelState::Absent | ModelState::Loading => (None, None, None),
         };
-        Self { state: model.as_str(), detail, info, speed }
+        let routes = routes.all().iter().map(RouteView::from).collect();
+        Self { state: model.as_str(), detail, info, speed, routes }
     }
 }
 

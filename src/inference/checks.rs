@@ -15,9 +15,11 @@ pub use cases::{PER_CAPABILITY, all};
 /// A case of a capability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
+    /// The name of the capability that the case tests.
     pub capability: &'static str,
     /// One text, or two that are compared.
     pub texts: Vec<String>,
+    /// The result that passes.
     pub expect: Expect,
 }
 
@@ -42,10 +44,13 @@ const SHOWN: usize = 2;
 /// The result of a model in one capability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CapabilityReport {
+    /// The name of the capability.
     pub capability: &'static str,
     /// `label`, `invariance` or `direction`.
     pub test: &'static str,
+    /// The number of cases.
     pub cases: usize,
+    /// The number of cases that passed.
     pub passed: usize,
     /// The pass rate in percent.
     pub pass_rate: f64,
@@ -56,7 +61,9 @@ pub struct CapabilityReport {
 /// A case that failed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failure {
+    /// The text of the case, or its two texts.
     pub texts: Vec<String>,
+    /// The sentiment that the model gave to each text, in the same order.
     pub labels: Vec<Sentiment>,
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::domain::Analysis;
 
 use super::answers::Answers;
+use super::cores::Cores;
 use super::meter::{Meter, Speed};
 use super::panel::{Judge, Panel};
 use super::queue::{Caller, Lane, Progress, Queue, Request, Seen, Way};
@@ -73,6 +74,7 @@ impl Engine {
                 judge: Arc::clone(judge),
                 meter: Meter::new(threads),
                 answers: Answers::new(options.answer_cache_bytes),
+                cores: options.cores.as_ref().map(Cores::join),
             }),
             capacity: Arc::new(Semaphore::new(max_queued_texts as usize)),
             max_queued_texts,

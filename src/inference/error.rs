@@ -18,10 +18,20 @@ pub enum InferenceError {
     TooSlow(Duration),
     /// The model cannot be loaded; a retry may succeed.
     #[error("cannot load the model {model}: {reason}")]
-    Load { model: String, reason: String },
+    Load {
+        /// The model: `builtin`, a folder, `hf:OWNER/NAME[@REVISION]`, or `PROVIDER:MODEL` for a language model.
+        model: String,
+        /// Why it cannot be loaded.
+        reason: String,
+    },
     /// The model cannot be used with these settings.
     #[error("cannot use the model {model}: {reason}")]
-    Setting { model: String, reason: String },
+    Setting {
+        /// The model: `builtin`, a folder, or `hf:OWNER/NAME[@REVISION]`.
+        model: String,
+        /// Which setting is wrong, or why the model is not supported.
+        reason: String,
+    },
 }
 
 /// Why a model cannot be loaded. The name of the model is added later.

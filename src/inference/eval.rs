@@ -72,6 +72,9 @@ pub fn read_labelled(lines: impl BufRead) -> Result<Vec<Labelled>, EvalError> {
 pub struct Report {
     /// The model's name.
     pub model: String,
+    /// Properties of the model that make its sentiments misleading for some texts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Its number format.
     pub precision: String,
     /// The number of records.
@@ -140,6 +143,7 @@ impl Report {
         let pairs: Vec<_> = judged.iter().map(|(record, analysis)| (record, analysis)).collect();
         Self {
             model: info.name.clone(),
+            warnings: info.warnings.clone(),
             precision: info.precision.clone(),
             posts: judged.len(),
             posts_per_second: judged.len() as f64 / elapsed.as_secs_f64().max(1e-9),
@@ -293,6 +297,7 @@ mod tests {
             exits: Vec::new(),
             int8_agreement: None,
             languages: Vec::new(),
+            warnings: Vec::new(),
             load_ms: 1,
         };
         let report = serde_json::to_value(Report::new(&info, &all, Duration::from_secs(2))).unwrap();

@@ -50,6 +50,9 @@ pub struct WordContribution {
 /// # Errors
 /// Those of the classifier.
 pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysis, Explanation), InferenceError> {
+    // All variants of the text must be classified by the same model.
+    let own = classifier.of_text(text).await?;
+    let classifier = own.as_deref().unwrap_or(classifier);
     if classifier.info().architecture == llm::ARCHITECTURE {
         return Err(InferenceError::Unavailable("explanations need a local model, and none is loaded".to_owned()));
     }

@@ -22,16 +22,23 @@ const MIN_AGREEMENT: f64 = 0.98;
 
 /// A model whose precision is to be selected.
 pub struct Candidate<'a> {
+    /// The name of the model in the log.
     pub name: &'a str,
+    /// The description in the model's config.
     pub spec: &'a ModelSpec,
+    /// The heads of the model, in the order of `spec.heads`.
     pub heads: &'a [HeadMap],
+    /// The tokenizer of the model.
     pub tokenizer: &'a TextTokenizer,
+    /// The weights, from which a network of another precision is loaded.
     pub weights: &'a Weights,
+    /// The device and the instruction set; its precision is not used.
     pub compute: Compute,
 }
 
 /// The selected network and the result of the check.
 pub struct Checked {
+    /// The network in the selected precision.
     pub network: Network,
     /// The share of sample texts that get the same labels with int8 as with f32.
     pub agreement: f64,

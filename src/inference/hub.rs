@@ -44,7 +44,7 @@ pub struct HubOptions {
     pub cache: PathBuf,
     /// The Hub's address, without a slash at its end.
     pub endpoint: String,
-    /// The token for private and gated models. `None`: the token that the Hub's tools have stored beside the cache.
+    /// The token for private and gated models. `None`: requests carry no token.
     pub token: Option<SecretString>,
     /// Whether requests to the Hub are disabled.
     pub offline: bool,
@@ -67,11 +67,11 @@ impl Default for HubOptions {
 /// A complete model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its repository.
+    /// The repository, such as `owner/name`.
     pub repository: String,
-    /// Its commit.
+    /// The hash of the commit.
     pub commit: String,
-    /// The folder of its files.
+    /// The folder of the files of this commit.
     pub folder: PathBuf,
 }
 
@@ -81,7 +81,7 @@ impl Snapshot {
         format!("{}@{}", self.repository, self.commit.chars().take(12).collect::<String>())
     }
 
-    /// Its files.
+    /// The files of the model.
     pub fn files(&self) -> ModelFiles {
         ModelFiles::in_folder(self.folder.clone(), self.name())
     }
@@ -95,55 +95,111 @@ pub enum HubError {
         "{endpoint} has no model {repository} that you may read ({status}): check the name (OWNER/NAME); \
          for a private or gated model set inference.hub.token (HF_TOKEN)"
     )]
-    NoModel { endpoint: String, repository: String, status: u16 },
+    NoModel {
+        /// The URL of the Hub (`inference.hub.endpoint`).
+        endpoint: String,
+        /// The model in the form `OWNER/NAME`.
+        repository: String,
+        /// The HTTP status of the Hub's response: 401, 403 or 404.
+        status: u16,
+    },
     /// The model exists, the revision does not.
     #[error("{repository} has no revision `{revision}`: name a branch, a tag or a commit, or none for the newest")]
-    NoRevision { repository: String, revision: String },
+    NoRevision {
+        /// The model in the form `OWNER/NAME`.
+        repository: String,
+        /// The branch, tag or commit that was requested.
+        revision: String,
+    },
     /// The model exists, but is not supported.
     #[error("{0}")]
     Unsupported(String),
-    /// It is not in the cache, and downloads are off.
+    /// The model is not in the cache, and downloads are off.
     #[error(
         "it is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` on a machine \
          with a network, and copy that folder here"
     )]
-    Offline { model: String, cache: String },
+    Offline {
+        /// The model in the form `hf:OWNER/NAME[@REVISION]`.
+        model: String,
+        /// The folder of the cache.
+        cache: String,
+    },
     /// The Hub does not respond, or its response is invalid.
     #[error(
         "{endpoint} cannot be reached ({reason}): check the network, the proxy and inference.hub.endpoint; models in \
          the cache need no network"
     )]
-    Unreachable { endpoint: String, reason: String },
+    Unreachable {
+        /// The URL of the Hub (`inference.hub.endpoint`).
+        endpoint: String,
+        /// Why the request or the download failed, or why the response is invalid.
+        reason: String,
+    },
     /// A transfer ended early. The bytes received so far are kept.
     #[error("the download of {file} was interrupted ({reason}): try again, it resumes at the last byte received")]
-    Broken { file: String, reason: String },
+    Broken {
+        /// The path of the file in the repository.
+        file: String,
+        /// Why the transfer ended, or how many of the bytes were received.
+        reason: String,
+    },
     /// A file differs from the Hub's size or hash.
     #[error("{file} is damaged ({reason}) and was deleted: try again")]
-    Damaged { file: String, reason: String },
+    Damaged {
+        /// The path of the file in the repository.
+        file: String,
+        /// How the file differs from the description of the Hub, or why it cannot be checked.
+        reason: String,
+    },
     /// The disk is full.
     #[error("the disk of {cache} is full ({reason}): free space, or move the cache with inference.hub.home")]
-    Full { cache: String, reason: String },
+    Full {
+        /// The folder of the cache.
+        cache: String,
+        /// The error of the operating system, or the numbers of needed and free bytes.
+        reason: String,
+    },
     /// The cache is not writable.
     #[error("cannot write to {cache} ({reason}): give this user access, or move the cache with inference.hub.home")]
-    Unwritable { cache: String, reason: String },
+    Unwritable {
+        /// The folder of the cache.
+        cache: String,
+        /// The error of the operating system.
+        reason: String,
+    },
     /// The endpoint is not https.
     #[error(
         "inference.hub.endpoint is {endpoint}, which is not https: a token and a model must not go over a network in \
          plain text; use https, or http on loopback"
     )]
-    Insecure { endpoint: String },
+    Insecure {
+        /// The URL of the Hub (`inference.hub.endpoint`).
+        endpoint: String,
+    },
     /// The Hub sent a name that is not safe to use in a path.
     #[error("the Hub sent an invalid {what}: {value:?}; check inference.hub.endpoint")]
-    Untrusted { what: &'static str, value: String },
+    Untrusted {
+        /// The kind of the value: `commit`, `etag` or `file name`.
+        what: &'static str,
+        /// The first 100 characters of the value.
+        value: String,
+    },
     /// Another process downloads the same file.
     #[error("another process downloads {file} into the same cache: start again when it has finished")]
-    Busy { file: String },
+    Busy {
+        /// The path of the file in the repository.
+        file: String,
+    },
     /// No data arrived for too long.
     #[error(
         "the Hub sent no data for {seconds} s: try again, the download resumes at the last byte received; for a slow \
          network raise inference.hub.timeout"
     )]
-    Silent { seconds: u64 },
+    Silent {
+        /// The limit that was exceeded (`inference.hub.timeout`), in seconds.
+        seconds: u64,
+    },
 }
 
 impl HubError {

@@ -104,6 +104,27 @@ impl HeadMap {
         matches!(self.target, Target::Emotion(_))
     }
 
+    /// Whether one of the classes is neutral.
+    pub fn has_neutral(&self) -> bool {
+        self.meanings().contains(&"neutral")
+    }
+
+    /// The effects of missing classes and of a narrow domain on other texts. `name` and `classes` are those of the
+    /// model.
+    pub fn warnings(&self, name: &str, classes: &[String]) -> Vec<String> {
+        let two_classes = (!self.has_neutral()).then(|| {
+            "the model has no neutral class: facts, questions and news become positive or negative, unless both scores \
+             differ by less than inference.neutral_margin; for posts prefer a model with three classes"
+                .to_owned()
+        });
+        let domain = domain(name, classes).map(|domain| {
+            format!(
+                "the model was trained on {domain} only: measure it with `sentistream eval` before using it for posts"
+            )
+        });
+        two_classes.into_iter().chain(domain).collect()
+    }
+
     /// The scores for the outputs of one text.
     pub fn scores(&self, logits: &[f32]) -> HeadScores {
         match &self.target {
@@ -160,6 +181,26 @@ fn unknown(class: &str) -> String {
         "config.json: the class `{class}` is not recognised; map it in inference.labels to one of \
          positive, neutral, negative, or anger, disgust, fear, joy, neutral, sadness, surprise"
     )
+}
+
+/// Parts of names of models, and the texts that such models were trained on.
+const DOMAINS: [(&str, &str); 9] = [
+    ("sst2", "sentences of film reviews"),
+    ("sst-2", "sentences of film reviews"),
+    ("imdb", "film reviews"),
+    ("rotten", "film reviews"),
+    ("yelp", "reviews of businesses"),
+    ("amazon", "product reviews"),
+    ("finbert", "financial news"),
+    ("financial", "financial news"),
+    ("review", "reviews"),
+];
+
+/// The single domain of a model, if its name or its classes tell it.
+fn domain(name: &str, classes: &[String]) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let named = DOMAINS.iter().find(|(part, _)| name.contains(part)).map(|(_, domain)| *domain);
+    named.or_else(|| classes.iter().any(|class| class.to_lowercase().contains("star")).then_some("reviews with stars"))
 }
 
 /// The sentiment of a class name in lower case.
@@ -230,6 +271,22 @@ mod tests {
             assert_eq!(top, wanted, "difference {difference}: {scores:?}");
             assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{scores:?}");
         }
+    }
+
+    #[test]
+    fn two_classes_and_single_domains_are_warned_about() {
+        let warnings = |name: &str, classes: &[&str]| {
+            let owned: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
+            map(classes, false, &[]).unwrap().warnings(name, &owned)
+        };
+        let both = warnings("distilbert-base-uncased-finetuned-sst-2-english", &["NEGATIVE", "POSITIVE"]);
+        assert!(
+            both.len() == 2 && both[0].contains("no neutral class") && both[1].contains("film reviews"),
+            "{both:?}"
+        );
+        let stars = warnings("m", &["1 star", "2 stars", "3 stars", "4 stars", "5 stars"]);
+        assert!(stars.len() == 1 && stars[0].contains("stars"), "{stars:?}");
+        assert_eq!(warnings("twitter-xlm-roberta-base-sentiment", &["negative", "neutral", "positive"]), [""; 0]);
     }
 
     #[test]

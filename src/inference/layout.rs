@@ -13,20 +13,30 @@ pub struct Layout {
 /// A part of a layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
+    /// The queries of the attention.
     Query,
+    /// The keys of the attention.
     Key,
+    /// The values of the attention.
     Value,
+    /// The output projection of the attention.
     Out,
+    /// The normalisation after the attention.
     AttentionNorm,
+    /// The first layer of the feed-forward part.
     Widen,
+    /// The second layer of the feed-forward part.
     Narrow,
+    /// The normalisation after the feed-forward part.
     OutputNorm,
 }
 
 /// The activation between the two linear layers of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadActivation {
+    /// The larger of the value and zero.
     Relu,
+    /// The hyperbolic tangent.
     Tanh,
 }
 
@@ -52,6 +62,7 @@ pub mod exit {
 }
 
 impl Layout {
+    /// The layout of an architecture.
     pub fn of(family: Family) -> Self {
         Self { family }
     }
@@ -113,6 +124,7 @@ impl Layout {
         [format!("{prefix}{hidden}"), format!("{prefix}{classes}")]
     }
 
+    /// The activation between the two linear layers of the head.
     pub fn head_activation(self) -> HeadActivation {
         match self.family {
             Family::DistilBert => HeadActivation::Relu,

@@ -34,7 +34,7 @@ pub use breaker::{Budget, LlmState};
 use chat::{Chat, ChatError};
 use prompt::AnswerForm;
 
-/// The architecture that [`ModelInfo`] names for it.
+/// The architecture of a language model in [`ModelInfo`].
 pub const ARCHITECTURE: &str = "llm";
 
 /// The maximum length of a text in a request, in characters. Longer texts are truncated.
@@ -59,6 +59,7 @@ pub struct LlmOptions {
     pub base_url: Url,
     /// The model's name in the API.
     pub model: String,
+    /// The key of the API, sent as a bearer token. `None`: requests carry no key.
     pub api_key: Option<SecretString>,
     /// The timeout of a request, including the body of the response.
     pub timeout: Duration,
@@ -70,7 +71,9 @@ pub struct LlmOptions {
     pub retries: usize,
     /// The wait before the first retry. It doubles with each retry and has jitter.
     pub retry_wait: Duration,
+    /// The maximum number of requests of this process.
     pub budget: Budget,
+    /// The clock of the budget and of the circuit breaker.
     pub clock: Clock,
 }
 
@@ -127,6 +130,7 @@ impl Llm {
             exits: Vec::new(),
             int8_agreement: None,
             languages: Vec::new(),
+            warnings: Vec::new(),
             load_ms: 0,
         };
         Ok(Self(Arc::new(Inner {

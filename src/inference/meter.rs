@@ -35,9 +35,11 @@ pub struct Batch {
     pub posts: usize,
     /// The number of distinct texts that were computed.
     pub texts: usize,
-    /// The sum of their layers.
+    /// The sum of the layers that were computed for these texts.
     pub layers: u64,
+    /// The sum of the tokens of these texts.
     pub tokens: usize,
+    /// The time that the thread needed.
     pub took: Duration,
 }
 
@@ -51,7 +53,7 @@ pub struct Meter {
 
 #[derive(Debug, Default)]
 struct Bucket {
-    /// Its number, counted from the start.
+    /// The number of the bucket, counted from the start of the meter.
     number: u32,
     batches: u64,
     posts: u64,

@@ -21,7 +21,7 @@ pub struct Model {
     pub spec: ModelSpec,
     /// The number of trained weights.
     pub parameters: u64,
-    /// See [`super::ModelInfo::int8_agreement`].
+    /// The share of sample texts with equal labels, as in [`super::ModelInfo::int8_agreement`].
     pub int8_agreement: Option<f64>,
     tokenizer: TextTokenizer,
     network: Network,
@@ -31,7 +31,9 @@ pub struct Model {
 /// The scores of one text; `None` for a head that the model lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ModelScores {
+    /// The score of each sentiment, in the order of `Sentiment::ALL`.
     pub sentiment: Option<[f32; 3]>,
+    /// The score of each emotion, in the order of `Emotion::ALL`.
     pub emotion: Option<[f32; 7]>,
     /// The number of layers that were computed.
     pub layers: u32,
@@ -40,7 +42,9 @@ pub struct ModelScores {
 /// The scores of one text after all layers and at each exit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelTrace {
+    /// The scores at each exit, in the order of the layers.
     pub exits: Vec<ExitScores>,
+    /// The scores after all layers.
     pub last: ModelScores,
 }
 
@@ -49,6 +53,7 @@ pub struct ModelTrace {
 pub struct ExitScores {
     /// The estimated probability that the last layer selects the same labels.
     pub gate: f32,
+    /// The scores that the exit gives.
     pub scores: ModelScores,
 }
 
@@ -102,6 +107,17 @@ impl Model {
     pub fn judges(&self) -> (bool, bool) {
         let emotion = self.heads.iter().any(HeadMap::is_emotion);
         (self.heads.iter().any(|head| !head.is_emotion()), emotion)
+    }
+
+    /// Whether it classifies emotion and has no neutral class.
+    pub fn lacks_neutral_emotion(&self) -> bool {
+        self.heads.iter().any(|head| head.is_emotion() && !head.has_neutral())
+    }
+
+    /// What limits its sentiments; see [`super::ModelInfo::warnings`].
+    pub fn warnings(&self) -> Vec<String> {
+        let heads = self.heads.iter().zip(&self.spec.heads).filter(|(head, _)| !head.is_emotion());
+        heads.flat_map(|(head, spec)| head.warnings(&self.name, &spec.classes)).collect()
     }
 
     /// The number format in use.

@@ -88,6 +88,8 @@ pub struct Description {
     pub languages: Vec<String>,
     /// Its classification heads.
     pub heads: Vec<HeadDescription>,
+    /// Properties of the model that make its sentiments misleading for some texts; usually empty.
+    pub warnings: Vec<String>,
     /// The calibration of its confidence.
     pub calibration: Calibration,
 }
@@ -126,12 +128,67 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
             vocabulary: spec.shape.vocab_size,
             max_tokens: spec.max_tokens(),
             languages: spec.languages.clone(),
+            warnings: warnings(files.name(), &spec, labelling),
             heads: spec.heads.iter().map(|head| head_description(head, labelling)).collect(),
             calibration: Calibration::of(&files, &options.calibration)?,
             architecture: spec.architecture,
         })
     };
     describe().map_err(|e| e.of_model(source))
+}
+
+/// Checks the models of a route without loading them. Models of the Hub that are not in the cache are not checked, unless
+/// downloads are disabled.
+///
+/// # Errors
+/// When a model is missing, is not a sentiment classifier, or declares languages without one of `languages`.
+pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(), InferenceError> {
+    let model = &options.model;
+    let setting = |reason: String| {
+        let reason = format!("inference.routes: {reason}");
+        InferenceError::Setting { model: model.to_string(), reason }
+    };
+    if let Some(spec) = local_spec(model, options)? {
+        let labels = options.labels_of(model);
+        let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
+        let mut judges_sentiment = false;
+        for head in &spec.heads {
+            judges_sentiment |= !HeadMap::new(head, labelling).map_err(|e| e.of_model(model))?.is_emotion();
+        }
+        if !judges_sentiment {
+            return Err(setting("its classes are not sentiments (positive, negative)".to_owned()));
+        }
+        let unknown = languages.iter().find(|lang| !spec.languages.is_empty() && !spec.languages.contains(lang));
+        if let Some(lang) = unknown {
+            let declared = spec.languages.join(", ");
+            return Err(setting(format!("it declares only {declared}; remove {lang:?}, or name another model")));
+        }
+    }
+    match &options.emotion_model {
+        Some(source) => local_spec(source, options).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Whether the models of `options` can be loaded without a request to the Hub.
+pub fn is_local(options: &InferenceOptions) -> bool {
+    let sources = [Some(&options.model), options.emotion_model.as_ref()];
+    sources.into_iter().flatten().all(|source| local_files(source, &options.hub).is_ok())
+}
+
+/// The description of a model on this machine; `None` for a model of the Hub that can be downloaded.
+fn local_spec(source: &ModelSource, options: &InferenceOptions) -> Result<Option<ModelSpec>, InferenceError> {
+    let read = || -> Result<Option<ModelSpec>, LoadError> {
+        if let ModelSource::Hub(model) = source
+            && !options.hub.offline
+            && hub::find(model, &options.hub).map_err(|e| LoadError::Setting(e.to_string()))?.is_none()
+        {
+            return Ok(None);
+        }
+        let files = local_files(source, &options.hub)?;
+        ModelSpec::parse(&files.read("config.json").map_err(LoadError::into_setting)?).map(Some)
+    };
+    read().map_err(|e| e.of_model(source))
 }
 
 /// The files of a model, without a request to the Hub.
@@ -143,6 +200,13 @@ fn local_files(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles,
         LoadError::Setting(format!("it is not in {cache}; download it with `sentistream models pull {model}`"))
     })?;
     Ok(snapshot.files())
+}
+
+/// The warnings of the sentiment heads that are recognised.
+fn warnings(name: &str, spec: &ModelSpec, labelling: Labelling<'_>) -> Vec<String> {
+    let heads = spec.heads.iter().filter_map(|head| Some((HeadMap::new(head, labelling).ok()?, head)));
+    let sentiment = heads.filter(|(map, _)| !map.is_emotion());
+    sentiment.flat_map(|(map, head)| map.warnings(name, &head.classes)).collect()
 }
 
 fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescription {

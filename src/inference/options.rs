@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sentistream_kernels::Isa;
 
+use super::cores::Cores;
 use super::error::LoadError;
 use super::hub::{HubModel, HubOptions};
 
@@ -191,8 +193,12 @@ pub struct InferenceOptions {
     pub model: ModelSource,
     /// The model for emotion. `None`: `model`, or the builtin model if `model` has no emotion head.
     pub emotion_model: Option<ModelSource>,
+    /// The emotions of a model without an emotion head, if `emotion_model` is not set.
+    pub missing_emotions: MissingEmotions,
     /// The number of computing threads; `None`: one per core.
     pub threads: Option<usize>,
+    /// The cores that this engine shares with others; `None`: it does not wait for them.
+    pub cores: Option<Arc<Cores>>,
     /// The number format.
     pub precision: Precision,
     /// The processor.
@@ -219,10 +225,22 @@ pub struct InferenceOptions {
     pub emotion_labels: BTreeMap<String, String>,
     /// A model with two sentiment classes returns neutral if their scores differ by less than this (0 to 1).
     pub neutral_margin: f32,
+    /// An emotion model without a neutral class returns neutral if no score reaches this (0 to 1).
+    pub emotion_threshold: f32,
     /// The calibration of the confidence.
     pub calibration: CalibrationSource,
     /// Access to the Hub.
     pub hub: HubOptions,
+}
+
+/// The emotions of a model that classifies only sentiment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingEmotions {
+    /// Those of the builtin model, which supports English.
+    #[default]
+    Builtin,
+    /// None: every text is neutral, and the scores are 0.
+    Neutral,
 }
 
 /// The origin of the temperatures of the heads.
@@ -261,7 +279,9 @@ impl Default for InferenceOptions {
         Self {
             model: ModelSource::Builtin,
             emotion_model: None,
+            missing_emotions: MissingEmotions::Builtin,
             threads: None,
+            cores: None,
             precision: Precision::Auto,
             device: DeviceChoice::Auto,
             instructions: Instructions::Auto,
@@ -275,6 +295,7 @@ impl Default for InferenceOptions {
             labels: BTreeMap::new(),
             emotion_labels: BTreeMap::new(),
             neutral_margin: 0.3,
+            emotion_threshold: 0.5,
             calibration: CalibrationSource::Stored,
             hub: HubOptions::default(),
         }

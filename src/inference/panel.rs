@@ -10,6 +10,7 @@ use super::error::JudgeError;
 use super::model::{Model, ModelScores, ModelTrace};
 use super::models;
 use super::network::{Input, Scratch};
+use super::options::MissingEmotions;
 use super::tokens::Tokens;
 use super::windows::pooled;
 use super::{Depth, InferenceError, InferenceOptions, ModelInfo, ModelSource};
@@ -53,6 +54,7 @@ pub struct Panel {
     emotion: Option<Model>,
     name: Arc<str>,
     max_windows: usize,
+    emotion_threshold: f32,
 }
 
 /// The maximum number of tokens in one pass. Long texts are computed in several passes to bound memory.
@@ -72,7 +74,7 @@ impl Panel {
         let emotion_source = match &options.emotion_model {
             Some(source) if *source == options.model => None,
             Some(source) => Some(source.clone()),
-            None if main.judges().1 => None,
+            None if main.judges().1 || options.missing_emotions == MissingEmotions::Neutral => None,
             None => Some(ModelSource::Builtin),
         };
         let emotion = match emotion_source {
@@ -84,7 +86,13 @@ impl Panel {
             Some(emotion) => format!("{}+{}", main.name, emotion.name),
             None => main.name.clone(),
         };
-        Ok(Self { main, emotion, name: name.into(), max_windows: options.max_windows.max(1) })
+        Ok(Self {
+            main,
+            emotion,
+            name: name.into(),
+            max_windows: options.max_windows.max(1),
+            emotion_threshold: options.emotion_threshold,
+        })
     }
 
     /// Whether a model computes on a graphics card.
@@ -110,6 +118,7 @@ impl Panel {
             parameters: models().map(|model| model.parameters).sum(),
             int8_agreement: models().filter_map(|model| model.int8_agreement).reduce(f64::min),
             languages: self.main.spec.languages.clone(),
+            warnings: self.main.warnings(),
             load_ms: 0,
         }
     }
@@ -230,13 +239,22 @@ impl Panel {
 
     /// The analysis of a text with these scores.
     pub fn analysis(&self, text: &Encoded, scores: ModelScores) -> Analysis {
-        let mut calm = [0.0; 7];
-        calm[Emotion::Neutral.index()] = 1.0;
         let layers = Some(scores.layers);
-        let scores =
-            Scores { sentiment: scores.sentiment.unwrap_or([0.0, 1.0, 0.0]), emotion: scores.emotion.unwrap_or(calm) };
+        let is_emotion_known = scores.emotion.is_some_and(|emotion| self.is_sure(&emotion));
+        let scores = Scores {
+            sentiment: scores.sentiment.unwrap_or([0.0, 1.0, 0.0]),
+            emotion: scores.emotion.unwrap_or([0.0; 7]),
+        };
         let truncated = text.main.truncated || text.emotion.as_ref().is_some_and(|tokens| tokens.truncated);
         let analysis = Analysis::from_scores(Arc::clone(&self.name), scores, text.main.read as u32, truncated);
-        Analysis { layers, ..analysis }
+        let emotion = if is_emotion_known { analysis.emotion } else { Emotion::Neutral };
+        Analysis { layers, emotion, ..analysis }
+    }
+
+    /// Whether one of these scores is high enough for its emotion. A model without a neutral class has to reach the
+    /// threshold, because one of its emotions is always the largest.
+    fn is_sure(&self, emotion: &[f32; 7]) -> bool {
+        let model = self.emotion.as_ref().unwrap_or(&self.main);
+        !model.lacks_neutral_emotion() || emotion.iter().any(|score| *score >= self.emotion_threshold)
     }
 }

@@ -23,7 +23,7 @@ const BULK_SHARE: usize = 3;
 /// The priority of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Interactive requests. They go first unless bulk work has got less than its share.
+    /// Interactive requests, which are taken first unless bulk work has received less than its share.
     Interactive,
     /// Batches of the worker.
     Bulk,
@@ -32,7 +32,9 @@ pub enum Lane {
 /// The lane and the depth of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
+    /// The priority.
     pub lane: Lane,
+    /// The layers to compute.
     pub depth: Depth,
 }
 
@@ -41,25 +43,30 @@ const MIN_SHARE: usize = 96;
 
 /// A text of a request.
 pub struct Job {
+    /// The text to classify.
     pub text: String,
+    /// The place of the analysis.
     pub slot: Slot,
 }
 
 /// A text that is tokenised.
 pub struct Ready {
+    /// The tokens of the text.
     pub encoded: Encoded,
+    /// The place of the analysis.
     pub slot: Slot,
 }
 
 /// The slot of a text's analysis in its request.
 #[derive(Clone)]
 pub struct Slot {
+    /// The request that the text belongs to.
     pub request: Arc<Request>,
     index: usize,
 }
 
 impl Slot {
-    /// As [`Self::fill`], for an analysis that needs no computation.
+    /// Stores an analysis that needed no computation, as [`Self::fill`] does.
     pub fn fill_cached(&self, analysis: Analysis) {
         self.request.progress.begun.fetch_add(1, Ordering::Relaxed);
         self.fill(analysis);
@@ -125,6 +132,7 @@ struct Answer {
 }
 
 impl Request {
+    /// A request of `texts` texts, whose analyses are sent to `caller`.
     pub fn new(texts: usize, way: Way, caller: Caller) -> Arc<Self> {
         let Caller { reply, permit, progress } = caller;
         let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(reply) };
@@ -167,7 +175,9 @@ impl Request {
 
 /// The next thing for a thread to do.
 pub enum Task {
+    /// Tokenise these texts.
     Tokenise(Vec<Job>),
+    /// Classify these texts as one batch.
     Judge(Vec<Ready>),
 }
 
@@ -183,7 +193,7 @@ pub struct Queue {
 struct State {
     interactive: Waiting,
     bulk: Waiting,
-    /// The number of bulk tokens to compute before interactive work goes first again.
+    /// The number of bulk tokens to compute before interactive work is taken first again.
     owed_to_bulk: usize,
     idle: usize,
     closed: bool,
@@ -198,6 +208,7 @@ struct Waiting {
 }
 
 impl Queue {
+    /// An empty queue of `threads` threads. `max_batch_tokens`: the maximum number of tokens of a batch.
     pub fn new(max_batch_tokens: usize, threads: usize) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), max_batch_tokens, threads }
     }
@@ -255,6 +266,22 @@ impl Queue {
         }
     }
 
+    /// Whether texts wait.
+    pub fn has_work(&self) -> bool {
+        lock(&self.state).has_work()
+    }
+
+    /// Waits for texts without taking them; `false` when the queue is closed.
+    pub fn wait(&self) -> bool {
+        let mut state = lock(&self.state);
+        while !state.closed && !state.has_work() {
+            state.idle += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+        !state.closed
+    }
+
     /// Ends the threads. Queued texts are dropped, which fails their requests.
     pub fn close(&self) {
         let mut state = lock(&self.state);
@@ -272,6 +299,10 @@ impl Queue {
 }
 
 impl State {
+    fn has_work(&self) -> bool {
+        !self.interactive.is_empty() || !self.bulk.is_empty()
+    }
+
     fn lane(&mut self, lane: Lane) -> &mut Waiting {
         match lane {
             Lane::Interactive => &mut self.interactive,
@@ -279,7 +310,7 @@ impl State {
         }
     }
 
-    /// The next task. Interactive work goes first unless bulk work waits and has got less than its share.
+    /// The next task. Interactive work is taken first unless bulk work waits and has received less than its share.
     fn take(&mut self, max_batch_tokens: usize, threads: usize) -> Option<Task> {
         self.interactive.forget_cancelled();
         self.bulk.forget_cancelled();

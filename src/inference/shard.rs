@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::domain::Analysis;
 
 use super::answers::Answers;
+use super::cores::CoreShare;
 use super::error::JudgeError;
 use super::meter::{Batch, Meter};
 use super::network::Scratch;
@@ -18,29 +19,41 @@ use super::queue::{Job, Queue, Ready, Task};
 /// Runs tasks until the queue is closed.
 pub fn run(queue: &Queue, shared: &Shared) {
     let mut shard = Shard { shared, scratch: Scratch::default() };
-    loop {
-        let task = queue.poll().or_else(|| {
-            shard.scratch.shrink();
-            queue.next()
-        });
-        let Some(task) = task else { return };
-        match task {
-            Task::Tokenise(jobs) => {
-                let ready: Vec<Ready> = jobs.into_iter().filter_map(|job| shard.tokenise(job)).collect();
-                if !ready.is_empty() {
-                    queue.push_ready(ready);
-                }
+    match &shared.cores {
+        None => loop {
+            let task = queue.poll().or_else(|| {
+                shard.scratch.shrink();
+                queue.next()
+            });
+            let Some(task) = task else { return };
+            shard.execute(task, queue);
+        },
+        Some(cores) => loop {
+            if !queue.has_work() {
+                shard.scratch.shrink();
             }
-            Task::Judge(batch) => shard.settle(batch),
-        }
+            if !queue.wait() {
+                return;
+            }
+            // A task is taken only after the core, so that it can still go to another thread or be cancelled.
+            let _turn = cores.turn();
+            if let Some(task) = queue.poll() {
+                shard.execute(task, queue);
+            }
+        },
     }
 }
 
 /// The state that the threads of an engine share in addition to the queue.
 pub struct Shared {
+    /// The models that classify texts.
     pub judge: Arc<dyn Judge>,
+    /// Measures the speed of all threads.
     pub meter: Meter,
+    /// The cache of analyses.
     pub answers: Answers,
+    /// The cores that it shares with other engines; `None`: it is the only engine.
+    pub cores: Option<CoreShare>,
 }
 
 struct Shard<'a> {
@@ -49,6 +62,18 @@ struct Shard<'a> {
 }
 
 impl Shard<'_> {
+    fn execute(&mut self, task: Task, queue: &Queue) {
+        match task {
+            Task::Tokenise(jobs) => {
+                let ready: Vec<Ready> = jobs.into_iter().filter_map(|job| self.tokenise(job)).collect();
+                if !ready.is_empty() {
+                    queue.push_ready(ready);
+                }
+            }
+            Task::Judge(batch) => self.settle(batch),
+        }
+    }
+
     fn tokenise(&self, job: Job) -> Option<Ready> {
         let Job { text, slot } = job;
         if slot.request.is_over() {

@@ -38,6 +38,7 @@ pub struct Target {
 /// How a text speaks about a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opinion {
+    /// The label.
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,

@@ -126,8 +126,8 @@ impl Weights {
         self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
     }
 
-    /// Releases the memory of weights in the binary, which were read once for packing. Words that are borrowed are read
-    /// again when a text has them.
+    /// Releases the memory of weights in the binary, which were read once for packing. Word embeddings are used in
+    /// place; they are read again when a text contains the word.
     pub fn release(&self) {
         for part in &self.parts {
             if let Part::Safetensors { bytes: Cow::Borrowed(bytes), .. } = part {

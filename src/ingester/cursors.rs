@@ -9,7 +9,8 @@ use super::IngesterRooms;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
-/// The shortest time between two writes. After a crash the posts of this time are read again, and workers drop them.
+/// The shortest time between two writes. After a crash, the posts since the last write are read again, and workers drop
+/// the repeated ones.
 const EVERY: Duration = Duration::from_secs(1);
 /// The longest time that writing the cursor may take at a shutdown.
 const LAST: Duration = Duration::from_secs(3);
@@ -30,13 +31,15 @@ pub struct Cursors {
 }
 
 impl Cursors {
+    /// The cursor of the source `name`; nothing is read yet. `longest`: the longest delay between two attempts to use
+    /// the store.
     pub fn new(name: &str, rooms: IngesterRooms, longest: Duration) -> Self {
         let backoff = Backoff::new(Duration::from_millis(200), longest);
         Self { name: name.into(), rooms, backoff, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
     /// Reads the cursor, and stores `lease` for its writes. Waits while the store is unavailable. Returns `false` when
-    /// a shutdown comes first.
+    /// a shutdown begins before the cursor is read.
     ///
     /// # Errors
     /// When the store fails permanently.

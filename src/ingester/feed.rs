@@ -41,9 +41,13 @@ pub struct Feed {
 
 /// What all feeds of the role share.
 pub struct Common {
+    /// The parts of the application that feeds use.
     pub rooms: IngesterRooms,
+    /// The limits of the ingester, with the batch size that the rate limit allows.
     pub options: IngesterOptions,
+    /// The rate limit of all sources together. `None`: no limit.
     pub limiter: Option<Limiter>,
+    /// The shutdown that ends all feeds.
     pub shutdown: Shutdown,
 }
 
@@ -58,6 +62,7 @@ enum Ended {
 }
 
 impl Feed {
+    /// A feed of the source `spec`. It reads only while `source_lease` is granted.
     pub fn new(spec: SourceSpec, source_lease: SourceLease, common: Common) -> Self {
         let Common { rooms, options, limiter, shutdown } = common;
         Self {

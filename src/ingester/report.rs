@@ -32,6 +32,7 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report of the source `spec`, which updates its state in `states`.
     pub fn new(spec: &SourceSpec, states: SourceStates, clock: Clock) -> Self {
         metrics::describe_counter!(
             "sentistream_ingested_total",

@@ -17,28 +17,33 @@ const LEAST_POSTS: i64 = 2;
 /// A source and its part of the difference.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourcePart {
+    /// The source, such as `bluesky`.
     pub source: String,
     /// The number of posts, or of posts in the sample if the filter cannot be counted by source.
     pub posts: i64,
+    /// The same number for the earlier range, not scaled to the length of the current one.
     pub previous_posts: i64,
     /// The contribution to the difference of the first entry of `changes`, or else of the number of posts: in percentage
     /// points of all posts, or in posts. The contributions of all sources sum to the difference.
     pub contribution: f64,
-    /// Up to three posts of the source.
+    /// The ids of up to three posts of the source.
     pub post_ids: Vec<String>,
 }
 
 /// An author and their part of the difference, estimated from the samples.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AuthorPart {
+    /// The name of the author.
     pub author: String,
+    /// The source that the author writes in.
     pub source: String,
     /// The number of their posts in the sample.
     pub posts: i64,
+    /// The number of their posts in the sample of the earlier range.
     pub previous_posts: i64,
     /// The contribution, as for a source.
     pub contribution: f64,
-    /// Up to three of their posts.
+    /// The ids of up to three of their posts.
     pub post_ids: Vec<String>,
 }
 
@@ -166,8 +171,8 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
     parts
 }
 
-/// The posts of the current range for which `is_one` holds that have the highest confidence; those with the measured
-/// sentiment if there are any.
+/// The ids of the posts with the highest confidence among those of the current range that `is_one` accepts. Posts with
+/// the measured sentiment are preferred.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
     let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));

@@ -47,6 +47,7 @@ impl Measure {
 /// A significant difference.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Shift {
+    /// The quantity that differs.
     pub measure: Measure,
     /// The earlier share in percent, or the earlier number of posts, scaled to the length of the current range.
     pub previous: f64,

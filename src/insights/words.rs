@@ -1,13 +1,12 @@
 //! Finds words, pairs of words and hashtags that became more frequent.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::shift::Shift;
 use super::{CITED, percent};
 use crate::domain::Sentiment;
 use crate::store::posts::sample::SampledPost;
+use crate::terms::vocabulary::Vocabulary;
 use crate::terms::{self, Term};
 
 /// The maximum number of words that are listed.
@@ -23,20 +22,24 @@ pub enum TermKind {
     Word,
     /// Two consecutive words.
     Bigram,
+    /// A hashtag.
     Hashtag,
 }
 
 /// A term that is more frequent than in the earlier range.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SalientWord {
+    /// The term in lower case; a hashtag begins with `#`.
     pub term: String,
+    /// Whether the term is a word, a pair of words or a hashtag.
     pub kind: TermKind,
     /// The percentage of the posts in the sample that contain the term.
     pub rate: f64,
-    /// The same percentage for the earlier range.
+    /// The percentage of the posts in the sample of the earlier range that contain the term.
     pub previous_rate: f64,
     /// The number of posts in the sample that contain the term.
     pub posts: u32,
+    /// The number of posts in the sample of the earlier range that contain the term.
     pub previous_posts: u32,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,
@@ -46,6 +49,7 @@ pub struct SalientWord {
 
 /// The words that became more frequent.
 pub struct Found {
+    /// The terms, the highest score first.
     pub words: Vec<SalientWord>,
     /// The sum of the scores of its words, for each post of the basis.
     pub scores: Vec<f64>,
@@ -70,23 +74,32 @@ pub fn basis<'a>(
 
 /// The terms that distinguish `current` from `previous`, without stop words.
 pub fn salient(current: &[&SampledPost], previous: &[&SampledPost]) -> Found {
-    let (now, then) = (terms_of(current), terms_of(previous));
-    let found = terms::distinctive(&now, &then, LISTED);
-    let scores = now
+    let mut vocabulary = Vocabulary::default();
+    let (now, then) = (terms_of(current, &mut vocabulary), terms_of(previous, &mut vocabulary));
+    let found = terms::distinctive(&now, &then, &vocabulary, LISTED);
+    let numbered: Vec<(u32, Term)> =
+        found.into_iter().filter_map(|term| Some((vocabulary.number_of(&term.term)?, term))).collect();
+    let has = |own: &[u32], number: u32| own.binary_search(&number).is_ok();
+    let score = |own: &Vec<u32>| {
+        numbered.iter().filter(|(number, _)| has(own, *number)).map(|(_, term)| term.score).sum::<f64>()
+    };
+    let scores = now.iter().map(score).collect();
+    let containing = |number: u32| -> Vec<&SampledPost> {
+        current.iter().zip(&now).filter(|(_, own)| has(own, number)).map(|(post, _)| *post).collect()
+    };
+    let words = numbered
         .iter()
-        .map(|own| found.iter().filter(|term| own.contains(&term.term)).map(|term| term.score).sum())
+        .map(|(number, term)| word(term.clone(), containing(*number), (current.len(), then.len())))
         .collect();
-    let words = found.into_iter().map(|term| word(term, current, &now, then.len())).collect();
     Found { words, scores }
 }
 
-fn terms_of(posts: &[&SampledPost]) -> Vec<BTreeSet<String>> {
-    posts.iter().map(|post| terms::telling(&post.content)).collect()
+fn terms_of(posts: &[&SampledPost], vocabulary: &mut Vocabulary) -> Vec<Vec<u32>> {
+    posts.iter().map(|post| vocabulary.telling(&post.content)).collect()
 }
 
-fn word(term: Term, current: &[&SampledPost], now: &[BTreeSet<String>], earlier: usize) -> SalientWord {
-    let mut posts: Vec<&SampledPost> =
-        current.iter().zip(now).filter(|(_, own)| own.contains(&term.term)).map(|(post, _)| *post).collect();
+/// `posts` contain the term; `(now, then)` are the numbers of posts of both samples.
+fn word(term: Term, mut posts: Vec<&SampledPost>, (now, then): (usize, usize)) -> SalientWord {
     posts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
     let kind = match &term.term {
         tag if tag.starts_with('#') => TermKind::Hashtag,
@@ -95,8 +108,8 @@ fn word(term: Term, current: &[&SampledPost], now: &[BTreeSet<String>], earlier:
     };
     SalientWord {
         kind,
-        rate: percent(term.count as usize, current.len()),
-        previous_rate: percent(term.baseline_count as usize, earlier),
+        rate: percent(term.count as usize, now),
+        previous_rate: percent(term.baseline_count as usize, then),
         posts: term.count,
         previous_posts: term.baseline_count,
         score: term.score,

@@ -35,6 +35,9 @@ pub struct Deliveries {
 
 impl Deliveries {
     /// Creates the state without deliveries.
+    ///
+    /// # Errors
+    /// When the SMTP settings are invalid.
     pub fn new(rooms: &NotifyRooms, options: &NotifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
             store: rooms.store.clone(),

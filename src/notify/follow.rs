@@ -26,6 +26,9 @@ pub struct Follower {
 
 impl Follower {
     /// Continues where the last instance stopped, with the receivers and routes of this instance's configuration.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn load(rooms: &NotifyRooms, options: &NotifyOptions) -> Result<Self, StoreError> {
         let store = &rooms.store;
         provision(store, options).await?;

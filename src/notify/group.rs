@@ -26,14 +26,14 @@ pub struct Group {
     pub recipient: Option<String>,
     /// The labels by which the route groups.
     pub labels: Labels,
-    /// By fingerprint.
+    /// The alerts by the fingerprint of their labels, until their end is reported.
     pub members: BTreeMap<String, Member>,
     /// The earliest time of the next notification.
     pub flush_at: Timestamp,
-    /// When the last notification was sent.
+    /// When the last delivered notification was written to the outbox; `None` before the first one.
     #[serde(alias = "told_at")]
     pub notified_at: Option<Timestamp>,
-    /// The last notification, until it is delivered.
+    /// The last notification, until it is delivered; `None` afterwards.
     #[serde(default)]
     pub in_flight: Option<InFlight>,
 }
@@ -41,27 +41,32 @@ pub struct Group {
 /// An alert of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// The row of `sentiment_alerts`.
+    /// The id of the row in `sentiment_alerts`.
     pub alert_id: i64,
+    /// The labels that the alert opened with.
     pub labels: Labels,
+    /// The texts about the alert when it was added to the group.
     pub annotations: Labels,
+    /// When the alert started to fire.
     pub starts_at: Timestamp,
-    /// `None` while the alert fires.
+    /// When the alert was resolved; `None` while it fires.
     pub ends_at: Option<Timestamp>,
-    /// What the receiver was last notified of about it.
+    /// The last delivered notification about the alert; `None` before the first one.
     #[serde(alias = "told")]
     pub notified: Option<Notified>,
 }
 
-/// What the receiver was last notified of about an alert.
+/// The last delivered notification about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notified {
+    /// Whether the delivered notification reported the alert as firing or as resolved.
     pub status: Status,
 }
 
 /// A notification whose delivery has no final outcome yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InFlight {
+    /// When the notification was written to the outbox.
     pub at: Timestamp,
     /// The status that it reports for each alert, by fingerprint.
     pub alerts: BTreeMap<String, Status>,
@@ -71,13 +76,15 @@ pub struct InFlight {
 
 /// The conditions at the time at which a group is flushed.
 pub struct Moment<'a> {
+    /// The current time.
     pub now: Timestamp,
+    /// The route of the group.
     pub route: &'a Route,
     /// Whether the route is muted.
     pub muted: bool,
     /// Whether alerts with these labels are silenced or inhibited.
     pub suppressed: &'a (dyn Fn(&Labels) -> bool + Sync),
-    /// Alerts that are acknowledged.
+    /// The ids of alerts that are acknowledged. Their notifications are not repeated.
     pub acknowledged: &'a BTreeSet<i64>,
     /// Whether the receiver gets notifications about resolved alerts.
     pub send_resolved: bool,
@@ -86,6 +93,7 @@ pub struct Moment<'a> {
 /// A notification that is due.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
+    /// Why the notification is sent.
     pub reason: Reason,
     /// Firing alerts come first. Within each status they are sorted by start time.
     pub alerts: Vec<NotifiedAlert>,
@@ -94,7 +102,9 @@ pub struct Notification {
 /// An alert in a notification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NotifiedAlert {
+    /// The fingerprint of the alert's labels.
     pub fingerprint: String,
+    /// The alert as it is in the group.
     pub member: Member,
 }
 
@@ -145,8 +155,11 @@ impl Member {
 /// Identifies the group that an alert belongs to.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {
+    /// The route that handles the alert.
     pub route: &'a Route,
+    /// The values of the labels by which the route groups.
     pub labels: Labels,
+    /// The address, for receivers with one message per recipient.
     pub recipient: Option<&'a str>,
 }
 

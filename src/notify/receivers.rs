@@ -43,6 +43,7 @@ pub struct Outcome {
     pub status: Option<i32>,
     /// The beginning of the answer.
     pub answer: Option<String>,
+    /// Whether the receiver accepted the message, or why not.
     pub result: Result<(), DeliveryError>,
 }
 
@@ -52,6 +53,7 @@ pub enum DeliveryError {
     /// A retry may succeed.
     #[error("{error}")]
     Transient {
+        /// The message for the delivery log.
         error: String,
         /// The wait that the receiver asked for.
         after: Option<Duration>,
@@ -64,20 +66,33 @@ pub enum DeliveryError {
 /// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
+    /// The receiver was removed after the message was written to the outbox.
     #[error("the receiver does not exist any more")]
     Unknown,
+    /// The receiver requires a secret that is not set or cannot be decrypted.
     #[error("the secret {0} is missing")]
     MissingSecret(&'static str),
+    /// The URL cannot be parsed.
     #[error("the URL is invalid")]
     Url(#[from] url::ParseError),
+    /// The name or the value of a header is invalid.
     #[error("the header {0:?} is invalid")]
     Header(String),
+    /// The key cannot be used for HMAC-SHA256.
     #[error("the signing key is invalid")]
     SigningKey(#[from] hmac::digest::InvalidLength),
+    /// A recipient is not a mail address.
     #[error("{address:?} is not a mail address")]
-    Address { address: String, source: lettre::address::AddressError },
+    Address {
+        /// The address, as in the settings of the receiver.
+        address: String,
+        /// Why it cannot be parsed.
+        source: lettre::address::AddressError,
+    },
+    /// The receiver needs an SMTP server.
     #[error("no SMTP server is configured: set alerts.smtp.host and alerts.smtp.from")]
     NoMailServer,
+    /// The receiver runs a program, which this instance does not allow.
     #[error("commands are not allowed: set alerts.allow_commands = true in the configuration")]
     CommandsForbidden,
 }

@@ -41,7 +41,9 @@ impl RetryOptions {
 pub struct Failed {
     /// The number of attempts so far.
     pub attempts: u32,
+    /// When the delivery was created.
     pub created_at: Timestamp,
+    /// When the failed attempt ended.
     pub now: Timestamp,
     /// The wait that the receiver asked for.
     pub asked: Option<Duration>,

@@ -12,20 +12,24 @@ use crate::store::{Store, StoreError};
 /// A receiver with its secrets.
 #[derive(Clone, Debug)]
 pub struct ReceiverWithSecrets {
+    /// The receiver without its secrets.
     pub receiver: Receiver,
+    /// The decrypted secrets, or those in the configuration for a receiver from there.
     pub secrets: Secrets,
 }
 
 /// The configuration of notifications at one version.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// By name.
+    /// The receivers by name.
     pub receivers: BTreeMap<String, ReceiverWithSecrets>,
+    /// The routing tree.
     pub router: Router,
+    /// All inhibition rules.
     pub inhibit_rules: Vec<InhibitRule>,
     silences: Vec<Silence>,
     mute_timings: BTreeMap<String, MuteTiming>,
-    /// The version.
+    /// The version, which increases with each change of one of these objects.
     pub changes: i64,
 }
 
@@ -39,6 +43,9 @@ impl Setup {
     }
 
     /// Reads the objects of version `changes`.
+    ///
+    /// # Errors
+    /// When the store fails.
     pub async fn load(store: &Store, options: &NotifyOptions, changes: i64) -> Result<Self, StoreError> {
         let receivers = store.managed_with_secrets::<Receiver>().await?.into_iter().map(|found| {
             let receiver = found.stored.spec;
@@ -65,11 +72,11 @@ impl Setup {
                 tracing::warn!(
                     route = name,
                     receiver,
-                    "route has an unknown receiver: its alerts send no notifications"
+                    "route has an unknown receiver: no notifications are sent for its alerts"
                 );
             }
             if let Some(parent) = route.parent.as_deref().filter(|parent| self.router.get(parent).is_none()) {
-                tracing::warn!(route = name, parent, "route has an unknown parent: it is at the top level");
+                tracing::warn!(route = name, parent, "route has an unknown parent: treating it as a top-level route");
             }
         }
     }

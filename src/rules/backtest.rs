@@ -36,25 +36,30 @@ pub struct Backtest {
 /// An alert that the rule would have raised.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Firing {
+    /// The posts of the series: `all`, `source:NAME`, …
     pub scope: String,
     /// When the condition started to hold.
     #[schema(value_type = String, format = DateTime)]
     pub pending_at: Timestamp,
+    /// The time of the evaluation at which the alert would have fired.
     #[schema(value_type = String, format = DateTime)]
     pub fired_at: Timestamp,
-    /// None if it would still fire at the end of the range.
+    /// The time of the evaluation at which the alert would have been resolved; null if it would still fire at the end
+    /// of the range.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
     /// How long it fired, at most until the end of the range.
     pub duration_seconds: u64,
-    /// The value furthest from the baseline while it fired.
+    /// The most extreme value while it fired: the highest, or the lowest if the direction is `below`.
     pub peak: f64,
 }
 
 /// A series over time.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Track {
+    /// The posts of the series: `all`, `source:NAME`, …
     pub scope: String,
+    /// The evaluations in order. If there are more than 500, every n-th one and each change of state.
     pub points: Vec<Point>,
 }
 
@@ -64,19 +69,22 @@ pub struct Point {
     /// The time of the evaluation.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// None if the window has no posts to judge by.
+    /// The measured value; null if the window has no posts to judge by, or there is too little history for a baseline.
     pub value: Option<f64>,
-    /// The usual level of a spike, or the earlier share of a shift.
+    /// The usual number of posts for a spike, or the earlier share for a shift; null for other rules.
     pub baseline: Option<f64>,
     /// Posts in the window that had been stored at this time.
     pub posts: i64,
+    /// The state of the series after the evaluation.
     pub state: InstanceState,
 }
 
 /// The stored data that a backtest runs over.
 #[derive(Debug)]
 pub struct Recording {
+    /// The counts that the windows and baselines are computed from.
     pub history: History,
+    /// The delays by which windows end earlier. They are the same for the whole range.
     pub delays: Delays,
     /// The posts of the windows that must be read, for rules that compare texts or authors.
     pub texts: HashMap<TimeRange, Vec<PostText>>,

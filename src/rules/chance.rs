@@ -28,7 +28,9 @@ pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
 /// A number of posts, and how many of them belong to a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// The number of posts that belong to the class, at most `posts`.
     pub hits: i64,
+    /// The number of all posts.
     pub posts: i64,
 }
 

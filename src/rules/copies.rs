@@ -1,8 +1,9 @@
 //! Counts authors and texts instead of posts: copies of a text count once, or each author counts once.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hasher;
+
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::series::Tally;
 use crate::domain::PostLabels;
@@ -18,23 +19,26 @@ const SHINGLE: usize = 3;
 const ALIKE: f64 = 0.6;
 /// The bands of minimal hashes that find candidates (Broder, "On the resemblance and containment of documents", 1997),
 /// and the hashes per band: copies that share 0.6 of their shingles have a band in common with a probability of 0.93.
-const BANDS: u64 = 6;
-const ROWS: u64 = 2;
+const BANDS: usize = 6;
+const ROWS: usize = 2;
 
 /// The text and the author of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostText {
+    /// The source of the post. Equal names of authors on different sources are different authors.
     pub source: String,
     /// `None`: the author is unknown, and each such post counts as a different author.
     pub author: Option<String>,
     /// `None`: the post is unscored.
     pub labels: Option<PostLabels>,
+    /// The complete text of the post.
     pub content: String,
 }
 
 /// The counts of a window in which texts or authors count once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctCounts {
+    /// The counts by label in which each text or author counts once.
     pub tally: Tally,
     /// The number of different authors of the posts of the rule's class.
     pub authors: i64,
@@ -93,8 +97,8 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
 /// For each text the index of the first text that it is a copy of, or its own index.
 pub fn groups(texts: &[&str]) -> Vec<usize> {
     let mut first: Vec<usize> = Vec::with_capacity(texts.len());
-    let mut shingles: HashMap<usize, HashSet<u64>> = HashMap::new();
-    let mut bands: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+    let mut shingles: FxHashMap<usize, Vec<u64>> = FxHashMap::default();
+    let mut bands: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
     for (index, text) in texts.iter().enumerate() {
         let own = shingles_of(text);
         let keys = keys(&own);
@@ -111,33 +115,59 @@ pub fn groups(texts: &[&str]) -> Vec<usize> {
     first
 }
 
-fn shingles_of(text: &str) -> HashSet<u64> {
-    let words = terms::words(text);
+/// The hashes of the shingles of a text, in increasing order.
+fn shingles_of(text: &str) -> Vec<u64> {
+    let words: Vec<u64> = terms::words(text).iter().map(|word| hash(word)).collect();
     if words.is_empty() {
-        return HashSet::from([hash(&text.trim())]);
+        return vec![hash(text.trim())];
     }
+    let combined = |run: &[u64]| run.iter().fold(0, |shingle: u64, word| mixed(shingle.rotate_left(23) ^ word));
     if words.len() < SHINGLE {
-        return HashSet::from([hash(&words.as_slice())]);
+        return vec![combined(&words)];
     }
-    words.windows(SHINGLE).map(|run| hash(&run)).collect()
+    let mut shingles: Vec<u64> = words.windows(SHINGLE).map(combined).collect();
+    shingles.sort_unstable();
+    shingles.dedup();
+    shingles
 }
 
 /// One key per band. Texts that share a key may be copies.
-fn keys(shingles: &HashSet<u64>) -> Vec<(u64, u64)> {
-    let least = |seed: u64| shingles.iter().map(|shingle| hash(&(seed, shingle))).min();
-    (0..BANDS).map(|band| (band, hash(&(0..ROWS).map(|row| least(band * ROWS + row)).collect::<Vec<_>>()))).collect()
+fn keys(shingles: &[u64]) -> [u64; BANDS] {
+    std::array::from_fn(|band| {
+        (0..ROWS).fold(band as u64, |key, row| {
+            let seed = mixed((band * ROWS + row) as u64 + 1);
+            let least = shingles.iter().map(|shingle| mixed(shingle ^ seed)).min().unwrap_or_default();
+            mixed(key.rotate_left(17) ^ least)
+        })
+    })
 }
 
-fn likeness(one: &HashSet<u64>, other: &HashSet<u64>) -> f64 {
-    let shared = one.intersection(other).count();
+/// The Jaccard index of two sorted lists.
+fn likeness(one: &[u64], other: &[u64]) -> f64 {
+    let (mut at, mut shared) = (0, 0_usize);
+    for shingle in one {
+        while other.get(at).is_some_and(|next| next < shingle) {
+            at += 1;
+        }
+        if other.get(at) == Some(shingle) {
+            shared += 1;
+        }
+    }
     shared as f64 / (one.len() + other.len() - shared).max(1) as f64
 }
 
 /// A hash that is the same in every run.
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+fn hash(text: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(text.as_bytes());
+    mixed(hasher.finish())
+}
+
+/// A permutation of the numbers after which each bit depends on all bits of `value` (the finaliser of SplitMix64).
+fn mixed(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
 }
 
 #[cfg(test)]

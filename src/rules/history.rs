@@ -26,6 +26,7 @@ pub struct History {
     pub since: Option<Timestamp>,
     /// The end of the past of a demonstration, whose volume is made up: baselines begin after it.
     pub made_up_until: Option<Timestamp>,
+    /// The times in which nothing was observed.
     pub gaps: Gaps,
     /// Posts that were stored well after they were written. Backtests need them.
     pub late: Vec<LateCount>,
@@ -52,11 +53,18 @@ impl History {
         first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
-    /// The posts of `range` that had been stored at `seen`, of one source or of all sources.
+    /// Whether a post written at `at` belongs to the past of a demonstration.
+    fn is_made_up(&self, at: Timestamp) -> bool {
+        self.made_up_until.is_some_and(|end| at < end)
+    }
+
+    /// The posts of `range` that had been stored at `seen`, of one source or of all sources. The past of a
+    /// demonstration, which is stored when it starts, counts as stored on time.
     pub fn seen(&self, range: TimeRange, source: Option<&str>, seen: Timestamp) -> Tally {
         let mut missing = Tally::default();
         let from = self.late.partition_point(|late| late.written_at < range.start());
-        for late in self.late[from..].iter().take_while(|late| late.written_at < range.end()) {
+        let late = self.late[from..].iter().take_while(|late| late.written_at < range.end());
+        for late in late.filter(|late| !self.is_made_up(late.written_at)) {
             if late.stored_at > seen && source.is_none_or(|source| source == late.source) {
                 missing.merge(&late.tally);
             }
@@ -68,9 +76,13 @@ impl History {
 /// Posts that were stored later than they were written. Lists of them are sorted by `written_at`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateCount {
+    /// When the posts were written.
     pub written_at: Timestamp,
+    /// When the posts were stored. Windows that were evaluated before this time do not contain them.
     pub stored_at: Timestamp,
+    /// The source of the posts.
     pub source: String,
+    /// The number of posts by label.
     pub tally: Tally,
 }
 
@@ -101,9 +113,13 @@ pub struct ProfileCache(Mutex<HashMap<ProfileKey, Option<Arc<Profile>>>>);
 /// The input that a profile is computed from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ProfileKey {
+    /// The class of posts that the profile counts.
     pub class: Class,
+    /// The source of the posts. `None`: any source.
     pub source: Option<String>,
+    /// The window length for which the profile contains the spread of the counts.
     pub length: Duration,
+    /// The end of the counts that the profile is computed from, exclusive.
     pub until: Timestamp,
 }
 

@@ -30,6 +30,7 @@ pub enum Verdict {
 /// A verdict and the numbers behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
+    /// Whether the condition holds, or why that is not known.
     pub verdict: Verdict,
     /// The value that is compared with the threshold; `None` without data.
     pub value: Option<f64>,

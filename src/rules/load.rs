@@ -32,6 +32,7 @@ const REACH: Duration = Duration::from_secs(7 * 3_600);
 /// Why counts could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The store does not answer, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Too many posts would have to be counted individually.

@@ -7,6 +7,9 @@
 //! | firing | stays | stays | recovering, or over without `keep_firing_for` | as clear | stays | stays |
 //! | recovering | firing | firing | over after `keep_firing_for` | as clear | stays | stays |
 //!
+//! The columns are the [`Verdict`]s. `lingers`: the value is between the threshold and the recovery threshold. `clear`:
+//! the condition does not hold, and the value has passed the recovery threshold. `over` means that the alert ends.
+//!
 //! A series whose alert is over is in the state normal or no data. An error never ends an alert, because the incident
 //! may still continue. With `no_data = "keep"` a window without posts changes nothing; with `"alert"` the condition
 //! holds for it.
@@ -46,10 +49,11 @@ pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Opti
 /// The state of a series and when the state began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeriesState {
+    /// The state after the last evaluation.
     pub state: InstanceState,
     /// Event time at which the state began.
     pub since: Timestamp,
-    /// Event time at which the condition began to hold; `None` while the series does not alert.
+    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering.
     pub began: Option<Timestamp>,
 }
 

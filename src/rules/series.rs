@@ -86,6 +86,7 @@ pub use crate::store::alerts::RollupCount as BucketCount;
 /// Selects the posts of a feed that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection<'a> {
+    /// The class of posts to count.
     pub class: Class,
     /// `None`: any source.
     pub source: Option<&'a str>,
@@ -199,7 +200,9 @@ impl Series {
 /// The number of posts in a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WindowCount {
+    /// The start of the window, inclusive.
     pub start: Timestamp,
+    /// The number of posts of the selected class.
     pub count: f64,
 }
 

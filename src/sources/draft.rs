@@ -7,16 +7,21 @@ use crate::domain::{Op, PostDraft, Timestamp};
 /// A post as the source received it.
 #[derive(Debug, Default)]
 pub struct Found {
+    /// The id of the post, which is unique across all sources.
     pub post_id: String,
-    /// Truncated to the maximum length of a post's content.
+    /// The text of the post. It is truncated to the maximum length of a post's content.
     pub content: String,
+    /// The name of the author; truncated when it is too long.
     pub author: Option<String>,
     /// `None`: the current time.
     pub created_at: Option<Timestamp>,
+    /// The language tag that the server states; left out when it is too long.
     pub lang: Option<String>,
+    /// The URL of the post's page; left out when it is too long.
     pub url: Option<String>,
+    /// The id of the post that this post answers; left out when it is too long.
     pub reply_to: Option<String>,
-    /// When the post was edited. It then replaces earlier versions.
+    /// When the post was edited. The post then replaces earlier versions. `None`: the post was not edited.
     pub edited_at: Option<Timestamp>,
 }
 

@@ -18,6 +18,7 @@ pub struct SourceKind {
     pub kind: String,
     /// The name of the kind in the dashboard.
     pub title: String,
+    /// A description of the kind for the form.
     pub about: String,
     /// The settings, in the order of the form.
     pub fields: Vec<SourceField>,
@@ -26,10 +27,13 @@ pub struct SourceKind {
 /// A setting of a kind.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourceField {
+    /// The key of the setting in `settings` of a source.
     pub key: String,
     /// The name of the setting in the dashboard.
     pub title: String,
+    /// A description of the setting, with its unit and limits.
     pub help: String,
+    /// The type of the value.
     #[serde(rename = "type")]
     pub kind: FieldKind,
     /// Whether the source requires this setting.
@@ -43,14 +47,17 @@ pub struct SourceField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
+    /// A text.
     Text,
     /// A text that is stored encrypted and never shown.
     Secret,
+    /// A number.
     Number,
+    /// `true` or `false`.
     Boolean,
     /// A list of texts.
     List,
-    /// "15s", "5min", "1h 30min"
+    /// A duration as text, such as `15s`, `5min` or `1h 30min`.
     Duration,
 }
 

@@ -61,7 +61,7 @@ pub struct MastodonOptions {
 struct Shared {
     options: MastodonOptions,
     lines: Vec<Timeline>,
-    /// By host.
+    /// The fetcher of each host.
     fetchers: HashMap<String, Fetcher>,
     schedule: PollSchedule,
 }
@@ -71,7 +71,7 @@ struct Mastodon {
     shared: Arc<Shared>,
     clock: Clock,
     positions: Positions,
-    /// Without `local`.
+    /// Finds late posts of other servers; `None` with `local`.
     rewinds: Option<Rewinds>,
     streaming: Option<Streaming>,
     /// When the subscriptions become active; `None` after that time.

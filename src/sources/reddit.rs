@@ -43,9 +43,11 @@ pub struct RedditOptions {
     pub base: Url,
     /// `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
+    /// The id of the OAuth application.
     pub client_id: String,
     /// `platform:app:version (by /u/name)`, as Reddit requires. `None`: the name of this program.
     pub user_agent: Option<String>,
+    /// The secret of the OAuth application.
     pub client_secret: SecretString,
     /// Names without `r/`.
     pub subreddits: Vec<String>,
@@ -129,7 +131,7 @@ struct ListingData {
 /// A post or a comment.
 #[derive(Debug, Deserialize)]
 pub struct Thing {
-    /// Base 36, without the prefix of its kind.
+    /// The id in base 36, without the prefix of its kind.
     id: String,
     /// The id with the prefix of its kind: `t3_…` or `t1_…`.
     name: String,
@@ -153,8 +155,10 @@ pub struct Thing {
 /// Why an item of a listing is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ThingError {
+    /// The item does not have the fields of a post or comment.
     #[error("not a post or comment: {0}")]
     Form(#[from] serde_json::Error),
+    /// The id is not a number in base 36.
     #[error("{0}: the id is not a number in base 36")]
     Id(String),
 }

@@ -107,7 +107,8 @@ impl Replay {
         Ok(())
     }
 
-    /// The first `count` posts that are ready, with the time and the id of this round.
+    /// Takes the first `count` posts that are ready. Sets the current time with `retime`, and appends the number of the
+    /// round to the ids after the first round.
     fn take(&mut self, count: usize) -> Batch {
         let Some(file) = &mut self.open else { return Batch::default() };
         let mut batch = Batch { rejected: std::mem::take(&mut file.rejected), ..Batch::default() };
@@ -121,7 +122,9 @@ impl Replay {
                 match PostId::parse(&format!("{}.{}", post.post_id, file.round)) {
                     Ok(id) => post.post_id = id,
                     Err(reason) => {
-                        batch.rejected.push(format!("{}: post_id with its round: {reason}", post.post_id));
+                        batch
+                            .rejected
+                            .push(format!("{}: post_id with the number of the round appended: {reason}", post.post_id));
                         continue;
                     }
                 }

@@ -39,7 +39,9 @@ enum FailureKind {
 /// Whether a failure should be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
+    /// The failure should be logged.
     Log,
+    /// The failure repeats an earlier one and should not be logged.
     Quiet,
 }
 

@@ -8,18 +8,27 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-/// The time to wait for a lock of the server, in milliseconds.
+/// The time to wait for a database lock that the server holds, in milliseconds.
 const BUSY_MS: u32 = 10_000;
 
 /// Why the copy failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
+    /// The database file does not exist.
     #[error("{0} does not exist: check database.url, or start the server once")]
     NoDatabase(PathBuf),
+    /// The destination exists. It is not overwritten.
     #[error("{0} already exists; use another file name or move the file")]
     Exists(PathBuf),
+    /// SQLite cannot copy the database.
     #[error("cannot copy the database to {path}: {reason}")]
-    Copy { path: PathBuf, reason: String },
+    Copy {
+        /// The destination, or the `.part` file that becomes the destination after the check.
+        path: PathBuf,
+        /// The message of the system or of SQLite.
+        reason: String,
+    },
+    /// The copy is not a sound database.
     #[error("the copy failed SQLite's check and was removed: {0}")]
     Damaged(String),
 }

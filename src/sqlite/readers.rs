@@ -24,7 +24,7 @@ const CACHE_KIB: u32 = 4_096;
 extern "SQL" {
     /// Whether `text` contains `word`, which must be in lower case. The case of `text` is ignored in every script.
     fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
-    /// As [`has_word`], but only finds whole words.
+    /// Whether `text` contains `word` as a whole word; otherwise like [`has_word`].
     fn has_whole_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
 }
 
@@ -35,7 +35,9 @@ pub struct Readers(Pool<Connections>);
 /// The settings of a reader's connection.
 #[derive(Debug)]
 pub struct Connections {
+    /// The path of the database file.
     pub url: String,
+    /// The longest wait for a lock, and for a free connection of the pool.
     pub busy_timeout: Duration,
 }
 

@@ -17,6 +17,11 @@ use crate::domain::{Counts, Period, TimeRange, Timestamp};
 
 impl Store {
     /// Counts by bucket.
+    ///
+    /// # Errors
+    /// [`AggregateFailure::Query`] when there are more than [`MAX_BUCKETS`] buckets, the range begins before the
+    /// retention of counts, or more than [`MAX_READ_POSTS`] posts must be read. [`AggregateFailure::Store`] when the
+    /// database does not answer, or a stored sentiment or emotion is unknown.
     pub async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregate, AggregateFailure> {
         match query.filter.counted_from() {
             CountedFrom::Rollups => {
@@ -43,6 +48,10 @@ impl Store {
     }
 
     /// Counts of an exact window by event time. The times of the filter are ignored.
+    ///
+    /// # Errors
+    /// [`AggregateFailure::Query`] when more than [`MAX_READ_POSTS`] posts must be read. [`AggregateFailure::Store`]
+    /// when the database does not answer, or a stored sentiment or emotion is unknown.
     pub async fn counts(&self, range: TimeRange, filter: &PostFilter) -> Result<Counts, AggregateFailure> {
         match filter.counted_from() {
             CountedFrom::Rollups => {
@@ -106,6 +115,7 @@ impl Store {
 /// Which posts to count, and how.
 #[derive(Clone, Debug)]
 pub struct AggregateQuery {
+    /// The width of the buckets.
     pub period: Period,
     /// The requested range. It is extended to bucket edges.
     pub range: TimeRange,
@@ -120,13 +130,16 @@ pub struct AggregateQuery {
 pub struct Aggregate {
     /// The range after it was extended to bucket edges.
     pub range: TimeRange,
+    /// The buckets that cover the range, including those without posts.
     pub buckets: Vec<Bucket>,
 }
 
 /// One bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bucket {
+    /// The start of the bucket, inclusive.
     pub start: Timestamp,
+    /// The counts of the posts that were written in the bucket.
     pub counts: Counts,
 }
 

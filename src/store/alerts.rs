@@ -59,6 +59,10 @@ macro_rules! matching {
 
 impl Store {
     /// One page of alerts, newest first, starting after the alert with id `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn alerts(&self, filter: &AlertFilter, after: Option<i64>, limit: i64) -> Result<AlertPage, StoreError> {
         use diesel::{pg::Pg, sqlite::Sqlite};
         let total: i64 = read!(
@@ -85,6 +89,10 @@ impl Store {
     }
 
     /// One alert.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn alert(&self, id: i64) -> Result<Option<Alert>, StoreError> {
         let rows: Vec<AlertRow> =
             read!(self, replica, |c| alert::table.filter(alert::id.eq(id)).select(AlertRow::as_select()).load(c))?;
@@ -92,6 +100,10 @@ impl Store {
     }
 
     /// All alerts that fire.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError> {
         let rows: Vec<AlertRow> = read!(self, primary, |c| alert::table
             .filter(alert::state.eq(AlertState::Firing.as_str()))
@@ -102,6 +114,9 @@ impl Store {
     }
 
     /// The alerts that fire or ended after `since`, in the order in which they began.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn recent_alerts(&self, since: Timestamp) -> Result<Vec<RecentAlert>, StoreError> {
         let firing = alert::state.eq(AlertState::Firing.as_str());
         let rows: Vec<RecentRow> = read!(self, primary, |c| alert::table
@@ -114,6 +129,10 @@ impl Store {
 
     /// Records who acknowledged an open alert, and replaces an earlier acknowledgement. Returns the changed alert;
     /// `None` if no open alert has this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit; [`StoreError::Failed`] when a
+    /// stored state or severity is unknown.
     pub async fn acknowledge_alert(&self, id: i64, mark: &Acknowledgement) -> Result<Option<Alert>, StoreError> {
         let rows: Vec<AlertRow> = transact!(self, (id, mark.clone()), |c, (id, mark), run| {
             let rows: Vec<AlertRow> = run!(
@@ -150,9 +169,13 @@ impl Store {
 /// Selects alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertFilter {
+    /// Only alerts in this state.
     pub state: Option<AlertState>,
+    /// Only alerts of rules that had this name.
     pub alert_type: Option<String>,
+    /// Only alerts of this severity.
     pub severity: Option<Severity>,
+    /// Only alerts of the rule with this id.
     pub rule_id: Option<i64>,
     /// `triggered_at` is at or after this time.
     pub start: Option<Timestamp>,
@@ -163,7 +186,9 @@ pub struct AlertFilter {
 /// A page of alerts, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertPage {
+    /// The alerts of the page, newest first.
     pub alerts: Vec<Alert>,
+    /// The number of alerts that match the filter, on all pages.
     pub total: i64,
     /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,

@@ -7,7 +7,9 @@ use super::postgres::Postgres;
 /// The database that holds the rows.
 #[derive(Clone)]
 pub enum Backend {
+    /// The embedded database.
     Sqlite(Sqlite),
+    /// A Postgres server, and possibly a replica.
     Postgres(Postgres),
 }
 

@@ -24,6 +24,7 @@ impl Target {
 /// The connections of one pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
+    /// The database that the pool connects to.
     pub target: Target,
     /// Connections in use.
     pub used: usize,

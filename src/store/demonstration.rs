@@ -51,10 +51,11 @@ impl DemoState {
 pub struct Demonstration {
     /// The id of the run, which the ids of its posts contain.
     pub run: String,
-    /// The time at which it was started and at which its generated past ends.
+    /// When the demonstration started. Its generated history ends at this time.
     pub began_at: Timestamp,
+    /// The progress of the demonstration.
     pub state: DemoState,
-    /// The number of posts of its past.
+    /// The number of posts of its generated history.
     pub planned: i64,
     /// The number of these posts that were appended.
     pub appended: i64,
@@ -98,6 +99,7 @@ fn list(ids: &[i64]) -> JsonText {
 /// The result of one step of the removal of posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemovedPosts {
+    /// The number of posts that the step removed.
     pub count: usize,
     /// The row after which the next step begins; `None` after the last step.
     pub next: Option<i64>,
@@ -105,6 +107,9 @@ pub struct RemovedPosts {
 
 impl Store {
     /// The demonstration; `None` if none was ever started.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn demonstration(&self) -> Result<Option<Demonstration>, StoreError> {
         let query = || {
             sql("SELECT run, began_at, state, planned, appended, topics, rules FROM demonstration WHERE id = 1")
@@ -116,6 +121,9 @@ impl Store {
 
     /// Starts a demonstration if none was ever started and the database has no posts and no topics, rules or receivers
     /// that users created. Returns whether it was started.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn begin_demonstration(&self, demo: &Demonstration) -> Result<bool, StoreError> {
         let begun: usize = transact!(self, demo.clone(), |c, demo, run| {
             let used: bool = run!(
@@ -145,6 +153,9 @@ impl Store {
     }
 
     /// Stores the progress if the state is still `from`. Returns `false` if it was removed in the meantime.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn advance_demonstration(&self, demo: &Demonstration, from: DemoState) -> Result<bool, StoreError> {
         let changed: usize = transact!(self, demo.clone(), |c, demo, run| {
             run!(
@@ -162,6 +173,9 @@ impl Store {
     }
 
     /// Requests the removal, which the ingester role performs. Returns `false` if there is no demonstration.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn request_demonstration_removal(&self) -> Result<bool, StoreError> {
         let (removing, removed) = (DemoState::Removing.as_str(), DemoState::Removed.as_str());
         let changed: usize = transact!(self, (), |c, (), run| {
@@ -176,6 +190,10 @@ impl Store {
     }
 
     /// Removes generated posts among the rows after `after`, together with their counts and without tombstones.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Posts that were already removed
+    /// stay removed, so the call can be repeated.
     pub async fn remove_made_up_posts(&self, after: i64) -> Result<RemovedPosts, StoreError> {
         let query = || {
             sql("SELECT id, post_id FROM social_media_posts WHERE id > ? ORDER BY id LIMIT ?")
@@ -207,6 +225,9 @@ impl Store {
 
     /// Removes the rules of a demonstration with the states of their series, and the alerts that only generated posts
     /// caused. Must be called while these posts are stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn remove_demonstration_alerts(&self, rules: &[i64]) -> Result<(), StoreError> {
         let raised = || {
             sql("SELECT a.id, e.post_id FROM sentiment_alerts a JOIN alert_evidence e ON e.alert_id = a.id ORDER BY a.id")
@@ -245,6 +266,10 @@ impl Store {
     }
 
     /// Stops tracking the topics with these ids, and removes their rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Topics that were already dropped
+    /// stay dropped, so the call can be repeated.
     pub async fn remove_demonstration_topics(&self, ids: &[i64]) -> Result<(), StoreError> {
         for topic in self.topics().await? {
             if ids.contains(&topic.id.0) {
@@ -255,6 +280,9 @@ impl Store {
     }
 
     /// Removes rows of counts that are zero, some thousand per call. Returns their number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn remove_empty_counts(&self) -> Result<usize, StoreError> {
         transact!(self, (), |c, (), run| {
             run!(

@@ -16,6 +16,7 @@ const STEP: i64 = 100;
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Erased {
+    /// The posts that were deleted.
     pub posts: Vec<RemovedPost>,
     /// How often alerts cited the author, including posts that retention had removed before.
     pub evidence: i64,

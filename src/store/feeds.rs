@@ -22,11 +22,13 @@ pub struct FeedReport {
 /// A feed as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedRow {
+    /// The name of the source.
     pub name: String,
     /// Whether it is paused.
     pub paused: bool,
     /// The instance that sent the last report.
     pub instance: String,
+    /// The last report, a JSON object.
     pub report: String,
     /// The time of the last report.
     pub reported_at: Timestamp,
@@ -34,6 +36,10 @@ pub struct FeedRow {
 
 impl Store {
     /// Stores the reports of the feeds of `instance`. Returns the names of all paused feeds.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit; [`StoreError::Failed`] when
+    /// Postgres rejects a report that is not JSON.
     pub async fn report_feeds(&self, instance: &str, reports: &[FeedReport]) -> Result<Vec<String>, StoreError> {
         let mut reports = reports.to_vec();
         // Sorted by key, so that two instances cannot deadlock.
@@ -64,6 +70,9 @@ impl Store {
     }
 
     /// Every feed that sent a report since `since` or is paused, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn feeds(&self, since: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
         let query =
             || {
@@ -87,6 +96,9 @@ impl Store {
 
     /// Pauses or resumes the feed `name`; its instance applies this within seconds. Returns `false` if no instance has
     /// reported the feed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn set_feed_paused(&self, name: &str, paused: Paused) -> Result<bool, StoreError> {
         let data = (name.to_owned(), paused == Paused::Yes);
         let changed: usize = transact!(self, data, |c, (name, paused), run| {
@@ -96,6 +108,9 @@ impl Store {
     }
 
     /// Deletes the report, the pause and the cursor of a removed feed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn forget_feed(&self, name: &str) -> Result<(), StoreError> {
         transact!(self, name.to_owned(), |c, name, run| {
             run!(diesel::delete(dsl::source_feeds).filter(dsl::name.eq(&name)).execute(c))?;
@@ -113,6 +128,8 @@ impl Store {
 /// Whether a feed is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paused {
+    /// The feed is paused.
     Yes,
+    /// The feed runs.
     No,
 }

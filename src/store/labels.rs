@@ -17,7 +17,9 @@ const OTHER: &str = "other";
 /// The two columns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelColumns {
+    /// The sentiment; empty for an unscored post.
     pub sentiment: &'static str,
+    /// The emotion; `lang:` and the language for an unscored post.
     pub emotion: Cow<'static, str>,
 }
 

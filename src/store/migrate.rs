@@ -52,13 +52,18 @@ pub enum SchemaError {
         "the database has the encoding {encoding}, which cannot store all characters of posts: create one with \
          CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and set database.url to it"
     )]
-    Encoding { encoding: String },
+    Encoding {
+        /// The encoding of the database, such as `LATIN1`.
+        encoding: String,
+    },
 }
 
 /// Whether to run pending migrations or only to list them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// Run the pending migrations.
     Run,
+    /// Only list the pending migrations.
     Check,
 }
 

@@ -4,6 +4,7 @@ pub(super) mod query;
 pub(super) mod row;
 pub mod sample;
 mod search;
+mod stripes;
 
 pub(super) use row::{public_id, scores_from, scores_json};
 
@@ -40,6 +41,9 @@ macro_rules! whole_posts {
 
 impl Store {
     /// The posts of `ids` that are stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn known_posts(&self, ids: &[PostId]) -> Result<HashSet<PostId>, StoreError> {
         if ids.is_empty() {
             return Ok(HashSet::new());
@@ -51,11 +55,18 @@ impl Store {
     }
 
     /// One page, newest first.
+    ///
+    /// # Errors
+    /// As [`Self::sorted_posts`].
     pub async fn posts(&self, filter: &PostFilter, start: Start, limit: i64) -> Result<PostPage, StoreError> {
         self.sorted_posts(filter, Sort::Newest, start, limit).await
     }
 
     /// One page in the order of `sort`, which must be that of the start cursor.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn sorted_posts(
         &self,
         filter: &PostFilter,
@@ -94,6 +105,10 @@ impl Store {
 
     /// The number of matching posts: exact if it can be read from the totals or rollups, otherwise counted up to
     /// [`COUNT_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn count_posts(&self, filter: &PostFilter) -> Result<Total, StoreError> {
         let rolled_up = filter.rolled_up();
         let exact = |count| Total { count, capped: false };
@@ -136,6 +151,10 @@ impl Store {
     }
 
     /// One post.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn post(&self, id: &PostId) -> Result<Option<StoredPost>, StoreError> {
         let found: Vec<PostRow> = read!(self, replica, |c| whole_posts!(post::post_id.eq(id.as_str())).load(c))?;
         Ok(found.into_iter().next().map(StoredPost::from))
@@ -144,6 +163,9 @@ impl Store {
 
 impl Store {
     /// The topics of a post, with the sentiment towards each.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn topics_of_post(&self, id: &PostId) -> Result<Vec<PostTopic>, StoreError> {
         let query = || {
             sql(format!("{SELECT_TOPICS} p.post_id = ? ORDER BY t.topic_id"))
@@ -156,6 +178,9 @@ impl Store {
 
     /// The sentiment of posts towards one topic, by the ids of their rows. Posts that do not match it, and those for which
     /// it is not determined, are left out.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn sentiments_towards(
         &self,
         topic: TopicId,
@@ -184,9 +209,13 @@ pub struct PostFilter {
     pub topic: Option<TopicId>,
     /// With a topic: the label that `sentiment` and `min_confidence` refer to, and by which posts are counted.
     pub sentiment_of: SentimentOf,
+    /// Posts of this source.
     pub source: Option<Source>,
+    /// Posts with this sentiment, or posts without one.
     pub sentiment: Option<SentimentFilter>,
+    /// Posts with this emotion.
     pub emotion: Option<Emotion>,
+    /// Posts of authors with this name.
     pub author: Option<Author>,
     /// Posts in this language or a regional form of it: `en` also finds `en-US`. In lower case.
     pub lang: Option<String>,
@@ -290,9 +319,27 @@ impl Sort {
 /// The sort keys of the last post of a page.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PostCursor {
-    Newest { created_at: Timestamp, id: i64 },
-    Oldest { created_at: Timestamp, id: i64 },
-    Confidence { confidence: f64, id: i64 },
+    /// The last post of a page in the order [`Sort::Newest`].
+    Newest {
+        /// When the author wrote the post.
+        created_at: Timestamp,
+        /// The row id of the post.
+        id: i64,
+    },
+    /// The last post of a page in the order [`Sort::Oldest`].
+    Oldest {
+        /// When the author wrote the post.
+        created_at: Timestamp,
+        /// The row id of the post.
+        id: i64,
+    },
+    /// The last post of a page in the order [`Sort::Confidence`].
+    Confidence {
+        /// The confidence, in [0, 1]; 0 if the post is unscored.
+        confidence: f64,
+        /// The row id of the post.
+        id: i64,
+    },
 }
 
 impl PostCursor {
@@ -309,15 +356,25 @@ impl PostCursor {
 /// A stored post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPost {
+    /// The row id, by which posts with equal sort keys are ordered.
     pub id: i64,
+    /// The id of the post, unique across all sources.
     pub post_id: String,
+    /// The name of the source.
     pub source: String,
+    /// The complete text.
     pub content: String,
+    /// The name of the author; `None` if the source did not send one.
     pub author: Option<String>,
+    /// When the author wrote the post.
     pub created_at: Timestamp,
+    /// When the post was first stored.
     pub ingested_at: Timestamp,
+    /// The BCP 47 tag that the source sent, or the detected language; `None` if neither is known.
     pub lang: Option<String>,
+    /// The URL of the original post.
     pub url: Option<String>,
+    /// The id of the post that this one replies to.
     pub reply_to: Option<String>,
     /// `None`: the post is unscored.
     pub analysis: Option<StoredAnalysis>,
@@ -338,18 +395,26 @@ impl StoredPost {
 /// The analysis of a stored post by a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredAnalysis {
+    /// The name of the model.
     pub model_name: String,
+    /// The sentiment with the largest score.
     pub sentiment: Sentiment,
+    /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
+    /// The emotion with the largest score.
     pub emotion: Emotion,
+    /// When the analysis was stored.
     pub analyzed_at: Timestamp,
+    /// The scores of all classes.
     pub scores: Scores,
+    /// Whether the model read only the beginning of the text, because of its limit.
     pub truncated: bool,
 }
 
 /// A page of posts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostPage {
+    /// The posts of the page.
     pub posts: Vec<StoredPost>,
     /// The position at which the next page starts; `None` on the last page.
     pub next: Option<PostCursor>,
@@ -358,6 +423,7 @@ pub struct PostPage {
 /// The number of matching posts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
+    /// The number of posts, at most [`COUNT_LIMIT`] if they were counted individually.
     pub count: i64,
     /// Whether counting stopped at its limit, so that there are at least `count` posts.
     pub capped: bool,

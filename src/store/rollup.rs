@@ -18,6 +18,10 @@ use read::{Cell, CellRow, Cells, LanguageCell, cells, sum, totals};
 
 impl Store {
     /// Every source with its counts and its newest post, sorted by number of posts. Costs O(sources).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn sources(&self) -> Result<Vec<SourceTotals>, StoreError> {
         let counted = by_source(read!(self, replica, |c| totals(Cells::default()).load(c))?);
         let newest = || {
@@ -39,12 +43,18 @@ impl Store {
     }
 
     /// The number of unscored posts of all time, by language. Costs O(sources).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn unscored_languages(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         let cells = Cells { sentiment: Some(SentimentFilter::Unscored), ..Cells::default() };
         Ok(by_language(read!(self, replica, |c| totals(cells).load(c))?))
     }
 
     /// The number of unscored posts in an exact window, by language; `None` if the rollups cannot answer the filter.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn unscored_languages_in(
         &self,
         range: TimeRange,
@@ -59,6 +69,9 @@ impl Store {
     }
 
     /// The number of posts stored at or after `since`, with a resolution of ten seconds. Costs O(buckets).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn ingested_since(&self, since: Timestamp) -> Result<i64, StoreError> {
         let query = || {
             sql("SELECT CAST(coalesce(sum(count), 0) AS bigint) FROM ingest_counters WHERE bucket >= ?")
@@ -69,6 +82,10 @@ impl Store {
     }
 
     /// Counts of an exact window by event time: whole buckets from the rollups, the rest at the edges from posts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn window(&self, range: TimeRange, source: Option<&Source>) -> Result<Counts, StoreError> {
         let series = if source.is_some() { Series::Source } else { Series::Together };
         Ok(sum(self.cells(range, series, Cells { source, ..Cells::default() }).await?))
@@ -76,6 +93,9 @@ impl Store {
 
     /// The same as [`Self::window`] for each source with posts in the window, of all posts or of the posts of one
     /// topic by the label `of`.
+    ///
+    /// # Errors
+    /// As [`Self::window`].
     pub async fn window_by_source(
         &self,
         range: TimeRange,
@@ -147,7 +167,9 @@ const SECONDS_KEPT: Duration = Duration::from_secs(2 * 3_600);
 pub enum Grain {
     /// All time.
     Total,
+    /// One second.
     Second,
+    /// One minute.
     Minute,
     /// Fifteen minutes: the offsets of all time zones in use are multiples of it.
     Quarter,
@@ -245,6 +267,7 @@ impl Retention {
 pub struct Piece {
     /// The width of the buckets that count it. `None`: its posts must be counted.
     pub grain: Option<Grain>,
+    /// The range of the piece.
     pub range: TimeRange,
 }
 

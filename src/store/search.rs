@@ -2,35 +2,37 @@
 //!
 //! Both databases store the [`grams`] of each post in the same transaction as the post: SQLite in a full-text table,
 //! Postgres in a `tsvector` with a GIN index. Neither needs an extension or depends on the locale of the database. A
-//! post that contains a word has all grams of the word. The converse is not true, so the texts of the found posts are
-//! checked. Posts that a release without the index has stored are added in steps; until then searches read the posts
-//! themselves.
+//! post that contains a word has all grams of the word. The converse is true only for some words ([`query`]), so the
+//! texts of the other found posts are checked. Posts that a release without the index, or with fewer grams, has stored
+//! are added in steps; until then searches that need them read the posts themselves.
 
+mod find;
 pub(super) mod grams;
 pub(super) mod postgres;
+mod query;
 pub(super) mod sqlite;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Bool, Text};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use query::Query;
+
 use super::backend::{Backend, read};
 use super::sql::sql;
 use super::{Store, StoreError};
-use grams::Dialect;
+use query::{Coverage, Dialect};
 
 /// The maximum number of posts that a transaction adds to the index.
 const STEP: i64 = 500;
 
-/// Posts that may contain some words.
-#[derive(Debug)]
-pub(super) struct Candidates {
-    /// Ids of posts, at most the requested number.
-    pub ids: Vec<i64>,
-    /// Whether these are all candidates.
-    pub complete: bool,
+/// What is known to be in the index. It only grows.
+#[derive(Debug, Default)]
+pub(super) struct Indexed {
+    pieces: AtomicBool,
+    all: AtomicBool,
 }
 
 /// A post that is not in the index.
@@ -42,7 +44,7 @@ struct Missing {
 
 type MissingColumns = (BigInt, Text);
 
-/// The progress of indexing the posts from before the index.
+/// The progress of indexing the posts from before.
 #[derive(Queryable)]
 struct Progress {
     done: i64,
@@ -62,55 +64,42 @@ impl Progress {
     }
 }
 
+/// Whether all posts are in the index, and whether all of them have all grams.
+#[derive(Queryable)]
+struct State {
+    indexed: bool,
+    finished: bool,
+}
+
 impl Store {
-    /// At most `limit` posts that may contain all of `words`; on SQLite the newest ones. `None`: the index is not
-    /// complete, or the words are too short for it.
-    pub(super) async fn search_candidates(
-        &self,
-        words: &[String],
-        limit: i64,
-    ) -> Result<Option<Candidates>, StoreError> {
-        const SQLITE: &str = "SELECT rowid FROM post_search WHERE post_search MATCH ? ORDER BY rowid DESC LIMIT ?";
-        const POSTGRES: &str = "(SELECT post FROM post_search WHERE grams @@ CAST(? AS tsquery) LIMIT ?) \
-                                UNION ALL (SELECT post FROM post_search WHERE grams IS NULL LIMIT ?)";
+    /// The query for posts with `words`. `None`: the index cannot find them, or not yet.
+    pub(super) async fn search_query(&self, words: &[String]) -> Result<Option<Query>, StoreError> {
         let dialect = match &self.backend {
             Backend::Sqlite(_) => Dialect::Fts5,
             Backend::Postgres(_) => Dialect::TsQuery,
         };
-        let Some(query) = grams::query(words, dialect) else { return Ok(None) };
-        if !self.index_is_complete().await? {
-            return Ok(None);
-        }
-        let most = limit + 1;
-        let mut ids: Vec<i64> = read!(
-            self,
-            replica,
-            |c| sql(SQLITE).bind::<Text, _>(&query).bind::<BigInt, _>(most).rows::<BigInt>().load(c),
-            sql(POSTGRES)
-                .bind::<Text, _>(&query)
-                .bind::<BigInt, _>(most)
-                .bind::<BigInt, _>(most)
-                .rows::<BigInt>()
-                .load(c)
-        )?;
-        let complete = ids.len() as i64 <= limit;
-        ids.truncate(usize::try_from(limit).unwrap_or_default());
-        Ok(Some(Candidates { ids, complete }))
+        Ok(self.coverage().await?.and_then(|coverage| Query::new(words, dialect, coverage)))
     }
 
-    async fn index_is_complete(&self) -> Result<bool, StoreError> {
-        if self.indexed.load(Ordering::Relaxed) {
-            return Ok(true);
+    async fn coverage(&self) -> Result<Option<Coverage>, StoreError> {
+        if !self.indexed.all.load(Ordering::Relaxed) {
+            let state: State = read!(
+                self,
+                replica,
+                |c| sql(sqlite::STATE).rows::<(Bool, Bool)>().get_result(c),
+                sql(postgres::STATE).rows::<(Bool, Bool)>().get_result(c)
+            )?;
+            self.indexed.pieces.store(state.indexed, Ordering::Relaxed);
+            self.indexed.all.store(state.indexed && state.finished, Ordering::Relaxed);
         }
-        let query = || sql("SELECT done >= last FROM search_state WHERE id = 1").rows::<Bool>();
-        let complete: bool = read!(self, replica, |c| query().get_result(c))?;
-        if complete {
-            self.indexed.store(true, Ordering::Relaxed);
-        }
-        Ok(complete)
+        Ok(match (self.indexed.all.load(Ordering::Relaxed), self.indexed.pieces.load(Ordering::Relaxed)) {
+            (true, _) => Some(Coverage::All),
+            (false, true) => Some(Coverage::Pieces),
+            (false, false) => None,
+        })
     }
 
-    /// Adds posts to the index that a release without it has stored, and returns their number. Ends early, between two
+    /// Adds posts to the index that an earlier release has stored, and returns their number. Ends early, between two
     /// small transactions, when `stop` is cancelled.
     ///
     /// # Errors

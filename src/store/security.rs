@@ -18,6 +18,7 @@ const STEP: i64 = 5_000;
 pub struct SecurityEvent {
     /// Assigned by the store.
     pub id: i64,
+    /// When the answer to the request was ready.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token.
@@ -52,6 +53,7 @@ pub struct SecurityFilter {
 /// A page of events, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecurityPage {
+    /// The events of the page, newest first.
     pub events: Vec<SecurityEvent>,
     /// The value of `before` for the next page; `None` on the last page.
     pub next: Option<i64>,

@@ -13,7 +13,7 @@ mod toward;
 
 pub use backfill::{BackfillStep, TopicTest};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
-pub use rejudge::{Rejudged, Rejudgement, Rejudgements};
+pub use rejudge::{Rejudged, Rejudgement, Rejudgements, Replaced};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 pub(super) use topics::{SELECT_TOPICS, TopicColumns, TopicRow};
@@ -98,6 +98,9 @@ impl Store {
     }
 
     /// Matches the next posts that were stored before a topic's query was created.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn backfill_topics(&self, test: TopicTest) -> Result<BackfillStep, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
@@ -114,6 +117,9 @@ impl Store {
 
     /// Deletes one post immediately, not through the stream, and leaves a tombstone. An unknown post gets no tombstone.
     /// Returns whether it was stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn delete_post(&self, id: &PostId) -> Result<bool, StoreError> {
         let (now, retention, id) = (self.clock.now(), self.retention.clone(), id.clone());
         match &self.backend {
@@ -128,9 +134,10 @@ impl Store {
         }
     }
 
-    /// Gives stored posts another analysis, in one transaction with their rollups and topics; `None` for a post that was
-    /// deleted, edited or analysed again since `analyzed_at`, which stays as it is. Nothing is done, and the answer is
-    /// `None`, when the topics have another version by now: match the posts again.
+    /// Replaces the analyses of stored posts, and updates their rollups and topics in the same transaction. The results
+    /// are in the same order; a result is `None` for a post that was deleted, edited or analysed again since
+    /// `analyzed_at`, which stays unchanged. If the topics have another version than [`Rejudgements::topics`], the
+    /// method returns `None` and changes nothing: the posts must be matched again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -151,6 +158,9 @@ impl Store {
 
     /// The number of entries of this epoch by outcome. `appended`, `pending` and `dead_lettered` belong to the stream
     /// and are 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn outcomes(&self, epoch: &str) -> Result<Books, StoreError> {
         let query = stream_outcomes::table
             .filter(stream_outcomes::epoch.eq(epoch))
@@ -185,6 +195,7 @@ pub struct Matched {
 pub struct Settlement {
     /// The entry that requests it.
     pub key: EntryKey,
+    /// The change to make.
     pub change: Change,
 }
 
@@ -192,17 +203,40 @@ pub struct Settlement {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Store a post, unless it is already stored or was deleted. Without an analysis it is unscored.
-    Insert { post: Post, analysis: Option<Analysis> },
+    Insert {
+        /// The post to store.
+        post: Post,
+        /// The analysis of its text. `None`: the post is unscored.
+        analysis: Option<Analysis>,
+    },
     /// Store a later version, unless the stored version is at least as late or the post was deleted. Without an
     /// analysis it is unscored.
-    Replace { post: Post, analysis: Option<Analysis>, edited_at: Timestamp },
+    Replace {
+        /// The complete later version.
+        post: Post,
+        /// The analysis of its text. `None`: the post is unscored.
+        analysis: Option<Analysis>,
+        /// When the post was edited.
+        edited_at: Timestamp,
+    },
     /// Delete a post and leave a tombstone.
-    Delete { post_id: PostId },
+    Delete {
+        /// The id of the post to delete.
+        post_id: PostId,
+    },
     /// Delete all posts of an author whose entries were appended before this one, including those that are processed
     /// later.
-    DeleteAuthor { source: Source, author: Author },
+    DeleteAuthor {
+        /// The source of the posts.
+        source: Source,
+        /// The author of the posts.
+        author: Author,
+    },
     /// The post was already stored, which was found before it was analysed.
-    Known { post_id: PostId },
+    Known {
+        /// The id of the stored post.
+        post_id: PostId,
+    },
     /// Only settle the entry.
     Skip,
 }
@@ -233,6 +267,7 @@ pub struct Settled {
 /// A removed post. Other systems may hold copies of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedPost {
+    /// The id of the removed post.
     pub post_id: PostId,
     /// When it was analysed; `None` if it was unscored, or if an earlier delivery of the deletion removed it.
     pub analyzed_at: Option<Timestamp>,
@@ -241,6 +276,8 @@ pub struct RemovedPost {
 /// When a post was stored and analysed. For an unscored post both are the time at which it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostTimes {
+    /// When the post was first stored.
     pub ingested_at: Timestamp,
+    /// When the current analysis was stored.
     pub analyzed_at: Timestamp,
 }

@@ -226,8 +226,11 @@ where
 /// A value whose type is determined at run time, when the statement is built.
 #[derive(Clone, Debug)]
 pub enum Value {
+    /// A text.
     Text(String),
+    /// A number.
     Integer(i64),
+    /// A time.
     At(Timestamp),
 }
 

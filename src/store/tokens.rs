@@ -26,12 +26,15 @@ pub struct NewToken {
 /// A stored token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredToken {
+    /// The id of the token.
     pub id: i64,
+    /// The name, unique among stored tokens.
     pub name: String,
     /// The SHA-256 of the token as 64 hex digits.
     pub sha256: String,
     /// The names of its scopes, separated by spaces.
     pub scopes: String,
+    /// When the token was created.
     pub created_at: Timestamp,
     /// Who created it.
     pub created_by: String,

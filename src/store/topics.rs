@@ -15,27 +15,37 @@ pub(super) const TOPICS_LOCK: i64 = 0x0073_656e_7469_0003;
 /// A topic to be created.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTopic {
+    /// The name, which must be unique.
     pub name: TopicName,
     /// A valid query.
     pub query: String,
+    /// A text for users; may be empty.
     pub description: String,
+    /// Whether the API or the configuration creates the topic.
     pub origin: TopicOrigin,
+    /// Whether stored posts are matched too.
     pub existing_posts: ExistingPosts,
 }
 
 /// Whether a new topic also matches posts that are already stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExistingPosts {
+    /// Stored posts are matched in the background.
     Match,
+    /// Only posts that are stored from now on are matched.
     Leave,
 }
 
 /// A change of an existing topic. If the query changes, all posts are matched again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicEdit {
+    /// The name of the topic to change.
     pub name: TopicName,
+    /// The new query, which must be valid.
     pub query: String,
+    /// The new description.
     pub description: String,
+    /// The new origin.
     pub origin: TopicOrigin,
     /// If set, the change requires this revision.
     pub revision: Option<i64>,
@@ -44,6 +54,7 @@ pub struct TopicEdit {
 /// The result of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edited {
+    /// The topic after the change, or before its deletion.
     Done(Topic),
     /// There is no such topic.
     Missing,
@@ -97,12 +108,18 @@ fn origin_name(origin: TopicOrigin) -> &'static str {
 
 impl Store {
     /// The version of the topics. It increases with each change of a topic.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn topics_version(&self) -> Result<i64, StoreError> {
         let query = || sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>();
         read!(self, primary, |c| query().get_result(c))
     }
 
     /// All topics, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn topics(&self) -> Result<Vec<Topic>, StoreError> {
         let query = || sql(concat!("SELECT ", columns!(), " FROM topics ORDER BY name")).rows::<TopicColumns>();
         let rows: Vec<TopicRow> = read!(self, primary, |c| query().load(c))?;
@@ -110,6 +127,9 @@ impl Store {
     }
 
     /// The topic with this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn topic(&self, name: &TopicName) -> Result<Option<Topic>, StoreError> {
         let query = || {
             sql(concat!("SELECT ", columns!(), " FROM topics WHERE name = ?"))
@@ -121,6 +141,9 @@ impl Store {
     }
 
     /// Creates a topic. Returns `None` if the name is taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn create_topic(&self, new: NewTopic) -> Result<Option<Topic>, StoreError> {
         let data = (self.topics_lock(), new, At(self.clock.now()));
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, new, now), run| {
@@ -154,6 +177,9 @@ impl Store {
     }
 
     /// Changes a topic.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn edit_topic(&self, edit: TopicEdit) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), edit, At(self.clock.now()));
         let (found, row): (Option<i64>, Option<TopicRow>) = transact!(self, data, |c, (lock, edit, now), run| {
@@ -195,6 +221,9 @@ impl Store {
     }
 
     /// Matches all stored posts again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn rematch_topic(&self, name: &TopicName) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), name.clone());
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, name), run| {
@@ -215,6 +244,9 @@ impl Store {
     }
 
     /// Stops tracking a topic. Its rows are removed in small steps by [`Self::prune`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn drop_topic(&self, name: &TopicName, revision: Option<i64>) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), name.clone(), revision);
         let (found, row): (Option<i64>, Option<TopicRow>) = transact!(self, data, |c, (lock, name, revision), run| {
@@ -247,6 +279,10 @@ impl Store {
 
     /// Creates, changes and drops topics of the configuration, so that they match `wanted`. A topic that was created by
     /// the API is changed only if it has the name of one of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Changes that were already made
+    /// remain, so the call can be repeated.
     pub async fn provision_topics(&self, wanted: Vec<NewTopic>) -> Result<(), StoreError> {
         let present = self.topics().await?;
         for topic in present.iter().filter(|topic| topic.origin == TopicOrigin::Config) {

@@ -57,7 +57,9 @@ impl Metrics {
 /// The kind of a metric.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
+    /// A number that only increases.
     Counter,
+    /// A number that increases and decreases.
     Gauge,
     /// A histogram in seconds.
     Timing,

@@ -367,7 +367,7 @@ mod tests {
         }
     }
 
-    /// Whether a word may have `n't` inside, or two apostrophes: a word of Unicode goes on there, and one of ASCII ends.
+    /// Whether a word may have `n't` inside, or two apostrophes: a Unicode word continues there, an ASCII word ends.
     fn negates_inside(text: &str) -> bool {
         let negates_inside = |word: &str| {
             let apostrophes = word.matches(['\'', '’']).count();

@@ -1,5 +1,5 @@
-//! All topics at once: the terms of all that occur in a post, then only the clauses that one of these terms may make true.
-//! The clauses of a query are the parts of its outermost `OR`.
+//! Matches a post against all topics at once. The matcher finds the terms of all topics in the post, and then evaluates
+//! only the clauses that one of these terms may make true. The clauses of a query are the parts of its outermost `OR`.
 
 mod compile;
 mod lists;
@@ -22,14 +22,14 @@ use tree::{PostView, Tree};
 #[derive(Default)]
 pub struct Matcher {
     terms: Terms,
-    /// By term: what may hold when it occurs.
+    /// The topics and clauses that each term may make true, by term.
     triggered: Lists<Triggered>,
-    /// In ascending order.
+    /// The ids of the topics, in ascending order.
     topics: Vec<TopicId>,
     clauses: Vec<Clause>,
-    /// The conditions of clauses that only ask which terms occur.
+    /// The conditions of clauses that depend only on the terms that occur.
     asked: Vec<Asked>,
-    /// Clauses that may hold without any term.
+    /// The clauses that may be true without any term.
     always: Vec<u32>,
     depends_on_labels: bool,
 }
@@ -39,7 +39,7 @@ pub struct Matcher {
 enum Triggered {
     /// The topic with this index matches.
     Topic(u32),
-    /// The clause of this number may hold.
+    /// The clause with this index may be true.
     Clause(u32),
 }
 
@@ -56,7 +56,7 @@ enum Condition {
     Tree(Tree),
 }
 
-/// Whether a term occurs, or does not occur: the number of the term, doubled, and 1 if it must not.
+/// The condition that a term occurs or does not occur: twice the number of the term, plus 1 if it must not occur.
 #[derive(Clone, Copy)]
 struct Asked(u32);
 
@@ -77,7 +77,7 @@ impl Asked {
     }
 }
 
-/// The terms that a condition asks for, if it asks for nothing else.
+/// The terms that a condition depends on; `None` if it depends on anything else.
 fn asked_by(tree: &Tree) -> Option<Vec<Asked>> {
     match tree {
         Tree::And(trees) => trees.iter().map(Asked::of).collect(),
@@ -88,13 +88,14 @@ fn asked_by(tree: &Tree) -> Option<Vec<Asked>> {
 /// A topic that a post is about if its analysis has one of these results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicMatch {
+    /// The id of the topic.
     pub topic: TopicId,
-    /// Not empty. [`LabelSet::ALL`] unless the query has conditions on labels.
+    /// The labels with which the post matches; never empty. [`LabelSet::ALL`] if the query has no conditions on labels.
     pub labels: LabelSet,
 }
 
 impl TopicMatch {
-    /// Those of `matches` that hold for a post with these labels; `None` is an unscored post.
+    /// The topics of `matches` that a post with these labels matches. `None`: the post is unscored.
     pub fn decided(matches: &[Self], labels: Option<PostLabels>) -> Vec<TopicId> {
         matches.iter().filter(|found| found.labels.contains(labels)).map(|found| found.topic).collect()
     }
@@ -109,7 +110,7 @@ pub struct Scratch {
     numbers: Vec<u32>,
     terms: Marks,
     candidates: Marks,
-    /// By index: topics that match whatever the analysis says.
+    /// The indexes of the topics that match with any analysis.
     matched: Marks,
 }
 
@@ -122,7 +123,7 @@ impl Matcher {
     /// A matcher of these topics.
     ///
     /// # Errors
-    /// When they have more terms than an automaton can hold.
+    /// When the topics have more terms than an automaton supports.
     pub fn new<'q>(topics: impl IntoIterator<Item = (TopicId, &'q Query)>) -> Result<Self, TooManyTerms> {
         let mut topics: Vec<(TopicId, &Query)> = topics.into_iter().collect();
         topics.sort_unstable_by_key(|(id, _)| *id);

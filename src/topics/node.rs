@@ -9,6 +9,7 @@ pub enum Node {
     And(Vec<Node>),
     /// At least one condition is true.
     Or(Vec<Node>),
+    /// The condition is false.
     Not(Box<Node>),
     /// The text in normal form contains this pattern.
     Text(String),
@@ -24,6 +25,7 @@ pub enum Node {
     Source(String),
     /// The post's language is this one or a variety of it; in lower case.
     Lang(String),
+    /// The post has this property.
     Field(Field),
     /// The analysis of the post has one of these results.
     Labels(LabelSet),
@@ -51,6 +53,7 @@ pub struct Near {
 /// A text that is searched for without normalisation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
+    /// The text, with the case of the query.
     pub text: String,
     /// Whether the occurrence must begin and end at a word boundary.
     pub whole_words: bool,
@@ -78,10 +81,15 @@ pub enum Field {
 /// A relation between two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
+    /// The number is equal to the other one.
     Equal,
+    /// The number is smaller than the other one.
     Less,
+    /// The number is not larger than the other one.
     AtMost,
+    /// The number is larger than the other one.
     More,
+    /// The number is not smaller than the other one.
     AtLeast,
 }
 
@@ -119,7 +127,7 @@ impl Node {
         }
     }
 
-    /// The parts of the outermost `OR`: each of them is sufficient for the condition to hold.
+    /// The parts of the outermost `OR`. The condition is true if one of them is.
     pub fn clauses(&self) -> Vec<&Self> {
         match self {
             Self::Or(nodes) => nodes.iter().flat_map(Self::clauses).collect(),

@@ -22,8 +22,9 @@ const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a fi
 /// An error or a likely mistake at a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Counted in characters, from 1.
+    /// The position in the query, counted in characters from 1.
     pub position: usize,
+    /// What is wrong and what is expected there.
     pub message: String,
 }
 
@@ -36,6 +37,7 @@ impl Fault {
 /// A parsed query.
 #[derive(Debug)]
 pub struct Parsed {
+    /// The query as a syntax tree.
     pub node: Node,
     /// Likely mistakes.
     pub warnings: Vec<Fault>,
@@ -59,7 +61,7 @@ pub fn query(text: &str) -> Result<Parsed, Fault> {
         return Err(Fault::new(token.position, format!("expected the end or OR, found {}", token.kind.shown())));
     }
     if node.when_all_are(false) {
-        return Err(Fault::new(1, "the query only excludes: add something to search for"));
+        return Err(Fault::new(1, "the query contains only exclusions: add something to search for"));
     }
     Ok(Parsed { node, warnings: parser.warnings })
 }
@@ -126,7 +128,10 @@ impl Parser {
             self.peek().cloned()
         {
             if (other, in_order) != (distance, ordered) {
-                return Err(Fault::new(position, "a chain of NEAR has one distance: put brackets around a part of it"));
+                return Err(Fault::new(
+                    position,
+                    "all NEAR in a chain must have the same distance: put brackets around a part of the chain",
+                ));
             }
             self.next += 1;
             let operand = self.operand(depth)?;

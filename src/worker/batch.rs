@@ -1,9 +1,11 @@
 //! One batch: parse, analyse, commit, publish, acknowledge.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
+
+use futures_util::future::try_join_all;
 
 use super::context::Worker;
 use super::disposition::{PlanContext, Work, matched, plan};
@@ -90,10 +92,12 @@ impl Batch<'_> {
             let classifier = self.worker.classifier.current();
             let options = &self.worker.options;
             let languages = options.languages.judged(&classifier.info().languages);
+            let routes = &self.worker.routes;
             let context = PlanContext {
                 topics: &topics,
                 storage: options.storage,
                 languages,
+                routes,
                 divides: divides(classifier.info()),
             };
             let mut works = plan(tasks, &known, context);
@@ -109,7 +113,8 @@ impl Batch<'_> {
                 self.refresh_topics().await?;
                 continue;
             };
-            languages::count_others(tasks, &settled, languages);
+            languages::count_others(&works, &settled, languages);
+            self.note_unscored(&works);
             let started = Instant::now();
             self.publish(Published::of(self.worker, &works, settled, Context { tracked: &topics, traces: &traces }))
                 .await?;
@@ -139,28 +144,62 @@ impl Batch<'_> {
         self.retried("database", StoreError::is_transient, || self.worker.store.known_posts(&ids)).await
     }
 
-    /// Adds the model's analyses to the works that need one.
+    /// Adds the analyses to the works that need one. The models work at the same time.
     async fn analyse(&self, works: &mut [Work<'_>]) -> Result<(), Failure> {
-        let texts: Vec<String> = works.iter().flat_map(Work::texts).collect();
-        if texts.is_empty() {
-            return Ok(());
+        let mut groups: BTreeMap<Option<usize>, Vec<&mut Work<'_>>> = BTreeMap::new();
+        for work in works.iter_mut().filter(|work| work.is_analysed()) {
+            groups.entry(work.route).or_default().push(work);
         }
+        let analysed = groups.into_iter().map(|(route, works)| self.analyse_with(route, works));
+        try_join_all(analysed).await.map(drop)
+    }
+
+    /// Adds the analyses of one model. If the model of a route is not available, the posts are stored unscored.
+    async fn analyse_with(&self, route: Option<usize>, works: Vec<&mut Work<'_>>) -> Result<(), Failure> {
+        let texts: Vec<String> = works.iter().flat_map(|work| work.texts()).collect();
+        let classified = async {
+            match route.and_then(|number| self.worker.routes.all().get(number)) {
+                Some(route) => route.classify(texts).await.map_err(|error| GaveUp::Failed(error).into()),
+                None => self.classify(texts).await.map(Some),
+            }
+        };
+        let analyses = tokio::select! {
+            biased;
+            // The analysis may take longer than the rest of the grace period.
+            () = self.shutdown.abandoned() => return Err(Failure::Abandoned),
+            analyses = classified => analyses?,
+        };
+        let Some(analyses) = analyses else {
+            works.into_iter().for_each(Work::leave_unscored);
+            return Ok(());
+        };
+        record_batch(&analyses);
+        let mut analyses = analyses.into_iter();
+        for work in works {
+            work.decide(&mut analyses);
+        }
+        Ok(())
+    }
+
+    /// The analyses of the main model, which is retried until it is available.
+    async fn classify(&self, texts: Vec<String>) -> Result<Vec<Analysis>, Failure> {
         let is_transient =
             |error: &InferenceError| !matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_));
         let analyse = self.retried("model", is_transient, || {
             let (classifier, texts) = (self.worker.classifier.current(), texts.clone());
             async move { classifier.classify(texts).await }
         });
-        let analyses = tokio::select! {
-            biased;
-            // The analysis may take longer than the rest of the grace period.
-            () = self.shutdown.abandoned() => return Err(Failure::Abandoned),
-            analyses = analyse => analyses?,
-        };
-        record_batch(&analyses);
-        let mut analyses = analyses.into_iter();
-        works.iter_mut().for_each(|work| work.decide(&mut analyses));
-        Ok(())
+        analyse.await
+    }
+
+    /// Reports stored posts that the models of their routes have to judge later.
+    fn note_unscored(&self, works: &[Work<'_>]) {
+        let unscored = works.iter().filter(|work| work.is_unscored()).filter_map(|work| work.route);
+        for route in unscored.collect::<BTreeSet<_>>() {
+            if let Some(route) = self.worker.routes.all().get(route) {
+                route.left_unscored();
+            }
+        }
     }
 
     async fn commit(&self, works: &[Work<'_>], matched: Matched) -> Result<Option<Vec<Settled>>, Failure> {
@@ -271,4 +310,13 @@ fn record_batch(analyses: &[Analysis]) {
     metrics::histogram!("sentistream_batch_posts").record(analyses.len() as f64);
     metrics::histogram!("sentistream_batch_tokens").record(tokens as f64);
     metrics::counter!("sentistream_tokens_total").increment(tokens);
+    count_by_model(analyses);
+}
+
+/// Counts analyses by model. A batch has the analyses of one model, or of it and its fallback.
+pub fn count_by_model(analyses: &[Analysis]) {
+    for run in analyses.chunk_by(|one, next| one.model_name == next.model_name) {
+        let model = run[0].model_name.to_string();
+        metrics::counter!("sentistream_model_posts_total", "model" => model).increment(run.len() as u64);
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::ActiveClassifier;
+use crate::inference::routes::Routes;
 use crate::language::LanguagePolicy;
 use crate::live::LiveBus;
 use crate::store::Store;
@@ -48,14 +49,24 @@ pub enum StoragePolicy {
 /// The parts of the application and the settings that the worker uses. Clones share them.
 #[derive(Clone)]
 pub struct Worker {
+    /// The queue that entries are claimed from.
     pub stream: Stream,
+    /// The database that posts and analyses are stored in.
     pub store: Store,
+    /// Publishes analysed posts to live clients.
     pub live: LiveBus,
+    /// The cache of API answers, which is cleared when posts are removed or replaced.
     pub cache: Cache,
+    /// The model that classifies posts.
     pub classifier: ActiveClassifier,
+    /// The models for other languages.
+    pub routes: Routes,
+    /// The tracked topics that posts are matched against.
     pub topics: Topics,
     /// The model that gives a second opinion on posts for which `classifier` has a low confidence.
     pub second_opinion: Option<SecondOpinion>,
+    /// The clock of missing post times and of dead letters.
     pub clock: Clock,
+    /// The settings of the pool.
     pub options: WorkerOptions,
 }

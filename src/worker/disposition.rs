@@ -6,7 +6,8 @@ use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
 use super::towards::PostTargets;
-use crate::domain::{Analysis, Op, PostId, PostLabels, PostTopic, Towards};
+use crate::domain::{Analysis, Op, PostId, PostLabels, PostTopic, TopicId, Towards};
+use crate::inference::routes::Routes;
 use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
@@ -14,11 +15,11 @@ use crate::topics::{Scratch, TopicMatch, Tracked};
 /// How a task is processed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disposition {
-    /// Its post is analysed first; the analysis decides which of these topics it is stored with.
+    /// The post is analysed first. The analysis decides with which of these topics the post is stored.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
-    /// Its post was analysed and is stored with these topics.
+    /// The post was analysed and is stored with these topics.
     Analysed(Vec<PostTopic>),
-    /// Its post is stored with these topics as neutral, because the model does not know its language.
+    /// The post is stored with these topics as neutral, because the model does not support its language.
     Unjudged(Vec<PostTopic>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
@@ -43,8 +44,12 @@ impl Disposition {
 
 /// A task with its disposition.
 pub struct Work<'a> {
+    /// The entry and its operation.
     pub task: &'a Task,
+    /// How the task is processed.
     pub disposition: Disposition,
+    /// The number of the route whose model classifies the post; `None`: the main model.
+    pub route: Option<usize>,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
     /// The parts of its text that are about its topics.
@@ -52,6 +57,11 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Whether its post is analysed.
+    pub fn is_analysed(&self) -> bool {
+        matches!(self.disposition, Disposition::Analyse { .. })
+    }
+
     /// The texts that the model reads: that of the post, and its parts about topics. None if the post is not analysed.
     pub fn texts(&self) -> Vec<String> {
         let text = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }));
@@ -73,6 +83,14 @@ impl Work<'_> {
             self.disposition = Disposition::Analysed(topics);
             self.analysis = Some(analysis);
         }
+    }
+
+    /// Stores its post without a sentiment, because the model of its route is not available.
+    pub fn leave_unscored(&mut self) {
+        let Disposition::Analyse { matches, storage } = &self.disposition else { return };
+        let topics = as_post(&TopicMatch::decided(matches, None));
+        let is_stored = *storage == StoragePolicy::All || !topics.is_empty();
+        self.disposition = if is_stored { Disposition::Unscored(topics) } else { Disposition::Skip };
     }
 
     /// Whether its post is stored without a sentiment.
@@ -106,16 +124,26 @@ impl Work<'_> {
 /// The context of the decision, apart from the posts.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'c> {
+    /// The topics that posts are matched against.
     pub topics: &'c Tracked,
+    /// Which posts are stored.
     pub storage: StoragePolicy,
+    /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: JudgedLanguages<'c>,
-    /// Whether the model also classifies the parts of texts that are about topics.
+    /// The models of other languages.
+    pub routes: &'c Routes,
+    /// Whether the models also classify the parts of texts that are about topics.
     pub divides: bool,
+}
+
+/// These topics, each with the label of the whole post.
+fn as_post(topics: &[TopicId]) -> Vec<PostTopic> {
+    topics.iter().map(|topic| PostTopic { topic: *topic, towards: Towards::Post }).collect()
 }
 
 /// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
-    let PlanContext { topics, storage, languages, divides } = context;
+    let PlanContext { topics, storage, languages, routes, divides } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -127,10 +155,10 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         };
         let matches = topics.matches(&post.subject(), &mut scratch);
         let storage = if is_known { StoragePolicy::All } else { storage };
-        let handling = languages.handling(post.lang.as_deref());
+        let lang = post.lang.as_deref();
+        let handling = if routes.of(lang).is_some() { OtherLanguages::Analyze } else { languages.handling(lang) };
         let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<PostTopic>) -> Disposition| {
-            let topics = TopicMatch::decided(&matches, labels).into_iter();
-            let topics: Vec<PostTopic> = topics.map(|topic| PostTopic { topic, towards: Towards::Post }).collect();
+            let topics = as_post(&TopicMatch::decided(&matches, labels));
             let is_stored = storage == StoragePolicy::All || !topics.is_empty();
             if is_stored { kind(topics) } else { Disposition::Skip }
         };
@@ -152,7 +180,8 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
             }
             _ => PostTargets::default(),
         };
-        Work { task, disposition, analysis, targets }
+        let route = task.op.post().and_then(|post| routes.number_of(post.lang.as_deref()));
+        Work { task, disposition, route, analysis, targets }
     };
     tasks.iter().map(work).collect()
 }

@@ -7,6 +7,7 @@ use crate::domain::{Analysis, Emotion, Op, Post, Scores, Sentiment};
 use crate::language::{self, JudgedLanguages, LanguagePolicy};
 use crate::store::settle::Settled;
 
+use super::disposition::Work;
 use super::task::Task;
 
 /// The model name of posts that were not analysed by a model.
@@ -39,13 +40,13 @@ pub fn count(post: &Post) {
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
-/// Counts settled posts in languages that the model does not support, by handling.
-pub fn count_others(tasks: &[Task], settled: &[Settled], languages: JudgedLanguages<'_>) {
-    for (task, settled) in tasks.iter().zip(settled) {
-        let Some(post) = task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
+/// Counts settled posts in languages that the main model does not support, by handling.
+pub fn count_others(works: &[Work<'_>], settled: &[Settled], languages: JudgedLanguages<'_>) {
+    for (work, settled) in works.iter().zip(settled) {
+        let Some(post) = work.task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
         let lang = post.lang.as_deref();
         if languages.is_other(lang) {
-            let handling = languages.handling(lang).as_str();
+            let handling = if work.route.is_some() { "route" } else { languages.handling(lang).as_str() };
             metrics::counter!("sentistream_other_languages_total", "handling" => handling).increment(1);
         }
     }

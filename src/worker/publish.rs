@@ -22,14 +22,16 @@ pub struct Published {
     pub events: Vec<LiveEvent>,
     /// Posts to remove from the dead letter.
     pub removed: Vec<PostId>,
-    /// Those of `removed` that were stored. They are removed from the processed stream too.
+    /// The posts of `removed` that were stored and are therefore also removed from the processed stream.
     pub unpublished: Vec<PostId>,
 }
 
 /// The topics and traces of a batch.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
+    /// The topics that the batch was matched against, for their names.
     pub tracked: &'a Tracked,
+    /// The spans of the entries that are traced.
     pub traces: &'a Traces,
 }
 

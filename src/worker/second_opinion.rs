@@ -15,7 +15,7 @@ use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostId};
 use crate::inference::{InferenceError, SharedClassifier};
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::StoreError;
-use crate::store::settle::{PostTimes, Rejudged, Rejudgement, Rejudgements};
+use crate::store::settle::{PostTimes, Rejudged, Rejudgement, Rejudgements, Replaced};
 
 use super::context::Worker;
 use super::topics::test;
@@ -135,7 +135,7 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
         .map(|(queued, analysis)| Rejudgement {
             post_id: queued.post_id.clone(),
             analysis: analysis.clone(),
-            analyzed_at: queued.event.timestamp,
+            replaces: Replaced::Analysis(queued.event.timestamp),
         })
         .collect();
     let mut backoff = BackendWait::new("database");
@@ -172,7 +172,7 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
 }
 
 /// Stores the analyses, matching the posts with the current topics where these depend on labels.
-async fn rejudge(worker: &Worker, list: &[Rejudgement]) -> Result<Vec<Option<Rejudged>>, StoreError> {
+pub async fn rejudge(worker: &Worker, list: &[Rejudgement]) -> Result<Vec<Option<Rejudged>>, StoreError> {
     loop {
         let topics = worker.topics.refresh().await?;
         let topics = topics.depend_on_labels().then(|| test(topics));

@@ -7,12 +7,15 @@ use crate::stream::Entry;
 /// A valid entry and its operation.
 #[derive(Clone)]
 pub struct Task {
+    /// The claimed entry, with its key in the stream.
     pub entry: Entry,
+    /// The operation that the entry contains.
     pub op: Op,
 }
 
 /// An entry that is not a valid operation.
 pub struct InvalidEntry {
+    /// The claimed entry, which becomes a dead letter.
     pub entry: Entry,
     /// Why it is invalid.
     pub error: String,
@@ -21,7 +24,9 @@ pub struct InvalidEntry {
 /// Claimed entries, parsed.
 #[derive(Default)]
 pub struct Parsed {
+    /// The entries with a valid operation, in their order.
     pub tasks: Vec<Task>,
+    /// The entries without a valid operation, in their order.
     pub invalid: Vec<InvalidEntry>,
 }
 

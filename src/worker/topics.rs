@@ -128,9 +128,15 @@ impl Backfill {
         let classifier = self.worker.classifier.current();
         let tracked = self.worker.topics.current();
         let divides = divides(classifier.info());
+        let languages = self.worker.options.languages.judged(&classifier.info().languages);
+        // A post whose language needs another model keeps the label of the post.
+        let is_divided = |post: &PendingPost| {
+            let lang = post.lang.as_deref();
+            divides && post.scores.is_some() && !languages.is_other(lang) && self.worker.routes.of(lang).is_none()
+        };
         let mut targets: Vec<PostTargets> = pending
             .iter()
-            .map(|post| match divides && post.scores.is_some() {
+            .map(|post| match is_divided(post) {
                 true => PostTargets::of(&post.content, post.topics.iter().copied(), &tracked),
                 false => PostTargets::default(),
             })

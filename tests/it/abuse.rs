@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod bodies;
+mod deployment;
 mod export;
 mod first_start;
 mod load;

@@ -16,6 +16,7 @@ mod notify;
 mod operations;
 mod posts;
 mod protocol;
+mod routes;
 mod second_opinion;
 pub mod socket;
 pub mod test_app;

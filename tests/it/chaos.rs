@@ -4,6 +4,7 @@
 //! `make chaos` runs many faults; the ordinary tests run a few. The seed, which is printed, reproduces the faults.
 
 mod check;
+mod clock;
 mod disk;
 mod embedded;
 mod failover;
@@ -11,7 +12,7 @@ mod feed;
 mod proxy;
 mod shared;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -32,6 +33,18 @@ trait Setup {
     /// Whether the faults so far may have lost posts that the stream had accepted.
     fn is_lossy(&self) -> bool;
 }
+
+/// Settings with which alerts begin and end within a run.
+const ALERTS: [&str; 5] = [
+    "alerts.interval=500ms",
+    "alerts.window=1min",
+    "alerts.min_posts=4",
+    "alerts.significance=0.5",
+    "alerts.keep_firing_for=0s",
+];
+
+/// The longest time for which a process is stopped in a long run.
+const LONGEST_STOP: Duration = Duration::from_secs(20);
 
 /// The number of faults and the seed.
 struct Plan {
@@ -60,30 +73,37 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     let feed = Feed::start(&setup.front().url, plan.seed);
     for number in 0..plan.faults {
         tokio::time::sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let name = setup.fault(&mut rng).await;
         eprintln!("chaos: fault {} of {}: {name} ({} ms)", number + 1, plan.faults, started.elapsed().as_millis());
     }
-    let sent = feed.finish().await;
+    let mut sent = feed.finish().await;
     check::recovered(setup.front()).await;
     check::settled(setup.front()).await;
     if setup.is_lossy() {
         // Redis lost accepted entries. The lost posts are sent again, and each post must be stored only once.
         let stored = check::stored(setup.front()).await;
+        sent.expect_unconfirmed(&stored);
         let lost = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id.clone()).collect();
         sent.send_again(setup.front(), lost).await;
         check::settled(setup.front()).await;
     }
     check::stored_is_what_was_sent(setup.front(), &sent).await;
     check::rollups_equal_recounts(setup.front()).await;
-    eprintln!("chaos: {} posts and {} deletions checked", sent.posts.len(), sent.deleted.len());
+    let transitions = check::transitions_have_no_gap(setup.front()).await;
+    let (posts, deletions) = (sent.posts.len(), sent.deleted.len());
+    eprintln!("chaos: {posts} posts, {deletions} deletions and {transitions} transitions of alerts checked");
 }
 
-/// Waits until the health report of `process` shows an outage.
-async fn noticed(process: &Process, what: &str) {
-    let unhealthy =
-        async |process: &Process| process.try_health().await.is_some_and(|health| health["status"] != "healthy");
-    within(&format!("health reports {what}"), async || unhealthy(process).await.then_some(())).await;
+/// Waits until the health report of `process` shows an outage. It must then show the outage for `time`.
+async fn noticed(process: &Process, what: &str, time: Duration) {
+    let is_healthy = async || process.try_health().await.map(|health| health["status"] == "healthy");
+    within(&format!("health reports {what}"), async || (is_healthy().await == Some(false)).then_some(())).await;
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        assert_ne!(is_healthy().await, Some(true), "health reports no problem during {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +119,7 @@ async fn scaled_out_processes_survive_a_few_faults() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make chaos"]
 async fn embedded_process_survives_many_faults() {
-    run(Embedded::start().await, Plan::long()).await;
+    run(Embedded::with_every_fault().await, Plan::long()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Models from folders and from the Hub, with every fault of a download.
 
 mod fake_hub;
+mod routes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -113,6 +114,10 @@ fn wrong_model_name_or_revision_exits_with_2() {
     let with_token = end(with_token);
     assert_ended(&with_token, 2, &["has no model", "404"]);
     assert!(!with_token.stderr.contains("hunter2"));
+    // Without the variable, the token that `hf auth login` stored is sent.
+    std::fs::create_dir_all(app.folder.path().join("hf")).unwrap();
+    std::fs::write(app.folder.path().join("hf/token"), "hunter3\n").unwrap();
+    assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["has no model", "404"]);
     assert_ended(&app.run(&["models", "pull", "tests/bert@v9"]), 2, &["tests/bert has no revision `v9`"]);
     assert_ended(&app.run(&["models", "pull", "../bert"]), 2, &["hf:OWNER/NAME"]);
 

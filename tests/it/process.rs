@@ -23,7 +23,13 @@ pub struct Process {
 impl Process {
     /// Starts the binary in `folder` with `settings` (`section.key=value`) and waits until it is ready.
     pub async fn start(folder: &Path, settings: &[String]) -> Self {
-        let mut child = command(folder, settings).arg("serve").spawn().expect("the binary starts");
+        Self::start_in(folder, settings, &[]).await
+    }
+
+    /// Starts the binary as [`Self::start`] does, with more environment variables.
+    pub async fn start_in(folder: &Path, settings: &[String], environment: &[(&str, PathBuf)]) -> Self {
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        let mut child = command(folder, settings).envs(variables).arg("serve").spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
         let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("the process is ready in time");

@@ -35,7 +35,7 @@ impl Score {
         self.delays / u32::try_from(self.found.max(1)).unwrap_or(1)
     }
 
-    /// Notifications for each incident that was found.
+    /// The average number of notifications per detected incident.
     pub fn pages_per_incident(&self) -> f64 {
         self.pages as f64 / self.found.max(1) as f64
     }

@@ -29,9 +29,9 @@ export interface paths {
                     severity?: components["schemas"]["Severity"];
                     /** @description Only alerts of this rule, by its id. */
                     rule?: number;
-                    /** @description Triggered at or after. */
+                    /** @description Only alerts that were triggered at or after this time. */
                     start_date?: string;
-                    /** @description Triggered before. */
+                    /** @description Only alerts that were triggered before this time. */
                     end_date?: string;
                 };
                 header?: never;
@@ -2306,10 +2306,10 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    /** @description The start of the later period. Default: 24 hours before its end. */
                     start_date?: string;
                     /**
-                     * @description The later period: posts created before. Now if not given, or if it is in the future, so that an unfinished
+                     * @description The end of the later period, exclusive. Default: now. A future time is treated as now, so that an unfinished
                      *     period is compared with an earlier one of the same length.
                      */
                     end_date?: string;
@@ -2708,12 +2708,12 @@ export interface paths {
             parameters: {
                 query?: {
                     /**
-                     * @description The range: posts created at or after. 24 hours before its end if not given.
+                     * @description The start of the range. Default: 24 hours before its end.
                      * @example 2026-03-01T22:00:00Z
                      */
                     start_date?: string;
                     /**
-                     * @description The range: posts created before. Now if not given, or if it is in the future.
+                     * @description The end of the range, exclusive. Default: now. A future time is treated as now.
                      * @example 2026-03-01T23:00:00Z
                      */
                     end_date?: string;

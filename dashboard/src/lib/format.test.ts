@@ -14,7 +14,7 @@ describe("format", () => {
     expect(compact(value)).toBe(text);
   });
 
-  it("plural one and many uses the right form", () => {
+  it("plural form depends on the count", () => {
     expect([plural(1, "post"), plural(2_431, "post")]).toEqual(["1 post", "2,431 posts"]);
   });
 
@@ -32,7 +32,7 @@ describe("format", () => {
     ]);
   });
 
-  it("ago of a future time is now", () => {
+  it("future time is shown as now", () => {
     expect(ago(NOW + 3_000, NOW)).toBe("now");
     expect(ago(NOW - 59_000, NOW)).toMatch(/^59\D/);
     expect(ago(NOW - 3_599_000, NOW)).toMatch(/^59\D/);

@@ -47,7 +47,7 @@ it("empty bucket has no shares and the newest is unfinished", () => {
   expect(points[0]).toMatchObject({ total: 0, confidence: null, net: null });
 });
 
-it("posts without a sentiment count, but not in shares", () => {
+it("posts without a sentiment are in counts but not in shares", () => {
   const world = new World();
   world.add(makePost({ id: "a", at: NOW - MINUTE }));
   const window = windowOf({ range: "15m" }, NOW);

@@ -4,7 +4,7 @@ import { filterCount, parseSearch, readQuery, unusableParams, withSearch, writeQ
 const through = (query: string) => writeQuery({ ...parseSearch(readQuery(query)) });
 
 describe("search", () => {
-  it("search written and read is unchanged", () => {
+  it("search is unchanged after a round trip through the URL", () => {
     const query =
       "?range=7d&sentiment=negative&emotion=fear&min=0.8&source=my.source&author=%C3%A9lan+vital&q=100%25+%26+more&post=at%3A%2F%2Fdid%2F1";
     const search = parseSearch(readQuery(query));
@@ -54,7 +54,7 @@ describe("search", () => {
     });
   });
 
-  it("number like text stays text", () => {
+  it("text that looks like a number stays text", () => {
     expect(parseSearch(readQuery("?q=123&source=true"))).toEqual({ q: "123", source: "true" });
   });
 

@@ -29,7 +29,7 @@ describe("names of authors", () => {
     const authors = refund.authors?.map((author) => ({ ...author, author: DID })) ?? [];
     state.world.insight = () => ({ ...refund, authors });
     open("/?range=1h");
-    const card = await screen.findByRole("region", { name: /^What is behind it/ });
+    const card = await screen.findByRole("region", { name: /^What explains the change/ });
     expect(await within(card).findByRole("link", { name: /^ada\.example twitter/ })).toBeTruthy();
     expect(within(card).queryByText(DID)).toBeNull();
   });

@@ -48,7 +48,7 @@ function useRefresh(demo: Demo | undefined) {
 }
 
 const STEPS: Record<string, string> = {
-  filling: "Analysing a made-up week, so that you can look around",
+  filling: "Analysing a made-up week of posts",
   evaluating: "Evaluating alert rules over the made-up week",
   removing: "Removing the made-up posts, topics, rules and alerts",
 };
@@ -89,9 +89,7 @@ function DemoNotice({ demo }: { demo: Demo | undefined }) {
   return (
     <Notice>
       <p className="min-w-48 flex-1 py-1">
-        {mixed
-          ? "Real posts arrive. Remove the made-up ones?"
-          : "These posts are made up, so that you can look around."}
+        {mixed ? "Real posts arrive. Remove the made-up ones?" : "These posts are made up for demonstration."}
       </p>
       <div className="order-1 flex flex-wrap gap-2 sm:order-none">
         {isDemo && <RemoveDemo />}
@@ -114,7 +112,7 @@ function RemoveDemo() {
     <ConfirmButton
       action="Remove demo data"
       title="Remove demo data?"
-      text="All made-up posts, and the topics, rules and alerts that came with them, are removed. The source of made-up posts is paused."
+      text="All made-up posts are removed, with the topics, rules and alerts that came with them. The source that generates them is paused."
       pending={removal.isPending}
       error={removal.error}
       onConfirm={() => removal.mutate()}

@@ -210,8 +210,10 @@ function systemOf(world: World): System {
         layers: 6,
         exits: [2, 3, 4, 5],
         languages: ["en"],
+        warnings: [],
         load_ms: 412,
       },
+      routes: world.routes,
     },
     throughput: { in_per_second: 24.6, out_per_second: 24.5 },
     consumers: [

@@ -33,6 +33,7 @@ export class World {
   insight: (params: URLSearchParams) => Partial<Insight> = () => ({});
   readonly alerts: Alert[] = [];
   /** Posts of the last day without a sentiment. */
+  routes: System["model"]["routes"] = [];
   unscored: System["unscored"] = { posts: 0, unscored_count: 0, percentage: 0, languages: [] };
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];

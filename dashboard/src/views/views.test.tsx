@@ -42,7 +42,7 @@ describe("posts", () => {
     expect(url()).toBe("/posts?sort=confidence");
   });
 
-  it("no matches offer to clear the filters", async () => {
+  it("empty result offers to clear the filters", async () => {
     state.world.add(makePost({ id: "a", at: Date.now(), content: "Here I am" }));
     const { user, url } = open("/posts?emotion=fear");
     await user.click(await screen.findByRole("button", { name: "Clear filters" }));
@@ -112,7 +112,7 @@ describe("emotions", () => {
 });
 
 describe("alerts", () => {
-  it("no active alerts shows an empty state", async () => {
+  it("empty state is shown without active alerts", async () => {
     open("/alerts");
     expect(await screen.findByText(/No active alerts/)).toBeTruthy();
     expect(await screen.findByText("No alerts in this period")).toBeTruthy();
@@ -159,7 +159,7 @@ describe("system", () => {
     expect(screen.getByText("content: must not be blank")).toBeTruthy();
   });
 
-  it("source state is shown and a source is paused", async () => {
+  it("source state is shown and a source can be paused", async () => {
     state.world.feeds = [
       makeFeed("mastodon"),
       makeFeed("bluesky", { state: "backing_off", errors: 3, last_error: "connection refused" }),

@@ -10,6 +10,37 @@ use crate::domain::Sentiment;
 /// A clearly positive text.
 const SAMPLE: &str = "I love this, it is wonderful and makes me so happy!";
 
+const WARNED: &str = "see `sentistream models list` for other models, and measure with `sentistream eval`";
+
+/// Loads the models of the routes that are on this machine.
+pub async fn routes(config: &Config) -> Vec<Check> {
+    const REMEDY: &str = "correct inference.routes, or run `sentistream models pull` for its model";
+    let mut checks = Vec::new();
+    if !config.has_role(Role::Worker) && !config.has_role(Role::Api) {
+        return checks;
+    }
+    for route in &config.inference.routes {
+        let languages = route.languages.join(", ");
+        checks.push(match app::routes::load_local(config, route).await {
+            Ok(Some(classifier)) => {
+                let info = classifier.info();
+                let finding = format!("{languages}: {} ({}) loaded in {} ms", info.name, info.precision, info.load_ms);
+                match info.warnings.first() {
+                    Some(warning) => Check::warning("routes", format!("{finding}; {warning}"), WARNED),
+                    None => Check::good("routes", finding),
+                }
+            }
+            Ok(None) => Check::warning(
+                "routes",
+                format!("{languages}: the model is not on this machine, and is downloaded for the first post"),
+                "run `sentistream models pull` for its model",
+            ),
+            Err(e) => Check::broken("routes", format!("{languages}: {e:#}"), REMEDY),
+        });
+    }
+    checks
+}
+
 /// Loads the model and classifies a text.
 pub async fn check(config: &Config) -> Check {
     const REMEDY: &str = "set inference.model to \"builtin\" or to a folder with a model";
@@ -32,7 +63,10 @@ pub async fn check(config: &Config) -> Check {
                 start.elapsed().as_millis()
             );
             if analysis.sentiment == Sentiment::Positive {
-                Check::good("model", finding)
+                match info.warnings.first() {
+                    Some(warning) => Check::warning("model", format!("{finding}; {warning}"), WARNED),
+                    None => Check::good("model", finding),
+                }
             } else {
                 let unexpected = format!("{finding}, but classifies a positive text as {}", analysis.sentiment);
                 Check::warning("model", unexpected, "check inference.labels, and the model with `sentistream eval`")

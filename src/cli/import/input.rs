@@ -10,8 +10,9 @@ use anyhow::Context as _;
 
 /// The bytes of a file or pipe.
 pub struct Input {
+    /// The raw bytes, which may be compressed. Each read advances `position`.
     pub bytes: Box<dyn Read + Send>,
-    /// `None` for a pipe.
+    /// The size of the file in bytes, before decompression. `None` for a pipe.
     pub size: Option<u64>,
     /// The number of bytes read so far, before decompression.
     pub position: Arc<AtomicU64>,

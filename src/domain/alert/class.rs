@@ -12,7 +12,9 @@ use crate::domain::{Counts, Emotion, Sentiment};
 pub enum Class {
     /// Every post.
     Posts,
+    /// Posts with this sentiment.
     Sentiment(Sentiment),
+    /// Posts with this emotion.
     Emotion(Emotion),
 }
 

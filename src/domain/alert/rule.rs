@@ -14,13 +14,17 @@ use crate::domain::Timestamp;
 /// A stored rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// The id of the rule. Ids start at 1: 0 stands for the alerts about rules and receivers that fail.
     pub id: i64,
     /// Increases with each change.
     pub version: i64,
     /// Whether it comes from the configuration, so that the API cannot change it.
     pub provisioned: bool,
+    /// When the rule was created.
     pub created_at: Timestamp,
+    /// When the rule was last changed.
     pub updated_at: Timestamp,
+    /// The content of the rule: the posts that it watches, and when it alerts.
     pub spec: RuleSpec,
 }
 
@@ -29,9 +33,13 @@ pub struct Rule {
 pub struct RuleSpec {
     /// The name, unique among rules. It is the `alert_type` of the rule's alerts.
     pub name: String,
+    /// Whether the rule is evaluated. The open alerts of a disabled rule are resolved.
     pub enabled: bool,
+    /// What the counts of a window are compared with.
     pub condition: Condition,
+    /// The posts that the rule watches.
     pub scope: Scope,
+    /// The series that the posts of the scope are split into. Each series has its own state and alerts.
     pub group_by: GroupBy,
     /// The length of the window, in whole minutes.
     pub window: Duration,
@@ -53,8 +61,11 @@ pub struct RuleSpec {
     pub keep_firing_for: Duration,
     /// A firing alert recovers only when the value is beyond this one. `None`: the threshold.
     pub recovery_threshold: Option<f64>,
+    /// The severity of the rule's alerts.
     pub severity: Severity,
+    /// Labels that are added to those of the rule's alerts.
     pub labels: Labels,
+    /// Texts about the rule's alerts, by name. They may contain [`PLACEHOLDERS`].
     pub annotations: Labels,
 }
 
@@ -71,20 +82,50 @@ pub enum Condition {
     /// The share of a class, in [0, 1], is beyond the threshold. With a significance it must also be unlikely that so
     /// many posts of the class occur if the true share is the threshold: the probability must be below the
     /// significance.
-    Share { of: Class, direction: Direction, threshold: f64, significance: Option<f64> },
+    Share {
+        /// The class whose share is compared.
+        of: Class,
+        /// Whether the share must be above or below the threshold.
+        direction: Direction,
+        /// The share that it is compared with, in [0, 1].
+        threshold: f64,
+        /// The probability must be below this one. `None`: it is not tested.
+        significance: Option<f64>,
+    },
     /// There are more than `threshold` negative posts per positive post. Without positive posts the ratio is the number
     /// of negative posts, so that it is always finite. The significance has the same meaning as for a share.
-    Ratio { threshold: f64, significance: Option<f64> },
+    Ratio {
+        /// The number of negative posts per positive post that must be exceeded.
+        threshold: f64,
+        /// The probability must be below this one. `None`: it is not tested.
+        significance: Option<f64>,
+    },
     /// The number of posts of a class is above or below `threshold`.
-    Volume { of: Class, direction: Direction, threshold: f64 },
+    Volume {
+        /// The class whose posts are counted.
+        of: Class,
+        /// Whether the number must be above or below the threshold.
+        direction: Direction,
+        /// The number of posts that it is compared with.
+        threshold: f64,
+    },
     /// The number of posts of a class is more than `threshold` robust standard deviations above its baseline.
-    Spike { of: Class, threshold: f64 },
+    Spike {
+        /// The class whose posts are counted.
+        of: Class,
+        /// The number of robust standard deviations that must be exceeded.
+        threshold: f64,
+    },
     /// The share of a class differs from that of the period before the window by more than `threshold`, and the
     /// difference is significant: the one-sided p-value is below `significance`.
     Shift {
+        /// The class whose share is compared.
         of: Class,
+        /// Whether the share must rise (`above`) or fall (`below`).
         direction: Direction,
+        /// The difference between the shares that must be exceeded.
         threshold: f64,
+        /// The p-value must be below this one.
         significance: f64,
         /// The length of the period before the window, in whole minutes.
         baseline_window: Duration,

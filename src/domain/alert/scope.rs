@@ -13,8 +13,11 @@ const MAX_TEXT_CHARS: usize = 200;
 /// The posts that a rule watches, written as `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
+    /// Every post.
     All,
+    /// Posts of this source.
     Source(Source),
+    /// Posts of this author, on any source.
     Author(Author),
     /// Posts that a tracked topic matches.
     Topic(TopicName),

@@ -8,24 +8,28 @@ use crate::domain::Timestamp;
 /// A series of a rule with its state. Normal series have no row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
+    /// The id of the rule; 0 for the alerts about rules and receivers that fail.
     pub rule_id: i64,
     /// The posts of the series, as in the alert's `scope`. It is unique within the rule.
     pub scope: String,
     /// The fingerprint of `labels`.
     pub fingerprint: String,
+    /// The state after the last evaluation.
     pub state: InstanceState,
     /// Event time at which the state began.
     pub since: Timestamp,
-    /// Event time at which the condition began to hold; none while the series does not alert. Later counts are not part
-    /// of a baseline.
+    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering. Later
+    /// counts are not part of a baseline.
     pub began: Option<Timestamp>,
     /// Event time of the last evaluation.
     pub evaluated_at: Timestamp,
-    /// The id of the open alert.
+    /// The id of the open alert; `None` if no alert is open.
     pub alert_id: Option<i64>,
     /// The last measured value; `None` without data.
     pub value: Option<f64>,
+    /// The threshold at the last evaluation.
     pub threshold: f64,
+    /// The severity of the rule. An open alert keeps the severity that it opened with.
     pub severity: Severity,
     /// `alertname`, `severity`, `kind`, `rule_id`, the labels of its group (such as `source`), and the rule's own
     /// labels.
@@ -41,27 +45,33 @@ pub struct Instance {
 pub struct Transition {
     /// Increases from one transition to the next, over all rules.
     pub id: i64,
+    /// The id of the rule; 0 for the alerts about rules and receivers that fail.
     pub rule_id: i64,
-    /// The alert that it belongs to; none before the series fires for the first time.
+    /// The id of the alert that the change belongs to; null for changes without an alert, such as to `pending`.
     pub alert_id: Option<i64>,
     /// The posts of the series: `all`, `source:NAME`, …
     pub scope: String,
     /// The fingerprint of `labels`: 16 hexadecimal digits.
     pub fingerprint: String,
+    /// The state before the change.
     pub from_state: InstanceState,
+    /// The state after the change.
     pub to_state: InstanceState,
+    /// The time of the evaluation that changed the state.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The measured value; none without data.
+    /// The measured value; null without data.
     pub value: Option<f64>,
+    /// The threshold that the value was compared with.
     pub threshold: f64,
+    /// The severity of the rule. An open alert keeps the severity that it opened with.
     pub severity: Severity,
     /// `alertname`, `severity`, `kind`, `rule_id`, the labels of its group (such as `source`), and the rule's own
     /// labels.
     pub labels: Labels,
     /// The rule's annotations with filled placeholders.
     pub annotations: Labels,
-    /// Another cause of the change than the measured value, such as an error or a deleted rule.
+    /// The cause of the change if it is not the measured value, such as an error or a deleted rule; otherwise null.
     pub reason: Option<String>,
 }
 

@@ -41,8 +41,11 @@ macro_rules! words {
 words! {
     /// The severity of an alert.
     Severity {
+        /// For information: no action is needed.
         Info = "info",
+        /// Somebody should look at it.
         Warning = "warning",
+        /// Somebody must act now.
         Critical = "critical",
     }
 }
@@ -58,7 +61,7 @@ words! {
         Volume = "volume",
         /// The deviation of the number of posts from its baseline.
         Spike = "spike",
-        /// The difference of a share from that of the period before the window.
+        /// The difference between the share in the window and the share in the period before the window.
         Shift = "shift",
         /// The absence of posts.
         Absence = "absence",
@@ -68,7 +71,9 @@ words! {
 words! {
     /// The side of the threshold on which a condition holds.
     Direction {
+        /// The value must be above the threshold.
         Above = "above",
+        /// The value must be below the threshold.
         Below = "below",
     }
 }

@@ -14,9 +14,13 @@ const NO_RECEIVER: &str = "no-receiver";
 /// The objects from which a configuration is made.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
+    /// The names of all receivers.
     pub receivers: Vec<String>,
+    /// The routes of all receivers.
     pub router: Router,
+    /// All inhibition rules. Those of the mode `first` are left out of the configuration.
     pub inhibit_rules: Vec<InhibitRule>,
+    /// All mute timings. Routes may also use them as active intervals.
     pub mute_timings: Vec<MuteTiming>,
 }
 

@@ -86,6 +86,7 @@ impl FromStr for Reason {
 /// A message to one receiver, or to one recipient of a receiver.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Delivery {
+    /// The id of the delivery. Later deliveries have higher ids.
     pub id: i64,
     /// The receiver's name.
     pub receiver: String,
@@ -93,15 +94,19 @@ pub struct Delivery {
     pub recipient: Option<String>,
     /// The group of alerts that the message is about.
     pub group_key: String,
+    /// Why the message is sent.
     pub reason: Reason,
+    /// Whether the message was delivered, failed, or waits for an attempt.
     pub state: DeliveryState,
     /// The number of attempts so far.
     pub attempts: i32,
+    /// When the message was written to the outbox.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// The time of the next attempt; null if there are no further attempts.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt_at: Option<Timestamp>,
+    /// When the message was delivered or failed; null while it waits for an attempt.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
     /// The error of the last attempt.
@@ -113,8 +118,10 @@ pub struct Delivery {
 /// One attempt to deliver a message.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Attempt {
+    /// When the attempt started.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
+    /// The duration of the attempt, in milliseconds.
     pub elapsed_ms: i64,
     /// The HTTP status, the SMTP code, or the exit code of a command; null if there was no answer.
     pub status: Option<i32>,

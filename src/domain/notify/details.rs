@@ -12,8 +12,9 @@ pub struct AlertDetails {
     pub sentence: String,
     /// The latest value of the rule; null without data.
     pub value: Option<f64>,
-    /// The most extreme value since the alert started to fire.
+    /// The most extreme value since the alert started to fire; null without data.
     pub peak: Option<f64>,
+    /// The threshold of the rule.
     pub threshold: f64,
     /// Up to three posts.
     pub quotes: Vec<Quote>,
@@ -33,10 +34,13 @@ pub struct Quote {
     pub post_id: Option<String>,
     /// The first 200 characters.
     pub content: String,
+    /// The name of the author; null if it is not known.
     pub author: Option<String>,
+    /// The name of the source.
     pub source: String,
     /// The URL of the post at its source.
     pub url: Option<String>,
+    /// When the author wrote the post; null if it is not known.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<Timestamp>,
     /// The number of further posts with almost the same text.

@@ -11,8 +11,8 @@ use crate::domain::{FieldError, Timestamp};
 
 const MAX_EQUAL: usize = 10;
 
-/// How long after the end of the first alert of an incident the others stay suppressed, so that the end of one alert does
-/// not make a notification of another that is about to end too.
+/// The time for which the other alerts of an incident stay suppressed after the first one ended. Without it, alerts
+/// that are about to end too would send notifications.
 pub const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 
 /// While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
@@ -46,8 +46,8 @@ pub enum InhibitMode {
     /// The one that matches the source matchers, as in Alertmanager.
     #[default]
     Source,
-    /// The one that began first; one matches the source matchers and the other the target matchers. A missing label equals
-    /// every value. The later alert stays suppressed for up to 30 minutes after the end of the first.
+    /// The one that began first. One of the two matches the source matchers, the other the target matchers. A missing
+    /// label equals every value. The later alert stays suppressed for up to 30 minutes after the end of the first.
     First,
 }
 
@@ -95,11 +95,13 @@ impl InhibitRule {
 /// An alert that fires or ended recently.
 #[derive(Clone, Debug)]
 pub struct RecentAlert {
-    /// The row of `sentiment_alerts`. Ids grow in the order in which alerts begin.
+    /// The id of the row in `sentiment_alerts`. Ids increase in the order in which alerts open.
     pub id: i64,
+    /// The labels that the alert opened with.
     pub labels: Labels,
+    /// When the alert opened.
     pub began: Timestamp,
-    /// `None` while it fires.
+    /// When the alert ended; `None` while it fires.
     pub ended: Option<Timestamp>,
 }
 

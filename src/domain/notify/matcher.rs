@@ -18,13 +18,16 @@ const MAX_COMPILED: usize = 256 * 1024;
 /// The operator of a matcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum MatchOp {
+    /// The value is equal.
     #[serde(rename = "=")]
     Equal,
+    /// The value is not equal.
     #[serde(rename = "!=")]
     NotEqual,
     /// The whole value matches the regular expression.
     #[serde(rename = "=~")]
     Regex,
+    /// The regular expression does not match the whole value.
     #[serde(rename = "!~")]
     NotRegex,
 }
@@ -62,19 +65,30 @@ impl MatchOp {
 /// An operator in the format of Alertmanager's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatchFlags {
+    /// `true` for `=` and `=~`, `false` for `!=` and `!~`.
     pub is_equal: bool,
+    /// `true` for `=~` and `!~`, `false` for `=` and `!=`.
     pub is_regex: bool,
 }
 
 /// Why a matcher is invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MatcherError {
+    /// The value or the pattern is too long.
     #[error("the value of a matcher must be at most {MAX_VALUE} bytes")]
     TooLong,
+    /// The compiled pattern would need too much memory.
     #[error("the regular expression {0:?} is too complex")]
     TooComplex(String),
+    /// The value is not a regular expression, but its operator requires one.
     #[error("{pattern:?} is not a regular expression")]
-    Pattern { pattern: String, source: Box<regex::Error> },
+    Pattern {
+        /// The value of the matcher.
+        pattern: String,
+        /// Why it is not a regular expression.
+        source: Box<regex::Error>,
+    },
+    /// The text has no operator.
     #[error("{0:?} is not a matcher such as severity=\"critical\" or source=~\"web|reddit\"")]
     Syntax(String),
 }
@@ -98,6 +112,7 @@ pub struct MatcherSpec {
     pub label: String,
     /// `=~` and `!~` require a regular expression, which must match the whole value.
     pub op: MatchOp,
+    /// The value, or the regular expression for `=~` and `!~`; at most 500 bytes.
     pub value: String,
 }
 

@@ -12,7 +12,9 @@ use crate::domain::alert::{Labels, fingerprint};
 #[serde(rename_all = "lowercase")]
 #[schema(as = MessageStatus)]
 pub enum Status {
+    /// The alert fires, or at least one alert of the message fires.
     Firing,
+    /// The alert is resolved, or all alerts of the message are resolved.
     Resolved,
 }
 
@@ -49,6 +51,7 @@ pub struct Message {
     /// The URL of the dashboard.
     #[serde(rename = "externalURL")]
     pub external_url: String,
+    /// The alerts of the group, those that fire first, up to the receiver's limit `max_alerts`.
     pub alerts: Vec<MessageAlert>,
 }
 
@@ -56,9 +59,13 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageAlert {
+    /// Whether this alert fires.
     pub status: Status,
+    /// The labels that identify the alert, such as `alertname`, `severity` and `source`.
     pub labels: Labels,
+    /// Texts about the alert, such as `summary`.
     pub annotations: Labels,
+    /// When the alert started to fire.
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
     /// `0001-01-01T00:00:00Z` while the alert fires.
@@ -68,6 +75,7 @@ pub struct MessageAlert {
     /// The URL of the alert on the dashboard.
     #[serde(rename = "generatorURL")]
     pub generator_url: String,
+    /// The fingerprint of `labels`: 16 hexadecimal digits.
     pub fingerprint: String,
     /// A description with posts and words; null for alerts without a rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -73,12 +73,19 @@ fn midnight() -> TimeOfDay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Weekday {
+    /// Day 1 of the ISO week.
     Monday,
+    /// Day 2 of the ISO week.
     Tuesday,
+    /// Day 3 of the ISO week.
     Wednesday,
+    /// Day 4 of the ISO week.
     Thursday,
+    /// Day 5 of the ISO week.
     Friday,
+    /// Day 6 of the ISO week.
     Saturday,
+    /// Day 7 of the ISO week.
     Sunday,
 }
 

@@ -18,6 +18,7 @@ pub struct Receiver {
     /// The name, which must be unique. It cannot be changed, because routes refer to it.
     #[schema(example = "on-call")]
     pub name: String,
+    /// The service that the messages are sent to, with its settings.
     pub channel: Channel,
     /// Whether it gets notifications about resolved alerts.
     #[serde(default = "yes")]
@@ -104,6 +105,7 @@ pub enum Channel {
         /// The URL of the server.
         #[serde(default = "default_ntfy")]
         url: String,
+        /// The name of the topic: 1 to 64 letters, digits, `-` or `_`.
         topic: String,
     },
     /// Forwards each alert to an Alertmanager (`POST /api/v2/alerts`), which routes and notifies according to its own

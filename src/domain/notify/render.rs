@@ -23,6 +23,7 @@ const CHAT_ALERTS: usize = 10;
 /// The title and the text of a message for one receiver.
 #[derive(Debug)]
 pub struct Texts {
+    /// The title in one line: the output of the receiver's title template, or the default title.
     pub title: String,
     /// The output of the receiver's text template; `None` for the default text.
     pub body: Option<String>,

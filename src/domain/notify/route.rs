@@ -80,10 +80,15 @@ pub struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteSetting {
+    /// The setting `receiver`.
     Receiver,
+    /// The setting `group_by`.
     GroupBy,
+    /// The setting `group_wait`.
     GroupWait,
+    /// The setting `group_interval`.
     GroupInterval,
+    /// The setting `repeat_interval`.
     RepeatInterval,
 }
 

@@ -9,7 +9,7 @@ use crate::domain::alert::Labels;
 pub const MAX_DEPTH: usize = 10;
 
 /// Routes as a tree whose root is the default route. As in Alertmanager, an alert descends into each matching child, up
-/// to the first one without `continue`. The last route of each path, of whose children none matches, handles the alert.
+/// to the first one without `continue`. The last route of each path, which has no matching child, handles the alert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Router {
     /// The routes, in the order in which siblings are tried.

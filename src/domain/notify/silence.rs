@@ -17,9 +17,10 @@ pub struct Silence {
     /// Matchers of alerts: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
+    /// The start, inclusive.
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
-    /// The end, which must be after `starts_at`.
+    /// The end, exclusive. It must be after `starts_at`.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
     /// Who created it.
@@ -36,7 +37,9 @@ pub struct Silence {
 pub enum SilenceState {
     /// It has not started yet.
     Pending,
+    /// It suppresses notifications now.
     Active,
+    /// It has ended.
     Expired,
 }
 

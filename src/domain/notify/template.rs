@@ -39,12 +39,19 @@ pub struct Templates {
 /// Why a template could not be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
+    /// The template is too long.
     #[error("must be at most {MAX_SOURCE} bytes")]
     TooLong,
+    /// The output is too long.
     #[error("the output is longer than {MAX_OUTPUT} bytes")]
     TooMuch,
+    /// The template has a syntax error, fails, or needs too many steps.
     #[error("line {}: {}", source.line().unwrap_or(1), describe(source))]
-    Invalid { source: minijinja::Error },
+    Invalid {
+        /// The error of the template engine, with the line.
+        source: minijinja::Error,
+    },
+    /// The output is not valid text.
     #[error("the output is not UTF-8")]
     Encoding(#[from] std::string::FromUtf8Error),
 }

@@ -13,7 +13,8 @@ use crate::http::auth::{Admin, Authorized};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
-use crate::http::{ModelState, answer, body};
+use crate::http::{answer, body};
+use crate::inference::SharedClassifier;
 use crate::sources::recognize::recognize;
 use crate::sources::{Opening, SourceError, SourceSpec};
 
@@ -91,10 +92,10 @@ pub async fn test(
     let (definition, secrets) = read(&state, given, kept)?;
     let spec = super::factory(&state)?.spec(&definition, &secrets).map_err(ApiError::invalid)?;
     let timeout = TIMEOUT.min(state.options.request_timeout / 2);
-    let model = state.api.model.borrow().clone();
+    let classifier = state.api.classifier();
     let trial = state.read(async move {
         let mut delivered = deliver(&spec, timeout).await;
-        classify(&mut delivered, model).await;
+        classify(&mut delivered, classifier).await;
         Ok::<_, ApiError>(delivered.into_trial())
     });
     answer::json(&trial.await?)
@@ -163,8 +164,8 @@ async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
     delivered
 }
 
-async fn classify(delivered: &mut Delivered, model: ModelState) {
-    if let ModelState::Ready(classifier) = model {
+async fn classify(delivered: &mut Delivered, classifier: Option<SharedClassifier>) {
+    if let Some(classifier) = classifier {
         let texts = delivered.posts.iter().map(|post| post.content.as_str().to_owned()).collect();
         // If the model fails, the posts are returned without their sentiment.
         delivered.analyses = classifier.classify(texts).await.unwrap_or_default();

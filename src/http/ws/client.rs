@@ -64,9 +64,12 @@ impl Client {
         self.filters.store(std::sync::Arc::new(filters));
     }
 
-    /// Queues a frame, or counts it as missed. Never waits.
+    /// Queues a frame, or counts it as missed. Never waits. A client that has disconnected misses nothing.
     pub fn push(&self, frame: Frame) {
         let mut account = self.account();
+        if self.queue.is_closed() {
+            return;
+        }
         if account.missed.is_some() || self.queue.try_send(frame).is_err() {
             self.miss(&mut account, Missed::Known(1));
         }

@@ -9,7 +9,9 @@ use super::super::params::language;
 /// A client's message.
 #[derive(Debug, PartialEq)]
 pub enum Request {
+    /// A ping, which is answered with a pong.
     Ping,
+    /// Replaces the filters of the client.
     Subscribe(Filters),
 }
 

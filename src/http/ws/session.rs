@@ -30,8 +30,11 @@ pub struct Access {
 
 /// A client, the frames for it, and its socket.
 pub struct Connection {
+    /// The client's membership in the hub, which ends when this value is dropped.
     pub client: Membership,
+    /// The frames that the hub has queued for the client.
     pub queue: mpsc::Receiver<Frame>,
+    /// The sending half of the WebSocket.
     pub socket: actix_ws::Session,
 }
 

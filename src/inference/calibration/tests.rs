@@ -38,7 +38,7 @@ proptest! {
 }
 
 #[test]
-fn tempered_shares_equal_tempered_outputs() {
+fn temperature_on_shares_equals_temperature_on_outputs() {
     let softmax = |outputs: [f32; 3]| {
         let sum: f32 = outputs.iter().map(|output| output.exp()).sum();
         outputs.map(|output| output.exp() / sum)
@@ -46,7 +46,7 @@ fn tempered_shares_equal_tempered_outputs() {
     let mut scores = softmax([2.0, -1.0, 0.5]);
     temper_shares(&mut scores, 2.0);
     for (got, wanted) in scores.into_iter().zip(softmax([1.0, -0.5, 0.25])) {
-        assert!((got - wanted).abs() < 1e-6, "{got} for {wanted}");
+        assert!((got - wanted).abs() < 1e-6, "got {got}, expected {wanted}");
     }
 }
 

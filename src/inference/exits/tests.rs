@@ -12,6 +12,7 @@ fn info() -> ModelInfo {
         exits: vec![2, 5],
         int8_agreement: None,
         languages: Vec::new(),
+        warnings: Vec::new(),
         load_ms: 1,
     }
 }

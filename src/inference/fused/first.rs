@@ -19,6 +19,7 @@ const TEXTS: usize = 24;
 pub struct FirstToken {
     /// The query, already scaled.
     pub query: Linear,
+    /// The keys and values of each attention head, in order.
     pub heads: Vec<HeadProjection>,
 }
 
@@ -26,6 +27,7 @@ pub struct FirstToken {
 pub struct HeadProjection {
     /// The transposed weights of the keys. They map a query to the vector that tokens are multiplied by.
     pub keys: Linear,
+    /// The weights and the bias of the values, applied to the average of the tokens.
     pub values: Linear,
 }
 

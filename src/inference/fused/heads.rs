@@ -8,8 +8,11 @@ use super::{FusedEncoder, Scratch, resized};
 
 /// Linear, activation, linear.
 pub struct Head {
+    /// The first linear layer, from the first token.
     pub hidden: Linear,
+    /// The second linear layer, whose outputs are the logits of the classes.
     pub classes: Linear,
+    /// The activation between the two layers.
     pub activation: HeadActivation,
     /// The number of outputs; the rest of a row is padding.
     pub count: usize,

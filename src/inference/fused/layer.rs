@@ -9,17 +9,23 @@ const BLOCK: usize = 96;
 
 /// A layer for all tokens.
 pub struct Layer {
-    /// Query (already scaled), key and value, side by side.
+    /// The projection to the query (already scaled), the key and the value, side by side.
     pub attention: Linear,
+    /// The part after the attention.
     pub rest: LayerRest,
 }
 
 /// The part of a layer after its attention.
 pub struct LayerRest {
+    /// The output projection of the attention.
     pub out: Linear,
+    /// The normalisation after the attention.
     pub attention_norm: Norm,
+    /// The first layer of the feed-forward part, from the width of a token to the hidden width.
     pub widen: Linear,
+    /// The second layer of the feed-forward part, back to the width of a token.
     pub narrow: Linear,
+    /// The normalisation after the feed-forward part, which gives the output of the layer.
     pub output_norm: Norm,
 }
 
@@ -38,8 +44,9 @@ pub struct Buffers {
 pub struct Finish<'a> {
     /// The input of the layer; its output afterwards.
     pub rows: &'a mut [f32],
+    /// The rounded form of `rows`, in the format of the next product.
     pub rounded: &'a mut Rounded,
-    /// They contain the output of the attention for each row.
+    /// The buffers, whose `attended` has the output of the attention for each row.
     pub buffers: &'a mut Buffers,
     /// Whether the output is rounded for another layer.
     pub round_output: bool,

@@ -28,7 +28,7 @@ pub const SMALL_CONFIG: &str = r#"{"model_type": "distilbert", "vocab_size": 50,
         "n_layers": 3, "n_heads": 2, "hidden_dim": 112, "activation": "gelu",
         "id2label": {"0": "NEGATIVE", "1": "POSITIVE"}}"#;
 
-/// Random weights for it, as a file has them.
+/// Random weights for the model of [`SMALL_CONFIG`], in the format of a weights file.
 pub fn small_weights(seed: u64) -> Vec<u8> {
     let mut numbers = Numbers(seed);
     let mut tensors = HashMap::new();
@@ -79,7 +79,10 @@ fn fused_encoder_any_length_equals_reference() {
             assert_eq!(got.len(), wanted.len());
             for (index, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
                 let length = lengths[index / 2];
-                assert!((got - wanted).abs() < allowed, "{isa:?} {format:?}, {length} tokens: {got} for {wanted}");
+                assert!(
+                    (got - wanted).abs() < allowed,
+                    "{isa:?} {format:?}, {length} tokens: got {got}, expected {wanted}"
+                );
             }
             // Each text alone, after a larger batch has used the same memory.
             for (text, all) in inputs.iter().zip(got.chunks_exact(2)) {
@@ -91,7 +94,7 @@ fn fused_encoder_any_length_equals_reference() {
 }
 
 #[test]
-fn scratch_of_large_batch_is_released_and_small_one_kept() {
+fn scratch_memory_is_released_after_a_large_batch_only() {
     let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
     let weights = Weights::open(small_weights(7).into()).unwrap();
     let encoder = FusedEncoder::load(&spec, &weights, (Isa::best(), Format::F32)).unwrap();

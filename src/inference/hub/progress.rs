@@ -15,6 +15,7 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// A meter without a file. It shows a bar if stderr is a terminal.
     pub fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0).with_style(style()));
         Self { bar, file: String::new(), size: 0, done: 0, logged: 0 }

@@ -21,19 +21,29 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The maximum number of requests; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
+    /// The maximum number of requests per minute, in fixed windows.
     pub per_minute: Option<u64>,
+    /// The maximum number of requests per UTC day.
     pub per_day: Option<u64>,
 }
 
 /// The state of the language model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmState {
-    /// It accepts requests.
+    /// The language model accepts requests.
     Ready,
-    /// It failed, or asked for a pause. No request is sent until then.
-    Paused { until: Timestamp, reason: String },
-    /// The budget is used up until then.
-    Spent { until: Timestamp },
+    /// Requests failed, or the server asked for a pause. No request is sent before `until`.
+    Paused {
+        /// The end of the pause; the current time while a trial request has no outcome.
+        until: Timestamp,
+        /// The message of the last failure.
+        reason: String,
+    },
+    /// The budget is used up. No request is sent before `until`.
+    Spent {
+        /// The end of the minute or the day whose budget is used up; if both are, the later end.
+        until: Timestamp,
+    },
 }
 
 /// Admits or rejects each request.

@@ -88,9 +88,9 @@ fn int8_outputs_are_near_reference() {
     assert!(difference < 0.6, "{difference}");
 }
 
-/// Exits have the outputs of the reference, and each text stops at the first exit whose gate accepts it.
+/// The outputs of exits equal the reference, and each text stops at the first exit whose gate accepts it.
 #[test]
-fn exits_equal_reference_and_decide_by_their_gates() {
+fn exit_outputs_equal_reference_and_gates_select_the_exit() {
     let expected = expected();
     for (precision, limit) in [(Precision::F32, 1e-3), (Precision::Bf16, 0.3), (Precision::Int8, 1.2)] {
         let Loaded { network, spec, .. } = builtin(precision);
@@ -106,7 +106,11 @@ fn exits_equal_reference_and_decide_by_their_gates() {
                 let reference = &text.exit_logits[&exit.layer.to_string()];
                 let ordered = reference[3..10].iter().chain(&reference[..3]).chain(&reference[10..]);
                 for (got, wanted) in outputs[..10].iter().zip(ordered) {
-                    assert!((got - wanted).abs() < limit, "{precision}, layer {}: {got} for {wanted}", exit.layer);
+                    assert!(
+                        (got - wanted).abs() < limit,
+                        "{precision}, layer {}: got {got}, expected {wanted}",
+                        exit.layer
+                    );
                 }
                 let gate = 1.0 / (1.0 + (-f64::from(outputs[10])).exp());
                 if gate > f64::from(exit.threshold) {
@@ -135,7 +139,7 @@ fn candle_outputs_equal_reference() {
     let texts: Vec<&[u32]> = expected.iter().map(|text| text.ids.as_slice()).collect();
     let wanted = expected.iter().flat_map(|text| text.emotion_logits.iter().chain(&text.sentiment_logits));
     for (got, wanted) in encoder.logits(&texts).unwrap().iter().zip(wanted) {
-        assert!((got - wanted).abs() < 1e-3, "{got} for {wanted}");
+        assert!((got - wanted).abs() < 1e-3, "got {got}, expected {wanted}");
     }
 }
 

@@ -12,15 +12,20 @@ const FILE: &str = "sentencepiece.bpe.model";
 
 /// The fields of `ModelProto`, `SentencePiece` and `NormalizerSpec`.
 mod field {
+    /// The pieces of a `ModelProto`.
     pub const PIECES: u64 = 1;
+    /// The normalizer of a `ModelProto`.
     pub const NORMALIZER: u64 = 3;
+    /// The text of a `SentencePiece`.
     pub const PIECE: u64 = 1;
+    /// The score of a `SentencePiece`.
     pub const SCORE: u64 = 2;
+    /// The compiled character map of a `NormalizerSpec`.
     pub const CHARSMAP: u64 = 2;
 }
 
-/// The tokenizer, with the token ids of the training: four special tokens first, the
-/// pieces from the fourth on, the mask last.
+/// The tokenizer, with the token ids that the model was trained with: four special tokens, then the pieces of the file
+/// except its first three, then the mask.
 ///
 /// # Errors
 /// When the file is not a SentencePiece model.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use candle_core::pickle::{Object, PthTensors, Stack, TensorInfo};
@@ -18,15 +19,20 @@ const OLD: [u8; 21] = [
     0x03, 0x2e,
 ];
 
+/// The largest ratio by which an archive compresses its content. A tensor that needs more bytes than this allows is not
+/// in the file, and gets no memory.
+const DEFLATE_RATIO: u64 = 1_032;
+
 /// Reads all tensors of the checkpoint at `path`. No code in it is executed: classes are only names.
 ///
 /// # Errors
 /// When it is not a checkpoint, or a tensor cannot be read.
 pub fn read(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
-    let tensors = match is_old(path).map_err(|e| e.to_string())? {
-        true => read_old(path)?,
-        false => read_archive(path)?,
-    };
+    let is_old = is_old(path).map_err(|e| e.to_string())?;
+    // The library panics on some damaged files, such as one with a tensor without arguments.
+    let read = catch_unwind(|| if is_old { read_old(path) } else { read_archive(path) });
+    let damaged = |_| LoadError::Files("it is damaged or not a PyTorch checkpoint".to_owned());
+    let tensors = read.map_err(damaged)??;
     match tensors.is_empty() {
         true => Err(LoadError::Files("it has no named tensors; save the model's state_dict".to_owned())),
         false => Ok(tensors),
@@ -42,10 +48,14 @@ fn is_old(path: &Path) -> std::io::Result<bool> {
 fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: candle_core::Error| format!("{e}; the file is damaged or not a PyTorch checkpoint");
     let checkpoint = PthTensors::new(path, None).map_err(fail)?;
+    let largest = std::fs::metadata(path).map_err(|e| e.to_string())?.len().saturating_mul(DEFLATE_RATIO);
     let mut tensors = HashMap::new();
     for (name, info) in checkpoint.tensor_infos() {
         if !is_weight(info.dtype) {
             continue;
+        }
+        if size(info).is_none_or(|size| size as u64 > largest) {
+            return Err(LoadError::Files(format!("{name}: it exceeds its file")));
         }
         let tensor = checkpoint.get(name).map_err(|e| format!("{name}: {e}"))?;
         if let Some(tensor) = tensor {
@@ -110,6 +120,12 @@ fn unpickle(reader: &mut impl BufRead) -> Result<Object, LoadError> {
     stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| LoadError::Files(e.to_string()))
 }
 
+/// The bytes of a tensor; `None` if the number is too large.
+fn size(info: &TensorInfo) -> Option<usize> {
+    let dims = info.layout.dims().iter();
+    dims.copied().try_fold(info.dtype.size_in_bytes(), usize::checked_mul)
+}
+
 /// The values of a tensor, which is a view of a storage.
 fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, LoadError> {
     let size = info.dtype.size_in_bytes();
@@ -118,17 +134,57 @@ fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, LoadError> {
         .map_err(|e| e.to_string())?;
     let shape = info.layout.dims().to_vec();
     let start = info.layout.start_offset() / size;
-    let count = shape.iter().product();
+    let exceeds = || LoadError::Files("it exceeds its storage".to_owned());
+    let count = self::size(info).map(|bytes| bytes / size).filter(|count| *count <= all.len()).ok_or_else(exceeds)?;
     let mut values = Vec::with_capacity(count);
     for index in 0..count {
         let mut rest = index;
         let mut place = start;
         for (&length, &stride) in shape.iter().zip(info.layout.stride()).rev() {
-            place += rest % length * stride;
+            place = (rest % length).checked_mul(stride).and_then(|step| place.checked_add(step)).ok_or_else(exceeds)?;
             rest /= length;
         }
-        let value = all.get(place).ok_or_else(|| LoadError::Files("it exceeds its storage".to_owned()))?;
+        let value = all.get(place).ok_or_else(exceeds)?;
         values.push(*value);
     }
     Ok(Values { shape, values })
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Layout;
+
+    use super::*;
+
+    fn refusal(bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pytorch_model.bin");
+        std::fs::write(&path, bytes).unwrap();
+        read(&path).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn tensor_without_arguments_is_refused() {
+        let machine = b"\x80\x02}.";
+        let tensors = b"\x80\x02}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n)Rs.";
+        let reason = refusal(&[&OLD[..], machine, tensors].concat());
+        assert!(reason.contains("damaged"), "{reason}");
+    }
+
+    #[test]
+    fn tensor_larger_than_its_storage_is_refused() {
+        for (dims, strides) in
+            [(vec![1 << 40], vec![1]), (vec![1 << 40, 1 << 40], vec![1, 1]), (vec![2], vec![usize::MAX])]
+        {
+            let info = TensorInfo {
+                name: "w".to_owned(),
+                dtype: DType::F32,
+                layout: Layout::new(dims.into(), strides, 0),
+                path: "/0".to_owned(),
+                storage_size: 2,
+            };
+            let refused = strided(&info, &[0; 8]).err().expect("an error");
+            assert!(refused.to_string().contains("exceeds its storage"), "{refused}");
+        }
+    }
 }

@@ -23,8 +23,11 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpOptions {
+    /// The name or address of the server. TLS verifies the certificate for it.
     pub host: String,
+    /// The TCP port of the server.
     pub port: u16,
+    /// Whether and how the connection is encrypted.
     pub security: SmtpSecurity,
     /// The login, if the server requires one.
     pub credentials: Option<SmtpCredentials>,
@@ -37,7 +40,9 @@ pub struct SmtpOptions {
 /// The login to the mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpCredentials {
+    /// The name for the login.
     pub username: String,
+    /// The password for the login.
     pub password: SecretString,
 }
 

@@ -76,6 +76,22 @@ fn backtests_of_one_and_two_days_agree_on_a_spike() {
 }
 
 #[test]
+fn past_of_a_demonstration_counts_as_stored_on_time() {
+    let mut history = spike();
+    let (start, end) = (4 * 1_440 - 300, 4 * 1_440);
+    let mut tally = Tally::default();
+    tally.add(labels(Sentiment::Negative), 6);
+    let late =
+        |number| LateCount { written_at: minute(number), stored_at: minute(end), source: "web".to_owned(), tally };
+    history.late = (start..start + 10).map(late).collect();
+    let window = range(start, start + 10);
+    let before = history.seen(window, None, minute(end - 1)).total();
+    history.made_up_until = Some(minute(start + 5));
+    assert_eq!(history.seen(window, None, minute(end - 1)).total(), before + 5 * 6, "the first half is made up");
+    assert_eq!(history.seen(window, None, minute(end)).total(), before + 10 * 6);
+}
+
+#[test]
 fn late_posts_fire_only_with_a_delay() {
     let mut recording = Recording::new(spike());
     let mut tally = Tally::default();

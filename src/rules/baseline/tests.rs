@@ -125,7 +125,7 @@ fn equally_rare_counts_have_equal_scores() {
 }
 
 #[test]
-fn growth_of_a_made_up_past_is_no_spike() {
+fn growth_of_a_generated_history_is_no_spike() {
     // Forty times as many posts within ten hours.
     let mut history = history(3, |day, hour| if day == 2 && hour >= 2 { 1 << (hour - 2).min(6) } else { 1 });
     let (end, window) = (at(2, 8, 0), TimeRange::last(WINDOW, at(2, 8, 5)));
@@ -137,7 +137,7 @@ fn growth_of_a_made_up_past_is_no_spike() {
 }
 
 #[test]
-fn slow_growth_is_followed() {
+fn baseline_follows_slow_growth() {
     let history = history(15, |day, _| 10 + i64::from(day));
     let end = at(14, 12, 0);
     let count = history.minutes.sum(TimeRange::last(WINDOW, end), None).total() as f64;

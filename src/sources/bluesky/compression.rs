@@ -18,7 +18,7 @@ use super::event::MAX_EVENT_BYTES;
 const MAX_DICTIONARY_BYTES: u64 = 8 << 20;
 /// Largest window of a frame, in bytes. Hosts use 128 KiB.
 const MAX_WINDOW_BYTES: u64 = 8 << 20;
-/// Bytes that are decoded before the size of the event is checked.
+/// The number of bytes that are decoded before the size of the event is checked.
 const STEP: usize = 64 << 10;
 
 /// A dictionary. Clones are cheap.
@@ -31,10 +31,13 @@ pub struct Dictionary {
 /// Why a dictionary cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DictionaryError {
+    /// The file cannot be read.
     #[error("cannot read the file: {0}")]
     Unreadable(#[from] io::Error),
+    /// The file exceeds the maximum size of a dictionary.
     #[error("the file has more than {} MiB, which no dictionary has", MAX_DICTIONARY_BYTES >> 20)]
     TooLarge,
+    /// The file is not a zstd dictionary.
     #[error("the file is not a zstd dictionary ({0}): download it again, as docs/sources.md describes")]
     Malformed(DictionaryDecodeError),
 }
@@ -42,15 +45,19 @@ pub enum DictionaryError {
 /// Why a frame cannot be decompressed.
 #[derive(Debug, thiserror::Error)]
 pub enum InflateError {
+    /// The event is compressed, and no dictionary is configured.
     #[error("the host compresses events: set `zstd_dictionary`, or remove compress=true from the URL in `hosts`")]
     NoDictionary,
+    /// The event was compressed with another dictionary.
     #[error(
         "the frame needs the zstd dictionary {needed}, and `zstd_dictionary` has {present}: download the \
          dictionary of the host, as docs/sources.md describes, or remove the setting"
     )]
     OtherDictionary { needed: u32, present: u32 },
+    /// The decompressed event exceeds the limit.
     #[error("the event has more than {MAX_EVENT_BYTES} bytes after decompression")]
     TooLarge,
+    /// The data is not valid zstd.
     #[error("the frame of {bytes} bytes is not valid zstd data: {reason}")]
     Damaged { bytes: usize, reason: String },
 }

@@ -30,14 +30,33 @@ pub struct Frame {
 /// Why an event is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
+    /// The message is not a Jetstream event.
     #[error("not a Jetstream event: {source}: {shown}")]
-    Malformed { source: serde_json::Error, shown: String },
+    Malformed {
+        /// Why it cannot be parsed.
+        source: serde_json::Error,
+        /// The first characters of the message.
+        shown: String,
+    },
+    /// The event has this many bytes, which exceeds the limit.
     #[error("the event has {0} bytes, more than the limit of {MAX_EVENT_BYTES}")]
     TooLarge(usize),
+    /// The event lacks a field that its kind requires.
     #[error("{kind} event without {field}")]
-    Incomplete { kind: String, field: &'static str },
+    Incomplete {
+        /// The kind of the event, or the operation of the commit; shortened if it is long.
+        kind: String,
+        /// The name of the missing field.
+        field: &'static str,
+    },
+    /// The event is not a valid post or deletion.
     #[error("{id}: {}", messages(.errors))]
-    Invalid { id: String, errors: Vec<FieldError> },
+    Invalid {
+        /// The `at://` URI of the post, or the DID of the account.
+        id: String,
+        /// Why its fields are not valid.
+        errors: Vec<FieldError>,
+    },
 }
 
 fn messages(errors: &[FieldError]) -> String {

@@ -22,6 +22,7 @@ pub struct Handles {
 /// The result of resolving accounts.
 #[derive(Default)]
 pub struct Resolved {
+    /// The DIDs of all accounts that were resolved, including those that were given as DIDs.
     pub dids: BTreeSet<String>,
     /// Handles without an account, and errors of failed requests.
     pub problems: Vec<String>,
@@ -32,9 +33,12 @@ struct Profiles {
     profiles: Vec<Profile>,
 }
 
+/// The profile of an account, of which only the names are read.
 #[derive(Deserialize)]
 pub struct Profile {
+    /// The DID of the account, which never changes.
     pub did: String,
+    /// The current handle of the account, without `@`.
     pub handle: String,
 }
 

@@ -27,6 +27,7 @@ const MAX_AUTHORS: usize = 10_000;
 
 /// A connection.
 pub struct Socket {
+    /// The WebSocket to the host.
     pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// The requested cursor, until the first event arrives.
     pub asked: Option<i64>,
@@ -55,6 +56,7 @@ impl Socket {
 
 /// The parameters of a subscription.
 pub struct Subscription<'a> {
+    /// The WebSocket URL of the host, such as `wss://HOST/subscribe`.
     pub host: &'a str,
     /// DIDs; empty: all accounts.
     pub authors: &'a BTreeSet<String>,

@@ -32,20 +32,36 @@ impl From<io::Error> for ReadError {
 /// Why a record is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
+    /// The record is not valid JSON.
     #[error("is not valid JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The record is JSON of another type than an object.
     #[error("is not a JSON object")]
     NotObject,
+    /// The row has fewer or more columns than the header.
     #[error("has {found} columns, the header has {expected}")]
-    Columns { found: usize, expected: usize },
+    Columns {
+        /// The number of columns of the row.
+        found: usize,
+        /// The number of columns of the header.
+        expected: usize,
+    },
+    /// The value of a column is not valid UTF-8.
     #[error("column {column} is not valid UTF-8; name the encoding, for example --encoding windows-1252")]
-    Encoding { column: usize },
+    Encoding {
+        /// The column, counted from 1.
+        column: usize,
+    },
+    /// The record exceeds the maximum length.
     #[error("is longer than {MAX_RECORD_BYTES} bytes, or its quote is never closed")]
     TooLong,
+    /// The file ends inside a JSON array.
     #[error("is the end of the file, but the array is not closed: the file is incomplete")]
     OpenArray,
+    /// The file ends inside a quoted value.
     #[error("has a quote that is never closed")]
     OpenQuote,
+    /// The fields are not those of a valid post.
     #[error("{}", messages(.0))]
     Invalid(Vec<FieldError>),
 }
@@ -60,5 +76,6 @@ fn messages(errors: &[FieldError]) -> String {
 pub struct LineError {
     /// The line at which the record begins, counted from 1.
     pub line: u64,
+    /// Why the record is rejected.
     pub reason: RecordError,
 }

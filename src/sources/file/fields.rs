@@ -15,6 +15,7 @@ pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
 /// A record before validation.
 #[derive(Debug, Default)]
 pub struct Draft {
+    /// The fields of the post, not validated.
     pub post: PostDraft,
     /// Optional fields that were left out because their type is wrong.
     pub dropped: Vec<&'static str>,
@@ -23,8 +24,10 @@ pub struct Draft {
 /// An error in a field map or a constant.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldMapError {
+    /// The text is not an assignment.
     #[error("{0:?} is not of the form FIELD=VALUE (content=body)")]
     Form(String),
+    /// The name is not one of [`NAMES`].
     #[error("{0:?} is not a field of a post: expected one of {names}", names = NAMES.join(", "))]
     Unknown(String),
 }

@@ -4,9 +4,10 @@ use std::io::{self, Read};
 
 use super::{MAX_RECORD_BYTES, Position};
 
-/// Bytes per read.
+/// The number of bytes per read.
 const READ_BYTES: usize = 256 << 10;
 
+/// The window, with the position of its first byte in the input.
 pub struct Window<R> {
     input: R,
     buffer: Vec<u8>,

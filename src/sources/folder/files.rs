@@ -32,7 +32,7 @@ pub struct Files(BTreeMap<String, Progress>);
 struct Progress {
     offset: u64,
     line: u64,
-    /// How many bytes `head` covers, and their SHA-256.
+    /// The number of bytes at the beginning that `head` covers. `head` is their SHA-256.
     head_bytes: u64,
     head: String,
 }
@@ -43,12 +43,14 @@ pub struct Poll<'a> {
     clock: &'a Clock,
     /// The maximum number of records to read.
     max: usize,
+    /// The result so far.
     pub found: Found,
 }
 
 /// The result of a poll.
 #[derive(Default)]
 pub struct Found {
+    /// The operations to append, in the order of the records.
     pub ops: Vec<Op>,
     /// Records that are not valid posts.
     pub rejected: Vec<String>,
@@ -190,7 +192,7 @@ fn identity(path: &Path, _: &Metadata) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The SHA-256 of the first bytes of `file`; empty for none.
+/// The SHA-256 of the first `bytes` bytes of `file`; empty if `bytes` is 0.
 fn head(file: &mut File, bytes: u64) -> io::Result<String> {
     if bytes == 0 {
         return Ok(String::new());

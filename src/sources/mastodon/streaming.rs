@@ -32,16 +32,22 @@ const GATHER: Duration = Duration::from_millis(100);
 
 /// An event of the stream.
 pub enum StreamEvent {
+    /// A new status.
     New {
+        /// The tag of the timeline that delivered the status. `None`: the public timeline.
         tag: Option<String>,
+        /// The status.
         status: Box<Status>,
     },
+    /// A status that its author edited, in its new version.
     Edited(Box<Status>),
+    /// The id of a status that was deleted.
     Deleted(String),
     /// The server refused a subscription.
     Refused(SourceError),
     /// An event that is not about posts.
     Other,
+    /// An event that cannot be read, with the reason.
     Malformed(String),
 }
 
@@ -201,7 +207,7 @@ fn handshake(host: &str, error: WsError) -> SourceError {
         429 => SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) },
         300..=399 => {
             let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
-            let help = "its /api/v2/instance does not name the host that streams";
+            let help = "its /api/v2/instance does not name the streaming host";
             SourceError::Refused(format!("{host} answered {status} to {to}: {help}"))
         }
         401 if is_json(&answer) => SourceError::Permanent(format!("{host} answered {status}: create a new token")),

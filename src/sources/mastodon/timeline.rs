@@ -25,7 +25,9 @@ const SEQUENCE_BITS: u32 = 16;
 /// A time line of an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
+    /// The base URL of the instance.
     pub instance: Url,
+    /// The tag, without `#`. `None`: the public timeline.
     pub tag: Option<String>,
 }
 
@@ -137,7 +139,7 @@ impl Rewinds {
     }
 }
 
-/// The lowest possible id at the time `span` before that of `id`; `None` for an id without a time.
+/// The lowest possible id of a status that is `span` older than the status `id`; `None` if `id` contains no time.
 fn rewound(id: &str, span: Duration) -> Option<String> {
     let millis = id.parse::<u64>().ok()? >> SEQUENCE_BITS;
     let millis = millis.saturating_sub(u64::try_from(span.as_millis()).ok()?);

@@ -20,9 +20,9 @@ pub struct Identity {
     size: u64,
     /// Last modification, in milliseconds since the Unix epoch.
     modified: u64,
-    /// How many bytes at the beginning `head` covers.
+    /// The number of bytes at the beginning that `head` covers.
     head_bytes: u64,
-    /// Their SHA-256.
+    /// The SHA-256 of these bytes, in hex.
     head: String,
 }
 
@@ -54,8 +54,11 @@ pub struct Cursor {
 /// The position at which the replay continues.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
+    /// The byte offset and the line to continue at.
     pub position: Position,
+    /// The number of the pass over the file, from 0. Only a replay that repeats has more than one.
     pub round: u64,
+    /// The identity of the file: as stored in the cursor, or, after [`Cursor::find`], as read from the current file.
     pub identity: Identity,
 }
 
@@ -86,13 +89,13 @@ impl Cursor {
         let now = Identity::of(file, Some(kept.identity.head_bytes))?;
         let changed = |reason| Ok(Resume::Changed { reason, round: kept.round });
         if now.size < kept.identity.size {
-            return changed("it is shorter than it was");
+            return changed("it is shorter than before");
         }
         if now.head != kept.identity.head {
             return changed("it begins differently");
         }
         if now.size == kept.identity.size && now.modified != kept.identity.modified {
-            return changed("it was written to and has the same size");
+            return changed("it was modified but has the same size");
         }
         let position = Position { offset: kept.offset, line: kept.line };
         Ok(Resume::At(Kept { position, round: kept.round, identity: Identity::of(file, None)? }))

@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 1_000;
 /// The contents of a document.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    /// Sorted, oldest first.
+    /// The entries, oldest first.
     pub entries: Vec<Entry>,
     /// The time for which the feed may be cached.
     pub ttl: Option<Duration>,
@@ -32,6 +32,7 @@ pub struct Parsed {
 pub struct Entry {
     /// A hash of the entry's identity.
     pub key: u64,
+    /// The post that the entry describes.
     pub found: Found,
     /// When the entry was last changed, according to the feed.
     pub edited_at: Option<Timestamp>,
@@ -40,10 +41,13 @@ pub struct Entry {
 /// Why a document cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
+    /// The document is not RSS, Atom or JSON Feed.
     #[error("not a feed: {0}")]
     Malformed(#[from] feed_rs::parser::ParseFeedError),
+    /// The feed parser panicked.
     #[error("the feed parser failed on this document")]
     Panic,
+    /// The document exceeds this many KiB.
     #[error("larger than {0} KiB")]
     TooLarge(usize),
     /// The document is a web page that links to this feed.

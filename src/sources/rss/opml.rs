@@ -7,8 +7,10 @@ use url::Url;
 /// An error in an OPML document.
 #[derive(Debug, thiserror::Error)]
 pub enum OpmlError {
+    /// The document is not well-formed OPML.
     #[error("is not OPML: {0}")]
     Malformed(String),
+    /// The document has no feed with an http or https URL.
     #[error("contains no feed with an http or https URL: expected an <outline> with an xmlUrl")]
     Empty,
 }

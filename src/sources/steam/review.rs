@@ -73,8 +73,10 @@ struct Author {
 /// Why an item of the list is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
+    /// The item does not have the fields of a review.
     #[error("not a review: {0}")]
     Form(#[from] serde_json::Error),
+    /// The id is not a number.
     #[error("{0:?}: the id is not a number")]
     Id(String),
 }

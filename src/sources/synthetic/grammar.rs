@@ -75,6 +75,7 @@ impl Shuffle {
 /// The subject of a text.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
+    /// The topic of the text, for `{topic}`, `{tag}` and `{handle}`.
     pub topic: &'a Topic,
     /// The event that happened to the topic, for `{crisis}`.
     pub crisis: &'a str,

@@ -2,7 +2,7 @@
 
 /// The maximum duration of an incident, in seconds.
 const LONGEST: f64 = 240.0;
-/// The duration of an incident as a share of the time between two incidents, if this is shorter than [`LONGEST`].
+/// The duration of an incident as a share of the time between two incidents. [`LONGEST`] limits the duration.
 const SHARE: f64 = 0.4;
 
 /// When incidents happen.
@@ -10,16 +10,18 @@ const SHARE: f64 = 0.4;
 pub enum Calendar {
     /// There are no incidents.
     Quiet,
-    /// One incident per interval of so many seconds. The first one starts half-way through the first interval.
+    /// One incident per interval of this many seconds, which starts in the middle of the interval.
     Every(f64),
     /// Two incidents at given times.
     Two([Span; 2]),
 }
 
-/// A range in seconds after the start, without its end.
+/// A half-open range in seconds after the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
+    /// The first second, inclusive.
     pub start: f64,
+    /// The last second, exclusive.
     pub end: f64,
 }
 

@@ -47,7 +47,7 @@ const PRESENT_FACTOR: f64 = 1.4;
 /// A generated past.
 #[derive(Debug)]
 pub struct Past {
-    /// Sorted by time.
+    /// The posts, sorted by time.
     pub posts: Vec<Post>,
     /// Yesterday's incident and the present one.
     pub incidents: [PastIncident; 2],
@@ -58,7 +58,9 @@ pub struct Past {
 /// An incident and its topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastIncident {
+    /// The topic whose posts turn negative.
     pub about: Name,
+    /// When the incident happens; the present one ends with the generated past.
     pub during: TimeRange,
 }
 

@@ -47,10 +47,15 @@ const SWING_POSTS: u64 = 1_500;
 /// A generated post, without id and time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
+    /// The made-up source of the post.
     pub source: Source,
+    /// The made-up author of the post.
     pub author: Author,
+    /// The generated text.
     pub content: String,
+    /// The language code of the text, such as `en`.
     pub lang: &'static str,
+    /// A link to the post's page, for some writing styles.
     pub url: Option<String>,
     /// Whether it is a reply to an earlier post.
     pub is_reply: bool,
@@ -182,7 +187,7 @@ impl Writer {
         Name { name, tag: tag.clone(), handle: handle.clone() }
     }
 
-    /// A separate random generator, so that an incident does not depend on the number of posts written before it.
+    /// A separate random generator per incident, so that the incident does not depend on the number of earlier posts.
     fn rng_of_incident(&self, number: u64) -> StdRng {
         StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }

@@ -25,8 +25,11 @@ pub enum WritingStyle {
 /// The parameters of a text.
 #[derive(Clone, Copy)]
 pub struct TextRequest<'a> {
+    /// The writing style of the post's source.
     pub writing_style: WritingStyle,
+    /// The emotion that the text expresses.
     pub emotion: Emotion,
+    /// The topic, and the event that happened to it.
     pub subject: Subject<'a>,
     /// The authors that a mention may name.
     pub authors: &'a [Author],
@@ -35,9 +38,13 @@ pub struct TextRequest<'a> {
 /// A text and its metadata.
 #[derive(Debug)]
 pub struct Text {
+    /// The generated text.
     pub content: String,
+    /// The language code of the text, such as `en`.
     pub lang: &'static str,
+    /// The link of a headline. `None` for other writing styles.
     pub url: Option<String>,
+    /// Whether the text is a reply to an earlier post.
     pub is_reply: bool,
 }
 
@@ -64,8 +71,9 @@ pub struct Rules {
     incident: ByEmotion,
     incident_news: Option<RuleId>,
     languages: [Option<RuleId>; 6],
-    /// The rules for names of accounts, and for names of news accounts.
+    /// The rule for names of accounts.
     pub account: Option<RuleId>,
+    /// The rule for names of news accounts.
     pub outlet: Option<RuleId>,
     /// Events that can happen to a topic.
     pub crisis: Option<RuleId>,

@@ -28,7 +28,7 @@ pub struct Step {
     pub from: InstanceState,
     /// The series after the change. A normal series has no row.
     pub instance: Instance,
-    /// When its state changed.
+    /// The time of the evaluation.
     pub at: Timestamp,
     /// The alert to open, if the series starts to fire.
     pub opens: Option<NewAlert>,
@@ -37,18 +37,26 @@ pub struct Step {
 /// An alert to open. Its id, state and labels come from the step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAlert {
+    /// The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
     pub alert_type: String,
+    /// The measured value.
     pub actual_value: f64,
+    /// The start of the evaluated window, inclusive.
     pub window_start: Timestamp,
+    /// The end of the evaluated window, exclusive.
     pub window_end: Timestamp,
+    /// The number of posts in the window that the rule counts.
     pub post_count: i32,
+    /// The counts of the window and other data that explains the alert, with the posts that it cites.
     pub details: serde_json::Value,
 }
 
 /// A transition that was written, with its alert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
+    /// The transition as it is stored.
     pub transition: Transition,
+    /// The alert after the transition; `None` if the series has no alert.
     pub alert: Option<Alert>,
 }
 

@@ -36,6 +36,7 @@ pub(in crate::store) use insert_audit;
 pub struct AuditEntry {
     /// Assigned by the store.
     pub id: i64,
+    /// When the change was made.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Who made the change: the name of a token, `configuration`, or `local` if no tokens are configured.
@@ -44,13 +45,14 @@ pub struct AuditEntry {
     pub action: String,
     /// `rule`, `alert`, …
     pub object_kind: String,
+    /// The id of the object, as text.
     pub object_id: String,
     /// The name of the object.
     pub name: String,
-    /// The object before the change; none if it was created.
+    /// The object before the change, without secrets; null if it was created.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
-    /// The object after the change, without secrets; none if it was deleted.
+    /// The object after the change, without secrets; null if it was deleted.
     #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }
@@ -58,6 +60,7 @@ pub struct AuditEntry {
 /// A page of changes, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditPage {
+    /// The changes of the page, newest first.
     pub entries: Vec<AuditEntry>,
     /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,
@@ -65,6 +68,9 @@ pub struct AuditPage {
 
 impl Store {
     /// One page of changes, newest first, starting after the one with id `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn alert_audit(&self, after: Option<i64>, limit: i64) -> Result<AuditPage, StoreError> {
         let mut rows: Vec<AuditRow> = read!(self, replica, |c| audit::table
             .filter(audit::id.lt(after.unwrap_or(i64::MAX)))

@@ -10,6 +10,7 @@ use crate::store::{Store, StoreError};
 /// The bucket widths that series can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketWidth {
+    /// One minute.
     Minute,
     /// Fifteen minutes.
     Quarter,
@@ -20,9 +21,11 @@ pub enum BucketWidth {
 pub struct RollupCount {
     /// The start of the bucket.
     pub at: Timestamp,
+    /// The source of the posts.
     pub source: String,
     /// `None`: the posts are unscored.
     pub labels: Option<PostLabels>,
+    /// The number of posts.
     pub count: i64,
 }
 
@@ -38,6 +41,10 @@ struct CountRow {
 impl Store {
     /// Counts by bucket and source, for the buckets that start in `range`, of all posts or of the posts of one topic.
     /// Minutes before [`Self::minutes_kept_from`] are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn bucket_counts(
         &self,
         width: BucketWidth,

@@ -39,6 +39,7 @@ pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
 
 /// The details of an alert without the citations of an author.
 pub struct WithoutAuthor {
+    /// The remaining details, as JSON.
     pub details: String,
     /// The number of posts that were cited.
     pub citations: i64,

@@ -19,14 +19,18 @@ const KEPT: Duration = Duration::from_secs(60 * 86_400);
 /// When a post was written and when it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
+    /// When the author wrote the post.
     pub written_at: Timestamp,
+    /// When the post was first stored.
     pub stored_at: Timestamp,
 }
 
 /// A post without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostMark {
+    /// When the post was written and stored.
     pub arrival: Arrival,
+    /// The source of the post.
     pub source: String,
     /// `None`: the post is unscored.
     pub labels: Option<PostLabels>,
@@ -35,6 +39,9 @@ pub struct PostMark {
 impl Store {
     /// Records that posts are observed now. A pause of more than `tolerance` since the last call is a gap. If posts
     /// were stored in the first half of the pause, only this caller was down, and it is not a gap.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn observe(&self, tolerance: Duration) -> Result<(), StoreError> {
         let now = self.clock.now();
         let ahead = now + tolerance;
@@ -74,6 +81,9 @@ impl Store {
     }
 
     /// The time of the last evaluation of rules.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn observed_until(&self) -> Result<Option<Timestamp>, StoreError> {
         let newest: Vec<At> =
             read!(self, primary, |c| span::table.order(span::id.desc()).limit(1).select(span::ended_at).load(c))?;
@@ -82,6 +92,9 @@ impl Store {
 
     /// The times since `start` in which nothing was observed, in ascending order. Time before the first observation is
     /// not included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn unobserved(&self, start: Timestamp) -> Result<Vec<TimeRange>, StoreError> {
         let spans: Vec<(At, At)> =
             read!(self, primary, |c| span::table.order(span::id).select((span::started_at, span::ended_at)).load(c))?;
@@ -90,6 +103,9 @@ impl Store {
     }
 
     /// When the first post of any source since `start` was written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn first_post_since(&self, start: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let first: Vec<At> = read!(self, primary, |c| post::table
             .filter(post::created_at.ge(At(start)))
@@ -101,6 +117,9 @@ impl Store {
     }
 
     /// The arrivals of the `limit` newest posts of a source.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn arrivals(&self, source: &str, limit: i64) -> Result<Vec<Arrival>, StoreError> {
         let rows: Vec<(At, At)> = read!(self, primary, |c| post::table
             .filter(post::source.eq(source))
@@ -112,6 +131,10 @@ impl Store {
     }
 
     /// The newest `limit` posts that match, without texts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn post_marks(&self, filter: &PostFilter, limit: i64) -> Result<Vec<PostMark>, StoreError> {
         let rows: Vec<MarkRow> = read!(
             self,
@@ -123,6 +146,10 @@ impl Store {
     }
 
     /// At most `limit` posts that were stored late, sorted by the time at which they were written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn late_posts(&self, late: &LatePosts, limit: i64) -> Result<Vec<PostMark>, StoreError> {
         let on_sqlite = || late.query(limit, &|lateness| format!("{}", lateness.as_micros()));
         let on_postgres = || late.query(limit, &|lateness| format!("interval '{} seconds'", lateness.as_secs()));

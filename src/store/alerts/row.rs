@@ -9,10 +9,13 @@ use crate::domain::{Alert, AlertState};
 use crate::store::schema::{alert_instances, alert_transitions, sentiment_alerts};
 use crate::store::sql::{At, JsonText, Label};
 
+/// The row of an alert.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sentiment_alerts)]
 pub struct AlertRow {
+    /// The id of the alert.
     pub id: i64,
+    /// The name of the rule when the alert opened.
     pub alert_type: String,
     scope: String,
     state: Label<AlertState>,
@@ -34,7 +37,7 @@ pub struct AlertRow {
     acknowledged_note: Option<String>,
 }
 
-/// What inhibition needs of an alert.
+/// The columns of an alert that inhibition needs.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sentiment_alerts)]
 pub struct RecentRow {
@@ -81,6 +84,7 @@ impl From<AlertRow> for Alert {
     }
 }
 
+/// The row of a series that is not normal.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = alert_instances)]
 pub struct InstanceRow {
@@ -121,6 +125,7 @@ impl From<InstanceRow> for Instance {
     }
 }
 
+/// The row of a transition.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = alert_transitions)]
 pub struct TransitionRow {

@@ -22,10 +22,10 @@ pub struct RuleList {
     pub unreadable: Vec<String>,
 }
 
-/// Who changes a rule, and which version of it.
+/// The author of a change to a rule, and the version of the rule that the change is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleChange {
-    /// The name of a token.
+    /// The name of the token that makes the change.
     pub actor: String,
     /// The version that the change is based on. `None`: any version.
     pub version: Option<i64>,
@@ -37,7 +37,10 @@ pub enum RuleRefusal {
     /// No rule has this id.
     Unknown,
     /// The rule was changed after this change was made: it now has the version `version`.
-    Changed { version: i64 },
+    Changed {
+        /// The current version of the rule.
+        version: i64,
+    },
     /// The rule comes from the configuration.
     Provisioned,
     /// Another rule has this name.
@@ -46,6 +49,9 @@ pub enum RuleRefusal {
 
 impl Store {
     /// All rules.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn alert_rules(&self) -> Result<RuleList, StoreError> {
         let rows: Vec<RuleRow> =
             read!(self, primary, |c| rule::table.order(rule::id).select(RuleRow::as_select()).load(c))?;
@@ -61,6 +67,9 @@ impl Store {
     }
 
     /// One rule.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn alert_rule(&self, id: i64) -> Result<Option<Rule>, StoreError> {
         let rows: Vec<RuleRow> =
             read!(self, primary, |c| rule::table.filter(rule::id.eq(id)).select(RuleRow::as_select()).load(c))?;
@@ -68,6 +77,10 @@ impl Store {
     }
 
     /// Adds a rule.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. A name that is taken is a
+    /// [`RuleRefusal`].
     pub async fn create_alert_rule(
         &self,
         spec: &RuleSpec,
@@ -101,6 +114,10 @@ impl Store {
     }
 
     /// Replaces the content of a rule.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit; [`StoreError::Failed`] when a
+    /// concurrent change takes the name. A change that contradicts the stored rules is a [`RuleRefusal`].
     pub async fn update_alert_rule(
         &self,
         id: i64,
@@ -154,6 +171,10 @@ impl Store {
     }
 
     /// Removes a rule. The leader of the alerts role resolves its open alerts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. A rule that is missing,
+    /// provisioned or changed is a [`RuleRefusal`].
     pub async fn delete_alert_rule(&self, id: i64, change: &RuleChange) -> Result<Result<(), RuleRefusal>, StoreError> {
         let now = self.clock.now();
         transact!(self, change.clone(), |c, change, run| {
@@ -176,6 +197,9 @@ impl Store {
 
     /// Creates, changes and removes rules of the configuration, so that they match `specs`. Returns the names that are
     /// used by rules of another origin; those rules stay unchanged.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn provision_alert_rules(&self, specs: &[RuleSpec]) -> Result<Vec<String>, StoreError> {
         let now = self.clock.now();
         let data: Vec<(String, Value)> = specs.iter().map(|spec| (spec.name.clone(), spec.to_json())).collect();

@@ -10,6 +10,10 @@ use crate::store::{Store, StoreError};
 
 impl Store {
     /// Every series that is not normal, by rule and scope.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn alert_instances(&self) -> Result<Vec<Instance>, StoreError> {
         let rows: Vec<InstanceRow> = read!(self, primary, |c| instance::table
             .order((instance::rule_id, instance::scope))
@@ -19,6 +23,10 @@ impl Store {
     }
 
     /// Every series whose alert is open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn firing_instances(&self) -> Result<Vec<Instance>, StoreError> {
         let alerting = [InstanceState::Firing.as_str(), InstanceState::Recovering.as_str()];
         let rows: Vec<InstanceRow> = read!(self, primary, |c| instance::table
@@ -31,6 +39,10 @@ impl Store {
 
     /// At most `limit` transitions after the one with id `after`, in ascending order. Ids are committed in ascending
     /// order, so a reader that continues after the last id it has read misses no transition.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn transitions_after(&self, after: i64, limit: i64) -> Result<Vec<Transition>, StoreError> {
         let rows: Vec<TransitionRow> = read!(self, primary, |c| transition::table
             .filter(transition::id.gt(after))
@@ -42,6 +54,9 @@ impl Store {
     }
 
     /// The id of the newest transition; 0 if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn last_transition(&self) -> Result<i64, StoreError> {
         let ids: Vec<i64> = read!(self, primary, |c| transition::table
             .order(transition::id.desc())
@@ -52,6 +67,10 @@ impl Store {
     }
 
     /// The newest transitions of one alert, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
+    /// severity is unknown.
     pub async fn transitions_of_alert(&self, alert_id: i64, limit: i64) -> Result<Vec<Transition>, StoreError> {
         let rows: Vec<TransitionRow> = read!(self, replica, |c| transition::table
             .filter(transition::alert_id.eq(alert_id))

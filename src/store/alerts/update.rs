@@ -19,12 +19,17 @@ use crate::store::{Lease, Store, StoreError};
 /// Current figures of an alert that fires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertUpdate {
-    /// The alert.
+    /// The id of the alert.
     pub id: i64,
+    /// The current threshold of the rule.
     pub threshold_value: f64,
+    /// The value at the last evaluation.
     pub actual_value: f64,
+    /// The last evaluated window.
     pub window: TimeRange,
+    /// The number of posts in the window that the rule counts.
     pub post_count: i32,
+    /// The rule's texts with the current values.
     pub annotations: Labels,
     /// The fields of `details` to replace. If `evidence` is among them, the cited posts are replaced too.
     pub details: Map<String, Value>,

@@ -56,7 +56,9 @@ struct AttemptRow {
 /// Selects deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
+    /// Only deliveries to the receiver with this name.
     pub receiver: Option<String>,
+    /// Only deliveries in this state.
     pub state: Option<DeliveryState>,
     /// An alert that the message contains.
     pub alert: Option<i64>,
@@ -65,6 +67,7 @@ pub struct DeliveryFilter {
 /// A page of deliveries, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryPage {
+    /// The deliveries of the page, newest first.
     pub deliveries: Vec<Delivery>,
     /// The id after which the next page starts; `None` on the last page.
     pub next: Option<i64>,
@@ -73,14 +76,18 @@ pub struct DeliveryPage {
 /// A receiver whose last delivery failed.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct FailingReceiver {
+    /// The name of the receiver.
     pub name: String,
+    /// The error of the last attempt.
     pub error: Option<String>,
 }
 
 /// A delivery with its attempts, oldest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoggedDelivery {
+    /// The delivery.
     pub delivery: Delivery,
+    /// The attempts, oldest first.
     pub attempts: Vec<Attempt>,
 }
 

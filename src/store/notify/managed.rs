@@ -51,7 +51,9 @@ impl Kind {
 /// A change of one object.
 #[derive(Clone, Debug)]
 pub struct ManagedChange {
+    /// The kind of the object.
     pub kind: Kind,
+    /// What is changed.
     pub action: Action,
     /// The name of the token that made the request.
     pub actor: String,
@@ -60,15 +62,22 @@ pub struct ManagedChange {
 /// The kind of a change.
 #[derive(Clone, Debug)]
 pub enum Action {
+    /// Add an object.
     Create(Draft),
-    /// `version`: the version that the change is based on. `None` overwrites any version.
+    /// Replace the content of an object.
     Update {
+        /// The id of the object.
         id: i64,
+        /// The version that the change is based on. `None`: any version.
         version: Option<i64>,
+        /// The new content.
         draft: Draft,
     },
+    /// Remove an object.
     Delete {
+        /// The id of the object.
         id: i64,
+        /// The version that the change is based on. `None`: any version.
         version: Option<i64>,
     },
 }
@@ -93,33 +102,68 @@ impl Draft {
 /// An object with its secrets.
 #[derive(Clone, Debug)]
 pub struct WithSecrets<T> {
+    /// The object without its secrets.
     pub stored: Stored<T>,
+    /// The decrypted secrets; empty for kinds of objects without secrets.
     pub secrets: Secrets,
 }
 
 /// Why the store refused a change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The object does not exist.
     #[error("no object has this id")]
     NotFound,
+    /// The change is based on an older version of the object.
     #[error("the object was changed by someone else: its version is {version}")]
-    Changed { version: i64 },
+    Changed {
+        /// The current version of the object.
+        version: i64,
+    },
+    /// Objects of the configuration cannot be changed through the API.
     #[error("the object comes from the configuration file: change it there")]
     Provisioned,
+    /// The name must be unique among objects of the kind.
     #[error("another object of this kind has the name")]
     NameTaken,
+    /// Names cannot be changed, because other objects refer to them.
     #[error("the name {name:?} cannot be changed")]
-    NameFixed { name: String },
+    NameFixed {
+        /// The current name of the object.
+        name: String,
+    },
+    /// The object cannot be deleted while these routes refer to it.
     #[error("routes refer to it: {}", routes.join(", "))]
-    InUse { routes: Vec<String> },
+    InUse {
+        /// The names of the routes.
+        routes: Vec<String>,
+    },
+    /// A field of a route has the name of an object that does not exist.
     #[error("{field} refers to {name:?}, which does not exist")]
-    Missing { field: &'static str, name: String },
+    Missing {
+        /// The field of the route, such as `receiver`.
+        field: &'static str,
+        /// The name that no object has.
+        name: String,
+    },
+    /// Only one route can be the default route, and the route with this name already is.
     #[error("{name:?} is the default route already")]
-    SecondDefault { name: String },
+    SecondDefault {
+        /// The name of the current default route.
+        name: String,
+    },
+    /// The parents of the route form a cycle, or are too many.
     #[error("the route would be nested in itself, or more than {limit} levels deep")]
-    Nesting { limit: usize },
+    Nesting {
+        /// The maximum number of levels.
+        limit: usize,
+    },
+    /// The number of objects of the kind has reached its limit.
     #[error("there are {limit} objects of this kind, which is the limit: remove some")]
-    Full { limit: usize },
+    Full {
+        /// The maximum number of objects of one kind.
+        limit: usize,
+    },
 }
 
 impl Store {
@@ -211,8 +255,8 @@ impl Store {
         Ok(found)
     }
 
-    /// Replaces the objects of a kind that come from the configuration by `wanted`. Returns the names that are used by
-    /// objects of another origin; those objects stay unchanged.
+    /// Replaces all objects of this kind that come from the configuration with `wanted`. If an object of another origin
+    /// already has a name of `wanted`, that object stays unchanged and its name is returned.
     ///
     /// # Errors
     /// When the database fails.

@@ -29,6 +29,7 @@ pub struct NotifierState {
 /// A group of alerts as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredGroup {
+    /// The key of the group, unique among groups.
     pub key: String,
     /// JSON.
     pub state: String,
@@ -55,6 +56,7 @@ pub struct Commit {
     pub groups: Vec<StoredGroup>,
     /// Keys of groups without alerts.
     pub gone: Vec<String>,
+    /// Messages to add to the outbox.
     pub deliveries: Vec<NewDelivery>,
 }
 
@@ -74,24 +76,31 @@ pub struct NewDelivery {
     pub recipient: Option<String>,
     /// The key of the group whose state depends on the outcome.
     pub group_key: String,
+    /// Why the message is sent.
     pub reason: Reason,
+    /// The content in the format of webhooks.
     pub message: Message,
 }
 
 /// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptRecord {
+    /// The delivery that was attempted.
     pub delivery_id: i64,
+    /// The entry for the log.
     pub attempt: Attempt,
+    /// The state of the delivery after the attempt.
     pub next: Next,
 }
 
 /// The state of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// The receiver accepted the message.
     Delivered,
     /// The time of the next attempt.
     RetryAt(Timestamp),
+    /// There are no further attempts.
     Failed,
 }
 

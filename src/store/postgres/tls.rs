@@ -104,7 +104,8 @@ impl Verifier {
         let mut store = RootCertStore::empty();
         let (usable, _) = store.add_parsable_certificates(roots.iter().cloned());
         if usable == 0 {
-            return Err("no certificate authority to check the database with: set sslrootcert in its URL".to_owned());
+            return Err("no certificate authority to verify the database server: set sslrootcert in the database URL"
+                .to_owned());
         }
         let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
             .build()

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 /// The protection of a connection, with the values of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslMode {
+    /// No TLS.
     Disable,
     /// TLS if the server offers it; the certificate is not verified.
     Prefer,
@@ -39,6 +40,7 @@ impl FromStr for SslMode {
 /// The TLS part of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Security {
+    /// The verification of the server.
     pub mode: SslMode,
     /// `sslrootcert`: a PEM file. If it is missing or `system`, the system's certificates are used.
     pub roots: Option<PathBuf>,
@@ -47,7 +49,9 @@ pub struct Security {
 /// The connection parameters and the TLS settings.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// The parameters of the connection, without those of TLS.
     pub config: tokio_postgres::Config,
+    /// The TLS settings.
     pub security: Security,
 }
 

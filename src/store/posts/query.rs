@@ -11,8 +11,8 @@ use diesel::sqlite::Sqlite;
 use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::words::is_bounded;
-use crate::domain::{Author, SentimentOf, Source, TimeRange, TopicId};
-use crate::store::labels::UNSCORED;
+use crate::domain::{Author, SentimentFilter, SentimentOf, Source, TimeRange, TopicId, language};
+use crate::store::labels::{LabelColumns, UNSCORED};
 use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
@@ -128,6 +128,12 @@ macro_rules! narrowed {
         }
         if let Some(author) = &filter.author {
             query = query.filter(post::author.eq(Author::as_str(author)));
+        }
+        if let (Some(SentimentFilter::Unscored), Some(lang)) = (filter.sentiment, &filter.lang)
+            && language::code(lang).as_deref() == Some(lang)
+        {
+            // The index of this column has unscored posts by language.
+            query = query.filter(post::emotion.eq(LabelColumns::of(None, Some(lang)).emotion.into_owned()));
         }
         if let Some(lang) = &filter.lang {
             let like = sql::<Nullable<Bool>>(LANGUAGE_LIKE).bind::<Text, _>(format!("{lang}-%"));

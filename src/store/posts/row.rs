@@ -80,6 +80,7 @@ pub struct PostRow {
     analysis: Option<AnalysisRow>,
 }
 
+/// The row of an analysis. The labels and the confidence are read from the row of the post.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = analysis)]
 pub struct AnalysisRow {

@@ -1,9 +1,13 @@
 //! Samples of limited size from the posts of a range.
 
-use diesel::Queryable;
+mod words;
 
+pub use words::WordSample;
+
+use diesel::{QueryResult, Queryable};
+
+use super::PostFilter;
 use super::query::{on_postgres, on_sqlite};
-use super::{PostFilter, Sort, Start};
 use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp};
 use crate::store::backend::read;
 use crate::store::sql::At;
@@ -11,24 +15,31 @@ use crate::store::{Store, StoreError};
 
 /// The number of posts that a sample should have.
 const TARGET: i64 = 2_000;
-/// The number of windows that a sample is spread over, and the maximum number of posts per window: at most 5,000 posts
+/// The number of windows that a sample is spread over, and the maximum number of posts per window: at most 3,000 posts
 /// in total.
 const WINDOWS: u32 = 40;
-const PER_WINDOW: i64 = 125;
+const PER_WINDOW: i64 = 75;
 
 /// A post of a sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampledPost {
+    /// The id of the post, unique across all sources.
     pub post_id: String,
+    /// The name of the source.
     pub source: String,
+    /// The name of the author; `None` if the source did not send one.
     pub author: Option<String>,
+    /// The URL of the original post.
     pub url: Option<String>,
     /// The first 1,000 characters.
     pub content: String,
+    /// When the author wrote the post.
     pub created_at: Timestamp,
     /// `None`: the post is unscored.
     pub sentiment: Option<Sentiment>,
+    /// `None`: the post is unscored.
     pub emotion: Option<Emotion>,
+    /// The probability of `sentiment`, in [0, 1]; 0 if the post is unscored.
     pub confidence: f64,
 }
 
@@ -65,9 +76,7 @@ impl From<SampleRow> for SampledPost {
 impl Store {
     /// Posts of `range` that match `filter`, whose times are ignored. `total` is the number of matching posts, or a
     /// lower limit of it. Up to 2,000 posts all are returned. If there are more, the sample consists of the posts in
-    /// windows that are spread evenly over the range, so that busy times have more posts; for rare words it consists of
-    /// the newest posts. At most 5,000 posts are returned.
-    /// their weight; with words that are rare, the newest. At most 5,000.
+    /// windows that are spread evenly over the range, so that busy times have more posts; at most 3,000.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -77,25 +86,60 @@ impl Store {
         range: TimeRange,
         total: i64,
     ) -> Result<Vec<SampledPost>, StoreError> {
-        let within =
-            |range: TimeRange| PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
-        if !filter.words.is_empty() {
-            let found = self.search_page(&within(range), Sort::Newest, Start::Offset(0), TARGET - 1).await?;
-            if let Some(ids) = found {
-                return self.sampled_ids(&ids).await;
-            }
-        }
         if total <= TARGET {
-            return self.newest_sampled(&within(range), TARGET).await;
+            return self.newest_sampled(&within(filter, range), TARGET).await;
         }
-        let mut posts = Vec::new();
+        self.windows_sampled(filter, range, TARGET as f64 / total as f64, PER_WINDOW).await
+    }
+
+    /// The posts of windows that are spread evenly over `range` and cover `part` of it, at most `most` of each.
+    async fn windows_sampled(
+        &self,
+        filter: &PostFilter,
+        range: TimeRange,
+        part: f64,
+        most: i64,
+    ) -> Result<Vec<SampledPost>, StoreError> {
         let stride = range.length() / WINDOWS;
-        let length = stride.mul_f64(TARGET as f64 / total as f64);
-        for number in 1..=WINDOWS {
-            let window = TimeRange::last(length, range.start() + stride * number);
-            posts.extend(self.newest_sampled(&within(window), PER_WINDOW).await?);
-        }
-        Ok(posts)
+        let window = |number: u32| TimeRange::last(stride.mul_f64(part.min(1.0)), range.start() + stride * number);
+        let filters: Vec<PostFilter> = (1..=WINDOWS).map(|number| within(filter, window(number))).collect();
+        let mut rows: Vec<SampleRow> = Vec::new();
+        // One connection serves all windows.
+        match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| async {
+                    for filter in &filters {
+                        rows.extend(on_sqlite::samples(filter, most).load::<SampleRow>(c).await?);
+                    }
+                    QueryResult::Ok(())
+                },
+                async {
+                    for filter in &filters {
+                        rows.extend(on_postgres::samples(filter, most).load::<SampleRow>(c).await?);
+                    }
+                    QueryResult::Ok(())
+                }
+            ),
+            Some(topic) => read!(
+                self,
+                replica,
+                |c| async {
+                    for filter in &filters {
+                        rows.extend(on_sqlite::topic_samples(topic, filter, most).load::<SampleRow>(c).await?);
+                    }
+                    QueryResult::Ok(())
+                },
+                async {
+                    for filter in &filters {
+                        rows.extend(on_postgres::topic_samples(topic, filter, most).load::<SampleRow>(c).await?);
+                    }
+                    QueryResult::Ok(())
+                }
+            ),
+        }?;
+        Ok(rows.into_iter().map(SampledPost::from).collect())
     }
 
     async fn newest_sampled(&self, filter: &PostFilter, most: i64) -> Result<Vec<SampledPost>, StoreError> {
@@ -115,13 +159,9 @@ impl Store {
         }?;
         Ok(rows.into_iter().map(SampledPost::from).collect())
     }
+}
 
-    async fn sampled_ids(&self, ids: &[i64]) -> Result<Vec<SampledPost>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<SampleRow> =
-            read!(self, replica, |c| on_sqlite::samples_of(ids).load(c), on_postgres::samples_of(ids).load(c))?;
-        Ok(rows.into_iter().map(SampledPost::from).collect())
-    }
+/// `filter` with the times of `range`.
+fn within(filter: &PostFilter, range: TimeRange) -> PostFilter {
+    PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() }
 }

@@ -1,7 +1,7 @@
 //! Pages and counts of posts that contain words.
 //!
-//! A common word is found by reading posts in the order of the page. For any other word the text index returns
-//! candidates, whose texts are then checked.
+//! A common word is found by reading posts in the order of the page, and counted only in a sample of stripes. For any
+//! other word the text index returns candidates; those that may not contain it are checked by their texts.
 
 use std::cmp::Ordering;
 
@@ -9,23 +9,31 @@ use diesel::Queryable;
 use diesel::sql_types::{BigInt, Double};
 
 use super::query::{on_postgres, on_sqlite};
+use super::stripes::Stripes;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::Timestamp;
 use crate::store::backend::read;
-use crate::store::sql::{At, Instant};
+use crate::store::search::Query;
+use crate::store::sql::{At, CountOf, Instant};
 use crate::store::{Store, StoreError};
 
-/// The number of posts that are read in the order of the page before the index is used.
+/// The number of posts that are read in the order of the page before the index is used, and the number if the first
+/// ones contain many matches.
 const WALK: i64 = 4_000;
+const LONG_WALK: i64 = 16_000;
 /// The maximum number of candidates whose texts are read. A word with more candidates is common enough to be found by
 /// reading posts in order.
-const CANDIDATES: i64 = 12_000;
+pub const CANDIDATES: i64 = 12_000;
+/// The number of candidates that are checked first if there are more than [`CANDIDATES`]. If at least the part
+/// `TRUE_PART` of these contains the words, then so do more than five sixths of all, with an error of less than 10⁻⁹.
+const CHECKED: usize = 1_000;
+const TRUE_PART: f64 = 0.93;
 
 /// The sort keys of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Queryable)]
 pub struct Key {
-    id: i64,
-    created_at: At,
+    pub id: i64,
+    pub created_at: At,
     confidence: f64,
 }
 
@@ -79,31 +87,112 @@ impl Store {
         // Without an index for the other conditions, the first posts of the page may be far apart.
         let rest = (&filter.topic, &filter.lang, filter.min_confidence, filter.ingested_after);
         if rest == (&None, &None, None, None) {
-            let walked = self.walked_keys(filter, sort, start).await?;
+            let mut walked = self.walked_keys(filter, sort, start, WALK).await?;
+            if walked.len() < wanted && walked.len() as i64 * LONG_WALK >= wanted as i64 * WALK {
+                walked = self.walked_keys(filter, sort, start, LONG_WALK).await?;
+            }
             if walked.len() >= wanted {
                 return Ok(Some(page(walked)));
             }
         }
-        match self.search_candidates(&filter.words, CANDIDATES).await? {
-            Some(candidates) if candidates.complete => {
-                Ok(Some(page(self.candidate_keys(filter, &candidates.ids, i64::MAX).await?)))
-            }
-            _ => Ok(None),
+        let Some(query) = self.search_query(&filter.words).await? else { return Ok(None) };
+        let candidates = self.search_candidates(&query, CANDIDATES).await?;
+        if !candidates.complete {
+            return Ok(None);
         }
+        Ok(Some(page(self.candidate_keys(filter, &candidates.ids).await?)))
     }
 
     /// The number of posts that contain the words of `filter`; `limit + 1` if there are more than `limit`. `None`: they
     /// must be counted individually.
     pub(super) async fn search_count(&self, filter: &PostFilter, limit: i64) -> Result<Option<i64>, StoreError> {
-        let Some(candidates) = self.search_candidates(&filter.words, CANDIDATES.max(limit + limit / 5)).await? else {
-            return Ok(None);
+        let only_words = PostFilter { words: filter.words.clone(), ..PostFilter::default() };
+        if *filter == only_words {
+            if self.is_common(filter, limit).await? {
+                return Ok(Some(limit + 1));
+            }
+            let Some(query) = self.search_query(&filter.words).await? else { return Ok(None) };
+            return match &query.quick {
+                None => self.count_words(filter, &query, limit).await,
+                Some(_) => match self.count_candidates(filter, &query, limit).await? {
+                    None => self.count_words(filter, &query, limit).await,
+                    counted => Ok(counted),
+                },
+            };
+        }
+        match self.search_query(&filter.words).await? {
+            None => Ok(None),
+            Some(query) => self.count_candidates(filter, &query, limit).await,
+        }
+    }
+
+    /// The count, from the posts that certainly contain the words, and from the texts of the other candidates.
+    async fn count_words(&self, filter: &PostFilter, query: &Query, limit: i64) -> Result<Option<i64>, StoreError> {
+        let certain = match &query.certain {
+            None => 0,
+            Some(certain) => match self.search_matching(certain, limit + 1).await? {
+                None => return self.count_candidates(filter, query, limit).await,
+                Some(count) => count,
+            },
         };
-        let found = self.candidate_keys(filter, &candidates.ids, limit + 1).await?.len() as i64;
+        let Some(uncertain) = query.uncertain.as_ref().filter(|_| certain <= limit) else { return Ok(Some(certain)) };
+        let candidates = self.search_matches(uncertain, CANDIDATES.max(limit + limit / 5)).await?;
+        if !candidates.complete && self.are_mostly_true(filter, &candidates.ids).await? {
+            return Ok(Some(limit + 1));
+        }
+        let found = certain + self.count_true(filter, &candidates.ids, limit + 1 - certain).await?;
         Ok((candidates.complete || found > limit).then_some(found))
     }
 
-    /// The matches among the first posts of the page, if an index supports its order and its other conditions.
-    async fn walked_keys(&self, filter: &PostFilter, sort: Sort, start: Start) -> Result<Vec<Key>, StoreError> {
+    /// The count, from the texts of all candidates.
+    async fn count_candidates(
+        &self,
+        filter: &PostFilter,
+        query: &Query,
+        limit: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let candidates = self.search_candidates(query, CANDIDATES.max(limit + limit / 5)).await?;
+        let found = self.count_true(filter, &candidates.ids, limit + 1).await?;
+        Ok((candidates.complete || found > limit).then_some(found))
+    }
+
+    /// Whether more than `limit` posts contain the words of `filter`, which has no other conditions, as far as a sample
+    /// shows. The words of most searches are not common, so the sample begins small.
+    async fn is_common(&self, filter: &PostFilter, limit: i64) -> Result<bool, StoreError> {
+        let (first, last) = self.post_ids().await?;
+        let Some(stripes) = Stripes::over(first, last, limit) else { return Ok(false) };
+        let mut hits = Vec::new();
+        for part in [Stripes::PROBE, Stripes::REST] {
+            let mut found = vec![0; part.len()];
+            for key in self.candidate_keys(filter, &stripes.ids(part.clone())).await? {
+                if let Some(count) = stripes.number(key.id).checked_sub(part.start).and_then(|at| found.get_mut(at)) {
+                    *count += 1;
+                }
+            }
+            hits.append(&mut found);
+            if !stripes.may_exceed(&hits, limit) {
+                return Ok(false);
+            }
+        }
+        Ok(stripes.least(&hits) > limit as f64)
+    }
+
+    /// Whether almost all of `ids` contain the words, as far as a sample shows.
+    pub(super) async fn are_mostly_true(&self, filter: &PostFilter, ids: &[i64]) -> Result<bool, StoreError> {
+        let step = (ids.len() / CHECKED).max(1);
+        let checked: Vec<i64> = ids.iter().step_by(step).copied().collect();
+        let found = self.count_true(filter, &checked, i64::MAX).await?;
+        Ok(found as f64 >= checked.len() as f64 * TRUE_PART)
+    }
+
+    /// The matches among the first `posts` posts of the page, if an index supports its order and its other conditions.
+    async fn walked_keys(
+        &self,
+        filter: &PostFilter,
+        sort: Sort,
+        start: Start,
+        posts: i64,
+    ) -> Result<Vec<Key>, StoreError> {
         let rest = PostFilter { words: Vec::new(), ..filter.clone() };
         let start = match start {
             Start::Offset(_) => Start::Offset(0),
@@ -112,21 +201,34 @@ impl Store {
         read!(
             self,
             replica,
-            |c| on_sqlite::keys_within(filter, on_sqlite::page(&rest, sort, start, WALK - 1)).load(c),
-            on_postgres::keys_within(filter, on_postgres::page(&rest, sort, start, WALK - 1)).load(c)
+            |c| on_sqlite::keys_within(filter, on_sqlite::page(&rest, sort, start, posts - 1)).load(c),
+            on_postgres::keys_within(filter, on_postgres::page(&rest, sort, start, posts - 1)).load(c)
         )
     }
 
-    /// The matches among `ids`, at most `limit`.
-    async fn candidate_keys(&self, filter: &PostFilter, ids: &[i64], limit: i64) -> Result<Vec<Key>, StoreError> {
+    /// The matches among `ids`.
+    pub(super) async fn candidate_keys(&self, filter: &PostFilter, ids: &[i64]) -> Result<Vec<Key>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         read!(
             self,
             replica,
-            |c| on_sqlite::keys_of(filter, ids, limit).load(c),
-            on_postgres::keys_of(filter, ids, limit).load(c)
+            |c| on_sqlite::keys_of(filter, ids, i64::MAX).load(c),
+            on_postgres::keys_of(filter, ids, i64::MAX).load(c)
+        )
+    }
+
+    /// The number of matches among `ids`, up to `most`.
+    async fn count_true(&self, filter: &PostFilter, ids: &[i64], most: i64) -> Result<i64, StoreError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        read!(
+            self,
+            replica,
+            |c| CountOf(on_sqlite::keys_of(filter, ids, most)).get_result(c),
+            CountOf(on_postgres::keys_of(filter, ids, most)).get_result(c)
         )
     }
 }

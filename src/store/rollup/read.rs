@@ -13,16 +13,21 @@ use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 /// Selects counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cells<'a> {
+    /// Only posts of this topic.
     pub topic: Option<TopicId>,
     /// The label by which posts of a topic are counted.
     pub of: SentimentOf,
+    /// Only posts of this source.
     pub source: Option<&'a Source>,
+    /// Only posts with this sentiment, or posts without one.
     pub sentiment: Option<SentimentFilter>,
+    /// Only posts with this emotion.
     pub emotion: Option<Emotion>,
 }
 
 /// The count of one source, sentiment and emotion, with the sum of the confidences.
 pub type Cell = (String, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
+/// The SQL types of [`Cell`].
 pub type CellColumns = (Text, Text, Text, BigInt, Double);
 
 /// As [`Cell`], with unconverted label columns.

@@ -19,6 +19,10 @@ type BucketColumns = (BigInt, Instant, Text, Text, BigInt, Double);
 
 impl Store {
     /// Every topic with its counts of all time, without topics that have no posts. Costs O(topics).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn topic_totals(&self) -> Result<BTreeMap<TopicId, Counts>, StoreError> {
         let query = || {
             sql("SELECT topic_id, sentiment, emotion, CAST(sum(count) AS bigint), sum(confidence_sum) \
@@ -30,6 +34,10 @@ impl Store {
     }
 
     /// Counts of an exact window by event time, for each topic with posts in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
+    /// emotion is unknown.
     pub async fn topic_windows(
         &self,
         range: TimeRange,
@@ -89,6 +97,10 @@ impl Store {
 
     /// Counts by bucket of each topic with posts in the range. Only the source of the filter and the choice of the
     /// label are used.
+    ///
+    /// # Errors
+    /// [`AggregateFailure::Query`] when there are too many buckets, or the range begins before the retention of counts.
+    /// [`AggregateFailure::Store`] when the database does not answer, or a stored sentiment or emotion is unknown.
     pub async fn topic_aggregates(
         &self,
         query: &AggregateQuery,

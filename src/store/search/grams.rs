@@ -2,23 +2,29 @@
 //!
 //! A text is converted to lower case and split into runs of letters and digits. In most scripts the runs are cut into
 //! pieces of three characters, one at each position. Scripts that do not separate words are cut into pieces of two,
-//! because their words are short.
+//! because their words are short. Symbols are pieces of one character, and of two together with each neighbour. Words
+//! of medium length are also pieces as a whole, so that most posts that contain a word need no check of their text.
 
-use std::collections::BTreeSet;
-
-/// The syntax of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// For SQLite's `MATCH`.
-    Fts5,
-    /// For Postgres' `@@`.
-    TsQuery,
-}
+/// The number of characters of a gram in most scripts, and the smallest number that can be searched in every word.
+pub const WIDTH: usize = 3;
+pub const SHORTEST: usize = 2;
+/// The number of characters of a gram in scripts without spaces between words.
+pub const DENSE: usize = 2;
+/// The lengths of the words that are grams as a whole. Shorter words are a gram anyway, and longer ones are rare.
+const WORDS: std::ops::RangeInclusive<usize> = WIDTH + 1..=24;
+/// Precedes a word that is a gram as a whole.
+const WORD: char = '\u{E000}';
+/// A gram that all posts in the index of the current format have on Postgres.
+pub const FORMAT: char = '\u{E001}';
+/// Private characters stand for the ASCII symbols, which SQLite's tokenizer drops: this plus the code.
+const SYMBOLS: u32 = 0xE000;
+const RESERVED: std::ops::RangeInclusive<u32> = SYMBOLS..=SYMBOLS + 0x7F;
 
 /// The grams of `text`, each once, separated by spaces.
 pub fn grams(text: &str) -> String {
     let folded = fold(text);
-    let mut grams: Vec<(u128, &str)> = Vec::with_capacity(folded.len());
+    let mut grams: Vec<u128> = Vec::with_capacity(folded.len() * 5 / 4);
+    let mut words: Vec<&str> = Vec::new();
     let mut starts: Vec<usize> = Vec::new();
     for run in runs(&folded) {
         let width = width(run);
@@ -26,95 +32,104 @@ pub fn grams(text: &str) -> String {
         starts.extend(run.char_indices().map(|(at, _)| at));
         for (index, &start) in starts.iter().enumerate() {
             let end = starts.get(index + width).copied().unwrap_or(run.len());
-            // The pieces at the end of a run are shorter, so that a query for two characters finds them too.
-            if starts.len() - index >= SHORTEST.min(width) || width == DENSE {
-                let gram = &run[start..end];
-                grams.push((rank(gram), gram));
+            // The pieces at the end of a run are shorter, so that a query for fewer characters finds them too.
+            if starts.len() - index >= SHORTEST.min(width) || width == DENSE || is_found_alone(&run[start..]) {
+                grams.push(rank(run[start..end].chars()));
             }
         }
+        if width == WIDTH && WORDS.contains(&starts.len()) {
+            words.push(run);
+        }
     }
-    grams.sort_unstable_by_key(|(rank, _)| *rank);
-    grams.dedup_by_key(|(rank, _)| *rank);
-    let mut list = String::with_capacity(grams.iter().map(|(_, gram)| gram.len() + 1).sum());
-    for (_, gram) in grams {
+    symbol_pieces(&folded, |piece| grams.push(rank(piece.iter().copied())));
+    grams.sort_unstable();
+    grams.dedup();
+    words.sort_unstable();
+    words.dedup();
+    write(&grams, &words)
+}
+
+fn write(grams: &[u128], words: &[&str]) -> String {
+    let words_length: usize = words.iter().map(|word| word.len() + 4).sum();
+    let mut list = String::with_capacity(grams.len() * 5 + words_length);
+    for gram in grams {
         if !list.is_empty() {
             list.push(' ');
         }
-        list.push_str(gram);
+        let bytes = gram.to_be_bytes();
+        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        list.push_str(&String::from_utf8_lossy(&bytes[..length]));
+    }
+    for word in words {
+        if !list.is_empty() {
+            list.push(' ');
+        }
+        list.push(WORD);
+        list.push_str(word);
     }
     list
 }
 
 /// A number that orders grams as their bytes do. A gram has at most three characters of four bytes, none of them zero.
-fn rank(gram: &str) -> u128 {
+fn rank(gram: impl Iterator<Item = char>) -> u128 {
     let mut bytes = [0; size_of::<u128>()];
-    bytes[..gram.len()].copy_from_slice(gram.as_bytes());
+    let mut length = 0;
+    for c in gram {
+        length += c.encode_utf8(&mut bytes[length..]).len();
+    }
     u128::from_be_bytes(bytes)
 }
 
-/// The query for texts that may contain all of `words`; `None` when the words have no grams.
-pub fn query(words: &[String], dialect: Dialect) -> Option<String> {
-    let mut terms = BTreeSet::new();
-    for word in words {
-        let folded = fold(word);
-        for run in runs(&folded) {
-            terms.extend(needed(run).into_iter().map(|gram| gram.write(dialect)));
+/// The gram that stands for the whole of `run`, if it has one.
+pub fn whole_word(run: &str) -> Option<String> {
+    (width(run) == WIDTH && WORDS.contains(&run.chars().count())).then(|| format!("{WORD}{run}"))
+}
+
+/// Passes the pieces of `text` that contain a symbol to `push`: each symbol, and each pair of neighbours of which at
+/// least one is a symbol.
+pub fn symbol_pieces(text: &str, mut push: impl FnMut(&[char])) {
+    let mut before: Option<char> = None;
+    for c in text.chars() {
+        let symbol = is_symbol(c);
+        let coded = coded(c);
+        if symbol {
+            push(&[coded]);
         }
-    }
-    let and = match dialect {
-        Dialect::Fts5 => " AND ",
-        Dialect::TsQuery => " & ",
-    };
-    (!terms.is_empty()).then(|| terms.into_iter().take(MOST).collect::<Vec<_>>().join(and))
-}
-
-/// The number of characters of a gram in most scripts, and the smallest number that can be searched.
-const WIDTH: usize = 3;
-const SHORTEST: usize = 2;
-/// The maximum number of grams in a query. Further grams would hardly exclude more texts.
-const MOST: usize = 64;
-/// The number of characters of a gram in scripts without spaces between words.
-const DENSE: usize = 2;
-
-/// A gram that a text must contain.
-struct Needed<'a> {
-    text: &'a str,
-    /// Whether a longer gram that begins with it matches too.
-    prefix: bool,
-}
-
-impl Needed<'_> {
-    /// Grams consist of letters and digits, so they need no escaping.
-    fn write(&self, dialect: Dialect) -> String {
-        match (dialect, self.prefix) {
-            (Dialect::Fts5, false) => format!("\"{}\"", self.text),
-            (Dialect::Fts5, true) => format!("\"{}\"*", self.text),
-            (Dialect::TsQuery, false) => format!("'{}'", self.text),
-            (Dialect::TsQuery, true) => format!("'{}':*", self.text),
+        if let Some(before) = before
+            && (symbol || !before.is_alphanumeric())
+        {
+            push(&[before, coded]);
         }
+        before = (symbol || c.is_alphanumeric()).then_some(coded);
     }
 }
 
-/// The grams of every text that contains `run`.
-fn needed(run: &str) -> Vec<Needed<'_>> {
-    let width = width(run);
-    let bounds: Vec<usize> = run.char_indices().map(|(at, _)| at).chain([run.len()]).collect();
-    let length = bounds.len() - 1;
-    if length < width {
-        let enough = width == DENSE || length >= SHORTEST;
-        return enough.then_some(Needed { text: run, prefix: true }).into_iter().collect();
+/// Whether `c` is neither a letter nor a digit, nor a space.
+fn is_symbol(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_punctuation();
     }
-    bounds.windows(width + 1).map(|piece| Needed { text: &run[piece[0]..piece[width]], prefix: false }).collect()
+    !c.is_alphanumeric() && !c.is_whitespace() && !c.is_control() && !RESERVED.contains(&u32::from(c))
+}
+
+fn coded(c: char) -> char {
+    if c.is_ascii_punctuation() { char::from_u32(SYMBOLS + u32::from(c)).unwrap_or(c) } else { c }
+}
+
+/// Whether `piece` is one character that can be searched alone. ASCII letters cannot: almost every text contains them.
+pub fn is_found_alone(piece: &str) -> bool {
+    let mut chars = piece.chars();
+    chars.next().is_some_and(|c| !c.is_ascii_alphabetic()) && chars.next().is_none()
 }
 
 /// Converts to lower case. The final form of the Greek sigma is replaced by the normal form.
-fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     let lower = text.to_lowercase();
     if lower.contains('ς') { lower.replace('ς', "σ") } else { lower }
 }
 
 /// The runs of letters and digits. Each run is either in a script without spaces between words or not.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
+pub fn runs(text: &str) -> impl Iterator<Item = &str> {
     let kind = |c: char| if !c.is_alphanumeric() { None } else { Some(is_dense(c)) };
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -130,7 +145,8 @@ fn runs(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn width(run: &str) -> usize {
+/// The number of characters of the grams of `run`.
+pub fn width(run: &str) -> usize {
     if run.chars().next().is_some_and(is_dense) { DENSE } else { WIDTH }
 }
 
@@ -145,38 +161,14 @@ fn is_dense(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
     fn texts_are_cut_by_script() {
-        assert_eq!(grams("Phones, 5G!"), "5g es hon nes one pho");
+        assert_eq!(grams("Phone 5G"), "5g hon ne one pho \u{E000}phone");
         assert_eq!(grams("東京で"), "で 京で 東京");
-        assert_eq!(grams("a — b"), "");
-        assert_eq!(query(&["Phone".to_owned()], Dialect::Fts5).unwrap(), "\"hon\" AND \"one\" AND \"pho\"");
-        assert_eq!(query(&["5g".to_owned(), "京".to_owned()], Dialect::TsQuery).unwrap(), "'5g':* & '京':*");
-        assert_eq!(query(&["c++".to_owned(), "%".to_owned()], Dialect::Fts5), None);
-    }
-
-    /// Whether the index would find a text with `grams` for `needed`.
-    fn has(grams: &str, needed: &Needed<'_>) -> bool {
-        let fits = |gram: &str| if needed.prefix { gram.starts_with(needed.text) } else { gram == needed.text };
-        grams.split(' ').any(fits)
-    }
-
-    proptest! {
-        #[test]
-        fn text_has_all_grams_of_each_of_its_parts(text in "[a-zA-Z0-9 .,İßẞΣσς東京都の한국어ไทย'%-]{0,30}", from in 0..30_usize, length in 1..12_usize) {
-            let lower = text.to_lowercase();
-            let part: String = lower.chars().skip(from).take(length).collect();
-            let indexed = grams(&text);
-            let folded = fold(&part);
-            for run in runs(&folded) {
-                for gram in needed(run) {
-                    prop_assert!(has(&indexed, &gram), "{:?} of {:?} in {:?}", gram.text, part, indexed);
-                }
-            }
-        }
+        assert_eq!(grams("a b"), "");
+        assert_eq!(grams("c++ — 🙂"), "c\u{E02B} — \u{E02B} \u{E02B}\u{E02B} 🙂");
+        assert_eq!(grams("né 7"), "7 né é");
     }
 }

@@ -7,10 +7,44 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::grams::grams;
+use super::grams::{FORMAT, grams};
 use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
 use crate::domain::Post;
 use crate::store::sql::sql;
+
+/// Selects the posts without all grams.
+macro_rules! unfinished {
+    () => {
+        "(post_search.grams IS NULL OR NOT (post_search.grams @@ U&'''\\E001'''::tsquery))"
+    };
+}
+
+/// Reads whether all posts are in the index, and whether all of them have all grams.
+pub const STATE: &str = concat!(
+    "SELECT done >= last, NOT EXISTS (SELECT 1 FROM post_search WHERE ",
+    unfinished!(),
+    ") FROM search_state WHERE id = 1"
+);
+/// The posts without all grams, which any search might have to find.
+pub const UNFINISHED: &str = concat!("SELECT post FROM post_search WHERE ", unfinished!(), " LIMIT ?");
+
+/// Counts the posts that match a query, up to a number, and reads whether there are posts without all grams.
+pub const COUNT: &str = concat!(
+    "SELECT (SELECT count(*) FROM (SELECT 1 FROM post_search WHERE grams @@ CAST(? AS tsquery) LIMIT ?) AS found), \
+     EXISTS (SELECT 1 FROM post_search WHERE ",
+    unfinished!(),
+    ")"
+);
+
+/// The grams of a text, and the sign of the current format.
+pub fn lexemes(content: &str) -> String {
+    let mut list = grams(content);
+    if !list.is_empty() {
+        list.push(' ');
+    }
+    list.push(FORMAT);
+    list
+}
 
 /// Replaces the indexed texts of stored posts.
 pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> QueryResult<()> {
@@ -18,17 +52,20 @@ pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> Quer
          FROM unnest(?, ?) AS v (post_id, grams) JOIN social_media_posts p ON p.post_id = v.post_id \
          ON CONFLICT (post) DO UPDATE SET grams = excluded.grams")
     .bind::<Array<Text>, _>(posts.iter().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(posts.iter().map(|post| grams(&post.content)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(posts.iter().map(|post| lexemes(&post.content)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Adds the next posts from before the index, and posts that instances of a release without it have stored, which a
-/// trigger records. Returns their number. A step over ids without posts counts as one.
+/// Adds the next posts from before the index, and posts that instances of an earlier release have stored, with fewer
+/// grams or with none. Returns their number. A step over ids without posts counts as one.
 pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<usize>> {
-    const NOTED: &str = "SELECT p.id, p.content FROM post_search s JOIN social_media_posts p ON p.id = s.post \
-                         WHERE s.grams IS NULL LIMIT ?";
+    const NOTED: &str = concat!(
+        "SELECT p.id, p.content FROM post_search JOIN social_media_posts p ON p.id = post_search.post WHERE ",
+        unfinished!(),
+        " LIMIT ?"
+    );
     async move {
         let noted: Vec<Missing> = sql(NOTED).bind::<BigInt, _>(STEP).rows::<MissingColumns>().load(connection).await?;
         add(connection, &noted).await?;
@@ -55,11 +92,14 @@ async fn add(connection: &mut AsyncPgConnection, posts: &[Missing]) -> QueryResu
     if posts.is_empty() {
         return Ok(());
     }
-    sql("INSERT INTO post_search (post, grams) SELECT p.id, array_to_tsvector(string_to_array(v.grams, ' ')) \
+    sql(concat!(
+        "INSERT INTO post_search (post, grams) SELECT p.id, array_to_tsvector(string_to_array(v.grams, ' ')) \
          FROM unnest(?, ?) AS v (id, grams) JOIN social_media_posts p ON p.id = v.id ORDER BY p.id FOR KEY SHARE OF p \
-         ON CONFLICT (post) DO UPDATE SET grams = excluded.grams WHERE post_search.grams IS NULL")
+         ON CONFLICT (post) DO UPDATE SET grams = excluded.grams WHERE ",
+        unfinished!()
+    ))
     .bind::<Array<BigInt>, _>(posts.iter().map(|post| post.id).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(posts.iter().map(|post| grams(&post.content)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(posts.iter().map(|post| lexemes(&post.content)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

@@ -8,6 +8,12 @@ use super::grams::grams;
 use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
 use crate::store::sql::sql;
 
+/// Reads whether all posts are in the index, and whether all of them have all grams.
+pub const STATE: &str = "SELECT done >= last, format_done >= format_last FROM search_state WHERE id = 1";
+const FORMAT_PROGRESS: &str =
+    "SELECT format_done, format_last FROM search_state WHERE id = 1 AND format_done < format_last";
+const FORMAT_ADVANCE: &str = "UPDATE search_state SET format_done = ? WHERE id = 1 AND format_done < ?";
+
 /// Adds the most recently inserted post.
 pub fn insert(connection: &mut SqliteConnection, content: &str) -> QueryResult<()> {
     sql("INSERT INTO post_search (rowid, grams) VALUES (last_insert_rowid(), ?)")
@@ -33,9 +39,17 @@ fn replace(connection: &mut SqliteConnection, id: i64, content: &str) -> QueryRe
     Ok(())
 }
 
-/// Adds the next posts from before the index and returns their number. A step over ids without posts counts as one.
+/// Adds the next posts from before the index, or from before its current format, and returns their number. A step over
+/// ids without posts counts as one.
 pub fn index_missing(connection: &mut SqliteConnection) -> QueryResult<usize> {
-    let progress: Option<Progress> = sql(PROGRESS).rows::<ProgressColumns>().get_result(connection).optional()?;
+    match add_next(connection, PROGRESS, ADVANCE)? {
+        0 => add_next(connection, FORMAT_PROGRESS, FORMAT_ADVANCE),
+        added => Ok(added),
+    }
+}
+
+fn add_next(connection: &mut SqliteConnection, progress: &'static str, advance: &'static str) -> QueryResult<usize> {
+    let progress: Option<Progress> = sql(progress).rows::<ProgressColumns>().get_result(connection).optional()?;
     let Some(progress) = progress else { return Ok(0) };
     let posts: Vec<Missing> = sql(NEXT)
         .bind::<BigInt, _>(progress.done)
@@ -47,6 +61,6 @@ pub fn index_missing(connection: &mut SqliteConnection) -> QueryResult<usize> {
         replace(connection, post.id, &post.content)?;
     }
     let end = progress.after(&posts);
-    sql(ADVANCE).bind::<BigInt, _>(end).bind::<BigInt, _>(end).execute(connection)?;
+    sql(advance).bind::<BigInt, _>(end).bind::<BigInt, _>(end).execute(connection)?;
     Ok(posts.len().max(1))
 }

@@ -23,13 +23,15 @@ use crate::store::sql::{At, Instant, sql};
 /// The maximum number of posts of one step.
 const STEP: i64 = 500;
 
-/// Says which topics a post with these labels is about; an unscored post has none.
+/// Returns the topics of a post with these labels; `None` for the labels of an unscored post.
 type Matches = dyn Fn(&Subject<'_>, Option<PostLabels>) -> Vec<TopicId> + Send + Sync;
 
 /// A test for the topics of a post, with the version of the topics that it was created from.
 #[derive(Clone)]
 pub struct TopicTest {
+    /// The version of the topics that the test was created from.
     pub version: i64,
+    /// The function that returns the topics of a post.
     pub matches: Arc<Matches>,
 }
 
@@ -38,8 +40,9 @@ pub struct TopicTest {
 pub struct BackfillStep {
     /// The number of checked posts; 0 if the backfill is complete.
     pub posts: usize,
-    /// The number of missing matches that were added, and of wrong matches that were removed.
+    /// The number of missing matches that were added.
     pub added: usize,
+    /// The number of wrong matches that were removed.
     pub removed: usize,
     /// Whether the topics have another version than the test. In this case nothing was done.
     pub stale: bool,

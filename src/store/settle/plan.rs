@@ -37,12 +37,17 @@ impl PostState<'_> {
 pub struct Row<'a> {
     /// The entry that created the row.
     pub creator: EntryKey,
+    /// The source of the post.
     pub source: Cow<'a, str>,
+    /// The author, if the source sent one.
     pub author: Option<Cow<'a, str>>,
+    /// When the author wrote the post.
     pub created_at: Timestamp,
+    /// When the post was first stored.
     pub ingested_at: Timestamp,
     /// `None`: the post is unscored.
     pub analyzed_at: Option<Timestamp>,
+    /// The columns of sentiment and emotion.
     pub labels: LabelColumns,
     /// 0 for an unscored post.
     pub confidence: f64,
@@ -60,8 +65,11 @@ impl Row<'_> {
 /// A post of the batch, with its states before and after the batch.
 #[derive(Clone, Debug)]
 pub struct Slot<'a> {
+    /// The id of the post.
     pub post_id: &'a PostId,
+    /// The stored state.
     pub before: PostState<'a>,
+    /// The state after the settlements that were planned so far.
     pub after: PostState<'a>,
     /// The version to write, if the batch stores one.
     pub content: Option<Version<'a>>,
@@ -70,6 +78,7 @@ pub struct Slot<'a> {
 /// A version of a post.
 #[derive(Clone, Copy, Debug)]
 pub struct Version<'a> {
+    /// The content of the version.
     pub post: &'a Post,
     /// `None`: the version is unscored.
     pub analysis: Option<&'a Analysis>,
@@ -115,6 +124,7 @@ impl Slot<'_> {
 #[derive(Debug, Default)]
 pub struct Slots<'a> {
     index: HashMap<&'a str, usize>,
+    /// The posts in the order of their first settlement.
     pub list: Vec<Slot<'a>>,
 }
 
@@ -170,9 +180,13 @@ pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
 
 /// The state that a plan is computed from.
 pub struct PlanInput<'a> {
+    /// The time that is stored for new rows and analyses.
     pub now: Timestamp,
+    /// The conditions of the batch.
     pub terms: &'a Terms,
+    /// The posts of the batch with their stored states.
     pub slots: Slots<'a>,
+    /// The tombstones of the authors of these posts.
     pub authors: AuthorTombstones,
 }
 
@@ -181,6 +195,7 @@ pub struct PlanInput<'a> {
 pub struct Plan<'a> {
     /// The results, in the order of the batch.
     pub answers: Vec<Settled>,
+    /// The posts with their states before and after the batch.
     pub slots: Vec<Slot<'a>>,
     /// Entries to remember because no row refers to them: those of the batch, and creators of removed rows.
     pub remembered: Vec<EntryKey>,

@@ -19,6 +19,7 @@ use crate::store::sql::sql;
 /// Later analyses of stored posts.
 #[derive(Clone)]
 pub struct Rejudgements {
+    /// The new analyses.
     pub list: Vec<Rejudgement>,
     /// Matches the posts again; needed when queries of topics have conditions on labels.
     pub topics: Option<TopicTest>,
@@ -27,25 +28,46 @@ pub struct Rejudgements {
 /// A later analysis of a stored post.
 #[derive(Clone, Debug)]
 pub struct Rejudgement {
+    /// The id of the post.
     pub post_id: PostId,
+    /// The new analysis.
     pub analysis: Analysis,
-    /// When the analysis that it replaces was made.
-    pub analyzed_at: Timestamp,
+    /// The state that it replaces.
+    pub replaces: Replaced,
 }
 
-/// A post that was judged again.
+/// The state of a post that another analysis replaces. A post in another state stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The analysis that was made at this time.
+    Analysis(Timestamp),
+    /// None: the post is unscored and has this text.
+    Unscored {
+        /// The text that was judged.
+        content: String,
+    },
+}
+
+/// A post whose analysis was replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejudged {
+    /// When the post was first stored, and when the new analysis was stored.
     pub times: PostTimes,
-    /// The topics that it is about now.
+    /// The topics of the post after the replacement.
     pub topics: Vec<TopicId>,
 }
 
 const SUBJECT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
 
 impl Rejudgement {
-    /// The row with the new analysis, if it still has the one that is replaced.
-    fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
+    /// The row with the new analysis, if it is still in the state that is replaced.
+    fn after<'r>(&self, row: &Row<'r>, text: Option<&SubjectRow>, now: Timestamp) -> Option<Row<'r>> {
+        let is_current = match &self.replaces {
+            Replaced::Analysis(at) => row.analyzed_at == Some(*at),
+            Replaced::Unscored { content } => {
+                row.analyzed_at.is_none() && text.is_some_and(|text| text.subject().content == content)
+            }
+        };
         let after = Row {
             analyzed_at: Some(now),
             labels: LabelColumns::of(Some(self.analysis.labels()), None),
@@ -54,7 +76,12 @@ impl Rejudgement {
             topics: row.topics.iter().map(|topic| PostTopic::pending(topic.topic)).collect(),
             ..row.clone()
         };
-        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
+        is_current.then_some(after)
+    }
+
+    /// Whether the stored text is needed.
+    fn needs_text(&self, topics: Option<&TopicTest>) -> bool {
+        topics.is_some() || matches!(self.replaces, Replaced::Unscored { .. })
     }
 
     /// The topics of the post with the new analysis.
@@ -88,12 +115,14 @@ pub fn sqlite(
     for rejudgement in &batch.list {
         let post_id = rejudgement.post_id.as_str();
         let before = sqlite::load_state(connection, post_id)?.row;
-        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, now));
+        let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+            true => Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?),
+            false => None,
+        };
+        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, text.as_ref(), now));
         if let (Some(before), Some(after)) = (&before, &mut after) {
-            if let Some(test) = &batch.topics {
-                let post: SubjectRow =
-                    sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?;
-                after.topics = rejudgement.topics(&post, test);
+            if let (Some(test), Some(text)) = (&batch.topics, &text) {
+                after.topics = rejudgement.topics(text, test);
             }
             if !before.topics.is_empty() || !after.topics.is_empty() {
                 sqlite::replace_topics(connection, post_id, after)?;
@@ -128,12 +157,16 @@ pub fn postgres(
         for rejudgement in &batch.list {
             let post_id = rejudgement.post_id.as_str();
             let before = states.get(post_id).and_then(|state| state.row.as_ref());
-            let mut after = before.and_then(|row| rejudgement.after(row, now));
+            let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+                true => {
+                    Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?)
+                }
+                false => None,
+            };
+            let mut after = before.and_then(|row| rejudgement.after(row, text.as_ref(), now));
             if let (Some(before), Some(after)) = (before, &mut after) {
-                if let Some(test) = &batch.topics {
-                    let post: SubjectRow =
-                        sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?;
-                    after.topics = rejudgement.topics(&post, test);
+                if let (Some(test), Some(text)) = (&batch.topics, &text) {
+                    after.topics = rejudgement.topics(text, test);
                 }
                 if !before.topics.is_empty() || !after.topics.is_empty() {
                     postgres::replace_topics(connection, post_id, after).await?;

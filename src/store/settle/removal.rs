@@ -15,7 +15,9 @@ pub(in crate::store) const STEP: i64 = 500;
 /// The posts of an author that one step processes.
 #[derive(Clone, Debug)]
 pub struct AuthorStep {
+    /// The source of the posts.
     pub source: Source,
+    /// The author whose posts are removed.
     pub author: Author,
     /// Only posts with an entry that was appended before this one.
     pub deletion: Option<EntryKey>,
@@ -28,19 +30,23 @@ pub struct AuthorStep {
 /// A position in the order in which the posts of an author are processed.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
+    /// When the author wrote the last processed post.
     pub created_at: Timestamp,
+    /// The row id of the last processed post.
     pub id: i64,
 }
 
 /// A post that a step processes.
 #[derive(Queryable)]
 pub struct Candidate {
+    /// The id of the post.
     pub post_id: String,
     created_at: At,
     id: i64,
 }
 
 impl Candidate {
+    /// The position of the post in the order of processing.
     pub fn position(&self) -> Position {
         Position { created_at: self.created_at.0, id: self.id }
     }
@@ -52,6 +58,7 @@ pub type CandidateColumns = (Text, Instant, BigInt);
 /// The result of a step.
 #[derive(Debug, Default)]
 pub struct Removal {
+    /// The posts that the step removed.
     pub posts: Vec<RemovedPost>,
     /// How often alerts cited these posts.
     pub evidence: i64,

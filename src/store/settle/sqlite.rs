@@ -124,7 +124,7 @@ fn load<'a>(connection: &mut SqliteConnection, batch: &'a [Settlement]) -> Query
     Ok(slots)
 }
 
-/// What the database holds of a post.
+/// The stored state of a post.
 pub fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<PostState<'static>> {
     let row: StateRow = sql(concat!("WITH i (post_id) AS (SELECT ?) ", select_states!("i")))
         .bind::<Text, _>(post_id)

@@ -47,6 +47,7 @@ pub type StateColumns = (
 /// A post's key row with its post and analysis, if they exist.
 #[derive(Queryable)]
 pub struct StateRow {
+    /// The requested id. The other columns are null where no row exists.
     pub post_id: String,
     deleted_at: Option<At>,
     edited_at: Option<At>,

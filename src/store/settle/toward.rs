@@ -25,21 +25,28 @@ use crate::store::{Retention, Store, StoreError};
 /// A post with topics for which it has no sentiment yet.
 #[derive(Clone, Debug)]
 pub struct PendingPost {
+    /// Its id.
     pub post_id: String,
+    /// Its text.
     pub content: String,
+    /// Its language, if known.
+    pub lang: Option<String>,
     /// When it was analysed; `None` if it is unscored.
     pub analyzed_at: Option<Timestamp>,
     /// The scores of the whole text; `None` if it is unscored.
     pub scores: Option<Scores>,
+    /// The topics without a sentiment.
     pub topics: Vec<TopicId>,
 }
 
 /// How a stored post speaks about topics.
 #[derive(Clone, Debug)]
 pub struct TopicJudgement {
+    /// The id of the post.
     pub post_id: String,
     /// When the analysis was made that the sentiments are based on; `None` for an unscored post.
     pub analyzed_at: Option<Timestamp>,
+    /// The sentiments to store. Topics that have a sentiment keep it.
     pub topics: Vec<PostTopic>,
 }
 
@@ -57,7 +64,7 @@ impl TopicJudgement {
 }
 
 /// The matches of the first posts with a match without a sentiment.
-const PENDING: &str = "SELECT p.post_id, p.content, a.analyzed_at, a.scores, t.topic_id FROM post_topics t \
+const PENDING: &str = "SELECT p.post_id, p.content, p.lang, a.analyzed_at, a.scores, t.topic_id FROM post_topics t \
                        JOIN social_media_posts p ON p.id = t.post \
                        LEFT JOIN sentiment_analysis a ON a.post_id = p.post_id \
                        WHERE t.sentiment_label IS NULL AND t.topic_id IN (SELECT id FROM topics) \
@@ -67,6 +74,7 @@ const PENDING: &str = "SELECT p.post_id, p.content, a.analyzed_at, a.scores, t.t
 struct PendingRow {
     post_id: String,
     content: String,
+    lang: Option<String>,
     analyzed_at: Option<At>,
     scores: Option<JsonText>,
     topic: i64,
@@ -74,9 +82,19 @@ struct PendingRow {
 
 impl Store {
     /// The next posts with topics for which they have no sentiment yet, for at most `limit` topics together.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn pending_topics(&self, limit: i64) -> Result<Vec<PendingPost>, StoreError> {
         let query = || {
-            sql(PENDING).bind::<BigInt, _>(limit).rows::<(Text, Text, Nullable<Instant>, Nullable<Document>, BigInt)>()
+            sql(PENDING).bind::<BigInt, _>(limit).rows::<(
+                Text,
+                Text,
+                Nullable<Text>,
+                Nullable<Instant>,
+                Nullable<Document>,
+                BigInt,
+            )>()
         };
         let rows: Vec<PendingRow> = read!(self, primary, |c| query().load(c))?;
         let mut posts: Vec<PendingPost> = Vec::new();
@@ -87,6 +105,7 @@ impl Store {
                 _ => posts.push(PendingPost {
                     post_id: row.post_id,
                     content: row.content,
+                    lang: row.lang,
                     analyzed_at: row.analyzed_at.map(|at| at.0),
                     scores: row.scores.map(|scores| scores_from(&scores.0)),
                     topics: vec![topic],

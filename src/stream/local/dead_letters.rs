@@ -65,7 +65,9 @@ fn id(ms: i64, seq: i64) -> EntryId {
 
 /// An entry to add to the dead letters.
 pub(super) struct NewDeadLetter {
+    /// The entry and the reason.
     pub request: DeadLetterRequest,
+    /// When the entry becomes a dead letter.
     pub now: Timestamp,
     /// The approximate maximum size of all dead letters, in bytes.
     pub most_bytes: u64,
@@ -230,6 +232,7 @@ pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> Que
 pub(super) enum Selected {
     /// Ids above the first number, up to the second one, which was the last id when the iteration started.
     All(u64, Option<u64>),
+    /// The ids that are left.
     Ids(Vec<EntryId>),
 }
 

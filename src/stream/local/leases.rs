@@ -33,13 +33,16 @@ struct Lease {
 /// The rows of claims to insert and to delete. If the write fails, pass it to [`Leases::undo`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Change {
+    /// The ranges to insert.
     pub new: Vec<Range>,
+    /// The ids of the ranges to delete, because they cover no entry any more.
     pub ended: Vec<i64>,
 }
 
 /// An entry that was taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rescued {
+    /// The `seq` of the entry's id.
     pub seq: u64,
     /// Whether the previous delivery counts.
     pub counts: bool,
@@ -49,7 +52,7 @@ pub(super) struct Rescued {
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     entries: BTreeMap<u64, Lease>,
-    /// The number of entries that each stored range still covers.
+    /// For each stored range, by its id: the number of leased entries that it still covers.
     claims: HashMap<i64, usize>,
     last_claim: i64,
     change: Change,

@@ -54,18 +54,24 @@ const LAST_MS: &str = "last_ms";
 /// A row of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
+    /// The id of the entry.
     pub id: EntryId,
     /// The number of earlier deliveries that count.
     pub deliveries: u32,
+    /// The decoded fields; empty if the row is damaged.
     pub fields: RawFields,
 }
 
 /// A range of entries that a consumer holds. It is stored so that the claims of a crashed process are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
+    /// The id of the claim. A claim with a higher id takes precedence.
     pub id: i64,
+    /// The name of the consumer, or [`NO_CONSUMER`].
     pub consumer: String,
+    /// The first `seq`, inclusive.
     pub first: u64,
+    /// The last `seq`, inclusive.
     pub last: u64,
 }
 
@@ -267,11 +273,17 @@ struct Snapshot {
 /// The numbers of the queue.
 #[derive(Debug)]
 pub(super) struct Counts {
+    /// The number of entries that were ever appended.
     pub appended: u64,
+    /// The number of entries that no consumer has claimed yet.
     pub lag: u64,
+    /// The number of entries that were claimed at least once and are not settled.
     pub claimed: u64,
+    /// The number of entries of this epoch that were moved to the dead letters.
     pub dead_lettered: u64,
+    /// The current number of dead letters.
     pub dead_letters: u64,
+    /// The append time of the oldest unsettled entry, in milliseconds since the Unix epoch; `None` without entries.
     pub oldest_ms: Option<i64>,
 }
 

@@ -1,17 +1,19 @@
-//! From queries to conditions with numbered terms, and the terms that make a condition worth evaluating.
+//! Compiles queries to conditions with numbered terms, and finds the terms that trigger the evaluation of a condition.
 
 use super::terms::{TermId, TermsBuilder, frequency};
 use super::tree::Tree;
 use crate::topics::node::{Node, Phrase};
 
-/// How much more often a part of a word occurs than a whole word of this length.
+/// The factor by which a part of a word occurs more often than a whole word of the same length.
 const PART: f32 = 4.0;
 /// The guessed frequency of an author.
 const AUTHOR: f32 = 0.001;
 
 /// A condition.
 pub struct Compiled {
+    /// The condition, with terms by number.
     pub tree: Tree,
+    /// The terms without which the condition cannot hold.
     pub triggers: Triggers,
 }
 
@@ -24,9 +26,9 @@ impl Compiled {
     }
 }
 
-/// When a condition can hold.
+/// When a condition can be true.
 pub enum Triggers {
-    /// Only when one of these terms occurs; `frequency` guesses how often that is.
+    /// Only when one of these terms occurs. `frequency` is an estimate of how often that is.
     Terms { frequency: f32, terms: Vec<u32> },
     /// Also without any term.
     Always,
@@ -40,7 +42,7 @@ impl Triggers {
         }
     }
 
-    /// For a condition that holds only when one of the `parts` does.
+    /// The triggers of a condition that is true only when one of the `parts` is.
     fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         let (mut sum, mut all) = (0.0, Vec::new());
         for part in parts {
@@ -51,7 +53,7 @@ impl Triggers {
         Self::Terms { frequency: sum, terms: all }
     }
 
-    /// For a condition that holds only when all of the `parts` do: the rarest of them is enough.
+    /// The triggers of a condition that is true only when all of the `parts` are: those of the rarest part.
     fn rarest(parts: impl IntoIterator<Item = Self>) -> Self {
         parts.into_iter().min_by(|one, other| one.frequency().total_cmp(&other.frequency())).unwrap_or(Self::Always)
     }
@@ -75,6 +77,7 @@ pub fn collect(node: &Node, terms: &mut TermsBuilder) {
 
 /// Compiles conditions whose terms were all collected before.
 pub struct Compiler<'t> {
+    /// The terms of all queries, with their numbers.
     pub terms: &'t mut TermsBuilder,
 }
 
@@ -100,7 +103,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The condition that `node` holds.
+    /// The condition that `node` is true.
     pub fn holds(&mut self, node: &Node) -> Compiled {
         match node {
             Node::And(nodes) => all(nodes.iter().map(|node| self.holds(node)).collect()),
@@ -137,7 +140,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The condition that `node` does not hold.
+    /// The condition that `node` is false.
     fn fails(&mut self, node: &Node) -> Compiled {
         match node {
             Node::And(nodes) => any(nodes.iter().map(|node| self.fails(node)).collect()),

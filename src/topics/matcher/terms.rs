@@ -17,12 +17,12 @@ use crate::topics::node::Literal;
 /// The number of a word that is in no term.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Finds terms. The numbers of terms are those of words, then phrases, parts of words, literals, authors, sources and
+/// Finds terms. The terms are numbered by kind: words, then phrases, parts of words, literals, authors, sources and
 /// languages.
 #[derive(Default)]
 pub struct Terms {
     words: FxHashMap<Box<str>, u32>,
-    /// By word: the phrases whose rarest word it is.
+    /// The phrases of which a word is the rarest one, by word.
     phrases: Lists<Phrase>,
     /// The words of all phrases.
     phrase_words: Vec<u32>,
@@ -41,9 +41,9 @@ pub struct Terms {
 /// Several words in a row.
 struct Phrase {
     term: u32,
-    /// How many words are before the rarest one.
+    /// The number of words before the rarest one.
     before: u32,
-    /// Where its words begin and end in the words of all phrases.
+    /// The range of the words of this phrase in the words of all phrases, without its end.
     start: u32,
     end: u32,
 }
@@ -125,15 +125,22 @@ impl Bounds {
     }
 }
 
-/// A term among those of its kind; [`TermsBuilder::build`] gives the numbers among all.
+/// A term by its number within its kind. [`TermsBuilder::build`] assigns the numbers within all terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TermId {
+    /// A whole word.
     Word(u32),
+    /// Consecutive whole words.
     Phrase(u32),
+    /// A part of the text that may begin or end inside a word.
     Part(u32),
+    /// A text that is searched for without normalisation.
     Literal(u32),
+    /// The folded name of an author.
     Author(u32),
+    /// The name of a source.
     Source(u32),
+    /// A language tag in lower case.
     Language(u32),
 }
 
@@ -211,7 +218,7 @@ impl TermsBuilder {
     /// The finder of the terms.
     ///
     /// # Errors
-    /// When they are more than an automaton can hold.
+    /// When there are more terms than an automaton supports.
     pub fn build(self) -> Result<Terms, BuildError> {
         let first = |kind: fn(u32) -> TermId| self.number(kind(0));
         let (phrase, part, literal) = (first(TermId::Phrase), first(TermId::Part), first(TermId::Literal));
@@ -291,7 +298,7 @@ fn in_order(numbers: &FxHashMap<Box<str>, u32>) -> Vec<&str> {
     texts
 }
 
-/// A guess how often a pattern of the normal form occurs in a post: words are rarer the longer they are.
+/// An estimate of how often a pattern of the normal form occurs in a post: longer words are rarer.
 pub fn frequency(pattern: &str) -> f32 {
     let words = pattern.split(' ').filter(|word| !word.is_empty()).map(|word| {
         let rate = if word.chars().any(is_unspaced) { 0.3 } else { 0.6_f32 };

@@ -9,14 +9,21 @@ use crate::topics::node::{Field, Near, Phrase};
 
 /// A condition.
 pub enum Tree {
+    /// All conditions are true; also if there are none.
     And(Box<[Tree]>),
+    /// At least one condition is true.
     Or(Box<[Tree]>),
+    /// The condition is false.
     Not(Box<Tree>),
     /// The term of this number occurs.
     Term(u32),
+    /// The text contains this phrase with wildcards.
     Phrase(Phrase),
+    /// The text contains these phrases close to each other.
     Near(Near),
+    /// The post has this property.
     Field(Field),
+    /// The analysis of the post has one of these results.
     Labels(LabelSet),
 }
 
@@ -55,7 +62,7 @@ impl<'a> PostView<'a> {
 }
 
 impl Tree {
-    /// With which results of the analysis the condition holds for a post.
+    /// The results of the analysis with which the condition is true for a post.
     pub fn holds(&self, post: &PostView<'_>) -> LabelSet {
         match self {
             Self::And(trees) => {
@@ -87,7 +94,7 @@ impl Tree {
         }
     }
 
-    /// How expensive [`Self::holds`] is: cheap conditions are evaluated first.
+    /// The relative cost of [`Self::holds`]. Conditions with a low cost are evaluated first.
     pub fn cost(&self) -> u8 {
         match self {
             Self::Term(_) | Self::Labels(_) => 0,

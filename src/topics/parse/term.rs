@@ -42,7 +42,7 @@ pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
         return wild(text, position);
     }
     if words_of(&pattern).is_empty() {
-        return Err(Fault::new(position, "this phrase has no word to search for: raw:\"…\" searches for other signs"));
+        return Err(Fault::new(position, "this phrase contains no word: to search for symbols, use raw:\"…\""));
     }
     Ok(Node::Text(words_pattern(&pattern)))
 }
@@ -217,7 +217,7 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
     if let Some(Glob(alone)) = words.iter().find(|word| is_only_wild(word)) {
         return Err(Fault::new(
             position,
-            format!("{alone} needs letters beside it; to allow words in between, use NEAR/n"),
+            format!("{alone} must be part of a word such as acme*; to allow other words between two words, use NEAR/n"),
         ));
     }
     for word in words.iter().filter(|word| word.is_wild()) {

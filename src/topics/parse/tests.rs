@@ -12,7 +12,7 @@ fn errors_name_the_position_and_what_was_expected() {
         ("acme) phone", 5, "found )"),
         ("say \"acme", 5, "not closed"),
         ("acme \"!?\"", 6, "raw:"),
-        ("-giveaway", 1, "only excludes"),
+        ("-giveaway", 1, "only exclusions"),
         ("a*", 1, "at least 2"),
         ("acme lang:", 6, "value directly after lang:"),
         ("acme colour:red", 6, "no field colour:"),

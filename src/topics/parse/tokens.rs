@@ -2,38 +2,55 @@
 
 use super::Fault;
 
+/// A token of a query.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Counted in characters, from 1.
+    /// The position in the query, counted in characters from 1.
     pub position: usize,
+    /// The kind of the token, with its text.
     pub kind: Kind,
 }
 
+/// The kind of a token, with its text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
+    /// `(`
     Open,
+    /// `)`
     Close,
+    /// `-`
     Minus,
+    /// `AND`
     And,
+    /// `OR`
     Or,
+    /// `NOT`
     Not,
     /// `NEAR/5`, or `NEAR/5f` for terms in this order.
     Near {
+        /// The maximum number of words between two neighbours.
         distance: usize,
+        /// Whether the terms must occur in this order.
         ordered: bool,
     },
+    /// `"…"`
     Quoted(String),
     /// `"…"~5`
     CloseBy {
+        /// The text between the quotes.
         text: String,
+        /// The maximum number of words between two neighbours.
         distance: usize,
     },
     /// `{Apple}`
     Exact(String),
+    /// A word, `#tag` or `@name`.
     Word(String),
     /// `name:value`
     Field {
+        /// One of [`FIELDS`], in lower case.
         name: String,
+        /// The text after the colon.
         value: String,
     },
 }

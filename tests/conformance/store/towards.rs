@@ -8,7 +8,9 @@ use sentistream::domain::{
 };
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
-use sentistream::store::settle::{Change, Matched, Rejudgement, Rejudgements, Settlement, TopicJudgement, TopicTest};
+use sentistream::store::settle::{
+    Change, Matched, Rejudgement, Rejudgements, Replaced, Settlement, TopicJudgement, TopicTest,
+};
 use sentistream::store::topics::{Edited, ExistingPosts, NewTopic};
 
 use super::fixture::{Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds};
@@ -176,7 +178,7 @@ async fn rejudge(fixture: &Fixture, id: &str) {
     let list = vec![Rejudgement {
         post_id: post_id(id),
         analysis: analysis(Sentiment::Neutral, Emotion::Fear),
-        analyzed_at: before.analyzed_at,
+        replaces: Replaced::Analysis(before.analyzed_at),
     }];
     fixture
         .store

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sentistream::domain::{Counts, Emotion, Outcome, Period, Sentiment, SentimentFilter, TimeRange, Timestamp};
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
-use sentistream::store::settle::{Change, Rejudgement, Rejudgements};
+use sentistream::store::settle::{Change, Rejudgement, Rejudgements, Replaced};
 
 use super::fixture::{
     Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds, source,
@@ -17,6 +17,7 @@ cases!(
     removal_of_unscored_post_corrects_counts,
     unscored_post_is_found_by_filter_and_sorted_last,
     unscored_post_gets_no_second_opinion,
+    unscored_post_is_judged_later_unless_its_text_changed,
 );
 
 fn all_time() -> TimeRange {
@@ -127,9 +128,34 @@ async fn unscored_post_gets_no_second_opinion(fixture: Fixture) {
     fixture.settle_one(insert_unscored(post("a"))).await;
     let analyzed_at = fixture.clock.now();
     fixture.pass(seconds(1));
-    let rejudgement =
-        Rejudgement { post_id: post_id("a"), analysis: analysis(Sentiment::Negative, Emotion::Fear), analyzed_at };
+    let rejudgement = Rejudgement {
+        post_id: post_id("a"),
+        analysis: analysis(Sentiment::Negative, Emotion::Fear),
+        replaces: Replaced::Analysis(analyzed_at),
+    };
     let batch = Rejudgements { list: vec![rejudgement], topics: None };
     assert_eq!(fixture.store.rejudge(batch).await.expect("an answer"), Some(vec![None]));
     assert_eq!(counts(&fixture).await.unscored(), 1);
+}
+
+async fn unscored_post_is_judged_later_unless_its_text_changed(fixture: Fixture) {
+    fixture.settle(vec![insert_unscored(post("a")), insert_unscored(post("b"))]).await;
+    fixture.pass(seconds(1));
+    let content = post("a").content.clone();
+    let judged = |id: &str, content: String| Rejudgement {
+        post_id: post_id(id),
+        analysis: analysis(Sentiment::Negative, Emotion::Fear),
+        replaces: Replaced::Unscored { content },
+    };
+    let list = vec![judged("a", content.clone()), judged("b", format!("{content} (edited)"))];
+    let done = fixture.store.rejudge(Rejudgements { list, topics: None }).await.expect("an answer").expect("no topics");
+    assert!(done[0].is_some() && done[1].is_none());
+    let counted = counts(&fixture).await;
+    assert_eq!((counted.unscored(), counted.total()), (1, 1));
+    let stored = fixture.store.post(&post_id("a")).await.expect("an answer").expect("the post");
+    assert_eq!(stored.labels().map(|labels| labels.sentiment), Some(Sentiment::Negative));
+    // A second attempt changes nothing.
+    let again = Rejudgements { list: vec![judged("a", content)], topics: None };
+    assert_eq!(fixture.store.rejudge(again).await.expect("an answer"), Some(vec![None]));
+    assert_eq!(counts(&fixture).await, counted);
 }

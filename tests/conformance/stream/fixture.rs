@@ -15,7 +15,8 @@ use sentistream::store::{Retention, Store};
 use sentistream::stream::{Consumer, Entry, LocalStream, RedisStream, Stream, StreamOptions};
 use tempfile::TempDir;
 
-/// Short, because tests wait for it. On a busy machine it may elapse between two steps of a test.
+/// The idle time after which claims may be taken over. It is short, because tests wait for it. On a busy machine it
+/// may elapse between two steps of a test.
 pub const CLAIM_IDLE: Duration = Duration::from_millis(300);
 /// The longest time that a case waits for a condition.
 pub const DEADLINE: Duration = Duration::from_secs(60);

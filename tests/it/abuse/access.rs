@@ -94,3 +94,12 @@ async fn readiness_shows_no_backend_errors() {
         assert!(!ready.text().contains(secret), "{}", ready.text());
     }
 }
+
+#[tokio::test]
+async fn page_may_connect_to_its_own_origin_only() {
+    let app = TestApp::start(Setup::Embedded).await;
+    let page = app.request(Method::GET, "/").send().await.expect("an answer");
+    let policy = page.headers()["content-security-policy"].to_str().expect("text");
+    let connect = policy.split(';').map(str::trim).find(|directive| directive.starts_with("connect-src"));
+    assert_eq!(connect, Some("connect-src 'self'"), "{policy}");
+}

@@ -174,7 +174,7 @@ fn event(n: usize, size: usize) -> LiveEvent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_client_gets_lagged_and_delays_no_other() {
+async fn slow_client_gets_lagged_and_does_not_delay_others() {
     let app = app(|options| {
         options.live.buffer = 8;
         options.live.slow_limit = Duration::from_secs(600);

@@ -11,6 +11,7 @@ use sentistream::cache::{Cache, LocalCache};
 use sentistream::clock::Clock;
 use sentistream::domain::Timestamp;
 use sentistream::http::{Api, HttpOptions, ModelState, Server, serve};
+use sentistream::inference::routes::Routes;
 use sentistream::language::LanguagePolicy;
 use sentistream::lifecycle::Shutdown;
 use sentistream::live::{LiveBus, LocalBus};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use backends::{backends, postgres_store, redis_stream};
-pub use by_words::{by_words, english_by_words};
+pub use by_words::{by_words, by_words_named, english_by_words};
 
 /// Runs each case on both set-ups.
 macro_rules! cases {
@@ -127,6 +128,7 @@ impl TestApp {
             live: LiveBus::Local(LocalBus::default()),
             cache: Some(Cache::Local(LocalCache::new(cache_ttl, clock.clone()))),
             model,
+            routes: Routes::default(),
             clock,
             metrics: None,
             components: Arc::new(Vec::new),
@@ -286,6 +288,7 @@ pub async fn unavailable_rooms() -> (Api, tempfile::TempDir) {
         live,
         cache: None,
         model,
+        routes: Routes::default(),
         clock,
         metrics: None,
         components,
@@ -304,6 +307,7 @@ pub fn worker(rooms: &Api) -> Worker {
         live: rooms.live.clone(),
         cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
         classifier: by_words().into(),
+        routes: rooms.routes.clone(),
         topics: rooms.topics.clone(),
         second_opinion: None,
         clock: rooms.clock.clone(),

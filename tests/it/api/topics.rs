@@ -14,11 +14,11 @@ use super::test_app::{Setup, TestApp, cases, post};
 cases![
     topic_changes_need_the_current_etag,
     every_filter_accepts_a_topic,
-    unfinished_periods_are_compared_with_equal_ones,
+    unfinished_period_is_compared_with_an_equally_long_one,
     share_counts_days_of_a_time_zone,
     queries_with_likely_mistakes_carry_warnings,
     backfill_matches_stored_posts,
-    conditions_on_labels_are_decided_by_the_analysis,
+    label_conditions_of_topics_use_the_analysis,
     skipped_posts_include_those_with_other_labels,
     share_divides_posts_between_topics,
     compare_counts_both_periods,
@@ -227,7 +227,7 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
         .expect("no error");
 }
 
-async fn conditions_on_labels_are_decided_by_the_analysis(setup: Setup) {
+async fn label_conditions_of_topics_use_the_analysis(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "angry", "query": "acme sentiment:negative"})).await;
     create(&app, json!({"name": "glad", "query": "emotion:joy OR phone"})).await;
@@ -263,7 +263,7 @@ async fn skipped_posts_include_those_with_other_labels(setup: Setup) {
     tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends").expect("well").expect("without error");
 }
 
-async fn unfinished_periods_are_compared_with_equal_ones(setup: Setup) {
+async fn unfinished_period_is_compared_with_an_equally_long_one(setup: Setup) {
     let app = TestApp::start(setup).await;
     // One post every ten minutes for three hours; the time is 12:30.
     let posts: Vec<Value> = (0..18).map(|n| post(&format!("p{n}"), "web", "I love it", n * 600 + 30)).collect();

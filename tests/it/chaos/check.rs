@@ -1,7 +1,9 @@
 //! Checks of the stored posts after the faults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use sentistream::clock::Clock;
 use serde_json::Value;
 
 use super::feed::Sent;
@@ -50,6 +52,40 @@ pub async fn stored_is_what_was_sent(process: &Process, sent: &Sent) {
     }
 }
 
+/// Each transition of an alert begins in the state in which the previous one ended; the last one ends in the state of
+/// the alert. No series has two open alerts. Returns the number of transitions.
+pub async fn transitions_have_no_gap(process: &Process) -> usize {
+    let mut open = BTreeSet::new();
+    let mut count = 0;
+    let mut path = "/api/alerts?limit=500".to_owned();
+    loop {
+        let page = process.get(&path).await;
+        for alert in page["alerts"].as_array().expect("a page of alerts") {
+            let detail = process.get(&format!("/api/alerts/{}", alert["id"])).await;
+            count += follow_each_other(&detail);
+            let series = format!("{} {}", detail["alert_type"], detail["scope"]);
+            assert!(detail["state"] != "firing" || open.insert(series), "another alert is open: {detail:#}");
+        }
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/api/alerts?limit=500&cursor={cursor}"),
+            None => return count,
+        }
+    }
+}
+
+fn follow_each_other(alert: &Value) -> usize {
+    let alerts = |state: &Value| state == "firing" || state == "recovering";
+    let timeline = alert["timeline"].as_array().expect("transitions");
+    let (first, last) = (timeline.first().expect("a transition"), timeline.last().expect("a transition"));
+    assert!(!alerts(&first["from_state"]) && first["to_state"] == "firing", "the first transition: {alert:#}");
+    for pair in timeline.windows(2) {
+        assert_eq!(pair[0]["to_state"], pair[1]["from_state"], "a transition is missing: {alert:#}");
+        assert!(alerts(&pair[0]["to_state"]), "a transition follows the end: {alert:#}");
+    }
+    assert_eq!(alerts(&last["to_state"]), alert["state"] == "firing", "the last transition: {alert:#}");
+    timeline.len()
+}
+
 /// Totals, which come from rollups, equal the counts of the stored posts.
 pub async fn rollups_equal_recounts(process: &Process) {
     let stored = stored(process).await;
@@ -69,7 +105,10 @@ pub async fn rollups_equal_recounts(process: &Process) {
     for (emotion, expected) in by_emotion {
         assert_eq!(count("by_emotion", emotion), expected, "{emotion}: {stats:#}");
     }
-    let aggregate = process.get("/api/aggregate?period=minute").await;
+    // A clock that was wrong gave posts times up to an hour from now.
+    let now = Clock::system().now();
+    let (start, end) = (now - Duration::from_secs(20 * 3_600), now + Duration::from_secs(2 * 3_600));
+    let aggregate = process.get(&format!("/api/aggregate?period=minute&start_date={start}&end_date={end}")).await;
     let buckets = aggregate["data"].as_array().expect("buckets");
     let counted: BTreeMap<String, u64> = buckets
         .iter()

@@ -8,8 +8,9 @@ use diesel::{Connection, SqliteConnection};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::clock::FakeClock;
 use super::disk::Disk;
-use super::{Setup, noticed};
+use super::{ALERTS, LONGEST_STOP, Setup, noticed};
 use crate::ports::free_port;
 use crate::process::Process;
 
@@ -20,21 +21,33 @@ const DISK: &str = "256m";
 pub struct Embedded {
     settings: Vec<String>,
     process: Option<Process>,
+    clock: FakeClock,
+    longest_stop: Duration,
     disk: Disk,
     folder: tempfile::TempDir,
 }
 
 impl Embedded {
+    /// For short runs: faults that end soon.
     pub async fn start() -> Self {
+        Self::with_stops_up_to(Duration::from_secs(3)).await
+    }
+
+    /// For long runs.
+    pub async fn with_every_fault() -> Self {
+        Self::with_stops_up_to(LONGEST_STOP).await
+    }
+
+    async fn with_stops_up_to(longest_stop: Duration) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let disk = Disk::on(folder.path(), DISK).await;
         let listen = format!("server.listen=[\"127.0.0.1:{}\"]", free_port());
-        let settings: Vec<String> =
-            [&listen, "ingester.sources=[]", "worker.claim_idle=2s", "worker.batch_size=32", "server.rate_limit=0"]
-                .map(str::to_owned)
-                .into();
-        let process = Process::start(folder.path(), &settings).await;
-        Self { settings, process: Some(process), disk, folder }
+        let own: [&str; 5] =
+            [&listen, "ingester.sources=[]", "worker.claim_idle=2s", "worker.batch_size=32", "server.rate_limit=0"];
+        let settings: Vec<String> = own.into_iter().chain(ALERTS).map(str::to_owned).collect();
+        let clock = FakeClock::new(&folder.path().join("clock"));
+        let process = Process::start_in(folder.path(), &settings, &clock.environment()).await;
+        Self { settings, process: Some(process), clock, longest_stop, disk, folder }
     }
 
     fn folder(&self) -> &Path {
@@ -48,7 +61,8 @@ impl Embedded {
         } else {
             assert_eq!(process.terminate().await.code(), Some(0));
         }
-        self.process = Some(Process::start(self.folder(), &self.settings).await);
+        let environment = self.clock.environment();
+        self.process = Some(Process::start_in(self.folder(), &self.settings, &environment).await);
     }
 
     /// Another program holds the write lock of the database.
@@ -68,10 +82,10 @@ impl Embedded {
         held.await.expect("the lock is held");
     }
 
-    /// Fills the disk until health reports that.
+    /// Fills the disk until health reports that. SQLite may then write again, because it reuses the space of its log.
     async fn fill_disk(&self) {
         self.disk.fill().await;
-        noticed(self.front(), "a full disk").await;
+        noticed(self.front(), "a full disk", Duration::ZERO).await;
         self.disk.clear();
     }
 }
@@ -79,7 +93,7 @@ impl Embedded {
 impl Setup for Embedded {
     async fn fault(&mut self, rng: &mut StdRng) -> &'static str {
         let time = Duration::from_millis(rng.random_range(100..3_000));
-        match rng.random_range(0..6) {
+        match rng.random_range(0..7) {
             0 | 1 => {
                 self.restart(true).await;
                 "kill -9"
@@ -90,13 +104,23 @@ impl Setup for Embedded {
             }
             3 => {
                 self.front().signal("-STOP").await;
-                tokio::time::sleep(time).await;
+                tokio::time::sleep(self.longest_stop.mul_f64(rng.random())).await;
                 self.front().signal("-CONT").await;
                 "SIGSTOP"
             }
             4 if self.disk.is_small => {
                 self.fill_disk().await;
                 "disk full"
+            }
+            5 if self.clock.can_jump() => {
+                let name = self.clock.jump(rng);
+                tokio::time::sleep(time).await;
+                // A process may also start with a wrong clock.
+                if rng.random_bool(0.3) {
+                    self.restart(true).await;
+                }
+                self.clock.correct();
+                name
             }
             _ => {
                 self.lock(time).await;

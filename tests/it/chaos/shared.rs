@@ -9,9 +9,10 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::clock::FakeClock;
 use super::disk::Disk;
 use super::proxy::{NetworkState, Proxy};
-use super::{Setup, noticed};
+use super::{ALERTS, LONGEST_STOP, Setup, noticed};
 use crate::ports::free_port;
 use crate::process::{Process, within};
 use crate::services::{self, Server};
@@ -27,8 +28,11 @@ pub struct Scaled {
     redis_proxy: Proxy,
     postgres_proxy: Proxy,
     is_lossy: bool,
+    /// The clocks of the workers, then that of the API.
+    clocks: Vec<FakeClock>,
     /// The number of kinds of faults.
     kinds: u32,
+    longest_stop: Duration,
     /// The disk with the append-only file of Redis, if a fault fills it.
     disk: Option<Disk>,
 }
@@ -44,13 +48,15 @@ impl Scaled {
     pub async fn with_every_fault() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let disk = Disk::on(folder.path(), "64m").await;
-        Self::on(Server::redis_in(folder, &[]).await, 20, Some(disk)).await
+        Self::on(Server::redis_in(folder, &[]).await, 22, Some(disk)).await
     }
 
     async fn on(redis: Server, kinds: u32, disk: Option<Disk>) -> Self {
         let postgres = Server::postgres().await;
         let (redis_proxy, postgres_proxy) = (Proxy::to(redis.port()).await, Proxy::to(postgres.port()).await);
-        let settings: Vec<String> = [
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = |name| FakeClock::new(&folder.path().join(name));
+        let own: [&str; 9] = [
             &format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres_proxy.port),
             &format!("stream.url=redis://127.0.0.1:{}", redis_proxy.port),
             &format!("server.listen=[\"127.0.0.1:{}\"]", free_port()),
@@ -60,12 +66,11 @@ impl Scaled {
             "server.rate_limit=0",
             "database.statement_timeout=3s",
             "stream.command_timeout=2s",
-        ]
-        .map(str::to_owned)
-        .into();
+        ];
         let mut scaled = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-            settings,
+            settings: own.into_iter().chain(ALERTS).map(str::to_owned).collect(),
+            clocks: ["clock-0", "clock-1", "clock-api"].map(clock).into(),
+            folder,
             front: None,
             workers: vec![None, None],
             redis,
@@ -74,6 +79,7 @@ impl Scaled {
             postgres_proxy,
             is_lossy: false,
             kinds,
+            longest_stop: if disk.is_some() { LONGEST_STOP } else { Duration::from_secs(4) },
             disk,
         };
         scaled.start_front().await;
@@ -84,16 +90,17 @@ impl Scaled {
     }
 
     async fn start_front(&mut self) {
-        self.front = Some(self.process("roles=[\"api\", \"alerts\"]").await);
+        let clock = &self.clocks[self.workers.len()];
+        self.front = Some(self.process("roles=[\"api\", \"alerts\"]", clock).await);
     }
 
     async fn start_worker(&mut self, index: usize) {
-        self.workers[index] = Some(self.process("roles=[\"worker\"]").await);
+        self.workers[index] = Some(self.process("roles=[\"worker\"]", &self.clocks[index]).await);
     }
 
-    async fn process(&self, roles: &str) -> Process {
+    async fn process(&self, roles: &str, clock: &FakeClock) -> Process {
         let settings: Vec<String> = self.settings.iter().cloned().chain([roles.to_owned()]).collect();
-        Process::start(self.folder.path(), &settings).await
+        Process::start_in(self.folder.path(), &settings, &clock.environment()).await
     }
 
     fn worker(&self, index: usize) -> &Process {
@@ -118,12 +125,12 @@ impl Scaled {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port())
     }
 
-    /// Sets Redis' memory limit to the memory in use until health reports that.
-    async fn fill_redis(&self) {
+    /// Limits Redis to the memory in use, for `time` after health has reported that.
+    async fn fill_redis(&self, time: Duration) {
         let info = self.redis_command("INFO", &["memory"]).await.into_string().unwrap_or_default();
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("the memory in use");
         self.redis_command("CONFIG", &["SET", "maxmemory", used.trim()]).await;
-        noticed(self.front(), "a full Redis").await;
+        noticed(self.front(), "a full Redis", time).await;
         self.redis_command("CONFIG", &["SET", "maxmemory", "0"]).await;
     }
 
@@ -136,11 +143,11 @@ impl Scaled {
         services::execute(&self.postgres_url(), &statement).await;
     }
 
-    /// Fills the disk of Redis' append-only file until health reports that, frees the disk, and restarts Redis.
-    async fn fill_disk_of_redis(&mut self) {
+    /// Fills the disk of Redis' append-only file for `time` after health has reported that, and restarts Redis.
+    async fn fill_disk_of_redis(&mut self, time: Duration) {
         let Some(disk) = &self.disk else { return };
         disk.fill().await;
-        noticed(self.front(), "a Redis that cannot write").await;
+        noticed(self.front(), "a Redis that cannot write", time).await;
         disk.clear();
         self.redis.kill().await;
         self.redis.start().await;
@@ -185,13 +192,13 @@ impl Setup for Scaled {
             }
             4 => {
                 self.worker(index).signal("-STOP").await;
-                tokio::time::sleep(time).await;
+                tokio::time::sleep(self.longest_stop.mul_f64(rng.random())).await;
                 self.worker(index).signal("-CONT").await;
                 "SIGSTOP of a worker"
             }
             5 => {
                 self.front().signal("-STOP").await;
-                tokio::time::sleep(time).await;
+                tokio::time::sleep(self.longest_stop.mul_f64(rng.random())).await;
                 self.front().signal("-CONT").await;
                 "SIGSTOP of the API"
             }
@@ -202,7 +209,7 @@ impl Setup for Scaled {
             }
             7 => {
                 self.redis.kill().await;
-                noticed(self.front(), "an absent Redis").await;
+                noticed(self.front(), "an absent Redis", time).await;
                 self.redis.start().await;
                 "Redis absent"
             }
@@ -212,7 +219,7 @@ impl Setup for Scaled {
                 "FLUSHALL"
             }
             9 => {
-                self.fill_redis().await;
+                self.fill_redis(time).await;
                 "Redis out of memory"
             }
             10 => {
@@ -222,7 +229,7 @@ impl Setup for Scaled {
             }
             11 => {
                 self.postgres.kill().await;
-                noticed(self.front(), "an absent Postgres").await;
+                noticed(self.front(), "an absent Postgres", time).await;
                 self.postgres.start().await;
                 "Postgres absent"
             }
@@ -249,8 +256,15 @@ impl Setup for Scaled {
                 "deadlock in Postgres"
             }
             19 if self.disk.as_ref().is_some_and(|disk| disk.is_small) => {
-                self.fill_disk_of_redis().await;
+                self.fill_disk_of_redis(time).await;
                 "disk of Redis full"
+            }
+            20 | 21 if self.clocks[0].can_jump() => {
+                let clock = &self.clocks[rng.random_range(0..self.clocks.len())];
+                let name = clock.jump(rng);
+                tokio::time::sleep(time).await;
+                clock.correct();
+                name
             }
             15 => {
                 let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };

@@ -43,7 +43,7 @@ const FIELDS: [(&str, &str); 10] = [
 ];
 
 #[test]
-fn any_entry_is_accepted_or_rejected() {
+fn any_entry_is_parsed_or_refused() {
     let mut mutator = mutator("entry");
     let now: Timestamp = "2026-03-01T12:30:00Z".parse().expect("a time");
     for _ in 0..cases(3_000) {

@@ -1,4 +1,4 @@
-//! Bluesky's Jetstream, with faults.
+//! Tests of the Bluesky source against a fake Jetstream server with configurable faults.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Hacker News, with faults.
+//! Tests of the Hacker News source against a fake server with configurable faults.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::api::test_app::{Setup, TestApp, cases};
 use crate::fakes::hackernews::{Site, comment};
 use crate::fakes::web::Reply;
 
-cases![items_are_read_in_order_and_null_ones_later, server_faults_lose_no_item,];
+cases![items_are_read_in_order_and_null_items_later, server_faults_lose_no_item,];
 
 fn spec(app: &TestApp, site: &Site, (first_id, fetcher): (Option<u64>, Fetcher)) -> SourceSpec {
     let interval = Duration::from_millis(50);
@@ -21,7 +21,7 @@ fn spec(app: &TestApp, site: &Site, (first_id, fetcher): (Option<u64>, Fetcher))
     hackernews::spec("hackernews", options, fetcher, app.clock.clone())
 }
 
-async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
+async fn items_are_read_in_order_and_null_items_later(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.put(100, comment(100, "before everything"));

@@ -1,4 +1,4 @@
-//! An ingester on the rooms of a test app.
+//! An ingester that uses the store and the stream of a test app.
 
 use std::time::Duration;
 

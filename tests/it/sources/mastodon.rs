@@ -1,4 +1,4 @@
-//! Mastodon's instances, with faults.
+//! Tests of the Mastodon source against fake instances with configurable faults.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::fakes::mastodon::{Instance, TOKEN, status};
 use crate::fakes::web::Reply;
 
 cases![
-    time_lines_are_polled_without_a_gap,
+    timelines_are_polled_without_a_gap,
     late_posts_of_other_servers_are_found,
-    failing_instance_delays_no_other,
+    failing_instance_does_not_delay_others,
     source_with_token_streams_edits_and_deletions,
     refused_subscription_is_an_error,
     cut_or_silent_stream_reconnects_without_loss,
@@ -45,7 +45,7 @@ fn tagged(id: u64, tags: &[&str]) -> Value {
     status(id, "<p>I love it</p>", json!({"tags": tags}))
 }
 
-async fn time_lines_are_polled_without_a_gap(setup: Setup) {
+async fn timelines_are_polled_without_a_gap(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (first, second) = (Instance::start().await, Instance::start().await);
     for id in 1..=100 {
@@ -104,7 +104,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     tagging.stop().await;
 }
 
-async fn failing_instance_delays_no_other(setup: Setup) {
+async fn failing_instance_does_not_delay_others(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (bad, good) = (Instance::start().await, Instance::start().await);
     let ingesting = Ingesting::start(&app, spec(&app, options(&[&bad, &good])));

@@ -43,7 +43,7 @@ pub async fn find(app: &TestApp, id: &str) -> Option<Value> {
     (answer.status == 200).then(|| answer.json())
 }
 
-/// Waits until `count` posts are stored and nothing is pending. Returns the books of that time.
+/// Waits until `count` posts are stored and nothing is pending. Returns the outcome counters at that time.
 pub async fn stored(app: &TestApp, count: usize) -> Value {
     app.eventually(&format!("{count} posts are stored"), async || {
         let stats = app.get("/api/stats").await.ok();

@@ -1,4 +1,4 @@
-//! Reddit, with faults.
+//! Tests of the Reddit source against a fake server with configurable faults.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Feeds, with faults.
+//! Tests of the feed source against fake sites with configurable faults.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ cases![
     feeds_are_read_once_with_their_validators,
     feed_is_discovered_and_charset_taken_from_the_header,
     page_without_a_working_feed_is_retried_less_often,
-    failing_feed_delays_no_other,
+    failing_feed_does_not_delay_others,
     retry_after_delays_all_feeds_of_the_host,
     private_addresses_are_refused_behind_redirects,
 ];
@@ -141,7 +141,7 @@ async fn page_without_a_working_feed_is_retried_less_often(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn failing_feed_delays_no_other(setup: Setup) {
+async fn failing_feed_does_not_delay_others(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (bad, good) = (Feeds::start().await, Feeds::start().await);
     bad.publish("/feed.rss", entry("bad:0", "I love it", 9));

@@ -1,4 +1,4 @@
-//! Reviews on Steam, with faults.
+//! Tests of the Steam source against a fake server with configurable faults.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::api::test_app::{Setup, TestApp, cases};
 use crate::fakes::steam::Store;
 use crate::fakes::web::Reply;
 
-cases![reviews_and_their_edits_are_read, failing_game_delays_no_other];
+cases![reviews_and_their_edits_are_read, failing_game_does_not_delay_others];
 
 /// 2026-03-01T12:00:00Z in Unix seconds.
 const NOON: i64 = 1_772_366_400;
@@ -73,7 +73,7 @@ async fn reviews_and_their_edits_are_read(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn failing_game_delays_no_other(setup: Setup) {
+async fn failing_game_does_not_delay_others(setup: Setup) {
     let app = TestApp::start(setup).await;
     let store = Store::start().await;
     store.write(620, 1, (NOON, NOON), "I love it");

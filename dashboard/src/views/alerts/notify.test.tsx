@@ -122,7 +122,7 @@ describe("receivers", () => {
     expect(await save()).toMatchObject({ channel, secrets: ["header.Authorization"] });
   });
 
-  it("another kind of channel removes the secrets of the former", async () => {
+  it("changing the kind of channel removes the secrets of the previous kind", async () => {
     const { user, form, save } = await edit({
       ...{ ...stored, name: "chat", channel: { kind: "slack" }, secrets: ["url"] },
     });

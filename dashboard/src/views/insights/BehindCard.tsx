@@ -19,7 +19,7 @@ interface BehindCardProps {
 /** Words, sources, authors and repeated texts behind a change, or in a selected range of the chart. */
 export function BehindCard({ query: { data, error, refetch }, search }: BehindCardProps) {
   return (
-    <Card title="What is behind it" {...(data ? { note: noteOf(data) } : {})}>
+    <Card title="What explains the change" {...(data ? { note: noteOf(data) } : {})}>
       {error && !data ? (
         <ErrorState error={error} retry={() => void refetch()} />
       ) : !data ? (

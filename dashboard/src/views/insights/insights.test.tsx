@@ -15,7 +15,7 @@ function fill() {
 }
 
 const happened = () => screen.findByRole("region", { name: "What happened" });
-const behind = () => screen.findByRole("region", { name: /^What is behind it/ });
+const behind = () => screen.findByRole("region", { name: /^What explains the change/ });
 
 describe("insights", () => {
   it("overview explains the change by words, sources and texts", async () => {
@@ -44,7 +44,7 @@ describe("insights", () => {
     await screen.findByRole("link", { name: /^Posts 1/ });
     await settled();
     expect(screen.queryByRole("region", { name: "What happened" })).toBeNull();
-    expect(screen.queryByRole("region", { name: /^What is behind it/ })).toBeNull();
+    expect(screen.queryByRole("region", { name: /^What explains the change/ })).toBeNull();
   });
 
   it("selected range is compared with the previous one", async () => {

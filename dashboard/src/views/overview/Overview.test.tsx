@@ -164,7 +164,18 @@ describe("overview", () => {
     const note = await screen.findByText(/have no sentiment/);
     expect(note.textContent).toMatch(/^15\.0% of the posts .* does not know German, French\.$/);
     await user.click(screen.getByRole("button", { name: "Add a model" }));
-    expect(await screen.findByText(/inference\.model=hf:/)).toBeTruthy();
+    expect(await screen.findByText(/^sentistream models pull /)).toBeTruthy();
+    expect(screen.getByText(/inference\.routes/).textContent).toContain('languages = ["de", "fr"]');
+  });
+
+  it("unscored posts of a route need no other model", async () => {
+    state.world.unscored = { posts: 200, unscored_count: 30, percentage: 15, languages: [{ lang: "de", count: 30 }] };
+    state.world.routes = [
+      { languages: ["de"], model: "./m", state: "loading", behind: true, posts: 0, info: null, speed: null },
+    ];
+    open("/");
+    expect(await screen.findByText(/they wait for the model for German\.$/)).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Add a model" })).toBeNull();
   });
 
   it("alerts of the period are marked in the chart", async () => {

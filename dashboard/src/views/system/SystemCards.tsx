@@ -102,9 +102,24 @@ function Model({ model, unscored }: Pick<System, "model" | "unscored">) {
   const { info, speed } = model;
   return (
     <Card title="Model">
-      <ul className="mb-2 text-sm">
+      <ul className="mb-2 flex flex-col gap-2 text-sm">
         <Health name={info?.name ?? "Model"} healthy={model.state === "connected"} {...stateOf(model)} />
+        {model.routes.map((route) => (
+          <Health
+            key={route.languages.join()}
+            name={route.languages.map(languageName).join(", ")}
+            kind={route.info?.name ?? route.model}
+            healthy={route.state !== "failed" && !route.behind}
+            state={routeState(route)}
+            detail={route.detail}
+          />
+        ))}
       </ul>
+      {info?.warnings.map((warning) => (
+        <p key={warning} role="note" className="mb-2 text-sm text-quiet">
+          {sentence(warning)}.
+        </p>
+      ))}
       {info && (
         <Facts>
           {speed && (
@@ -143,6 +158,12 @@ function Model({ model, unscored }: Pick<System, "model" | "unscored">) {
       )}
     </Card>
   );
+}
+
+/** "connected, 48 posts, 12/s" */
+function routeState({ state, behind, posts, speed }: System["model"]["routes"][number]): string {
+  const shown = [behind ? "behind" : state, `${compact(posts)} posts`];
+  return [...shown, ...(speed ? [rate(speed.posts_per_second)] : [])].join(", ");
 }
 
 function Process({

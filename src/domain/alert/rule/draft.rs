@@ -18,6 +18,7 @@ use crate::domain::human_duration::HumanDuration;
 pub struct RuleDraft {
     /// The name, unique among rules. It is the `alert_type` of the rule's alerts.
     pub name: String,
+    /// The quantity that is compared with the threshold.
     pub kind: RuleKind,
     /// The class of posts to count: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`;
     /// `posts` for a volume or a spike.

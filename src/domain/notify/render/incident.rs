@@ -20,8 +20,11 @@ const DETAIL_CHARS: usize = 4_000;
 /// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// No alert has a higher severity than `info`.
     Info,
+    /// Also for alerts whose label `severity` is missing or has an unknown value.
     Warning,
+    /// At least one alert has the severity `critical`.
     Critical,
 }
 

@@ -56,6 +56,7 @@ pub struct AlertmanagerConfig {
 /// A receiver's name.
 #[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct ReceiverName {
+    /// The unique name of the receiver.
     pub name: String,
 }
 

@@ -27,8 +27,11 @@ const CHUNK: usize = 1 << 20;
 
 /// A download.
 pub struct Job {
+    /// The repository and revision to download.
     pub model: HubModel,
+    /// The options of the Hub: cache, endpoint and token.
     pub options: HubOptions,
+    /// Sends progress to the thread that waits for the download.
     pub events: EventSender,
 }
 
@@ -56,6 +59,7 @@ impl Info {
 }
 
 impl Job {
+    /// Downloads the files of the model that are not in the cache.
     pub fn run(&mut self) -> Result<Snapshot, HubError> {
         let revision = self.model.revision.as_deref().unwrap_or(DEFAULT_REVISION).to_owned();
         let api = self.api()?;

@@ -14,6 +14,7 @@ const LEAST: f32 = -1e30;
 /// A range of columns of a wider matrix.
 #[derive(Clone, Copy)]
 pub struct Columns<'a> {
+    /// The values of the whole matrix, row by row.
     pub values: &'a [f32],
     /// The distance between two rows, in values.
     pub stride: usize,
@@ -38,15 +39,20 @@ impl<'a> Columns<'a> {
 /// The rows of one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowRange {
+    /// The first row.
     pub start: usize,
+    /// The number of rows.
     pub len: usize,
 }
 
 /// The input of attention. Queries are already scaled.
 #[derive(Clone, Copy)]
 pub struct QueryKeyValue<'a> {
+    /// The queries of all heads, side by side.
     pub queries: Columns<'a>,
+    /// The keys of all heads, side by side.
     pub keys: Columns<'a>,
+    /// The values of all heads, side by side.
     pub values: Columns<'a>,
     /// The query rows and the key rows of each text.
     pub spans: &'a [(RowRange, RowRange)],
@@ -54,6 +60,7 @@ pub struct QueryKeyValue<'a> {
 
 /// Attention of the queries of each text to the tokens of the same text.
 pub struct Attention<'a> {
+    /// The queries, keys and values of all texts.
     pub input: QueryKeyValue<'a>,
     /// The number of attention heads.
     pub heads: usize,
@@ -61,6 +68,7 @@ pub struct Attention<'a> {
     pub width: usize,
     /// The output: a row per query, with the concatenated outputs of the heads.
     pub out: &'a mut [f32],
+    /// Memory that is reused between calls.
     pub buffers: &'a mut AttentionBuffers,
 }
 

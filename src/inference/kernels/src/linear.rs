@@ -20,11 +20,11 @@ pub struct Linear {
 }
 
 enum Packed {
-    /// By group, then by input.
+    /// Weights in f32, ordered by group, then by input.
     F32(Vec<[f32; LANES]>),
-    /// By group, then by pair of inputs.
+    /// Weights in bf16, ordered by group, then by pair of inputs.
     Bf16(Vec<[u16; 2 * LANES]>),
-    /// By group, then by four inputs.
+    /// Weights as bytes, ordered by group, then by four inputs.
     Int8 {
         weights: Vec<[i8; 4 * LANES]>,
         /// The scale of each output's weights.
@@ -38,22 +38,29 @@ enum Packed {
 pub struct RawLinear {
     /// A matrix of outputs by inputs.
     pub weight: Vec<f32>,
+    /// The bias of each output.
     pub bias: Vec<f32>,
+    /// The number of inputs, which is the length of a row of `weight`.
     pub inputs: usize,
 }
 
 /// The rows to multiply: floats, bf16, or bytes with scale and offset.
 #[derive(Clone, Copy)]
 pub enum Rows<'a> {
+    /// Values in f32.
     F32(&'a [f32]),
+    /// The bits of values in bf16.
     Bf16(&'a [u16]),
+    /// Bytes, with the scale and offset of each row.
     Bytes(&'a [u8], &'a [Affine]),
 }
 
 /// The rows that a product reads and writes: every `step`-th row, starting with `first`.
 #[derive(Clone, Copy, Debug)]
 pub struct Every {
+    /// The index of the first row.
     pub first: usize,
+    /// The distance between two rows; 1 for every row.
     pub step: usize,
 }
 
@@ -181,15 +188,19 @@ impl RawLinear {
 
 /// A product of float rows with packed floats.
 pub(crate) struct ProductF32<'a> {
+    /// The rows to multiply.
     pub rows: &'a [f32],
     /// The distance between two rows.
     pub stride: usize,
     /// The number of values of a row that are used.
     pub inputs: usize,
-    /// By group, then by input.
+    /// The packed weights, ordered by group, then by input.
     pub weights: &'a [[f32; LANES]],
+    /// The bias of each group of outputs. `None`: no bias.
     pub bias: Option<&'a [[f32; LANES]]>,
+    /// The output, row by row.
     pub out: &'a mut [f32],
+    /// The distance between two rows of `out`.
     pub out_stride: usize,
 }
 
@@ -238,7 +249,7 @@ impl ProductF32<'_> {
 
 /// A product of rows in bf16 with packed weights in bf16.
 struct ProductBf16<'a> {
-    /// By row, then by pair of inputs.
+    /// The rows, each as pairs of inputs.
     rows: &'a [[u16; 2]],
     /// The distance between two rows.
     stride: usize,
@@ -291,7 +302,7 @@ impl ProductBf16<'_> {
 
 /// A product of byte rows with packed bytes.
 struct ProductInt8<'a> {
-    /// By row, then by four inputs.
+    /// The rows, each as groups of four inputs.
     rows: &'a [[u8; 4]],
     affine: &'a [Affine],
     /// The step between two rows that are read and written.

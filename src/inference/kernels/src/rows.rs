@@ -13,6 +13,7 @@ use super::math::{Closeness, gelu};
 pub struct Rounded {
     /// The rows as bytes: a value is about `scale * byte + offset`.
     pub bytes: Vec<u8>,
+    /// The scale and offset of each row of `bytes`.
     pub affine: Vec<Affine>,
     /// The rows in bf16.
     pub halves: Vec<u16>,
@@ -21,18 +22,24 @@ pub struct Rounded {
 /// The scale and offset of the bytes of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Affine {
+    /// The difference of two values whose bytes differ by one.
     pub scale: f32,
+    /// The value of the byte 0.
     pub offset: f32,
 }
 
 /// The destination of rounded rows.
 pub enum Target<'a> {
+    /// Bytes with a scale and offset per row.
     Bytes {
+        /// The bytes, row by row.
         bytes: &'a mut [u8],
+        /// The scale and offset of each row.
         affine: &'a mut [Affine],
         /// The largest byte to use.
         max: u8,
     },
+    /// The bits of values in bf16.
     Halves(&'a mut [u16]),
 }
 
@@ -138,8 +145,11 @@ impl Target<'_> {
 
 /// Rounds rows.
 pub struct Round<'a> {
+    /// The rows to round, one after the other.
     pub rows: &'a [f32],
+    /// The number of values in a row.
     pub width: usize,
+    /// The destination of the rounded rows.
     pub to: Target<'a>,
 }
 
@@ -176,9 +186,13 @@ pub enum Activation {
 
 /// Applies the activation to rows in place, and optionally rounds them.
 pub struct Activate<'a> {
+    /// The rows, which are replaced by the result.
     pub rows: &'a mut [f32],
+    /// The number of values in a row.
     pub width: usize,
+    /// The function that is applied to each value.
     pub activation: Activation,
+    /// The destination of the rounded result. `None`: the result is not rounded.
     pub rounded: Option<Target<'a>>,
 }
 
@@ -213,7 +227,9 @@ impl Kernel for Activate<'_> {
 
 /// Weights of a layer normalisation.
 pub struct Norm {
+    /// The factor of each value of a row; its length is the width of a row.
     pub weight: Vec<f32>,
+    /// The term that is added to each value after the factor.
     pub bias: Vec<f32>,
     /// The value that is added to the variance.
     pub epsilon: f32,
@@ -273,9 +289,13 @@ fn total<S: Simd>(simd: S, [a, b, c, d]: [S::F; 4]) -> f32 {
 
 /// Adds `added` to `rows`, normalises them, and optionally rounds them.
 pub struct AddNorm<'a> {
+    /// The rows, which are replaced by the result.
     pub rows: &'a mut [f32],
+    /// The rows to add, of the same shape.
     pub added: &'a [f32],
+    /// The normalisation of the sums.
     pub norm: &'a Norm,
+    /// The destination of the rounded rows, without weight and bias of `norm`. `None`: they are not rounded.
     pub rounded: Option<Target<'a>>,
 }
 
@@ -303,16 +323,23 @@ impl Kernel for AddNorm<'_> {
 pub enum Words {
     /// Half precision, little-endian.
     F16(std::borrow::Cow<'static, [u8]>),
+    /// Single precision.
     F32(Vec<f32>),
 }
 
 /// Converts token ids to normalised rows, text by text, and optionally rounds them.
 pub struct Embed<'a> {
+    /// The token ids of each text.
     pub texts: &'a [&'a [u32]],
+    /// The embedding of each token id.
     pub words: &'a Words,
+    /// The embedding of each position, row by row.
     pub positions: &'a [f32],
+    /// The normalisation of the sums of both embeddings.
     pub norm: &'a Norm,
+    /// The output: a row per token, text by text.
     pub rows: &'a mut [f32],
+    /// The destination of the rounded rows, without weight and bias of `norm`. `None`: they are not rounded.
     pub rounded: Option<Target<'a>>,
 }
 

@@ -51,7 +51,7 @@ proptest! {
             let mut out = vec![0.0; count * outputs];
             floats.apply(isa, (Rows::F32(&rows), Every::ROW), &mut out);
             for (got, wanted) in out.iter().zip(&wanted) {
-                prop_assert!((f64::from(*got) - wanted).abs() < 1e-3, "{isa:?}: {got} for {wanted}");
+                prop_assert!((f64::from(*got) - wanted).abs() < 1e-3, "{isa:?}: got {got}, expected {wanted}");
             }
             let mut rounded = Rounded::default();
             Round { rows: &rows, width: inputs, to: rounded.half_rows(count, inputs) }.on(isa);
@@ -59,7 +59,7 @@ proptest! {
             // The relative error of both factors is at most 1/256.
             let allowed = inputs as f64 * 2.0 * 0.5 * 2.0 / 256.0;
             for (got, wanted) in out.iter().zip(&wanted) {
-                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
+                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: got {got}, expected {wanted}");
             }
             let bytes = &mut rounded;
             Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) }.on(isa);
@@ -67,7 +67,7 @@ proptest! {
             // The error of a weight is at most half a step of 0.5, that of an activation half a step.
             let allowed = inputs as f64 * (2.0 * 0.25 / f64::from(isa.max_weight()) + 0.5 * 2.0 / f64::from(isa.max_activation()));
             for (got, wanted) in out.iter().zip(&wanted) {
-                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
+                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: got {got}, expected {wanted}");
             }
             // With some of the rows, their results are the same as with all rows, and the others do not change.
             let every = Every { first: count / 3, step: 1 + count / 4 };
@@ -160,7 +160,7 @@ proptest! {
             let mut out = vec![0.0; queries * all];
             Attention { input, heads, width, out: &mut out, buffers: &mut buffers }.on(isa);
             for (got, wanted) in out.iter().zip(&wanted) {
-                prop_assert!((f64::from(*got) - wanted).abs() < 1e-4, "{isa:?}: {got} for {wanted}");
+                prop_assert!((f64::from(*got) - wanted).abs() < 1e-4, "{isa:?}: got {got}, expected {wanted}");
             }
         }
     }

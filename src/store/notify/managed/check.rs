@@ -12,9 +12,13 @@ const MAX_OF_A_KIND: usize = 1_000;
 
 /// The stored objects that a change is checked against.
 pub struct Present {
+    /// The objects of the kind that is changed.
     pub of_kind: Vec<Row>,
+    /// All routes.
     pub routes: Vec<Draft>,
+    /// The names of all receivers.
     pub receivers: Vec<String>,
+    /// The names of all mute timings.
     pub mute_timings: Vec<String>,
 }
 

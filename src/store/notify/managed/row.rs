@@ -16,11 +16,15 @@ pub type Columns = (BigInt, Nullable<Text>, Document, Nullable<Document>, Bool, 
 /// A managed object as stored.
 #[derive(Clone, Queryable)]
 pub struct Row {
+    /// The id of the object.
     pub id: i64,
+    /// The name; `None` for silences, which have none.
     pub name: Option<String>,
     spec: JsonText,
     secrets: Option<JsonText>,
+    /// Whether the object comes from the configuration.
     pub provisioned: bool,
+    /// Increases with each change of the object.
     pub version: i64,
     created_at: At,
     updated_at: At,

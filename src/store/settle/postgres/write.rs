@@ -11,7 +11,6 @@ use crate::store::alerts::without_evidence;
 use crate::store::labels::LabelColumns;
 use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
-use crate::store::search::grams::grams;
 use crate::store::search::postgres as search;
 use crate::store::settle::RemovedPost;
 use crate::store::settle::plan::{Plan, Row, Slot, Version};
@@ -140,7 +139,7 @@ async fn insert_posts(
     .bind::<Array<BigInt>, _>(id().map(|(ms, _)| ms).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(_, seq)| seq).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(post().map(|post| grams(&post.content)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| search::lexemes(&post.content)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -216,7 +215,7 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     Ok(())
 }
 
-/// Replaces the analysis of a stored post.
+/// Replaces the analysis of a stored post, or adds one to an unscored post.
 pub async fn analysis(
     connection: &mut AsyncPgConnection,
     post_id: &PostId,
@@ -230,8 +229,14 @@ pub async fn analysis(
         .bind::<Text, _>(post_id.as_str())
         .execute(connection)
         .await?;
-    sql("UPDATE sentiment_analysis SET model_name = ?, sentiment_label = ?, confidence_score = ?, emotion = ?, \
-         analyzed_at = ?, scores = ?, truncated = ? WHERE post_id = ?")
+    sql(
+        "INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion, analyzed_at, \
+         scores, truncated) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (post_id) DO UPDATE SET \
+         model_name = excluded.model_name, sentiment_label = excluded.sentiment_label, \
+         confidence_score = excluded.confidence_score, emotion = excluded.emotion, \
+         analyzed_at = excluded.analyzed_at, scores = excluded.scores, truncated = excluded.truncated",
+    )
+    .bind::<Text, _>(post_id.as_str())
     .bind::<Text, _>(&*analysis.model_name)
     .bind::<Text, _>(analysis.sentiment.as_str())
     .bind::<Double, _>(analysis.confidence)
@@ -239,7 +244,6 @@ pub async fn analysis(
     .bind::<Instant, _>(At(now))
     .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
     .bind::<Bool, _>(analysis.truncated)
-    .bind::<Text, _>(post_id.as_str())
     .execute(connection)
     .await?;
     Ok(())

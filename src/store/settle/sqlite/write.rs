@@ -132,7 +132,7 @@ fn update(connection: &mut SqliteConnection, version: Version<'_>, now: Timestam
     }
 }
 
-/// Replaces the analysis of a stored post.
+/// Replaces the analysis of a stored post, or adds one to an unscored post.
 pub fn analysis(
     connection: &mut SqliteConnection,
     post_id: &PostId,
@@ -145,8 +145,10 @@ pub fn analysis(
         .bind::<Double, _>(analysis.confidence)
         .bind::<Text, _>(post_id.as_str())
         .execute(connection)?;
-    update_analysis(connection, post_id, analysis, now)?;
-    Ok(())
+    match update_analysis(connection, post_id, analysis, now)? {
+        0 => insert_analysis(connection, post_id, analysis, now),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the number of changed rows: none if the stored version is unscored.

@@ -1,4 +1,4 @@
-//! The stream, its group or its books are lost, partly or completely.
+//! Redis loses the stream, its consumer group or its outcome counters, partly or completely.
 
 use std::time::Duration;
 

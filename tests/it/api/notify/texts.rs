@@ -1,4 +1,4 @@
-//! Messages of alerts that change: current figures, and quotes of posts that are deleted.
+//! The texts of messages: a repeated message has current figures, and quotes of deleted posts are removed.
 
 use serde_json::{Value, json};
 

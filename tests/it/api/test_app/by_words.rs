@@ -23,6 +23,7 @@ impl Default for ByWords {
             exits: Vec::new(),
             int8_agreement: None,
             languages: Vec::new(),
+            warnings: Vec::new(),
             load_ms: 0,
         })
     }
@@ -30,7 +31,7 @@ impl Default for ByWords {
 
 impl Classifier for ByWords {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        Box::pin(async move { texts.iter().map(|text| analysis_of(text)).collect() })
+        Box::pin(async move { texts.iter().map(|text| analysis_of(text, &self.0.name)).collect() })
     }
 
     fn info(&self) -> &ModelInfo {
@@ -38,7 +39,7 @@ impl Classifier for ByWords {
     }
 }
 
-fn analysis_of(text: &str) -> Result<Analysis, InferenceError> {
+fn analysis_of(text: &str, model: &str) -> Result<Analysis, InferenceError> {
     if text.contains("explode") {
         return Err(InferenceError::Failed("the text exploded".to_owned()));
     }
@@ -54,12 +55,18 @@ fn analysis_of(text: &str) -> Result<Analysis, InferenceError> {
         Scores { sentiment: [0.2, 0.6, 0.2], emotion: [0.0, 0.0, 0.0, 0.1, 0.9, 0.0, 0.0] }
     };
     let words = text.split_whitespace().count();
-    Ok(Analysis::from_scores("by-words".into(), scores, words.min(16) as u32, words > 16))
+    Ok(Analysis::from_scores(model.into(), scores, words.min(16) as u32, words > 16))
 }
 
 /// A classifier that classifies by words.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
+}
+
+/// As [`by_words`], with another name.
+pub fn by_words_named(name: &str) -> SharedClassifier {
+    let ByWords(info) = ByWords::default();
+    Arc::new(ByWords(ModelInfo { name: name.to_owned(), ..info }))
 }
 
 /// As [`by_words`], but declares English as its only language.

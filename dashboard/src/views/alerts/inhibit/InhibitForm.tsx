@@ -23,7 +23,7 @@ interface InhibitFormProps {
 type Mode = NonNullable<InhibitRule["mode"]>;
 
 const MODES: readonly { value: Mode; label: string }[] = [
-  { value: "source", label: "Alerts with the first labels" },
+  { value: "source", label: "Alerts that match the first list" },
   { value: "first", label: "The alert that fires first" },
 ];
 
@@ -79,7 +79,7 @@ export function InhibitForm({ before, onDone }: InhibitFormProps) {
       />
       <Field
         label="Labels that must be equal"
-        hint="Separated by commas, for example topic, source. Empty: any alert suppresses."
+        hint="Separated by commas, for example topic, source. Leave empty to compare no labels."
         error={fieldError(save.error, "equal")}
       >
         {(ids) => (

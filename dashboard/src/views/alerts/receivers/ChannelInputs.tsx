@@ -86,7 +86,7 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
           />
           <TextField
             label="Bot API server"
-            hint="Empty: api.telegram.org"
+            hint="Default: api.telegram.org"
             type="url"
             value={channel.url ?? ""}
             onChange={(url) => onChange({ ...channel, url })}
@@ -107,7 +107,7 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
           />
           <TextField
             label="Server"
-            hint="Empty: ntfy.sh"
+            hint="Default: ntfy.sh"
             type="url"
             value={channel.url ?? ""}
             onChange={(url) => onChange({ ...channel, url })}
@@ -158,8 +158,8 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
 }
 
 const ENDPOINTS = {
-  pagerduty: "Empty: the US region. For the EU: https://events.eu.pagerduty.com/v2/enqueue",
-  opsgenie: "Empty: the US region. For the EU: https://api.eu.opsgenie.com",
+  pagerduty: "Default: the US region. For the EU: https://events.eu.pagerduty.com/v2/enqueue",
+  opsgenie: "Default: the US region. For the EU: https://api.eu.opsgenie.com",
 } as const;
 
 interface TextFieldProps {

@@ -34,7 +34,7 @@ export function TemplateInputs({ channel, templates, onChange, error }: Template
   });
   const at = (name: string) => fieldError(error, name) ?? fieldError(preview.error, name);
   const field = (name: "title" | "text", label: string) => (
-    <Field label={label} hint="Empty: the default text" error={at(`templates.${name}`)}>
+    <Field label={label} hint="Leave empty for the default text" error={at(`templates.${name}`)}>
       {(ids) => (
         <textarea
           {...ids}

@@ -35,7 +35,7 @@ export function MuteDates({ number, interval, onChange }: MuteDatesProps) {
       <summary className="text-sm pointer-coarse:py-3">Only on certain dates</summary>
       <div className="flex flex-col gap-2 pt-2">
         {FIELDS.map(({ name, label, hint }) => (
-          <Field key={name} label={`${label}, hours ${number}`} hint={`${hint}. Empty: all`}>
+          <Field key={name} label={`${label}, hours ${number}`} hint={`${hint}. Leave empty for all`}>
             {(ids) => (
               <input
                 {...ids}

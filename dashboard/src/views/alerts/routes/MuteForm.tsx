@@ -169,8 +169,8 @@ function IntervalInputs({ number, interval, error, onChange, onRemove }: Interva
       <MuteDates number={number} interval={interval} onChange={onChange} />
       {error && <p className="text-xs">▼ {error}</p>}
       <p className="text-xs text-quiet">
-        {weekdays.length === 0 && "Without a day it applies every day. "}
-        {from === to ? "Equal times cover the whole day." : to < from ? "Ends on the next day." : ""}
+        {weekdays.length === 0 && "If no day is selected, the hours apply every day. "}
+        {from === to ? "Equal times mean the whole day." : to < from ? "The hours end on the next day." : ""}
       </p>
     </fieldset>
   );

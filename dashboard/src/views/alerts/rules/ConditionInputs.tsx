@@ -36,7 +36,7 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
       {asks.threshold && (
         <div className="grid grid-cols-2 gap-3">
           {asks.direction && (
-            <Field label="Alert when it is" error={fieldError(error, "direction")}>
+            <Field label="Alert when the value is" error={fieldError(error, "direction")}>
               {(ids) => (
                 <SelectInput
                   {...ids}
@@ -69,7 +69,7 @@ export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps)
       {asks.significance && (
         <NumberField
           label="Maximum p-value"
-          hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: not tested"}
+          hint={draft.kind === "shift" ? "Default: 0.0001" : "Leave empty for no significance test"}
           value={draft.significance}
           onChange={(significance) => onChange({ significance })}
           error={fieldError(error, "significance")}
@@ -77,7 +77,7 @@ export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps)
       )}
       <NumberField
         label={asks.percent ? "Resolves at, in percent" : "Resolves at"}
-        hint="Empty: at the limit"
+        hint="Default: the limit"
         value={draft.recovery}
         onChange={(recovery) => onChange({ recovery })}
         error={fieldError(error, "recovery_threshold")}

@@ -31,7 +31,7 @@ export function CountingInputs({ draft, onChange, error }: InputsProps) {
           />
         )}
       </Field>
-      <Field label="Minimum authors" hint="Empty: 1" error={fieldError(error, "min_authors")}>
+      <Field label="Minimum authors" hint="Default: 1" error={fieldError(error, "min_authors")}>
         {(ids) => (
           <input
             {...ids}

@@ -31,7 +31,7 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
       )}
       <DurationField
         label="Wait before alerting"
-        hint="The condition must hold this long"
+        hint="How long the condition must hold"
         value={draft.pendingFor}
         presets={["0s", "1min", "5min", "15min"]}
         onChange={(pendingFor) => onChange({ pendingFor })}
@@ -48,7 +48,7 @@ export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
       {asksFor(draft.kind).baselineWindow && (
         <DurationField
           label="Compared with"
-          hint="Length of the period before. Empty: 12 windows"
+          hint="Length of the previous period. Default: 12 windows"
           value={draft.baselineWindow}
           presets={["1h", "6h", "1d"]}
           optional
@@ -58,7 +58,7 @@ export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
       )}
       <DurationField
         label="Wait before resolving"
-        hint="The condition must be clear this long"
+        hint="How long the condition must stay clear"
         value={draft.keepFiringFor}
         presets={["0s", "5min", "15min", "1h"]}
         onChange={(keepFiringFor) => onChange({ keepFiringFor })}
@@ -73,7 +73,7 @@ export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
       />
       <DurationField
         label="Delay"
-        hint="Windows end this much earlier, so that late posts count. Empty: measured per source"
+        hint="Windows end this much earlier, so that late posts count. Default: measured per source"
         value={draft.delay}
         presets={["0s", "5min", "30min"]}
         optional

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 import { readMatchers } from "./matcherText";
 
 describe("matchers in a link", () => {
-  it("link of a notification is read", () => {
+  it("notification link is parsed", () => {
     expect(readMatchers('alertname="Mood, \\"Acme\\"",source="rss"')).toEqual([
       { label: "alertname", op: "=", value: 'Mood, "Acme"' },
       { label: "source", op: "=", value: "rss" },
     ]);
   });
 
-  it("other comparisons, escapes and braces are read", () => {
+  it("other comparisons, escapes and braces are parsed", () => {
     expect(readMatchers('{severity=~"warning|critical", team!=web}')).toEqual([
       { label: "severity", op: "=~", value: "warning|critical" },
       { label: "team", op: "!=", value: "web" },

@@ -58,8 +58,11 @@ impl From<reqwest::Error> for ApiError {
 
 /// The Hub's metadata of a file.
 pub struct Metadata {
+    /// The commit that the file belongs to, as the Hub states it. It is not validated.
     pub commit: String,
+    /// The hash of the content, which names the file in the cache. It is not validated.
     pub etag: String,
+    /// The size of the file in bytes.
     pub size: u64,
 }
 
@@ -117,7 +120,7 @@ impl Api {
         format!("{}/{repository}/resolve/{commit}/{name}", self.endpoint)
     }
 
-    /// The metadata of the file at `url`. Large files are on another host, which is asked for their size.
+    /// The metadata of the file at `url`. The size of a large file is requested from the host that has it.
     ///
     /// # Errors
     /// When it is refused, or a header is missing.

@@ -20,9 +20,11 @@ const ETAG_DIGITS: [usize; 2] = [40, 64];
 
 /// A file of a repository at a commit.
 pub struct Wanted<'a> {
+    /// The client of the Hub.
     pub api: &'a Api,
     /// The path in the repository.
     pub name: &'a str,
+    /// The commit, as 40 hex digits.
     pub commit: &'a str,
 }
 

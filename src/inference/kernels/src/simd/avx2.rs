@@ -48,6 +48,7 @@ impl Avx2<true> {
     }
 }
 
+/// Two registers, which have sixteen lanes together.
 #[derive(Clone, Copy)]
 pub struct Pair<T>(T, T);
 

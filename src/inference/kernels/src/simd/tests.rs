@@ -95,7 +95,7 @@ proptest! {
             prop_assert_eq!(&seen.rounded, &plain.rounded, "{:?}", isa);
             prop_assert_eq!(&seen.transposed, &plain.transposed, "{:?}", isa);
             for (got, wanted) in seen.close.iter().zip(&plain.close) {
-                prop_assert!((got - wanted).abs() <= 0.02, "{isa:?}: {got} for {wanted}");
+                prop_assert!((got - wanted).abs() <= 0.02, "{isa:?}: got {got}, expected {wanted}");
             }
         }
     }

@@ -1,0 +1,108 @@
+//! A sample of posts: stripes of consecutive ids that are spread over all ids.
+
+use std::ops::Range;
+
+/// The number of stripes, and the number of ids in each.
+const STRIPES: usize = 50;
+const WIDTH: i64 = 100;
+/// The estimate is lowered by this many standard errors, so that it exceeds the truth with a probability below 10⁻⁹.
+const ERRORS: f64 = 8.0;
+
+/// Stripes of ids.
+#[derive(Clone, Copy, Debug)]
+pub struct Stripes {
+    first: i64,
+    /// The distance between the starts of two stripes.
+    step: i64,
+}
+
+impl Stripes {
+    /// The stripes that are read first. Every fifth in the order of ids comes first.
+    pub const PROBE: Range<usize> = 0..10;
+    /// The other stripes.
+    pub const REST: Range<usize> = 10..STRIPES;
+
+    /// Stripes over the ids from `first` to `last`. `None`: reading all posts costs about as much as a sample that may
+    /// find more than `limit`.
+    pub fn over(first: i64, last: i64, limit: i64) -> Option<Self> {
+        let step = (last - first + 1) / STRIPES as i64;
+        (step >= 2 * WIDTH && last - first > 2 * limit).then_some(Self { first, step })
+    }
+
+    /// The ids of the stripes with the numbers `part`.
+    pub fn ids(self, part: Range<usize>) -> Vec<i64> {
+        part.flat_map(|number| {
+            let start = self.first + place(number) * self.step + self.offset(number);
+            start..start + WIDTH
+        })
+        .collect()
+    }
+
+    /// The number of the stripe with `id`; [`STRIPES`] if it is in none.
+    pub fn number(self, id: i64) -> usize {
+        let at = (id - self.first) / self.step;
+        (0..STRIPES).find(|number| place(*number) == at).unwrap_or(STRIPES)
+    }
+
+    /// Places the stripes at different parts of their steps, so that no period of the posts coincides with them.
+    fn offset(self, number: usize) -> i64 {
+        const GOLDEN: f64 = 0.618_033_988_749_895;
+        (((number as f64 + 1.0) * GOLDEN).fract() * (self.step - WIDTH) as f64) as i64
+    }
+
+    /// The number of matching posts that follows from the matches `hits` in the first stripes.
+    fn estimate(self, hits: f64, stripes: usize) -> f64 {
+        hits * self.step as f64 * STRIPES as f64 / (stripes as f64 * WIDTH as f64)
+    }
+
+    /// Whether the matches in the first stripes are so many that further stripes may show more than `limit` posts.
+    pub fn may_exceed(self, hits: &[i64], limit: i64) -> bool {
+        self.estimate(hits.iter().sum::<i64>() as f64, hits.len()) > 2.0 * limit as f64
+    }
+
+    /// A lower limit of the number of matching posts, from the matches in each stripe. Posts with the same words often
+    /// come together, so the error follows from the differences between stripes.
+    pub fn least(self, hits: &[i64]) -> f64 {
+        let number = hits.len() as f64;
+        let mean = hits.iter().sum::<i64>() as f64 / number;
+        let variance = hits.iter().map(|hits| (*hits as f64 - mean).powi(2)).sum::<f64>() / (number - 1.0).max(1.0);
+        self.estimate(number * mean - ERRORS * (number * variance).sqrt(), hits.len())
+    }
+}
+
+/// The place of a stripe in the order of ids.
+fn place(number: usize) -> i64 {
+    let place = if number < 10 { number * 5 } else { (number - 10) / 4 * 5 + (number - 10) % 4 + 1 };
+    i64::try_from(place).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stripes_are_disjoint_and_within_the_ids() {
+        let stripes = Stripes::over(7, 1_000_006, 10_000).unwrap();
+        let mut ids = [stripes.ids(Stripes::PROBE), stripes.ids(Stripes::REST)].concat();
+        for number in 0..STRIPES {
+            assert!(stripes.ids(number..number + 1).into_iter().all(|id| stripes.number(id) == number));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), STRIPES * 100);
+        assert!(ids[0] >= 7 && ids[ids.len() - 1] <= 1_000_006);
+        assert!(Stripes::over(1, 9_000, 10_000).is_none(), "few posts");
+    }
+
+    #[test]
+    fn only_evenly_common_matches_exceed_the_limit() {
+        let stripes = Stripes::over(1, 1_000_000, 10_000).unwrap();
+        assert!(stripes.least(&[100; STRIPES]) > 999_000.0);
+        let five_percent: Vec<i64> = (0..STRIPES as i64).map(|number| 3 + number % 5).collect();
+        assert!(stripes.least(&five_percent) > 10_000.0);
+        let mut burst = [0; STRIPES];
+        burst[3] = 100;
+        assert!(stripes.least(&burst) <= 0.0, "one burst proves nothing");
+        assert!(!stripes.may_exceed(&[0; 10], 10_000) && stripes.may_exceed(&[5; 10], 10_000));
+    }
+}

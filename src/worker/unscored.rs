@@ -1,0 +1,282 @@
+//! Judges stored posts that have no sentiment, once a model for their language is available.
+//!
+//! These are posts from before a route or a model was configured, and posts that could not wait for the model of their
+//! route. The worker judges them in small steps; each replaces the state of its posts with their rollups in one
+//! transaction, unless a post was edited or deleted since. So steps may be repeated, also by several instances, of which
+//! only one at a time does this.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::batch::count_by_model;
+use super::context::Worker;
+use super::second_opinion::rejudge;
+use crate::domain::{Analysis, LiveEvent, PostEvent, PostId, SentimentFilter, op::preview};
+use crate::inference::InferenceError;
+use crate::inference::routes::Route;
+use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
+use crate::lifecycle::{Backoff, Shutdown};
+use crate::store::StoreError;
+use crate::store::posts::{PostFilter, Start, StoredPost};
+use crate::store::settle::{Rejudgement, Replaced};
+
+/// The time between two checks for work.
+const EVERY: Duration = Duration::from_secs(2);
+/// The time between two searches for posts that other instances left unscored.
+const AGAIN: Duration = Duration::from_secs(600);
+/// The lease of the instance that judges unscored posts.
+const LEASE: &str = "unscored-posts";
+const LEASE_TTL: Duration = Duration::from_secs(30);
+/// The number of posts in one step.
+const STEP: i64 = 64;
+/// The judgement of a post that was stored longer ago causes no live event, because it is not news.
+const NEWS: Duration = Duration::from_secs(300);
+
+/// Judges unscored posts until a shutdown.
+pub async fn run(worker: Worker, shutdown: Shutdown) {
+    let leases = LeaseManager::new(worker.store.clone(), worker.options.instance.clone(), LEASE_TTL);
+    let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+    let stop = shutdown.stop_token().clone();
+    let mut task = Unscored { worker, leases, shutdown, searched_at: None };
+    if let Err(error) = coordinate(&mut task, backoff, &stop).await {
+        tracing::error!(%error, "judging of unscored posts stopped");
+    }
+}
+
+struct Unscored {
+    worker: Worker,
+    leases: LeaseManager,
+    shutdown: Shutdown,
+    /// When all targets were last searched for posts.
+    searched_at: Option<Instant>,
+}
+
+/// Every failure is retried: the posts remain stored, and a later step can judge them.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct UnscoredError(#[from] StoreError);
+
+impl RoundError for UnscoredError {
+    fn is_transient(&self) -> bool {
+        true
+    }
+
+    fn is_lease_lost(&self) -> bool {
+        matches!(self.0, StoreError::LeaseLost(_))
+    }
+}
+
+impl Coordinated for Unscored {
+    type Error = UnscoredError;
+    const TASK: &'static str = "judging of unscored posts";
+
+    async fn round(&mut self) -> Result<Duration, UnscoredError> {
+        let is_due = self.searched_at.is_none_or(|at| at.elapsed() >= AGAIN);
+        let mut targets = Vec::new();
+        if is_due {
+            targets.push(Target::Main);
+        }
+        let routes = self.worker.routes.all();
+        targets.extend(routes.iter().filter(|route| route.take_unscored() || is_due).cloned().map(Target::Route));
+        if targets.is_empty() {
+            return Ok(EVERY);
+        }
+        let done = self.judge_all(&targets).await;
+        match &done {
+            Ok(true) if is_due => self.searched_at = Some(Instant::now()),
+            Ok(true) => {}
+            Ok(false) | Err(_) => targets.iter().for_each(Target::keep),
+        }
+        done?;
+        Ok(EVERY)
+    }
+
+    fn lease_lost(&mut self) -> Duration {
+        EVERY
+    }
+}
+
+/// The model that judges, and so the languages of the posts.
+enum Target {
+    Main,
+    Route(Route),
+}
+
+impl Target {
+    /// Has the posts searched again.
+    fn keep(&self) {
+        if let Self::Route(route) = self {
+            route.left_unscored();
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Done,
+    /// The model or the lease is not available, or the process stops.
+    Interrupted,
+}
+
+impl Unscored {
+    /// Returns whether the posts of all targets were judged.
+    async fn judge_all(&self, targets: &[Target]) -> Result<bool, StoreError> {
+        let Some(handle) = self.leases.acquire(LEASE).await? else { return Ok(false) };
+        let mut all = true;
+        for target in targets {
+            all &= self.judge_target(target).await? == Progress::Done;
+        }
+        self.leases.release([handle.lease]).await;
+        Ok(all)
+    }
+
+    async fn judge_target(&self, target: &Target) -> Result<Progress, StoreError> {
+        let info = self.worker.classifier.current();
+        let languages: Vec<Option<&str>> = match target {
+            Target::Route(route) => route.languages().iter().map(|lang| Some(lang.as_str())).collect(),
+            Target::Main => match self.worker.options.languages.judged(&info.info().languages).known() {
+                // The model judges every language.
+                [] => vec![None],
+                known => known.iter().map(|lang| Some(lang.as_str())).collect(),
+            },
+        };
+        let mut judged = 0;
+        for lang in languages {
+            let (progress, posts) = self.judge_language(target, lang).await?;
+            judged += posts;
+            if progress == Progress::Interrupted {
+                return Ok(progress);
+            }
+        }
+        if let Target::Route(route) = target {
+            route.caught_up();
+        }
+        if judged > 0 {
+            self.worker.cache.clear().await;
+            tracing::info!(posts = judged, "stored posts without a sentiment were judged");
+        }
+        Ok(Progress::Done)
+    }
+
+    async fn judge_language(&self, target: &Target, lang: Option<&str>) -> Result<(Progress, usize), StoreError> {
+        let filter = PostFilter {
+            sentiment: Some(SentimentFilter::Unscored),
+            lang: lang.map(str::to_owned),
+            ..PostFilter::default()
+        };
+        let (mut start, mut judged) = (Start::Offset(0), 0);
+        loop {
+            let page = self.worker.store.posts(&filter, start, STEP).await?;
+            let mut posts = page.posts;
+            if matches!(target, Target::Main) {
+                posts.retain(|post| self.worker.routes.of(post.lang.as_deref()).is_none());
+            }
+            judged += posts.len();
+            if self.judge(target, posts).await? == Progress::Interrupted || self.shutdown.is_stopping() {
+                return Ok((Progress::Interrupted, judged));
+            }
+            let Some(next) = page.next else { return Ok((Progress::Done, judged)) };
+            start = Start::After(next);
+            if self.leases.acquire(LEASE).await?.is_none() {
+                return Ok((Progress::Interrupted, judged));
+            }
+        }
+    }
+
+    /// Judges posts. If one makes the model fail, it stays unscored and the others are judged alone.
+    async fn judge(&self, target: &Target, posts: Vec<StoredPost>) -> Result<Progress, StoreError> {
+        if posts.is_empty() {
+            return Ok(Progress::Done);
+        }
+        let texts = posts.iter().map(|post| post.content.clone()).collect();
+        let classified = match target {
+            Target::Main => self.shutdown.unless_stopping(self.worker.classifier.current().classify(texts)).await,
+            Target::Route(route) => self.shutdown.unless_stopping(route.classify_late(texts)).await,
+        };
+        match classified {
+            None => Ok(Progress::Interrupted),
+            Some(Ok(analyses)) => {
+                count_by_model(&analyses);
+                self.store(posts, analyses).await?;
+                Ok(Progress::Done)
+            }
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if posts.len() > 1 => {
+                for post in posts {
+                    if Box::pin(self.judge(target, vec![post])).await? == Progress::Interrupted {
+                        return Ok(Progress::Interrupted);
+                    }
+                }
+                Ok(Progress::Done)
+            }
+            Some(Err(InferenceError::Failed(error))) => {
+                tracing::warn!(post = posts[0].post_id, error, "unscored post not judged");
+                count("failed", 1);
+                Ok(Progress::Done)
+            }
+            Some(Err(InferenceError::TooSlow(_))) => {
+                count("failed", 1);
+                Ok(Progress::Done)
+            }
+            // The model is not available now. The state of the route has the reason.
+            Some(Err(_)) => Ok(Progress::Interrupted),
+        }
+    }
+
+    async fn store(&self, posts: Vec<StoredPost>, analyses: Vec<Analysis>) -> Result<(), StoreError> {
+        let judged: Vec<(StoredPost, Analysis)> = posts.into_iter().zip(analyses).collect();
+        let rejudgements: Vec<Rejudgement> = judged
+            .iter()
+            .filter_map(|(post, analysis)| {
+                Some(Rejudgement {
+                    post_id: PostId::parse(&post.post_id).ok()?,
+                    analysis: analysis.clone(),
+                    replaces: Replaced::Unscored { content: post.content.clone() },
+                })
+            })
+            .collect();
+        let done = rejudge(&self.worker, &rejudgements).await?;
+        let now = self.worker.clock.now();
+        let mut events = Vec::new();
+        for ((post, analysis), stored) in judged.into_iter().zip(done) {
+            let Some(stored) = stored else {
+                count("outdated", 1);
+                continue;
+            };
+            count("judged", 1);
+            if now.since(post.ingested_at) <= NEWS {
+                let topics = self.worker.topics.current().names(&stored.topics);
+                let event = event(post, &analysis, topics);
+                events.push(LiveEvent::Post(PostEvent { timestamp: stored.times.analyzed_at, ..event }));
+            }
+        }
+        if !events.is_empty() && self.worker.live.publish(events).await.is_err() {
+            metrics::counter!("sentistream_live_publish_failures_total").increment(1);
+        }
+        Ok(())
+    }
+}
+
+fn event(post: StoredPost, analysis: &Analysis, topics: Vec<String>) -> PostEvent {
+    PostEvent {
+        content: preview(&post.content, crate::domain::event::PREVIEW_CHARS).to_owned(),
+        post_id: post.post_id,
+        source: post.source,
+        author: post.author,
+        lang: post.lang,
+        sentiment_label: Some(analysis.sentiment),
+        confidence_score: Some(analysis.confidence),
+        emotion: Some(analysis.emotion),
+        unscored: None,
+        topics,
+        created_at: post.created_at,
+        ingested_at: post.ingested_at,
+        timestamp: post.ingested_at,
+        traceparent: None,
+    }
+}
+
+fn count(result: &'static str, posts: u64) {
+    metrics::counter!("sentistream_unscored_judged_total", "result" => result).increment(posts);
+}

@@ -1,0 +1,71 @@
+//! Clocks of processes that a fault sets, with libfaketime.
+
+use std::path::{Path, PathBuf};
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+/// Where distributions install the library.
+const LIBRARIES: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib64/faketime/libfaketimeMT.so.1",
+    "/usr/lib/faketime/libfaketimeMT.so.1",
+];
+
+/// The clock of one process, which is the real one until a fault sets it.
+pub struct FakeClock {
+    /// The library. Without it the clock shows the real time always.
+    library: Option<PathBuf>,
+    /// The file from which the library reads the offset.
+    file: PathBuf,
+}
+
+impl FakeClock {
+    /// A clock that shows the real time. `file` does not exist yet.
+    pub fn new(file: &Path) -> Self {
+        let library = LIBRARIES.into_iter().map(PathBuf::from).find(|path| path.exists());
+        let clock = Self { library, file: file.to_owned() };
+        clock.set("+0");
+        clock
+    }
+
+    /// The variables of a process that has this clock.
+    pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        let Some(library) = &self.library else { return Vec::new() };
+        vec![
+            ("LD_PRELOAD", library.clone()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.clone()),
+            // The file is read once a second.
+            ("FAKETIME_CACHE_DURATION", "1".into()),
+            // A jump of a real clock does not change the monotonic clock.
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ("NO_FAKE_STAT", "1".into()),
+        ]
+    }
+
+    /// Whether a fault can set it.
+    pub fn can_jump(&self) -> bool {
+        self.library.is_some()
+    }
+
+    /// Moves the clock by an hour, forward or back. Returns the name of the fault.
+    pub fn jump(&self, rng: &mut StdRng) -> &'static str {
+        let (offset, name) =
+            if rng.random_bool(0.5) { ("+1h", "clock an hour ahead") } else { ("-1h", "clock an hour behind") };
+        self.set(offset);
+        name
+    }
+
+    /// Shows the real time again.
+    pub fn correct(&self) {
+        self.set("+0");
+    }
+
+    fn set(&self, offset: &str) {
+        // The file is replaced by a rename, so that no process reads a part of it.
+        let next = self.file.with_extension("next");
+        std::fs::write(&next, offset).expect("the offset is written");
+        std::fs::rename(next, &self.file).expect("the offset is in place");
+    }
+}
