@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sentistream::app::{self, Rooms};
+use sentistream::app::{self, Services};
 use sentistream::clock::Clock;
 use sentistream::config::{Config, Inputs};
 use sentistream::domain::{Analysis, Op, PostDraft, Scores, Timestamp};
@@ -75,27 +75,27 @@ fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> 
 async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Result<()> {
     let inputs = Inputs { sets: settings.to_vec(), ..Inputs::default() };
     let (config, _) = Config::load(&inputs)?;
-    let rooms: Rooms = app::open(&config, Clock::system()).await?;
-    rooms.store.migrate().await?;
+    let services: Services = app::open(&config, Clock::system()).await?;
+    services.store.migrate().await?;
     let shutdown = Shutdown::default();
-    let worker = app::worker(&config, &rooms, free_classifier());
+    let worker = app::worker(&config, &services, free_classifier());
     let entries = entries(posts, Clock::system().now());
 
     let (started, cpu) = (Instant::now(), cpu_seconds());
     let pool = tokio::spawn(worker::run(worker, shutdown.clone()));
     for chunk in entries.chunks(500) {
-        rooms.stream.append(chunk.to_vec()).await?;
+        services.stream.append(chunk.to_vec()).await?;
     }
     let appended = started.elapsed();
     let mut poll = tokio::time::interval(Duration::from_millis(10));
-    while rooms.stream.depth().await?.pending() > 0 {
+    while services.stream.depth().await?.pending() > 0 {
         poll.tick().await;
     }
     let elapsed = started.elapsed();
     let cpu = cpu_seconds() - cpu;
     shutdown.stop();
     pool.await??;
-    let stored: i64 = rooms.store.sources().await?.iter().map(|source| source.counts.total()).sum();
+    let stored: i64 = services.store.sources().await?.iter().map(|source| source.counts.total()).sum();
     anyhow::ensure!(stored == posts as i64, "{stored} of {posts} posts were stored");
     println!(
         "{name:<18} {:>9.0} posts/s  {:>5.0} µs of CPU per post in this process  ({posts} posts in {:.2} s, appended \

@@ -32,12 +32,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sentistream::app::{self, Rooms};
+use sentistream::app::{self, Services};
 use sentistream::clock::Clock;
 use sentistream::config::{Config, Inputs};
 use sentistream::domain::{Analysis, Scores, Timestamp};
 use sentistream::inference::{ActiveClassifier, Classifier, InferenceError, ModelInfo, SharedClassifier};
-use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
+use sentistream::ingester::{self, IngesterOptions, IngesterServices};
 use sentistream::lifecycle::Shutdown;
 use sentistream::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
 use sentistream::sources::{SourceSpec, SourceStates};
@@ -124,12 +124,12 @@ fn spec(host: &Jetstream) -> SourceSpec {
     bluesky::spec("bluesky", options, polled::fetcher(), Clock::system())
 }
 
-async fn rooms(settings: &[String]) -> (Config, Rooms) {
+async fn opened(settings: &[String]) -> (Config, Services) {
     let inputs = Inputs { sets: settings.to_vec(), ..Inputs::default() };
     let (config, _) = Config::load(&inputs).unwrap();
-    let rooms = app::open(&config, Clock::system()).await.unwrap();
-    rooms.store.migrate().await.unwrap();
-    (config, rooms)
+    let services = app::open(&config, Clock::system()).await.unwrap();
+    services.store.migrate().await.unwrap();
+    (config, services)
 }
 
 struct Ingesting {
@@ -138,15 +138,15 @@ struct Ingesting {
     role: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
-fn ingest(rooms: &Rooms, sources: Vec<SourceSpec>) -> Ingesting {
+fn ingest(services: &Services, sources: Vec<SourceSpec>) -> Ingesting {
     let (shutdown, states) = (Shutdown::default(), SourceStates::default());
-    let rooms = IngesterRooms {
-        stream: rooms.stream.clone(),
-        store: rooms.store.clone(),
+    let services = IngesterServices {
+        stream: services.stream.clone(),
+        store: services.store.clone(),
         states: states.clone(),
         clock: Clock::system(),
     };
-    let role = tokio::spawn(ingester::run(sources, rooms, IngesterOptions::default(), shutdown.clone()));
+    let role = tokio::spawn(ingester::run(sources, services, IngesterOptions::default(), shutdown.clone()));
     Ingesting { states, shutdown, role }
 }
 
@@ -159,7 +159,7 @@ impl Ingesting {
 
 /// Measures the time for a backlog, from the first byte of the fake to the last append.
 async fn catch_up(name: &str, settings: &[String]) {
-    let (_, rooms) = rooms(settings).await;
+    let (_, services) = opened(settings).await;
     let log = Log::new();
     let begin = Clock::system().now().as_micros() - 129_000_000_000;
     for n in 0..BACKLOG {
@@ -170,9 +170,9 @@ async fn catch_up(name: &str, settings: &[String]) {
     let expected = (0..BACKLOG).filter(|n| n % 20 != 1).count() as u64;
     let host = Jetstream::start(&log, Faults::default()).await;
     let started = Instant::now();
-    let ingesting = ingest(&rooms, vec![spec(&host)]);
+    let ingesting = ingest(&services, vec![spec(&host)]);
     let mut poll = tokio::time::interval(Duration::from_millis(10));
-    while rooms.stream.depth().await.unwrap().appended < expected {
+    while services.stream.depth().await.unwrap().appended < expected {
         poll.tick().await;
     }
     let seconds = started.elapsed().as_secs_f64();
@@ -187,14 +187,14 @@ async fn catch_up(name: &str, settings: &[String]) {
 
 /// Reads posts at a usual rate, with an interruption every 30 s.
 async fn soak(name: &str, settings: &[String], length: Duration) {
-    let (config, rooms) = rooms(settings).await;
+    let (config, services) = opened(settings).await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
     let workers = Shutdown::default();
-    let pool = tokio::spawn(worker::run(app::worker(&config, &rooms, free_classifier()), workers.clone()));
+    let pool = tokio::spawn(worker::run(app::worker(&config, &services, free_classifier()), workers.clone()));
     let network = polled::Network::start().await;
     let sources = network.specs().into_iter().chain([spec(&host)]).collect();
-    let ingesting = ingest(&rooms, sources);
+    let ingesting = ingest(&services, sources);
     let (started, mut cut, mut sent, mut cuts) = (Instant::now(), CUT_EVERY, 0, 0);
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     while started.elapsed() < length {
@@ -220,9 +220,9 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     let settled = async {
         loop {
             tick.tick().await;
-            let stored = stored(&rooms).await;
+            let stored = stored(&services).await;
             let all = SOURCES.iter().all(|source| stored.get(*source).is_some_and(|count| *count >= wanted(source)));
-            if all && rooms.stream.depth().await.unwrap().pending() == 0 {
+            if all && services.stream.depth().await.unwrap().pending() == 0 {
                 return;
             }
         }
@@ -233,10 +233,10 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     ingesting.stop().await;
     workers.stop();
     pool.await.unwrap().unwrap();
-    let depth = rooms.stream.depth().await.unwrap();
-    let duplicates = rooms.store.outcomes(&depth.epoch).await.unwrap().duplicate;
+    let depth = services.stream.depth().await.unwrap();
+    let duplicates = services.store.outcomes(&depth.epoch).await.unwrap().duplicate;
     println!("soak, {name}: {} s, {cuts} cuts, {duplicates} duplicates", length.as_secs());
-    let stored = stored(&rooms).await;
+    let stored = stored(&services).await;
     for source in SOURCES {
         let errors = states.iter().find(|state| state.name == source).map_or(0, |state| state.errors);
         let (sent, stored) = (wanted(source), stored.get(source).copied().unwrap_or(0));
@@ -248,8 +248,8 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
 const SOURCES: [&str; 5] = ["bluesky", "mastodon", "rss", "hackernews", "reddit"];
 
 /// The number of stored posts per source.
-async fn stored(rooms: &Rooms) -> BTreeMap<String, i64> {
-    let sources = rooms.store.sources().await.unwrap();
+async fn stored(services: &Services) -> BTreeMap<String, i64> {
+    let sources = services.store.sources().await.unwrap();
     sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect()
 }
 
@@ -292,7 +292,7 @@ impl Classifier for Free {
     }
 }
 
-fn services() -> Option<Vec<String>> {
+fn external_servers() -> Option<Vec<String>> {
     #[expect(clippy::disallowed_methods, reason = "the environment names the services of benches")]
     let variable = |name: &str| std::env::var(name).ok();
     let (database, redis) = (variable("SENTISTREAM_TEST_POSTGRES_URL")?, variable("SENTISTREAM_TEST_REDIS_URL")?);
@@ -314,7 +314,7 @@ async fn main() {
     let file = folder.path().join("bench.db");
     let embedded = vec![format!("database.url=sqlite://{}", file.display()), "stream.max_backlog=1000000".to_owned()];
     let mut setups = vec![("embedded", embedded)];
-    setups.extend(services().map(|settings| ("redis + postgres", settings)));
+    setups.extend(external_servers().map(|settings| ("redis + postgres", settings)));
     if let Some(at) = arguments.iter().position(|argument| argument == "soak") {
         let seconds = arguments.get(at + 1).and_then(|text| text.parse().ok()).unwrap_or(600);
         let length = Duration::from_secs(seconds);

@@ -37,7 +37,7 @@ const DEMO_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The parts of the application that the role uses.
 #[derive(Clone)]
-pub struct AlertsRooms {
+pub struct AlertsServices {
     /// Stores the counts and the alerts.
     pub store: Store,
     /// Holds the posts that are not analysed yet.
@@ -67,12 +67,16 @@ pub struct AlertsOptions {
 ///
 /// # Errors
 /// When the store or the stream fails permanently.
-pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn run(services: AlertsServices, options: AlertsOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_gauge!(
         "sentistream_alerts_leader",
         "1 while this instance is the leader, which evaluates alert rules"
     );
     metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by severity");
+    metrics::describe_gauge!(
+        "sentistream_alert_sources_left_out",
+        "Sources with posts that alert rules do not watch, because a rule watches at most 500"
+    );
     metrics::describe_counter!("sentistream_alert_evaluations_total", "Alert rules that this instance evaluated");
     metrics::describe_histogram!(
         "sentistream_alert_evaluation_seconds",
@@ -81,7 +85,7 @@ pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown)
     );
     let longest = options.interval;
     let backoff = Backoff::new(Duration::from_millis(500).min(longest), longest);
-    let mut leader = Leader::new(rooms, options);
+    let mut leader = Leader::new(services, options);
     coordinate(&mut leader, backoff, shutdown.stop_token()).await.context("alert rules cannot be evaluated")?;
     leader.resign().await;
     Ok(())
@@ -98,7 +102,7 @@ impl RoundError for TickError {
 }
 
 struct Leader {
-    rooms: AlertsRooms,
+    services: AlertsServices,
     options: AlertsOptions,
     leases: LeaseManager,
     lease: Option<Lease>,
@@ -121,23 +125,23 @@ impl Coordinated for Leader {
             && self.due <= Instant::now()
         {
             if !self.provisioned {
-                provision(&self.rooms.store, &self.options.rules).await?;
+                provision(&self.services.store, &self.options.rules).await?;
                 self.provisioned = true;
             }
-            match self.rooms.store.demonstration().await? {
+            match self.services.store.demonstration().await? {
                 // Windows over posts that are being added or removed would raise false alerts.
                 Some(demo) if matches!(demo.state, DemoState::Filling | DemoState::Removing) => {
                     self.due = Instant::now() + DEMO_CHECK_INTERVAL;
                     return Ok(self.renew_every().min(DEMO_CHECK_INTERVAL));
                 }
                 Some(demo) if demo.state == DemoState::Evaluating => {
-                    replay::replay(&self.rooms, &self.leases, demo).await?;
+                    replay::replay(&self.services, &self.leases, demo).await?;
                     return Ok(DEMO_CHECK_INTERVAL);
                 }
                 _ => {}
             }
             // `tick` returns a large future, so it is boxed.
-            Box::pin(tick(&self.rooms, &self.options, lease, &mut self.memory)).await?;
+            Box::pin(tick(&self.services, &self.options, lease, &mut self.memory)).await?;
             // An interval after now, not after the last due time: a slow store gets no additional requests.
             self.due = Instant::now() + self.options.interval;
         }
@@ -151,10 +155,10 @@ impl Coordinated for Leader {
 }
 
 impl Leader {
-    fn new(rooms: AlertsRooms, options: AlertsOptions) -> Self {
-        let leases = LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl);
+    fn new(services: AlertsServices, options: AlertsOptions) -> Self {
+        let leases = LeaseManager::new(services.store.clone(), options.holder.clone(), options.lease_ttl);
         let due = Instant::now();
-        Self { rooms, options, leases, lease: None, memory: Memory::default(), provisioned: false, due }
+        Self { services, options, leases, lease: None, memory: Memory::default(), provisioned: false, due }
     }
 
     /// The time between two renewals of the lease, or two attempts to get it.

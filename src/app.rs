@@ -1,4 +1,4 @@
-//! The composition root: it opens the shared modules (the rooms of the crate page) from the configuration and starts
+//! The composition root: it opens the shared modules (the services of the crate page) from the configuration and starts
 //! the roles. It is the only module that imports all others.
 
 mod demo;
@@ -44,7 +44,7 @@ pub fn is_served(config: &Config) -> Option<bool> {
 
 /// The modules that roles and commands share: store, stream, cache and others. Clones share their state.
 #[derive(Clone)]
-pub struct Rooms {
+pub struct Services {
     /// The database of posts, analyses and alerts.
     pub store: Store,
     /// The tracked topics.
@@ -66,7 +66,7 @@ pub struct Rooms {
 ///
 /// # Errors
 /// When the embedded database cannot be opened or migrated, or a URL is malformed.
-pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
+pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Services> {
     let stream = options::stream(config);
     let outbound = Outbound::new(options::outbound(config))?;
     match &config.backends {
@@ -76,7 +76,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
                 .keeping(options::keep(config))
                 .sealing(vault(config)?);
             store.migrate().await?;
-            Ok(Rooms {
+            Ok(Services {
                 topics: Topics::new(store.clone()),
                 store,
                 stream: Stream::Local(LocalStream::open(sqlite, stream, clock.clone()).await?),
@@ -99,7 +99,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
             };
             let cache = RedisCache::new(redis.clone(), &config.cache.prefix, config.cache.ttl, clock.clone());
             let store = open_postgres(config, clock.clone()).context("database.url")?;
-            Ok(Rooms {
+            Ok(Services {
                 topics: Topics::new(store.clone()),
                 store,
                 stream: Stream::Redis(RedisStream::connect(redis.clone(), stream)?),
@@ -200,17 +200,17 @@ pub async fn load_command_classifier(config: &Config) -> anyhow::Result<SharedCl
 }
 
 /// The worker role.
-pub fn worker(config: &Config, rooms: &Rooms, classifier: ActiveClassifier) -> Worker {
+pub fn worker(config: &Config, services: &Services, classifier: ActiveClassifier) -> Worker {
     Worker {
-        stream: rooms.stream.clone(),
-        store: rooms.store.clone(),
-        live: rooms.live.clone(),
-        cache: rooms.cache.clone(),
+        stream: services.stream.clone(),
+        store: services.store.clone(),
+        live: services.live.clone(),
+        cache: services.cache.clone(),
         classifier,
         routes: Routes::default(),
-        topics: rooms.topics.clone(),
+        topics: services.topics.clone(),
         second_opinion: None,
-        clock: rooms.clock.clone(),
+        clock: services.clock.clone(),
         options: options::worker(config),
     }
 }

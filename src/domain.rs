@@ -20,6 +20,7 @@ pub mod op;
 pub mod post;
 pub mod time;
 pub mod topic;
+pub mod visible;
 pub mod words;
 
 pub use alert::{Alert, AlertState};

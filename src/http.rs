@@ -86,7 +86,7 @@ pub struct Api {
     pub model: watch::Receiver<ModelState>,
     /// The models for other languages.
     pub routes: Routes,
-    /// The clock of answers, token checks and the audit log.
+    /// The clock that is used for answers, token checks and the audit log.
     pub clock: Clock,
     /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,

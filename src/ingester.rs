@@ -34,7 +34,7 @@ use crate::stream::Stream;
 
 /// The parts of the application that the ingester uses.
 #[derive(Clone)]
-pub struct IngesterRooms {
+pub struct IngesterServices {
     /// The stream that posts are appended to.
     pub stream: Stream,
     /// Stores the cursors.
@@ -95,20 +95,20 @@ impl From<IngesterOptions> for Limited {
 /// When the stream or the store fails permanently.
 pub async fn run(
     sources: Vec<SourceSpec>,
-    rooms: IngesterRooms,
+    services: IngesterServices,
     options: impl Into<Limited>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let Limited { options, limiter } = options.into();
-    let (coordinator, leases) = Coordinator::new(&sources, rooms.clone(), &options);
+    let (coordinator, leases) = Coordinator::new(&sources, services.clone(), &options);
     let done = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(done.clone()));
     // Stops the coordinator when this function returns.
     let _done = done.clone().drop_guard();
     let mut feeds = JoinSet::new();
     for (spec, lease) in sources.into_iter().zip(leases) {
-        let (rooms, options) = (rooms.clone(), options.clone());
-        let common = Common { rooms, options, limiter: limiter.clone(), shutdown: shutdown.clone() };
+        let (services, options) = (services.clone(), options.clone());
+        let common = Common { services, options, limiter: limiter.clone(), shutdown: shutdown.clone() };
         feeds.spawn(async move {
             let name = spec.name().to_owned();
             let fed = Feed::new(spec, lease, common).run().await;

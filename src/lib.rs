@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`], [`http`]) run as tasks
-//! of one process or of several. They communicate only through shared modules, called *rooms*: [`stream`],
+//! of one process or of several. They communicate only through shared modules, called *services*: [`stream`],
 //! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`], [`lease`],
-//! [`terms`], [`insights`] and [`language`]. Rooms never import a role, roles never import each other, and only
+//! [`terms`], [`insights`] and [`language`]. Services never import a role, roles never import each other, and only
 //! [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
@@ -38,7 +38,7 @@
 //! | [`topics`] | tracked topics: queries that every post is matched against |
 //! | [`sources`] | sources of posts |
 //! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` runs together with `alerts` |
-//! | [`app`] | the composition root: creates rooms and roles from the configuration |
+//! | [`app`] | the composition root: creates services and roles from the configuration |
 //! | [`lifecycle`] | supervision and shutdown |
 //! | [`telemetry`] | logs and metrics |
 //! | [`cli`] | commands |

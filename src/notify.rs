@@ -43,7 +43,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
 /// The parts of the application that the notifier uses.
 #[derive(Clone)]
-pub struct NotifyRooms {
+pub struct NotifyServices {
     /// Has the transitions of alerts, the receivers and routes, and the outbox.
     pub store: Store,
     /// Sends the HTTP requests to receivers.
@@ -83,9 +83,9 @@ pub struct NotifyOptions {
 ///
 /// # Errors
 /// When the store fails permanently.
-pub async fn run(rooms: NotifyRooms, options: NotifyOptions, shutdown: Shutdown) -> anyhow::Result<()> {
+pub async fn run(services: NotifyServices, options: NotifyOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_counter!("sentistream_notifications_total", "Delivery attempts by kind of receiver and outcome");
-    let mut notifier = Notifier::new(rooms, options).context("notifier start failed")?;
+    let mut notifier = Notifier::new(services, options).context("notifier start failed")?;
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
     coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("notifier step failed")?;
     notifier.resign(&shutdown).await;
@@ -93,7 +93,7 @@ pub async fn run(rooms: NotifyRooms, options: NotifyOptions, shutdown: Shutdown)
 }
 
 struct Notifier {
-    rooms: NotifyRooms,
+    services: NotifyServices,
     options: NotifyOptions,
     deliveries: Deliveries,
     active: Option<Active>,
@@ -133,15 +133,15 @@ impl Coordinated for Notifier {
 }
 
 impl Notifier {
-    fn new(rooms: NotifyRooms, options: NotifyOptions) -> anyhow::Result<Self> {
+    fn new(services: NotifyServices, options: NotifyOptions) -> anyhow::Result<Self> {
         let now = Instant::now();
         Ok(Self {
-            deliveries: Deliveries::new(&rooms, &options)?,
-            leases: LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl),
+            deliveries: Deliveries::new(&services, &options)?,
+            leases: LeaseManager::new(services.store.clone(), options.holder.clone(), options.lease_ttl),
             active: None,
             renew_at: now,
             prune_at: now + PRUNE_EVERY,
-            rooms,
+            services,
             options,
         })
     }
@@ -157,7 +157,7 @@ impl Notifier {
         self.deliveries.start(due, active.follower.setup());
         if self.prune_at <= Instant::now() {
             self.prune_at = Instant::now() + PRUNE_EVERY;
-            self.rooms.store.prune_notifications(self.rooms.clock.now() - RETENTION).await?;
+            self.services.store.prune_notifications(self.services.clock.now() - RETENTION).await?;
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Notifier {
             (Some(lease), _) => {
                 // Outcomes of deliveries under an older lease must not be recorded.
                 self.deliveries.abandon();
-                let follower = Follower::load(&self.rooms, &self.options).await?;
+                let follower = Follower::load(&self.services, &self.options).await?;
                 tracing::info!("notification loop started (leader)");
                 self.active = Some(Active { lease, follower });
             }

@@ -1,9 +1,9 @@
-//! Connections to Redis, which all modules that use Redis share.
+//! Connections to Redis. All modules that use Redis share them.
 //!
-//! An unavailable server is not an error at the start: connections are established in the background, and a call fails
-//! with [`RedisError::Unavailable`] within the command timeout until the server responds. A connection without any
-//! response for a whole timeout (a stopped server, a network that drops packets) is replaced, because the driver might
-//! wait for it without a limit.
+//! Startup does not fail if the server is unavailable: connections are established in the background, and until the
+//! server responds, each call fails with [`RedisError::Unavailable`] within the command timeout. A connection that
+//! receives no response for a whole command timeout (a stopped server, a network that drops packets) is replaced,
+//! because the driver might otherwise wait for a response forever.
 
 mod config;
 

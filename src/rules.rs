@@ -27,7 +27,7 @@ pub use history::{Gaps, History};
 use judge::{Judgement, Target};
 use series::Tally;
 
-/// The time before a window whose counts show how much they vary.
+/// One day, for example the period before a window from which the variation of the counts is estimated.
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
@@ -36,6 +36,9 @@ pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
 /// The longest delay of a window.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
+/// The maximum number of sources that a rule watches. If there are more, it watches those with the most posts, and those
+/// that were not normal at the last evaluation.
+pub const MAX_SOURCES: usize = 500;
 
 /// The counts of the posts of one scope, which rules are judged by.
 pub trait View: Sync {
@@ -144,25 +147,37 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
 pub struct Judged {
     /// The series.
     pub group: Group,
-    /// The end of its window.
+    /// The end of the window that was evaluated.
     pub end: Timestamp,
     /// Whether the condition holds for the series, and the numbers that this follows from.
     pub judgement: Judgement,
 }
 
+/// The results of all series of a rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JudgedRule {
+    /// The series that were judged.
+    pub series: Vec<Judged>,
+    /// The number of sources with posts that were not judged, because there are more than [`MAX_SOURCES`].
+    pub left_out: usize,
+}
+
 /// Judges the series of `spec`: those that have posts, and those that were not normal at the last evaluation.
-pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> Vec<Judged> {
+pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> JudgedRule {
     let judged = |group: Group| {
         let end = moment.end - moment.delays.of(spec, group.source.as_deref());
         let incident = moment.known.get(&group.scope).copied().flatten();
         let judgement = judge::judge(spec, view, Target { source: group.source.as_deref(), end, incident });
         Judged { group, end, judgement }
     };
-    groups(spec, view, moment).into_iter().map(judged).collect()
+    let (groups, left_out) = groups(spec, view, moment);
+    JudgedRule { series: groups.into_iter().map(judged).collect(), left_out }
 }
 
-fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> BTreeSet<Group> {
+/// The series to judge, and the number of sources that are left out.
+fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> (BTreeSet<Group>, usize) {
     let mut groups = BTreeSet::new();
+    let mut left_out = 0;
     let own = match &spec.scope {
         Scope::Source(name) => Some(name.as_str().to_owned()),
         _ => None,
@@ -175,17 +190,38 @@ fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> BTreeSet<Grou
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
         // The baseline period of a shift does not show which sources have posts now, so it is not searched for sources.
         let is_absence = spec.condition.kind() == RuleKind::Absence;
-        let seen = moment.delays.all(spec).into_iter().flat_map(|delay| {
-            let ranges = windows_at(spec, moment.end - delay).into_iter().take(if is_absence { usize::MAX } else { 1 });
-            ranges.flat_map(|range| view.sources(range)).collect::<Vec<_>>()
-        });
-        let known = moment.known.keys().filter_map(|scope| scope.strip_prefix(&prefix).map(str::to_owned));
-        let sources: BTreeSet<String> = seen.chain(known).collect();
+        let ranges: Vec<TimeRange> = moment
+            .delays
+            .all(spec)
+            .into_iter()
+            .flat_map(|delay| {
+                windows_at(spec, moment.end - delay).into_iter().take(if is_absence { usize::MAX } else { 1 })
+            })
+            .collect();
+        let mut sources: BTreeSet<String> =
+            moment.known.keys().filter_map(|scope| scope.strip_prefix(&prefix).map(str::to_owned)).collect();
+        let mut seen: BTreeSet<String> = ranges.iter().flat_map(|range| view.sources(*range)).collect();
+        seen.retain(|source| !sources.contains(source));
+        let room = MAX_SOURCES.saturating_sub(sources.len());
+        left_out = seen.len().saturating_sub(room);
+        if left_out > 0 {
+            sources.extend(busiest(seen, view, &ranges).into_iter().take(room));
+        } else {
+            sources.append(&mut seen);
+        }
         groups.extend(
             sources.into_iter().map(|source| Group { scope: format!("{prefix}{source}"), source: Some(source) }),
         );
     }
-    groups
+    (groups, left_out)
+}
+
+/// The sources, those with the most posts in a window first.
+fn busiest(sources: BTreeSet<String>, view: &dyn View, ranges: &[TimeRange]) -> Vec<String> {
+    let posts = |source: &str| ranges.iter().map(|range| view.window(*range, Some(source)).posts()).max();
+    let mut counted: Vec<(Option<i64>, String)> = sources.into_iter().map(|source| (posts(&source), source)).collect();
+    counted.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    counted.into_iter().map(|(_, source)| source).collect()
 }
 
 /// The labels of an alert of rule `id`.
@@ -240,5 +276,54 @@ fn beyond(condition: &Condition, value: f64, threshold: f64) -> bool {
     match condition.direction() {
         Direction::Above => value > threshold,
         Direction::Below => value < threshold,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Sources, each with as many posts as its number.
+    struct Crowd(i64);
+
+    impl View for Crowd {
+        fn window(&self, _: TimeRange, source: Option<&str>) -> Tally {
+            let mut tally = Tally::default();
+            tally.add(None, source.and_then(|name| name.parse().ok()).unwrap_or(1));
+            tally
+        }
+
+        fn sources(&self, _: TimeRange) -> BTreeSet<String> {
+            (1..=self.0).map(|number| number.to_string()).collect()
+        }
+
+        fn history(&self) -> Option<&History> {
+            None
+        }
+
+        fn distinct(&self, _: &RuleSpec, _: TimeRange, _: Option<&str>) -> Option<DistinctCounts> {
+            None
+        }
+
+        fn unobserved(&self, _: TimeRange) -> f64 {
+            0.0
+        }
+    }
+
+    #[test]
+    fn rule_watches_the_busiest_sources_and_those_that_alert() {
+        let rule = json!({"name": "x", "kind": "volume", "threshold": 5, "group_by": "source"});
+        let spec = RuleSpec::parse(rule).unwrap();
+        let delays = Delays::default();
+        let known = BTreeMap::from([("source:3".to_owned(), None), ("source:gone".to_owned(), None)]);
+        let moment = Moment { end: Timestamp::from_unix(1_767_225_600).unwrap(), delays: &delays, known: &known };
+        let few = judge_all(&spec, &Crowd(498), moment);
+        assert_eq!((few.series.len(), few.left_out), (499, 0));
+        let many = judge_all(&spec, &Crowd(3_000), moment);
+        assert_eq!((many.series.len(), many.left_out), (MAX_SOURCES, 3_000 - 499));
+        let watches = |name: &str| many.series.iter().any(|one| one.group.source.as_deref() == Some(name));
+        assert_eq!(["3", "gone", "3000", "2503", "2502"].map(watches), [true, true, true, true, false]);
     }
 }

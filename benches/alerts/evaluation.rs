@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sentistream::alerts::{AlertsOptions, AlertsRooms, LEASE, Memory, tick};
+use sentistream::alerts::{AlertsOptions, AlertsServices, LEASE, Memory, tick};
 use sentistream::clock::Clock;
 use sentistream::domain::alert::RuleSpec;
 use sentistream::live::{LiveBus, LocalBus};
@@ -72,7 +72,7 @@ pub async fn measure(store: &Store) {
         command_timeout: Duration::from_secs(5),
     };
     let stream = Stream::Local(LocalStream::open(queue, options, clock.clone()).await.expect("a queue"));
-    let rooms = AlertsRooms { store: store.clone(), stream, live: LiveBus::Local(LocalBus::default()), clock };
+    let services = AlertsServices { store: store.clone(), stream, live: LiveBus::Local(LocalBus::default()), clock };
     let options = AlertsOptions {
         interval: Duration::from_secs(15),
         max_lateness: Duration::from_secs(600),
@@ -85,7 +85,7 @@ pub async fn measure(store: &Store) {
     let mut times = Vec::with_capacity(EVALUATIONS);
     for _ in 0..=EVALUATIONS {
         let start = Instant::now();
-        tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
+        tick(&services, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
         times.push(start.elapsed());
     }
     let first = times.remove(0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::AlertsRooms;
+use super::AlertsServices;
 use super::evidence::Case;
 use super::tick::{CountResult, Feed};
 use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
@@ -13,7 +13,7 @@ use crate::domain::{TimeRange, Timestamp};
 use crate::rules::judge::{Judgement, Verdict, needs_texts};
 use crate::rules::load::{LoadError, Windows, feed};
 use crate::rules::machine::SeriesState;
-use crate::rules::{Group, Judged, Moment, annotations, judge_all, labels};
+use crate::rules::{Group, Judged, JudgedRule, Moment, annotations, judge_all, labels};
 use crate::store::StoreError;
 use crate::store::alerts::{AlertUpdate, NewAlert, Step};
 
@@ -51,6 +51,8 @@ pub struct Collector {
     pub steps: Vec<Step>,
     /// Current figures of alerts that fire.
     pub updates: Vec<AlertUpdate>,
+    /// The number of sources that each judged rule does not watch, by rule id.
+    pub left_out: BTreeMap<i64, usize>,
 }
 
 /// A series that was judged, with the rule and the counts.
@@ -64,7 +66,8 @@ struct Evaluated<'a> {
 impl Collector {
     /// An evaluation without steps. `end`: where windows without a delay end.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
-        Self { end, now, open, opened: 0, explained: Vec::new(), steps: Vec::new(), updates: Vec::new() }
+        let (explained, steps, updates, left_out) = Default::default();
+        Self { end, now, open, opened: 0, explained, steps, updates, left_out }
     }
 
     /// Judges the series of `rule`.
@@ -73,7 +76,7 @@ impl Collector {
     /// When the store does not answer.
     pub async fn rule(
         &mut self,
-        rooms: &AlertsRooms,
+        services: &AlertsServices,
         rule: &Rule,
         counted: &mut CountResult,
         known: Vec<Instance>,
@@ -88,12 +91,13 @@ impl Collector {
         let active: BTreeMap<String, Option<Timestamp>> =
             known.iter().map(|series| (series.scope.clone(), series.began)).collect();
         let moment = Moment { end: self.end, delays, known: &active };
-        let mut judged = judge_all(&rule.spec, windows, moment);
+        let JudgedRule { series: mut judged, left_out } = judge_all(&rule.spec, windows, moment);
+        self.left_out.insert(rule.id, left_out);
         let reads = judged.iter().filter(|one| needs_texts(&rule.spec, one.judgement.verdict));
         let ranges: HashSet<TimeRange> = reads.map(|one| TimeRange::last(rule.spec.window, one.end)).collect();
         if !ranges.is_empty() {
             for range in ranges {
-                match windows.read_texts(&rooms.store, &feed(&rule.spec.scope), range).await {
+                match windows.read_texts(&services.store, &feed(&rule.spec.scope), range).await {
                     Ok(()) => {}
                     Err(LoadError::Store(error)) => return Err(error),
                     Err(error) => {
@@ -102,7 +106,7 @@ impl Collector {
                     }
                 }
             }
-            judged = judge_all(&rule.spec, windows, moment);
+            judged = judge_all(&rule.spec, windows, moment).series;
         }
         for series in known.iter().filter(|series| !judged.iter().any(|one| one.group.scope == series.scope)) {
             self.end_series(series, "the rule no longer watches this series");
@@ -114,12 +118,12 @@ impl Collector {
             if before.is_some_and(|before| before.evaluated_at > judged.end && before.evaluated_at <= self.now) {
                 continue;
             }
-            self.series(rooms, Evaluated { rule, windows, judged, before }).await?;
+            self.series(services, Evaluated { rule, windows, judged, before }).await?;
         }
         Ok(())
     }
 
-    async fn series(&mut self, rooms: &AlertsRooms, evaluated: Evaluated<'_>) -> Result<(), StoreError> {
+    async fn series(&mut self, services: &AlertsServices, evaluated: Evaluated<'_>) -> Result<(), StoreError> {
         let Evaluated { rule, windows, judged, before } = &evaluated;
         let Judged { group, end, judgement } = judged;
         let current = state_of(*before, *end);
@@ -136,7 +140,8 @@ impl Collector {
             let window = TimeRange::last(rule.spec.window, *end);
             let case = Case { spec: &rule.spec, group, window, judgement, view: *windows };
             self.opened += 1;
-            let mut details = if self.opened > EXPLAINED { case.numbers() } else { case.details(&rooms.store).await? };
+            let mut details =
+                if self.opened > EXPLAINED { case.numbers() } else { case.details(&services.store).await? };
             details.insert("peak".to_owned(), json!(judgement.value));
             Some(NewAlert {
                 alert_type: rule.spec.name.clone(),
@@ -150,7 +155,7 @@ impl Collector {
             None
         };
         if after.state == InstanceState::Firing {
-            self.update(rooms, &evaluated).await?;
+            self.update(services, &evaluated).await?;
         }
         let instance = Instance {
             rule_id: rule.id,
@@ -173,7 +178,7 @@ impl Collector {
     }
 
     /// Records the current figures of an alert that is already open. Its evidence is searched again at intervals.
-    async fn update(&mut self, rooms: &AlertsRooms, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
+    async fn update(&mut self, services: &AlertsServices, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
         let Evaluated { rule, windows, judged: Judged { group, end, judgement }, before } = evaluated;
         let Some(id) = before.and_then(|before| before.alert_id) else { return Ok(()) };
         let (Some(figures), Some(value)) = (self.open.get(&id), judgement.value) else { return Ok(()) };
@@ -182,7 +187,7 @@ impl Collector {
         let is_due = judgement.verdict == Verdict::Holds && self.now.since(figures.explained_at) >= EXPLAINED_EVERY;
         let mut details = if is_due && self.explained.len() < EXPLAINED_AGAIN {
             self.explained.push(id);
-            case.details(&rooms.store).await?
+            case.details(&services.store).await?
         } else {
             let mut numbers = case.numbers();
             numbers.remove("evidence");

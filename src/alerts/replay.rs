@@ -4,7 +4,7 @@
 //! only starts where no receivers exist.
 
 use super::tick::{Evaluation, Memory, TickError, evaluate};
-use super::{AlertsRooms, LEASE};
+use super::{AlertsServices, LEASE};
 use crate::domain::TimeRange;
 use crate::lease::LeaseManager;
 use crate::rules::backtest::STEP;
@@ -15,22 +15,22 @@ use crate::store::demonstration::{DemoState, Demonstration};
 ///
 /// # Errors
 /// When a backend does not answer, or another instance has taken over. The replay can then be repeated.
-pub async fn replay(rooms: &AlertsRooms, leases: &LeaseManager, demo: Demonstration) -> Result<(), TickError> {
+pub async fn replay(services: &AlertsServices, leases: &LeaseManager, demo: Demonstration) -> Result<(), TickError> {
     let mut memory = Memory::default();
     for range in incident_ranges(demo.began_at) {
-        if !replay_range(rooms, leases, &mut memory, (range, &demo.rules)).await? {
+        if !replay_range(services, leases, &mut memory, (range, &demo.rules)).await? {
             return Ok(());
         }
     }
     let ready = Demonstration { state: DemoState::Ready, ..demo };
-    rooms.store.advance_demonstration(&ready, DemoState::Evaluating).await?;
+    services.store.advance_demonstration(&ready, DemoState::Evaluating).await?;
     tracing::info!("demonstration ready");
     Ok(())
 }
 
 /// Returns `false` when another instance holds the lease.
 async fn replay_range(
-    rooms: &AlertsRooms,
+    services: &AlertsServices,
     leases: &LeaseManager,
     memory: &mut Memory,
     (range, rules): (TimeRange, &[i64]),
@@ -40,7 +40,7 @@ async fn replay_range(
         let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
         let evaluation = Evaluation { now: at, end: at, only: Some(rules) };
         // `evaluate` returns a large future, so it is boxed.
-        Box::pin(evaluate(rooms, &handle.lease, memory, evaluation)).await?;
+        Box::pin(evaluate(services, &handle.lease, memory, evaluation)).await?;
         at = at + STEP;
     }
     Ok(true)

@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The embedded databases, a settable clock, and the live bus.
 struct Fixture {
-    rooms: AlertsRooms,
+    services: AlertsServices,
     posts: usize,
     _folder: tempfile::TempDir,
 }
@@ -53,11 +53,11 @@ impl Fixture {
         };
         let stream = Stream::Local(LocalStream::open(sqlite, options, clock.clone()).await.unwrap());
         let live = LiveBus::Local(LocalBus::default());
-        Self { rooms: AlertsRooms { store, stream, live, clock }, posts: 0, _folder: folder }
+        Self { services: AlertsServices { store, stream, live, clock }, posts: 0, _folder: folder }
     }
 
     fn later(&self, seconds: u64) {
-        self.rooms.clock.set(self.rooms.clock.now() + Duration::from_secs(seconds));
+        self.services.clock.set(self.services.clock.now() + Duration::from_secs(seconds));
     }
 
     /// Advances the clock in steps that the running role observes, until no alert is open.
@@ -67,8 +67,8 @@ impl Fixture {
                 return;
             }
             self.later(30);
-            let now = self.rooms.clock.now();
-            let observed = || async { self.rooms.store.observed_until().await.unwrap() >= Some(now) };
+            let now = self.services.clock.now();
+            let observed = || async { self.services.store.observed_until().await.unwrap() >= Some(now) };
             until("the role observes the time", observed).await;
         }
         until("the alerts are resolved", || async { self.open().await.is_empty() }).await;
@@ -76,31 +76,31 @@ impl Fixture {
 
     /// Stores `count` posts of `source` as a worker does, written one second ago.
     async fn post(&mut self, source: &str, sentiment: Sentiment, count: usize) {
-        let at = self.rooms.clock.now() - Duration::from_secs(1);
+        let at = self.services.clock.now() - Duration::from_secs(1);
         let posts: Vec<_> =
             (self.posts..self.posts + count).map(|id| post(source, &format!("post-{id}"), at)).collect();
         self.posts += count;
         let entries = posts.iter().map(|post| Op::Post(post.clone()).to_fields()).collect();
-        self.rooms.stream.append(entries).await.unwrap();
+        self.services.stream.append(entries).await.unwrap();
         let worker = Consumer("test".into());
-        let claimed = self.rooms.stream.claim(&worker, count, DEADLINE).await.unwrap();
+        let claimed = self.services.stream.claim(&worker, count, DEADLINE).await.unwrap();
         assert_eq!(claimed.len(), count);
         let change = |post| Change::Insert { post, analysis: Some(analysis(sentiment)) };
         let settlements =
             claimed.into_iter().zip(posts).map(|(entry, post)| Settlement { key: entry.key, change: change(post) });
-        let settled = self.rooms.store.settle(settlements.collect()).await.unwrap();
+        let settled = self.services.store.settle(settlements.collect()).await.unwrap();
         assert!(settled.iter().all(|settled| settled.outcome == Some(Outcome::Analysed)), "{settled:?}");
     }
 
     fn start(&self, holder: &str) -> Running {
         let shutdown = Shutdown::default();
-        let role = tokio::spawn(run(self.rooms.clone(), options(holder), shutdown.clone()));
+        let role = tokio::spawn(run(self.services.clone(), options(holder), shutdown.clone()));
         Running { role, shutdown }
     }
 
     async fn open(&self) -> Vec<(String, String)> {
         let mut open: Vec<_> =
-            self.rooms.store.open_alerts().await.unwrap().into_iter().map(|a| (a.alert_type, a.scope)).collect();
+            self.services.store.open_alerts().await.unwrap().into_iter().map(|a| (a.alert_type, a.scope)).collect();
         open.sort();
         open
     }
@@ -178,7 +178,7 @@ fn names(alerts: &[(&str, &str)]) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alert_of_one_source_opens_with_evidence_and_resolves() {
     let mut fixture = Fixture::new().await;
-    let mut live = fixture.rooms.live.subscribe();
+    let mut live = fixture.services.live.subscribe();
     fixture.post("calm", Sentiment::Positive, 30).await;
     fixture.post("upset", Sentiment::Negative, 12).await;
     fixture.post("upset", Sentiment::Positive, 8).await;
@@ -214,8 +214,8 @@ async fn alert_of_one_source_opens_with_evidence_and_resolves() {
 async fn window_waits_for_posts_that_are_not_analysed_yet() {
     let mut fixture = Fixture::new().await;
     fixture.post("x", Sentiment::Negative, 20).await;
-    let waiting = Op::Post(post("x", "waiting", fixture.rooms.clock.now()));
-    fixture.rooms.stream.append(vec![waiting.to_fields()]).await.unwrap();
+    let waiting = Op::Post(post("x", "waiting", fixture.services.clock.now()));
+    fixture.services.stream.append(vec![waiting.to_fields()]).await.unwrap();
     // Analysis is six minutes behind: a window that ended now would be empty.
     fixture.later(360);
     let running = fixture.start("a");
@@ -234,7 +234,8 @@ async fn window_waits_for_posts_that_are_not_analysed_yet() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standby_takes_over_when_the_leader_stops_or_hangs() {
     let mut fixture = Fixture::new().await;
-    let leader = || async { fixture.rooms.store.acquire_lease(LEASE, "test", Duration::ZERO).await.unwrap().is_none() };
+    let leader =
+        || async { fixture.services.store.acquire_lease(LEASE, "test", Duration::ZERO).await.unwrap().is_none() };
     let first = fixture.start("first");
     until("the first instance leads", leader).await;
     let second = fixture.start("second");
@@ -248,8 +249,8 @@ async fn standby_takes_over_when_the_leader_stops_or_hangs() {
     let third = fixture.start("third");
     fixture.post("x", Sentiment::Negative, 10).await;
     until("the third instance opens the alerts", || async { fixture.open().await.len() == 4 }).await;
-    let id = fixture.rooms.store.open_alerts().await.unwrap()[0].id;
-    let refused = fixture.rooms.store.apply_alert_steps(&silent, &[], &[id]).await;
+    let id = fixture.services.store.open_alerts().await.unwrap()[0].id;
+    let refused = fixture.services.store.apply_alert_steps(&silent, &[], &[id]).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");
     assert_eq!(fixture.open().await.len(), 4);
     third.stop().await;

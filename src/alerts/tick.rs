@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::collector::{Collector, Figures};
 use super::dues::Dues;
 use super::meta::{self, META};
-use super::{AlertsOptions, AlertsRooms};
+use super::{AlertsOptions, AlertsServices};
 use crate::domain::alert::{Instance, Rule, Scope};
 use crate::domain::{Alert, LiveEvent, Timestamp};
 use crate::rules::load::{DelayCache, LoadError, QuarterCache, Wanted, Windows, feed, live};
-use crate::rules::{Delays, needs_history, windows};
+use crate::rules::{Delays, MAX_SOURCES, needs_history, windows};
 use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
@@ -54,6 +54,29 @@ pub struct Memory {
     delays: DelayCache,
     /// When the evidence of each open alert was last searched, by alert id.
     explained: HashMap<i64, Timestamp>,
+    /// The number of sources that each rule does not watch, by rule id.
+    left_out: BTreeMap<i64, usize>,
+}
+
+impl Memory {
+    /// Reports the rules that began to leave out sources, and the number of all sources that are left out.
+    fn report_left_out(&mut self, judged: &BTreeMap<i64, usize>, rules: &[Rule]) {
+        self.left_out.retain(|id, _| rules.iter().any(|rule| rule.id == *id));
+        for (id, left_out) in judged {
+            let before = self.left_out.insert(*id, *left_out).unwrap_or_default();
+            if let (0, 1.., Some(rule)) = (before, *left_out, rules.iter().find(|rule| rule.id == *id)) {
+                let rule = rule.spec.name.as_str();
+                tracing::warn!(
+                    rule,
+                    left_out,
+                    limit = MAX_SOURCES,
+                    "rule watches only the sources with the most posts"
+                );
+            }
+        }
+        let all: usize = self.left_out.values().sum();
+        metrics::gauge!("sentistream_alert_sources_left_out").set(all as f64);
+    }
 }
 
 /// The counts of a feed.
@@ -81,18 +104,18 @@ pub(super) type CountResult = Result<Feed, CountError>;
 /// # Errors
 /// When a backend does not answer, or another instance has taken over. Nothing is changed in these cases.
 pub async fn tick(
-    rooms: &AlertsRooms,
+    services: &AlertsServices,
     options: &AlertsOptions,
     lease: &Lease,
     memory: &mut Memory,
 ) -> Result<(), TickError> {
     let started = Instant::now();
-    let now = rooms.clock.now();
-    rooms.store.observe(DOWNTIME.max(options.interval * 4)).await?;
-    let end = window_end(rooms, options, now).await?;
-    let changes = evaluate(rooms, lease, memory, Evaluation { now, end, only: None }).await?;
+    let now = services.clock.now();
+    services.store.observe(DOWNTIME.max(options.interval * 4)).await?;
+    let end = window_end(services, options, now).await?;
+    let changes = evaluate(services, lease, memory, Evaluation { now, end, only: None }).await?;
     metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
-    publish(rooms, changes).await;
+    publish(services, changes).await;
     Ok(())
 }
 
@@ -115,23 +138,23 @@ pub(super) struct Changes {
 
 /// Evaluates rules and writes the changes.
 pub(super) async fn evaluate(
-    rooms: &AlertsRooms,
+    services: &AlertsServices,
     lease: &Lease,
     memory: &mut Memory,
     evaluation: Evaluation<'_>,
 ) -> Result<Changes, TickError> {
     let Evaluation { now, end, only } = evaluation;
-    let mut list = rooms.store.alert_rules().await?;
+    let mut list = services.store.alert_rules().await?;
     if list.unreadable != memory.unreadable {
         memory.unreadable.clone_from(&list.unreadable);
         tracing::warn!(rules = ?list.unreadable, "rules skipped: another version of this program wrote them");
     }
     list.rules.retain(|rule| rule.spec.enabled);
     let mut known: BTreeMap<i64, Vec<Instance>> = BTreeMap::new();
-    for instance in rooms.store.alert_instances().await? {
+    for instance in services.store.alert_instances().await? {
         known.entry(instance.rule_id).or_default().push(instance);
     }
-    let open = rooms.store.open_alerts().await?;
+    let open = services.store.open_alerts().await?;
     let has_series = |id: i64| known.values().flatten().any(|series| series.alert_id == Some(id));
     let orphans: Vec<i64> = open.iter().map(|alert| alert.id).filter(|id| !has_series(*id)).collect();
 
@@ -144,7 +167,7 @@ pub(super) async fn evaluate(
     for series in known.iter().filter(|(id, _)| is_gone(id)).flat_map(|(_, series)| series) {
         collector.end_series(series, "the rule was deleted or disabled");
     }
-    let receivers = rooms.store.failing_receivers().await?;
+    let receivers = services.store.failing_receivers().await?;
     let inputs = meta::Inputs { receivers: &receivers, series: &known, rules: &list.rules };
     collector.steps.extend(meta::steps(&inputs, known.get(&META).map_or(&[], Vec::as_slice), now));
     // If this evaluation fails, the next one evaluates the same rules again.
@@ -154,27 +177,28 @@ pub(super) async fn evaluate(
         None => dues.take(&list.rules, Instant::now()),
     };
     let judged = due.len() as u64;
-    let mut feeds = read(rooms, &due, end, memory).await?;
+    let mut feeds = read(services, &due, end, memory).await?;
     for rule in due {
         let series = known.remove(&rule.id).unwrap_or_default();
         if let Some(counted) = feeds.get_mut(&feed(&rule.spec.scope)) {
-            collector.rule(rooms, rule, counted, series).await?;
+            collector.rule(services, rule, counted, series).await?;
         }
     }
     let applied = if collector.steps.is_empty() && orphans.is_empty() {
         Vec::new()
     } else {
-        rooms.store.apply_alert_steps(lease, &collector.steps, &orphans).await?
+        services.store.apply_alert_steps(lease, &collector.steps, &orphans).await?
     };
     let mut updated = if collector.updates.is_empty() {
         Vec::new()
     } else {
-        rooms.store.update_alerts(lease, &collector.updates).await?
+        services.store.update_alerts(lease, &collector.updates).await?
     };
     // An update that only moves the window is not published.
     updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
     memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
+    memory.report_left_out(&collector.left_out, &list.rules);
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
     Ok(Changes { applied, updated })
 }
@@ -196,14 +220,18 @@ fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
 
 /// Where windows end: before the oldest post that is not analysed yet, but at most `max_lateness` ago. Lag in the
 /// analysis then delays alerts instead of hiding them.
-async fn window_end(rooms: &AlertsRooms, options: &AlertsOptions, now: Timestamp) -> Result<Timestamp, StreamError> {
-    let oldest = rooms.stream.depth().await?.oldest_unsettled;
+async fn window_end(
+    services: &AlertsServices,
+    options: &AlertsOptions,
+    now: Timestamp,
+) -> Result<Timestamp, StreamError> {
+    let oldest = services.stream.depth().await?.oldest_unsettled;
     Ok(oldest.map_or(now, |oldest| oldest.clamp(now - options.max_lateness, now)).floor(SECOND))
 }
 
 /// The counts that `rules` need. Each window is read once.
 async fn read(
-    rooms: &AlertsRooms,
+    services: &AlertsServices,
     rules: &[&Rule],
     end: Timestamp,
     memory: &mut Memory,
@@ -214,7 +242,7 @@ async fn read(
     }
     let mut feeds = HashMap::with_capacity(by_feed.len());
     for (scope, rules) in by_feed {
-        let counting = count(rooms, FeedRules { scope: &scope, rules: &rules, end }, memory);
+        let counting = count(services, FeedRules { scope: &scope, rules: &rules, end }, memory);
         let counted = if scope.is_rolled_up() {
             counting.await
         } else {
@@ -237,9 +265,9 @@ struct FeedRules<'a> {
     end: Timestamp,
 }
 
-async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> CountResult {
+async fn count(services: &AlertsServices, due: FeedRules<'_>, memory: &mut Memory) -> CountResult {
     let FeedRules { scope, rules, end } = due;
-    let delays = memory.delays.of(&rooms.store, scope, rooms.clock.now()).await?;
+    let delays = memory.delays.of(&services.store, scope, services.clock.now()).await?;
     let mut wanted = Wanted::default();
     for rule in rules {
         wanted.ranges.extend(windows(&rule.spec, end, &delays));
@@ -247,12 +275,12 @@ async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> 
             wanted.baseline = Some(end);
         }
     }
-    let windows = live(&rooms.store, scope, &wanted, &mut memory.quarters).await?;
+    let windows = live(&services.store, scope, &wanted, &mut memory.quarters).await?;
     Ok(Feed { windows, delays })
 }
 
 /// Publishes committed changes to live clients. If publishing fails, clients read the changes from the store.
-async fn publish(rooms: &AlertsRooms, Changes { applied, updated }: Changes) {
+async fn publish(services: &AlertsServices, Changes { applied, updated }: Changes) {
     let mut events = Vec::with_capacity(2 * applied.len() + updated.len());
     for Applied { transition, alert } in applied {
         let (rule, scope) = (transition.labels.get("alertname"), &transition.scope);
@@ -270,7 +298,7 @@ async fn publish(rooms: &AlertsRooms, Changes { applied, updated }: Changes) {
     if events.is_empty() {
         return;
     }
-    if let Err(error) = rooms.live.publish(events).await {
+    if let Err(error) = services.live.publish(events).await {
         tracing::warn!(%error, "alert events not published; clients find the alerts in the API");
     }
 }

@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 use crate::stream::{Stream, StreamError};
 use crate::topics::Topics;
 
-use super::Rooms;
+use super::Services;
 
 const LEASE: &str = "demo";
 const LEASE_TTL: Duration = Duration::from_secs(30);
@@ -71,14 +71,14 @@ impl DemoError {
 
 impl DemoTask {
     /// The task of a process with the ingester role.
-    pub fn new(config: &Config, rooms: &Rooms, shutdown: Shutdown) -> Self {
+    pub fn new(config: &Config, services: &Services, shutdown: Shutdown) -> Self {
         let is_synthetic = |name: &&String| matches!(config.sources.get(*name), Some(SourceConfig::Synthetic(_)));
         Self {
-            store: rooms.store.clone(),
-            stream: rooms.stream.clone(),
-            topics: rooms.topics.clone(),
-            clock: rooms.clock.clone(),
-            leases: LeaseManager::new(rooms.store.clone(), super::options::ingester(config).holder, LEASE_TTL),
+            store: services.store.clone(),
+            stream: services.stream.clone(),
+            topics: services.topics.clone(),
+            clock: services.clock.clone(),
+            leases: LeaseManager::new(services.store.clone(), super::options::ingester(config).holder, LEASE_TTL),
             is_wanted: config.ingester.demo == Demo::On,
             posts: config.ingester.demo_posts,
             sources: config.ingester.sources.iter().filter(is_synthetic).cloned().collect(),

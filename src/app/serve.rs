@@ -9,16 +9,16 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 
-use crate::alerts::{self, AlertsRooms};
+use crate::alerts::{self, AlertsServices};
 use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
 use crate::http::auth::needs_first_token;
 use crate::http::{self, Api, ComponentState, Components, ModelState};
 use crate::inference::routes::Routes;
 use crate::inference::{ActiveClassifier, Llm, SharedClassifier};
-use crate::ingester::{self, IngesterRooms, Limited};
+use crate::ingester::{self, IngesterServices, Limited};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
-use crate::notify::{self, NotifyRooms};
+use crate::notify::{self, NotifyServices};
 use crate::sources::SourceStates;
 use crate::sources::managed::SourceFactory;
 use crate::store::Store;
@@ -29,14 +29,14 @@ use crate::worker::{self, Worker};
 use super::demo::DemoTask;
 use super::lock::ServingLock;
 use super::sources::Factory;
-use super::{Rooms, key_file_in_use, model, open, options, routes, sign_in};
+use super::{Services, key_file_in_use, model, open, options, routes, sign_in};
 
 /// The running roles of this process.
 pub struct Running {
     /// The addresses that the API listens on; empty without the API role.
     pub addresses: Vec<SocketAddr>,
     /// The shared modules that the roles use.
-    pub rooms: Rooms,
+    pub services: Services,
     /// Requests a shutdown of the roles, and observes it.
     pub shutdown: Shutdown,
     roles: Vec<Role>,
@@ -113,7 +113,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         Backends::Embedded { path } => Some(ServingLock::take(path)?),
         Backends::Shared { .. } => None,
     };
-    let rooms = open(config, parts.clock.clone()).await?;
+    let services = open(config, parts.clock.clone()).await?;
     if key_file_in_use(config).is_none() {
         tracing::warn!(
             "secrets of receivers are stored unencrypted: set database.key_file to a file of mode 0600 with a key \
@@ -136,11 +136,11 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let shutdown = Shutdown::default();
     let mut start = Start {
         config,
-        schema: Schema::new(rooms.store.clone(), shutdown.clone()),
+        schema: Schema::new(services.store.clone(), shutdown.clone()),
         supervisor: Supervisor::new(shutdown.clone()),
         states: SourceStates::default(),
-        factory: Arc::new(Factory::new(config, &rooms)),
-        rooms: &rooms,
+        factory: Arc::new(Factory::new(config, &services)),
+        services: &services,
         model: Arc::new(watch::channel(first.state).0),
         is_loaded: first.is_final,
         loader,
@@ -159,12 +159,12 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let addresses = start.http(parts.metrics).await?;
     let supervisor = start.supervisor;
     let roles = config.roles.clone();
-    Ok(Running { addresses, rooms, shutdown, roles, supervisor, grace: config.shutdown.grace, _lock: lock })
+    Ok(Running { addresses, services, shutdown, roles, supervisor, grace: config.shutdown.grace, _lock: lock })
 }
 
 struct Start<'a> {
     config: &'a Config,
-    rooms: &'a Rooms,
+    services: &'a Services,
     schema: Schema,
     supervisor: Supervisor,
     states: SourceStates,
@@ -208,7 +208,8 @@ impl Start<'_> {
     fn topics(&mut self) -> anyhow::Result<()> {
         let wanted = options::topics(self.config)?;
         let provides = self.config.has_role(Role::Worker);
-        let (store, topics, shutdown) = (self.rooms.store.clone(), self.rooms.topics.clone(), self.shutdown.clone());
+        let (store, topics, shutdown) =
+            (self.services.store.clone(), self.services.topics.clone(), self.shutdown.clone());
         self.spawn("topics", async move {
             let mut backoff = BackendWait::new("topics");
             while provides && !shutdown.is_stopping() {
@@ -251,13 +252,13 @@ impl Start<'_> {
         if !self.config.has_role(Role::Worker) {
             return;
         }
-        let (config, rooms, shutdown) = (self.config.clone(), self.rooms.clone(), self.shutdown.clone());
+        let (config, services, shutdown) = (self.config.clone(), self.services.clone(), self.shutdown.clone());
         let second_opinion = model::second_opinion(&config.llm, self.llm.as_ref());
         let (model, routes) = (self.model.subscribe(), self.routes.clone());
         self.spawn("worker", async move {
             let Some(classifier) = model::ready(model.clone(), &shutdown).await else { return Ok(()) };
             let active = ActiveClassifier::from(classifier);
-            let worker = Worker { second_opinion, routes, ..super::worker(&config, &rooms, active.clone()) };
+            let worker = Worker { second_opinion, routes, ..super::worker(&config, &services, active.clone()) };
             tokio::select! {
                 result = worker::run(worker, shutdown) => result,
                 () = model::follow(model, active) => Ok(()),
@@ -267,17 +268,17 @@ impl Start<'_> {
 
     fn ingester(&mut self) -> anyhow::Result<()> {
         if self.config.has_role(Role::Ingester) {
-            let sources = super::sources::sources(self.config, self.rooms)?;
-            let rooms = IngesterRooms {
-                stream: self.rooms.stream.clone(),
-                store: self.rooms.store.clone(),
+            let sources = super::sources::sources(self.config, self.services)?;
+            let services = IngesterServices {
+                stream: self.services.stream.clone(),
+                store: self.services.store.clone(),
                 states: self.states.clone(),
-                clock: self.rooms.clock.clone(),
+                clock: self.services.clock.clone(),
             };
             let options = Limited::from(options::ingester(self.config));
             let factory = self.factory.clone();
-            let managed = ingester::managed::run(factory, rooms.clone(), options.clone(), self.shutdown.clone());
-            let role = ingester::run(sources, rooms, options, self.shutdown.clone());
+            let managed = ingester::managed::run(factory, services.clone(), options.clone(), self.shutdown.clone());
+            let role = ingester::run(sources, services, options, self.shutdown.clone());
             self.spawn("ingester", role);
             self.spawn("managed sources", managed);
         }
@@ -287,20 +288,20 @@ impl Start<'_> {
     /// Starts the demonstration task, which belongs to the ingester role.
     fn demo(&mut self) {
         if self.config.has_role(Role::Ingester) {
-            let task = DemoTask::new(self.config, self.rooms, self.shutdown.clone());
+            let task = DemoTask::new(self.config, self.services, self.shutdown.clone());
             self.spawn("demonstration", task.run());
         }
     }
 
     fn alerts(&mut self) {
         if self.config.has_role(Role::Alerts) {
-            let rooms = AlertsRooms {
-                store: self.rooms.store.clone(),
-                stream: self.rooms.stream.clone(),
-                live: self.rooms.live.clone(),
-                clock: self.rooms.clock.clone(),
+            let services = AlertsServices {
+                store: self.services.store.clone(),
+                stream: self.services.stream.clone(),
+                live: self.services.live.clone(),
+                clock: self.services.clock.clone(),
             };
-            let role = alerts::run(rooms, options::alerts(self.config), self.shutdown.clone());
+            let role = alerts::run(services, options::alerts(self.config), self.shutdown.clone());
             self.spawn("alerts", role);
         }
     }
@@ -308,12 +309,12 @@ impl Start<'_> {
     /// Starts the notifier, which belongs to the alerts role.
     fn notify(&mut self) -> anyhow::Result<()> {
         if self.config.has_role(Role::Alerts) {
-            let rooms = NotifyRooms {
-                store: self.rooms.store.clone(),
-                outbound: self.rooms.outbound.clone(),
-                clock: self.rooms.clock.clone(),
+            let services = NotifyServices {
+                store: self.services.store.clone(),
+                outbound: self.services.outbound.clone(),
+                clock: self.services.clock.clone(),
             };
-            let role = notify::run(rooms, options::notify(self.config)?, self.shutdown.clone());
+            let role = notify::run(services, options::notify(self.config)?, self.shutdown.clone());
             self.spawn("notify", role);
         }
         Ok(())
@@ -322,18 +323,18 @@ impl Start<'_> {
     /// Starts the API, or the operational endpoints in a process without the api role.
     async fn http(&mut self, metrics: Option<Metrics>) -> anyhow::Result<Vec<SocketAddr>> {
         let api = Api {
-            store: self.rooms.store.clone(),
-            stream: self.rooms.stream.clone(),
-            topics: self.rooms.topics.clone(),
-            live: self.rooms.live.clone(),
-            cache: Some(self.rooms.cache.clone()),
+            store: self.services.store.clone(),
+            stream: self.services.stream.clone(),
+            topics: self.services.topics.clone(),
+            live: self.services.live.clone(),
+            cache: Some(self.services.cache.clone()),
             model: self.model.subscribe(),
             routes: self.routes.clone(),
-            clock: self.rooms.clock.clone(),
+            clock: self.services.clock.clone(),
             metrics,
             components: components(self.states.clone(), self.llm.clone(), self.routes.clone()),
             sources: Some(self.factory.clone()),
-            names: super::sources::names(self.config, self.rooms),
+            names: super::sources::names(self.config, self.services),
             reads_bluesky: super::sources::reads_bluesky(self.config),
         };
         let serves_api = self.config.has_role(Role::Api);
@@ -359,7 +360,7 @@ impl Start<'_> {
 
     /// Creates the first admin token, once per database, and prints it with a sign-in link.
     fn first_sign_in(&mut self, url: String) {
-        let (store, clock) = (self.rooms.store.clone(), self.rooms.clock.clone());
+        let (store, clock) = (self.services.store.clone(), self.services.clock.clone());
         let shutdown = self.shutdown.clone();
         self.spawn("first sign-in", async move {
             let mut wait = BackendWait::new("database");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use url::Url;
 
-use super::Rooms;
+use super::Services;
 use crate::config::{Config, RssConfig, SourceConfig, read_source, source_kinds};
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
@@ -34,22 +34,22 @@ const MAX_FEEDS: usize = 1_000;
 ///
 /// # Errors
 /// When a source lacks a required setting.
-pub fn sources(config: &Config, rooms: &Rooms) -> anyhow::Result<Vec<SourceSpec>> {
+pub fn sources(config: &Config, services: &Services) -> anyhow::Result<Vec<SourceSpec>> {
     let table = |name: &String| config.sources.get(name).with_context(|| format!("missing table [sources.{name}]"));
-    config.ingester.sources.iter().map(|name| source(name, table(name)?, rooms)).collect()
+    config.ingester.sources.iter().map(|name| source(name, table(name)?, services)).collect()
 }
 
 /// Creates the sources that users add.
 pub struct Factory {
     kinds: Vec<SourceKind>,
     reserved: Vec<String>,
-    rooms: Rooms,
+    services: Services,
 }
 
 impl Factory {
     /// A factory that reserves the names of the configured sources.
-    pub fn new(config: &Config, rooms: &Rooms) -> Self {
-        Self { kinds: source_kinds(), reserved: config.ingester.sources.clone(), rooms: rooms.clone() }
+    pub fn new(config: &Config, services: &Services) -> Self {
+        Self { kinds: source_kinds(), reserved: config.ingester.sources.clone(), services: services.clone() }
     }
 }
 
@@ -65,15 +65,15 @@ impl SourceFactory for Factory {
     fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>> {
         let settings = read_source(&definition.kind, &definition.settings, secrets)?;
         let wrong = |error: anyhow::Error| vec![FieldError::new("settings", format!("{error:#}"))];
-        source(&definition.name, &settings, &self.rooms).map_err(wrong)
+        source(&definition.name, &settings, &self.services).map_err(wrong)
     }
 }
 
 /// The resolver of Bluesky handles, with the API of the first Bluesky source.
-pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
+pub fn names(config: &Config, services: &Services) -> Option<Names> {
     // A source that was added in the browser has the API of the kind's table.
     used(config).chain(config.sources.values()).find_map(|source| match source {
-        SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(rooms, 120, MINUTE))),
+        SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(services, 120, MINUTE))),
         _ => None,
     })
 }
@@ -88,8 +88,8 @@ fn used(config: &Config) -> impl Iterator<Item = &SourceConfig> {
     config.ingester.sources.iter().filter_map(|name| config.sources.get(name))
 }
 
-fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {
-    let clock = &rooms.clock;
+fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::Result<SourceSpec> {
+    let clock = &services.clock;
     match settings {
         SourceConfig::Synthetic(synthetic) => {
             let options = SyntheticOptions {
@@ -136,7 +136,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 dictionary: dictionary.with_context(|| format!("sources.{name}.zstd_dictionary"))?,
             };
             // The public API allows 3,000 requests in five minutes.
-            Ok(bluesky::spec(name, options, fetcher(rooms, 300, MINUTE), clock.clone()))
+            Ok(bluesky::spec(name, options, fetcher(services, 300, MINUTE), clock.clone()))
         }
         SourceConfig::Rss(settings) => {
             let options = RssOptions {
@@ -145,7 +145,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 max_interval: settings.max_interval,
             };
             // The limit applies to each host, which may serve many feeds.
-            Ok(rss::spec(name, options, || fetcher(rooms, 60, MINUTE), clock.clone()))
+            Ok(rss::spec(name, options, || fetcher(services, 60, MINUTE), clock.clone()))
         }
         SourceConfig::Mastodon(settings) => {
             let options = MastodonOptions {
@@ -158,7 +158,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 idle_limit: settings.idle_timeout,
             };
             // An instance allows 300 requests per address in this time, and other programs may use the same address.
-            Ok(mastodon::spec(name, options, || fetcher(rooms, 240, 5 * MINUTE), clock.clone()))
+            Ok(mastodon::spec(name, options, || fetcher(services, 240, 5 * MINUTE), clock.clone()))
         }
         SourceConfig::HackerNews(settings) => {
             let options = HackerNewsOptions {
@@ -168,7 +168,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 last_id: settings.last_id,
             };
             // The API has no limit. This is about fifty times the rate of new items.
-            Ok(hackernews::spec(name, options, fetcher(rooms, 600, MINUTE), clock.clone()))
+            Ok(hackernews::spec(name, options, fetcher(services, 600, MINUTE), clock.clone()))
         }
         SourceConfig::Reddit(settings) => {
             let required = |key: &str| format!("sources.{name}.{key} is required");
@@ -183,7 +183,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 interval: settings.interval,
             };
             // Reddit allows an application 100 requests in this time.
-            Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
+            Ok(reddit::spec(name, options, fetcher(services, 60, MINUTE), clock.clone()))
         }
         SourceConfig::Steam(settings) => {
             let options = SteamOptions {
@@ -193,7 +193,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 interval: settings.interval,
             };
             // Steam documents no limit for this list.
-            Ok(steam::spec(name, options, fetcher(rooms, 30, MINUTE), clock.clone()))
+            Ok(steam::spec(name, options, fetcher(services, 30, MINUTE), clock.clone()))
         }
     }
 }
@@ -207,9 +207,9 @@ fn field_map(name: &str, fields: &BTreeMap<String, String>) -> anyhow::Result<Fi
 }
 
 /// A fetcher that sends at most `requests` within `time`.
-fn fetcher(rooms: &Rooms, requests: u32, time: Duration) -> Fetcher {
+fn fetcher(services: &Services, requests: u32, time: Duration) -> Fetcher {
     let budget = Budget::new(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN), time);
-    Fetcher::new(rooms.outbound.clone(), budget, rooms.clock.clone())
+    Fetcher::new(services.outbound.clone(), budget, services.clock.clone())
 }
 
 /// The feeds of the list and of the OPML file.

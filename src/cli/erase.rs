@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::output::Output;
 use super::{Context, Misuse, Verdict, require_database};
 use crate::app;
-use crate::app::Rooms;
+use crate::app::Services;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
 use crate::stream::DeadLetterSelection;
 
@@ -55,8 +55,8 @@ pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> 
         None => None,
     };
     require_database(context)?;
-    let rooms = app::open(&context.config, context.clock.clone()).await?;
-    let report = erase(&rooms, &author, source).await?;
+    let services = app::open(&context.config, context.clock.clone()).await?;
+    let report = erase(&services, &author, source).await?;
     let mut output = Output::new();
     if args.json {
         output.json(&report)?;
@@ -75,14 +75,14 @@ pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> 
     Ok(Verdict::Good)
 }
 
-async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow::Result<Report> {
-    let (letters, letter_sources) = dead_letters(rooms, author, source.as_ref()).await?;
+async fn erase(services: &Services, author: &Author, source: Option<Source>) -> anyhow::Result<Report> {
+    let (letters, letter_sources) = dead_letters(services, author, source.as_ref()).await?;
     let mut sources = match source {
         Some(source) => vec![source],
         None => {
-            let known = rooms.store.sources().await?;
+            let known = services.store.sources().await?;
             let mut sources: Vec<Source> = known.iter().filter_map(|known| Source::parse(&known.source).ok()).collect();
-            sources.extend(rooms.store.sources_of(author).await?);
+            sources.extend(services.store.sources_of(author).await?);
             sources.extend(letter_sources);
             sources
         }
@@ -100,26 +100,26 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
         .iter()
         .map(|source| Op::DeleteAuthor { source: source.clone(), author: author.clone() }.to_fields())
         .collect();
-    rooms.stream.append(requests).await?;
-    report.dead_letters = rooms.stream.purge_dead_letters(&DeadLetterSelection::Ids(letters)).await?;
+    services.stream.append(requests).await?;
+    report.dead_letters = services.stream.purge_dead_letters(&DeadLetterSelection::Ids(letters)).await?;
     for source in &sources {
-        let erased = rooms.store.erase_author(source, author).await?;
+        let erased = services.store.erase_author(source, author).await?;
         report.posts += erased.posts.len();
         report.evidence += erased.evidence;
         let posts: Vec<PostId> = erased.posts.into_iter().map(|removed| removed.post_id).collect();
-        notify(rooms, &posts).await?;
+        notify(services, &posts).await?;
     }
-    rooms.store.scrub().await?;
-    rooms.cache.clear().await;
+    services.store.scrub().await?;
+    services.cache.clear().await;
     report.caches_cleared = true;
     Ok(report)
 }
 
-async fn notify(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
+async fn notify(services: &Services, posts: &[PostId]) -> anyhow::Result<()> {
     for posts in posts.chunks(PAGE) {
-        rooms.stream.forget_posts(posts, posts).await?;
+        services.stream.forget_posts(posts, posts).await?;
         let events = posts.iter().cloned().map(LiveEvent::PostDeleted).collect();
-        if let Err(error) = rooms.live.publish(events).await {
+        if let Err(error) = services.live.publish(events).await {
             tracing::warn!(%error, "live clients were not notified of the deletions");
         }
     }
@@ -128,13 +128,13 @@ async fn notify(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
 
 /// Finds the author's dead letters, and the sources that they name.
 async fn dead_letters(
-    rooms: &Rooms,
+    services: &Services,
     author: &Author,
     source: Option<&Source>,
 ) -> anyhow::Result<(Vec<crate::domain::EntryId>, Vec<Source>)> {
     let (mut ids, mut sources, mut before) = (Vec::new(), Vec::new(), None);
     loop {
-        let page = rooms.stream.dead_letters(PAGE, before).await?;
+        let page = services.stream.dead_letters(PAGE, before).await?;
         let Some(last) = page.last() else { return Ok((ids, sources)) };
         before = Some(last.id);
         for letter in &page {

@@ -23,9 +23,12 @@ pub struct MigrateArgs {
 /// Migrates or checks.
 pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<Verdict> {
     print_database(context);
-    let rooms = app::open_store(&context.config, context.clock.clone())?;
-    let (names, done) =
-        if args.check { (rooms.pending_migrations().await?, "pending") } else { (rooms.migrate().await?, "applied") };
+    let services = app::open_store(&context.config, context.clock.clone())?;
+    let (names, done) = if args.check {
+        (services.pending_migrations().await?, "pending")
+    } else {
+        (services.migrate().await?, "applied")
+    };
     let mut output = Output::new();
     if names.is_empty() {
         output.line("the schema is up to date")?;

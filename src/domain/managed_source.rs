@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::FieldError;
 use super::notify::{Kind, Managed};
 
 /// The maximum length of a name.
 const MAX_NAME: usize = 64;
+/// Names that would conflict with the paths `/api/sources/…`.
+const RESERVED: [&str; 3] = ["kinds", "test", "recognize"];
 
 /// The definition of a source by a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -31,9 +34,63 @@ impl Managed for SourceDefinition {
 
     fn check(&self) -> Vec<FieldError> {
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
-        if (1..=MAX_NAME).contains(&self.name.len()) && self.name.chars().all(is_allowed) {
-            return Vec::new();
+        let mut errors = Vec::new();
+        if !(1..=MAX_NAME).contains(&self.name.len()) || !self.name.chars().all(is_allowed) {
+            errors.push(FieldError::new("name", format!("must be 1 to {MAX_NAME} of a-z, 0-9, _ and -")));
         }
-        vec![FieldError::new("name", format!("must be 1 to {MAX_NAME} of a-z, 0-9, _ and -"))]
+        if RESERVED.contains(&&*self.name) {
+            errors.push(FieldError::new("name", format!("must not be one of {}", RESERVED.join(", "))));
+        }
+        for (key, _) in self.settings.iter().filter(|(_, value)| has_password(value)) {
+            errors.push(FieldError::new(format!("settings.{key}"), PASSWORD));
+        }
+        errors
+    }
+}
+
+/// The error for a URL with a user or a password.
+const PASSWORD: &str = "must not contain a password, because settings are stored in plain text: use a URL without it, \
+                        or add the source to the configuration file";
+
+/// Whether a text in `value` is a URL with a user or a password. Settings have a bounded depth, as any JSON of a request.
+fn has_password(value: &Value) -> bool {
+    match value {
+        Value::String(text) => Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()),
+        Value::Array(values) => values.iter().any(has_password),
+        Value::Object(fields) => fields.values().any(has_password),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_of_paths_are_refused() {
+        let errors = |name: &str| SourceDefinition { name: name.to_owned(), ..SourceDefinition::default() }.check();
+        for name in ["kinds", "test", "recognize"] {
+            assert_eq!(errors(name).len(), 1, "{name}");
+        }
+        assert!(errors("test-feed").is_empty());
+    }
+
+    #[test]
+    fn url_with_user_or_password_is_refused() {
+        let fields = |feeds: Value| {
+            let settings = Map::from_iter([("feeds".to_owned(), feeds)]);
+            let definition = SourceDefinition { name: "blog".to_owned(), kind: "rss".to_owned(), settings };
+            let errors = definition.check();
+            assert!(errors.iter().all(|error| !error.message.contains("hunter2")), "{errors:?}");
+            errors.into_iter().map(|error| error.field).collect::<Vec<_>>()
+        };
+        for url in
+            ["https://ada:hunter2@blog.example/rss", " https://hunter2@blog.example", "HTTPS://:hunter2@b.example"]
+        {
+            assert_eq!(fields(json!(["https://blog.example", url])), ["settings.feeds"], "{url}");
+        }
+        assert_eq!(fields(json!(["https://blog.example/@ada?to=a@b.example"])), Vec::<String>::new());
     }
 }

@@ -218,7 +218,9 @@ impl PostDraft {
         let content = required(self.content, valid_content).map_err(|e| keep("content", e)).ok();
         let author = optional(self.author, Author::parse).map_err(|e| keep("author", e)).ok();
         let lang = optional(self.lang, |t| bounded(t, MAX_LANG_BYTES)).map_err(|e| keep("lang", e)).ok();
-        let url = optional(self.url, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("url", e)).ok();
+        let url = optional(self.url, |t| bounded(t.trim(), MAX_LINK_BYTES)).map_err(|e| keep("url", e)).ok();
+        // Feeds contain other schemes. The post is kept without them, so that no mail links to them.
+        let url = url.map(|url| url.filter(|url| is_web_url(url)));
         let reply_to = optional(self.reply_to, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("reply_to", e)).ok();
         let created_at = match self.created_at {
             None => Some(now),
@@ -270,6 +272,12 @@ fn valid_content(text: &str) -> Result<String, String> {
     without_nul(text)
 }
 
+/// Whether `url` is an http(s) URL. URLs of other schemes, such as `javascript:`, can run code or open files.
+pub fn is_web_url(url: &str) -> bool {
+    let has_scheme = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    (has_scheme("http://") || has_scheme("https://")) && !url.contains(char::is_control)
+}
+
 fn bounded(text: &str, max: usize) -> Result<String, String> {
     if text.len() > max {
         return Err(format!("must be at most {max} bytes, has {}", text.len()));
@@ -308,6 +316,29 @@ mod tests {
         };
         let fields: Vec<_> = bad.validate(Timestamp::EPOCH).unwrap_err().into_iter().map(|e| e.field).collect();
         assert_eq!(fields, ["post_id", "source", "content", "author", "created_at"]);
+    }
+
+    #[test]
+    fn only_web_urls_are_kept() {
+        let url_of = |url: &str| {
+            let draft = PostDraft { url: Some(url.to_owned()), ..draft("x") };
+            draft.validate(Timestamp::EPOCH).unwrap().url
+        };
+        for url in ["https://example.org/a?b=c#d", "HTTP://example.org"] {
+            assert_eq!(url_of(url).as_deref(), Some(url));
+        }
+        assert_eq!(url_of(" https://example.org\n").as_deref(), Some("https://example.org"));
+        for url in [
+            "javascript:alert(1)",
+            "JavaScript://example.org/%0aalert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "/a",
+            "java\nscript:x",
+            "https://\u{1}x",
+        ] {
+            assert_eq!(url_of(url), None, "{url}");
+        }
     }
 
     #[test]

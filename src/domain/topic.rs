@@ -19,8 +19,8 @@ pub struct TopicName(String);
 
 /// The maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 64;
-/// Names that would conflict with the paths `/api/topics/…`.
-const RESERVED: [&str; 2] = ["preview", "share"];
+/// Names that would conflict with the paths `/api/topics/…`. Clients remove `.` and `..` from paths.
+const RESERVED: [&str; 4] = ["preview", "share", ".", ".."];
 
 impl TopicName {
     /// Parses a name.

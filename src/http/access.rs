@@ -8,10 +8,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
+use crate::domain::visible::is_visible;
 use crate::store::tokens::{NewToken, StoredToken};
 
 use super::auth::tokens::{generate, hash_hex};
-use super::auth::{Actor, Admin, Authenticator, Authorized, Scope};
+use super::auth::{ANONYMOUS, Actor, Admin, Authenticator, Authorization, Authorized, JWT_PREFIX, LOCAL, Scope};
 use super::error::{ApiError, Problem};
 use super::params::{last_segment, no_params};
 use super::state::State;
@@ -19,6 +20,10 @@ use super::{answer, body};
 
 /// The maximum length of a token's name, in characters.
 const MAX_NAME_CHARS: usize = 100;
+/// Names that the audit log uses for clients without a stored token.
+const RESERVED_NAMES: [&str; 4] = [LOCAL, ANONYMOUS, "unknown", "first start"];
+/// Prefixes of names in the audit log that no other client may have.
+const RESERVED_PREFIXES: [&str; 2] = [JWT_PREFIX, "sign-in"];
 /// The maximum lifetime of a token, in days.
 const MAX_DAYS: u32 = 3_650;
 /// The lifetime of a token that a sign-in link creates.
@@ -79,7 +84,9 @@ pub struct CreatedToken {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "grafana", "scopes": ["read"], "expires_in_days": 90}))]
 pub struct TokenRequest {
-    /// Unique; at most 100 characters.
+    /// Unique, also among the tokens of the configuration; at most 100 characters, without control and format
+    /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
+    /// start with `jwt:` or `sign-in`.
     name: String,
     /// At least one of `read`, `write`, `admin`.
     scopes: Vec<String>,
@@ -89,6 +96,24 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
+    fn name(&self) -> Result<&str, ApiError> {
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || !is_visible(name) {
+            let message =
+                format!("must be 1 to {MAX_NAME_CHARS} characters, none of them control or format characters");
+            return Err(ApiError::invalid_field("name", message));
+        }
+        let folded = name.to_lowercase();
+        let is_reserved = RESERVED_NAMES.contains(&folded.as_str())
+            || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
+        if is_reserved {
+            let message = "is reserved for the audit log, like local, anonymous, unknown, first start and names that \
+                           start with jwt: or sign-in; choose another name";
+            return Err(ApiError::invalid_field("name", message));
+        }
+        Ok(name)
+    }
+
     fn lifetime(&self) -> Result<Option<Duration>, ApiError> {
         let Some(days) = self.expires_in_days else { return Ok(None) };
         if (1..=MAX_DAYS).contains(&days) {
@@ -136,9 +161,9 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let wanted: TokenRequest = body::json(&request, payload, &state.options).await?;
-    let name = wanted.name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
-        return Err(ApiError::invalid_field("name", format!("must be 1 to {MAX_NAME_CHARS} printable characters")));
+    let name = wanted.name()?;
+    if authenticator.is_configured(name) {
+        return Err(ApiError::invalid_field("name", "is taken by a token of the configuration; choose another name"));
     }
     let expires_at = wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime);
     let token = generate();
@@ -240,5 +265,7 @@ pub async fn sign_in(
         created_by: "sign-in link".to_owned(),
         expires_at: Some(state.api.clock.now() + SIGN_IN_LIFETIME),
     };
+    // The audit log records the sign-in, also if the connection is closed before the response.
+    Authorization::of_sign_in(&new.name).keep(&request);
     issue(&state, &authenticator, Issued { token, new }).await
 }

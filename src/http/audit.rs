@@ -1,34 +1,24 @@
-//! The security log: denied requests and changes by administrators, in the log and in the database.
+//! The security log: denied requests, changes by administrators and sign-ins, in the log and in the database.
 
+pub mod denials;
 pub mod list;
+pub mod watched;
 
-use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use actix_web::dev::ServiceResponse;
-use actix_web::http::{Method, StatusCode};
-use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpRequest};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
 
-use crate::domain::op::preview;
 use crate::lifecycle::Shutdown;
-use crate::store::Store;
 use crate::store::security::SecurityEvent;
+use crate::store::{Store, StoreError};
 
-use super::auth::{Authorization, Scope};
-use super::state::State;
+use denials::Denials;
+use watched::Verdict;
 
 /// The maximum number of events that wait to be stored; further events are only logged.
 const QUEUE: usize = 1_024;
 /// The maximum number of events that one transaction stores.
 const BATCH: usize = 100;
-/// The maximum number of denied requests recorded per minute; further ones are only counted in a metric.
-const DENIALS_PER_MINUTE: u32 = 120;
-/// The maximum length of a recorded path, in characters.
-const MAX_TARGET_CHARS: usize = 256;
 /// The wait after a failure before events are stored again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Interval at which old events are deleted.
@@ -37,50 +27,29 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 /// Records the security events of requests.
 pub struct SecurityLog {
     queue: mpsc::Sender<SecurityEvent>,
-    denials: DefaultDirectRateLimiter,
-}
-
-/// A request and its response.
-pub struct Answered<'a> {
-    /// The request.
-    pub request: &'a HttpRequest,
-    /// The status of the response.
-    pub status: StatusCode,
-    /// The id of the request.
-    pub id: &'a str,
-}
-
-impl<'a> Answered<'a> {
-    /// The request of `response`.
-    pub fn of<B>(response: &'a ServiceResponse<B>, id: &'a str) -> Self {
-        Self { request: response.request(), status: response.status(), id }
-    }
+    denials: Denials,
 }
 
 impl SecurityLog {
     /// A log, and the receiver of its events for [`store`].
     pub fn new() -> (Self, mpsc::Receiver<SecurityEvent>) {
         let (queue, events) = mpsc::channel(QUEUE);
-        let per_minute = NonZeroU32::new(DENIALS_PER_MINUTE).unwrap_or(NonZeroU32::MIN);
-        (Self { queue, denials: RateLimiter::direct(Quota::per_minute(per_minute)) }, events)
+        (Self { queue, denials: Denials::default() }, events)
     }
 
-    /// Records a request that was denied, or that changed something with the scope `admin`.
-    pub fn record(&self, answered: &Answered<'_>) {
-        let denied = matches!(answered.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if denied {
-            metrics::counter!("sentistream_http_denied_total").increment(1);
-            if self.denials.check().is_err() {
-                return;
-            }
-        } else if !is_admin_change(answered) {
-            return;
-        }
-        let Some(event) = event(answered, denied) else { return };
-        let SecurityEvent { actor, address, action, target: path, .. } = &event;
-        let (address, status, request_id) = (address.as_deref().unwrap_or_default(), event.status, answered.id);
-        if denied {
+    /// The limits of recorded denials.
+    pub fn denials(&self) -> &Denials {
+        &self.denials
+    }
+
+    /// Logs an event and queues it for [`store`].
+    pub fn record(&self, event: SecurityEvent) {
+        let SecurityEvent { actor, address, action, target: path, outcome, status, request_id, .. } = &event;
+        let address = address.as_deref().unwrap_or_default();
+        if outcome == Verdict::Denied.as_str() {
             tracing::warn!(target: "sentistream::security", actor, address, action, path, status, request_id, "request denied");
+        } else if outcome == Verdict::Unknown.as_str() {
+            tracing::warn!(target: "sentistream::security", actor, address, action, path, status, request_id, "admin change with unknown outcome");
         } else {
             tracing::info!(target: "sentistream::security", actor, address, action, path, status, request_id, "admin change");
         }
@@ -88,32 +57,6 @@ impl SecurityLog {
             metrics::counter!("sentistream_security_events_dropped_total").increment(1);
         }
     }
-}
-
-fn is_admin_change(answered: &Answered<'_>) -> bool {
-    let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(answered.request.method());
-    let extensions = answered.request.extensions();
-    let admin = extensions.get::<Authorization>().is_some_and(|authorization| authorization.scope == Scope::Admin);
-    !safe && admin && answered.status.is_success()
-}
-
-fn event(answered: &Answered<'_>, denied: bool) -> Option<SecurityEvent> {
-    let request = answered.request;
-    let state = request.app_data::<Data<State>>()?;
-    let extensions = request.extensions();
-    let actor = extensions.get::<Authorization>().map_or("unknown", |known| &known.principal.name);
-    let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-    Some(SecurityEvent {
-        id: 0,
-        at: state.api.clock.now(),
-        actor: actor.to_owned(),
-        address: state.proxies.address(request).as_ref().map(IpAddr::to_string),
-        outcome: if denied { "denied" } else { "allowed" }.to_owned(),
-        action: format!("{} {route}", preview(request.method().as_str(), 16)),
-        target: preview(request.path(), MAX_TARGET_CHARS).to_owned(),
-        status: i32::from(answered.status.as_u16()),
-        request_id: answered.id.to_owned(),
-    })
 }
 
 /// The storage of the events.
@@ -141,20 +84,48 @@ pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, 
             }
             received = events.recv_many(&mut batch, BATCH) => if received == 0 { break },
         }
-        while let Err(error) = archive.store.record_security(&batch).await {
+        while let Err(error) = record(&archive.store, &mut batch).await {
             tracing::warn!(%error, events = batch.len(), "cannot store audit events, will retry");
             if !shutdown.sleep(RETRY).await {
                 return;
             }
         }
-        batch.clear();
     }
     while let Ok(event) = events.try_recv() {
         batch.push(event);
     }
     if !batch.is_empty()
-        && let Err(error) = archive.store.record_security(&batch).await
+        && let Err(error) = record(&archive.store, &mut batch).await
     {
         tracing::warn!(%error, events = batch.len(), "cannot store audit events at shutdown");
     }
+}
+
+/// Stores the events of `batch` and removes them from it. If the database refuses the batch permanently, each event is
+/// stored for itself and those that are refused are dropped, so that one event cannot block the others.
+///
+/// # Errors
+/// When the database is unavailable; `batch` then has the events that are not stored.
+async fn record(store: &Store, batch: &mut Vec<SecurityEvent>) -> Result<(), StoreError> {
+    match store.record_security(batch).await {
+        Ok(()) => {
+            batch.clear();
+            return Ok(());
+        }
+        Err(error) if error.is_transient() => return Err(error),
+        Err(_) => {}
+    }
+    while let Some(event) = batch.first() {
+        match store.record_security(std::slice::from_ref(event)).await {
+            Ok(()) => {}
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                metrics::counter!("sentistream_security_events_dropped_total").increment(1);
+                let request_id = &event.request_id;
+                tracing::error!(%error, request_id, "audit event dropped: the database refuses it permanently");
+            }
+        }
+        batch.remove(0);
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
+use super::audit::watched::{Decided, Decision};
 use super::client::is_forwarded;
 use super::error::ApiError;
 use super::options::HttpOptions;
@@ -90,7 +91,7 @@ pub enum AuthError {
 /// An authenticated client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// For logs and the audit log: the token's name, `jwt:SUBJECT`, or `local` without credentials.
+    /// For logs and the audit log: the token's name, `jwt:SUBJECT`, or `local` or [`ANONYMOUS`] without credentials.
     pub name: String,
     scopes: Vec<Scope>,
     expires_at: Option<Timestamp>,
@@ -113,6 +114,32 @@ pub struct Authorization {
     /// The scope that the request requires.
     pub scope: Scope,
 }
+
+impl Authorization {
+    /// The exchange of a sign-in link for the token `name`, which gets every scope.
+    pub fn of_sign_in(name: &str) -> Self {
+        let principal = Principal { name: name.to_owned(), scopes: Vec::new(), expires_at: None, stored: None };
+        Self { principal, scope: Scope::Admin }
+    }
+
+    /// Keeps the decision in the extensions of `request`, and for the audit log beyond the life of the request.
+    pub fn keep(self, request: &HttpRequest) {
+        // Only changes are recorded with it.
+        let route = if self.scope == Scope::Admin { request.match_pattern() } else { None };
+        let mut extensions = request.extensions_mut();
+        if let Some(decision) = extensions.get::<Decision>() {
+            decision.set(Decided { actor: self.principal.name.clone(), scope: self.scope, route });
+        }
+        extensions.insert(self);
+    }
+}
+
+/// The name of a client that a proxy has forwarded to a server without credentials.
+pub const ANONYMOUS: &str = "anonymous";
+/// The name of a local client of a server without credentials.
+pub const LOCAL: &str = "local";
+/// The prefix of the names of clients with a JWT.
+pub const JWT_PREFIX: &str = "jwt:";
 
 /// Authenticates requests and checks their scopes.
 pub struct Authenticator {
@@ -175,7 +202,7 @@ impl Authenticator {
         scope: Scope,
     ) -> Result<Principal, ApiError> {
         let principal = self.authenticate(request, token)?;
-        request.extensions_mut().insert(Authorization { principal: principal.clone(), scope });
+        Authorization { principal: principal.clone(), scope }.keep(request);
         if !principal.has(scope) {
             return Err(ApiError::forbidden(match self.policy {
                 Policy::Local { .. } => format!(
@@ -215,7 +242,7 @@ impl Authenticator {
         let Some(jwt) = jwt else { return Err(invalid_token(&JwtError::Unknown)) };
         let verified = jwt.verify(token, self.clock.now()).map_err(|error| invalid_token(&error))?;
         Ok(Principal {
-            name: format!("jwt:{}", verified.subject.unwrap_or_default()),
+            name: format!("{JWT_PREFIX}{}", verified.subject.unwrap_or_default()),
             scopes: verified.scopes,
             expires_at: Some(verified.expires_at),
             stored: None,
@@ -227,6 +254,12 @@ impl Authenticator {
         let now = self.clock.now();
         principal.expires_at.is_none_or(|expiry| now < expiry)
             && principal.stored.is_none_or(|id| self.stored.contains(id))
+    }
+
+    /// Whether a token of the configuration has this name, in any case.
+    pub fn is_configured(&self, name: &str) -> bool {
+        let Policy::Tokens { tokens, .. } = &self.policy else { return false };
+        tokens.iter().any(|token| token.name.to_lowercase() == name.to_lowercase())
     }
 
     /// The tokens that are stored in the database.
@@ -248,7 +281,7 @@ fn local(request: &HttpRequest, behind_proxy: bool) -> Result<Principal, ApiErro
     let forwarded =
         behind_proxy || is_forwarded(request.headers()) || request.version() < actix_web::http::Version::HTTP_11;
     let scopes = if forwarded { vec![Scope::Read] } else { Scope::ALL.to_vec() };
-    let name = if forwarded { "anonymous" } else { "local" };
+    let name = if forwarded { ANONYMOUS } else { LOCAL };
     Ok(Principal { name: name.to_owned(), scopes, expires_at: None, stored: None })
 }
 

@@ -1,17 +1,18 @@
 //! Health report, liveness and readiness.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Books, Counts, Timestamp};
 use crate::store::StoreError;
 use crate::stream::{Depth, Stream};
 
+use super::auth::{Authenticator, Scope};
 use super::error::ApiError;
 use super::progress::Problem;
 use super::state::{State, from_cached};
@@ -50,10 +51,11 @@ pub enum Status {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Health {
     status: Status,
-    /// By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources.
+    /// By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources. Without the scope
+    /// `read`, of the others only the kinds that do not work, such as `source`.
     #[schema(example = json!({"database": "connected", "redis": "embedded", "model": "connected"}))]
     services: BTreeMap<String, String>,
-    /// What is wrong, one message per problem; empty when everything works.
+    /// What is wrong, one message per problem; empty when everything works. Causes require the scope `read`.
     problems: Vec<String>,
     stats: HealthStats,
     /// The version of this program.
@@ -63,8 +65,8 @@ pub struct Health {
     timestamp: Timestamp,
 }
 
-/// The numbers of the health report; `null` while their service is disconnected.
-#[derive(Serialize, utoipa::ToSchema)]
+/// The numbers of the health report; `null` while their service is disconnected, and without the scope `read`.
+#[derive(Default, Serialize, utoipa::ToSchema)]
 pub struct HealthStats {
     total_posts: Option<i64>,
     /// Stored posts with an analysis, which excludes unscored posts.
@@ -129,17 +131,43 @@ impl Checks {
     }
 
     fn services(&self, stream: &Stream) -> BTreeMap<String, String> {
+        let mut services = self.backing_services(stream);
+        services.extend(self.components.iter().map(|component| (component.name.clone(), component.state.clone())));
+        services
+    }
+
+    /// The states of database, stream and model.
+    fn backing_services(&self, stream: &Stream) -> BTreeMap<String, String> {
         let connected = |result: &Result<(), String>| if result.is_ok() { "connected" } else { "disconnected" };
         let redis = match (stream, &self.stream) {
             (Stream::Local(_), Ok(())) => "embedded",
             (_, result) => connected(result),
         };
-        let mut services: BTreeMap<_, _> =
-            self.components.iter().map(|component| (component.name.clone(), component.state.clone())).collect();
-        services.insert("database".to_owned(), connected(&self.database).to_owned());
-        services.insert("redis".to_owned(), redis.to_owned());
-        services.insert("model".to_owned(), self.model.as_str().to_owned());
-        services
+        let states = [("database", connected(&self.database)), ("redis", redis), ("model", self.model.as_str())];
+        states.into_iter().map(|(name, state)| (name.to_owned(), state.to_owned())).collect()
+    }
+
+    /// The kinds of components that do not work: `source` for `source:bluesky`.
+    fn unhealthy_kinds(&self) -> BTreeSet<&str> {
+        let unhealthy = self.components.iter().filter(|component| !component.healthy);
+        unhealthy.map(|component| component.name.split(':').next().unwrap_or_default()).collect()
+    }
+
+    /// The report for clients without the scope `read`: no names, causes and numbers.
+    fn summary(&self, api: &Api, observed: &[Problem]) -> Health {
+        let mut services = self.backing_services(&api.stream);
+        services.extend(self.unhealthy_kinds().into_iter().map(|kind| (kind.to_owned(), "unhealthy".to_owned())));
+        let mut problems = self.reasons();
+        problems.extend(observed.iter().map(|problem| problem.summary().to_owned()));
+        problems.extend(self.unhealthy_kinds().into_iter().map(|kind| format!("{kind}: unhealthy")));
+        Health {
+            status: self.status(observed),
+            services,
+            problems,
+            stats: HealthStats::default(),
+            version: env!("CARGO_PKG_VERSION"),
+            timestamp: api.clock.now(),
+        }
     }
 
     /// Every problem as a message.
@@ -219,11 +247,20 @@ where
 
 /// Health
 ///
-/// Always 200: the body reports the state of each service and the outcome counters.
+/// Always 200: the body reports the state of each service and the outcome counters. No token is needed for the state of
+/// the process; names of sources, causes and counters require the scope `read`.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses((status = 200, body = Health)))]
-pub async fn health(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn health(
+    state: web::Data<State>,
+    authenticator: web::Data<Authenticator>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let limit = state.options.check_timeout;
     let api = state.api.clone();
+    if authenticator.authorize(&request, Scope::Read).is_err() {
+        let checks = state.run(async move { Ok::<_, ApiError>(Checks::run(&api, limit).await) }).await?;
+        return answer::json(&checks.summary(&state.api, &state.progress.problems()));
+    }
     let checking = state.run(async move {
         let (checks, numbers) = tokio::join!(Checks::run(&api, limit), numbers(&api, limit));
         Ok::<_, ApiError>((checks, numbers))

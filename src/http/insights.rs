@@ -1,4 +1,4 @@
-//! Explains the difference between two ranges.
+//! Explains the difference between the posts of two time ranges.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

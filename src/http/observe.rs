@@ -11,11 +11,10 @@ use actix_web::error::ResponseError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::Data;
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::audit::{Answered, SecurityLog};
+use super::audit::watched::Watched;
 use super::error::ApiError;
 
 /// The header that carries a request's id.
@@ -44,6 +43,8 @@ pub async fn observe(
     let id = request_id(request.headers());
     let method = request.method().to_string();
     let path = request.path().to_owned();
+    // It also records a request whose future is dropped because the client has closed the connection.
+    let watched = Watched::start(&request, &id);
     let span = tracing::info_span!("request", request_id = %id, %method, %path);
 
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
@@ -52,21 +53,22 @@ pub async fn observe(
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             let status = error.as_response_error().status_code();
+            end(watched, status, None);
             record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
             return Err(problem_of(&error, status, &path).with_request_id(&id).into());
         }
         Err(_panic) => {
             let status = StatusCode::INTERNAL_SERVER_ERROR;
+            end(watched, status, None);
             record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
             return Err(ApiError::internal("a handler panicked").with_request_id(&id).into());
         }
     };
 
     let status = response.status();
-    if let Some(log) = response.request().app_data::<Data<SecurityLog>>() {
-        log.record(&Answered::of(&response, &id));
-    }
-    let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
+    let route = response.request().match_pattern();
+    end(watched, status, route.as_deref());
+    let route = route.unwrap_or_else(|| "none".to_owned());
     record(&Seen { method, route, status, elapsed: started.elapsed() });
     let mut response = if status.is_client_error() || status.is_server_error() {
         as_problem(response, &id, &path)
@@ -75,6 +77,12 @@ pub async fn observe(
     };
     add_headers(response.headers_mut(), &id);
     Ok(response)
+}
+
+fn end(watched: Option<Watched>, status: StatusCode, route: Option<&str>) {
+    if let Some(watched) = watched {
+        watched.end(status, route);
+    }
 }
 
 /// The client's request id if it is safe to log, otherwise a new one.

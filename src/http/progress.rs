@@ -56,6 +56,18 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// What is wrong, without causes and numbers, for clients without a token.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::Writes(_) => "database: writes fail",
+            Self::Stream(_) => "stream: commands fail",
+            Self::Memory(_) => "stream: out of memory",
+            Self::Stalled { .. } => "processing: stalled",
+        }
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -218,6 +218,10 @@ pub fn api(config: &mut ServiceConfig) {
     table.get("/api/docs/{file}", &docs::file);
     table.get("/metrics", &prometheus::metrics);
     table.get("/healthz", &health::alive);
+    // A post can have the name of one of these paths as its id. It must be possible to erase it.
+    for path in ["/api/posts/recent", "/api/posts/export"] {
+        table.route(path, &Method::DELETE, &posts::delete);
+    }
     table.register(config);
     config
         .service(web::scope("/api").wrap(from_fn(limits::enforce)).default_service(web::to(nothing)))

@@ -80,8 +80,8 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
     let (log, events) = SecurityLog::new();
-    let surface =
-        Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone(), log: Data::new(log) };
+    let log = Data::new(log);
+    let surface = Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone(), log: log.clone() };
     let server = start(state.clone(), surface, &shutdown)?;
 
     let store = state.api.store.clone();
@@ -96,6 +96,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             limiter.remove_idle();
+            log.denials().remove_idle();
             state.admission.remove_idle();
             tidy_metrics(&state);
         }

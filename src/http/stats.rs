@@ -18,6 +18,9 @@ use super::params::no_params;
 use super::shape::{self, ByEmotion, BySentiment, LanguageCount};
 use super::state::{State, from_cached};
 
+/// The maximum number of sources in an answer. Anyone who may append posts can use any number of source names.
+const MAX_SOURCES: usize = 1_000;
+
 /// Totals, rates and lag.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stats {
@@ -34,6 +37,7 @@ pub struct Stats {
     by_sentiment: BySentiment<i64>,
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
+    /// Posts of each of the 1,000 sources with the most posts.
     by_source: BTreeMap<String, i64>,
     /// Posts of each tracked topic, by its name.
     #[serde(default)]
@@ -130,7 +134,11 @@ pub async fn stats(
             by_sentiment: shape::sentiments(&all),
             percentages: shape::percentages(&all),
             by_emotion: shape::emotions(&all),
-            by_source: sources.iter().map(|source| (source.source.clone(), source.counts.posts())).collect(),
+            by_source: sources
+                .iter()
+                .take(MAX_SOURCES)
+                .map(|source| (source.source.clone(), source.counts.posts()))
+                .collect(),
             by_topic: tracked
                 .all()
                 .iter()
@@ -185,7 +193,8 @@ pub struct SourceView {
 
 /// Sources
 ///
-/// Every source of stored posts with its counts, most posts first, and the state of each configured source.
+/// The 1,000 sources with the most posts, with their counts, most posts first, and the state of each configured source.
+/// `total` counts all sources with stored posts.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
 pub async fn sources(
     _: Authorized<Read>,
@@ -195,10 +204,11 @@ pub async fn sources(
     no_params(&request)?;
     let store = state.api.store.clone();
     let compute = async move {
-        let sources: Vec<_> = store
-            .sources()
-            .await?
+        let all = store.sources().await?;
+        let total = all.len();
+        let sources: Vec<_> = all
             .into_iter()
+            .take(MAX_SOURCES)
             .map(|source| SourceView {
                 count: source.counts.posts(),
                 unscored_count: source.counts.unscored(),
@@ -210,14 +220,14 @@ pub async fn sources(
                 source: source.source,
             })
             .collect();
-        Ok(sources)
+        Ok((sources, total))
     };
     let cached = state.cached("sources".to_owned(), compute).await?;
-    let sources: Vec<SourceView> = from_cached(&cached)?;
+    let (sources, total): (Vec<SourceView>, usize) = from_cached(&cached)?;
     let (store, now) = (state.api.store.clone(), state.api.clock.now());
     // Not cached: a client that pauses a feed reads it again immediately.
     let reads = async move { tokio::try_join!(feeds(&store, now), store.managed::<SourceDefinition>()) };
     let (feeds, managed) = state.run(reads).await?;
     let managed = managed.into_iter().map(|stored| stored.spec.name).collect();
-    answer::json(&Sources { total: sources.len(), sources, feeds, managed })
+    answer::json(&Sources { sources, total, feeds, managed })
 }

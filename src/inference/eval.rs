@@ -44,7 +44,12 @@ pub struct Labelled {
 pub enum EvalError {
     /// A line is not a labelled record.
     #[error("line {line}: {reason}; a line is {{\"text\": …, \"sentiment\": …, \"emotions\": […]}}")]
-    Line { line: usize, reason: String },
+    Line {
+        /// The number of the line, from 1.
+        line: usize,
+        /// Why it is not a record.
+        reason: String,
+    },
     /// Reading failed.
     #[error("cannot read the records: {0}")]
     Io(#[from] std::io::Error),

@@ -1,6 +1,7 @@
 //! The files of a model: embedded in the binary, or in a folder.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
@@ -11,6 +12,12 @@ use super::error::LoadError;
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/model"]
 struct Builtin;
+
+/// The maximum size of the configuration, of a vocabulary or index, and of a file with weights, in bytes. Known models
+/// have much smaller files.
+const MAX_CONFIG_BYTES: u64 = 16 << 20;
+const MAX_VOCABULARY_BYTES: u64 = 256 << 20;
+const MAX_WEIGHTS_BYTES: u64 = 16 << 30;
 
 /// The files of a model.
 pub struct ModelFiles {
@@ -68,20 +75,75 @@ impl ModelFiles {
         }
     }
 
+    /// The path of a file that can be read without waiting for another process; `None`: in the binary.
+    ///
+    /// # Errors
+    /// When it is missing, is not a regular file (such as a pipe or a device), or is too large.
+    pub fn regular(&self, name: &str) -> Result<Option<PathBuf>, LoadError> {
+        let Some(path) = self.path(name) else { return Ok(None) };
+        // A link may lead to the file, as in the cache of the Hub.
+        let metadata = std::fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
+        let limit = max_bytes(name);
+        if !metadata.is_file() {
+            return Err(unreadable(&path, &"it is not a regular file"));
+        }
+        if metadata.len() > limit {
+            return Err(unreadable(&path, &format!("it is larger than {} MiB", limit >> 20)));
+        }
+        Ok(Some(path))
+    }
+
     /// The bytes of one file. The bytes of the builtin model are borrowed from the binary.
     ///
     /// # Errors
-    /// When it is missing or unreadable.
+    /// When it is missing or unreadable, or is too large.
     pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, LoadError> {
-        let Some(path) = self.path(name) else {
+        let Some(path) = self.regular(name)? else {
             let missing = || LoadError::Files(format!("{name} is not in this binary"));
             return Builtin::get(name).map(|file| file.data).ok_or_else(missing);
         };
-        std::fs::read(&path).map(Cow::Owned).map_err(|e| {
-            LoadError::Files(format!(
-                "cannot read {}: {e}; a model folder needs config.json, tokenizer.json and model.safetensors",
-                path.display()
-            ))
-        })
+        std::fs::read(&path).map(Cow::Owned).map_err(|error| unreadable(&path, &error))
+    }
+}
+
+/// The maximum size of a file, in bytes.
+fn max_bytes(name: &str) -> u64 {
+    let is_weights = [".safetensors", ".bin"].iter().any(|end| name.ends_with(end));
+    match name {
+        "config.json" => MAX_CONFIG_BYTES,
+        _ if is_weights => MAX_WEIGHTS_BYTES,
+        _ => MAX_VOCABULARY_BYTES,
+    }
+}
+
+fn unreadable(path: &Path, reason: &dyn Display) -> LoadError {
+    LoadError::Files(format!(
+        "cannot read {}: {reason}; a model folder needs config.json, tokenizer.json and model.safetensors",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_of_a_plausible_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ModelFiles::in_folder(folder.path().to_owned(), "x".to_owned());
+        let refusal = |name: &str| files.read(name).unwrap_err().to_string();
+        std::fs::create_dir(folder.path().join("vocab.txt")).unwrap();
+        assert!(refusal("vocab.txt").contains("not a regular file"), "{}", refusal("vocab.txt"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("/dev/zero", folder.path().join("tokenizer.json")).unwrap();
+            assert!(refusal("tokenizer.json").contains("not a regular file"), "{}", refusal("tokenizer.json"));
+        }
+        // The file is sparse: it takes no space.
+        let large = std::fs::File::create(folder.path().join("config.json")).unwrap();
+        large.set_len(MAX_CONFIG_BYTES + 1).unwrap();
+        assert!(refusal("config.json").contains("larger than 16 MiB"), "{}", refusal("config.json"));
+        large.set_len(2).unwrap();
+        assert_eq!(files.read("config.json").unwrap().len(), 2);
     }
 }

@@ -158,7 +158,8 @@ impl ModelSpec {
             Some(shape) => shape,
             None => serde_json::from_slice(json).map_err(invalid)?,
         };
-        let first_position = if family == Family::Roberta { raw.pad_token_id.unwrap_or(1) + 1 } else { 0 };
+        let first_position =
+            if family == Family::Roberta { raw.pad_token_id.unwrap_or(1).saturating_add(1) } else { 0 };
         check(&shape, first_position)?;
         let heads = if raw.heads.is_empty() {
             vec![head("", raw.head.or_default(is_classifier))?]
@@ -213,16 +214,33 @@ fn languages(tags: &[String]) -> Result<Vec<String>, LoadError> {
     tags.iter().map(code).collect()
 }
 
+/// Far above the sizes of known encoders. The sizes determine how much memory is reserved before the weights are read.
+const MAX_VOCABULARY: usize = 4_000_000;
+const MAX_POSITIONS: usize = 131_072;
+const MAX_WIDTH: usize = 16_384;
+const MAX_LAYERS: usize = 256;
+const MAX_HEADS: usize = 1_024;
+const MAX_HIDDEN_WIDTH: usize = 131_072;
+
 fn check(shape: &EncoderShape, first_position: usize) -> Result<(), LoadError> {
     let EncoderShape { vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim, .. } = *shape;
-    if [vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim].contains(&0) {
+    let sizes = [
+        ("vocab_size", vocab_size, MAX_VOCABULARY),
+        ("max_position_embeddings", max_position_embeddings, MAX_POSITIONS),
+        ("dim", dim, MAX_WIDTH),
+        ("n_layers", n_layers, MAX_LAYERS),
+        ("n_heads", n_heads, MAX_HEADS),
+        ("hidden_dim", hidden_dim, MAX_HIDDEN_WIDTH),
+    ];
+    if sizes.iter().any(|(_, size, _)| *size == 0) {
         return Err(LoadError::Setting("config.json: every size must be above 0".to_owned()));
     }
-    if max_position_embeddings < first_position + 3 {
-        return Err(LoadError::Setting(format!(
-            "config.json: max_position_embeddings must be at least {}",
-            first_position + 3
-        )));
+    if let Some((name, size, limit)) = sizes.iter().find(|(_, size, limit)| size > limit) {
+        return Err(LoadError::Setting(format!("config.json: {name} must be at most {limit}, is {size}")));
+    }
+    let least = first_position.saturating_add(3);
+    if max_position_embeddings < least {
+        return Err(LoadError::Setting(format!("config.json: max_position_embeddings must be at least {least}")));
     }
     if !dim.is_multiple_of(n_heads) {
         return Err(LoadError::Setting(format!("config.json: dim {dim} cannot be split over {n_heads} heads")));
@@ -279,6 +297,24 @@ fn head(prefix: &str, raw: RawHead) -> Result<HeadSpec, LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_that_no_encoder_has_are_refused() {
+        for name in ["vocab_size", "max_position_embeddings", "dim", "n_layers", "n_heads", "hidden_dim"] {
+            let mut config = serde_json::json!({
+                "model_type": "distilbert", "vocab_size": 9, "max_position_embeddings": 8, "dim": 8, "n_layers": 1,
+                "n_heads": 4, "hidden_dim": 4, "id2label": {"0": "negative", "1": "positive"},
+            });
+            assert!(ModelSpec::parse(config.to_string().as_bytes()).is_ok());
+            config[name] = (1_u64 << 40).into();
+            let error = ModelSpec::parse(config.to_string().as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(&format!("config.json: {name} must be at most ")), "{error}");
+        }
+        let padded = r#"{"model_type": "roberta", "pad_token_id": 18446744073709551615, "hidden_size": 8, "vocab_size": 9,
+            "max_position_embeddings": 8, "num_hidden_layers": 1, "intermediate_size": 4, "num_attention_heads": 4}"#;
+        let error = ModelSpec::parse(padded.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("max_position_embeddings must be at least"), "{error}");
+    }
 
     #[test]
     fn invalid_config_error_names_reason() {

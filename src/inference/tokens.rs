@@ -1,5 +1,7 @@
 //! Converts texts to token ids.
 
+mod growth;
+
 use std::panic::catch_unwind;
 
 use tokenizers::{Encoding, Tokenizer};
@@ -44,6 +46,7 @@ impl TextTokenizer {
         let parsed = catch_unwind(|| Tokenizer::from_bytes(json));
         let damaged = |_| LoadError::Files("tokenizer.json is damaged".to_owned());
         let mut tokenizer = parsed.map_err(damaged)?.map_err(invalid)?;
+        growth::check(json)?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {
             let reason = format!("tokenizer.json has {known} tokens, but the model has only {vocab_size}");

@@ -38,7 +38,7 @@ pub struct Target {
 /// How a text speaks about a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opinion {
-    /// The label.
+    /// The sentiment towards the target.
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,

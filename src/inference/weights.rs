@@ -17,6 +17,9 @@ use super::files::ModelFiles;
 
 const SAFETENSORS: &str = "model.safetensors";
 const PICKLE: &str = "pytorch_model.bin";
+/// The maximum size of the list of tensors, in bytes. An entry takes about 100 bytes, and known models have fewer than
+/// 2,000 tensors. A tensor in memory takes many times the bytes of its entry.
+const MAX_HEADER_BYTES: u64 = 4 << 20;
 
 /// Opened weight files.
 pub struct Weights {
@@ -58,7 +61,7 @@ impl Weights {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
             if file.ends_with(".bin") {
-                let path = files.path(&file).ok_or_else(|| format!("{file} is not a file"))?;
+                let path = files.regular(&file)?.ok_or_else(|| format!("{file} is not a file"))?;
                 let tensors = pickle::read(&path).map_err(|error| error.of_file(&file))?;
                 return Ok(Part::Pickle { file, tensors });
             }
@@ -215,6 +218,13 @@ pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
 
 impl Part {
     fn safetensors(file: String, bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
+        let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+        if header > MAX_HEADER_BYTES {
+            let limit = MAX_HEADER_BYTES >> 20;
+            return Err(LoadError::Files(format!(
+                "{file}: its header is larger than {limit} MiB; the file is damaged or not a model"
+            )));
+        }
         // This checks that every tensor lies within the file.
         let (length, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| format!("{file}: {e}; the file is damaged or truncated, download it again"))?;
@@ -307,5 +317,20 @@ fn to_floats(data: &[u8], dtype: Dtype) -> Result<Vec<f32>, LoadError> {
         }
         Dtype::BF16 => Ok(data.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
         other => Err(LoadError::Files(format!("weights of type {other:?} are not supported; use F32, F16 or BF16"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_with_millions_of_tensors_is_refused() {
+        let tensors: Vec<String> =
+            (0..100_000).map(|n| format!(r#""{n}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#)).collect();
+        let header = format!("{{{}}}", tensors.join(","));
+        let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+        let refused = Weights::open(bytes.into()).err().expect("an error").to_string();
+        assert!(refused.contains("header is larger than 4 MiB"), "{refused}");
     }
 }

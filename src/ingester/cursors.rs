@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::IngesterRooms;
+use super::IngesterServices;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
@@ -18,7 +18,7 @@ const LAST: Duration = Duration::from_secs(3);
 /// The cursor of one source.
 pub struct Cursors {
     name: Arc<str>,
-    rooms: IngesterRooms,
+    services: IngesterServices,
     backoff: Backoff,
     /// The lease that is checked when the cursor is written.
     lease: Option<Lease>,
@@ -33,9 +33,9 @@ pub struct Cursors {
 impl Cursors {
     /// The cursor of the source `name`; nothing is read yet. `longest`: the longest delay between two attempts to use
     /// the store.
-    pub fn new(name: &str, rooms: IngesterRooms, longest: Duration) -> Self {
+    pub fn new(name: &str, services: IngesterServices, longest: Duration) -> Self {
         let backoff = Backoff::new(Duration::from_millis(200), longest);
-        Self { name: name.into(), rooms, backoff, lease: None, position: None, latest: None, due: Instant::now() }
+        Self { name: name.into(), services, backoff, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
     /// Reads the cursor, and stores `lease` for its writes. Waits while the store is unavailable. Returns `false` when
@@ -47,7 +47,7 @@ impl Cursors {
         self.lease = lease.cloned();
         self.latest = None;
         loop {
-            match shutdown.unless_stopping(self.rooms.store.cursor(&self.name)).await {
+            match shutdown.unless_stopping(self.services.store.cursor(&self.name)).await {
                 None => return Ok(false),
                 Some(Ok(cursor)) => {
                     self.position = cursor;
@@ -99,7 +99,7 @@ impl Cursors {
 
     async fn write(&mut self) -> Result<(), StoreError> {
         let Some(cursor) = &self.latest else { return Ok(()) };
-        match self.rooms.store.keep_cursor(&self.name, cursor, self.lease.as_ref()).await {
+        match self.services.store.keep_cursor(&self.name, cursor, self.lease.as_ref()).await {
             Ok(()) => {
                 self.latest = None;
                 self.due = Instant::now() + EVERY;

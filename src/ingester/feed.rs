@@ -12,7 +12,7 @@ use super::inlet::Inlet;
 use super::leases::{Admission, SourceLease};
 use super::passed::PassedPosts;
 use super::report::Report;
-use super::{IngesterOptions, IngesterRooms, Limiter};
+use super::{IngesterOptions, IngesterServices, Limiter};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, Opening, Source, SourceError, SourceSpec};
@@ -42,7 +42,7 @@ pub struct Feed {
 /// What all feeds of the role share.
 pub struct Common {
     /// The parts of the application that feeds use.
-    pub rooms: IngesterRooms,
+    pub services: IngesterServices,
     /// The limits of the ingester, with the batch size that the rate limit allows.
     pub options: IngesterOptions,
     /// The rate limit of all sources together. `None`: no limit.
@@ -64,12 +64,12 @@ enum Ended {
 impl Feed {
     /// A feed of the source `spec`. It reads only while `source_lease` is granted.
     pub fn new(spec: SourceSpec, source_lease: SourceLease, common: Common) -> Self {
-        let Common { rooms, options, limiter, shutdown } = common;
+        let Common { services, options, limiter, shutdown } = common;
         Self {
-            report: Report::new(&spec, rooms.states.clone(), rooms.clock.clone()),
-            cursors: Cursors::new(spec.name(), rooms.clone(), options.max_backoff),
-            passed: spec.is_selective().then(|| PassedPosts::new(rooms.clone())),
-            inlet: Inlet::new(spec.name(), rooms.stream, limiter, (shutdown.clone(), options.max_backoff)),
+            report: Report::new(&spec, services.states.clone(), services.clock.clone()),
+            cursors: Cursors::new(spec.name(), services.clone(), options.max_backoff),
+            passed: spec.is_selective().then(|| PassedPosts::new(services.clone())),
+            inlet: Inlet::new(spec.name(), services.stream, limiter, (shutdown.clone(), options.max_backoff)),
             backoff: Backoff::new(Duration::from_millis(500), options.max_backoff),
             refusals: Backoff::new(options.max_backoff, MAX_REFUSAL_WAIT),
             failures: 0,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{IngesterOptions, IngesterRooms};
+use super::{IngesterOptions, IngesterServices};
 use crate::lease::{Coordinated, LeaseHandle, LeaseManager, coordinate};
 use crate::lifecycle::Backoff;
 use crate::sources::states::SourceActivity;
@@ -98,7 +98,7 @@ impl SourceLease {
 
 /// Decides which feeds of this instance may run, by the leases of their sources.
 pub struct Coordinator {
-    rooms: IngesterRooms,
+    services: IngesterServices,
     holder: String,
     leases: LeaseManager,
     feeds: Vec<FeedSlot>,
@@ -149,7 +149,11 @@ impl Coordinated for Coordinator {
 
 impl Coordinator {
     /// A coordinator of `sources`, and the lease of each of them.
-    pub fn new(sources: &[SourceSpec], rooms: IngesterRooms, options: &IngesterOptions) -> (Self, Vec<SourceLease>) {
+    pub fn new(
+        sources: &[SourceSpec],
+        services: IngesterServices,
+        options: &IngesterOptions,
+    ) -> (Self, Vec<SourceLease>) {
         metrics::describe_gauge!("sentistream_source_state", "1 for the current state of a source of this process");
         let mut leases = Vec::new();
         let slot = |spec: &SourceSpec| {
@@ -158,9 +162,9 @@ impl Coordinator {
             FeedSlot { name: spec.name().to_owned(), readers: spec.readers(), grant: None, admission }
         };
         let feeds = sources.iter().map(slot).collect();
-        let manager = LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl);
+        let manager = LeaseManager::new(services.store.clone(), options.holder.clone(), options.lease_ttl);
         let coordinator =
-            Self { rooms, holder: options.holder.clone(), leases: manager, feeds, paused: BTreeSet::new() };
+            Self { services, holder: options.holder.clone(), leases: manager, feeds, paused: BTreeSet::new() };
         (coordinator, leases)
     }
 
@@ -183,7 +187,7 @@ impl Coordinator {
     /// Acquires or renews the leases. A lease that could not be renewed is valid until it expires.
     async fn renew(&mut self) -> Result<(), StoreError> {
         for feed in &mut self.feeds {
-            feed.grant = if feed.readers == Readers::Each || !self.rooms.store.is_shared() {
+            feed.grant = if feed.readers == Readers::Each || !self.services.store.is_shared() {
                 Some(Grant(None))
             } else {
                 self.leases.acquire(&lease_name(&feed.name)).await?.map(|handle| Grant(Some(handle)))
@@ -195,7 +199,7 @@ impl Coordinator {
     /// Reports the feeds that this instance runs, and reads which are paused.
     async fn report(&mut self) -> Result<(), StoreError> {
         let mut reports = Vec::new();
-        for state in self.rooms.states.all() {
+        for state in self.services.states.all() {
             for activity in SourceActivity::ALL {
                 let is = if activity == state.state { 1.0 } else { 0.0 };
                 let labels = [("source", state.name.clone()), ("state", activity.as_str().to_owned())];
@@ -208,7 +212,7 @@ impl Coordinator {
                 reports.push(FeedReport { name: state.name, report });
             }
         }
-        self.paused = self.rooms.store.report_feeds(&self.holder, &reports).await?.into_iter().collect();
+        self.paused = self.services.store.report_feeds(&self.holder, &reports).await?.into_iter().collect();
         Ok(())
     }
 }

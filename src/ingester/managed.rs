@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 
-use super::{IngesterRooms, Limited};
+use super::{IngesterServices, Limited};
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::lifecycle::{BackendWait, Shutdown};
@@ -36,11 +36,11 @@ struct Running {
 /// When the stream or the store fails permanently.
 pub async fn run(
     factory: Arc<dyn SourceFactory>,
-    rooms: IngesterRooms,
+    services: IngesterServices,
     options: Limited,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let mut manager = Manager { factory, rooms, options, shutdown, running: BTreeMap::new() };
+    let mut manager = Manager { factory, services, options, shutdown, running: BTreeMap::new() };
     let result = manager.follow().await;
     let names: Vec<String> = manager.running.keys().cloned().collect();
     for name in names {
@@ -51,7 +51,7 @@ pub async fn run(
 
 struct Manager {
     factory: Arc<dyn SourceFactory>,
-    rooms: IngesterRooms,
+    services: IngesterServices,
     options: Limited,
     shutdown: Shutdown,
     running: BTreeMap<String, Running>,
@@ -61,7 +61,7 @@ impl Manager {
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut wait = BackendWait::new("database");
         while !self.shutdown.is_stopping() {
-            match self.rooms.store.managed_with_secrets::<SourceDefinition>().await {
+            match self.services.store.managed_with_secrets::<SourceDefinition>().await {
                 Ok(wanted) => {
                     wait.succeeded();
                     self.apply(wanted).await?;
@@ -87,8 +87,8 @@ impl Manager {
         for name in stale {
             self.stop(&name).await?;
             if version_of(&name).is_none() {
-                self.rooms.states.forget(&name);
-                match self.rooms.store.forget_feed(&name).await {
+                self.services.states.forget(&name);
+                match self.services.store.forget_feed(&name).await {
                     // If the report of the feed could not be deleted, it is hidden after a day.
                     Ok(()) | Err(StoreError::Unavailable(_)) => {}
                     Err(error) => return Err(error.into()),
@@ -108,7 +108,7 @@ impl Manager {
         let definition = &found.stored.spec;
         let spec = self.factory.spec(definition, &found.secrets).unwrap_or_else(|errors| refused(definition, &errors));
         let shutdown = self.shutdown.child();
-        let role = super::run(vec![spec], self.rooms.clone(), self.options.clone(), shutdown.clone());
+        let role = super::run(vec![spec], self.services.clone(), self.options.clone(), shutdown.clone());
         let running = Running { version: found.stored.version, shutdown, task: tokio::spawn(role) };
         self.running.insert(definition.name.clone(), running);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::IngesterRooms;
+use super::IngesterServices;
 use crate::domain::{Op, PostId, Timestamp};
 
 /// The number of posts in each half of the remembered posts. When the newer half is full, the older one is dropped.
@@ -21,7 +21,7 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// The posts that passed the filters of a source.
 pub struct PassedPosts {
-    rooms: IngesterRooms,
+    services: IngesterServices,
     hasher: RandomState,
     younger: HashSet<u64>,
     older: HashSet<u64>,
@@ -33,10 +33,10 @@ pub struct PassedPosts {
 
 impl PassedPosts {
     /// Starts without any posts. Posts of another instance or an earlier run may still be in the stream.
-    pub fn new(rooms: IngesterRooms) -> Self {
-        let since = rooms.clock.now();
+    pub fn new(services: IngesterServices) -> Self {
+        let since = services.clock.now();
         Self {
-            rooms,
+            services,
             hasher: RandomState::new(),
             younger: HashSet::new(),
             older: HashSet::new(),
@@ -48,7 +48,7 @@ impl PassedPosts {
 
     /// Forgets all posts, because another instance may have read the source since.
     pub fn restart(&mut self) {
-        *self = Self::new(self.rooms.clone());
+        *self = Self::new(self.services.clone());
     }
 
     /// Removes deletions of posts that are neither stored nor in the stream from `ops`. If this is uncertain, the
@@ -69,7 +69,7 @@ impl PassedPosts {
         if unknown.is_empty() || !self.is_complete().await {
             return ops;
         }
-        let Ok(stored) = self.rooms.store.known_posts(&unknown).await else { return ops };
+        let Ok(stored) = self.services.store.known_posts(&unknown).await else { return ops };
         let foreign: HashSet<&PostId> = unknown.iter().filter(|id| !stored.contains(*id)).collect();
         metrics::counter!("sentistream_source_foreign_deletions_total").increment(foreign.len() as u64);
         ops.into_iter().filter(|op| !matches!(op, Op::Delete { post_id } if foreign.contains(post_id))).collect()
@@ -79,7 +79,7 @@ impl PassedPosts {
     async fn is_complete(&mut self) -> bool {
         if self.looked_at.is_none_or(|at| at.elapsed() >= CHECK_INTERVAL) {
             self.looked_at = Some(Instant::now());
-            self.complete = self.rooms.stream.depth().await.is_ok_and(|depth| {
+            self.complete = self.services.stream.depth().await.is_ok_and(|depth| {
                 let settled = depth.oldest_unsettled.is_none_or(|oldest| oldest > self.since + CLOCKS_DIFFER);
                 settled && depth.dead_letters == 0
             });

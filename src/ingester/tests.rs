@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The embedded database and queue in a temporary folder.
 struct Fixture {
-    rooms: IngesterRooms,
+    services: IngesterServices,
     folder: tempfile::TempDir,
 }
 
@@ -43,8 +43,9 @@ impl Fixture {
         let store = Store::sqlite(sqlite.clone(), retention, clock.clone());
         store.migrate().await.unwrap();
         let stream = LocalStream::open(sqlite, stream_options(max_backlog), clock.clone()).await.unwrap();
-        let rooms = IngesterRooms { stream: Stream::Local(stream), store, states: SourceStates::default(), clock };
-        Self { rooms, folder }
+        let services =
+            IngesterServices { stream: Stream::Local(stream), store, states: SourceStates::default(), clock };
+        Self { services, folder }
     }
 
     fn file(&self, lines: usize) -> std::path::PathBuf {
@@ -57,26 +58,26 @@ impl Fixture {
     }
 
     async fn appended(&self) -> u64 {
-        self.rooms.stream.depth().await.unwrap().appended
+        self.services.stream.depth().await.unwrap().appended
     }
 
     fn state(&self, name: &str) -> SourceState {
-        self.rooms.states.all().into_iter().find(|state| state.name == name).unwrap_or_default()
+        self.services.states.all().into_iter().find(|state| state.name == name).unwrap_or_default()
     }
 
     fn start(&self, sources: Vec<SourceSpec>, options: IngesterOptions) -> Running {
         let shutdown = Shutdown::default();
-        let role = tokio::spawn(run(sources, self.rooms.clone(), options, shutdown.clone()));
+        let role = tokio::spawn(run(sources, self.services.clone(), options, shutdown.clone()));
         Running { role, shutdown }
     }
 
     /// Settles up to `max` entries, so that the stream has space again.
     async fn drain(&self, max: usize) -> Vec<Entry> {
-        let entries = self.rooms.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
+        let entries = self.services.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
         for entry in &entries {
             let request =
                 DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
-            assert!(self.rooms.stream.dead_letter(request, self.rooms.clock.now()).await.unwrap());
+            assert!(self.services.stream.dead_letter(request, self.services.clock.now()).await.unwrap());
         }
         entries
     }
@@ -236,7 +237,7 @@ async fn replay_is_appended_once_and_in_order_over_restarts() {
     let fixture = Fixture::new(100_000).await;
     let path = fixture.file(1_000);
     for run in 0..2 {
-        let running = fixture.start(vec![replay(&path, &fixture.rooms.clock)], options());
+        let running = fixture.start(vec![replay(&path, &fixture.services.clock)], options());
         until("the file has ended", || async { fixture.state("replay").state == SourceActivity::Finished }).await;
         running.stop().await;
         assert_eq!(fixture.appended().await, 1_000, "run {run}");
@@ -252,7 +253,7 @@ async fn replay_is_appended_once_and_in_order_over_restarts() {
 async fn full_stream_stops_sources_without_loss() {
     let fixture = Fixture::new(100).await;
     let path = fixture.file(400);
-    let running = fixture.start(vec![replay(&path, &fixture.rooms.clock)], options());
+    let running = fixture.start(vec![replay(&path, &fixture.services.clock)], options());
     let mut ids = Vec::new();
     while ids.len() < 400 {
         until("the stream is full or the file has ended", || async {
@@ -263,7 +264,7 @@ async fn full_stream_stops_sources_without_loss() {
         if state.state == SourceActivity::Waiting {
             assert!(state.last_error.unwrap_or_default().contains("stream.max_backlog"));
         }
-        assert!(fixture.rooms.stream.depth().await.unwrap().pending() <= 150, "the limit holds");
+        assert!(fixture.services.stream.depth().await.unwrap().pending() <= 150, "the limit holds");
         ids.extend(fixture.drain(60).await.iter().filter_map(|entry| entry.fields.get("post_id")).map(<[u8]>::to_vec));
     }
     running.stop().await;
@@ -348,18 +349,20 @@ async fn paused_source_resumes_after_a_restart() {
     let readers = Arc::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());
     until("some posts are in the stream", || async { fixture.state("count").posts > 10 }).await;
-    until("the pause is stored", || async { fixture.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap() })
-        .await;
+    until("the pause is stored", || async {
+        fixture.services.store.set_feed_paused("count", Paused::Yes).await.unwrap()
+    })
+    .await;
     until("the source is paused", || async { fixture.state("count").state == SourceActivity::Paused }).await;
     let rested = fixture.appended().await;
     running.stop().await;
 
     // The pause persists after the process ends.
-    fixture.rooms.states = SourceStates::default();
+    fixture.services.states = SourceStates::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());
     until("the source is paused again", || async { fixture.state("count").state == SourceActivity::Paused }).await;
     assert_eq!(fixture.appended().await, rested);
-    assert!(fixture.rooms.store.set_feed_paused("count", Paused::No).await.unwrap());
+    assert!(fixture.services.store.set_feed_paused("count", Paused::No).await.unwrap());
     until("the source continues", || async { fixture.appended().await > rested + 10 }).await;
     running.stop().await;
     assert_counted(&fixture).await;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::receivers::{DeliveryError, Outcome, ReceiverError, Tools, sender};
 use super::retry::{Failed, RetryOptions};
 use super::setup::Setup;
-use super::{NotifyOptions, NotifyRooms};
+use super::{NotifyOptions, NotifyServices};
 use crate::clock::Clock;
 use crate::domain::notify::{Attempt, Delivery};
 use crate::store::notify::{AttemptRecord, Next};
@@ -38,11 +38,11 @@ impl Deliveries {
     ///
     /// # Errors
     /// When the SMTP settings are invalid.
-    pub fn new(rooms: &NotifyRooms, options: &NotifyOptions) -> anyhow::Result<Self> {
+    pub fn new(services: &NotifyServices, options: &NotifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
-            store: rooms.store.clone(),
-            clock: rooms.clock.clone(),
-            tools: Tools::new(rooms, options)?,
+            store: services.store.clone(),
+            clock: services.clock.clone(),
+            tools: Tools::new(services, options)?,
             retry: options.retry.clone(),
             sending: JoinSet::new(),
             in_flight: BTreeMap::new(),

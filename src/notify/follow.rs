@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::group::{Group, Member, Moment, Notified};
 use super::message::Composer;
 use super::setup::{OUTDATED, Setup};
-use super::{NotifyOptions, NotifyRooms};
+use super::{NotifyOptions, NotifyServices};
 use crate::domain::alert::{Instance, Transition};
 use crate::domain::notify::inhibit::AFTERMATH;
 use crate::domain::notify::{DeliveryState, Inhibition, Managed, Receiver};
@@ -17,7 +17,7 @@ const STEP: i64 = 500;
 
 /// The groups of alerts, and the position in the list of transitions.
 pub struct Follower {
-    rooms: NotifyRooms,
+    services: NotifyServices,
     options: NotifyOptions,
     setup: Setup,
     cursor: i64,
@@ -29,8 +29,8 @@ impl Follower {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn load(rooms: &NotifyRooms, options: &NotifyOptions) -> Result<Self, StoreError> {
-        let store = &rooms.store;
+    pub async fn load(services: &NotifyServices, options: &NotifyOptions) -> Result<Self, StoreError> {
+        let store = &services.store;
         provision(store, options).await?;
         let state = store.notifier_state().await?;
         let mut groups = BTreeMap::new();
@@ -41,9 +41,9 @@ impl Follower {
                 Err(error) => tracing::warn!(key, %error, "group skipped: unreadable"),
             }
         }
-        let (rooms, options) = (rooms.clone(), options.clone());
+        let (services, options) = (services.clone(), options.clone());
         // The first step reads the set-up and assigns the alerts to groups.
-        Ok(Self { rooms, options, setup: Setup::outdated(), cursor: state.cursor, groups })
+        Ok(Self { services, options, setup: Setup::outdated(), cursor: state.cursor, groups })
     }
 
     /// The set-up as of the last step.
@@ -65,7 +65,7 @@ impl Follower {
     }
 
     async fn try_step(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        let store = self.rooms.store.clone();
+        let store = self.services.store.clone();
         let state = store.notifier_state().await?;
         let mut groups = self.groups.clone();
         if state.changes != self.setup.changes {
@@ -105,7 +105,7 @@ impl Follower {
     }
 
     fn follow(&self, groups: &mut BTreeMap<String, Group>, transition: &Transition) {
-        let (now, fingerprint) = (self.rooms.clock.now(), transition.fingerprint.as_str());
+        let (now, fingerprint) = (self.services.clock.now(), transition.fingerprint.as_str());
         if transition.fires() {
             for target in self.setup.targets(&transition.labels) {
                 let group = groups.entry(target.key()).or_insert_with(|| Group::new(&target, now));
@@ -121,7 +121,7 @@ impl Follower {
     /// Assigns all firing alerts to the groups of the current routes. The record of what a route has sent about an
     /// alert is kept.
     fn reassign(&self, groups: &mut BTreeMap<String, Group>, firing: &[Instance]) {
-        let now = self.rooms.clock.now();
+        let now = self.services.clock.now();
         let mut sent: BTreeMap<SentBy, Option<Notified>> = BTreeMap::new();
         for (key, group) in groups.iter_mut() {
             let route = group.route.clone();
@@ -154,11 +154,11 @@ impl Follower {
         groups: &mut BTreeMap<String, Group>,
         acknowledged: &BTreeSet<i64>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
-        let now = self.rooms.clock.now();
-        let outcomes = self.rooms.store.group_outcomes().await?;
+        let now = self.services.clock.now();
+        let outcomes = self.services.store.group_outcomes().await?;
         let inhibition = self.inhibition().await?;
         let suppressed = |labels: &_| self.setup.is_silenced(labels, now) || inhibition.covers(labels);
-        let mut composer = Composer::new(&self.rooms.store, &self.options.external_url);
+        let mut composer = Composer::new(&self.services.store, &self.options.external_url);
         let mut deliveries = Vec::new();
         let none = BTreeSet::new();
         for (key, group) in groups.iter_mut() {
@@ -200,7 +200,7 @@ impl Follower {
         if rules.is_empty() {
             return Ok(Inhibition::default());
         }
-        let recent = self.rooms.store.recent_alerts(self.rooms.clock.now() - AFTERMATH).await?;
+        let recent = self.services.store.recent_alerts(self.services.clock.now() - AFTERMATH).await?;
         Ok(Inhibition::new(rules, recent))
     }
 }

@@ -16,7 +16,7 @@ use self::email::{Email, Mailer};
 use self::service::ServiceSender;
 use self::webhook::Webhook;
 use super::setup::ReceiverWithSecrets;
-use super::{NotifyOptions, NotifyRooms};
+use super::{NotifyOptions, NotifyServices};
 use crate::clock::Clock;
 use crate::domain::notify::render::Texts;
 use crate::domain::notify::{Channel, Delivery, Templates};
@@ -172,12 +172,12 @@ pub struct Tools {
 impl Tools {
     /// # Errors
     /// When the SMTP settings are invalid.
-    pub fn new(rooms: &NotifyRooms, options: &NotifyOptions) -> anyhow::Result<Self> {
+    pub fn new(services: &NotifyServices, options: &NotifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
-            outbound: rooms.outbound.clone(),
+            outbound: services.outbound.clone(),
             mailer: options.smtp.as_ref().map(Mailer::new).transpose()?.map(Arc::new),
             allow_commands: options.allow_commands,
-            clock: rooms.clock.clone(),
+            clock: services.clock.clone(),
         })
     }
 }

@@ -148,7 +148,7 @@ pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest
         };
         let active: BTreeMap<String, Option<Timestamp>> = known.iter().filter_map(active).collect();
         let moment = Moment { end: at, delays: &recording.delays, known: &active };
-        for Judged { group, end, judgement } in judge_all(spec, &Past { recording, now: at }, moment) {
+        for Judged { group, end, judgement } in judge_all(spec, &Past { recording, now: at }, moment).series {
             let run = known.entry(group.scope).or_insert_with(|| SeriesRun::new(end));
             let before = run.current.state;
             run.advance(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
@@ -187,7 +187,7 @@ pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange)
     let mut at = range.start().ceil(STEP);
     while at <= range.end() {
         let moment = Moment { end: at, delays: &recording.delays, known: &known };
-        for judged in judge_all(spec, &Past { recording, now: at }, moment) {
+        for judged in judge_all(spec, &Past { recording, now: at }, moment).series {
             if needs_texts(spec, judged.judgement.verdict) {
                 windows.insert(TimeRange::last(spec.window, judged.end));
             }

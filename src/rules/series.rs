@@ -93,48 +93,92 @@ pub struct Selection<'a> {
 }
 
 /// Counts by bucket and source over a range.
+///
+/// The counts of a source take memory for the buckets that have its posts, not for all buckets: anyone who may append
+/// posts can use any number of source names.
 #[derive(Clone, Debug)]
 pub struct Series {
     range: TimeRange,
     width: Duration,
-    /// For each source, the sum of all buckets before each edge.
-    sums: BTreeMap<String, Vec<Tally>>,
-    /// The same sums for all sources together.
+    /// The sums of each source.
+    sums: BTreeMap<String, Sums>,
+    /// For all sources together, the sum of all buckets before each edge.
     together: Vec<Tally>,
-    /// The start of the first bucket with posts, by source.
-    first: BTreeMap<String, Timestamp>,
+    /// The first bucket with posts.
+    first: Option<usize>,
+}
+
+/// The running sums of one source.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    /// The buckets with posts, in ascending order, each with the sum of all buckets up to it.
+    buckets: Vec<(usize, Tally)>,
+}
+
+impl Sums {
+    /// Adds posts. The sums are valid after [`Self::finish`].
+    fn add(&mut self, bucket: usize, count: &BucketCount) {
+        match self.buckets.last_mut() {
+            Some((last, tally)) if *last == bucket => tally.add(count.labels, count.count),
+            _ => {
+                let mut tally = Tally::default();
+                tally.add(count.labels, count.count);
+                self.buckets.push((bucket, tally));
+            }
+        }
+    }
+
+    /// Sorts the buckets and computes their running sums.
+    fn finish(&mut self) {
+        self.buckets.sort_by_key(|(bucket, _)| *bucket);
+        self.buckets.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1.merge(&next.1);
+            }
+            is_same
+        });
+        self.buckets.shrink_to_fit();
+        let mut sum = Tally::default();
+        for (_, tally) in &mut self.buckets {
+            sum.merge(tally);
+            *tally = sum;
+        }
+    }
+
+    /// The sum of all buckets before `edge`.
+    fn before(&self, edge: usize) -> Tally {
+        let count = self.buckets.partition_point(|(bucket, _)| *bucket < edge);
+        count.checked_sub(1).map(|last| self.buckets[last].1).unwrap_or_default()
+    }
 }
 
 impl Series {
     /// A series over `range`, extended to whole buckets of `width`. Counts outside the range are ignored.
     pub fn new<'c>(range: TimeRange, width: Duration, counts: impl IntoIterator<Item = &'c BucketCount>) -> Self {
         let range = range.widened(width);
-        let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: BTreeMap::new() };
+        let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: None };
         let edges = series.index(range.end()) + 1;
         series.together = vec![Tally::default(); edges];
-        for BucketCount { at, source, labels, count } in counts {
-            if *at < range.start() || *at >= range.end() || *count == 0 {
+        for count in counts {
+            if count.at < range.start() || count.at >= range.end() || count.count == 0 {
                 continue;
             }
-            let bucket = series.index(*at) + 1;
-            if !series.sums.contains_key(source) {
-                series.first.insert(source.clone(), at.floor(width));
-                series.sums.insert(source.clone(), vec![Tally::default(); edges]);
+            let bucket = series.index(count.at);
+            series.first = Some(series.first.map_or(bucket, |first| first.min(bucket)));
+            if !series.sums.contains_key(&count.source) {
+                series.sums.insert(count.source.clone(), Sums::default());
             }
-            if let Some(first) = series.first.get_mut(source) {
-                *first = (*first).min(at.floor(width));
+            if let Some(sums) = series.sums.get_mut(&count.source) {
+                sums.add(bucket, count);
             }
-            if let Some(sums) = series.sums.get_mut(source) {
-                sums[bucket].add(*labels, *count);
-            }
-            series.together[bucket].add(*labels, *count);
+            series.together[bucket + 1].add(count.labels, count.count);
         }
-        for sums in series.sums.values_mut().chain([&mut series.together]) {
-            let mut sum = Tally::default();
-            for edge in sums {
-                sum.merge(edge);
-                *edge = sum;
-            }
+        series.sums.values_mut().for_each(Sums::finish);
+        let mut sum = Tally::default();
+        for edge in &mut series.together {
+            sum.merge(edge);
+            *edge = sum;
         }
         series
     }
@@ -151,10 +195,11 @@ impl Series {
 
     /// The start of the first bucket with posts, of one source or of any source.
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
-        match source {
-            Some(name) => self.first.get(name).copied(),
-            None => self.first.values().min().copied(),
-        }
+        let bucket = match source {
+            Some(name) => self.sums.get(name)?.buckets.first().map(|(bucket, _)| *bucket),
+            None => self.first,
+        };
+        bucket.map(|bucket| self.start_of(bucket))
     }
 
     /// The sources with posts in `range`.
@@ -166,28 +211,36 @@ impl Series {
     pub fn sum(&self, range: TimeRange, source: Option<&str>) -> Tally {
         let clamp = |at: Timestamp| self.index(at.ceil(self.width).clamp(self.range.start(), self.range.end()));
         let (start, end) = (clamp(range.start()), clamp(range.end()));
-        let of = |sums: &Vec<Tally>| sums[end].zip(&sums[start], |end, start| end - start);
-        match source {
-            Some(name) => self.sums.get(name).map(of).unwrap_or_default(),
-            None => of(&self.together),
-        }
+        self.before(end, source).zip(&self.before(start, source), |end, start| end - start)
     }
 
     /// The counts of consecutive windows of `length` within `range`, newest first: the first one ends with the range,
     /// and each of the others ends where the previous one starts. Each window has the time at which it starts.
     pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
-        let sums = selection.source.map_or(Some(&self.together), |name| self.sums.get(name));
         let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
         let (first, mut end) = (clamp(range.start().ceil(self.width)), clamp(range.end()));
         let step = self.index(self.range.start() + length).max(1);
         let mut windows = Vec::with_capacity(end.saturating_sub(first) / step);
         while end >= first + step {
-            let count = sums.map_or(0, |sums| sums[end].of(selection.class) - sums[end - step].of(selection.class));
-            let start = self.range.start() + self.width * u32::try_from(end - step).unwrap_or(u32::MAX);
-            windows.push(WindowCount { start, count: count as f64 });
+            let before = |edge: usize| self.before(edge, selection.source).of(selection.class);
+            let count = before(end) - before(end - step);
+            windows.push(WindowCount { start: self.start_of(end - step), count: count as f64 });
             end -= step;
         }
         windows
+    }
+
+    /// The sum of all buckets before `edge`, of one source or of all sources.
+    fn before(&self, edge: usize, source: Option<&str>) -> Tally {
+        match source {
+            Some(name) => self.sums.get(name).map(|sums| sums.before(edge)).unwrap_or_default(),
+            None => self.together[edge],
+        }
+    }
+
+    /// The start of a bucket.
+    fn start_of(&self, bucket: usize) -> Timestamp {
+        self.range.start() + self.width * u32::try_from(bucket).unwrap_or(u32::MAX)
     }
 
     /// The number of buckets before `at`, which is in the range.
@@ -214,6 +267,27 @@ mod tests {
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_unix(minute * 60).unwrap()
+    }
+
+    #[test]
+    fn memory_of_a_source_follows_its_posts() {
+        let count = |source: usize, minute: i64| BucketCount {
+            at: at(minute),
+            source: format!("s{source}"),
+            labels: None,
+            count: 1,
+        };
+        let mut counts: Vec<BucketCount> = (0..3_000).map(|source| count(source, 5)).collect();
+        counts.extend([count(7, 1_500), count(7, 5), count(7, 2)]);
+        let series = Series::new(TimeRange::new(at(0), at(1_860)).unwrap(), Duration::from_secs(60), &counts);
+        let entries: usize = series.sums.values().map(|sums| sums.buckets.capacity()).sum();
+        assert!(entries <= counts.len(), "{entries} entries for {} counts", counts.len());
+        let range = |from, to| TimeRange::new(at(from), at(to)).unwrap();
+        assert_eq!(series.sum(range(0, 1_860), Some("s7")).posts(), 4);
+        assert_eq!(series.sum(range(3, 1_500), Some("s7")).posts(), 2);
+        assert_eq!((series.first(Some("s7")), series.first(Some("s8"))), (Some(at(2)), Some(at(5))));
+        assert_eq!((series.first(None), series.first(Some("none"))), (Some(at(2)), None));
+        assert_eq!(series.sources(range(1_000, 1_860)), BTreeSet::from(["s7".to_owned()]));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ mod charset;
 mod discovery;
 mod entry;
 mod json;
+mod limits;
 mod opml;
 mod repair;
 
@@ -23,6 +24,7 @@ use reqwest::header::{
     ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::fetch::{self, Fetcher};
@@ -41,6 +43,10 @@ const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
 /// The maximum number of concurrent requests, each to a different host.
 const AT_ONCE: usize = 8;
+/// A document with more bytes is large. Only this many large documents are parsed at once, because they take much
+/// memory.
+const LARGE_BYTES: usize = 1 << 20;
+const LARGE_AT_ONCE: usize = 2;
 /// The longest delay that is kept across a restart.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
 /// The number of entries that are remembered per feed, in addition to those in its current document.
@@ -84,6 +90,8 @@ struct Shared {
     /// One fetcher per host, so that a host that asks for a pause does not delay the others.
     fetchers: HashMap<String, Fetcher>,
     schedule: PollSchedule,
+    /// Permits to parse a large document.
+    large: Arc<Semaphore>,
 }
 
 /// The source of feed entries.
@@ -114,7 +122,8 @@ struct Document {
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.feeds.iter().map(|url| (fetch::place(url).to_owned(), fetcher())).collect();
     let schedule = PollSchedule::new(options.feeds.len());
-    let shared = Arc::new(Shared { options, fetchers, schedule });
+    let large = Arc::new(Semaphore::new(LARGE_AT_ONCE));
+    let shared = Arc::new(Shared { options, fetchers, schedule, large });
     SourceSpec::new("rss", name, move |opening| {
         let memories = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Polled::new(Rss::new(shared.clone(), clock.clone(), memories)))
@@ -200,8 +209,17 @@ impl Rss {
             status if !status.is_success() => Err(SourceError::Transient(format!("{shown} answered {status}"))),
             _ => {
                 let (headers, feed) = (answer.headers.clone(), configured.clone());
+                let permit = match answer.body.len() > LARGE_BYTES {
+                    // The semaphore is never closed.
+                    true => self.shared.large.clone().acquire_owned().await.ok(),
+                    false => None,
+                };
                 // A large document takes long to parse, so it is parsed on a blocking thread.
-                let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
+                let read = tokio::task::spawn_blocking(move || {
+                    let _permit = permit;
+                    document(&answer, &feed)
+                });
+                let read = read.await;
                 let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
                 match read.map_err(|error| failed(&error))? {
                     Ok(parsed) => Ok(FeedAnswer::Document(Document { parsed, headers, discovered: None })),
@@ -221,6 +239,13 @@ impl Rss {
                 memory.discovered = discovered.or(memory.discovered.take());
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);
+                if parsed.left_out > 0 {
+                    let (feed, left_out) = (fetch::shown(&options.feeds[place]), parsed.left_out);
+                    batch.troubles.push(format!(
+                        "{feed}: only the first and the last of its entries were read, {left_out} were not; use a shorter \
+                         feed"
+                    ));
+                }
                 (memory.take(parsed, batch, now), asked)
             }
             // `ask` already follows links of pages.

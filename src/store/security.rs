@@ -18,22 +18,24 @@ const STEP: i64 = 5_000;
 pub struct SecurityEvent {
     /// Assigned by the store.
     pub id: i64,
-    /// When the answer to the request was ready.
+    /// When the answer to the request was ready, or its connection was closed.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token.
+    /// The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
+    /// of the new token.
     pub actor: String,
     /// The client's address.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
-    /// `allowed` for a change by an administrator, `denied` for a request without the scope.
+    /// `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
+    /// change whose request failed in the server or ended without a response: it may have happened.
     pub outcome: String,
     /// The method and the route.
     #[schema(example = "DELETE /api/posts/{post_id}")]
     pub action: String,
     /// The path of the request.
     pub target: String,
-    /// The status of the response.
+    /// The status of the response; 0 if the connection was closed before it.
     pub status: i32,
     /// The id of the request in the logs.
     pub request_id: String,
@@ -44,7 +46,7 @@ pub struct SecurityEvent {
 pub struct SecurityFilter {
     /// Only events of this actor.
     pub actor: Option<String>,
-    /// `allowed` or `denied`.
+    /// `allowed`, `denied` or `unknown`.
     pub outcome: Option<String>,
     /// Only events with a smaller id than this.
     pub before: Option<i64>,

@@ -10,9 +10,11 @@ mod export;
 mod first_start;
 mod load;
 mod model;
+mod names;
 mod searches;
 mod secrets;
 mod sockets;
+mod templates;
 
 /// The factor by which tests send more requests than usual: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
 pub fn scale() -> usize {

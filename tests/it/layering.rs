@@ -1,4 +1,4 @@
-//! Checks the imports of `src/`: rooms never import a role, roles never import each other, and only the composition
+//! Checks the imports of `src/`: services never import a role, roles never import each other, and only the composition
 //! root uses the settings.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -48,6 +48,8 @@ test("chart click opens the posts of the bucket", async ({ page, server }) => {
     ({ pathname, searchParams }) =>
       pathname === "/posts" && searchParams.get("from") === iso(8) && searchParams.get("to") === iso(7),
   );
+  // The overview is removed when the posts are rendered.
+  await expect(page.getByRole("region", { name: "Top posts" })).toBeHidden();
   await expect(page.getByText("In this bucket")).toBeVisible();
 });
 

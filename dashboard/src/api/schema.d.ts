@@ -2178,7 +2178,7 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Denied requests and changes that need the scope `admin`, newest first, each with its actor, address, action
+         * @description Denied requests, sign-ins and changes that need the scope `admin`, newest first, each with its actor, address, action
          *     and request id. Events are kept for `retention.audit`.
          */
         get: {
@@ -2190,7 +2190,7 @@ export interface paths {
                     cursor?: string;
                     /** @description Only events of this actor. */
                     actor?: string;
-                    /** @description Only `allowed` or only `denied` requests. */
+                    /** @description Only `allowed`, only `denied` or only `unknown` requests. */
                     outcome?: string;
                 };
                 header?: never;
@@ -2661,7 +2661,8 @@ export interface paths {
         };
         /**
          * Health
-         * @description Always 200: the body reports the state of each service and the outcome counters.
+         * @description Always 200: the body reports the state of each service and the outcome counters. No token is needed for the state of
+         *     the process; names of sources, causes and counters require the scope `read`.
          */
         get: {
             parameters: {
@@ -2702,7 +2703,7 @@ export interface paths {
          * @description Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
          *     the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
          *     are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
-         *     most 5,000. Scope: read.
+         *     most 3,000. Scope: read.
          */
         get: {
             parameters: {
@@ -3330,7 +3331,8 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source of stored posts with its counts, most posts first, and the state of each configured source.
+         * @description The 1,000 sources with the most posts, with their counts, most posts first, and the state of each configured source.
+         *     `total` counts all sources with stored posts.
          */
         get: {
             parameters: {
@@ -4838,10 +4840,14 @@ export interface components {
         };
         /** @description Records that someone is working on an alert. */
         Acknowledgement: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the alert was acknowledged.
+             */
             at: string;
             /** @description The name of the token that was used. */
             by: string;
+            /** @description A note for other users, at most 2,000 characters; empty if none was given. */
             note: string;
         };
         /**
@@ -4882,17 +4888,21 @@ export interface components {
             acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: double
-             * @description The last value that was measured.
+             * @description The value at the last evaluation at which the alert fired.
              */
             actual_value: number;
-            /** @description The rule's name. */
+            /** @description The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails. */
             alert_type: string;
-            /** @description The rule's texts with filled placeholders. */
+            /** @description The rule's texts about the alert, with filled placeholders. */
             annotations?: components["schemas"]["BTreeMap"];
             /** @description The counts of the window and other data that explains the alert. */
             details: Record<string, never>;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the alert. Later alerts have higher ids.
+             */
             id: number;
+            /** @description The labels that identify the alert in notifications, as they were when it opened: `alertname`, `severity`, … */
             labels?: components["schemas"]["BTreeMap"];
             /** @description The state of the alert's series: `firing` or `recovering` while the alert is open. */
             phase?: components["schemas"]["InstanceState"];
@@ -4901,27 +4911,42 @@ export interface components {
              * @description The number of posts in the window.
              */
             post_count: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The time of the evaluation that resolved the alert; null while it is open.
+             */
             resolved_at?: string | null;
             /**
              * Format: int64
-             * @description The rule that opened it; none for alerts of versions without rules.
+             * @description The id of the rule that opened the alert; 0 for alerts about rules and receivers that fail; null for alerts of
+             *     versions without rules.
              */
             rule_id?: number | null;
             /** @description The posts that the rule watches: `all`, `source:NAME`, … */
             scope: string;
+            /** @description The severity that the rule had when the alert opened. */
             severity?: components["schemas"]["Severity"];
+            /** @description `firing` while the alert is open, then `resolved`. */
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
              * @description The threshold that the value passed.
              */
             threshold_value: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The time of the evaluation that opened the alert.
+             */
             triggered_at: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The end of the window in which `actual_value` was measured, exclusive.
+             */
             window_end: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The start of the window in which `actual_value` was measured, inclusive.
+             */
             window_start: string;
         };
         /** @description An alert with its transitions. */
@@ -4933,7 +4958,7 @@ export interface components {
         AlertDetails: {
             /**
              * Format: double
-             * @description The most extreme value since the alert started to fire.
+             * @description The most extreme value since the alert started to fire; null without data.
              */
             peak?: number | null;
             /** @description The URL of the posts on the dashboard. */
@@ -4947,7 +4972,10 @@ export interface components {
             sentence: string;
             /** @description The URL of the form on the dashboard that silences the alert. */
             silence_url: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The threshold of the rule.
+             */
             threshold: number;
             /**
              * Format: double
@@ -5075,9 +5103,15 @@ export interface components {
         Attempt: {
             /** @description The first bytes of the answer. */
             answer?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the attempt started.
+             */
             at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The duration of the attempt, in milliseconds.
+             */
             elapsed_ms: number;
             /** @description Why the attempt failed; null if the receiver accepted the message. */
             error?: string | null;
@@ -5093,11 +5127,14 @@ export interface components {
             action: string;
             /** @description Who made the change: the name of a token, `configuration`, or `local` if no tokens are configured. */
             actor: string;
-            /** @description The object after the change, without secrets; none if it was deleted. */
+            /** @description The object after the change, without secrets; null if it was deleted. */
             after?: Record<string, never> | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the change was made.
+             */
             at: string;
-            /** @description The object before the change; none if it was created. */
+            /** @description The object before the change, without secrets; null if it was created. */
             before?: Record<string, never> | null;
             /**
              * Format: int64
@@ -5106,6 +5143,7 @@ export interface components {
             id: number;
             /** @description The name of the object. */
             name: string;
+            /** @description The id of the object, as text. */
             object_id: string;
             /** @description `rule`, `alert`, … */
             object_kind: string;
@@ -5120,21 +5158,26 @@ export interface components {
         };
         /** @description An author and their part of the difference, estimated from the samples. */
         AuthorPart: {
+            /** @description The name of the author. */
             author: string;
             /**
              * Format: double
              * @description The contribution, as for a source.
              */
             contribution: number;
-            /** @description Up to three of their posts. */
+            /** @description The ids of up to three of their posts. */
             post_ids: string[];
             /**
              * Format: int64
              * @description The number of their posts in the sample.
              */
             posts: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of their posts in the sample of the earlier range.
+             */
             previous_posts: number;
+            /** @description The source that the author writes in. */
             source: string;
         };
         /** @description Authors with their names. */
@@ -5202,26 +5245,50 @@ export interface components {
         };
         /** @description The number of entries of one epoch: appended entries, and entries by outcome. */
         Books: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries whose posts were stored with an analysis.
+             */
             analysed: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries that were appended in the epoch.
+             */
             appended: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries that became dead letters, including those that were replayed or purged since then.
+             */
             dead_lettered: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries that deleted a post or the posts of an author.
+             */
             deletion: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries whose posts were already stored.
+             */
             duplicate: number;
             /**
              * Format: int64
              * @description The number of entries without an outcome: waiting or claimed.
              */
             pending: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries that stored a later version of a post.
+             */
             replacement: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries without an effect: the post was deleted, or a later version is stored.
+             */
             skipped: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of entries whose posts were stored without an analysis, because of their language.
+             */
             unscored: number;
         };
         /** @description One bucket. */
@@ -5421,6 +5488,7 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "ntfy";
+            /** @description The name of the topic: 1 to 64 letters, digits, `-` or `_`. */
             topic: string;
             /** @description The URL of the server. */
             url?: string;
@@ -5441,16 +5509,25 @@ export interface components {
         };
         /** @description A cited post. */
         CitedPost: {
+            /** @description The name of the author; `null` if the source states none. */
             author?: string | null;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The confidence of the sentiment, 0 to 1; 0 for an unscored post.
+             */
             confidence: number;
             /** @description The first 200 characters. */
             content: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the post was written.
+             */
             created_at: string;
             emotion?: components["schemas"]["Emotion"] | null;
             sentiment?: components["schemas"]["Sentiment"] | null;
+            /** @description The source of the post, such as `bluesky`. */
             source: string;
+            /** @description The URL of the post's page; `null` if the source states none. */
             url?: string | null;
         };
         /** @description The cluster status is always `disabled`, because instances of SentiStream coordinate through the database. */
@@ -5584,15 +5661,24 @@ export interface components {
              * @description The number of attempts so far.
              */
             attempts: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the message was written to the outbox.
+             */
             created_at: string;
             /** @description The error of the last attempt. */
             error?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the message was delivered or failed; null while it waits for an attempt.
+             */
             finished_at?: string | null;
             /** @description The group of alerts that the message is about. */
             group_key: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the delivery. Later deliveries have higher ids.
+             */
             id: number;
             /** @description The content in the format of webhooks. Other kinds of receivers get their own formats. */
             message: components["schemas"]["Message"];
@@ -5601,11 +5687,13 @@ export interface components {
              * @description The time of the next attempt; null if there are no further attempts.
              */
             next_attempt_at?: string | null;
+            /** @description Why the message is sent. */
             reason: components["schemas"]["Reason"];
             /** @description The receiver's name. */
             receiver: string;
             /** @description The address, for receivers that send one message per recipient (email). */
             recipient?: string | null;
+            /** @description Whether the message was delivered, failed, or waits for an attempt. */
             state: components["schemas"]["DeliveryState"];
         };
         /** @description A page of deliveries. */
@@ -5949,11 +6037,14 @@ export interface components {
              * @description How long it fired, at most until the end of the range.
              */
             duration_seconds: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The time of the evaluation at which the alert would have fired.
+             */
             fired_at: string;
             /**
              * Format: double
-             * @description The value furthest from the baseline while it fired.
+             * @description The most extreme value while it fired: the highest, or the lowest if the direction is `below`.
              */
             peak: number;
             /**
@@ -5963,9 +6054,11 @@ export interface components {
             pending_at: string;
             /**
              * Format: date-time
-             * @description None if it would still fire at the end of the range.
+             * @description The time of the evaluation at which the alert would have been resolved; null if it would still fire at the end
+             *     of the range.
              */
             resolved_at?: string | null;
+            /** @description The posts of the series: `all`, `source:NAME`, … */
             scope: string;
         };
         /** @description An alert in the format of Alertmanager's API. */
@@ -6022,10 +6115,11 @@ export interface components {
         GroupBy: "none" | "source" | "source_and_total";
         /** @description The response of `GET /api/health`. */
         Health: {
-            /** @description What is wrong, one message per problem; empty when everything works. */
+            /** @description What is wrong, one message per problem; empty when everything works. Causes require the scope `read`. */
             problems: string[];
             /**
-             * @description By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources.
+             * @description By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources. Without the scope
+             *     `read`, of the others only the kinds that do not work, such as `source`.
              * @example {
              *       "database": "connected",
              *       "model": "connected",
@@ -6045,7 +6139,7 @@ export interface components {
              */
             version: string;
         };
-        /** @description The numbers of the health report; `null` while their service is disconnected. */
+        /** @description The numbers of the health report; `null` while their service is disconnected, and without the scope `read`. */
         HealthStats: {
             books?: components["schemas"]["Books"] | null;
             /**
@@ -6119,9 +6213,15 @@ export interface components {
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
         /** @description An interval that contains the true value with a confidence of 95 %. */
         Interval: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The upper end, in the unit of the value.
+             */
             high: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The lower end, in the unit of the value.
+             */
             low: number;
         };
         /** @description Entries of the stream that are not settled. */
@@ -6149,9 +6249,12 @@ export interface components {
         };
         /** @description Unscored posts of one language. */
         LanguageCount: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of unscored posts in this language.
+             */
             count: number;
-            /** @description Its code, such as `de`; `other` for tags that are not language codes. */
+            /** @description The language code, such as `de`; `other` for tags that are not language codes. */
             lang: string;
         };
         /** @description The live clients of this process. */
@@ -6181,6 +6284,7 @@ export interface components {
             label: string;
             /** @description `=~` and `!~` require a regular expression, which must match the whole value. */
             op: components["schemas"]["MatchOp"];
+            /** @description The value, or the regular expression for `=~` and `!~`; at most 500 bytes. */
             value: string;
         };
         /**
@@ -6190,15 +6294,19 @@ export interface components {
         Measure: "posts" | "positive" | "neutral" | "negative";
         /** @description The measures of a set of posts. */
         Measures: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The mean confidence of the scored posts, 0 to 1, rounded to four decimal places; 0 if there are none.
+             */
             average_confidence: number;
+            /** @description The number of posts of each sentiment. */
             distribution: components["schemas"]["BySentiment_i64"];
             /**
              * Format: double
              * @description The share of positive posts minus the share of negative posts, in points from -100 to 100.
              */
             net_sentiment: number;
-            /** @description In percent. */
+            /** @description The percentage of `total` of each sentiment, rounded to two decimal places; 0 if there are no posts. */
             percentages: components["schemas"]["BySentiment_f64"];
             /**
              * Format: int64
@@ -6213,6 +6321,7 @@ export interface components {
         };
         /** @description One notification, about a group of alerts. */
         Message: {
+            /** @description The alerts of the group, those that fire first, up to the receiver's limit `max_alerts`. */
             alerts: components["schemas"]["MessageAlert"][];
             /** @description The annotations that all alerts have with the same values. */
             commonAnnotations: components["schemas"]["BTreeMap"];
@@ -6235,6 +6344,7 @@ export interface components {
         };
         /** @description An alert in a [`Message`]. */
         MessageAlert: {
+            /** @description Texts about the alert, such as `summary`. */
             annotations: components["schemas"]["BTreeMap"];
             details?: components["schemas"]["AlertDetails"] | null;
             /**
@@ -6242,12 +6352,18 @@ export interface components {
              * @description `0001-01-01T00:00:00Z` while the alert fires.
              */
             endsAt: string;
+            /** @description The fingerprint of `labels`: 16 hexadecimal digits. */
             fingerprint: string;
             /** @description The URL of the alert on the dashboard. */
             generatorURL: string;
+            /** @description The labels that identify the alert, such as `alertname`, `severity` and `source`. */
             labels: components["schemas"]["BTreeMap"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the alert started to fire.
+             */
             startsAt: string;
+            /** @description Whether this alert fires. */
             status: components["schemas"]["MessageStatus"];
         };
         /** @description A message as a receiver gets it. */
@@ -6322,11 +6438,15 @@ export interface components {
             parameters: number;
             /** @description The number format of the weights in use (`f32`, `bf16`, `int8`). */
             precision: string;
+            /** @description Properties of the model that make its sentiments misleading for some texts; usually empty. */
+            warnings: string[];
         };
         /** @description The model. */
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
+            /** @description The models for other languages, as configured in `inference.routes`. */
+            routes: components["schemas"]["RouteView"][];
             speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
@@ -6417,7 +6537,7 @@ export interface components {
             at: string;
             /**
              * Format: double
-             * @description The usual level of a spike, or the earlier share of a shift.
+             * @description The usual number of posts for a spike, or the earlier share for a shift; null for other rules.
              */
             baseline?: number | null;
             /**
@@ -6425,10 +6545,11 @@ export interface components {
              * @description Posts in the window that had been stored at this time.
              */
             posts: number;
+            /** @description The state of the series after the evaluation. */
             state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description None if the window has no posts to judge by.
+             * @description The measured value; null if the window has no posts to judge by, or there is too little history for a baseline.
              */
             value?: number | null;
         };
@@ -6448,6 +6569,7 @@ export interface components {
          *     }
          */
         PostDraft: {
+            /** @description The name of the author on the source: 1–256 characters. Missing or empty: unknown. */
             author?: string | null;
             /** @description The text: not blank, at most 100,000 characters. */
             content?: string | null;
@@ -6456,16 +6578,20 @@ export interface components {
              * @description RFC 3339, or Unix seconds or milliseconds. Default: the current time.
              */
             created_at?: string | null;
+            /** @description The BCP 47 tag of the post's language: at most 35 bytes. Default: the language is detected. */
             lang?: string | null;
             /** @description The id of the post, which must be unique: 1–256 bytes. */
             post_id?: string | null;
+            /** @description The id of the post that this one replies to: at most 2,048 bytes. */
             reply_to?: string | null;
             /** @description The source of the post: 1–64 characters of `[a-z0-9_.-]`. */
             source?: string | null;
+            /** @description The URL of the original post: at most 2,048 bytes. */
             url?: string | null;
         };
         /** @description A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`. */
         PostEvent: {
+            /** @description The name of the author; null if the source did not send one. */
             author?: string | null;
             /**
              * Format: double
@@ -6474,15 +6600,23 @@ export interface components {
             confidence_score?: number | null;
             /** @description The first 200 characters. */
             content: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the author wrote the post.
+             */
             created_at: string;
             emotion?: components["schemas"]["Emotion"] | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the post was first stored. A later version of the post does not change it.
+             */
             ingested_at: string;
             /** @description The language from the source, or the detected one. */
             lang?: string | null;
+            /** @description The id of the post, unique across all sources. */
             post_id: string;
             sentiment_label?: components["schemas"]["Sentiment"] | null;
+            /** @description The name of the source. */
             source: string;
             /**
              * Format: date-time
@@ -6658,10 +6792,14 @@ export interface components {
         };
         /** @description A post in a notification. */
         Quote: {
+            /** @description The name of the author; null if it is not known. */
             author?: string | null;
             /** @description The first 200 characters. */
             content: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the author wrote the post; null if it is not known.
+             */
             created_at?: string | null;
             /**
              * Format: int64
@@ -6670,6 +6808,7 @@ export interface components {
             duplicates: number;
             /** @description Null in messages of earlier versions. */
             post_id?: string | null;
+            /** @description The name of the source. */
             source: string;
             /** @description The URL of the post at its source. */
             url?: string | null;
@@ -6704,6 +6843,7 @@ export interface components {
         };
         /** @description A receiver's name. */
         ReceiverName: {
+            /** @description The unique name of the receiver. */
             name: string;
         };
         /**
@@ -6853,6 +6993,30 @@ export interface components {
          * @enum {string}
          */
         RouteSetting: "receiver" | "group_by" | "group_wait" | "group_interval" | "repeat_interval";
+        /**
+         * @description The state of a route's model.
+         * @enum {string}
+         */
+        RouteState: "unloaded" | "loading" | "connected" | "failed";
+        /** @description A route: the model for some languages. */
+        RouteView: {
+            /** @description Whether posts are stored without a sentiment until the model has caught up. */
+            behind: boolean;
+            /** @description Why the model could not be loaded. */
+            detail?: string | null;
+            info?: components["schemas"]["ModelInfo"] | null;
+            /** @description Codes such as `de`. */
+            languages: string[];
+            /** @description The model's name in the configuration. */
+            model: string;
+            /**
+             * Format: int64
+             * @description The number of texts that this process has classified with it.
+             */
+            posts: number;
+            speed?: components["schemas"]["Speed"] | null;
+            state: components["schemas"]["RouteState"];
+        };
         /** @description A rule in the format of the API and the configuration. Missing fields have defaults. */
         RuleDraft: {
             /**
@@ -6893,6 +7057,7 @@ export interface components {
              * @example 5min
              */
             keep_firing_for: string;
+            /** @description The quantity that is compared with the threshold. */
             kind: components["schemas"]["RuleKind"];
             /** @description Labels that are added to those of the alert. */
             labels: components["schemas"]["BTreeMap"];
@@ -6985,6 +7150,7 @@ export interface components {
         };
         /** @description A term that is more frequent than in the earlier range. */
         SalientWord: {
+            /** @description Whether the term is a word, a pair of words or a hashtag. */
             kind: components["schemas"]["TermKind"];
             /** @description Ids of up to three posts that contain the term. */
             post_ids: string[];
@@ -6993,11 +7159,14 @@ export interface components {
              * @description The number of posts in the sample that contain the term.
              */
             posts: number;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description The number of posts in the sample of the earlier range that contain the term.
+             */
             previous_posts: number;
             /**
              * Format: double
-             * @description The same percentage for the earlier range.
+             * @description The percentage of the posts in the sample of the earlier range that contain the term.
              */
             previous_rate: number;
             /**
@@ -7010,6 +7179,7 @@ export interface components {
              * @description The difference of the log-odds, in standard deviations.
              */
             score: number;
+            /** @description The term in lower case; a hashtag begins with `#`. */
             term: string;
         };
         /** @description A range and its counts. */
@@ -7030,7 +7200,7 @@ export interface components {
              * @description All posts of the range.
              */
             total: number;
-            /** @description Whether counting stopped at 10,000. */
+            /** @description Whether counting stopped early, at 10,000 or for a common word: there are at least `total`. */
             total_capped: boolean;
         };
         /** @description An event of the audit log. */
@@ -7040,27 +7210,36 @@ export interface components {
              * @example DELETE /api/posts/{post_id}
              */
             action: string;
-            /** @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. */
+            /**
+             * @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
+             *     of the new token.
+             */
             actor: string;
             /**
              * @description The client's address.
              * @example 192.0.2.7
              */
             address?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the answer to the request was ready, or its connection was closed.
+             */
             at: string;
             /**
              * Format: int64
              * @description Assigned by the store.
              */
             id: number;
-            /** @description `allowed` for a change by an administrator, `denied` for a request without the scope. */
+            /**
+             * @description `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
+             *     change whose request failed in the server or ended without a response: it may have happened.
+             */
             outcome: string;
             /** @description The id of the request in the logs. */
             request_id: string;
             /**
              * Format: int32
-             * @description The status of the response.
+             * @description The status of the response; 0 if the connection was closed before it.
              */
             status: number;
             /** @description The path of the request. */
@@ -7197,6 +7376,7 @@ export interface components {
              */
             current: number;
             emotion?: components["schemas"]["Emotion"] | null;
+            /** @description The quantity that differs. */
             measure: components["schemas"]["Measure"];
             /**
              * Format: double
@@ -7233,12 +7413,15 @@ export interface components {
             comment: string;
             /**
              * Format: date-time
-             * @description The end, which must be after `starts_at`.
+             * @description The end, exclusive. It must be after `starts_at`.
              */
             ends_at: string;
             /** @description Matchers of alerts: all must match. At least one is required. */
             matchers: components["schemas"]["Matcher"][];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The start, inclusive.
+             */
             starts_at: string;
         };
         /** @description The id of a new silence. */
@@ -7291,16 +7474,20 @@ export interface components {
         SourceField: {
             /** @description The default value. A secret has no default. */
             default: unknown;
+            /** @description A description of the setting, with its unit and limits. */
             help: string;
+            /** @description The key of the setting in `settings` of a source. */
             key: string;
             /** @description Whether the source requires this setting. */
             required: boolean;
             /** @description The name of the setting in the dashboard. */
             title: string;
+            /** @description The type of the value. */
             type: components["schemas"]["FieldKind"];
         };
         /** @description A kind of source that can be added. */
         SourceKind: {
+            /** @description A description of the kind for the form. */
             about: string;
             /** @description The settings, in the order of the form. */
             fields: components["schemas"]["SourceField"][];
@@ -7321,15 +7508,19 @@ export interface components {
              *     points of all posts, or in posts. The contributions of all sources sum to the difference.
              */
             contribution: number;
-            /** @description Up to three posts of the source. */
+            /** @description The ids of up to three posts of the source. */
             post_ids: string[];
             /**
              * Format: int64
              * @description The number of posts, or of posts in the sample if the filter cannot be counted by source.
              */
             posts: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The same number for the earlier range, not scaled to the length of the current one.
+             */
             previous_posts: number;
+            /** @description The source, such as `bluesky`. */
             source: string;
         };
         /**
@@ -7487,6 +7678,7 @@ export interface components {
             average_confidence: number;
             by_emotion: components["schemas"]["ByEmotion_i64"];
             by_sentiment: components["schemas"]["BySentiment_i64"];
+            /** @description Posts of each of the 1,000 sources with the most posts. */
             by_source: {
                 [key: string]: number;
             };
@@ -7541,13 +7733,22 @@ export interface components {
             /** @description Matchers of the inhibited alert: all must match. At least one is required. */
             target_matchers: components["schemas"]["Matcher"][];
         } & {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was created.
+             */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the object, unique among objects of its kind.
+             */
             id: number;
             /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was last changed.
+             */
             updated_at: string;
             /**
              * Format: int64
@@ -7570,13 +7771,22 @@ export interface components {
              */
             zone?: string;
         } & {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was created.
+             */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the object, unique among objects of its kind.
+             */
             id: number;
             /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was last changed.
+             */
             updated_at: string;
             /**
              * Format: int64
@@ -7586,6 +7796,7 @@ export interface components {
         };
         /** @description An object as the store returns it. */
         Stored_Receiver: {
+            /** @description The service that the messages are sent to, with its settings. */
             channel: components["schemas"]["Channel"];
             /**
              * Format: int32
@@ -7603,13 +7814,22 @@ export interface components {
             /** @description The receiver's own texts. Without them, the default texts are used. */
             templates?: components["schemas"]["Templates"];
         } & {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was created.
+             */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the object, unique among objects of its kind.
+             */
             id: number;
             /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was last changed.
+             */
             updated_at: string;
             /**
              * Format: int64
@@ -7676,13 +7896,22 @@ export interface components {
              */
             repeat_interval?: string;
         } & {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was created.
+             */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the object, unique among objects of its kind.
+             */
             id: number;
             /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was last changed.
+             */
             updated_at: string;
             /**
              * Format: int64
@@ -7704,21 +7933,33 @@ export interface components {
             comment: string;
             /**
              * Format: date-time
-             * @description The end, which must be after `starts_at`.
+             * @description The end, exclusive. It must be after `starts_at`.
              */
             ends_at: string;
             /** @description Matchers of alerts: all must match. At least one is required. */
             matchers: components["schemas"]["Matcher"][];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The start, inclusive.
+             */
             starts_at: string;
         } & {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was created.
+             */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the object, unique among objects of its kind.
+             */
             id: number;
             /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was last changed.
+             */
             updated_at: string;
             /**
              * Format: int64
@@ -7737,13 +7978,22 @@ export interface components {
                 [key: string]: unknown;
             };
         } & {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was created.
+             */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the object, unique among objects of its kind.
+             */
             id: number;
             /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the object was last changed.
+             */
             updated_at: string;
             /**
              * Format: int64
@@ -7889,7 +8139,11 @@ export interface components {
              * @description Days until it expires, 1 to 3,650. Default: it does not expire.
              */
             expires_in_days?: number | null;
-            /** @description Unique; at most 100 characters. */
+            /**
+             * @description Unique, also among the tokens of the configuration; at most 100 characters, without control and format
+             *     characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
+             *     start with `jwt:` or `sign-in`.
+             */
             name: string;
             /** @description At least one of `read`, `write`, `admin`. */
             scopes: string[];
@@ -7913,12 +8167,16 @@ export interface components {
         };
         /** @description An emotion that occurs. */
         TopEmotion: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The number of posts with this emotion.
+             */
             count: number;
+            /** @description An emotion that at least one post has. */
             emotion: components["schemas"]["Emotion"];
             /**
              * Format: double
-             * @description Its share of all posts, in percent.
+             * @description The percentage of all scored posts that have this emotion, 0 to 100, rounded to two decimal places.
              */
             percentage: number;
         };
@@ -7996,22 +8254,28 @@ export interface components {
         };
         /** @description A series over time. */
         Track: {
+            /** @description The evaluations in order. If there are more than 500, every n-th one and each change of state. */
             points: components["schemas"]["Point"][];
+            /** @description The posts of the series: `all`, `source:NAME`, … */
             scope: string;
         };
         /** @description A change of an instance's state: a row of `alert_transitions`. */
         Transition: {
             /**
              * Format: int64
-             * @description The alert that it belongs to; none before the series fires for the first time.
+             * @description The id of the alert that the change belongs to; null for changes without an alert, such as to `pending`.
              */
             alert_id?: number | null;
             /** @description The rule's annotations with filled placeholders. */
             annotations: components["schemas"]["BTreeMap"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The time of the evaluation that changed the state.
+             */
             at: string;
             /** @description The fingerprint of `labels`: 16 hexadecimal digits. */
             fingerprint: string;
+            /** @description The state before the change. */
             from_state: components["schemas"]["InstanceState"];
             /**
              * Format: int64
@@ -8023,19 +8287,27 @@ export interface components {
              *     labels.
              */
             labels: components["schemas"]["BTreeMap"];
-            /** @description Another cause of the change than the measured value, such as an error or a deleted rule. */
+            /** @description The cause of the change if it is not the measured value, such as an error or a deleted rule; otherwise null. */
             reason?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The id of the rule; 0 for the alerts about rules and receivers that fail.
+             */
             rule_id: number;
             /** @description The posts of the series: `all`, `source:NAME`, … */
             scope: string;
+            /** @description The severity of the rule. An open alert keeps the severity that it opened with. */
             severity: components["schemas"]["Severity"];
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The threshold that the value was compared with.
+             */
             threshold: number;
+            /** @description The state after the change. */
             to_state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description The measured value; none without data.
+             * @description The measured value; null without data.
              */
             value?: number | null;
         };

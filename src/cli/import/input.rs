@@ -21,14 +21,22 @@ pub struct Input {
 /// Opens the file at `path`, or stdin for `-`.
 ///
 /// # Errors
-/// When the file cannot be opened.
+/// When the file cannot be opened, or is not a regular file: a named pipe or a device may have no data or no end.
 pub fn open(path: &Path) -> anyhow::Result<Input> {
     let position = Arc::new(AtomicU64::new(0));
     if path == Path::new("-") {
         return Ok(Input { bytes: Box::new(io::stdin()), size: None, position });
     }
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+    let cannot_open = || format!("cannot open {}", path.display());
+    // Opening a named pipe waits for a writer, so the kind of the file is checked first.
+    let metadata = std::fs::metadata(path).with_context(cannot_open)?;
+    anyhow::ensure!(
+        metadata.is_file(),
+        "cannot import {}: it is not a regular file; to import from a pipe, pass `-` and write to stdin",
+        path.display()
+    );
+    let file = File::open(path).with_context(cannot_open)?;
+    let size = Some(metadata.len());
     Ok(Input { bytes: Box::new(Counted { file, position: position.clone() }), size, position })
 }
 
@@ -42,5 +50,26 @@ impl Read for Counted {
         let read = self.file.read(buffer)?;
         self.position.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.ndjson");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for path in [Path::new("/dev/zero"), pipe.as_path(), folder.path()] {
+            let refused = open(path).err().expect("an error").to_string();
+            assert!(refused.contains("not a regular file"), "{refused}");
+        }
+        let file = folder.path().join("posts.ndjson");
+        std::fs::write(&file, "{}").unwrap();
+        assert_eq!(open(&file).unwrap().size, Some(2));
+        assert_eq!(open(Path::new("-")).unwrap().size, None);
     }
 }

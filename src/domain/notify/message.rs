@@ -77,7 +77,7 @@ pub struct MessageAlert {
     pub generator_url: String,
     /// The fingerprint of `labels`: 16 hexadecimal digits.
     pub fingerprint: String,
-    /// A description with posts and words; null for alerts without a rule.
+    /// A description of the alert with example posts and frequent words. Omitted for alerts without a rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<AlertDetails>,
 }

@@ -1,23 +1,28 @@
 //! Templates: a receiver's own title and text, in the Jinja language.
 //!
-//! Templates have no access to files, other templates or the network. Their steps and output are limited. The variables
-//! are the fields of [`Message`] as a webhook receives them, so `{{ alerts[0].details.sentence }}` is the sentence
-//! about the first alert. `title` and `text` are the default texts.
+//! Templates have no access to files, other templates or the network. Their steps and output are limited, and so is
+//! each text that they make on the way. The variables are the fields of [`Message`] as a webhook receives them, so
+//! `{{ alerts[0].details.sentence }}` is the sentence about the first alert. `title` and `text` are the default texts.
+
+mod filters;
+mod syntax;
 
 use std::io;
 
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
 use super::{AlertDetails, Message, render};
 use crate::domain::{FieldError, Timestamp};
 
+pub use syntax::Refusal;
+
 /// The maximum length of a template, in bytes.
 const MAX_SOURCE: usize = 10_000;
 /// The maximum number of steps of a template.
 const FUEL: u64 = 100_000;
-/// The maximum length of a template's output, in bytes.
+/// The maximum length of a template's output and of the output of each filter, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// The texts of a receiver. Empty templates use the default texts.
@@ -45,6 +50,9 @@ pub enum TemplateError {
     /// The output is too long.
     #[error("the output is longer than {MAX_OUTPUT} bytes")]
     TooMuch,
+    /// The template uses a part of the language that is not supported.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The template has a syntax error, fails, or needs too many steps.
     #[error("line {}: {}", source.line().unwrap_or(1), describe(source))]
     Invalid {
@@ -97,12 +105,15 @@ pub fn render_template(source: &str, message: &Message) -> Result<String, Templa
     if source.len() > MAX_SOURCE {
         return Err(TemplateError::TooLong);
     }
-    let mut environment = Environment::new();
+    syntax::check(source)?;
+    // An empty environment has no functions, such as `range`, and does not escape its output.
+    let mut environment = Environment::empty();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    filters::register(&mut environment);
     let mut output = Bounded::default();
-    let variables = Variables { message, title: render::title(message), text: render::text::body(message) };
+    let text = within_output(render::text::body(message));
+    let variables = Variables { message, title: render::title(message), text };
     let rendered = environment
         .template_from_str(source)
         .and_then(|template| template.render_captured_to(Serde(&variables), &mut output).map(drop));
@@ -111,6 +122,15 @@ pub fn render_template(source: &str, message: &Message) -> Result<String, Templa
         Ok(()) => Ok(String::from_utf8(output.bytes)?),
         Err(source) => Err(TemplateError::Invalid { source }),
     }
+}
+
+/// The first [`MAX_OUTPUT`] bytes of `text`. A longer text could not be written anyway.
+fn within_output(mut text: String) -> String {
+    if text.len() > MAX_OUTPUT {
+        let end = (0..=MAX_OUTPUT).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+    }
+    text
 }
 
 /// The variables of templates.
@@ -170,9 +190,60 @@ mod tests {
 
     #[test]
     fn endless_and_huge_templates_are_stopped() {
-        let endless = "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}";
-        assert!(rendered(endless).is_err());
-        let huge = "{% for a in range(9000) %}{{ 'xxxxxxxxxx' }}{% endfor %}";
-        assert!(matches!(rendered(huge), Err(TemplateError::TooMuch)), "{:?}", rendered(huge));
+        let loops = |count: usize, body: &str| {
+            let start = format!("{{% for a in '{}' %}}", "x".repeat(100));
+            format!("{}{body}{}", start.repeat(count), "{% endfor %}".repeat(count))
+        };
+        assert!(matches!(rendered(&loops(4, "{% if a %}{% endif %}")), Err(TemplateError::Invalid { .. })));
+        let huge = loops(2, "{{ 'xxxxxxxxxx' }}");
+        assert!(matches!(rendered(&huge), Err(TemplateError::TooMuch)), "{:?}", rendered(&huge));
+    }
+
+    #[test]
+    fn values_of_templates_cannot_grow() {
+        let doubling = "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(40) %}\
+                        {% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x|length }}";
+        let assigning = "{% set a = 'a' ~ 'a' %}{% set b = a ~ a %}{{ b|length }}";
+        for source in [
+            doubling,
+            assigning,
+            "{{ ('x' * 100000000)|length }}",
+            "{{ [text, text]|string|length }}",
+            "{{ range(100000)|length }}",
+        ] {
+            assert!(matches!(rendered(source), Err(TemplateError::Refused(_))), "{source}: {:?}", rendered(source));
+        }
+        for source in [
+            "{{ 'a'|indent(200000000)|length }}",
+            "{{ '%100000000d'|format(1)|length }}",
+            "{{ 'a'|center(100000000)|length }}",
+            "{{ alerts|upper|length }}",
+            "{{ 'aaaa'|join('b')|length }}",
+        ] {
+            assert!(matches!(rendered(source), Err(TemplateError::Invalid { .. })), "{source}: {:?}", rendered(source));
+        }
+    }
+
+    #[test]
+    fn output_of_each_filter_is_limited() {
+        let growing = format!("{{{{ 'a'{}|length }}}}", "|replace('a', 'aa')".repeat(16));
+        assert_eq!(rendered(&growing).unwrap(), "65536");
+        let too_long = format!("{{{{ 'a'{}|length }}}}", "|replace('a', 'aa')".repeat(20));
+        assert!(rendered(&too_long).unwrap_err().to_string().contains("65536 bytes"));
+        // The engine counts a filter of a long text as one step.
+        let start = format!("{{% for a in '{}' %}}{{% for b in '{}' %}}", "x".repeat(50), "x".repeat(50));
+        let filtered = format!("{{{{ ('{}'{})|length }}}}", "x".repeat(9_000), "|upper|lower".repeat(20));
+        let source = format!("{start}{filtered}{{% endfor %}}{{% endfor %}}");
+        assert!(rendered(&source).unwrap_err().to_string().contains("too much work"), "{:?}", rendered(&source));
+    }
+
+    #[test]
+    fn filters_format_the_values_of_messages() {
+        let source = "{{ (alerts[0].details.value / 0.01) | round | int }} % {{ status | capitalize }} \
+                      {{ 'one two' | title | replace('Two', '2') | trim }} {{ alerts[0].details.words | join(', ') }} \
+                      {{ nothing | default('none') }} {{ alerts | length }} {{ 'abc' | first }}{{ 'abc' | last }} \
+                      {% for name, value in alerts[0].labels | items %}{{ name }}{% endfor %}";
+        let output = rendered(source).unwrap();
+        assert!(output.starts_with("78 % Firing One 2 refund, late, support none 1 ac alertname"), "{output}");
     }
 }

@@ -11,7 +11,7 @@ use crate::http::state::State;
 use crate::store::security::{SecurityEvent, SecurityFilter};
 
 /// The maximum length of an actor's name, in bytes.
-const MAX_ACTOR_BYTES: usize = 300;
+const MAX_ACTOR_BYTES: usize = 1_000;
 
 /// Filter, start and length of a page.
 #[derive(utoipa::IntoParams)]
@@ -25,7 +25,7 @@ pub struct SecurityParams {
     cursor: Option<i64>,
     /// Only events of this actor.
     actor: Option<String>,
-    /// Only `allowed` or only `denied` requests.
+    /// Only `allowed`, only `denied` or only `unknown` requests.
     outcome: Option<String>,
 }
 
@@ -41,8 +41,8 @@ impl SecurityParams {
             _ => Err("must be the name of an actor"),
         });
         let outcome = params.optional("outcome", |text| match text {
-            "allowed" | "denied" => Ok(text.to_owned()),
-            _ => Err("must be one of allowed, denied"),
+            "allowed" | "denied" | "unknown" => Ok(text.to_owned()),
+            _ => Err("must be one of allowed, denied, unknown"),
         });
         params.finish()?;
         Ok(Self { limit, cursor, actor, outcome })
@@ -60,7 +60,7 @@ pub struct SecurityEventList {
 
 /// Audit log
 ///
-/// Denied requests and changes that need the scope `admin`, newest first, each with its actor, address, action
+/// Denied requests, sign-ins and changes that need the scope `admin`, newest first, each with its actor, address, action
 /// and request id. Events are kept for `retention.audit`.
 #[utoipa::path(
     get, path = "/api/audit", tag = "security", params(SecurityParams),

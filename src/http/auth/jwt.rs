@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::domain::Timestamp;
+use crate::domain::visible::is_visible;
 
 use super::{AuthError, Scope};
 
@@ -46,6 +47,9 @@ pub struct JwtVerifier {
 
 #[derive(Deserialize)]
 struct Claims {
+    /// The library also accepts a list that contains the issuer.
+    #[serde(default)]
+    iss: Option<serde_json::Value>,
     #[serde(default)]
     sub: Option<String>,
     #[serde(default)]
@@ -68,6 +72,9 @@ enum ScopeClaim {
 
 /// The maximum lifetime. It bounds the expiry of tokens whose `exp` is too far in the future.
 const MAX_LIFETIME: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// The maximum length of `sub`, in characters. It becomes part of the actor in the audit log.
+const MAX_SUBJECT_CHARS: usize = 200;
 
 /// The minimum length of a shared secret. Shorter secrets can be guessed from one token.
 const MIN_SECRET_BYTES: usize = 32;
@@ -112,6 +119,12 @@ impl JwtVerifier {
         }
         let claims: Claims =
             jsonwebtoken::decode(token, &self.key, &self.validation).map_err(|e| JwtError::from(e.kind()))?.claims;
+        if !claims.iss.is_some_and(|issuer| issuer.is_string()) {
+            return Err(JwtError::Issuer);
+        }
+        if claims.sub.as_ref().is_some_and(|subject| !is_subject(subject)) {
+            return Err(JwtError::Subject);
+        }
         let (seconds, leeway) = (now.as_seconds() as f64, self.leeway_s as f64);
         let expiry = claims.exp.ok_or(JwtError::MissingClaim)? + leeway;
         if expiry <= seconds {
@@ -162,6 +175,11 @@ pub enum JwtError {
     /// The issuer is not the configured one.
     #[error("is not valid: it is from another issuer")]
     Issuer,
+    /// The subject cannot be the name of an actor.
+    #[error(
+        "is not valid: its subject (sub) must be at most 200 characters, none of them control or format characters"
+    )]
+    Subject,
     /// The audience is not the configured one.
     #[error("is not valid: it is for another audience")]
     Audience,
@@ -190,6 +208,10 @@ impl From<&ErrorKind> for JwtError {
             _ => Self::Malformed,
         }
     }
+}
+
+fn is_subject(subject: &str) -> bool {
+    subject.chars().count() <= MAX_SUBJECT_CHARS && is_visible(subject)
 }
 
 /// Whether the header of `token` has `crit`, which the library ignores.

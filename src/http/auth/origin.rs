@@ -1,6 +1,6 @@
 //! Checks of the headers `Origin` and `Host`.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -31,14 +31,64 @@ pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
     )))
 }
 
-/// Whether `Host` is `localhost` or a loopback address.
+/// Whether `Host` is `localhost` or a loopback address. A request without `Host` passes.
 pub fn names_this_machine(request: &HttpRequest) -> bool {
-    let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.to_ascii_lowercase().ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let Some(host) = request.headers().get(header::HOST) else { return true };
+    host.to_str().is_ok_and(is_this_machine)
+}
+
+/// Whether `host` is `localhost`, a name below it, or a loopback address, with or without a port, and nothing else.
+fn is_this_machine(host: &str) -> bool {
+    if let Some(rest) = host.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else { return false };
+        return is_port(port) && address.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
+    }
+    let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+    if !is_port(port) {
+        return false;
+    }
+    if let Ok(address) = name.parse::<Ipv4Addr>() {
+        return address.is_loopback();
+    }
+    let name = name.to_ascii_lowercase();
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    is_name && (name == "localhost" || name.ends_with(".localhost"))
+}
+
+/// Whether `text` is empty, or a colon and digits.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_and_addresses_of_this_machine_are_accepted() {
+        for host in ["localhost", "LOCALHOST:8000", "app.localhost:80", "127.0.0.1", "127.1.2.3:1", "[::1]", "[::1]:80"]
+        {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.com",
+            "[::1].evil.com",
+            "[::1]evil",
+            "[::1]:80@evil.com",
+            "[::1",
+            "[localhost]",
+            "[::2]",
+            "localhost:80@evil.com",
+            "localhost:80:80",
+            "localhost:x",
+            "localhost.evil.com",
+            "evil.com@a.localhost",
+            "evil.com/.localhost",
+            "127.0.0.1.evil.com",
+            "128.0.0.1",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
 }

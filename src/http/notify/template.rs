@@ -5,10 +5,11 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Timestamp;
 use crate::domain::notify::render::{self, Texts, html, text};
 use crate::domain::notify::template::example;
-use crate::domain::notify::{Channel, Templates};
-use crate::http::auth::{Authorized, Read};
+use crate::domain::notify::{Channel, Message, Templates};
+use crate::http::auth::{Admin, Authorized};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -53,14 +54,13 @@ pub struct MessagePreview {
     responses((status = 200, body = MessagePreview), (status = 404, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn preview(
-    _: Authorized<Read>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let wanted: MessagePreviewRequest = body::json(&request, payload, &state.options).await?;
-    checked(wanted.templates.check())?;
     let now = state.api.clock.now();
     let message = match wanted.delivery {
         None => example("preview", &state.options.external_url, now),
@@ -70,9 +70,19 @@ pub async fn preview(
             found.ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))?.delivery.message
         }
     };
-    let texts = Texts::new(&wanted.templates, &message);
-    let html = matches!(wanted.channel, Channel::Email { .. }).then(|| html::page(&message, &texts));
-    let payload = render::json(&wanted.channel, &message, &texts, now);
-    let text = texts.body.unwrap_or_else(|| text::body(&message));
-    answer::json(&MessagePreview { title: texts.title, text, html, payload })
+    let rendered = state.read(async move {
+        // A template at its limits would delay other requests of this thread.
+        let rendering = tokio::task::spawn_blocking(move || preview_of(&wanted, &message, now));
+        rendering.await.map_err(ApiError::internal)?
+    });
+    answer::json(&rendered.await?)
+}
+
+fn preview_of(wanted: &MessagePreviewRequest, message: &Message, now: Timestamp) -> Result<MessagePreview, ApiError> {
+    checked(wanted.templates.check())?;
+    let texts = Texts::new(&wanted.templates, message);
+    let html = matches!(wanted.channel, Channel::Email { .. }).then(|| html::page(message, &texts));
+    let payload = render::json(&wanted.channel, message, &texts, now);
+    let text = texts.body.unwrap_or_else(|| text::body(message));
+    Ok(MessagePreview { title: texts.title, text, html, payload })
 }

@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
 use serde::Serialize;
 
+use crate::domain::visible::is_visible;
 use crate::domain::{Timestamp, Unscored};
 use crate::store::posts::{PostFilter, Sort, Start, StoredPost};
 
@@ -25,7 +26,8 @@ const PAGE: i64 = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// RFC 4180 with a header line. Texts that start like a spreadsheet formula are prefixed with an apostrophe.
+    /// RFC 4180 with a header line and quoted cells. Texts that start like a spreadsheet formula are prefixed with an
+    /// apostrophe.
     Csv,
     /// One JSON object per line, in the format of `GET /api/posts`.
     Ndjson,
@@ -152,10 +154,15 @@ struct Row<'a> {
     unscored: Option<&'static str>,
 }
 
+/// Characters that start a formula, with their wide and small forms, which some spreadsheets replace.
+const FORMULA: [char; 12] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫'];
+
 /// `text` as a cell. A text that starts like a formula is prefixed with an apostrophe, because a spreadsheet would run
-/// it.
+/// it. Some spreadsheets remove white space and invisible characters before it.
 fn cell(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
+    let is_hidden = |c: char| c.is_whitespace() || !is_visible(c.encode_utf8(&mut [0; 4]));
+    let starts_formula = text.trim_start_matches(is_hidden).starts_with(FORMULA);
+    if starts_formula || text.starts_with(['\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 const COLUMNS: [&str; 15] = [
@@ -177,7 +184,9 @@ const COLUMNS: [&str; 15] = [
 ];
 
 fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    // Quotes keep `;` and tabs inside of a cell in spreadsheets that split at them.
+    let mut writer =
+        csv::WriterBuilder::new().has_headers(false).quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
     if with_header {
         writer.write_record(COLUMNS).map_err(ApiError::internal)?;
     }
@@ -203,4 +212,21 @@ fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
         writer.serialize(row).map_err(ApiError::internal)?;
     }
     writer.into_inner().map_err(ApiError::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_behind_hidden_characters_are_prefixed() {
+        let formulas =
+            ["=1", "＝1+1", "＠SUM(1)", "\u{200b}=1", "\u{feff}=1", " =1", "\u{a0}@a", "\n+1", "\t1", "\u{202e}-1"];
+        for text in formulas {
+            assert_eq!(cell(text), format!("'{text}"), "{text:?}");
+        }
+        for text in ["", " ", "a=1", "hello;=1+1", "\u{200b}a"] {
+            assert_eq!(cell(text), text);
+        }
+    }
 }

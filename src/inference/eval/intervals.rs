@@ -23,8 +23,11 @@ const LENGTHS: [(usize, &str); 4] = [(40, "1-40"), (80, "41-80"), (160, "81-160"
 /// A value and its 95 % bootstrap interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
+    /// The value over all texts.
     pub value: f64,
+    /// The lower end of the interval.
     pub low: f64,
+    /// The upper end of the interval.
     pub high: f64,
 }
 
@@ -33,13 +36,16 @@ pub struct Estimate {
 pub struct Quality {
     /// The number of labelled texts.
     pub posts: usize,
+    /// The share of texts with the correct label.
     pub accuracy: Estimate,
+    /// The mean of the F1 scores of the three labels.
     pub macro_f1: Estimate,
 }
 
 /// The quality over all texts, and over groups of at least twenty of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intervals {
+    /// Over all texts.
     pub all: Quality,
     /// By language: the `lang` of the record, or the detected language.
     pub by_language: BTreeMap<String, Quality>,
@@ -50,12 +56,15 @@ pub struct Intervals {
 /// The results of two models on the same texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
+    /// The name of the model.
     pub model: String,
+    /// The name of the model that it is compared with.
     pub other: String,
     /// The number of labelled texts.
     pub posts: usize,
-    /// The number of texts that only `model` classifies correctly, and of those that only `other` does.
+    /// The number of texts that only `model` classifies correctly.
     pub only_model: usize,
+    /// The number of texts that only `other` classifies correctly.
     pub only_other: usize,
     /// The value of `other` minus that of `model`.
     pub accuracy: Estimate,

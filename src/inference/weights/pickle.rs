@@ -55,7 +55,7 @@ fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
             continue;
         }
         if size(info).is_none_or(|size| size as u64 > largest) {
-            return Err(LoadError::Files(format!("{name}: it exceeds its file")));
+            return Err(LoadError::Files(format!("{name}: the tensor is larger than its file can contain")));
         }
         let tensor = checkpoint.get(name).map_err(|e| format!("{name}: {e}"))?;
         if let Some(tensor) = tensor {

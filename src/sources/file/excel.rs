@@ -3,6 +3,8 @@
 //! A spreadsheet is read into memory, because its directory is at its end. Only the cells with fields of posts are
 //! kept. A sheet is never laid out as a grid, because a single cell in its last corner would require half a TiB.
 
+mod archive;
+
 use std::fmt::Display;
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -10,12 +12,17 @@ use std::vec;
 
 use calamine::{Data, Reader as _, Sheets, open_workbook_auto_from_rs};
 
+use self::archive::{Excess, Limits};
 use super::csv::Columns;
 use super::fields::{self, Draft};
 use super::{ReadError, ReadOptions, Step};
 
-/// The maximum size of the file, and of the text of its cells, in bytes.
+/// The maximum size of the file, of its decompressed parts, and of the text of its cells, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
+/// The maximum memory of the cells with fields of posts, in bytes.
+const MAX_KEPT_BYTES: u64 = 1 << 30;
+/// The maximum number of tags of a part that is not a worksheet.
+const MAX_TAGS: u64 = 16_000_000;
 /// The number of columns that are read (the limit of Excel).
 const MAX_COLUMNS: usize = 16_384;
 /// First bytes of a zip archive (xlsx, xlsb, ods) and of a compound file (xls).
@@ -56,6 +63,18 @@ impl Excel {
             return Err(too_large());
         }
         let bytes: Arc<[u8]> = bytes.into();
+        match archive::excess(bytes.clone(), Limits { bytes: MAX_BYTES, tags: MAX_TAGS }) {
+            Some(Excess::Bytes) => {
+                let limit = MAX_BYTES >> 20;
+                return Err(ReadError::Spreadsheet(format!("unpacks to more than {limit} MiB: save it as CSV")));
+            }
+            Some(Excess::Tags) => {
+                return Err(ReadError::Spreadsheet(format!(
+                    "has a part with more than {MAX_TAGS} tags: save it as CSV"
+                )));
+            }
+            None => {}
+        }
         let mut book: Sheets<_> = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| match error {
             calamine::Error::Msg("Cannot detect file format") => ReadError::Spreadsheet(
                 "cannot be read: it is damaged, or an archive of another kind (extract it first)".to_owned(),
@@ -124,12 +143,15 @@ struct Sheet<'a> {
     header: Vec<String>,
     fields: Vec<Field>,
     rows: Vec<Row>,
+    /// The size of the text of all cells.
     bytes: u64,
+    /// The memory of `rows`, in bytes.
+    kept: u64,
 }
 
 impl<'a> Sheet<'a> {
     fn new(options: &'a ReadOptions) -> Self {
-        Self { options, columns: None, row: None, header: vec![], fields: vec![], rows: vec![], bytes: 0 }
+        Self { options, columns: None, row: None, header: vec![], fields: vec![], rows: vec![], bytes: 0, kept: 0 }
     }
 
     /// Adds the cell at a row and a column, counted from 0.
@@ -154,6 +176,7 @@ impl<'a> Sheet<'a> {
             }
             Some(columns) => {
                 for (name, _) in columns.iter().filter(|(_, index)| *index == column) {
+                    self.kept += (size_of::<Field>() + text.len()) as u64;
                     self.fields.push(Field { name, text: text.clone() });
                 }
             }
@@ -168,6 +191,10 @@ impl<'a> Sheet<'a> {
             self.columns = Some(Columns::find(&header, self.options)?);
         } else {
             let fields = std::mem::take(&mut self.fields);
+            self.kept += size_of::<Row>() as u64;
+            if self.kept > MAX_KEPT_BYTES {
+                return Err(too_large());
+            }
             self.rows.push(Row { line: u64::from(row) + 1, fields });
         }
         Ok(())

@@ -79,7 +79,9 @@ impl Files {
     /// When the folder cannot be read, or holds too many files.
     pub fn poll(&self, options: &FolderOptions, max: usize, clock: &Clock) -> io::Result<Found> {
         let mut poll = Poll { options, clock, max, found: Found::default() };
-        for (path, format) in list(&options.path)? {
+        let Listing { files, outside } = list(&options.path)?;
+        poll.found.unreadable = outside;
+        for (path, format) in files {
             // An unreadable file does not stop the others.
             if let Err(error) = poll.at(self, &path, format) {
                 poll.found.unreadable.insert(format!("{}: {error}", path.display()));
@@ -159,25 +161,45 @@ impl Poll<'_> {
     }
 }
 
-/// The files with posts, sorted by name.
-fn list(folder: &Path) -> io::Result<Vec<(PathBuf, Format)>> {
-    let mut files = Vec::new();
+/// The contents of the folder.
+#[derive(Default)]
+struct Listing {
+    /// The files with posts, sorted by name.
+    files: Vec<(PathBuf, Format)>,
+    /// Links to files outside the folder, each with the reason why it is not read. Who may write to the folder must not
+    /// be able to read other files through it.
+    outside: BTreeSet<String>,
+}
+
+fn list(folder: &Path) -> io::Result<Listing> {
+    let root = folder.canonicalize()?;
+    let mut listing = Listing::default();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if let Some(format) = Format::of_path(&path).filter(|_| !hidden && path.is_file()) {
-            files.push((path, format));
+        let Some(format) = Format::of_path(&path).filter(|_| !hidden && path.is_file()) else { continue };
+        match is_inside(&root, &path) {
+            true => listing.files.push((path, format)),
+            false => {
+                let reason = "is a link to a file outside the folder. Such links are not read; copy the file";
+                listing.outside.insert(format!("{}: {reason}", path.display()));
+            }
         }
     }
-    if files.len() > MAX_FILES {
-        let message = format!(
-            "contains {} files, more than the limit of {MAX_FILES}: move files away that were read",
-            files.len()
-        );
+    let count = listing.files.len() + listing.outside.len();
+    if count > MAX_FILES {
+        let message =
+            format!("contains {count} files, more than the limit of {MAX_FILES}: move files away that were read");
         return Err(io::Error::other(message));
     }
-    files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    Ok(files)
+    listing.files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(listing)
+}
+
+/// Whether a file, or the target of a link, is in the folder `root`. A link within it may lead through other links, as in
+/// volumes of Kubernetes.
+fn is_inside(root: &Path, path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|target| target.starts_with(root))
 }
 
 /// The inode of a file, which does not change when it is renamed.

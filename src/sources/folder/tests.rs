@@ -98,3 +98,27 @@ async fn missing_folder_is_polled_until_it_exists() {
     let error = open(&folder.path().join("none"), None).next(1).await.unwrap_err();
     assert!(matches!(&error, SourceError::Transient(reason) if reason.contains("none")), "{error}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_to_files_outside_the_folder_are_reported_and_not_read() {
+    use std::os::unix::fs::symlink;
+
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    append(&other.path().join("secret.ndjson"), &line("secret"));
+    symlink(other.path().join("secret.ndjson"), folder.path().join("a.ndjson")).unwrap();
+    fs::create_dir(folder.path().join("..data")).unwrap();
+    append(&folder.path().join("..data/b.ndjson"), &line("b"));
+    symlink("..data/b.ndjson", folder.path().join("b.ndjson")).unwrap();
+    // The folder itself may be a link.
+    let link = other.path().join("link");
+    symlink(folder.path(), &link).unwrap();
+
+    let mut cursor = None;
+    let mut source = open(&link, None);
+    let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
+    assert_eq!(ids, ["b"]);
+    assert!(rejected.len() == 1 && rejected[0].contains("a.ndjson: is a link"), "{rejected:?}");
+    // It is reported once.
+    assert_eq!(all(source.as_mut(), &mut cursor).await, (vec![], vec![]));
+}

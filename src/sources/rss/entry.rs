@@ -1,5 +1,6 @@
 //! Reads the entries of a feed's document.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
@@ -9,13 +10,13 @@ use url::Url;
 
 use super::super::date;
 use super::super::draft::Found;
-use super::super::fetch::place;
+use super::super::fetch::{place, shown};
 use super::super::html;
-use super::{discovery, json, repair};
+use super::{discovery, json, limits, repair};
 use crate::domain::Timestamp;
 use crate::domain::post::MAX_ID_BYTES;
 
-/// The maximum number of entries per document. The newest ones are read.
+/// The maximum number of entries that become posts per document. The newest ones are read.
 const MAX_ENTRIES: usize = 1_000;
 
 /// The contents of a document.
@@ -25,6 +26,8 @@ pub struct Parsed {
     pub entries: Vec<Entry>,
     /// The time for which the feed may be cached.
     pub ttl: Option<Duration>,
+    /// The number of entries in the middle of a very long document, which were not parsed.
+    pub left_out: usize,
 }
 
 /// An entry of a feed.
@@ -50,8 +53,11 @@ pub enum FeedError {
     /// The document exceeds this many KiB.
     #[error("larger than {0} KiB")]
     TooLarge(usize),
+    /// The document has too many elements.
+    #[error("has more than {} elements; read a feed with fewer entries", limits::MAX_ELEMENTS)]
+    TooManyElements,
     /// The document is a web page that links to this feed.
-    #[error("a web page, not a feed; it links to {0}")]
+    #[error("a web page, not a feed; it links to {}", shown(.0))]
     Page(Url),
 }
 
@@ -61,12 +67,11 @@ pub enum FeedError {
 /// # Errors
 /// When the document is not a feed. [`FeedError::Page`] when it is a page that links to one.
 pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError> {
-    let document = json::tidied(document);
-    let read = match read(&document, url) {
+    let (read, left_out) = match read(document, url) {
         Ok(read) => read,
         Err(error) => {
-            let repaired = repair::repaired(&document).and_then(|repaired| self::read(&repaired, url).ok());
-            let page = || discovery::feed_of_page(&document, url).map_or(error, FeedError::Page);
+            let repaired = repair::repaired(document).and_then(|repaired| self::read(&repaired, url).ok());
+            let page = || discovery::feed_of_page(document, url).map_or(error, FeedError::Page);
             repaired.ok_or_else(page)?
         }
     };
@@ -76,10 +81,15 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.published.or(entry.updated)));
     entries.truncate(MAX_ENTRIES);
     let entries = entries.into_iter().rev().map(|entry| self::entry(entry, feed, language.as_ref())).collect();
-    Ok(Parsed { entries, ttl })
+    Ok(Parsed { entries, ttl, left_out })
 }
 
-fn read(document: &[u8], url: &Url) -> Result<model::Feed, FeedError> {
+/// Reads a document, and the number of entries that are left out.
+fn read(document: &[u8], url: &Url) -> Result<(model::Feed, usize), FeedError> {
+    let (document, left_out) = match json::tidied(document)? {
+        Some((tidied, left_out)) => (Cow::Owned(tidied), left_out),
+        None => limits::of_xml(document)?,
+    };
     let parser = feed_rs::parser::Builder::new()
         .base_uri(Some(url.as_str()))
         // Markup is converted to text later, so the parser must not change it.
@@ -92,8 +102,8 @@ fn read(document: &[u8], url: &Url) -> Result<model::Feed, FeedError> {
         .timestamp_parser(|text| Some(SystemTime::from(date::date(text, None)?).into()))
         .build();
     // The library slices some strings at byte positions, which panics inside a character.
-    let read = catch_unwind(AssertUnwindSafe(|| parser.parse(document))).map_err(|_| FeedError::Panic)?;
-    Ok(read?)
+    let read = catch_unwind(AssertUnwindSafe(|| parser.parse(&*document))).map_err(|_| FeedError::Panic)?;
+    Ok((read?, left_out))
 }
 
 fn link(links: &[model::Link]) -> Option<String> {

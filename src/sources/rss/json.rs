@@ -1,8 +1,15 @@
 //! Accepts JSON Feeds with common deviations: numeric and missing ids, and fields and items of unexpected types.
 
-use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
 
+use feed_rs::parser::ParseFeedError;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+
+use super::entry::FeedError;
+use super::limits::{self, MAX_ENTRIES};
 
 /// Fields of an item that must be strings.
 const TEXTS: [&str; 12] = [
@@ -22,23 +29,87 @@ const TEXTS: [&str; 12] = [
 /// Fields that posts do not need.
 const UNUSED: [&str; 2] = ["attachments", "tags"];
 
+/// A document whose entries are limited while they are read.
+#[derive(Deserialize)]
+struct Document {
+    items: Option<Items>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// The first and the last items of a document, at most [`MAX_ENTRIES`].
+#[derive(Default)]
+struct Items {
+    first: Vec<Value>,
+    last: VecDeque<Value>,
+    /// The number of items between them.
+    left_out: usize,
+}
+
+impl Items {
+    fn push(&mut self, item: Value) {
+        if self.first.len() < MAX_ENTRIES / 2 {
+            self.first.push(item);
+            return;
+        }
+        if self.last.len() == MAX_ENTRIES / 2 {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(item);
+    }
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ItemsVisitor)
+    }
+}
+
+struct ItemsVisitor;
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Items;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Items, A::Error> {
+        let mut items = Items::default();
+        while let Some(item) = sequence.next_element()? {
+            items.push(item);
+        }
+        Ok(items)
+    }
+}
+
 /// The document with items that the parser accepts: ids as text
 /// (<https://www.jsonfeed.org/version/1.1/#items-a-name-items-a>), and without other fields of a wrong type. Without
-/// this an item of an unexpected form would make the whole document unreadable.
-pub fn tidied(document: &[u8]) -> Cow<'_, [u8]> {
-    let is_json = document.trim_ascii_start().first() == Some(&b'{');
-    let Some(Ok(mut feed)) = is_json.then(|| serde_json::from_slice::<Value>(document)) else {
-        return Cow::Borrowed(document);
+/// this an item of an unexpected form would make the whole document unreadable. The number is that of the items that
+/// are left out. `None`: the document is not JSON.
+///
+/// # Errors
+/// When the document is malformed, or has too many values.
+pub fn tidied(document: &[u8]) -> Result<Option<(Vec<u8>, usize)>, FeedError> {
+    if document.trim_ascii_start().first() != Some(&b'{') {
+        return Ok(None);
+    }
+    limits::of_json(document)?;
+    let Document { items, rest: mut feed } = serde_json::from_slice(document).map_err(ParseFeedError::from)?;
+    let Some(Items { first, last, left_out }) = items else {
+        return Ok(Some((Value::Object(feed).to_string().into_bytes(), 0)));
     };
-    let Some(items) = feed.get_mut("items").and_then(Value::as_array_mut) else { return Cow::Borrowed(document) };
-    for item in items {
+    let mut items: Vec<Value> = first.into_iter().chain(last).collect();
+    for item in &mut items {
         match item.as_object_mut() {
             Some(item) => tidy(item),
             // An item without text is counted as filtered later, once.
             None => *item = json!({"id": item.to_string()}),
         }
     }
-    Cow::Owned(feed.to_string().into_bytes())
+    feed.insert("items".to_owned(), Value::Array(items));
+    Ok(Some((Value::Object(feed).to_string().into_bytes(), left_out)))
 }
 
 /// Normalizes an item. Without an id and a URL its id is empty, and its text identifies it.

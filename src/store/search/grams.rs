@@ -96,7 +96,7 @@ pub fn symbol_pieces(text: &str, mut push: impl FnMut(&[char])) {
             push(&[coded]);
         }
         if let Some(before) = before
-            && (symbol || !before.is_alphanumeric())
+            && (symbol || (c.is_alphanumeric() && !before.is_alphanumeric()))
         {
             push(&[before, coded]);
         }

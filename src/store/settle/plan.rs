@@ -1,7 +1,7 @@
 //! The effect of a batch, computed in memory from the stored state of its posts.
 //!
-//! Both backends load the same state, use the same rules and write the resulting plan, so that a batch has the result
-//! of its settlements one after another, and the rules exist only once.
+//! Both backends load the same state, use the same rules and write the resulting plan. The rules are therefore
+//! implemented only once, and a batch has the same result as its settlements applied one after another.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -25,7 +25,7 @@ enum State {
 
 #[derive(Clone, Debug)]
 struct Lease {
-    /// The stored range that covers the entry. A later range takes precedence over an earlier one.
+    /// The id of the stored range that covers the entry. If several ranges cover it, this is the id of the latest one.
     claim: i64,
     state: State,
 }

@@ -1,19 +1,23 @@
 //! Searching posts by words returns the same results with and without the index.
 
-use sentistream::domain::PostId;
+use sentistream::domain::{PostId, TimeRange};
 use sentistream::store::posts::{PostCursor, PostFilter, Sort, Start};
 use tokio_util::sync::CancellationToken;
 
-use super::fixture::{Fixture, at, cases, delete, insert, post, replace, seconds};
+use super::fixture::{Fixture, Place, at, cases, delete, insert, post, replace, seconds};
 
 cases!(
     words_are_found_in_any_script_and_position,
     search_results_change_with_edits_and_deletions,
     search_pages_follow_order_and_cursor,
     posts_stored_before_the_index_are_found_and_indexed,
+    indexed_search_equals_a_scan,
+    posts_indexed_without_symbols_are_indexed_again,
+    common_words_are_counted_to_the_limit,
+    samples_of_words_have_the_posts_of_their_range,
 );
 
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 12] = [
     "I love my new Phone, it is 100% great",
     "smartphones are nothing for me",
     "Größe ÜBER alles: straßenbahn",
@@ -23,6 +27,9 @@ const TEXTS: [&str; 9] = [
     "Ελλάδα ΟΔΟΣ",
     "AI",
     "한국어 텍스트",
+    "C++ is 50% faster than C#, isn't it? 🙂",
+    "I ❤️ rockets 🚀🚀",
+    "né à Nîmes, 7",
 ];
 
 async fn filled(fixture: &Fixture) {
@@ -49,7 +56,7 @@ async fn found(fixture: &Fixture, query: &str) -> (Vec<String>, i64) {
 
 async fn words_are_found_in_any_script_and_position(fixture: Fixture) {
     filled(&fixture).await;
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 31] = [
         ("phone", &["p0", "p1"]),
         ("PHONE new", &["p0"]),
         ("art", &["p1"]),
@@ -65,6 +72,20 @@ async fn words_are_found_in_any_script_and_position(fixture: Fixture) {
         ("ελλ", &["p6"]),
         ("ai", &["p7"]),
         ("텍스", &["p8"]),
+        ("c++", &["p9"]),
+        ("C#", &["p9"]),
+        ("c+", &["p9"]),
+        ("++", &["p9"]),
+        ("%", &["p0", "p9"]),
+        ("50%", &["p9"]),
+        ("isn't", &["p9"]),
+        ("🙂", &["p9"]),
+        ("🚀", &["p10"]),
+        ("🚀🚀", &["p10"]),
+        ("❤️", &["p10"]),
+        ("é", &["p11"]),
+        ("7", &["p11"]),
+        ("+++", &[]),
         ("zeppelin", &[]),
         ("phone zeppelin", &[]),
     ];
@@ -134,4 +155,116 @@ async fn posts_stored_before_the_index_are_found_and_indexed(fixture: Fixture) {
     assert_eq!(fixture.store.index_missing(&CancellationToken::new()).await.expect("indexed"), 0);
     assert_eq!(fixture.number("SELECT count(*) FROM post_search").await, TEXTS.len() as i64);
     assert_eq!(found(&fixture, "phone").await.1, 2);
+}
+
+/// Parts of generated texts.
+const PARTS: [&str; 24] = [
+    "love", "gloves", "lov", "over", "th", "the", "a", "b", "x", "C++", "++", "+", "#tag", "tag", "50%", "don't",
+    "東京", "京都", "で", "🙂", "❤️", "é", "7", "straße",
+];
+
+/// Posts of parts in an order that is the same in every run. Some parts are joined without a space.
+fn generated(count: usize) -> Vec<(String, String)> {
+    let mut state = 7_u64;
+    let mut draw = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or_default() % below
+    };
+    let text = |draw: &mut dyn FnMut(usize) -> usize| {
+        let part = |draw: &mut dyn FnMut(usize) -> usize| {
+            let space = if draw(3) == 0 { "" } else { " " };
+            format!("{}{space}", PARTS[draw(PARTS.len())])
+        };
+        let length = 1 + draw(4);
+        (0..length).map(|_| part(draw)).collect::<String>()
+    };
+    (0..count).map(|number| (format!("g{number}"), text(&mut draw))).collect()
+}
+
+async fn fill(fixture: &Fixture, texts: &[(String, String)]) {
+    for batch in texts.chunks(200) {
+        let changes = batch.iter().map(|(id, text)| {
+            let mut post = post(id);
+            post.content = text.clone();
+            insert(post)
+        });
+        fixture.settle(changes.collect()).await;
+    }
+}
+
+async fn indexed_search_equals_a_scan(fixture: Fixture) {
+    let texts = generated(400);
+    fill(&fixture, &texts).await;
+    let mut queries: Vec<String> = PARTS.iter().map(|part| (*part).to_owned()).collect();
+    queries.extend(
+        ["love th", "C++ 🙂", "o", "lo", "ov", "ove", "n't", "'t", "0%", "東", "aß", "b🙂", "love gloves 7"]
+            .map(String::from),
+    );
+    for query in queries {
+        let words: Vec<String> = query.to_lowercase().split_whitespace().map(str::to_owned).collect();
+        let holds = |text: &String| words.iter().all(|word| text.to_lowercase().contains(word));
+        let expected = texts.iter().filter(|(_, text)| holds(text)).count();
+        let filter = self::words(&query);
+        let total = fixture.store.count_posts(&filter).await.expect("a total");
+        assert_eq!((total.count, total.capped), (expected as i64, false), "{query}");
+        let page = fixture.store.posts(&filter, Start::Offset(0), 500).await.expect("a page").posts;
+        assert_eq!(page.len(), expected, "{query}");
+        assert!(page.iter().all(|post| holds(&post.content)), "{query}");
+    }
+}
+
+async fn posts_indexed_without_symbols_are_indexed_again(fixture: Fixture) {
+    filled(&fixture).await;
+    let before = match fixture.place {
+        Place::Sqlite { .. } => {
+            "UPDATE search_state SET format_done = 0, format_last = (SELECT max(id) FROM social_media_posts)"
+        }
+        _ => "UPDATE post_search SET grams = ts_delete(grams, U&'\\E001')",
+    };
+    fixture.run(before).await;
+    assert_eq!(found(&fixture, "c++").await.1, 1);
+    assert!(fixture.store.index_missing(&CancellationToken::new()).await.expect("indexed") >= TEXTS.len());
+    assert_eq!(fixture.store.index_missing(&CancellationToken::new()).await.expect("indexed"), 0);
+    for (query, count) in [("c++", 1), ("phone", 2), ("🚀", 1)] {
+        assert_eq!(found(&fixture, query).await.1, count, "{query}");
+    }
+}
+
+/// Stores copies of the only post, with every fiftieth text different, without adding them to the index.
+async fn copy(fixture: &Fixture, count: usize) {
+    fixture
+        .run(&format!(
+            "INSERT INTO social_media_posts (post_id, source, content, created_at, ingested_at, public_id, \
+             sentiment_label, emotion, confidence_score, entry_epoch, entry_ms, entry_seq) \
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+             SELECT 'copy' || n.i, p.source, CASE WHEN n.i % 50 = 0 THEN 'a rare zeppelin' ELSE 'a common phone' END, \
+             p.created_at, p.ingested_at, p.public_id, p.sentiment_label, p.emotion, p.confidence_score, 'copy', n.i, 1 \
+             FROM n, social_media_posts p"
+        ))
+        .await;
+}
+
+async fn common_words_are_counted_to_the_limit(fixture: Fixture) {
+    fixture.settle(vec![insert(post("model"))]).await;
+    copy(&fixture, 22_000).await;
+    fixture.run("UPDATE search_state SET done = 0, last = (SELECT max(id) FROM social_media_posts)").await;
+    for (query, count, capped) in [("common", 10_000, true), ("co", 10_000, true), ("zeppelin", 440, false)] {
+        let total = fixture.store.count_posts(&words(query)).await.expect("a total");
+        assert_eq!((total.count, total.capped), (count, capped), "{query}");
+    }
+}
+
+async fn samples_of_words_have_the_posts_of_their_range(fixture: Fixture) {
+    let texts = generated(400);
+    fill(&fixture, &texts).await;
+    let created = post("any").created_at;
+    let range = |from: u64, to: u64| TimeRange::new(created + seconds(from), created + seconds(to)).expect("a range");
+    for query in ["love", "東京", "C++", "th", "a", "zeppelin"] {
+        let expected = texts.iter().filter(|(_, text)| text.to_lowercase().contains(&query.to_lowercase())).count();
+        let sample = fixture.store.sample_words(&words(query), range(0, 10)).await.expect("a sample");
+        assert_eq!((sample.total.count, sample.total.capped), (expected as i64, false), "{query}");
+        assert_eq!(sample.posts.len(), expected, "{query}");
+        let later = fixture.store.sample_words(&words(query), range(10, 20)).await.expect("a sample");
+        assert_eq!((later.total.count, later.posts.len()), (0, 0), "{query}");
+    }
 }

@@ -1,10 +1,14 @@
 //! Requests that must not gain permissions: through proxies, with foreign host names, with other spellings of a path.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
-use sentistream::http::{HttpOptions, RateLimit};
+use sentistream::http::auth::tokens::{StaticToken, hash};
+use sentistream::http::auth::{AuthOptions, Scope};
+use sentistream::http::{ComponentState, HttpOptions, RateLimit};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::api::test_app::{Answer, Setup, TestApp, cases, post};
@@ -27,6 +31,9 @@ async fn forwarded_request_may_only_read(setup: Setup) {
         ("x-real-ip", "192.0.2.1"),
         ("x-forwarded-host", "stats.example.org"),
         ("x-forwarded-proto", "https"),
+        ("x-forwarded-port", "443"),
+        ("cf-connecting-ip", "192.0.2.1"),
+        ("tailscale-user-login", "ada@example.org"),
         ("via", "1.1 proxy"),
     ] {
         append(&app, Some(header)).await.problem(403);
@@ -57,8 +64,10 @@ async fn anonymous_client_behind_trusted_proxy_may_only_read() {
 async fn foreign_host_cannot_read_without_credentials() {
     let app = TestApp::start(Setup::Embedded).await;
     for path in ["/api/stats", "/api/posts", "/metrics", "/api/system"] {
-        let rebound = app.request(Method::GET, path).header("host", "evil.example");
-        app.send(rebound).await.problem(403);
+        for host in ["evil.example", "[::1].evil.example", "[::1]evil", "localhost:80@evil.example"] {
+            let rebound = app.request(Method::GET, path).header("host", host);
+            app.send(rebound).await.problem(403);
+        }
         let forwarded =
             app.request(Method::GET, path).header("host", "evil.example").header("x-forwarded-for", "127.0.0.1");
         app.send(forwarded).await.problem(403);
@@ -86,13 +95,49 @@ async fn rate_limit_counts_any_spelling_of_a_path() {
 
 #[tokio::test]
 async fn readiness_shows_no_backend_errors() {
-    let (rooms, folder) = crate::api::test_app::unavailable_rooms().await;
-    let app = TestApp::over(rooms, folder, |options| options.check_timeout = Duration::from_secs(1));
+    let (services, folder) = crate::api::test_app::unavailable_services().await;
+    let app = TestApp::over(services, folder, |options| options.check_timeout = Duration::from_secs(1));
     let ready = app.get("/readyz").await;
     ready.problem(503);
     for secret in ["127.0.0.1", "nobody", "refused", "redis://", "postgres"] {
         assert!(!ready.text().contains(secret), "{}", ready.text());
     }
+}
+
+#[tokio::test]
+async fn health_shows_names_causes_and_numbers_to_readers_only() {
+    const CAUSE: &str = "https://feeds.example/PATHSECRET: invalid certificate";
+    let whole = TestApp::start(Setup::Embedded).await;
+    let (mut services, folder) = crate::api::test_app::unavailable_services().await;
+    (services.store, services.stream) = (whole.services.store.clone(), whole.services.stream.clone());
+    services.components = Arc::new(|| {
+        let (name, state) = ("source:private".to_owned(), "backing_off".to_owned());
+        vec![ComponentState { name, healthy: false, state, detail: Some(CAUSE.to_owned()) }]
+    });
+    let app = TestApp::over(services, folder, |options| {
+        let token = |name: &str, scope| StaticToken {
+            name: name.to_owned(),
+            sha256: hash(&format!("{name}-token")),
+            scopes: vec![scope],
+        };
+        let tokens = vec![token("reader", Scope::Read), token("writer", Scope::Write)];
+        options.auth = Some(AuthOptions { tokens, jwt: None });
+    });
+    let health = async |token: &str| app.send(app.request(Method::GET, "/api/health").bearer_auth(token)).await.ok();
+    for report in [app.get("/api/health").await.ok(), health("wrong").await, health("writer-token").await] {
+        assert_eq!((&report["status"], &report["services"]["source"]), (&json!("degraded"), &json!("unhealthy")));
+        assert_eq!(report["services"]["database"], "connected");
+        let stats = report["stats"].as_object().expect("the fields of the contract");
+        assert!(stats.contains_key("total_posts") && stats.values().all(serde_json::Value::is_null), "{report}");
+        for secret in ["PATHSECRET", "certificate", "private"] {
+            assert!(!report.to_string().contains(secret), "{report}");
+        }
+    }
+    let report = health("reader-token").await;
+    assert_eq!(
+        (&report["services"]["source:private"], &report["stats"]["total_posts"]),
+        (&json!("backing_off"), &json!(0))
+    );
 }
 
 #[tokio::test]

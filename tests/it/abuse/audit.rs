@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use reqwest::Method;
 use sentistream::http::HttpOptions;
-use sentistream::http::auth::tokens::{StaticToken, hash};
+use sentistream::http::audit::{self, Archive};
+use sentistream::http::auth::tokens::{StaticToken, hash, hash_hex};
 use sentistream::http::auth::{AuthOptions, Scope};
+use sentistream::lifecycle::Shutdown;
+use sentistream::store::security::{SecurityEvent, SecurityFilter};
+use sentistream::store::tokens::NewToken;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::api::test_app::{Answer, Setup, TestApp, cases, post};
 
@@ -14,6 +19,12 @@ cases![
     denials_and_admin_changes_are_audited,
     created_token_works_until_it_is_deleted,
     reader_sees_no_secrets_of_receivers,
+    change_on_a_closed_connection_is_audited,
+    change_that_times_out_is_audited,
+    sign_in_is_audited,
+    bad_tokens_do_not_hide_denials_of_a_known_token,
+    refused_event_does_not_block_others,
+    names_of_the_audit_log_cannot_be_forged,
 ];
 
 fn with_tokens(options: &mut HttpOptions) {
@@ -50,7 +61,10 @@ async fn denials_and_admin_changes_are_audited(setup: Setup) {
     let mut write = by("root-token", "r0");
     write.body = json!([post("p1", "web", "x", 0)]);
     assert_eq!(send(&app, Method::POST, "/api/posts", write).await.status, 202);
-    app.drained().await;
+    app.eventually("the post is stored", async || {
+        (send(&app, Method::GET, "/api/posts/p1", by("root-token", "r0")).await.status == 200).then_some(())
+    })
+    .await;
     send(&app, Method::GET, "/api/stats", by("", "r1")).await.problem(401);
     send(&app, Method::DELETE, "/api/posts/p1", by("reader-token", "r2")).await.problem(403);
     assert_eq!(send(&app, Method::DELETE, "/api/posts/p1", by("root-token", "r3")).await.status, 204);
@@ -81,7 +95,7 @@ async fn denials_and_admin_changes_are_audited(setup: Setup) {
     assert!(of("r0").is_null(), "appending is not a change by an administrator");
     let denied = send(&app, Method::GET, "/api/audit?outcome=denied&limit=1", by("root-token", "r6")).await.ok();
     assert_eq!((denied["events"].as_array().map(Vec::len), denied["next_cursor"].is_string()), (Some(1), true));
-    app.rooms.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
+    app.services.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
     let rest = send(&app, Method::GET, "/api/audit", by("root-token", "r7")).await.ok();
     assert_eq!(rest["events"], json!([]));
 }
@@ -132,4 +146,151 @@ async fn reader_sees_no_secrets_of_receivers(setup: Setup) {
     }
     let shown = send(&app, Method::GET, list, by("reader-token", "s4")).await.ok();
     assert_eq!(shown["receivers"][0]["channel"]["url"], "https://hooks.example.org/***");
+}
+
+/// The newest events in the database.
+async fn stored_events(app: &TestApp) -> Vec<SecurityEvent> {
+    app.services.store.security_events(&SecurityFilter::default(), 500).await.expect("a page").events
+}
+
+/// The event of the request with this id, once it is stored.
+async fn event_of(app: &TestApp, id: &str) -> SecurityEvent {
+    let find = async || stored_events(app).await.into_iter().find(|event| event.request_id == id);
+    app.eventually(&format!("the event of {id} is stored"), find).await
+}
+
+async fn change_on_a_closed_connection_is_audited(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    let address = app.url.trim_start_matches("http://");
+    let mut sent = 0;
+    // The server may notice the close before it has read the request, so several are sent.
+    let made = app
+        .eventually("a token is created on a closed connection", async || {
+            sent += 1;
+            let body = json!({"name": format!("closed-{sent}"), "scopes": ["read"]}).to_string();
+            let mut socket = tokio::net::TcpStream::connect(address).await.expect("the server listens");
+            let request = format!(
+                "POST /api/tokens HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer root-token\r\n\
+                 x-request-id: closed-{sent}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            socket.write_all(request.as_bytes()).await.expect("the server reads");
+            drop(socket);
+            let tokens = app.services.store.tokens().await.expect("tokens");
+            (!tokens.is_empty()).then_some(tokens)
+        })
+        .await;
+    for token in made {
+        let event = event_of(&app, &token.name).await;
+        assert_eq!((event.actor.as_str(), event.action.as_str()), ("root", "POST /api/tokens"), "{event:?}");
+        let is_answered = event.outcome == "allowed" && event.status == 201;
+        assert!(is_answered || (event.outcome == "unknown" && event.status == 0), "{event:?}");
+    }
+}
+
+async fn change_that_times_out_is_audited(setup: Setup) {
+    let at_once = |options: &mut HttpOptions| {
+        with_tokens(options);
+        options.request_timeout = Duration::from_nanos(1);
+    };
+    let app = TestApp::with(setup, Duration::ZERO, at_once).await;
+    for number in 0..20 {
+        let new = NewToken {
+            name: format!("late-{number}"),
+            sha256: hash_hex(&format!("late-{number}")),
+            scopes: "read".to_owned(),
+            created_by: "test".to_owned(),
+            expires_at: None,
+        };
+        assert!(app.services.store.create_token(&new).await.expect("a database"));
+    }
+    // Most of the deletions take longer than the limit.
+    for token in app.services.store.tokens().await.expect("tokens") {
+        let path = format!("/api/tokens/{}", token.id);
+        let answer = send(&app, Method::DELETE, &path, by("root-token", &token.name)).await;
+        let event = event_of(&app, &token.name).await;
+        let outcome = if answer.status == 503 { "unknown" } else { "allowed" };
+        assert_eq!((event.actor.as_str(), event.outcome.as_str()), ("root", outcome), "{event:?}");
+        assert_eq!((event.status, event.target), (i32::from(answer.status), path));
+    }
+}
+
+async fn sign_in_is_audited(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    let expiry = app.clock.now() + Duration::from_secs(60);
+    app.services.store.create_sign_in_code(&hash_hex("a-code"), expiry).await.expect("a code");
+    for (id, code, status) in [("wrong", "no-code", 401), ("right", "a-code", 201)] {
+        let mut access = by("", id);
+        access.body = json!({"code": code});
+        assert_eq!(send(&app, Method::POST, "/api/sign-in", access).await.status, status, "{code}");
+    }
+    let event = event_of(&app, "right").await;
+    assert_eq!((event.action.as_str(), event.outcome.as_str(), event.status), ("POST /api/sign-in", "allowed", 201));
+    let token = app.services.store.tokens().await.expect("tokens").pop().expect("a token");
+    assert_eq!((event.actor, event.address.as_deref()), (token.name, Some("127.0.0.1")));
+    let denied = event_of(&app, "wrong").await;
+    assert_eq!((denied.actor.as_str(), denied.outcome.as_str()), ("unknown", "denied"));
+}
+
+async fn bad_tokens_do_not_hide_denials_of_a_known_token(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    for _ in 0..130 {
+        send(&app, Method::GET, "/api/stats", by("no-token", "noise")).await.problem(401);
+    }
+    send(&app, Method::GET, "/api/tokens", by("reader-token", "signal")).await.problem(403);
+    let event = event_of(&app, "signal").await;
+    assert_eq!((event.actor.as_str(), event.outcome.as_str()), ("reader", "denied"));
+    let noise = stored_events(&app).await.iter().filter(|event| event.request_id == "noise").count();
+    assert!((1..120).contains(&noise), "one client cannot use up the limit of all clients: {noise}");
+}
+
+async fn refused_event_does_not_block_others(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    let (queue, events) = tokio::sync::mpsc::channel(8);
+    let event = |id: &str, actor: &str| SecurityEvent {
+        at: app.clock.now(),
+        actor: actor.to_owned(),
+        request_id: id.to_owned(),
+        ..SecurityEvent::default()
+    };
+    // Postgres cannot store U+0000.
+    for event in [event("first", "root"), event("refused", "a\0b"), event("last", "root")] {
+        queue.send(event).await.expect("the queue is open");
+    }
+    let retention = Duration::from_secs(90 * 86_400);
+    let archive = Archive { store: app.services.store.clone(), retention, clock: app.clock.clone() };
+    let storing = tokio::spawn(audit::store(events, archive, Shutdown::default()));
+    for id in ["first", "last"] {
+        event_of(&app, id).await;
+    }
+    drop(queue);
+    storing.await.expect("no panic");
+}
+
+async fn names_of_the_audit_log_cannot_be_forged(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    for name in [
+        "reader",
+        "ROOT",
+        "local",
+        "Anonymous",
+        "unknown",
+        "first start",
+        "jwt:alice",
+        "JWT:alice",
+        "sign-in 0123abcd",
+        "evil\u{202e}",
+        "e\u{feff}",
+        "a\u{200b}b",
+        "a\nb",
+        "a\0",
+    ] {
+        let mut access = by("root-token", "forge");
+        access.body = json!({"name": name, "scopes": ["read"]});
+        let refused = send(&app, Method::POST, "/api/tokens", access).await;
+        assert_eq!(refused.problem(422), ["name"], "{name:?}");
+    }
+    let mut access = by("root-token", "make");
+    access.body = json!({"name": "Grafana (Zoë)", "scopes": ["read"]});
+    assert_eq!(send(&app, Method::POST, "/api/tokens", access).await.status, 201);
 }

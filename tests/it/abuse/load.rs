@@ -51,7 +51,8 @@ const QUERIES: [&str; 17] = [
 ];
 /// The interval between two bytes on a slow connection.
 const BYTE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a client keeps an unused connection: less than the server's 5 s, as for any client that reuses connections.
+/// How long a client keeps an unused connection open. This is shorter than the server's keep-alive timeout of 5 s, so
+/// that the client does not reuse a connection that the server is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Well-behaved clients that show the dashboard, and how often each reads.
 const DASHBOARDS: u8 = 20;

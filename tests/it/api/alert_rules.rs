@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use sentistream::alerts::{AlertsOptions, AlertsRooms, LEASE, Memory, tick};
+use sentistream::alerts::{AlertsOptions, AlertsServices, LEASE, Memory, tick};
 use sentistream::domain::Timestamp;
 use sentistream::domain::alert::RuleSpec;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     // A rule of the configuration is read-only, and does not change when it is provisioned again.
     let spec = RuleSpec::parse(json!({"name": "silence", "kind": "absence"})).expect("a rule");
     for _ in 0..2 {
-        assert_eq!(app.rooms.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
+        assert_eq!(app.services.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
     }
     let list = app.get("/api/alerts/rules").await.ok();
     let fixed = &list["rules"][1];
@@ -70,7 +70,7 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     change(&app, Method::DELETE, id, (Some("\"1\""), None)).await.problem(412);
     assert_eq!(change(&app, Method::DELETE, id, (Some("\"2\""), None)).await.status, 204);
     app.get(&format!("/api/alerts/rules/{id}")).await.problem(404);
-    app.rooms.store.provision_alert_rules(&[]).await.expect("kept");
+    app.services.store.provision_alert_rules(&[]).await.expect("kept");
     assert_eq!(app.get("/api/alerts/rules").await.ok(), json!({"rules": [], "evaluated_at": null, "unreadable": []}));
 
     let audit = app.get("/api/alerts/audit").await.ok();
@@ -120,10 +120,10 @@ async fn invalid_rules_are_reported_by_field(setup: Setup) {
 
 /// Evaluates all rules once.
 async fn evaluate(app: &TestApp) {
-    let rooms = AlertsRooms {
-        store: app.rooms.store.clone(),
-        stream: app.rooms.stream.clone(),
-        live: app.rooms.live.clone(),
+    let services = AlertsServices {
+        store: app.services.store.clone(),
+        stream: app.services.stream.clone(),
+        live: app.services.live.clone(),
         clock: app.clock.clone(),
     };
     let options = AlertsOptions {
@@ -134,8 +134,8 @@ async fn evaluate(app: &TestApp) {
         lease_ttl: Duration::from_secs(86_400),
     };
     let lease =
-        rooms.store.acquire_lease(LEASE, "test", options.lease_ttl).await.expect("the store").expect("the lease");
-    tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
+        services.store.acquire_lease(LEASE, "test", options.lease_ttl).await.expect("the store").expect("the lease");
+    tick(&services, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
 }
 
 async fn alert_is_acknowledged_by_token_name(setup: Setup) {

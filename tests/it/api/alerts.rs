@@ -42,7 +42,7 @@ fn alert(kind: &str, scope: &str, at: Timestamp) -> Step {
 async fn alerts_are_paged_and_filtered(setup: Setup) {
     let app = TestApp::start(setup).await;
     let start: Timestamp = START.parse().expect("a time");
-    let lease = app.rooms.store.acquire_lease("alerts", "test", Duration::from_secs(60)).await.expect("the store");
+    let lease = app.services.store.acquire_lease("alerts", "test", Duration::from_secs(60)).await.expect("the store");
     let lease = lease.expect("no other instance holds the lease");
     let minutes = |n: u64| start + Duration::from_secs(n * 60);
     let opened = [
@@ -50,12 +50,12 @@ async fn alerts_are_paged_and_filtered(setup: Setup) {
         alert("negative_ratio", "all", minutes(1)),
         alert("negative_share", "source:web", minutes(2)),
     ];
-    let applied = app.rooms.store.apply_alert_steps(&lease, &opened, &[]).await.expect("the store");
+    let applied = app.services.store.apply_alert_steps(&lease, &opened, &[]).await.expect("the store");
     let [over, ..] = opened;
     let alert_id = applied[0].transition.alert_id;
     let instance = Instance { state: InstanceState::Normal, alert_id, ..over.instance };
     let over = Step { from: InstanceState::Firing, instance, at: minutes(5), opens: None };
-    app.rooms.store.apply_alert_steps(&lease, &[over], &[]).await.expect("the store");
+    app.services.store.apply_alert_steps(&lease, &[over], &[]).await.expect("the store");
 
     let list = app.get("/api/alerts").await.ok();
     let scopes = |list: &Value| {

@@ -7,7 +7,7 @@ use sentistream::http::ModelState;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::test_app::{Setup, TestApp, by_words, cases, unavailable_rooms};
+use super::test_app::{Setup, TestApp, by_words, cases, unavailable_services};
 
 cases![texts_are_classified, words_are_explained, bad_requests_are_refused];
 
@@ -83,10 +83,10 @@ async fn bad_requests_are_refused(setup: Setup) {
 
 #[tokio::test]
 async fn analyze_waits_for_model() {
-    let (mut rooms, folder) = unavailable_rooms().await;
+    let (mut services, folder) = unavailable_services().await;
     let (loader, model) = watch::channel(ModelState::Loading);
-    rooms.model = model;
-    let app = TestApp::over(rooms, folder, |_| {});
+    services.model = model;
+    let app = TestApp::over(services, folder, |_| {});
     let ask = json!({"text": "I love it"});
     let refused = app.post("/api/analyze", &ask).await;
     refused.problem(503);

@@ -8,6 +8,7 @@ use super::test_app::{START, Setup, TestApp, cases, post};
 
 cases![
     totals_and_sources_agree,
+    lists_of_sources_are_bounded,
     buckets_have_no_gaps_and_sum_to_the_total,
     days_start_at_midnight_of_their_zone,
     bad_ranges_are_refused,
@@ -54,6 +55,21 @@ async fn totals_and_sources_agree(setup: Setup) {
     assert_eq!(web["last_post"], "2026-03-01T12:29:00.000Z");
     assert_eq!(web["by_sentiment"], json!({"positive": 2, "neutral": 0, "negative": 1}));
     assert_eq!(sources["sources"][1]["source"], "forum");
+}
+
+async fn lists_of_sources_are_bounded(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let mut posts: Vec<Value> =
+        (0..1_003).map(|n| post(&format!("p{n}"), &format!("s{n:04}"), "I love it", 60)).collect();
+    posts.push(post("more", "s1002", "I love it", 60));
+    app.store(&posts).await;
+    let stats = app.get("/api/stats").await.ok();
+    assert_eq!(stats["total_posts"], 1_004);
+    let by_source = stats["by_source"].as_object().expect("counts");
+    assert_eq!((by_source.len(), &by_source["s1002"]), (1_000, &json!(2)));
+    let sources = app.get("/api/sources").await.ok();
+    assert_eq!((sources["sources"].as_array().map(Vec::len), &sources["total"]), (Some(1_000), &json!(1_003)));
+    assert_eq!(sources["sources"][0]["source"], "s1002");
 }
 
 async fn buckets_have_no_gaps_and_sum_to_the_total(setup: Setup) {

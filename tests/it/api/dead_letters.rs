@@ -25,7 +25,7 @@ async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     for (name, value) in [("post_id", "poison"), ("source", "web"), ("content", "crashes the process")] {
         entry.push(name, value);
     }
-    let stream = &app.rooms.stream;
+    let stream = &app.services.stream;
     stream.append(vec![entry]).await.expect("the stream");
     // None of these deliveries has an outcome.
     let dying = Consumer(Arc::from("dying"));
@@ -37,7 +37,7 @@ async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     assert_eq!(held[0].deliveries, 6);
     stream.release(&dying, &[held[0].key.clone()], Release::Untried).await.expect("the stream");
     let shutdown = Shutdown::default();
-    let work = tokio::spawn(worker::run(test_worker(&app.rooms), shutdown.clone()));
+    let work = tokio::spawn(worker::run(test_worker(&app.services), shutdown.clone()));
     app.drained().await;
     let list = app.get("/api/dead-letters").await.ok();
     assert_eq!((&list["total"], &list["dead_letters"][0]["reason"]), (&json!(1), &json!("crashed")), "{list:#}");
@@ -63,7 +63,7 @@ async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
     invalid.push("post_id", "broken");
     invalid.push("content", vec![0xff, 0x00]);
     invalid.push("note", "n".repeat(1_000));
-    app.rooms.stream.append(vec![invalid]).await.expect("the stream");
+    app.services.stream.append(vec![invalid]).await.expect("the stream");
     let health = app.drained().await;
     assert_eq!((&health["stats"]["dead_letters"], &health["stats"]["failed"]), (&json!(2), &json!(2)));
 

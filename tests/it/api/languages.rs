@@ -65,7 +65,7 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
     ] {
         let app = TestApp::start(setup).await;
         app.shutdown_workers().await;
-        let mut worker: Worker = worker(&app.rooms);
+        let mut worker: Worker = worker(&app.services);
         worker.options.languages = LanguagePolicy { known: vec!["en".to_owned()], others, detect: true };
         tokio::spawn(worker::run(worker, app.shutdown.clone()));
         let of_no_use = format!("{GERMAN}: explode");
@@ -99,7 +99,7 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
 async fn app_with_english_model(setup: Setup) -> TestApp {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
-    let worker = Worker { classifier: ActiveClassifier::from(english_by_words()), ..worker(&app.rooms) };
+    let worker = Worker { classifier: ActiveClassifier::from(english_by_words()), ..worker(&app.services) };
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
     app
 }

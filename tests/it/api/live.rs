@@ -187,7 +187,7 @@ async fn slow_client_gets_lagged_and_does_not_delay_others() {
     let mut sent = 0;
     // The slow client does not read until the buffers of the kernel and the server are full.
     for _ in 0..400 {
-        app.rooms.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
+        app.services.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
         let frame = quick.next("post").await;
         assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the fast client misses nothing");
         sent += 1;
@@ -202,7 +202,7 @@ async fn slow_client_gets_lagged_and_does_not_delay_others() {
         }
     }
     assert!(missed > 0 && received > 8, "{received} were received, {missed} were missed");
-    app.rooms.live.publish(vec![event(sent, 10)]).await.expect("the bus");
+    app.services.live.publish(vec![event(sent, 10)]).await.expect("the bus");
     assert_eq!(slow.next("post").await["data"]["post_id"], format!("p{sent}"));
 }
 
@@ -218,7 +218,7 @@ async fn client_that_stays_slow_is_closed() {
     let mut n = 0;
     app.eventually("the slow client is disconnected", async || {
         n += 1;
-        app.rooms.live.publish(vec![event(n, 100_000)]).await.expect("the bus");
+        app.services.live.publish(vec![event(n, 100_000)]).await.expect("the bus");
         (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
     .await;
@@ -306,7 +306,7 @@ async fn alerts_reach_clients_regardless_of_filters() {
         "resolved_at": null, "details": {"negative": 9},
     });
     let event = LiveEvent::Alert(serde_json::from_value(alert).expect("an alert"));
-    app.rooms.live.publish(vec![event]).await.expect("the bus");
+    app.services.live.publish(vec![event]).await.expect("the bus");
     let frame = socket.next("alert").await;
     assert_eq!((&frame["data"]["id"], &frame["data"]["window_end"]), (&json!(7), &json!("2026-03-01T12:30:00.000Z")));
 }

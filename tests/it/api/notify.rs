@@ -114,7 +114,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
     harness.requests(5).await;
     harness.settled().await;
     let mark = Acknowledgement { at: harness.app.clock.now(), by: "ada".to_owned(), note: String::new() };
-    harness.app.rooms.store.acknowledge_alert(acknowledged, &mark).await.unwrap().unwrap();
+    harness.app.services.store.acknowledge_alert(acknowledged, &mark).await.unwrap().unwrap();
     harness.advance(240 * MINUTE);
     assert_eq!(harness.message(6).await["groupLabels"]["alertname"], "lasting");
     harness.settled().await;

@@ -9,7 +9,7 @@ use sentistream::lifecycle::Shutdown;
 use sentistream::telemetry::Metrics;
 use serde_json::{Value, json};
 
-use super::test_app::{DEADLINE, Setup, TestApp, balances, cases, post, unavailable_rooms};
+use super::test_app::{DEADLINE, Setup, TestApp, balances, cases, post, unavailable_services};
 
 cases![health_reports_services_and_stats, system_reports_numbers];
 
@@ -63,16 +63,16 @@ async fn system_reports_numbers(setup: Setup) {
 
 #[tokio::test]
 async fn failing_component_degrades_health() {
-    let (mut rooms, folder) = unavailable_rooms().await;
+    let (mut services, folder) = unavailable_services().await;
     let whole = TestApp::start(Setup::Embedded).await;
-    rooms.store = whole.rooms.store.clone();
-    rooms.stream = whole.rooms.stream.clone();
-    rooms.model = whole.rooms.model.clone();
-    rooms.components = Arc::new(|| {
+    services.store = whole.services.store.clone();
+    services.stream = whole.services.stream.clone();
+    services.model = whole.services.model.clone();
+    services.components = Arc::new(|| {
         let detail = Some("certificate expired".to_owned());
         vec![ComponentState { name: "source:bluesky".to_owned(), healthy: false, state: "retrying".to_owned(), detail }]
     });
-    let app = TestApp::over(rooms, folder, |_| {});
+    let app = TestApp::over(services, folder, |_| {});
     let health = app.get("/api/health").await.ok();
     assert_eq!((&health["status"], &health["services"]["source:bluesky"]), (&json!("degraded"), &json!("retrying")));
     assert_eq!(app.get("/api/system").await.ok()["components"][0]["detail"], "certificate expired");
@@ -82,11 +82,11 @@ async fn failing_component_degrades_health() {
 #[tokio::test]
 async fn metrics_are_rendered_with_and_without_api() {
     let metrics = Metrics::install().expect("this is the only test that installs it");
-    let (mut rooms, folder) = unavailable_rooms().await;
-    rooms.metrics = Some(metrics);
+    let (mut services, folder) = unavailable_services().await;
+    services.metrics = Some(metrics);
     let options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
     let shutdown = Shutdown::default();
-    let server = serve_ops(rooms.clone(), options, shutdown.clone()).expect("the page is served");
+    let server = serve_ops(services.clone(), options, shutdown.clone()).expect("the page is served");
     let url = format!("http://{}", server.addresses()[0]);
     let status = async |path: &str| crate::web::get(format!("{url}{path}")).await.expect("an answer").status().as_u16();
     assert_eq!(status("/healthz").await, 200);
@@ -99,7 +99,7 @@ async fn metrics_are_rendered_with_and_without_api() {
     shutdown.stop();
     tokio::time::timeout(DEADLINE, server.finished()).await.expect("the server stops in time").expect("no panic");
 
-    let app = TestApp::over(rooms, folder, |_| {});
+    let app = TestApp::over(services, folder, |_| {});
     for id in ["%ff", "%fe"] {
         app.get(&format!("/api/posts/{id}")).await.problem(400);
     }

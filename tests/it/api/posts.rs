@@ -142,7 +142,7 @@ async fn list_has_requested_order(setup: Setup) {
         }
         assert_eq!(seen, expected, "{sort}{query}");
         let export = app.get(&format!("/api/posts/export?format=csv&sort={sort}{query}")).await.text();
-        let exported: Vec<&str> = export.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+        let exported: Vec<&str> = export.lines().skip(1).filter_map(|line| line.split('"').nth(1)).collect();
         assert_eq!(exported, expected, "the export by {sort}{query}");
     }
 }

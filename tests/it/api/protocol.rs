@@ -8,7 +8,7 @@ use sentistream::http::{HttpOptions, RateLimit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::test_app::{Setup, TestApp, post, unavailable_rooms};
+use super::test_app::{Setup, TestApp, post, unavailable_services};
 
 async fn app() -> TestApp {
     TestApp::start(Setup::Embedded).await
@@ -146,8 +146,8 @@ async fn rate_limited_client_gets_429() {
 
 #[tokio::test]
 async fn unavailable_services_give_503_and_degrade_health() {
-    let (rooms, folder) = unavailable_rooms().await;
-    let app = TestApp::over(rooms, folder, |options| {
+    let (services, folder) = unavailable_services().await;
+    let app = TestApp::over(services, folder, |options| {
         options.request_timeout = Duration::from_secs(8);
         options.check_timeout = Duration::from_secs(1);
     });

@@ -57,7 +57,7 @@ async fn app_with(setup: Setup, routes: impl FnOnce(&TestApp) -> Routes) -> Test
 fn work(app: &TestApp, routes: Routes) -> Shutdown {
     let workers = app.shutdown.child();
     let classifier = ActiveClassifier::from(english_by_words());
-    tokio::spawn(worker::run(Worker { classifier, routes, ..worker(&app.rooms) }, workers.clone()));
+    tokio::spawn(worker::run(Worker { classifier, routes, ..worker(&app.services) }, workers.clone()));
     workers
 }
 
@@ -155,7 +155,7 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
     ] {
         edit.push(name, value);
     }
-    app.rooms.stream.append(vec![edit]).await.expect("the stream");
+    app.services.stream.append(vec![edit]).await.expect("the stream");
     assert_eq!(app.delete("/api/posts/de1").await.status, 204);
     app.drained().await;
 

@@ -20,7 +20,7 @@ async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     }
     let fake = FakeLlm::start().await;
     let llm = Llm::new(options(&fake, &app.clock)).unwrap();
-    let worker = Worker { second_opinion: Some(SecondOpinion::new(Arc::new(llm), 0.7, 3)), ..worker(&app.rooms) };
+    let worker = Worker { second_opinion: Some(SecondOpinion::new(Arc::new(llm), 0.7, 3)), ..worker(&app.services) };
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
     // The test model does not know words in capitals: it returns neutral with low confidence.
     app.store(&[post("sure", "web", "I love it", 40), post("unsure", "web", "I HATE it", 30)]).await;
@@ -65,7 +65,7 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
     let llm = Llm::new(options(&fake, &app.clock)).unwrap();
     let fallback: SharedClassifier = Arc::new(WithFallback::new(by_words(), llm));
     let classifier = fallback.into();
-    tokio::spawn(worker::run(Worker { classifier, ..worker(&app.rooms) }, app.shutdown.clone()));
+    tokio::spawn(worker::run(Worker { classifier, ..worker(&app.services) }, app.shutdown.clone()));
     app.store(&[post("a", "web", "I love it", 40), post("b", "web", "let it explode, I hate it", 30)]).await;
     let saved = app.get("/api/posts/b").await.ok();
     assert_eq!(

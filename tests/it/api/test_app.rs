@@ -1,4 +1,4 @@
-//! The API over separate rooms, with a worker and a classifier that classifies by words.
+//! The API over separate services, with a worker and a classifier that classifies by words.
 
 mod backends;
 mod by_words;
@@ -58,7 +58,7 @@ pub enum Setup {
 pub struct TestApp {
     pub url: String,
     pub clock: Clock,
-    pub rooms: Api,
+    pub services: Api,
     pub shutdown: Shutdown,
     workers: Shutdown,
     pub server: Option<Server>,
@@ -121,7 +121,7 @@ impl TestApp {
         let folder = tempfile::tempdir().expect("a folder");
         let (store, stream) = backends(setup, &folder, &clock).await;
         let (_, model) = watch::channel(ModelState::Ready(by_words()));
-        let rooms = Api {
+        let services = Api {
             topics: Topics::new(store.clone()),
             store,
             stream,
@@ -136,11 +136,11 @@ impl TestApp {
             names: None,
             reads_bluesky: false,
         };
-        Self::over(rooms, folder, change)
+        Self::over(services, folder, change)
     }
 
-    /// The API over existing rooms.
-    pub fn over(rooms: Api, folder: tempfile::TempDir, change: impl FnOnce(&mut HttpOptions)) -> Self {
+    /// The API over existing services.
+    pub fn over(services: Api, folder: tempfile::TempDir, change: impl FnOnce(&mut HttpOptions)) -> Self {
         let mut options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
         // The check of an available service must succeed even on a busy machine.
         options.check_timeout = DEADLINE;
@@ -149,16 +149,16 @@ impl TestApp {
         options.drain = 2 * DEADLINE;
         change(&mut options);
         let shutdown = Shutdown::default();
-        let server = serve(rooms.clone(), options, shutdown.clone()).expect("the API is served");
+        let server = serve(services.clone(), options, shutdown.clone()).expect("the API is served");
         let url = format!("http://127.0.0.1:{}", server.addresses()[0].port());
         let workers = Shutdown::default();
-        let work = tokio::spawn(worker::run(worker(&rooms), workers.clone()));
+        let work = tokio::spawn(worker::run(worker(&services), workers.clone()));
         let client = crate::web::builder().timeout(DEADLINE).build().expect("a client");
-        let clock = rooms.clock.clone();
+        let clock = services.clock.clone();
         Self {
             url,
             clock,
-            rooms,
+            services,
             shutdown,
             workers,
             server: Some(server),
@@ -269,8 +269,8 @@ pub fn post(id: &str, source: &str, content: &str, seconds: u64) -> Value {
     json!({"post_id": id, "source": source, "content": content, "author": "ada", "created_at": at})
 }
 
-/// The rooms of a process whose Redis and Postgres are unavailable.
-pub async fn unavailable_rooms() -> (Api, tempfile::TempDir) {
+/// The services of a process whose Redis and Postgres are unavailable.
+pub async fn unavailable_services() -> (Api, tempfile::TempDir) {
     let clock = Clock::fixed(START.parse().expect("a time"));
     let nowhere = "127.0.0.1:1";
     let postgres = format!("postgres://nobody@{nowhere}/none");
@@ -281,7 +281,7 @@ pub async fn unavailable_rooms() -> (Api, tempfile::TempDir) {
     let topics = Topics::new(store.clone());
     let components = Arc::new(Vec::new);
     let (sources, names) = (None, None);
-    let rooms = Api {
+    let services = Api {
         store,
         stream,
         topics,
@@ -296,21 +296,21 @@ pub async fn unavailable_rooms() -> (Api, tempfile::TempDir) {
         names,
         reads_bluesky: false,
     };
-    (rooms, tempfile::tempdir().expect("a folder"))
+    (services, tempfile::tempdir().expect("a folder"))
 }
 
 /// The worker of the stream.
-pub fn worker(rooms: &Api) -> Worker {
+pub fn worker(services: &Api) -> Worker {
     Worker {
-        stream: rooms.stream.clone(),
-        store: rooms.store.clone(),
-        live: rooms.live.clone(),
-        cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
+        stream: services.stream.clone(),
+        store: services.store.clone(),
+        live: services.live.clone(),
+        cache: services.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, services.clock.clone()))),
         classifier: by_words().into(),
-        routes: rooms.routes.clone(),
-        topics: rooms.topics.clone(),
+        routes: services.routes.clone(),
+        topics: services.topics.clone(),
         second_opinion: None,
-        clock: rooms.clock.clone(),
+        clock: services.clock.clone(),
         options: WorkerOptions {
             instance: "test".to_owned(),
             tasks: 2,

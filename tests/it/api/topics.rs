@@ -209,7 +209,7 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
-    let choosy = super::test_app::worker(&app.rooms);
+    let choosy = super::test_app::worker(&app.services);
     let options = WorkerOptions { storage: StoragePolicy::Matching, ..choosy.options.clone() };
     let shutdown = Shutdown::default();
     let work = tokio::spawn(worker::run(Worker { options, ..choosy }, shutdown.clone()));
@@ -251,7 +251,7 @@ async fn skipped_posts_include_those_with_other_labels(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "angry", "query": "acme sentiment:negative"})).await;
-    let choosy = super::test_app::worker(&app.rooms);
+    let choosy = super::test_app::worker(&app.services);
     let options = WorkerOptions { storage: StoragePolicy::Matching, ..choosy.options.clone() };
     let shutdown = Shutdown::default();
     let work = tokio::spawn(worker::run(Worker { options, ..choosy }, shutdown.clone()));

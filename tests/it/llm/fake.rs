@@ -94,7 +94,8 @@ impl FakeLlm {
         Self { url, state, _task: Arc::new(Task(task)) }
     }
 
-    /// Answers the next requests with `replies`, and later requests by the rule.
+    /// Queues `replies` for the next requests, one per request. Later requests are answered by the current rule
+    /// (see [`Self::always`]).
     pub fn then(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.next.lock().unwrap().extend(replies);
     }

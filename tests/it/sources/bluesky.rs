@@ -362,11 +362,11 @@ async fn authors_are_named_by_their_handles(setup: Setup) {
     let app = TestApp::start(setup).await;
     let path = format!("/api/authors?source=bluesky&authors={ADA},{BOB},did:plc:nobody,ada");
     let names = bluesky::Names::new(api.at("/"), fetcher());
-    let rooms = Api { names: Some(names), ..app.rooms.clone() };
-    let without = TestApp::over(rooms.clone(), tempfile::tempdir().expect("a folder"), |_| {});
+    let services = Api { names: Some(names), ..app.services.clone() };
+    let without = TestApp::over(services.clone(), tempfile::tempdir().expect("a folder"), |_| {});
     assert_eq!(without.get(&path).await.ok()["names"], json!({}), "without a Bluesky source nothing is requested");
-    let rooms = Api { reads_bluesky: true, ..rooms };
-    let named = TestApp::over(rooms, tempfile::tempdir().expect("a folder"), |_| {});
+    let services = Api { reads_bluesky: true, ..services };
+    let named = TestApp::over(services, tempfile::tempdir().expect("a folder"), |_| {});
     for _ in 0..3 {
         assert_eq!(named.get(&path).await.ok(), json!({"source": "bluesky", "names": {ADA: "ada.test"}}));
     }
@@ -429,7 +429,7 @@ async fn full_stream_stops_reading_the_socket(setup: Setup) {
         (state.state.as_str() == "waiting").then_some(())
     })
     .await;
-    let pending = app.rooms.stream.depth().await.expect("an answer").pending();
+    let pending = app.services.stream.depth().await.expect("an answer").pending();
     assert!(pending <= 5_100, "the limit holds: {pending}");
     // The buffers of the socket hold some events, then the host waits.
     let quiet = app

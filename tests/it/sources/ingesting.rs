@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
+use sentistream::ingester::{self, IngesterOptions, IngesterServices};
 use sentistream::lifecycle::Shutdown;
 use sentistream::sources::{SourceSpec, SourceStates};
 
@@ -19,15 +19,15 @@ impl Ingesting {
     /// Appends the posts of `source` to the stream of `app`.
     pub fn start(app: &TestApp, source: SourceSpec) -> Self {
         let (shutdown, states) = (Shutdown::default(), SourceStates::default());
-        let rooms = IngesterRooms {
-            stream: app.rooms.stream.clone(),
-            store: app.rooms.store.clone(),
+        let services = IngesterServices {
+            stream: app.services.stream.clone(),
+            store: app.services.store.clone(),
             states: states.clone(),
-            clock: app.rooms.clock.clone(),
+            clock: app.services.clock.clone(),
         };
         let options =
             IngesterOptions { batch_size: 100, max_backoff: Duration::from_millis(50), ..IngesterOptions::default() };
-        let role = tokio::spawn(ingester::run(vec![source], rooms, options, shutdown.clone()));
+        let role = tokio::spawn(ingester::run(vec![source], services, options, shutdown.clone()));
         Self { states, shutdown, role }
     }
 

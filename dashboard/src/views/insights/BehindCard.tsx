@@ -62,7 +62,10 @@ interface PartProps {
 
 function Words({ insight: { words }, search }: PartProps) {
   return (
-    <Part title="Words, share of posts" empty={words.length === 0 ? "No word became more frequent." : null}>
+    <Part
+      title="Words, by share of posts"
+      empty={words.length === 0 ? "No word became more frequent." : null}
+    >
       <ul>
         {words.slice(0, 8).map(({ term, rate, previous_rate }) => (
           <li key={term}>

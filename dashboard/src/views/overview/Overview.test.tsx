@@ -169,7 +169,12 @@ describe("overview", () => {
   });
 
   it("unscored posts of a route need no other model", async () => {
-    state.world.unscored = { posts: 200, unscored_count: 30, percentage: 15, languages: [{ lang: "de", count: 30 }] };
+    state.world.unscored = {
+      posts: 200,
+      unscored_count: 30,
+      percentage: 15,
+      languages: [{ lang: "de", count: 30 }],
+    };
     state.world.routes = [
       { languages: ["de"], model: "./m", state: "loading", behind: true, posts: 0, info: null, speed: null },
     ];

@@ -56,7 +56,8 @@ function AddModel({ languages }: { languages: readonly Language[] }) {
       <p className="text-quiet">Add it to the configuration file and restart SentiStream:</p>
       <Command>{route(languages)}</Command>
       <p className="text-quiet">
-        Other posts stay with the current model. Stored posts in these languages are then judged too.
+        Posts in other languages still use the current model. After the restart, stored posts in these
+        languages are analysed too.
       </p>
     </div>
   );

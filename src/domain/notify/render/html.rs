@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Texts, annotations, byline, escape_attribute, left_out, name_of, sentence, values};
 use crate::domain::notify::{AlertDetails, Message, MessageAlert, Status};
+use crate::domain::post::is_web_url;
 
 /// The page of a message.
 pub fn page(message: &Message, texts: &Texts) -> String {
@@ -66,7 +67,8 @@ fn of_details(alert: &MessageAlert, details: &AlertDetails) -> String {
         let _ = write!(html, "<p style=\"color:#667085\">{}</p>", escape_attribute(&values));
     }
     for quote in &details.quotes {
-        let by = match &quote.url {
+        // Posts of earlier versions can have URLs of any scheme.
+        let by = match quote.url.as_deref().filter(|url| is_web_url(url)) {
             Some(url) => link(url, &byline(quote)),
             None => escape_attribute(&byline(quote)),
         };

@@ -62,6 +62,21 @@ fn values_of_alerts_are_escaped() {
 }
 
 #[test]
+fn mails_link_only_web_urls() {
+    let page = |url: &str| {
+        let mut message = example("r", "https://x.example.org", Timestamp::EPOCH);
+        if let Some(details) = &mut message.alerts[0].details {
+            details.quotes[0].url = Some(url.to_owned());
+        }
+        html::page(&message, &texts(&message))
+    };
+    assert!(page("https://example.org/1").contains("href=\"https://example.org/1\""));
+    for url in ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"] {
+        assert!(!page(url).contains(url), "{url}");
+    }
+}
+
+#[test]
 fn broken_template_falls_back_to_the_default_text() {
     let templates = Templates { title: Some("{{ 1 / 0 }}".to_owned()), text: Some("{{ broken".to_owned()) };
     let message = nasty();

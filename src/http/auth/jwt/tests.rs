@@ -47,6 +47,7 @@ fn jwt_of_other_issuer_audience_or_algorithm_is_refused() {
     without_exp.as_object_mut().unwrap().remove("exp");
     for (token, part) in [
         (sign(Algorithm::HS256, &with("iss", json!("them"))), "issuer"),
+        (sign(Algorithm::HS256, &with("iss", json!(["us", "them"]))), "issuer"),
         (sign(Algorithm::HS256, &with("aud", json!("other"))), "audience"),
         (sign(Algorithm::HS256, &with("nbf", json!(2_000))), "yet"),
         (sign(Algorithm::HS384, &good), "algorithm"),
@@ -57,6 +58,28 @@ fn jwt_of_other_issuer_audience_or_algorithm_is_refused() {
     ] {
         let reason = verifier().verify(&token, Timestamp::EPOCH).unwrap_err().to_string();
         assert!(reason.contains(part), "{part} in {reason}");
+    }
+}
+
+#[test]
+fn jwt_subject_with_hidden_characters_or_excess_length_is_refused() {
+    let verify = |subject: &str| {
+        let claims = json!({"iss": "us", "aud": "sentistream", "exp": 1_000, "scope": "read", "sub": subject});
+        verifier().verify(&sign(Algorithm::HS256, &claims), Timestamp::EPOCH)
+    };
+    for subject in ["ada", "auth0|5f7c", "é".repeat(200).as_str()] {
+        assert_eq!(verify(subject).unwrap().subject.as_deref(), Some(subject));
+    }
+    for subject in [
+        "a\0",
+        "a\nb",
+        "\u{1b}[31m",
+        "evil\u{202e}",
+        "e\u{feff}",
+        "x".repeat(201).as_str(),
+        "x".repeat(40_000).as_str(),
+    ] {
+        assert_eq!(verify(subject), Err(JwtError::Subject), "{subject:?}");
     }
 }
 

@@ -191,6 +191,48 @@ fn hostile_documents_give_bounded_output() {
     assert_eq!(parsed(&rss(&many)).entries.len(), MAX_ENTRIES);
 }
 
+#[test]
+fn long_feeds_keep_their_newest_entries_in_either_order() {
+    let count = 25_000;
+    // The entries are a minute apart.
+    let at = |n: i64| Timestamp::from_unix(1_767_225_600 + n * 60).unwrap().to_string();
+    let item = |n: i64| format!("<item><title>t{n}</title><pubDate>{}</pubDate></item>", at(n));
+    let entry = |n: i64| format!("<entry><title>t{n}</title><updated>{}</updated></entry>", at(n));
+    let object = |n: i64| format!(r#"{{"id": {n}, "content_text": "t{n}", "date_published": "{}"}}"#, at(n));
+    let atom = |entries: String| format!(r#"<feed xmlns="http://www.w3.org/2005/Atom">{entries}</feed>"#);
+    let json = |items: Vec<String>| {
+        format!(r#"{{"version": "https://jsonfeed.org/version/1.1", "title": "x", "items": [{}]}}"#, items.join(","))
+    };
+    let documents = [
+        rss(&(0..count).map(item).collect::<String>()),
+        rss(&(0..count).rev().map(item).collect::<String>()),
+        atom((0..count).map(entry).collect()),
+        json((0..count).map(object).collect()),
+        json((0..count).rev().map(object).collect()),
+    ];
+    for document in documents {
+        let parsed = parsed(&document);
+        assert_eq!(parsed.left_out, 5_000, "{}", &document[..80]);
+        let texts = texts(&parsed);
+        assert_eq!((texts.len(), texts[0], texts[MAX_ENTRIES - 1]), (MAX_ENTRIES, "t24000", "t24999"));
+    }
+}
+
+#[test]
+fn feeds_of_tiny_elements_are_refused_before_they_take_memory() {
+    let feed: Url = "https://blog.example/feed".parse().unwrap();
+    let categories = rss(&format!("<item><title>x</title>{}</item>", "<category/>".repeat(450_000)));
+    let wide: Vec<u8> = categories.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let objects = r#"{"id":"1"},"#.repeat(300_000) + "{}";
+    let json = format!(r#"{{"version": "https://jsonfeed.org/version/1", "title": "x", "items": [{objects}]}}"#);
+    for document in [categories.as_bytes(), &wide, json.as_bytes()] {
+        let refused = parse(document, &feed, &feed).map(|parsed| parsed.entries.len());
+        assert!(matches!(refused, Err(FeedError::TooManyElements)), "{refused:?}");
+    }
+    // Empty items are cut instead.
+    assert_eq!(parsed(&rss(&"<item/>".repeat(100_000))).left_out, 80_000);
+}
+
 proptest! {
     #[test]
     fn any_bytes_become_a_feed_or_an_error(bytes: Vec<u8>, text in "\\PC{0,80}", at in 0_usize..400) {

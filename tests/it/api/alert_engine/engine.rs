@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentistream::alerts::{AlertsOptions, AlertsRooms, LEASE, Memory, tick};
+use sentistream::alerts::{AlertsOptions, AlertsServices, LEASE, Memory, tick};
 use sentistream::domain::Timestamp;
 use sentistream::domain::alert::{InstanceState, Transition};
 use serde_json::{Value, json};
@@ -16,19 +16,19 @@ pub fn at(seconds: u64) -> Timestamp {
 
 /// Evaluates rules, each time as a new instance.
 pub struct Engine {
-    rooms: AlertsRooms,
+    services: AlertsServices,
     instances: u32,
 }
 
 impl Engine {
     pub fn new(app: &TestApp) -> Self {
-        let rooms = AlertsRooms {
-            store: app.rooms.store.clone(),
-            stream: app.rooms.stream.clone(),
-            live: app.rooms.live.clone(),
+        let services = AlertsServices {
+            store: app.services.store.clone(),
+            stream: app.services.stream.clone(),
+            live: app.services.live.clone(),
             clock: app.clock.clone(),
         };
-        Self { rooms, instances: 0 }
+        Self { services, instances: 0 }
     }
 
     /// Evaluates the rules once as a new instance, which knows only stored state.
@@ -41,10 +41,11 @@ impl Engine {
             holder: format!("instance {}", self.instances),
             lease_ttl: Duration::from_secs(30),
         };
-        let lease = self.rooms.store.acquire_lease(LEASE, &options.holder, options.lease_ttl).await.expect("the store");
+        let lease =
+            self.services.store.acquire_lease(LEASE, &options.holder, options.lease_ttl).await.expect("the store");
         let lease = lease.expect("no other instance is active");
-        tick(&self.rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
-        self.rooms.store.release_lease(&lease).await.expect("the store");
+        tick(&self.services, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
+        self.services.store.release_lease(&lease).await.expect("the store");
     }
 
     /// Evaluates every minute until `end`.
@@ -56,7 +57,7 @@ impl Engine {
     }
 
     pub async fn transitions(&self) -> Vec<Transition> {
-        self.rooms.store.transitions_after(0, 1_000).await.expect("the store")
+        self.services.store.transitions_after(0, 1_000).await.expect("the store")
     }
 }
 

@@ -75,7 +75,7 @@ async fn published(live: &mut Subscription) -> Alert {
 async fn firing_alert_has_current_figures(setup: Setup) {
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
-    let mut live = app.rooms.live.subscribe();
+    let mut live = app.services.live.subscribe();
     rule(
         &app,
         json!({"name": "unrest", "kind": "share", "threshold": 0.5, "delay": "0s", "window": "10min",

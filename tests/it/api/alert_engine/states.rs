@@ -37,7 +37,7 @@ async fn clock_that_was_ahead_does_not_silence_rules(setup: Setup) {
 async fn series_keeps_its_state_across_restarts(setup: Setup) {
     use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
     let app = TestApp::start(setup).await;
-    let mut live = app.rooms.live.subscribe();
+    let mut live = app.services.live.subscribe();
     let mut engine = Engine::new(&app);
     let id = rule(
         &app,

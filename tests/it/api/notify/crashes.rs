@@ -15,7 +15,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     let lease = async |holder: &str| {
-        let taken = async || harness.app.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
+        let taken = async || harness.app.services.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
         harness.app.eventually("the lease is taken", taken).await
     };
     // A crash while a group waits for more alerts.
@@ -28,7 +28,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.settled().await;
     // The first instance resumes, but its lease is lost.
     let late =
-        harness.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
+        harness.app.services.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 
     // A crash between two attempts, and a time without any instance.

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::Method;
-use sentistream::alerts::{AlertsOptions, AlertsRooms, Memory, tick};
+use sentistream::alerts::{AlertsOptions, AlertsServices, Memory, tick};
 use sentistream::domain::TimeRange;
 use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
 use sentistream::lifecycle::Shutdown;
 use sentistream::notify::retry::RetryOptions;
-use sentistream::notify::{self, NotifyOptions, NotifyRooms};
+use sentistream::notify::{self, NotifyOptions, NotifyServices};
 use sentistream::outbound::{Outbound, OutboundOptions};
 use sentistream::store::Lease;
 use sentistream::store::alerts::{AlertUpdate, NewAlert, Step};
@@ -93,13 +93,13 @@ impl Harness {
             timeout: self.timeout,
             ..OutboundOptions::default()
         };
-        let rooms = NotifyRooms {
-            store: self.app.rooms.store.clone(),
+        let services = NotifyServices {
+            store: self.app.services.store.clone(),
             outbound: Outbound::new(outbound).unwrap(),
             clock: self.app.clock.clone(),
         };
         let options = NotifyOptions { holder: holder.to_owned(), ..self.options.clone() };
-        let task = tokio::spawn(notify::run(rooms, options, Shutdown::default()));
+        let task = tokio::spawn(notify::run(services, options, Shutdown::default()));
         *self.running.lock().unwrap() = Some(Running { holder: holder.to_owned(), task });
     }
 
@@ -114,7 +114,7 @@ impl Harness {
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled(), "the notifier is running");
         // The database measures the lease, so the test's clock cannot make it expire.
-        self.app.rooms.store.acquire_lease("notifications", &holder, Duration::ZERO).await.unwrap();
+        self.app.services.store.acquire_lease("notifications", &holder, Duration::ZERO).await.unwrap();
     }
 
     pub fn advance(&self, time: Duration) {
@@ -165,7 +165,7 @@ impl Harness {
         let pairs = [("alertname", name), ("severity", "warning"), ("source", source)];
         let mut labels = self.labels.lock().unwrap().clone();
         labels.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let (now, store) = (self.app.clock.now(), &self.app.rooms.store);
+        let (now, store) = (self.app.clock.now(), &self.app.services.store);
         let key = (name.to_owned(), source.to_owned());
         let summary = format!("The mood of <{source}> turned & \"fell\"");
         let instance = Instance {
@@ -204,7 +204,7 @@ impl Harness {
 
     /// Updates the value and the summary of the open alert `id`, as an evaluation does while the alert fires.
     pub async fn update(&self, id: i64, value: f64, summary: &str) {
-        let (now, store) = (self.app.clock.now(), &self.app.rooms.store);
+        let (now, store) = (self.app.clock.now(), &self.app.services.store);
         let details = json!({"value": value, "peak": value, "counts": {"total": 40, "negative": 36}});
         let update = AlertUpdate {
             id,
@@ -221,10 +221,10 @@ impl Harness {
 
     /// Evaluates all rules and the alerts about failed components once.
     pub async fn evaluate(&self) {
-        let rooms = AlertsRooms {
-            store: self.app.rooms.store.clone(),
-            stream: self.app.rooms.stream.clone(),
-            live: self.app.rooms.live.clone(),
+        let services = AlertsServices {
+            store: self.app.services.store.clone(),
+            stream: self.app.services.stream.clone(),
+            live: self.app.services.live.clone(),
             clock: self.app.clock.clone(),
         };
         let options = AlertsOptions {
@@ -234,18 +234,18 @@ impl Harness {
             holder: "engine".to_owned(),
             lease_ttl: LEASE,
         };
-        tick(&rooms, &options, &self.engine_lease().await, &mut Memory::default()).await.unwrap();
+        tick(&services, &options, &self.engine_lease().await, &mut Memory::default()).await.unwrap();
         self.followed().await;
     }
 
     async fn engine_lease(&self) -> Lease {
-        let store = &self.app.rooms.store;
+        let store = &self.app.services.store;
         store.acquire_lease("alerts", "engine", Duration::from_secs(864_000)).await.unwrap().unwrap()
     }
 
     /// Waits until the notifier has processed every transition, if it runs.
     pub async fn followed(&self) {
-        let store = &self.app.rooms.store;
+        let store = &self.app.services.store;
         let last = store.last_transition().await.unwrap();
         if self.running.lock().unwrap().is_some() {
             let seen = async || (store.notifier_state().await.unwrap().cursor >= last).then_some(());

@@ -1,0 +1,361 @@
+//! The part of Jinja that templates may use.
+//!
+//! The engine limits steps, but not the size of values: a few assignments that double a text, or one `*`, use up the
+//! memory. Templates therefore read values and do not build them. They have no assignments, no operators that join or
+//! repeat texts, no lists of their own, no functions, and no blocks that capture output. Every text is a field of the
+//! message, a literal, a part of one, or the output of a filter, which is limited. A source that passes [`check`] also
+//! nests little enough for the engine, which compiles it recursively.
+//!
+//! The scanner reads the same tokens as the engine. Where both could differ (numbers with letters, unknown
+//! characters), it refuses the template. It ignores tags that do not end: the engine reports these.
+
+/// The statements that templates may use.
+const STATEMENTS: [&str; 6] = ["for", "endfor", "if", "elif", "else", "endif"];
+/// Names after which a bracket starts a value instead of arguments or an index.
+const KEYWORDS: [&str; 9] = ["for", "in", "if", "elif", "else", "and", "or", "not", "is"];
+/// The maximum number of statements of a template.
+const MAX_STATEMENTS: usize = 200;
+/// The maximum number of words and symbols between `{{` and `}}` or between `{%` and `%}`.
+const MAX_TOKENS: usize = 200;
+
+/// A part of a template that is not supported.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct Refusal {
+    line: usize,
+    reason: String,
+}
+
+/// Checks that `template` uses only the supported part of the language.
+///
+/// # Errors
+/// With the first part that is not supported.
+pub fn check(template: &str) -> Result<(), Refusal> {
+    let mut scanner = Scanner { template, at: 0 };
+    let mut statements = 0;
+    while let Some(opening) = scanner.opening() {
+        let start = scanner.at;
+        let result = match opening {
+            Opening::Comment => scanner.comment(),
+            Opening::Expression => scanner.tag(Tag::new("}}")),
+            Opening::Statement => {
+                statements += 1;
+                if statements > MAX_STATEMENTS {
+                    return Err(refusal(template, start, format!("use at most {MAX_STATEMENTS} statements")));
+                }
+                scanner.tag(Tag::new("%}"))
+            }
+        };
+        match result {
+            Ok(End::Closed) => {}
+            Ok(End::Missing) => return Ok(()),
+            Err(reason) => return Err(refusal(template, scanner.at, reason)),
+        }
+    }
+    Ok(())
+}
+
+fn refusal(template: &str, at: usize, reason: String) -> Refusal {
+    let before = template.as_bytes().get(..at).unwrap_or_default();
+    Refusal { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), reason }
+}
+
+/// The kind of a part that is not plain text.
+#[derive(Clone, Copy)]
+enum Opening {
+    Expression,
+    Statement,
+    Comment,
+}
+
+/// Whether the end of a part was found.
+enum End {
+    Closed,
+    Missing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token<'a> {
+    Name(&'a str),
+    Literal,
+    Symbol(u8),
+}
+
+/// An open bracket.
+struct Bracket {
+    /// Whether its values are arguments.
+    has_arguments: bool,
+    colons: usize,
+}
+
+/// The tokens of one tag so far.
+struct Tag<'a> {
+    /// `}}` or `%}`.
+    end: &'static str,
+    /// The first name of a statement.
+    statement: Option<&'a str>,
+    previous: Option<Token<'a>>,
+    /// The token before `previous`.
+    before: Option<Token<'a>>,
+    brackets: Vec<Bracket>,
+    tokens: usize,
+    /// Whether the list of a `for` has begun.
+    is_after_in: bool,
+}
+
+impl<'a> Tag<'a> {
+    fn new(end: &'static str) -> Self {
+        Self { end, statement: None, previous: None, before: None, brackets: Vec::new(), tokens: 0, is_after_in: false }
+    }
+
+    /// Adds the next token.
+    fn push(&mut self, token: Token<'a>) -> Result<(), String> {
+        self.tokens += 1;
+        if self.tokens > MAX_TOKENS {
+            return Err(format!("is too long: use at most {MAX_TOKENS} words and symbols between two braces"));
+        }
+        match token {
+            Token::Name(name) => self.name(name)?,
+            Token::Symbol(symbol) => self.symbol(symbol)?,
+            Token::Literal => {}
+        }
+        self.before = self.previous.replace(token);
+        Ok(())
+    }
+
+    fn name(&mut self, name: &'a str) -> Result<(), String> {
+        if self.end == "%}" && self.previous.is_none() {
+            if !STATEMENTS.contains(&name) {
+                return Err(format!("`{name}` is not available in templates; use {}", STATEMENTS.join(", ")));
+            }
+            self.statement = Some(name);
+        }
+        if self.statement == Some("for") && name == "recursive" {
+            return Err("loops cannot be recursive; nest two loops".to_owned());
+        }
+        self.is_after_in |= name == "in";
+        Ok(())
+    }
+
+    /// Whether the last token is the name of a filter or a test.
+    fn is_after_filter(&self) -> bool {
+        let is_name = matches!(self.previous, Some(Token::Name(_)));
+        is_name && matches!(self.before, Some(Token::Symbol(b'|') | Token::Name("is" | "not")))
+    }
+
+    fn symbol(&mut self, symbol: u8) -> Result<(), String> {
+        // Whether the token before is a value, so that `(` starts arguments and `[` an index.
+        let is_after_value = match self.previous {
+            Some(Token::Name(name)) => !KEYWORDS.contains(&name),
+            Some(Token::Symbol(symbol)) => matches!(symbol, b')' | b']'),
+            Some(Token::Literal) | None => false,
+        };
+        match symbol {
+            b'(' => {
+                // The engine has methods of loops that panic.
+                if is_after_value && !self.is_after_filter() {
+                    return Err(
+                        "functions are not available in templates; use filters, as in {{ a | upper }}".to_owned()
+                    );
+                }
+                self.brackets.push(Bracket { has_arguments: is_after_value, colons: 0 });
+            }
+            b'[' if is_after_value => self.brackets.push(Bracket { has_arguments: false, colons: 0 }),
+            b'[' | b'{' | b'}' => return Err("templates cannot contain lists and maps of their own".to_owned()),
+            b')' | b']' => {
+                self.brackets.pop().ok_or_else(|| format!("unexpected `{}`", char::from(symbol)))?;
+            }
+            b',' => {
+                let is_allowed = match self.brackets.last() {
+                    Some(bracket) => bracket.has_arguments,
+                    None => self.statement == Some("for") && !self.is_after_in,
+                };
+                if !is_allowed {
+                    return Err("templates cannot contain lists of their own; remove the comma".to_owned());
+                }
+            }
+            b':' => {
+                let Some(bracket) = self.brackets.last_mut() else { return Err("unexpected `:`".to_owned()) };
+                bracket.colons += 1;
+                if bracket.colons > 1 {
+                    return Err("ranges have a start and an end, but no step, as in [0:10]".to_owned());
+                }
+            }
+            b'~' | b'+' | b'*' => {
+                let operator = char::from(symbol);
+                return Err(format!(
+                    "`{operator}` is not available in templates; write texts after each other, as in \
+                     {{{{ a }}}}{{{{ b }}}}, and divide numbers, as in {{{{ value / 0.01 }}}}"
+                ));
+            }
+            b'.' | b'|' | b'=' | b'!' | b'<' | b'>' | b'-' | b'/' | b'%' => {}
+            _ => return Err("unexpected character".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// A position in a template.
+struct Scanner<'a> {
+    template: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.template.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Moves behind the next `{{`, `{%` or `{#`.
+    fn opening(&mut self) -> Option<Opening> {
+        let mut pairs = self.rest().windows(2).enumerate();
+        let (offset, opening) = pairs.find_map(|(offset, pair)| match pair {
+            b"{{" => Some((offset, Opening::Expression)),
+            b"{%" => Some((offset, Opening::Statement)),
+            b"{#" => Some((offset, Opening::Comment)),
+            _ => None,
+        })?;
+        self.at += offset + 2;
+        Some(opening)
+    }
+
+    fn comment(&mut self) -> Result<End, String> {
+        let Some(offset) = self.rest().windows(2).position(|pair| pair == b"#}") else { return Ok(End::Missing) };
+        self.at += offset + 2;
+        Ok(End::Closed)
+    }
+
+    /// Reads a tag to its end.
+    fn tag(&mut self, mut tag: Tag<'a>) -> Result<End, String> {
+        // The marker that keeps or removes the white space before the tag.
+        if matches!(self.rest().first(), Some(b'-' | b'+')) {
+            self.at += 1;
+        }
+        loop {
+            self.at += self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let rest = self.rest();
+            let Some(first) = rest.first().copied() else { return Ok(End::Missing) };
+            if tag.brackets.is_empty() {
+                let marked = usize::from(matches!(first, b'-' | b'+'));
+                if rest.get(marked..).unwrap_or_default().starts_with(tag.end.as_bytes()) {
+                    self.at += marked + tag.end.len();
+                    return Ok(End::Closed);
+                }
+            }
+            let length = match first {
+                b'\'' | b'"' => match string(rest) {
+                    Some(length) => length,
+                    None => return Ok(End::Missing),
+                },
+                b'a'..=b'z' | b'A'..=b'Z' | b'_' => rest.iter().take_while(|byte| is_word(**byte)).count(),
+                b'0'..=b'9' => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+                _ => 1,
+            };
+            let token = match first {
+                b'\'' | b'"' => Token::Literal,
+                b'0'..=b'9' if rest.get(length).is_some_and(|next| is_word(*next)) => {
+                    return Err("write numbers as decimals, such as 10 or 0.5".to_owned());
+                }
+                b'0'..=b'9' => Token::Literal,
+                b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
+                    Token::Name(self.template.get(self.at..self.at + length).unwrap_or_default())
+                }
+                symbol => Token::Symbol(symbol),
+            };
+            tag.push(token)?;
+            self.at += length;
+        }
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The length of the string at the start of `rest`, with its quotes; `None` if it does not end.
+fn string(rest: &[u8]) -> Option<usize> {
+    let (quote, content) = rest.split_first()?;
+    let mut is_escaped = false;
+    for (index, byte) in content.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            byte if byte == quote => return Some(index + 2),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_that_read_values_are_accepted() {
+        for template in [
+            "plain { text } % # \u{ff}",
+            "{{ status | upper }}: {{- commonLabels.alertname -}}",
+            "{% for alert in alerts if alert.status == 'firing' %}{{ loop.index }}{% else %}none{% endfor %}",
+            "{% for name, value in alert.labels | items %}{{ name }}={{ value }}{% endfor %}",
+            "{{ alerts[0].details.quotes[alerts.0.x - 1] }} {{ text[:100] }} {{ (value / 0.01) | round(1) }}",
+            "{% if not (a and b in c) or x is defined %}{{ words | join(', ') }}{% elif a != 'it\\'s ~' %}{% endif %}",
+            "{# {% set x = 1 %} #}{{ '{% set x = 1 %}' }}{{ author | default('nobody', true) }}",
+        ] {
+            assert_eq!(check(template), Ok(()), "{template}");
+        }
+    }
+
+    #[test]
+    fn templates_that_build_values_are_refused() {
+        for template in [
+            "{% set ns = namespace(x='a') %}",
+            "{%- set a = x ~ x %}",
+            "{% with a = x %}{% endwith %}",
+            "{% filter upper %}x{% endfilter %}",
+            "{% macro a() %}{% endmacro %}",
+            "{% raw %}{{ {% endraw %}",
+            "{% do x() %}",
+            "{% autoescape true %}{% endautoescape %}",
+            "{{ 'x' * 100000000 }}",
+            "{{ 'x' ** 2 }}",
+            "{{ text ~ text }}",
+            "{{ text + text }}",
+            "{{ text | join(*text) }}",
+            "{{ range(3) }}",
+            "{{ loop.cycle() }}",
+            "{{ loop['cycle']() }}",
+            "{{ (loop.cycle)() }}",
+            "{{ [text, text] }}",
+            "{{ {'a': text} }}",
+            "{{ (text, text) }}",
+            "{{ text, text }}",
+            "{% for a in [x] %}{% endfor %}",
+            "{% for a in[x] %}{% endfor %}",
+            "{% for a in x, x %}{% endfor %}",
+            "{% for a in (x, x) %}{% endfor %}",
+            "{% for a in x if 1in[x] %}{% endfor %}",
+            "{% for a in x if 1e5in[x] %}{% endfor %}",
+            "{% for a in x if 1e5recursive %}{% endfor %}",
+            "{% for a in x recursive %}{{ loop(x) | upper }}{% endfor %}",
+            "{{ ''[::-1] }}",
+            "{{ x) }}",
+            "{{ a \u{ff} }}",
+        ] {
+            assert!(check(template).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn refusals_name_the_line_and_the_alternative() {
+        let error = check("a\n{{ b }}\n{% set x = 1 %}").unwrap_err().to_string();
+        assert_eq!(error, "line 3: `set` is not available in templates; use for, endfor, if, elif, else, endif");
+    }
+
+    #[test]
+    fn depth_of_templates_is_limited() {
+        assert!(check(&format!("{{{{ a{} }}}}", ".a".repeat(1_000))).is_err());
+        assert!(check(&format!("{{{{ {}a }}}}", "not ".repeat(1_000))).is_err());
+        assert!(check(&format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(500))).is_err());
+    }
+}
