@@ -1,5 +1,6 @@
 //! Reads posts: filters, keyset pagination, single posts.
 
+mod counted;
 pub(super) mod query;
 pub(super) mod row;
 pub mod sample;

@@ -4,7 +4,6 @@ ALTER TABLE post_topics ADD COLUMN confidence_score real;
 -- The clause that has the largest share in the label, in characters of the content; NULL: the whole text.
 ALTER TABLE post_topics ADD COLUMN clause_start integer;
 ALTER TABLE post_topics ADD COLUMN clause_end integer;
-CREATE INDEX post_topics_pending ON post_topics (post) WHERE sentiment_label IS NULL;
 
 -- topic_rollups count by the label towards the topic. These rows are added to count by the posts' own labels: one is
 -- subtracted under the label towards the topic, and one is added under the post's.

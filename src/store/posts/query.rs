@@ -8,10 +8,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
+use super::counted::Counted;
 use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::words::is_bounded;
-use crate::domain::{Author, SentimentFilter, SentimentOf, Source, TimeRange, TopicId, language};
+use crate::domain::{Author, SentimentFilter, Source, TimeRange, TopicId, language};
 use crate::store::labels::{LabelColumns, UNSCORED};
 use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
@@ -73,45 +74,6 @@ fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Str
 /// Language tags are ASCII in any case, as the source sent them. A region follows after `-` or `_`.
 const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') || '-' LIKE ";
 
-/// The columns of the label by which posts are counted, as SQL.
-struct Counted {
-    label: String,
-    confidence: String,
-}
-
-impl Counted {
-    /// Those of the posts.
-    fn post() -> Self {
-        let [label, confidence] =
-            ["sentiment_label", "confidence_score"].map(|name| format!("social_media_posts.{name}"));
-        Self { label, confidence }
-    }
-
-    /// Those of `filter`, in a query that joins the matches of its topic.
-    fn joined(filter: &PostFilter) -> Self {
-        let own = |name: &str| format!("coalesce(post_topics.{name}, social_media_posts.{name})");
-        match filter.sentiment_of {
-            SentimentOf::Topic => Self { label: own("sentiment_label"), confidence: own("confidence_score") },
-            SentimentOf::Post => Self::post(),
-        }
-    }
-
-    /// Those of `filter`, in a query of posts only.
-    fn alone(filter: &PostFilter) -> Self {
-        let Some(TopicId(topic)) = filter.topic.filter(|_| filter.sentiment_of == SentimentOf::Topic) else {
-            return Self::post();
-        };
-        let own = |name: &str| {
-            format!(
-                "coalesce((SELECT t.{name} FROM post_topics t WHERE t.topic_id = {topic} \
-                 AND t.created_at = social_media_posts.created_at AND t.post = social_media_posts.id), \
-                 social_media_posts.{name})"
-            )
-        };
-        Self { label: own("sentiment_label"), confidence: own("confidence_score") }
-    }
-}
-
 /// The rows of `$query` (posts, or posts with their topics) that match `$filter`.
 macro_rules! narrowed {
     ($query:expr, $filter:expr, $columns:expr, $has_word:path, $has_whole_word:path) => {{
@@ -120,8 +82,7 @@ macro_rules! narrowed {
             query = query.filter(post::source.eq(Source::as_str(source)));
         }
         if let Some(sentiment) = filter.sentiment {
-            let label = sql::<Bool>(&$columns.label).sql(" = ").bind::<Text, _>(sentiment_column(sentiment));
-            query = query.filter(label);
+            query = query.filter($columns.label().eq(sentiment_column(sentiment)));
         }
         if let Some(emotion) = filter.emotion {
             query = query.filter(post::emotion.eq(emotion.as_str()));
@@ -149,8 +110,7 @@ macro_rules! narrowed {
             query = query.filter(post::ingested_at.gt(At(after)));
         }
         if let Some(least) = filter.min_confidence {
-            let confident = sql::<Bool>(&$columns.confidence).sql(" >= ").bind::<Double, _>(least);
-            query = query.filter(confident).filter(post::sentiment_label.ne(UNSCORED));
+            query = query.filter($columns.confidence().ge(least)).filter(post::sentiment_label.ne(UNSCORED));
         }
         for word in &filter.words {
             query = query.filter($has_word(word));
@@ -195,13 +155,7 @@ macro_rules! page {
 macro_rules! cells {
     ($query:expr, $range:expr, $created_at:expr, $columns:expr, $limit:expr) => {
         $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(
-            (
-                $created_at,
-                sql::<Text>(&$columns.label),
-                post::emotion,
-                sql::<BigInt>("CAST(1 AS bigint)"),
-                sql::<Double>(&$columns.confidence),
-            ),
+            ($created_at, $columns.label(), post::emotion, sql::<BigInt>("CAST(1 AS bigint)"), $columns.confidence()),
         )
     };
 }
@@ -219,9 +173,9 @@ macro_rules! samples {
             post::url,
             sql::<Text>(HEAD),
             $created_at,
-            sql::<Text>(&$columns.label),
+            $columns.label(),
             post::emotion,
-            sql::<Double>(&$columns.confidence),
+            $columns.confidence(),
         ))
     };
 }

@@ -13,12 +13,15 @@ use sentistream::store::settle::{
 };
 use sentistream::store::topics::{Edited, ExistingPosts, NewTopic};
 
-use super::fixture::{Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds};
+use super::fixture::{
+    Fixture, Place, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds,
+};
 
 cases!(
     counts_by_either_label_agree_with_posts,
     sentiment_of_topic_selects_and_counts_its_posts,
     pending_matches_are_determined_once,
+    changes_by_previous_release_keep_counts_of_topics_exact,
 );
 
 async fn topic(fixture: &Fixture, called: &str) -> Topic {
@@ -289,4 +292,54 @@ async fn pending_matches_are_determined_once(fixture: Fixture) {
     check(&fixture, acme.id).await;
     let counts = fixture.store.counts(everything(), &filter(acme.id, SentimentOf::Topic)).await.expect("counts");
     assert_eq!((counts.sentiment(Sentiment::Negative), counts.unscored()), (1, 1));
+}
+
+/// The statement with which the previous release adds a post to the counts of a topic (`sign` 1) or subtracts it (-1).
+fn counted_by_previous_release(topic: TopicId, id: &str, sign: i64) -> String {
+    format!(
+        "INSERT INTO topic_rollups AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+         SELECT {}, grain, CASE grain WHEN 0 THEN timestamptz 'epoch' \
+         ELSE to_timestamp(floor(extract(epoch FROM created_at) / grain) * grain) END, source, sentiment_label, emotion, \
+         {sign}, {sign} * confidence_score FROM social_media_posts, (VALUES (0), (60), (900), (86400)) AS w (grain) \
+         WHERE post_id = '{id}' ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \
+         DO UPDATE SET count = r.count + excluded.count, confidence_sum = r.confidence_sum + excluded.confidence_sum;",
+        topic.0
+    )
+}
+
+async fn changes_by_previous_release_keep_counts_of_topics_exact(fixture: Fixture) {
+    if matches!(fixture.place, Place::Sqlite { .. }) {
+        // Only one process owns a SQLite file, so two releases cannot run beside each other.
+        return;
+    }
+    let topics = [topic(&fixture, "acme").await, topic(&fixture, "apex").await];
+    let both = || {
+        vec![
+            PostTopic { topic: topics[0].id, towards: own(Sentiment::Neutral, 0.9) },
+            PostTopic { topic: topics[1].id, towards: own(Sentiment::Positive, 0.6) },
+        ]
+    };
+    let changes = ["edited", "deleted", "left", "kept"].map(|id| (insert(post(id)), both()));
+    settle(&fixture, changes.into()).await;
+    let counted = |id: &str, sign: i64| {
+        topics.iter().map(|topic| counted_by_previous_release(topic.id, id, sign)).collect::<String>()
+    };
+    let edit = "UPDATE social_media_posts SET content = 'new content', sentiment_label = 'negative', \
+                confidence_score = 0.55 WHERE post_id = 'edited';";
+    fixture.run(&format!("{}{edit}{}", counted("edited", -1), counted("edited", 1))).await;
+    let deletion = "DELETE FROM social_media_posts WHERE post_id = 'deleted'";
+    fixture.run(&format!("{}{deletion}", counted("deleted", -1))).await;
+    let of_one = format!(
+        "{}DELETE FROM post_topics WHERE topic_id = {} AND post = \
+         (SELECT id FROM social_media_posts WHERE post_id = 'left')",
+        counted_by_previous_release(topics[1].id, "left", -1),
+        topics[1].id.0
+    );
+    fixture.run(&of_one).await;
+    for topic in &topics {
+        check(&fixture, topic.id).await;
+    }
+    let pending = fixture.store.pending_topics(10).await.expect("posts");
+    assert_eq!(pending.iter().map(|post| (&*post.post_id, post.topics.len())).collect::<Vec<_>>(), [("edited", 2)]);
+    assert_eq!(fixture.store.topics_of_post(&post_id("kept")).await.expect("topics"), both());
 }
