@@ -93,7 +93,12 @@ fn describe_metrics() {
         ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
         ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
         ("sentistream_tokens_total", Kind::Counter, "Tokens that the model read."),
-        ("sentistream_model_posts_total", Kind::Counter, "Analyses, by model."),
+        ("sentistream_model_posts_total", Kind::Counter, "Analyses of posts, by model."),
+        (
+            "sentistream_topic_parts_total",
+            Kind::Counter,
+            "Parts of posts that were analysed for the sentiment towards topics.",
+        ),
         ("sentistream_model_loads_total", Kind::Counter, "Attempts to load the model of a route, by model and result."),
         ("sentistream_model_loaded", Kind::Gauge, "Whether the model of a route is in memory."),
         ("sentistream_unscored_judged_total", Kind::Counter, "Unscored posts that were judged later, by result."),

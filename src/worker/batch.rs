@@ -173,7 +173,7 @@ impl Batch<'_> {
             works.into_iter().for_each(Work::leave_unscored);
             return Ok(());
         };
-        record_batch(&analyses);
+        record_batch(&works, &analyses);
         let mut analyses = analyses.into_iter();
         for work in works {
             work.decide(&mut analyses);
@@ -305,18 +305,31 @@ impl From<GaveUp<StreamError>> for Failure {
     }
 }
 
-fn record_batch(analyses: &[Analysis]) {
+/// Counts the posts of a batch and their texts, of which the first of each post is the whole post.
+fn record_batch(works: &[&mut Work<'_>], analyses: &[Analysis]) {
     let tokens: u64 = analyses.iter().map(|analysis| u64::from(analysis.tokens)).sum();
-    metrics::histogram!("sentistream_batch_posts").record(analyses.len() as f64);
+    metrics::histogram!("sentistream_batch_posts").record(works.len() as f64);
     metrics::histogram!("sentistream_batch_tokens").record(tokens as f64);
     metrics::counter!("sentistream_tokens_total").increment(tokens);
-    count_by_model(analyses);
+    count_parts(analyses.len().saturating_sub(works.len()));
+    let starts = works.iter().scan(0, |next, work| Some(std::mem::replace(next, *next + 1 + work.parts())));
+    count_by_model(starts.filter_map(|start| analyses.get(start)));
 }
 
-/// Counts analyses by model. A batch has the analyses of one model, or of it and its fallback.
-pub fn count_by_model(analyses: &[Analysis]) {
-    for run in analyses.chunk_by(|one, next| one.model_name == next.model_name) {
-        let model = run[0].model_name.to_string();
-        metrics::counter!("sentistream_model_posts_total", "model" => model).increment(run.len() as u64);
+/// Counts parts of texts that were classified.
+pub fn count_parts(parts: usize) {
+    if parts > 0 {
+        metrics::counter!("sentistream_topic_parts_total").increment(parts as u64);
+    }
+}
+
+/// Counts analyses of posts by model.
+pub fn count_by_model<'a>(analyses: impl IntoIterator<Item = &'a Analysis>) {
+    let mut by_model: BTreeMap<&str, u64> = BTreeMap::new();
+    for analysis in analyses {
+        *by_model.entry(&analysis.model_name).or_default() += 1;
+    }
+    for (model, posts) in by_model {
+        metrics::counter!("sentistream_model_posts_total", "model" => model.to_owned()).increment(posts);
     }
 }

@@ -70,6 +70,11 @@ impl Work<'_> {
         })
     }
 
+    /// The number of its [`Self::texts`] that are parts of the post.
+    pub fn parts(&self) -> usize {
+        self.targets.count()
+    }
+
     /// Takes the analyses of its [`Self::texts`], which decide the topics and the sentiments towards them.
     pub fn decide(&mut self, analyses: &mut impl Iterator<Item = Analysis>) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
