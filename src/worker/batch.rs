@@ -155,21 +155,15 @@ impl Batch<'_> {
     }
 
     /// Adds the analyses of one model. If the model of a route is not available, the posts are stored unscored.
-    async fn analyse_with(&self, route: Option<usize>, works: Vec<&mut Work<'_>>) -> Result<(), Failure> {
-        let texts: Vec<String> = works.iter().flat_map(|work| work.texts()).collect();
-        let classified = async {
-            match route.and_then(|number| self.worker.routes.all().get(number)) {
-                Some(route) => route.classify(texts).await.map_err(|error| GaveUp::Failed(error).into()),
-                None => self.classify(texts).await.map(Some),
-            }
-        };
-        let analyses = tokio::select! {
-            biased;
-            // The analysis may take longer than the rest of the grace period.
-            () = self.shutdown.abandoned() => return Err(Failure::Abandoned),
-            analyses = classified => analyses?,
-        };
-        let Some(analyses) = analyses else {
+    async fn analyse_with(&self, route: Option<usize>, mut works: Vec<&mut Work<'_>>) -> Result<(), Failure> {
+        let mut analyses = self.analyses(route, &works).await;
+        let is_divided = works.iter().any(|work| work.parts() > 0);
+        if matches!(analyses, Err(Failure::Entries { .. })) && works.len() == 1 && is_divided {
+            // The model may fail on a part, and a fallback classifies only single texts.
+            works.iter_mut().for_each(|work| work.leave_whole());
+            analyses = self.analyses(route, &works).await;
+        }
+        let Some(analyses) = analyses? else {
             works.into_iter().for_each(Work::leave_unscored);
             return Ok(());
         };
@@ -179,6 +173,23 @@ impl Batch<'_> {
             work.decide(&mut analyses);
         }
         Ok(())
+    }
+
+    /// The analyses of the texts of `works`. `None`: the model of the route is not available.
+    async fn analyses(&self, route: Option<usize>, works: &[&mut Work<'_>]) -> Result<Option<Vec<Analysis>>, Failure> {
+        let texts: Vec<String> = works.iter().flat_map(|work| work.texts()).collect();
+        let classified = async {
+            match route.and_then(|number| self.worker.routes.all().get(number)) {
+                Some(route) => route.classify(texts).await.map_err(|error| GaveUp::Failed(error).into()),
+                None => self.classify(texts).await.map(Some),
+            }
+        };
+        tokio::select! {
+            biased;
+            // The analysis may take longer than the rest of the grace period.
+            () = self.shutdown.abandoned() => Err(Failure::Abandoned),
+            analyses = classified => analyses,
+        }
     }
 
     /// The analyses of the main model, which is retried until it is available.

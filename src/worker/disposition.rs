@@ -75,6 +75,11 @@ impl Work<'_> {
         self.targets.count()
     }
 
+    /// Does not divide the post. The label of the whole post holds for its topics.
+    pub fn leave_whole(&mut self) {
+        self.targets = PostTargets::default();
+    }
+
     /// Takes the analyses of its [`Self::texts`], which decide the topics and the sentiments towards them.
     pub fn decide(&mut self, analyses: &mut impl Iterator<Item = Analysis>) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
