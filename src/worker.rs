@@ -14,6 +14,7 @@ mod publish;
 mod renewal;
 mod second_opinion;
 mod task;
+mod topic_doubts;
 mod topics;
 mod towards;
 mod traces;
@@ -32,6 +33,7 @@ use renewal::Renewal;
 
 pub use context::{StoragePolicy, Worker, WorkerOptions};
 pub use second_opinion::SecondOpinion;
+pub use topic_doubts::TopicDoubts;
 
 /// The longest time that a consumer waits for new entries before it takes over idle claims.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
@@ -49,6 +51,9 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
     }
     if let Some(second) = &worker.second_opinion {
         consumers.spawn(second_opinion::run(worker.clone(), second.clone(), shutdown.clone()));
+    }
+    if let Some(doubts) = &worker.topic_doubts {
+        consumers.spawn(topic_doubts::run(worker.clone(), doubts.clone(), shutdown.clone()));
     }
     consumers.spawn(maintenance::run(worker.clone(), shutdown.clone()));
     consumers.spawn(unscored::run(worker.clone(), shutdown.clone()));
@@ -75,6 +80,11 @@ fn describe_metrics() {
             "Posts in languages that the model does not know, by handling.",
         ),
         ("sentistream_second_opinions_total", Kind::Counter, "Second opinions on posts of low confidence, by result."),
+        (
+            "sentistream_topic_opinions_total",
+            Kind::Counter,
+            "Second judgements of doubtful sentiments towards topics, by result.",
+        ),
         ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
         (
             "sentistream_llm_texts_failed_total",

@@ -79,6 +79,9 @@ impl Published {
         event.topics = topics;
         event.topic_sentiments = topic_sentiments;
         event.traceparent = context.traces.context(key);
+        if let Some(doubts) = &worker.topic_doubts {
+            doubts.consider(post, work.disposition.topics().unwrap_or_default(), context.tracked, &event);
+        }
         self.events.push(LiveEvent::Post(event));
         record(key, analysis, stored);
         languages::count(post);

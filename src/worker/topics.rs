@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::batch::count_parts;
 use super::context::Worker;
 use super::towards::{PostTargets, divides};
-use crate::domain::{Analysis, PostLabels, Subject};
+use crate::domain::{Analysis, PostLabels, Subject, Towards};
 use crate::inference::InferenceError;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
@@ -209,6 +209,7 @@ fn judgements<'p>(
         TopicJudgement {
             post_id: post.post_id.clone(),
             analyzed_at: post.analyzed_at,
+            replaces: Towards::Pending,
             topics: targets.judge(&post.content, &whole, &parts, &post.topics),
         }
     };

@@ -46,15 +46,17 @@ pub struct TopicJudgement {
     pub post_id: String,
     /// When the analysis was made that the sentiments are based on; `None` for an unscored post.
     pub analyzed_at: Option<Timestamp>,
-    /// The sentiments to store. Topics that have a sentiment keep it.
+    /// What the sentiments replace. Topics for which the post has something else keep it.
+    pub replaces: Towards,
+    /// The sentiments to store.
     pub topics: Vec<PostTopic>,
 }
 
 impl TopicJudgement {
-    /// The row with the sentiments for those topics that have none; `None` if nothing changes.
+    /// The row with the sentiments; `None` if nothing changes.
     fn after<'r>(&self, row: &Row<'r>) -> Option<Row<'r>> {
         let mut after = row.clone();
-        for topic in after.topics.iter_mut().filter(|topic| topic.towards == Towards::Pending) {
+        for topic in after.topics.iter_mut().filter(|topic| topic.towards == self.replaces) {
             if let Some(judged) = self.topics.iter().find(|judged| judged.topic == topic.topic) {
                 topic.towards = judged.towards.clone();
             }
@@ -115,11 +117,12 @@ impl Store {
         Ok(posts)
     }
 
-    /// Stores sentiments towards topics, in one transaction with their counts.
+    /// Stores sentiments towards topics, in one transaction with their counts. Returns for each judgement whether it
+    /// changed its post.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn judge_topics(&self, batch: Vec<TopicJudgement>) -> Result<(), StoreError> {
+    pub async fn judge_topics(&self, batch: Vec<TopicJudgement>) -> Result<Vec<bool>, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
             Backend::Sqlite(sqlite) => Ok(sqlite.write(move |c| on_sqlite(c, &batch, now, &retention)).await?),
@@ -136,17 +139,21 @@ fn on_sqlite(
     batch: &[TopicJudgement],
     now: Timestamp,
     retention: &Retention,
-) -> QueryResult<()> {
+) -> QueryResult<Vec<bool>> {
     let mut tally = Tally::new(now, retention);
+    let mut changed = Vec::with_capacity(batch.len());
     for judgement in batch {
-        let state = sqlite::load_state(connection, &judgement.post_id)?;
-        let Some(before) = &state.row else { continue };
-        let Some(after) = judgement.after(before) else { continue };
-        tally.add_topics(before, -1);
-        tally.add_topics(&after, 1);
-        sqlite::replace_topics(connection, &judgement.post_id, &after)?;
+        let before = sqlite::load_state(connection, &judgement.post_id)?.row;
+        let after = before.as_ref().and_then(|before| judgement.after(before));
+        changed.push(after.is_some());
+        if let (Some(before), Some(after)) = (before, after) {
+            tally.add_topics(&before, -1);
+            tally.add_topics(&after, 1);
+            sqlite::replace_topics(connection, &judgement.post_id, &after)?;
+        }
     }
-    sqlite::write_tally(connection, &tally)
+    sqlite::write_tally(connection, &tally)?;
+    Ok(changed)
 }
 
 fn on_postgres(
@@ -154,21 +161,27 @@ fn on_postgres(
     batch: Arc<Vec<TopicJudgement>>,
     now: Timestamp,
     retention: Retention,
-) -> BoxFuture<'_, QueryResult<()>> {
+) -> BoxFuture<'_, QueryResult<Vec<bool>>> {
     async move {
         postgres::lock_for_backfill(connection).await?;
         let ids: Vec<&str> = batch.iter().map(|judgement| judgement.post_id.as_str()).collect();
-        let states = postgres::lock_states(connection, &ids).await?;
+        let mut states = postgres::lock_states(connection, &ids).await?;
         let mut tally = Tally::new(now, &retention);
+        let mut changed = Vec::with_capacity(batch.len());
         for judgement in &*batch {
-            let before = states.get(&judgement.post_id).and_then(|state| state.row.as_ref());
-            let Some(before) = before else { continue };
-            let Some(after) = judgement.after(before) else { continue };
-            tally.add_topics(before, -1);
-            tally.add_topics(&after, 1);
-            postgres::replace_topics(connection, &judgement.post_id, &after).await?;
+            let row = states.get_mut(&judgement.post_id).and_then(|state| state.row.as_mut());
+            let after = row.as_ref().and_then(|before| judgement.after(before));
+            changed.push(after.is_some());
+            if let (Some(row), Some(after)) = (row, after) {
+                tally.add_topics(row, -1);
+                tally.add_topics(&after, 1);
+                postgres::replace_topics(connection, &judgement.post_id, &after).await?;
+                // Another judgement of the batch may be about the same post.
+                *row = after;
+            }
         }
-        postgres::write_tally(connection, &tally).await
+        postgres::write_tally(connection, &tally).await?;
+        Ok(changed)
     }
     .boxed()
 }

@@ -21,6 +21,7 @@ cases!(
     counts_by_either_label_agree_with_posts,
     sentiment_of_topic_selects_and_counts_its_posts,
     pending_matches_are_determined_once,
+    second_judgements_replace_only_what_they_were_asked_about,
     changes_by_previous_release_keep_counts_of_topics_exact,
 );
 
@@ -169,6 +170,7 @@ async fn determine(fixture: &Fixture, numbers: &mut Numbers) {
     let judgement = |post: &sentistream::store::settle::PendingPost| TopicJudgement {
         post_id: post.post_id.clone(),
         analyzed_at: post.analyzed_at,
+        replaces: Towards::Pending,
         topics: post.topics.iter().map(|topic| PostTopic { topic: *topic, towards: numbers.towards() }).collect(),
     };
     let judged = pending.iter().map(judgement).collect();
@@ -274,6 +276,7 @@ async fn pending_matches_are_determined_once(fixture: Fixture) {
     let judged = |id: &str, analyzed_at, towards| TopicJudgement {
         post_id: id.to_owned(),
         analyzed_at,
+        replaces: Towards::Pending,
         topics: vec![PostTopic { topic: acme.id, towards }],
     };
     let outdated = judged("a", Some(at("2020-01-01T00:00:00Z")), own(Sentiment::Negative, 0.8));
@@ -286,8 +289,8 @@ async fn pending_matches_are_determined_once(fixture: Fixture) {
             judged("gone", None, Towards::Post),
         ]
     };
-    fixture.store.judge_topics(batch()).await.expect("stored");
-    fixture.store.judge_topics(batch()).await.expect("stored");
+    assert_eq!(fixture.store.judge_topics(batch()).await.expect("stored"), [true, true, false]);
+    assert_eq!(fixture.store.judge_topics(batch()).await.expect("stored"), [false, false, false]);
     assert!(fixture.store.pending_topics(10).await.expect("posts").is_empty());
     check(&fixture, acme.id).await;
     let counts = fixture.store.counts(everything(), &filter(acme.id, SentimentOf::Topic)).await.expect("counts");
@@ -342,4 +345,37 @@ async fn changes_by_previous_release_keep_counts_of_topics_exact(fixture: Fixtur
     let pending = fixture.store.pending_topics(10).await.expect("posts");
     assert_eq!(pending.iter().map(|post| (&*post.post_id, post.topics.len())).collect::<Vec<_>>(), [("edited", 2)]);
     assert_eq!(fixture.store.topics_of_post(&post_id("kept")).await.expect("topics"), both());
+}
+
+async fn second_judgements_replace_only_what_they_were_asked_about(fixture: Fixture) {
+    let (acme, apex) = (topic(&fixture, "acme").await, topic(&fixture, "apex").await);
+    let doubtful = own(Sentiment::Neutral, 0.4);
+    let both = vec![
+        PostTopic { topic: acme.id, towards: doubtful.clone() },
+        PostTopic { topic: apex.id, towards: own(Sentiment::Positive, 0.9) },
+    ];
+    settle(&fixture, vec![(insert(post("a")), both)]).await;
+    let analyzed_at = fixture.store.post(&post_id("a")).await.expect("an answer").expect("stored").analysis;
+    let analyzed_at = analyzed_at.map(|analysis| analysis.analyzed_at);
+    let second = |topic: TopicId, towards: Towards| TopicJudgement {
+        post_id: "a".to_owned(),
+        analyzed_at,
+        replaces: doubtful.clone(),
+        topics: vec![PostTopic { topic, towards }],
+    };
+    let negative = own(Sentiment::Negative, 0.8);
+    let batch = vec![
+        second(apex.id, negative.clone()),
+        second(acme.id, negative.clone()),
+        second(acme.id, own(Sentiment::Positive, 0.8)),
+    ];
+    assert_eq!(fixture.store.judge_topics(batch).await.expect("stored"), [false, true, false]);
+    let topics = fixture.store.topics_of_post(&post_id("a")).await.expect("topics");
+    assert_eq!(
+        topics.iter().map(|topic| topic.towards.clone()).collect::<Vec<_>>(),
+        [negative, own(Sentiment::Positive, 0.9)]
+    );
+    for topic in [acme.id, apex.id] {
+        check(&fixture, topic).await;
+    }
 }
