@@ -4,6 +4,7 @@
 //! The texts are classified outside of the transaction. A post that was edited, deleted or judged again since then stays
 //! as it is: its matches were written anew.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -164,8 +165,8 @@ fn on_postgres(
 ) -> BoxFuture<'_, QueryResult<Vec<bool>>> {
     async move {
         postgres::lock_for_backfill(connection).await?;
-        let ids: Vec<&str> = batch.iter().map(|judgement| judgement.post_id.as_str()).collect();
-        let mut states = postgres::lock_states(connection, &ids).await?;
+        let ids: BTreeSet<&str> = batch.iter().map(|judgement| judgement.post_id.as_str()).collect();
+        let mut states = postgres::lock_states(connection, &ids.into_iter().collect::<Vec<_>>()).await?;
         let mut tally = Tally::new(now, &retention);
         let mut changed = Vec::with_capacity(batch.len());
         for judgement in &*batch {

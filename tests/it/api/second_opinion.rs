@@ -7,7 +7,7 @@ use sentistream::worker::{self, SecondOpinion, TopicDoubts, Worker};
 use serde_json::json;
 
 use super::test_app::{Setup, TestApp, by_words, cases, post, worker};
-use crate::llm::fake::{FakeLlm, Reply};
+use crate::llm::fake::{FakeLlm, Reply, Seen};
 use crate::llm::options;
 
 cases![
@@ -130,7 +130,7 @@ async fn doubtful_sentiment_towards_topic_is_judged_by_llm(setup: Setup) {
         (labels == [json!("neutral"), json!("positive")]).then_some(())
     })
     .await;
-    let sent: Vec<_> = fake.seen().iter().flat_map(|seen| seen.posts()).map(|(_, text)| text).collect();
+    let sent: Vec<_> = fake.seen().iter().flat_map(Seen::posts).map(|(_, text)| text).collect();
     assert!(sent.iter().all(|sent| sent == text), "only the post with clauses of its own is sent: {sent:?}");
     assert!(fake.seen()[0].body["messages"][0]["content"].as_str().unwrap().contains("about the target alone"));
     let stored = app.get("/api/posts/two").await.ok();

@@ -77,12 +77,12 @@ async fn routed_post_has_a_sentiment_towards_each_topic() {
         let of = |topic: &Value| (topic["topic"].as_str().unwrap().to_owned(), topic["clause"].is_object());
         post["topics"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
     };
-    let acme = ("acme".to_owned(), true);
-    assert_eq!(topics().await, [acme.clone()]);
+    let divided = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), true)).collect::<Vec<_>>();
+    assert_eq!(topics().await, divided(&["acme"]));
     // The background uses the model of the route too.
     create("apex").await;
     crate::process::within("the sentiment towards the new topic is determined", async || {
-        (topics().await == [acme.clone(), ("apex".to_owned(), true)]).then_some(())
+        (topics().await == divided(&["acme", "apex"])).then_some(())
     })
     .await;
     assert!(process.terminate().await.success());
