@@ -210,6 +210,7 @@ pub fn worker(config: &Config, services: &Services, classifier: ActiveClassifier
         routes: Routes::default(),
         topics: services.topics.clone(),
         second_opinion: None,
+        topic_doubts: None,
         clock: services.clock.clone(),
         options: options::worker(config),
     }

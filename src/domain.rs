@@ -34,4 +34,6 @@ pub use label_set::LabelSet;
 pub use op::{Op, Rejection};
 pub use post::{Author, FieldError, Post, PostDraft, PostId, Source};
 pub use time::{Period, TimeRange, Timestamp};
-pub use topic::{Backfill, Subject, Topic, TopicId, TopicName, TopicOrigin};
+pub use topic::{
+    Backfill, Clause, PostTopic, SentimentOf, Subject, Topic, TopicId, TopicName, TopicOrigin, TopicSentiment, Towards,
+};

@@ -149,7 +149,7 @@ async fn read(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Re
     match filter.counted_from() {
         CountedFrom::Rollups => {
             let counts = store.counts(range, filter).await?;
-            let by_source = narrowed(store.window_by_source(range, filter.topic).await?, filter);
+            let by_source = narrowed(store.window_by_source(range, filter.topic, filter.sentiment_of).await?, filter);
             let posts = store.sample(filter, range, counts.posts()).await?;
             let side = Side { range, total: counts.posts(), capped: false, counts, sampled: posts.len() };
             Ok(Read { side, by_source: Some(by_source), posts })

@@ -9,11 +9,13 @@
 //! background.
 
 mod matcher;
+mod mentions;
 mod node;
 mod parse;
 mod query;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,6 +27,7 @@ use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::{Store, StoreError};
 
 pub use matcher::{Matcher, Scratch, TooManyTerms, TopicMatch};
+pub use mentions::Words;
 pub use query::{Query, QueryError, QueryNote};
 
 /// The longest time until this process detects a change by another process.
@@ -55,6 +58,8 @@ pub struct Tracked {
 struct Part {
     matcher: Arc<Matcher>,
     queries: HashMap<TopicId, String>,
+    /// The parsed queries of the matcher.
+    parsed: Arc<HashMap<TopicId, Query>>,
     /// Topics of the matcher that changed or were deleted since it was built.
     gone: HashSet<TopicId>,
 }
@@ -167,7 +172,8 @@ impl Part {
             tracing::error!(%error, topics = read.len(), "topics are not matched");
             Matcher::default()
         });
-        Self { matcher: Arc::new(matcher), queries, gone: HashSet::new() }
+        let parsed = Arc::new(read.into_iter().collect());
+        Self { matcher: Arc::new(matcher), queries, parsed, gone: HashSet::new() }
     }
 
     /// The current topics of this part that a post is about.
@@ -200,7 +206,7 @@ impl Tracked {
         let queries: HashMap<TopicId, String> = kept.map(|topic| (topic.id, topic.query.clone())).collect();
         let matcher = before.all.matcher.clone();
         let gone = matcher.topics().iter().copied().filter(|id| !queries.contains_key(id)).collect();
-        let all = Part { matcher, queries, gone };
+        let all = Part { matcher, queries, parsed: before.all.parsed.clone(), gone };
         let changed: Vec<&Topic> = topics.iter().filter(|topic| !all.queries.contains_key(&topic.id)).collect();
         let same_as_before = changed.len() == before.changed.queries.len()
             && changed.iter().all(|topic| is_same(&before.changed, topic));
@@ -252,6 +258,13 @@ impl Tracked {
             matched.sort_unstable_by_key(|found| found.topic);
         }
         matched
+    }
+
+    /// Where a text mentions what a topic's query looks for, in bytes and in order.
+    pub fn mentions(&self, topic: TopicId, text: &Words<'_>) -> Vec<Range<usize>> {
+        let of_all = || self.all.parsed.get(&topic).filter(|_| !self.all.gone.contains(&topic));
+        let query = self.changed.parsed.get(&topic).or_else(of_all);
+        query.map_or_else(Vec::new, |query| text.mentions(query))
     }
 
     /// Whether some queries have conditions on labels, so that topics change when a post is judged again.

@@ -14,7 +14,9 @@ mod publish;
 mod renewal;
 mod second_opinion;
 mod task;
+mod topic_doubts;
 mod topics;
+mod towards;
 mod traces;
 mod unscored;
 
@@ -31,6 +33,7 @@ use renewal::Renewal;
 
 pub use context::{StoragePolicy, Worker, WorkerOptions};
 pub use second_opinion::SecondOpinion;
+pub use topic_doubts::TopicDoubts;
 
 /// The longest time that a consumer waits for new entries before it takes over idle claims.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
@@ -48,6 +51,9 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
     }
     if let Some(second) = &worker.second_opinion {
         consumers.spawn(second_opinion::run(worker.clone(), second.clone(), shutdown.clone()));
+    }
+    if let Some(doubts) = &worker.topic_doubts {
+        consumers.spawn(topic_doubts::run(worker.clone(), doubts.clone(), shutdown.clone()));
     }
     consumers.spawn(maintenance::run(worker.clone(), shutdown.clone()));
     consumers.spawn(unscored::run(worker.clone(), shutdown.clone()));
@@ -74,6 +80,11 @@ fn describe_metrics() {
             "Posts in languages that the model does not know, by handling.",
         ),
         ("sentistream_second_opinions_total", Kind::Counter, "Second opinions on posts of low confidence, by result."),
+        (
+            "sentistream_topic_opinions_total",
+            Kind::Counter,
+            "Second judgements of doubtful sentiments towards topics, by result.",
+        ),
         ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
         (
             "sentistream_llm_texts_failed_total",
@@ -92,7 +103,12 @@ fn describe_metrics() {
         ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
         ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
         ("sentistream_tokens_total", Kind::Counter, "Tokens that the model read."),
-        ("sentistream_model_posts_total", Kind::Counter, "Analyses, by model."),
+        ("sentistream_model_posts_total", Kind::Counter, "Analyses of posts, by model."),
+        (
+            "sentistream_topic_parts_total",
+            Kind::Counter,
+            "Parts of posts that were analysed for the sentiment towards topics.",
+        ),
         ("sentistream_model_loads_total", Kind::Counter, "Attempts to load the model of a route, by model and result."),
         ("sentistream_model_loaded", Kind::Gauge, "Whether the model of a route is in memory."),
         ("sentistream_unscored_judged_total", Kind::Counter, "Unscored posts that were judged later, by result."),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use sentistream::clock::Clock;
-use sentistream::domain::{Author, Emotion, Period, PostId, Sentiment, Source, TimeRange};
+use sentistream::domain::{Author, Emotion, Period, PostId, Sentiment, SentimentOf, Source, TimeRange};
 use sentistream::store::Store;
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::alerts::AlertFilter;
@@ -63,7 +63,7 @@ async fn defaults(store: &Store) {
         time(&format!("distribution of {hours} h"), 200, || store.window(range, None)).await;
     }
     let window = TimeRange::last(Duration::from_secs(300), now);
-    time("alert window by source, 5 min", 200, || store.window_by_source(window, None)).await;
+    time("alert window by source, 5 min", 200, || store.window_by_source(window, None, SentimentOf::Topic)).await;
     let all = AlertFilter::default();
     time("alerts", 100, || store.alerts(&all, None, 50)).await;
     time("outcomes", 100, || store.outcomes("bench")).await;

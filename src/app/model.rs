@@ -14,7 +14,7 @@ use crate::inference::{
     WithFallback,
 };
 use crate::lifecycle::Shutdown;
-use crate::worker::SecondOpinion;
+use crate::worker::{SecondOpinion, TopicDoubts};
 
 use super::{load_engine, options};
 
@@ -149,6 +149,12 @@ pub async fn ready(mut states: watch::Receiver<ModelState>, shutdown: &Shutdown)
 pub fn second_opinion(config: &LlmConfig, llm: Option<&Llm>) -> Option<SecondOpinion> {
     let llm = llm.filter(|_| config.min_confidence > 0.0)?;
     Some(SecondOpinion::new(Arc::new(llm.clone()), config.min_confidence, config.max_doubts))
+}
+
+/// The second judgements of doubtful sentiments towards topics, if they are configured.
+pub fn topic_doubts(config: &LlmConfig, llm: Option<&Llm>) -> Option<TopicDoubts> {
+    let llm = llm.filter(|_| config.min_topic_confidence > 0.0)?;
+    Some(TopicDoubts::new(llm.clone(), config.min_topic_confidence, config.max_doubts))
 }
 
 /// The state of the language model, for the health report.

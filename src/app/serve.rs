@@ -254,11 +254,13 @@ impl Start<'_> {
         }
         let (config, services, shutdown) = (self.config.clone(), self.services.clone(), self.shutdown.clone());
         let second_opinion = model::second_opinion(&config.llm, self.llm.as_ref());
+        let topic_doubts = model::topic_doubts(&config.llm, self.llm.as_ref());
         let (model, routes) = (self.model.subscribe(), self.routes.clone());
         self.spawn("worker", async move {
             let Some(classifier) = model::ready(model.clone(), &shutdown).await else { return Ok(()) };
             let active = ActiveClassifier::from(classifier);
-            let worker = Worker { second_opinion, routes, ..super::worker(&config, &services, active.clone()) };
+            let rest = super::worker(&config, &services, active.clone());
+            let worker = Worker { second_opinion, topic_doubts, routes, ..rest };
             tokio::select! {
                 result = worker::run(worker, shutdown) => result,
                 () = model::follow(model, active) => Ok(()),

@@ -123,7 +123,11 @@ pub struct LlmConfig {
     /// Posts with a confidence below this get a second opinion; 0 (never) to 1.
     #[serde(deserialize_with = "share")]
     pub min_confidence: f64,
-    /// The largest number of posts that wait for a second opinion, 1 to 100000. Further posts keep their first result.
+    /// Topics of posts with a confidence of the sentiment towards them below this are judged again; 0 (never) to 1.
+    #[serde(deserialize_with = "share")]
+    pub min_topic_confidence: f64,
+    /// The largest number of posts that wait for a second opinion, and of topics that wait for a second judgement, 1 to
+    /// 100000. Others keep their first result.
     #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
     pub max_doubts: usize,
 }

@@ -272,6 +272,11 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         &["llm.min_confidence"],
         "a second opinion needs a language model: set llm.provider",
     );
+    require(
+        llm.provider.is_some() || llm.min_topic_confidence == 0.0,
+        &["llm.min_topic_confidence"],
+        "a second judgement of topics needs a language model: set llm.provider",
+    );
     if config.has_role(Role::Ingester) {
         for name in &config.ingester.sources {
             let known = config.sources.get(name);

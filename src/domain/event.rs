@@ -1,5 +1,7 @@
 //! Events for live clients.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::alert::Transition;
@@ -34,6 +36,9 @@ pub struct PostEvent {
     /// The names of the tracked topics that the post belongs to.
     #[serde(default)]
     pub topics: Vec<String>,
+    /// The sentiment towards a topic, by its name, where it is not simply that of the whole post.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topic_sentiments: BTreeMap<String, Sentiment>,
     /// When the author wrote the post.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -63,6 +68,7 @@ impl PostEvent {
             emotion: analysis.map(|analysis| analysis.emotion),
             unscored: analysis.is_none().then_some(Unscored::Language),
             topics: Vec::new(),
+            topic_sentiments: BTreeMap::new(),
             created_at: post.created_at,
             ingested_at,
             timestamp: analyzed_at,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Timestamp;
+use super::{Sentiment, Timestamp};
 
 /// The id of a topic's rows. It is never reused for another topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -97,6 +97,95 @@ impl Backfill {
     /// Whether there are posts left to match.
     pub fn is_running(self) -> bool {
         self.done < self.last
+    }
+}
+
+/// A topic that a post is about, and how the post speaks about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostTopic {
+    /// The topic.
+    pub topic: TopicId,
+    /// How the post speaks about it.
+    pub towards: Towards,
+}
+
+/// How a post speaks about a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Towards {
+    /// Not determined yet. The post's own label counts.
+    Pending,
+    /// As the whole post: it has one clause, or is unscored.
+    Post,
+    /// In its own way.
+    Own(TopicSentiment),
+}
+
+/// The sentiment towards a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicSentiment {
+    /// The label.
+    pub sentiment: Sentiment,
+    /// The probability of `sentiment`, in [0, 1].
+    pub confidence: f64,
+    /// The clause that has the largest share in it, in characters of the content; `None` is the whole text.
+    pub clause: Option<Clause>,
+}
+
+/// A part of a text, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Clause {
+    /// The index of its first character, from 0.
+    pub start: u32,
+    /// The index after its last character.
+    pub end: u32,
+}
+
+impl Clause {
+    /// The part of `text` at a range of bytes, which must be at the boundaries of characters.
+    pub fn of(text: &str, bytes: &std::ops::Range<usize>) -> Option<Self> {
+        let before = u32::try_from(text.get(..bytes.start)?.chars().count()).ok()?;
+        let length = u32::try_from(text.get(bytes.clone())?.chars().count()).ok()?;
+        Some(Self { start: before, end: before.checked_add(length)? })
+    }
+}
+
+impl PostTopic {
+    /// A topic for which the sentiment is not determined yet.
+    pub fn pending(topic: TopicId) -> Self {
+        Self { topic, towards: Towards::Pending }
+    }
+}
+
+/// The label that filters by topic, and counts of topics, use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SentimentOf {
+    /// The sentiment towards the topic.
+    #[default]
+    Topic,
+    /// The sentiment of the whole post.
+    Post,
+}
+
+impl SentimentOf {
+    /// The name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Post => "post",
+        }
+    }
+}
+
+impl std::str::FromStr for SentimentOf {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "topic" => Ok(Self::Topic),
+            "post" => Ok(Self::Post),
+            _ => Err("must be topic or post"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Author, Emotion, SentimentFilter, Source, TopicName};
+use crate::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, TopicName};
 use crate::store::posts::PostFilter;
 
 use super::error::ApiError;
@@ -18,6 +18,9 @@ pub struct CountParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
+    /// With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`).
+    #[param(inline, required = false)]
+    sentiment_of: SentimentOf,
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
@@ -37,6 +40,7 @@ impl CountParams {
     pub fn take(params: &mut Params) -> Self {
         Self {
             topic: params.optional("topic", TopicName::parse),
+            sentiment_of: params.text("sentiment_of").unwrap_or_default(),
             source: params.optional("source", Source::parse),
             sentiment: params.text("sentiment"),
             emotion: params.text("emotion"),
@@ -52,6 +56,7 @@ impl CountParams {
     pub fn filter(&self, state: &State) -> Result<PostFilter, ApiError> {
         Ok(PostFilter {
             topic: state.topic_id(self.topic.as_ref())?,
+            sentiment_of: self.sentiment_of,
             source: self.source.clone(),
             sentiment: self.sentiment,
             emotion: self.emotion,
@@ -65,8 +70,9 @@ impl CountParams {
     /// A key that is unique for each filter. Texts are quoted, so that they cannot imitate another filter.
     pub fn cache_key(&self) -> String {
         format!(
-            "{}:{}:{}:{}:{:?}:{:?}",
+            "{}:{}:{}:{}:{}:{:?}:{:?}",
             self.topic.as_ref().map_or("-", TopicName::as_str),
+            self.sentiment_of.as_str(),
             self.source.as_ref().map_or("-", Source::as_str),
             self.sentiment.map_or("-", SentimentFilter::as_str),
             self.emotion.map_or("-", Emotion::as_str),
@@ -80,6 +86,9 @@ impl CountParams {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CountEcho {
     topic: Option<String>,
+    /// The label that counts; absent without `topic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sentiment_of: Option<SentimentOf>,
     source: Option<String>,
     sentiment: Option<SentimentFilter>,
     emotion: Option<Emotion>,
@@ -90,6 +99,7 @@ pub struct CountEcho {
 impl From<CountParams> for CountEcho {
     fn from(params: CountParams) -> Self {
         Self {
+            sentiment_of: params.topic.is_some().then_some(params.sentiment_of),
             topic: params.topic.map(|topic| topic.as_str().to_owned()),
             source: params.source.map(Source::into_string),
             sentiment: params.sentiment,

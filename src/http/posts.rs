@@ -5,10 +5,13 @@ pub mod export;
 pub mod filter;
 pub mod view;
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::domain::{LiveEvent, PostId};
+use crate::domain::{LiveEvent, PostId, SentimentOf};
+use crate::store::StoreError;
 use crate::store::posts::{PostCursor, PostFilter, Start};
 
 use super::answer;
@@ -100,13 +103,26 @@ pub async fn list(
     let filters = FilterEcho::from(&filter);
     let filter = filter.resolve(&state)?;
     let (store, start, limit, sort) = (state.api.store.clone(), page.start(), page.limit, page.sort);
-    let (found, total) = state
+    let (found, total, towards) = state
         .read(async move {
-            tokio::try_join!(store.sorted_posts(&filter, sort.into(), start, limit), store.count_posts(&filter))
+            let (found, total) =
+                tokio::try_join!(store.sorted_posts(&filter, sort.into(), start, limit), store.count_posts(&filter))?;
+            let towards = match filter.topic.filter(|_| filter.sentiment_of == SentimentOf::Topic) {
+                Some(topic) => store.sentiments_towards(topic, &found.posts).await?,
+                None => HashMap::new(),
+            };
+            Ok::<_, StoreError>((found, total, towards))
         })
         .await?;
     answer::json(&PostList {
-        posts: found.posts.into_iter().map(PostView::from).collect(),
+        posts: found
+            .posts
+            .into_iter()
+            .map(|post| {
+                let sentiment = towards.get(&post.id).copied();
+                PostView::towards(post, sentiment)
+            })
+            .collect(),
         total: total.count,
         total_capped: total.capped,
         limit,
@@ -160,9 +176,10 @@ fn no_such_post(id: &str) -> ApiError {
 pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let id = post_id(&request)?;
     let (store, wanted) = (state.api.store.clone(), id.clone());
-    match state.read(async move { store.post(&wanted).await }).await? {
-        Some(post) => answer::json(&PostDetail::from(post)),
-        None => Err(no_such_post(id.as_str())),
+    let read = async move { tokio::try_join!(store.post(&wanted), store.topics_of_post(&wanted)) };
+    match state.read(read).await? {
+        (Some(post), topics) => answer::json(&PostDetail::new(post, topics, &state.api.topics.current())),
+        (None, _) => Err(no_such_post(id.as_str())),
     }
 }
 

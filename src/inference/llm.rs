@@ -32,7 +32,7 @@ use super::{Classifier, InferenceError, ModelInfo};
 use breaker::Breaker;
 pub use breaker::{Budget, LlmState};
 use chat::{Chat, ChatError};
-use prompt::AnswerForm;
+use prompt::{AnswerForm, PromptPost};
 
 /// The architecture of a language model in [`ModelInfo`].
 pub const ARCHITECTURE: &str = "llm";
@@ -98,10 +98,31 @@ struct Inner {
     name: Arc<str>,
 }
 
+/// A text to classify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The text.
+    pub text: String,
+    /// What the sentiment should be about, as written in the text; `None`: the whole text.
+    pub target: Option<String>,
+}
+
 /// A text in a request.
 struct Asked {
     digest: [u8; 32],
     text: String,
+    target: Option<String>,
+}
+
+impl Asked {
+    fn new(text: &str, target: Option<String>) -> Self {
+        let mut digest = Sha256::new_with_prefix(text);
+        if let Some(target) = &target {
+            digest.update([0]);
+            digest.update(target);
+        }
+        Self { digest: digest.finalize().into(), text: text.to_owned(), target }
+    }
 }
 
 /// The outcome of a request.
@@ -144,6 +165,14 @@ impl Llm {
         })))
     }
 
+    /// Classifies each text about its target. The emotions are those of the whole texts.
+    ///
+    /// # Errors
+    /// As for [`Classifier::classify`].
+    pub async fn classify_targets(&self, questions: Vec<Question>) -> Result<Vec<Analysis>, InferenceError> {
+        self.0.answer(questions).await
+    }
+
     /// The current state.
     pub fn state(&self) -> LlmState {
         self.0.breaker.state_now()
@@ -152,7 +181,7 @@ impl Llm {
 
 impl Classifier for Llm {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.0.answer(texts).boxed()
+        self.0.answer(texts.into_iter().map(|text| Question { text, target: None }).collect()).boxed()
     }
 
     fn info(&self) -> &ModelInfo {
@@ -161,21 +190,20 @@ impl Classifier for Llm {
 }
 
 impl Inner {
-    async fn answer(&self, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
-        let mut digests = Vec::with_capacity(texts.len());
-        let mut missing: HashMap<[u8; 32], String> = HashMap::new();
+    async fn answer(&self, questions: Vec<Question>) -> Result<Vec<Analysis>, InferenceError> {
+        let mut digests = Vec::with_capacity(questions.len());
+        let mut missing: HashMap<[u8; 32], Asked> = HashMap::new();
         let mut found: HashMap<[u8; 32], Scores> = HashMap::new();
-        for text in texts {
+        for Question { text, target } in questions {
             let cut = text.char_indices().nth(MAX_TEXT_CHARS).map(|(end, _)| end);
-            let text = cut.map_or(text.as_str(), |end| &text[..end]).to_owned();
-            let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-            digests.push((digest, cut.is_some()));
-            match self.kept.get(&digest).await {
-                Some(scores) => _ = found.insert(digest, scores),
-                None => _ = missing.insert(digest, text),
+            let asked = Asked::new(cut.map_or(text.as_str(), |end| &text[..end]), target);
+            digests.push((asked.digest, cut.is_some()));
+            match self.kept.get(&asked.digest).await {
+                Some(scores) => _ = found.insert(asked.digest, scores),
+                None => _ = missing.insert(asked.digest, asked),
             }
         }
-        let asked: Vec<Asked> = missing.into_iter().map(|(digest, text)| Asked { digest, text }).collect();
+        let asked: Vec<Asked> = missing.into_values().collect();
         let parts = self.parts(asked).into_iter().map(|part| self.judge(part));
         // All parts are awaited even if one fails, because their results are cached for the next attempt.
         let judged: Vec<_> = stream::iter(parts).buffer_unordered(self.options.max_in_flight.max(1)).collect().await;
@@ -252,7 +280,7 @@ impl Inner {
 
     /// Sends the probe sentence.
     async fn probe(&self, reason: &str) -> Result<(), InferenceError> {
-        let probe = Asked { digest: [0; 32], text: PROBE.to_owned() };
+        let probe = Asked { digest: [0; 32], text: PROBE.to_owned(), target: None };
         match self.ask(vec![probe], &mut Vec::new()).await? {
             Use::AllBut(rest) if rest.is_empty() => Ok(()),
             _ => {
@@ -264,8 +292,9 @@ impl Inner {
 
     /// Requests the results of a part and caches the valid ones.
     async fn ask(&self, part: Vec<Asked>, found: &mut Vec<([u8; 32], Scores)>) -> Result<Use, InferenceError> {
-        let texts: Vec<&str> = part.iter().map(|asked| asked.text.as_str()).collect();
-        let body = match self.send(&texts).await? {
+        let posts: Vec<PromptPost<'_>> =
+            part.iter().map(|asked| PromptPost { text: &asked.text, target: asked.target.as_deref() }).collect();
+        let body = match self.send(&posts).await? {
             Ok(body) => body,
             Err(reason) => return Ok(Use::None(part, reason)),
         };
@@ -299,7 +328,7 @@ impl Inner {
     }
 
     /// The body of the response, or why the server rejects this request.
-    async fn send(&self, texts: &[&str]) -> Result<Result<Vec<u8>, String>, InferenceError> {
+    async fn send(&self, posts: &[PromptPost<'_>]) -> Result<Result<Vec<u8>, String>, InferenceError> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.options.retry_wait)
             .with_max_delay(LONGEST_WAIT)
@@ -307,7 +336,7 @@ impl Inner {
             .with_jitter()
             .build();
         loop {
-            let error = match self.send_in_either_form(texts).await? {
+            let error = match self.send_in_either_form(posts).await? {
                 Ok(body) => return Ok(Ok(body)),
                 Err(ChatError::Refused(reason)) => {
                     count("refused");
@@ -329,16 +358,19 @@ impl Inner {
     }
 
     /// Requests a response with a JSON schema, or a plain JSON object if the server rejects schemas.
-    async fn send_in_either_form(&self, texts: &[&str]) -> Result<Result<Vec<u8>, ChatError>, InferenceError> {
+    async fn send_in_either_form(
+        &self,
+        posts: &[PromptPost<'_>],
+    ) -> Result<Result<Vec<u8>, ChatError>, InferenceError> {
         let form = self.chat.form();
         self.pass()?;
-        let first = self.chat.ask(texts, form).await;
+        let first = self.chat.ask(posts, form).await;
         if form == AnswerForm::Object || !matches!(first, Err(ChatError::Refused(_))) {
             return Ok(first);
         }
         self.breaker.gave_up();
         self.pass()?;
-        let second = self.chat.ask(texts, AnswerForm::Object).await;
+        let second = self.chat.ask(posts, AnswerForm::Object).await;
         if second.is_ok() {
             self.chat.use_objects();
         }

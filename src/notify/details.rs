@@ -5,6 +5,7 @@ mod sentence;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::domain::SentimentOf;
 use crate::domain::alert::{Condition, Labels, Rule, Scope};
 use crate::domain::counts::percentage;
 use crate::domain::notify::{AlertDetails, Quote};
@@ -77,7 +78,7 @@ async fn usual_percentage(store: &Store, rule: &Rule, alert: &Alert) -> Result<O
         Scope::Author(_) | Scope::Text(_) => return Ok(None),
     };
     let day = TimeRange::last(DAY, alert.window_start);
-    let counts = store.window_by_source(day, topic).await?;
+    let counts = store.window_by_source(day, topic, SentimentOf::Topic).await?;
     let source = alert.labels.get("source");
     let counts =
         counts.iter().filter(|(name, _)| source.is_none_or(|source| source == *name)).map(|(_, counts)| counts);

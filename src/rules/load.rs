@@ -12,7 +12,7 @@ use super::history::{Gaps, History, LateCount, MINUTE, QUARTER};
 use super::series::{BucketCount, Series, Tally};
 use super::{DAY, LONGEST_DELAY, PROFILE, PUNCTUAL, View};
 use crate::domain::alert::{RuleSpec, Scope};
-use crate::domain::{TimeRange, Timestamp, TopicId, TopicName};
+use crate::domain::{SentimentOf, TimeRange, Timestamp, TopicId, TopicName};
 use crate::store::alerts::{BucketWidth, LatePosts, PostMark};
 use crate::store::demonstration::DemoState;
 use crate::store::posts::{PostFilter, Start};
@@ -159,7 +159,7 @@ pub async fn live(
     let past = wanted.baseline.map(|end| TimeRange::last(DAY + REACH + LONGEST_DELAY, end));
     if scope.is_rolled_up() {
         for range in &wanted.ranges {
-            let sources = store.window_by_source(*range, reader.topic).await?;
+            let sources = store.window_by_source(*range, reader.topic, SentimentOf::Topic).await?;
             windows.counts.insert(*range, sources.iter().map(|(name, counts)| (name.clone(), counts.into())).collect());
         }
         if let Some(past) = past {

@@ -200,6 +200,9 @@ impl Attempt {
 const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
                        EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
+/// Tells the triggers of the migration `topic_sentiment` that this release counts posts by the sentiment towards topics.
+const KNOWS_TOPIC_SENTIMENTS: &str = "SET sentistream.topic_sentiments = 'on'";
+
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(5))
@@ -273,7 +276,8 @@ impl Connector {
         let milliseconds = self.statement_timeout.as_millis();
         connection
             .batch_execute(&format!(
-                "SET statement_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = {}; {ENGLISH}",
+                "SET statement_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = {}; \
+                 {KNOWS_TOPIC_SENTIMENTS}; {ENGLISH}",
                 self.limit.as_millis()
             ))
             .await

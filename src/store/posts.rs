@@ -1,27 +1,31 @@
 //! Reads posts: filters, keyset pagination, single posts.
 
+mod counted;
 pub(super) mod query;
 pub(super) mod row;
 pub mod sample;
 mod search;
 mod stripes;
 
-pub(super) use row::{public_id, scores_json};
+pub(super) use row::{public_id, scores_from, scores_json};
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 
 use super::backend::read;
 use super::rollup::Series;
 use super::rollup::read::{Cells, sum, totals};
 use super::scans::is_short;
-use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
-use super::sql::CountOf;
+use super::schema::{post_topics as about, sentiment_analysis as analysis, social_media_posts as post};
+use super::settle::{SELECT_TOPICS, TopicColumns, TopicRow};
+use super::sql::{CountOf, sql};
 use super::{Store, StoreError};
 use crate::domain::{
-    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, Source, TimeRange, Timestamp, TopicId,
+    Author, Emotion, PostId, PostLabels, PostTopic, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange,
+    Timestamp, TopicId,
 };
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
@@ -158,11 +162,54 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The topics of a post, with the sentiment towards each.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn topics_of_post(&self, id: &PostId) -> Result<Vec<PostTopic>, StoreError> {
+        let query = || {
+            sql(format!("{SELECT_TOPICS} p.post_id = ? ORDER BY t.topic_id"))
+                .bind::<Text, _>(id.as_str())
+                .rows::<TopicColumns>()
+        };
+        let rows: Vec<TopicRow> = read!(self, replica, |c| query().load(c))?;
+        Ok(rows.into_iter().map(PostTopic::from).collect())
+    }
+
+    /// The sentiment of posts towards one topic, by the ids of their rows. Posts that do not match it, and those for which
+    /// it is not determined, are left out.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sentiments_towards(
+        &self,
+        topic: TopicId,
+        posts: &[StoredPost],
+    ) -> Result<HashMap<i64, (Sentiment, f64)>, StoreError> {
+        let ids: Vec<i64> = posts.iter().map(|post| post.id).collect();
+        let query = || {
+            about::table.filter(about::topic_id.eq(topic.0)).filter(about::post.eq_any(&ids)).select((
+                about::post,
+                about::sentiment_label,
+                about::confidence_score,
+            ))
+        };
+        let rows: Vec<(i64, Option<String>, Option<f64>)> = read!(self, replica, |c| query().load(c))?;
+        let labels = rows.into_iter().filter_map(|(post, label, confidence)| {
+            Some((post, (label?.parse().ok()?, confidence.unwrap_or_default())))
+        });
+        Ok(labels.collect())
+    }
+}
+
 /// Selects posts. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostFilter {
     /// Posts that belong to this topic.
     pub topic: Option<TopicId>,
+    /// With a topic: the label that `sentiment` and `min_confidence` refer to, and by which posts are counted.
+    pub sentiment_of: SentimentOf,
     /// Posts of this source.
     pub source: Option<Source>,
     /// Posts with this sentiment, or posts without one.
@@ -193,6 +240,7 @@ impl PostFilter {
     pub fn is_counted(&self) -> bool {
         let rolled_up = Self {
             topic: self.topic,
+            sentiment_of: self.sentiment_of,
             source: self.source.clone(),
             sentiment: self.sentiment,
             emotion: self.emotion,
@@ -209,7 +257,13 @@ impl PostFilter {
 
     /// The conditions that the rollups can answer.
     pub(super) fn rolled_up(&self) -> Cells<'_> {
-        Cells { topic: self.topic, source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
+        Cells {
+            topic: self.topic,
+            of: self.sentiment_of,
+            source: self.source.as_ref(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+        }
     }
 }
 

@@ -95,20 +95,24 @@ impl Store {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let grain = grain.column(Series::Source);
-        repeat!(
-            stop,
-            transact!(self, (), |c, (), run| {
-                run!(
-                    sql("DELETE FROM topic_rollups WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
-                         (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM topic_rollups \
-                         WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket < ? LIMIT ?)")
-                    .bind::<Integer, _>(grain)
-                    .bind::<Instant, _>(At(before))
-                    .bind::<BigInt, _>(STEP)
-                    .execute(c)
-                )
-            })?
-        );
+        for table in ["topic_rollups", "topic_shifts"] {
+            repeat!(
+                stop,
+                transact!(self, (), |c, (), run| {
+                    run!(
+                        sql(format!(
+                            "DELETE FROM {table} WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
+                             (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM {table} \
+                             WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket < ? LIMIT ?)"
+                        ))
+                        .bind::<Integer, _>(grain)
+                        .bind::<Instant, _>(At(before))
+                        .bind::<BigInt, _>(STEP)
+                        .execute(c)
+                    )
+                })?
+            );
+        }
         Ok(())
     }
 

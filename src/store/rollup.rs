@@ -13,7 +13,7 @@ use super::labels::language_of;
 use super::posts::{CountedFrom, PostFilter};
 use super::sql::{At, Instant, labels_of, sql};
 use super::{Retention, SourceTotals, Store, StoreError};
-use crate::domain::{Counts, SentimentFilter, Source, TimeRange, Timestamp, TopicId};
+use crate::domain::{Counts, SentimentFilter, SentimentOf, Source, TimeRange, Timestamp, TopicId};
 use read::{Cell, CellRow, Cells, LanguageCell, cells, sum, totals};
 
 impl Store {
@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// The same as [`Self::window`] for each source with posts in the window, of all posts or of the posts of one
-    /// topic.
+    /// topic by the label `of`.
     ///
     /// # Errors
     /// As [`Self::window`].
@@ -100,8 +100,9 @@ impl Store {
         &self,
         range: TimeRange,
         topic: Option<TopicId>,
+        of: SentimentOf,
     ) -> Result<BTreeMap<String, Counts>, StoreError> {
-        Ok(by_source(self.cells(range, Series::Source, Cells { topic, ..Cells::default() }).await?))
+        Ok(by_source(self.cells(range, Series::Source, Cells { topic, of, ..Cells::default() }).await?))
     }
 
     /// Counts of an exact window, of the posts that match `filter`.

@@ -191,6 +191,10 @@ diesel::table! {
         topic_id -> BigInt,
         created_at -> Instant,
         post -> BigInt,
+        sentiment_label -> Nullable<Text>,
+        confidence_score -> Nullable<Double>,
+        clause_start -> Nullable<Integer>,
+        clause_end -> Nullable<Integer>,
     }
 }
 

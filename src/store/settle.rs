@@ -8,12 +8,16 @@ pub(super) mod removal;
 mod sqlite;
 mod state;
 mod tally;
+mod topics;
+mod toward;
 
 pub use backfill::{BackfillStep, TopicTest};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
 pub use rejudge::{Rejudged, Rejudgement, Rejudgements, Replaced};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
+pub(super) use topics::{SELECT_TOPICS, TopicColumns, TopicRow};
+pub use toward::{PendingPost, TopicJudgement};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,7 +27,7 @@ use diesel::{ExpressionMethods, QueryDsl};
 use super::backend::{Backend, read};
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
-use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp, TopicId};
+use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, PostTopic, Source, Timestamp};
 use plan::Terms;
 
 impl Store {
@@ -183,7 +187,7 @@ pub struct Matched {
     /// The version of the topics that the posts were matched with.
     pub version: i64,
     /// The topics by entry. Entries without topics may be left out.
-    pub topics: HashMap<EntryKey, Vec<TopicId>>,
+    pub topics: HashMap<EntryKey, Vec<PostTopic>>,
 }
 
 /// The change that one entry requests. It is made in the transaction of the batch.

@@ -325,20 +325,22 @@ impl Store {
                 })? > 0
             {}
             // No post has the topic any more, so nothing adds to its counts.
-            while !stop.is_cancelled()
-                && transact!(self, (id, step), |c, (id, step), run| {
-                    run!(
-                        sql(
-                            "DELETE FROM topic_rollups WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
-                         (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM topic_rollups \
-                         WHERE topic_id = ? LIMIT ?)"
+            for table in ["topic_rollups", "topic_shifts"] {
+                while !stop.is_cancelled()
+                    && transact!(self, (id, step), |c, (id, step), run| {
+                        run!(
+                            sql(format!(
+                                "DELETE FROM {table} WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
+                                 (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM {table} \
+                                 WHERE topic_id = ? LIMIT ?)"
+                            ))
+                            .bind::<BigInt, _>(id)
+                            .bind::<BigInt, _>(step)
+                            .execute(c)
                         )
-                        .bind::<BigInt, _>(id)
-                        .bind::<BigInt, _>(step)
-                        .execute(c)
-                    )
-                })? > 0
-            {}
+                    })? > 0
+                {}
+            }
             if stop.is_cancelled() {
                 return Ok(());
             }

@@ -211,7 +211,7 @@ fn skip(pattern: &[char], reached: &mut [bool]) {
 
 impl Phrase {
     /// The positions in `words` at which the phrase begins.
-    fn starts<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
+    pub fn starts<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
         let length = self.0.len();
         (0..(words.len() + 1).saturating_sub(length))
             .filter(move |start| self.0.iter().zip(&words[*start..]).all(|(glob, word)| glob.matches(word)))

@@ -12,6 +12,7 @@ use super::disposition::{PlanContext, Work, matched, plan};
 use super::languages;
 use super::publish::{Context, Published, count};
 use super::task::{Parsed, Task, keys};
+use super::towards::divides;
 use super::traces::Traces;
 use crate::domain::{Analysis, DeadLetterReason, Op, Outcome, PostId};
 use crate::inference::InferenceError;
@@ -92,7 +93,13 @@ impl Batch<'_> {
             let options = &self.worker.options;
             let languages = options.languages.judged(&classifier.info().languages);
             let routes = &self.worker.routes;
-            let context = PlanContext { topics: &topics, storage: options.storage, languages, routes };
+            let context = PlanContext {
+                topics: &topics,
+                storage: options.storage,
+                languages,
+                routes,
+                divides: divides(classifier.info()),
+            };
             let mut works = plan(tasks, &known, context);
             let started = Instant::now();
             self.analyse(&mut works).await?;
@@ -140,7 +147,7 @@ impl Batch<'_> {
     /// Adds the analyses to the works that need one. The models work at the same time.
     async fn analyse(&self, works: &mut [Work<'_>]) -> Result<(), Failure> {
         let mut groups: BTreeMap<Option<usize>, Vec<&mut Work<'_>>> = BTreeMap::new();
-        for work in works.iter_mut().filter(|work| work.text().is_some()) {
+        for work in works.iter_mut().filter(|work| work.is_analysed()) {
             groups.entry(work.route).or_default().push(work);
         }
         let analysed = groups.into_iter().map(|(route, works)| self.analyse_with(route, works));
@@ -148,29 +155,41 @@ impl Batch<'_> {
     }
 
     /// Adds the analyses of one model. If the model of a route is not available, the posts are stored unscored.
-    async fn analyse_with(&self, route: Option<usize>, works: Vec<&mut Work<'_>>) -> Result<(), Failure> {
-        let texts: Vec<String> = works.iter().filter_map(|work| work.text()).map(str::to_owned).collect();
+    async fn analyse_with(&self, route: Option<usize>, mut works: Vec<&mut Work<'_>>) -> Result<(), Failure> {
+        let mut analyses = self.analyses(route, &works).await;
+        let is_divided = works.iter().any(|work| work.parts() > 0);
+        if matches!(analyses, Err(Failure::Entries { .. })) && works.len() == 1 && is_divided {
+            // The model may fail on a part, and a fallback classifies only single texts.
+            works.iter_mut().for_each(|work| work.leave_whole());
+            analyses = self.analyses(route, &works).await;
+        }
+        let Some(analyses) = analyses? else {
+            works.into_iter().for_each(Work::leave_unscored);
+            return Ok(());
+        };
+        record_batch(&works, &analyses);
+        let mut analyses = analyses.into_iter();
+        for work in works {
+            work.decide(&mut analyses);
+        }
+        Ok(())
+    }
+
+    /// The analyses of the texts of `works`. `None`: the model of the route is not available.
+    async fn analyses(&self, route: Option<usize>, works: &[&mut Work<'_>]) -> Result<Option<Vec<Analysis>>, Failure> {
+        let texts: Vec<String> = works.iter().flat_map(|work| work.texts()).collect();
         let classified = async {
             match route.and_then(|number| self.worker.routes.all().get(number)) {
                 Some(route) => route.classify(texts).await.map_err(|error| GaveUp::Failed(error).into()),
                 None => self.classify(texts).await.map(Some),
             }
         };
-        let analyses = tokio::select! {
+        tokio::select! {
             biased;
             // The analysis may take longer than the rest of the grace period.
-            () = self.shutdown.abandoned() => return Err(Failure::Abandoned),
-            analyses = classified => analyses?,
-        };
-        let Some(analyses) = analyses else {
-            works.into_iter().for_each(Work::leave_unscored);
-            return Ok(());
-        };
-        record_batch(&analyses);
-        for (work, analysis) in works.into_iter().zip(analyses) {
-            work.decide(analysis);
+            () = self.shutdown.abandoned() => Err(Failure::Abandoned),
+            analyses = classified => analyses,
         }
-        Ok(())
     }
 
     /// The analyses of the main model, which is retried until it is available.
@@ -297,18 +316,31 @@ impl From<GaveUp<StreamError>> for Failure {
     }
 }
 
-fn record_batch(analyses: &[Analysis]) {
+/// Counts the posts of a batch and their texts, of which the first of each post is the whole post.
+fn record_batch(works: &[&mut Work<'_>], analyses: &[Analysis]) {
     let tokens: u64 = analyses.iter().map(|analysis| u64::from(analysis.tokens)).sum();
-    metrics::histogram!("sentistream_batch_posts").record(analyses.len() as f64);
+    metrics::histogram!("sentistream_batch_posts").record(works.len() as f64);
     metrics::histogram!("sentistream_batch_tokens").record(tokens as f64);
     metrics::counter!("sentistream_tokens_total").increment(tokens);
-    count_by_model(analyses);
+    count_parts(analyses.len().saturating_sub(works.len()));
+    let starts = works.iter().scan(0, |next, work| Some(std::mem::replace(next, *next + 1 + work.parts())));
+    count_by_model(starts.filter_map(|start| analyses.get(start)));
 }
 
-/// Counts analyses by model. A batch has the analyses of one model, or of it and its fallback.
-pub fn count_by_model(analyses: &[Analysis]) {
-    for run in analyses.chunk_by(|one, next| one.model_name == next.model_name) {
-        let model = run[0].model_name.to_string();
-        metrics::counter!("sentistream_model_posts_total", "model" => model).increment(run.len() as u64);
+/// Counts parts of texts that were classified.
+pub fn count_parts(parts: usize) {
+    if parts > 0 {
+        metrics::counter!("sentistream_topic_parts_total").increment(parts as u64);
+    }
+}
+
+/// Counts analyses of posts by model.
+pub fn count_by_model<'a>(analyses: impl IntoIterator<Item = &'a Analysis>) {
+    let mut by_model: BTreeMap<&str, u64> = BTreeMap::new();
+    for analysis in analyses {
+        *by_model.entry(&analysis.model_name).or_default() += 1;
+    }
+    for (model, posts) in by_model {
+        metrics::counter!("sentistream_model_posts_total", "model" => model.to_owned()).increment(posts);
     }
 }

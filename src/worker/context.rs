@@ -13,6 +13,7 @@ use crate::stream::Stream;
 use crate::topics::Topics;
 
 use super::second_opinion::SecondOpinion;
+use super::topic_doubts::TopicDoubts;
 
 /// Settings of the worker pool.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ pub struct Worker {
     pub topics: Topics,
     /// The model that gives a second opinion on posts for which `classifier` has a low confidence.
     pub second_opinion: Option<SecondOpinion>,
+    /// The language model that judges doubtful sentiments towards topics again.
+    pub topic_doubts: Option<TopicDoubts>,
     /// The clock of missing post times and of dead letters.
     pub clock: Clock,
     /// The settings of the pool.

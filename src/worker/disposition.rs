@@ -5,24 +5,25 @@ use std::collections::{HashMap, HashSet};
 use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
-use crate::domain::{Analysis, Op, PostId, PostLabels, TopicId};
+use super::towards::PostTargets;
+use crate::domain::{Analysis, Op, PostId, PostLabels, PostTopic, TopicId, Towards};
 use crate::inference::routes::Routes;
 use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// How a task is processed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Disposition {
     /// The post is analysed first. The analysis decides with which of these topics the post is stored.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
     /// The post was analysed and is stored with these topics.
-    Analysed(Vec<TopicId>),
+    Analysed(Vec<PostTopic>),
     /// The post is stored with these topics as neutral, because the model does not support its language.
-    Unjudged(Vec<TopicId>),
+    Unjudged(Vec<PostTopic>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
-    Unscored(Vec<TopicId>),
+    Unscored(Vec<PostTopic>),
     /// The post is already stored.
     Known,
     /// The post is not stored.
@@ -33,7 +34,7 @@ pub enum Disposition {
 
 impl Disposition {
     /// The topics of the post, if it is stored.
-    pub fn topics(&self) -> Option<&[TopicId]> {
+    pub fn topics(&self) -> Option<&[PostTopic]> {
         match self {
             Self::Analysed(topics) | Self::Unjudged(topics) | Self::Unscored(topics) => Some(topics),
             Self::Analyse { .. } | Self::Known | Self::Skip | Self::Delete => None,
@@ -51,19 +52,41 @@ pub struct Work<'a> {
     pub route: Option<usize>,
     /// The analysis to store, after it was made.
     pub analysis: Option<Analysis>,
+    /// The parts of its text that are about its topics.
+    targets: PostTargets,
 }
 
 impl Work<'_> {
-    /// The text that the model reads; `None` if the post is not analysed.
-    pub fn text(&self) -> Option<&str> {
-        let post = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }))?;
-        Some(&post.content)
+    /// Whether its post is analysed.
+    pub fn is_analysed(&self) -> bool {
+        matches!(self.disposition, Disposition::Analyse { .. })
     }
 
-    /// Adds the analysis of its post, which decides the topics.
-    pub fn decide(&mut self, analysis: Analysis) {
+    /// The texts that the model reads: that of the post, and its parts about topics. None if the post is not analysed.
+    pub fn texts(&self) -> Vec<String> {
+        let text = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }));
+        text.map_or_else(Vec::new, |post| {
+            std::iter::once(post.content.clone()).chain(self.targets.texts(&post.content)).collect()
+        })
+    }
+
+    /// The number of its [`Self::texts`] that are parts of the post.
+    pub fn parts(&self) -> usize {
+        self.targets.count()
+    }
+
+    /// Does not divide the post. The label of the whole post holds for its topics.
+    pub fn leave_whole(&mut self) {
+        self.targets = PostTargets::default();
+    }
+
+    /// Takes the analyses of its [`Self::texts`], which decide the topics and the sentiments towards them.
+    pub fn decide(&mut self, analyses: &mut impl Iterator<Item = Analysis>) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
+        let (Some(post), Some(analysis)) = (self.task.op.post(), analyses.next()) else { return };
+        let parts: Vec<Analysis> = analyses.take(self.targets.count()).collect();
         let topics = TopicMatch::decided(matches, Some(analysis.labels()));
+        let topics = self.targets.judge(&post.content, &analysis.scores, &parts, &topics);
         if *storage == StoragePolicy::Matching && topics.is_empty() {
             self.disposition = Disposition::Skip;
         } else {
@@ -75,7 +98,7 @@ impl Work<'_> {
     /// Stores its post without a sentiment, because the model of its route is not available.
     pub fn leave_unscored(&mut self) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
-        let topics = TopicMatch::decided(matches, None);
+        let topics = as_post(&TopicMatch::decided(matches, None));
         let is_stored = *storage == StoragePolicy::All || !topics.is_empty();
         self.disposition = if is_stored { Disposition::Unscored(topics) } else { Disposition::Skip };
     }
@@ -117,12 +140,20 @@ pub struct PlanContext<'c> {
     pub storage: StoragePolicy,
     /// The languages that the model supports, and how posts in other languages are handled.
     pub languages: JudgedLanguages<'c>,
+    /// The models of other languages.
     pub routes: &'c Routes,
+    /// Whether the models also classify the parts of texts that are about topics.
+    pub divides: bool,
+}
+
+/// These topics, each with the label of the whole post.
+fn as_post(topics: &[TopicId]) -> Vec<PostTopic> {
+    topics.iter().map(|topic| PostTopic { topic: *topic, towards: Towards::Post }).collect()
 }
 
 /// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
-    let PlanContext { topics, storage, languages, routes } = context;
+    let PlanContext { topics, storage, languages, routes, divides } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -136,8 +167,8 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
         let storage = if is_known { StoragePolicy::All } else { storage };
         let lang = post.lang.as_deref();
         let handling = if routes.of(lang).is_some() { OtherLanguages::Analyze } else { languages.handling(lang) };
-        let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<TopicId>) -> Disposition| {
-            let topics = TopicMatch::decided(&matches, labels);
+        let stored_as = |labels: Option<PostLabels>, kind: fn(Vec<PostTopic>) -> Disposition| {
+            let topics = as_post(&TopicMatch::decided(&matches, labels));
             let is_stored = storage == StoragePolicy::All || !topics.is_empty();
             if is_stored { kind(topics) } else { Disposition::Skip }
         };
@@ -153,8 +184,14 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     let work = |task| {
         let disposition = disposition(task);
         let analysis = matches!(disposition, Disposition::Unjudged(_)).then(languages::unjudged);
+        let targets = match (&disposition, task.op.post()) {
+            (Disposition::Analyse { matches, .. }, Some(post)) if divides => {
+                PostTargets::of(&post.content, matches.iter().map(|found| found.topic), topics)
+            }
+            _ => PostTargets::default(),
+        };
         let route = task.op.post().and_then(|post| routes.number_of(post.lang.as_deref()));
-        Work { task, disposition, route, analysis }
+        Work { task, disposition, route, analysis, targets }
     };
     tasks.iter().map(work).collect()
 }

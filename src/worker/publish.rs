@@ -1,10 +1,15 @@
 //! The notifications to other consumers and live clients after a commit.
 
+use std::collections::BTreeMap;
+
 use super::context::Worker;
 use super::disposition::Work;
 use super::languages;
 use super::traces::Traces;
-use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields, Unscored};
+use crate::domain::{
+    Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, PostTopic, RawFields, Sentiment, TopicId, Towards,
+    Unscored,
+};
 use crate::store::settle::{PostTimes, Settled};
 use crate::topics::Tracked;
 
@@ -61,7 +66,10 @@ impl Published {
         if analysis.is_none() && !work.is_unscored() {
             return;
         }
-        let topics = work.disposition.topics().map_or_else(Vec::new, |topics| context.tracked.names(topics));
+        let topics = work.disposition.topics().unwrap_or_default();
+        let ids: Vec<TopicId> = topics.iter().map(|topic| topic.topic).collect();
+        let topic_sentiments = topic_sentiments(topics, context.tracked);
+        let topics = context.tracked.names(&ids);
         self.processed.push(Enriched { op: &work.task.op, analysis, topics: &topics, stored }.to_fields());
         if settled.outcome.is_none() {
             return;
@@ -69,7 +77,11 @@ impl Published {
         let key = &work.task.entry.key;
         let mut event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
         event.topics = topics;
+        event.topic_sentiments = topic_sentiments;
         event.traceparent = context.traces.context(key);
+        if let Some(doubts) = &worker.topic_doubts {
+            doubts.consider(post, work.disposition.topics().unwrap_or_default(), context.tracked, &event);
+        }
         self.events.push(LiveEvent::Post(event));
         record(key, analysis, stored);
         languages::count(post);
@@ -77,6 +89,15 @@ impl Published {
             second.consider(post, analysis, stored);
         }
     }
+}
+
+/// The sentiments towards topics, by name, for topics about which a post speaks in its own way.
+fn topic_sentiments(topics: &[PostTopic], tracked: &Tracked) -> BTreeMap<String, Sentiment> {
+    let own = |topic: &PostTopic| match &topic.towards {
+        Towards::Own(own) => Some((tracked.get(topic.topic)?.name.to_string(), own.sentiment)),
+        Towards::Pending | Towards::Post => None,
+    };
+    topics.iter().filter_map(own).collect()
 }
 
 /// An entry of the processed stream: the post's fields and its analysis.

@@ -1,14 +1,18 @@
 //! Matches posts that were stored before a topic's query was created. Only one instance at a time does this.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::batch::count_parts;
 use super::context::Worker;
-use crate::domain::{PostLabels, Subject};
+use super::towards::{PostTargets, divides};
+use crate::domain::{Analysis, PostLabels, Subject, Towards};
+use crate::inference::InferenceError;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
-use crate::store::settle::TopicTest;
+use crate::store::settle::{PendingPost, TopicJudgement, TopicTest};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// The time between two checks for topics that need a backfill.
@@ -16,6 +20,8 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The lease of the instance that runs the backfill.
 const LEASE: &str = "topic-backfill";
 const LEASE_TTL: Duration = Duration::from_secs(30);
+/// The maximum number of matches whose sentiment is determined in one transaction.
+const JUDGED_AT_ONCE: i64 = 100;
 
 /// Matches stored posts whenever a topic requires it, until a shutdown.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
@@ -59,6 +65,7 @@ impl Coordinated for Backfill {
             && let Some(handle) = self.leases.acquire(LEASE).await?
         {
             self.fill(topics).await?;
+            self.judge().await?;
             self.leases.release([handle.lease]).await;
         }
         Ok(EVERY)
@@ -95,6 +102,118 @@ impl Backfill {
         }
         Ok(())
     }
+}
+
+impl Backfill {
+    /// Determines the sentiment towards topics for stored matches that have none.
+    async fn judge(&self) -> Result<(), StoreError> {
+        let worker = &self.worker;
+        let mut posts = 0;
+        while !self.shutdown.is_stopping() {
+            let pending = worker.store.pending_topics(JUDGED_AT_ONCE).await?;
+            if pending.is_empty() || self.leases.acquire(LEASE).await?.is_none() {
+                break;
+            }
+            let Some(judged) = self.judged(&pending).await else { break };
+            posts += judged.len();
+            worker.store.judge_topics(judged).await?;
+        }
+        if posts > 0 {
+            worker.cache.clear().await;
+            tracing::info!(posts, "sentiments towards topics determined for stored posts");
+        }
+        Ok(())
+    }
+
+    /// How the posts speak about their topics; `None` if the model does not answer. A later round tries again.
+    async fn judged(&self, pending: &[PendingPost]) -> Option<Vec<TopicJudgement>> {
+        let tracked = self.worker.topics.current();
+        let mut groups: BTreeMap<Option<usize>, Vec<&PendingPost>> = BTreeMap::new();
+        for post in pending {
+            groups.entry(self.worker.routes.number_of(post.lang.as_deref())).or_default().push(post);
+        }
+        let mut judged = Vec::with_capacity(pending.len());
+        for (route, posts) in groups {
+            judged.extend(self.judged_with(route, posts, &tracked).await?);
+        }
+        Some(judged)
+    }
+
+    /// The same for posts of one model. If one makes the model fail, it keeps its label, and the others are judged alone.
+    async fn judged_with(
+        &self,
+        route: Option<usize>,
+        posts: Vec<&PendingPost>,
+        tracked: &Tracked,
+    ) -> Option<Vec<TopicJudgement>> {
+        let targets: Vec<PostTargets> = posts.iter().map(|post| self.targets(post, tracked)).collect();
+        let texts = posts.iter().zip(&targets).flat_map(|(post, targets)| targets.texts(&post.content)).collect();
+        match self.shutdown.unless_stopping(self.classified(route, texts)).await? {
+            Ok(parts) => Some(judgements(posts.into_iter().zip(targets), parts)),
+            Err(InferenceError::Failed(_) | InferenceError::TooSlow(_)) if posts.len() > 1 => {
+                let mut judged = Vec::with_capacity(posts.len());
+                for post in posts {
+                    judged.extend(Box::pin(self.judged_with(route, vec![post], tracked)).await?);
+                }
+                Some(judged)
+            }
+            // The parts cannot be classified, or the model of a route is not available. The labels of the posts hold.
+            Err(error)
+                if route.is_some() || matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_)) =>
+            {
+                tracing::debug!(%error, posts = posts.len(), "posts keep their labels for their topics");
+                Some(judgements(posts.into_iter().map(|post| (post, PostTargets::default())), Vec::new()))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "sentiments towards topics of stored posts not determined, will be retried");
+                None
+            }
+        }
+    }
+
+    /// The parts of a post's text about its topics. None if its language is not supported.
+    fn targets(&self, post: &PendingPost, tracked: &Tracked) -> PostTargets {
+        let classifier = self.worker.classifier.current();
+        let lang = post.lang.as_deref();
+        let languages = self.worker.options.languages.judged(&classifier.info().languages);
+        let is_supported = self.worker.routes.of(lang).is_some() || !languages.is_other(lang);
+        if post.scores.is_some() && is_supported && divides(classifier.info()) {
+            PostTargets::of(&post.content, post.topics.iter().copied(), tracked)
+        } else {
+            PostTargets::default()
+        }
+    }
+
+    /// Classifies texts with the model of a route, or with the main model.
+    async fn classified(&self, route: Option<usize>, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        count_parts(texts.len());
+        match route.and_then(|number| self.worker.routes.all().get(number)) {
+            Some(route) => route.classify_late(texts).await,
+            None => self.worker.classifier.current().classify(texts).await,
+        }
+    }
+}
+
+/// How posts speak about their topics. `parts` are the analyses of their parts, in order.
+fn judgements<'p>(
+    posts: impl Iterator<Item = (&'p PendingPost, PostTargets)>,
+    parts: Vec<Analysis>,
+) -> Vec<TopicJudgement> {
+    let mut parts = parts.into_iter();
+    let judgement = |(post, targets): (&PendingPost, PostTargets)| {
+        let parts: Vec<Analysis> = parts.by_ref().take(targets.count()).collect();
+        let whole = post.scores.unwrap_or_default();
+        TopicJudgement {
+            post_id: post.post_id.clone(),
+            analyzed_at: post.analyzed_at,
+            replaces: Towards::Pending,
+            topics: targets.judge(&post.content, &whole, &parts, &post.topics),
+        }
+    };
+    posts.map(judgement).collect()
 }
 
 /// Matches posts with the topics at their version.

@@ -5,6 +5,7 @@
 //! transaction, unless a post was edited or deleted since. So steps may be repeated, also by several instances, of which
 //! only one at a time does this.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -270,6 +271,7 @@ fn event(post: StoredPost, analysis: &Analysis, topics: Vec<String>) -> PostEven
         emotion: Some(analysis.emotion),
         unscored: None,
         topics,
+        topic_sentiments: BTreeMap::new(),
         created_at: post.created_at,
         ingested_at: post.ingested_at,
         timestamp: post.ingested_at,

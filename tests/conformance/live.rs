@@ -23,6 +23,7 @@ fn post(id: &str) -> LiveEvent {
         emotion: Some(Emotion::Joy),
         unscored: None,
         topics: vec!["acme".to_owned()],
+        topic_sentiments: [("acme".to_owned(), Sentiment::Negative)].into(),
         created_at: Timestamp::EPOCH,
         ingested_at: Timestamp::EPOCH,
         timestamp: Timestamp::from_millis(1_767_225_600_123).unwrap(),

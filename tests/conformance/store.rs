@@ -13,5 +13,6 @@ mod retention;
 mod schema;
 mod search;
 mod topics;
+mod towards;
 mod unscored;
 mod upgrade;

@@ -106,6 +106,59 @@ fn hub_model_needs_no_network_after_the_download() {
 }
 
 #[test]
+fn model_is_pulled_by_its_short_name() {
+    let app = TestApp::new();
+    let repository = "tabularisai/multilingual-sentiment-analysis";
+    let files = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+    let files: Vec<(&str, Vec<u8>)> =
+        files.iter().filter_map(|name| Some((*name, std::fs::read(data("bert").join(name)).ok()?))).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    app.hub.add(repository, &files);
+    let pulled = app.run(&["models", "pull", "general-multilingual"]);
+    assert_ended(&pulled, 0, &["downloading"]);
+    assert!(pulled.stdout.contains(&format!("pulled {repository}@0123456789ab")), "{}", pulled.stdout);
+    assert!(pulled.stdout.contains(&format!("model = \"hf:{repository}\"")), "{}", pulled.stdout);
+    assert!(pulled.stdout.contains("[[inference.routes]]"), "{}", pulled.stdout);
+    app.hub.stop();
+    let route = format!("inference.routes=[{{languages = [\"de\"], model = \"hf:{repository}\"}}]");
+    let text = "Das ist leider schon wieder nicht gut geworden";
+    let analyzed = app.run(&["analyze", "--json", text, "--set", &route]);
+    assert_ended(&analyzed, 0, &[]);
+    assert!(analyzed.stdout.contains(&format!("\"model\":\"{repository}@0123456789ab\"")), "{}", analyzed.stdout);
+}
+
+#[test]
+fn emotion_below_the_threshold_is_neutral() {
+    let app = TestApp::new();
+    let model = app.folder.path().join("emotions");
+    std::fs::create_dir_all(&model).unwrap();
+    for entry in std::fs::read_dir(data("roberta")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
+    }
+    let with_neutral = std::fs::read_to_string(model.join("config.json")).unwrap();
+    let emotion = |config: &str, threshold: &str| -> Value {
+        std::fs::write(model.join("config.json"), config).unwrap();
+        let settings = [
+            format!("inference.model={}", data("bert").display()),
+            format!("inference.emotion_model={}", model.display()),
+            format!("inference.emotion_threshold={threshold}"),
+        ];
+        let mut arguments = vec!["analyze", "--json", "I love this"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        let ended = app.run(&arguments);
+        assert_ended(&ended, 0, &[]);
+        serde_json::from_str::<Value>(ended.stdout.trim()).unwrap()["emotion"].clone()
+    };
+    // The largest score is 0.94.
+    let without_neutral = with_neutral.replace("\"neutral\"", "\"annoyance\"");
+    assert_eq!(emotion(&without_neutral, "0.9"), "anger");
+    assert_eq!(emotion(&without_neutral, "0.95"), "neutral");
+    // A model with a neutral class needs no threshold.
+    assert_eq!(emotion(&with_neutral, "0.95"), "anger");
+}
+
+#[test]
 fn wrong_model_name_or_revision_exits_with_2() {
     let app = TestApp::new();
     assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["tests/nothing", "check the name", "HF_TOKEN"]);

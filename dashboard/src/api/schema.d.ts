@@ -2320,6 +2320,8 @@ export interface paths {
                     previous_start?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
+                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
                     /** @description Only posts of this sentiment; `unscored`: those without one. */
@@ -2727,6 +2729,8 @@ export interface paths {
                     against_end?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
+                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
                     /** @description Only posts of this sentiment; `unscored`: those without one. */
@@ -2794,6 +2798,11 @@ export interface paths {
                     sort?: "newest" | "oldest" | "confidence";
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
+                    /**
+                     * @description With `topic`: the label that `sentiment` and `min_confidence` refer to, that towards the topic (`topic`) or that
+                     *     of the whole post (`post`).
+                     */
+                    sentiment_of?: "topic" | "post";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -2950,6 +2959,11 @@ export interface paths {
                     sort?: "newest" | "oldest" | "confidence";
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
+                    /**
+                     * @description With `topic`: the label that `sentiment` and `min_confidence` refer to, that towards the topic (`topic`) or that
+                     *     of the whole post (`post`).
+                     */
+                    sentiment_of?: "topic" | "post";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -3167,6 +3181,8 @@ export interface paths {
                     tz?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
+                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
                     /** @description Only posts of this sentiment; `unscored`: those without one. */
@@ -3228,6 +3244,8 @@ export interface paths {
                     hours?: number;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
+                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
                     /** @description Only posts of this sentiment; `unscored`: those without one. */
@@ -4142,6 +4160,8 @@ export interface paths {
                     end_date?: string;
                     /** @description Only posts of this source. */
                     source?: string;
+                    /** @description The label that counts: that towards the topic (`topic`) or that of the whole post (`post`). */
+                    sentiment_of?: "topic" | "post";
                     /** @description Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets. */
                     period?: components["schemas"]["Period"];
                     /**
@@ -5530,6 +5550,19 @@ export interface components {
             /** @description The URL of the post's page; `null` if the source states none. */
             url?: string | null;
         };
+        /** @description A part of a text, in characters. */
+        Clause: {
+            /**
+             * Format: int32
+             * @description The index after its last character.
+             */
+            end: number;
+            /**
+             * Format: int32
+             * @description The index of its first character, from 0.
+             */
+            start: number;
+        };
         /** @description The cluster status is always `disabled`, because instances of SentiStream coordinate through the database. */
         ClusterStatus: {
             peers: string[];
@@ -5574,6 +5607,7 @@ export interface components {
             emotion?: components["schemas"]["Emotion"] | null;
             q?: string | null;
             sentiment?: components["schemas"]["SentimentFilter"] | null;
+            sentiment_of?: components["schemas"]["SentimentOf"] | null;
             source?: string | null;
             topic?: string | null;
         };
@@ -6025,6 +6059,7 @@ export interface components {
             min_confidence?: number | null;
             q?: string | null;
             sentiment?: components["schemas"]["SentimentFilter"] | null;
+            sentiment_of?: components["schemas"]["SentimentOf"] | null;
             source?: string | null;
             /** Format: date-time */
             start_date?: string | null;
@@ -6556,6 +6591,8 @@ export interface components {
         /** @description A post with all its details. */
         PostDetail: components["schemas"]["PostView"] & {
             scores?: components["schemas"]["AllScores"] | null;
+            /** @description The tracked topics that the post matches, by name. */
+            topics: components["schemas"]["PostTopicView"][];
             /** @description Whether the text exceeded the length limit of the model and was cut. */
             truncated: boolean;
         };
@@ -6623,6 +6660,10 @@ export interface components {
              * @description When the post was analysed, or when it was stored without an analysis.
              */
             timestamp: string;
+            /** @description The sentiment towards a topic, by its name, where it is not simply that of the whole post. */
+            topic_sentiments?: {
+                [key: string]: components["schemas"]["Sentiment"];
+            };
             /** @description The names of the tracked topics that the post belongs to. */
             topics?: string[];
             /** @description The W3C trace context, if the post is traced. */
@@ -6647,6 +6688,19 @@ export interface components {
             total: number;
             /** @description Whether counting stopped at the limit: there are at least `total`. */
             total_capped?: boolean;
+        };
+        /** @description A topic of a post, and how the post speaks about it. */
+        PostTopicView: {
+            clause: components["schemas"]["Clause"] | null;
+            /**
+             * Format: double
+             * @description The probability of `label`; `null` for an unscored post.
+             */
+            confidence: number | null;
+            label: components["schemas"]["Sentiment"] | null;
+            /** @description Whether the label is that of the topic, or still that of the post. */
+            sentiment_of: components["schemas"]["SentimentOf"];
+            topic: string;
         };
         /**
          * @description A post with its analysis.
@@ -6687,6 +6741,7 @@ export interface components {
             reply_to?: string | null;
             sentiment: components["schemas"]["SentimentView"] | null;
             source: string;
+            topic_sentiment?: components["schemas"]["TowardsView"] | null;
             unscored?: components["schemas"]["Unscored"] | null;
             url?: string | null;
         };
@@ -7273,6 +7328,11 @@ export interface components {
          * @enum {string}
          */
         SentimentFilter: "negative" | "neutral" | "positive" | "unscored";
+        /**
+         * @description The label that filters by topic, and counts of topics, use.
+         * @enum {string}
+         */
+        SentimentOf: "topic" | "post";
         /** @description The analysis of a post. */
         SentimentView: {
             /** Format: date-time */
@@ -8247,6 +8307,15 @@ export interface components {
             updated_at: string;
             /** @description Possible mistakes in the query. */
             warnings?: components["schemas"]["QueryNote"][];
+        };
+        /** @description The sentiment towards a topic. */
+        TowardsView: {
+            /**
+             * Format: double
+             * @description The probability of `label`.
+             */
+            confidence: number;
+            label: components["schemas"]["Sentiment"];
         };
         /** @description A series over time. */
         Track: {

@@ -20,7 +20,10 @@ export type PostDetail = Post & {
   /** Missing for a post that was not scored. */
   scores?: ClassScores | null;
   truncated?: boolean | null;
+  topics?: PostTopic[];
 };
+/** A topic of a post, with the sentiment towards it. */
+export type PostTopic = Schemas["PostTopicView"];
 export type PostPage = Omit<Schemas["PostList"], "posts"> & { posts: Post[] };
 /** The WebSocket's event for a newly stored post. The labels of a post that was not scored are empty. */
 export type PostEvent = Omit<

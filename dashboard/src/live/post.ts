@@ -16,6 +16,8 @@ export interface LivePost {
   ingestedAt: number;
   /** The tracked topics it matches. Known only for WebSocket events. */
   topics?: readonly string[] | undefined;
+  /** The sentiment towards a topic, by its name, where it is not simply that of the post. */
+  towards?: Readonly<Record<string, Sentiment>> | undefined;
 }
 
 /** The filter of the feed. The server applies topic, source, sentiment and emotion; the client applies the rest. */
@@ -43,22 +45,30 @@ export function fromEvent(event: PostEvent): LivePost {
     createdAt: Date.parse(event.created_at),
     ingestedAt: Date.parse(event.ingested_at),
     topics: event.topics,
+    towards: event.topic_sentiments,
   };
 }
 
+/** A list of a topic's posts has the sentiment towards the topic. */
 export function fromPost(post: Post): LivePost {
   return {
     id: post.post_id,
     content: post.content,
     source: post.source,
     author: post.author ?? null,
-    sentiment: post.sentiment?.label ?? null,
-    confidence: post.sentiment?.confidence ?? null,
+    sentiment: post.topic_sentiment?.label ?? post.sentiment?.label ?? null,
+    confidence: post.topic_sentiment?.confidence ?? post.sentiment?.confidence ?? null,
     emotion: post.sentiment?.emotion ?? null,
     unscored: post.unscored,
     createdAt: Date.parse(post.created_at),
     ingestedAt: Date.parse(post.ingested_at),
   };
+}
+
+/** The post with the sentiment towards `topic`, by which lists and charts of a topic count it. */
+export function seenBy(post: LivePost, topic: string | undefined): LivePost {
+  const sentiment = topic === undefined ? undefined : post.towards?.[topic];
+  return sentiment ? { ...post, sentiment } : post;
 }
 
 /** Whether the post passes. Posts sent before a new subscription took effect may not. */

@@ -3,7 +3,7 @@ import type { Alert, LiveFrame, Metrics, PostPage } from "@/api/types";
 import { addPosts, emptyFeed, type Feed, removePosts, unseen } from "./feed";
 import { fetchMissed } from "./gap";
 import type { Arrival } from "./overlay";
-import { fromEvent, type LiveFilter, type LivePost, matches } from "./post";
+import { fromEvent, type LiveFilter, type LivePost, matches, seenBy } from "./post";
 import { type Connection, LiveSocket, type Wire } from "./socket";
 
 /** The minimum interval between updates of the feed. */
@@ -152,7 +152,7 @@ export class LiveStore {
         this.missed();
         break;
       case "post":
-        this.addPost(fromEvent(frame.data));
+        this.addPost(seenBy(fromEvent(frame.data), this.filter.topic));
         break;
       case "post_deleted":
         this.deleted.push(frame.data.post_id);

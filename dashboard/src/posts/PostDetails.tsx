@@ -12,6 +12,7 @@ import { AuthorName } from "./AuthorName";
 import { DeletePost } from "./DeletePost";
 import { Explanation } from "./Explanation";
 import { PostText } from "./PostText";
+import { PostTopics } from "./PostTopics";
 import { ScoreBars } from "./ScoreBars";
 import { webLink } from "./textParts";
 import { useExplanation } from "./useExplanation";
@@ -40,6 +41,7 @@ export function PostDetails({ post, onGone }: { post: PostDetail; onGone: () => 
       <div className="text-lg">
         <PostText content={post.content} />
       </div>
+      <PostTopics topics={post.topics ?? []} content={post.content} />
       {mood && <Words text={post.content} />}
       {mood && post.scores && <ScoreBars scores={post.scores} />}
       <Facts post={post} />

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Author, Emotion, SentimentFilter, Source, Timestamp, TopicName};
+use crate::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, Timestamp, TopicName};
 use crate::store::posts::{PostCursor, PostFilter, Sort};
 
 use super::super::error::ApiError;
@@ -21,6 +21,10 @@ pub struct PostFilterParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
+    /// With `topic`: the label that `sentiment` and `min_confidence` refer to, that towards the topic (`topic`) or that
+    /// of the whole post (`post`).
+    #[param(inline, required = false)]
+    sentiment_of: SentimentOf,
     /// Only posts of this source.
     #[param(value_type = Option<String>, example = "twitter")]
     source: Option<Source>,
@@ -54,6 +58,7 @@ impl PostFilterParams {
     /// Takes the filter out of `params`.
     pub fn take(params: &mut Params) -> Self {
         let topic = params.optional("topic", TopicName::parse);
+        let sentiment_of = params.text("sentiment_of").unwrap_or_default();
         let source = params.optional("source", Source::parse);
         let sentiment = params.text("sentiment");
         let emotion = params.text("emotion");
@@ -65,6 +70,7 @@ impl PostFilterParams {
         let ingested_after = params.time("ingested_after");
         Self {
             topic,
+            sentiment_of,
             source,
             sentiment,
             emotion,
@@ -87,6 +93,7 @@ impl PostFilterParams {
     pub fn resolve(self, state: &State) -> Result<PostFilter, ApiError> {
         Ok(PostFilter {
             topic: state.topic_id(self.topic.as_ref())?,
+            sentiment_of: self.sentiment_of,
             source: self.source,
             sentiment: self.sentiment,
             emotion: self.emotion,
@@ -106,6 +113,9 @@ impl PostFilterParams {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FilterEcho {
     topic: Option<String>,
+    /// The label that counts; absent without `topic`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentiment_of: Option<SentimentOf>,
     source: Option<String>,
     sentiment: Option<SentimentFilter>,
     emotion: Option<Emotion>,
@@ -125,6 +135,7 @@ impl From<&PostFilterParams> for FilterEcho {
     fn from(params: &PostFilterParams) -> Self {
         Self {
             topic: params.topic.as_ref().map(|topic| topic.as_str().to_owned()),
+            sentiment_of: params.topic.is_some().then_some(params.sentiment_of),
             source: params.source.as_ref().map(|source| source.as_str().to_owned()),
             sentiment: params.sentiment,
             emotion: params.emotion,

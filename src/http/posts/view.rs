@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use crate::domain::{Emotion, Sentiment, Timestamp, Unscored};
+use crate::domain::{Clause, Emotion, PostTopic, Sentiment, SentimentOf, Timestamp, Towards, Unscored};
 use crate::store::posts::{StoredAnalysis, StoredPost};
+use crate::topics::Tracked;
 
 use super::super::shape::AllScores;
 
@@ -39,6 +40,36 @@ pub struct PostView {
     /// sentiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     unscored: Option<Unscored>,
+    /// In a list of a topic's posts: the sentiment towards this topic. Absent while it is not determined, and with
+    /// `sentiment_of=post`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic_sentiment: Option<TowardsView>,
+}
+
+/// The sentiment towards a topic.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TowardsView {
+    label: Sentiment,
+    /// The probability of `label`.
+    confidence: f64,
+}
+
+/// A topic of a post, and how the post speaks about it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct PostTopicView {
+    topic: String,
+    /// The sentiment towards the topic; `null` for an unscored post.
+    #[schema(required = true)]
+    label: Option<Sentiment>,
+    /// The probability of `label`; `null` for an unscored post.
+    #[schema(required = true)]
+    confidence: Option<f64>,
+    /// Whether the label is that of the topic, or still that of the post.
+    sentiment_of: SentimentOf,
+    /// The clause that has the largest share in the label, in characters (Unicode code points) of the content; `null`:
+    /// the whole text.
+    #[schema(required = true)]
+    clause: Option<Clause>,
 }
 
 /// The analysis of a post.
@@ -62,6 +93,39 @@ pub struct PostDetail {
     scores: Option<AllScores>,
     /// Whether the text exceeded the length limit of the model and was cut.
     truncated: bool,
+    /// The tracked topics that the post matches, by name.
+    topics: Vec<PostTopicView>,
+}
+
+impl PostTopicView {
+    fn new(topic: PostTopic, post: &StoredPost, tracked: &Tracked) -> Option<Self> {
+        let name = tracked.get(topic.topic)?.name.to_string();
+        let of_post = |sentiment_of| Self {
+            topic: name.clone(),
+            label: post.labels().map(|labels| labels.sentiment),
+            confidence: post.analysis.as_ref().map(|analysis| analysis.confidence),
+            sentiment_of,
+            clause: None,
+        };
+        Some(match topic.towards {
+            Towards::Pending => of_post(SentimentOf::Post),
+            Towards::Post => of_post(SentimentOf::Topic),
+            Towards::Own(own) => Self {
+                label: Some(own.sentiment),
+                confidence: Some(own.confidence),
+                clause: own.clause,
+                ..of_post(SentimentOf::Topic)
+            },
+        })
+    }
+}
+
+impl PostView {
+    /// A post in a list of posts of one topic, with the sentiment towards it.
+    pub fn towards(post: StoredPost, sentiment: Option<(Sentiment, f64)>) -> Self {
+        let topic_sentiment = sentiment.map(|(label, confidence)| TowardsView { label, confidence });
+        Self { topic_sentiment, ..post.into() }
+    }
 }
 
 impl From<StoredPost> for PostView {
@@ -78,6 +142,7 @@ impl From<StoredPost> for PostView {
             reply_to: post.reply_to,
             unscored: post.analysis.is_none().then_some(Unscored::Language),
             sentiment: post.analysis.map(SentimentView::from),
+            topic_sentiment: None,
         }
     }
 }
@@ -94,9 +159,14 @@ impl From<StoredAnalysis> for SentimentView {
     }
 }
 
-impl From<StoredPost> for PostDetail {
-    fn from(post: StoredPost) -> Self {
+impl PostDetail {
+    /// A post with its topics.
+    pub fn new(post: StoredPost, topics: Vec<PostTopic>, tracked: &Tracked) -> Self {
+        let mut topics: Vec<PostTopicView> =
+            topics.into_iter().filter_map(|topic| PostTopicView::new(topic, &post, tracked)).collect();
+        topics.sort_unstable_by(|one, other| one.topic.cmp(&other.topic));
         Self {
+            topics,
             scores: post.analysis.as_ref().map(|analysis| analysis.scores.into()),
             truncated: post.analysis.as_ref().is_some_and(|analysis| analysis.truncated),
             post: post.into(),

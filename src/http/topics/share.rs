@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::domain::counts::percentage;
 use crate::domain::interval::{Interval, Proportion};
-use crate::domain::{Counts, Period, Source, TimeRange, Timestamp, TopicId};
+use crate::domain::{Counts, Period, SentimentOf, Source, TimeRange, Timestamp, TopicId};
 use crate::store::aggregate::{Aggregate, AggregateQuery};
 use crate::store::posts::PostFilter;
 use crate::topics::Tracked;
@@ -38,6 +38,9 @@ pub struct ShareParams {
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
+    /// The label that counts: that towards the topic (`topic`) or that of the whole post (`post`).
+    #[param(inline, required = false)]
+    sentiment_of: SentimentOf,
     /// Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets.
     period: Option<Period>,
     /// The IANA time zone in which days begin, with `period=day`; UTC if not given.
@@ -108,6 +111,7 @@ pub async fn share(
     let mut params = Params::of(&request)?;
     let (start_date, end_date) = params.period();
     let source = params.optional("source", Source::parse);
+    let sentiment_of: SentimentOf = params.text("sentiment_of").unwrap_or_default();
     let period = params.optional("period", |text| match text {
         "minute" => Ok(Period::Minute),
         "hour" => Ok(Period::Hour),
@@ -128,19 +132,20 @@ pub async fn share(
     let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
     let tracked = state.api.topics.current();
     let key = format!(
-        "share:{}:{}:{}:{}:{tz}:{}",
+        "share:{}:{}:{}:{}:{}:{tz}:{}",
         time(start_date),
         time(end_date),
         source.as_ref().map_or("-", Source::as_str),
+        sentiment_of.as_str(),
         period.map_or("-", Period::as_str),
         tracked.version(),
     );
     let store = state.api.store.clone();
     let compute = async move {
-        let filter = PostFilter { source: source.clone(), ..PostFilter::default() };
+        let filter = PostFilter { source: source.clone(), sentiment_of, ..PostFilter::default() };
         let Some(period) = period else {
             let (all, topics) = tokio::try_join!(store.counts(range, &filter), async {
-                Ok(store.topic_windows(range, source.as_ref()).await?)
+                Ok(store.topic_windows(range, source.as_ref(), sentiment_of).await?)
             })?;
             let extent = Extent { range, source, period: None, tz };
             return Ok(Share::new(&tracked, extent, all.posts(), &topics));

@@ -111,10 +111,15 @@ impl Filters {
         fn wants_label<T: PartialEq>(wanted: &[T], label: Option<T>) -> bool {
             wanted.is_empty() || label.is_some_and(|label| wanted.contains(&label))
         }
-        let about = |topic: &String| post.topics.contains(topic);
-        (self.topic.is_empty() || self.topic.iter().any(about))
+        // A filter by topic means the sentiment towards this topic.
+        let towards = |topic: &String| post.topic_sentiments.get(topic).copied().or(post.sentiment_label);
+        let about = |topic: &String| post.topics.contains(topic) && wants_label(&self.sentiment, towards(topic));
+        let wants_sentiment = match self.topic.as_slice() {
+            [] => wants_label(&self.sentiment, post.sentiment_label),
+            topics => topics.iter().any(about),
+        };
+        wants_sentiment
             && wants(&self.source, &post.source)
-            && wants_label(&self.sentiment, post.sentiment_label)
             && wants_label(&self.emotion, post.emotion)
             && self.wants_language(post.lang.as_deref())
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::inference::InferenceError;
 
 use super::LlmOptions;
-use super::prompt::{self, AnswerForm, Extras};
+use super::prompt::{self, AnswerForm, Extras, PromptPost};
 
 /// The names of the parameter that limits the tokens of a response. OpenAI's newer models refuse the second one, some
 /// other servers the first one.
@@ -89,14 +89,14 @@ impl Chat {
         }
     }
 
-    /// The body of the response about `texts`.
+    /// The body of the response about `posts`.
     ///
     /// # Errors
     /// See [`ChatError`].
-    pub async fn ask(&self, texts: &[&str], form: AnswerForm) -> Result<Vec<u8>, ChatError> {
+    pub async fn ask(&self, posts: &[PromptPost<'_>], form: AnswerForm) -> Result<Vec<u8>, ChatError> {
         loop {
             let extras = self.extras();
-            match self.ask_once(texts, form, extras).await {
+            match self.ask_once(posts, form, extras).await {
                 Err(Refusal { body, error: ChatError::Refused(_) }) if self.leave_out(&body, extras) => {}
                 answer => return answer.map_err(|refusal| refusal.error),
             }
@@ -122,8 +122,8 @@ impl Chat {
         true
     }
 
-    async fn ask_once(&self, texts: &[&str], form: AnswerForm, extras: Extras) -> Result<Vec<u8>, Refusal> {
-        let body: Value = prompt::request(&self.model, texts, form, extras);
+    async fn ask_once(&self, posts: &[PromptPost<'_>], form: AnswerForm, extras: Extras) -> Result<Vec<u8>, Refusal> {
+        let body: Value = prompt::request(&self.model, posts, form, extras);
         let mut request = self.client.post(self.url.clone()).json(&body);
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{LoadError, Reader};
 use crate::domain::alert::Scope;
-use crate::domain::{TimeRange, Timestamp};
+use crate::domain::{SentimentOf, TimeRange, Timestamp};
 use crate::rules::history::MINUTE;
 use crate::rules::{DAY, Delays, LONGEST_DELAY, PUNCTUAL};
 use crate::store::alerts::Arrival;
@@ -57,7 +57,7 @@ impl DelayCache {
             return Ok(Duration::ZERO);
         }
         let topic = if scope.is_rolled_up() { Reader::new(store, scope).await?.topic } else { None };
-        let counts = store.window_by_source(TimeRange::last(DAY, now), topic).await?;
+        let counts = store.window_by_source(TimeRange::last(DAY, now), topic, SentimentOf::Topic).await?;
         let all: i64 = counts.values().map(crate::domain::Counts::posts).sum();
         let of = |name: &str| self.by_source.get(name).copied().unwrap_or_default();
         let mut sources: Vec<_> = counts.iter().map(|(name, counts)| (of(name), counts.posts())).collect();
@@ -75,7 +75,7 @@ impl DelayCache {
 
 /// The delays of the largest sources of the last day.
 async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Duration>, StoreError> {
-    let counts = store.window_by_source(TimeRange::last(DAY, now), None).await?;
+    let counts = store.window_by_source(TimeRange::last(DAY, now), None, SentimentOf::Topic).await?;
     let mut names: Vec<_> = counts.into_iter().collect();
     names.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.posts()));
     let mut delays = BTreeMap::new();

@@ -175,18 +175,18 @@ impl LatePosts {
     /// The statement. `added` returns the SQL text of a duration to add to a time.
     fn query(&self, limit: i64, added: &dyn Fn(Duration) -> String) -> Sql<Vec<Value>, MarkColumns> {
         let mut values = vec![Value::At(self.range.start()), Value::At(self.range.end())];
-        let mut of_topic = "";
+        let (mut label, mut of_topic) = ("p.sentiment_label", "");
         if let Some(topic) = self.topic {
-            of_topic =
-                " AND id IN (SELECT post FROM post_topics WHERE topic_id = ? AND created_at >= ? AND created_at < ?)";
-            values.extend([Value::Integer(topic.0), Value::At(self.range.start()), Value::At(self.range.end())]);
+            label = "coalesce(t.sentiment_label, p.sentiment_label)";
+            of_topic = " JOIN post_topics t ON t.post = p.id AND t.created_at = p.created_at AND t.topic_id = ?";
+            values.insert(0, Value::Integer(topic.0));
         }
         values.push(Value::Integer(limit));
         let (least, most) = (added(self.least), added(self.most));
         sql(format!(
-            "SELECT created_at, ingested_at, source, sentiment_label, emotion FROM social_media_posts \
-             WHERE created_at >= ? AND created_at < ? AND ingested_at > created_at + {least} \
-             AND ingested_at <= created_at + {most}{of_topic} ORDER BY created_at LIMIT ?"
+            "SELECT p.created_at, p.ingested_at, p.source, {label}, p.emotion FROM social_media_posts p{of_topic} \
+             WHERE p.created_at >= ? AND p.created_at < ? AND p.ingested_at > p.created_at + {least} \
+             AND p.ingested_at <= p.created_at + {most} ORDER BY p.created_at LIMIT ?"
         ))
         .values(values)
         .rows()

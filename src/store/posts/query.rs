@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
+use super::counted::Counted;
 use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::words::is_bounded;
@@ -75,13 +76,13 @@ const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') 
 
 /// The rows of `$query` (posts, or posts with their topics) that match `$filter`.
 macro_rules! narrowed {
-    ($query:expr, $filter:expr, $has_word:path, $has_whole_word:path) => {{
+    ($query:expr, $filter:expr, $columns:expr, $has_word:path, $has_whole_word:path) => {{
         let (mut query, filter): (_, &PostFilter) = ($query, $filter);
         if let Some(source) = &filter.source {
             query = query.filter(post::source.eq(Source::as_str(source)));
         }
         if let Some(sentiment) = filter.sentiment {
-            query = query.filter(post::sentiment_label.eq(sentiment_column(sentiment)));
+            query = query.filter($columns.label().eq(sentiment_column(sentiment)));
         }
         if let Some(emotion) = filter.emotion {
             query = query.filter(post::emotion.eq(emotion.as_str()));
@@ -109,7 +110,7 @@ macro_rules! narrowed {
             query = query.filter(post::ingested_at.gt(At(after)));
         }
         if let Some(least) = filter.min_confidence {
-            query = query.filter(post::confidence_score.ge(least)).filter(post::sentiment_label.ne(UNSCORED));
+            query = query.filter($columns.confidence().ge(least)).filter(post::sentiment_label.ne(UNSCORED));
         }
         for word in &filter.words {
             query = query.filter($has_word(word));
@@ -152,15 +153,9 @@ macro_rules! page {
 
 /// One cell per post: its time, its labels, the count 1, and its confidence.
 macro_rules! cells {
-    ($query:expr, $range:expr, $created_at:expr, $limit:expr) => {
+    ($query:expr, $range:expr, $created_at:expr, $columns:expr, $limit:expr) => {
         $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(
-            (
-                $created_at,
-                post::sentiment_label,
-                post::emotion,
-                sql::<BigInt>("CAST(1 AS bigint)"),
-                post::confidence_score,
-            ),
+            ($created_at, $columns.label(), post::emotion, sql::<BigInt>("CAST(1 AS bigint)"), $columns.confidence()),
         )
     };
 }
@@ -170,7 +165,7 @@ const HEAD: &str = "substr(social_media_posts.content, 1, 1000)";
 
 /// The newest `$limit` posts of `$query`, with the columns of a sample.
 macro_rules! samples {
-    ($query:expr, $created_at:expr, $limit:expr) => {
+    ($query:expr, $created_at:expr, $columns:expr, $limit:expr) => {
         $query.order($created_at.desc()).limit($limit).select((
             post::post_id,
             post::source,
@@ -178,9 +173,9 @@ macro_rules! samples {
             post::url,
             sql::<Text>(HEAD),
             $created_at,
-            post::sentiment_label,
+            $columns.label(),
             post::emotion,
-            post::confidence_score,
+            $columns.confidence(),
         ))
     };
 }
@@ -200,7 +195,8 @@ macro_rules! queries {
 
             /// The posts that match.
             fn matching(filter: &PostFilter) -> post::BoxedQuery<'_, $Db> {
-                narrowed!(post::table.into_boxed(), filter, $has_word, $has_whole_word)
+                let columns = Counted::alone(filter);
+                narrowed!(post::table.into_boxed(), filter, columns, $has_word, $has_whole_word)
             }
 
             /// The ids of one page and of one further post, in the order of `sort`.
@@ -231,7 +227,7 @@ macro_rules! queries {
 
             /// The cells of at most `limit` matching posts in `range`. The times of the filter are ignored.
             pub fn cells(filter: &PostFilter, range: TimeRange, limit: i64) -> post::BoxedQuery<'_, $Db, CellTypes> {
-                cells!(matching(filter), range, post::created_at, limit)
+                cells!(matching(filter), range, post::created_at, Counted::alone(filter), limit)
             }
 
             /// The times, sources and labels of the newest matching posts.
@@ -245,13 +241,13 @@ macro_rules! queries {
 
             /// The newest matching posts, with the columns of a sample.
             pub fn samples(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, SampleTypes> {
-                samples!(matching(filter), post::created_at, limit)
+                samples!(matching(filter), post::created_at, Counted::alone(filter), limit)
             }
 
             /// The posts with `ids`, with the columns of a sample.
             pub fn samples_of(ids: &[i64]) -> post::BoxedQuery<'static, $Db, SampleTypes> {
                 let found = post::table.into_boxed::<$Db>().filter($with_ids(ids).sql("))"));
-                samples!(found, post::created_at, i64::MAX)
+                samples!(found, post::created_at, Counted::post(), i64::MAX)
             }
 
             /// The matching posts, at most `limit + 1`.
@@ -274,7 +270,8 @@ macro_rules! queries {
                 if let Some(end) = filter.end {
                     query = query.filter(about::created_at.lt(At(end)));
                 }
-                narrowed!(query, filter, $has_word, $has_whole_word)
+                let columns = Counted::joined(filter);
+                narrowed!(query, filter, columns, $has_word, $has_whole_word)
             }
 
             /// The same as [`page`], for a topic.
@@ -294,12 +291,12 @@ macro_rules! queries {
                 range: TimeRange,
                 limit: i64,
             ) -> OfTopic<'_, CellTypes> {
-                cells!(of_topic(topic, filter), range, about::created_at, limit)
+                cells!(of_topic(topic, filter), range, about::created_at, Counted::joined(filter), limit)
             }
 
             /// The same as [`samples`], for a topic.
             pub fn topic_samples(topic: TopicId, filter: &PostFilter, limit: i64) -> OfTopic<'_, SampleTypes> {
-                samples!(of_topic(topic, filter), about::created_at, limit)
+                samples!(of_topic(topic, filter), about::created_at, Counted::joined(filter), limit)
             }
 
             /// The same as [`counted`], for a topic.

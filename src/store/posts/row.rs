@@ -40,7 +40,8 @@ fn push_object(json: &mut String, scores: impl Iterator<Item = (&'static str, f3
     json.push('}');
 }
 
-fn scores_from(json: &str) -> Scores {
+/// The scores in the JSON of [`scores_json`].
+pub fn scores_from(json: &str) -> Scores {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Labelled {

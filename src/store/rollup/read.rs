@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Double, Text};
 use diesel::sqlite::Sqlite;
 
 use super::{Grain, Piece, Series};
-use crate::domain::{Counts, Emotion, Sentiment, SentimentFilter, Source, TimeRange, TopicId};
+use crate::domain::{Counts, Emotion, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange, TopicId};
 use crate::store::labels::UNSCORED;
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 
@@ -15,6 +15,8 @@ use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 pub struct Cells<'a> {
     /// Only posts of this topic.
     pub topic: Option<TopicId>,
+    /// The label by which posts of a topic are counted.
+    pub of: SentimentOf,
     /// Only posts of this source.
     pub source: Option<&'a Source>,
     /// Only posts with this sentiment, or posts without one.
@@ -44,9 +46,17 @@ const ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_
                       WHERE grain = ? AND bucket >= ? AND bucket < ?";
 const TOPIC_ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM topic_rollups \
                             WHERE topic_id = ? AND grain = ? AND bucket >= ? AND bucket < ?";
-const TOPIC_POSTS: &str = "SELECT p.source, p.sentiment_label AS sentiment, p.emotion, 1 AS n, \
-                           p.confidence_score AS c FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
-                           WHERE t.topic_id = ? AND t.created_at >= ? AND t.created_at < ?";
+const TOPIC_SHIFT: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM topic_shifts \
+                           WHERE topic_id = ? AND grain = ? AND bucket >= ? AND bucket < ?";
+const TOPIC_POSTS: &str = "SELECT source, sentiment, emotion, 1 AS n, c FROM (SELECT p.source, p.emotion, \
+                           coalesce(t.sentiment_label, p.sentiment_label) AS sentiment, \
+                           coalesce(t.confidence_score, p.confidence_score) AS c \
+                           FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
+                           WHERE t.topic_id = ? AND t.created_at >= ? AND t.created_at < ?) AS matches WHERE true";
+const WHOLE_POSTS: &str = "SELECT source, sentiment, emotion, 1 AS n, c FROM (SELECT p.source, p.emotion, \
+                           p.sentiment_label AS sentiment, p.confidence_score AS c \
+                           FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
+                           WHERE t.topic_id = ? AND t.created_at >= ? AND t.created_at < ?) AS matches WHERE true";
 const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
@@ -55,32 +65,41 @@ const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS 
 pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();
+    let (rollups, posts, series, label) = match (filter.topic, filter.of) {
+        (None, _) => (&[ROLLUP][..], POSTS, series, "sentiment_label"),
+        (Some(_), SentimentOf::Topic) => (&[TOPIC_ROLLUP][..], TOPIC_POSTS, Series::Source, "sentiment"),
+        (Some(_), SentimentOf::Post) => (&[TOPIC_ROLLUP, TOPIC_SHIFT][..], WHOLE_POSTS, Series::Source, "sentiment"),
+    };
     for piece in pieces {
-        values.extend(filter.topic.map(|topic| Value::Integer(topic.0)));
-        let (rollup, posts, series) =
-            if filter.topic.is_some() { (TOPIC_ROLLUP, TOPIC_POSTS, Series::Source) } else { (ROLLUP, POSTS, series) };
-        let (mut part, sentiment) = match piece.grain {
-            Some(grain) => {
-                values.push(Value::Integer(grain.column(series).into()));
-                (rollup.to_owned(), "sentiment")
-            }
-            None => (posts.to_owned(), "sentiment_label"),
-        };
-        values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
-        filter.add(sentiment, &mut part, &mut values);
-        parts.push(part);
+        let statements = if piece.grain.is_some() { rollups } else { &[posts] };
+        for statement in statements {
+            values.extend(filter.topic.map(|topic| Value::Integer(topic.0)));
+            values.extend(piece.grain.map(|grain| Value::Integer(grain.column(series).into())));
+            values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
+            let mut part = (*statement).to_owned();
+            filter.add(if piece.grain.is_some() { "sentiment" } else { label }, &mut part, &mut values);
+            parts.push(part);
+        }
     }
     grouped(&parts, values)
 }
 
 /// Counts all stored posts.
 pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
-    let rollup = if filter.topic.is_some() { TOPIC_ROLLUP } else { ROLLUP };
-    let mut part = rollup.replace(" AND bucket >= ? AND bucket < ?", "");
-    let mut values: Vec<Value> = filter.topic.map(|topic| Value::Integer(topic.0)).into_iter().collect();
-    values.push(Value::Integer(Grain::Total.column(Series::Source).into()));
-    filter.add("sentiment", &mut part, &mut values);
-    grouped(&[part], values)
+    let rollups = match (filter.topic, filter.of) {
+        (None, _) => &[ROLLUP][..],
+        (Some(_), SentimentOf::Topic) => &[TOPIC_ROLLUP],
+        (Some(_), SentimentOf::Post) => &[TOPIC_ROLLUP, TOPIC_SHIFT],
+    };
+    let (mut parts, mut values) = (Vec::new(), Vec::new());
+    for rollup in rollups {
+        let mut part = rollup.replace(" AND bucket >= ? AND bucket < ?", "");
+        values.extend(filter.topic.map(|topic| Value::Integer(topic.0)));
+        values.push(Value::Integer(Grain::Total.column(Series::Source).into()));
+        filter.add("sentiment", &mut part, &mut values);
+        parts.push(part);
+    }
+    grouped(&parts, values)
 }
 
 fn grouped(parts: &[String], values: Vec<Value>) -> Sql<Vec<Value>, CellColumns> {
@@ -97,14 +116,25 @@ fn grouped(parts: &[String], values: Vec<Value>) -> Sql<Vec<Value>, CellColumns>
 pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Value>, BucketColumns> {
     let by_source = filter.source.is_some() || filter.topic.is_some();
     let series = if by_source { Series::Source } else { Series::Together };
-    let table = if filter.topic.is_some() { "topic_rollups WHERE topic_id = ? AND" } else { "post_rollups WHERE" };
-    let mut text = format!(
-        "SELECT bucket, sentiment, emotion, count, confidence_sum FROM {table} grain = ? AND bucket >= ? AND bucket < ?"
-    );
-    let mut values: Vec<Value> = filter.topic.map(|topic| Value::Integer(topic.0)).into_iter().collect();
-    values.extend([Value::Integer(grain.column(series).into()), Value::At(range.start()), Value::At(range.end())]);
-    filter.add("sentiment", &mut text, &mut values);
-    sql(text).values(values).rows()
+    let tables = match (filter.topic, filter.of) {
+        (None, _) => &["post_rollups WHERE"][..],
+        (Some(_), SentimentOf::Topic) => &["topic_rollups WHERE topic_id = ? AND"],
+        (Some(_), SentimentOf::Post) => {
+            &["topic_rollups WHERE topic_id = ? AND", "topic_shifts WHERE topic_id = ? AND"]
+        }
+    };
+    let (mut parts, mut values) = (Vec::new(), Vec::new());
+    for table in tables {
+        let mut text = format!(
+            "SELECT bucket, sentiment, emotion, count, confidence_sum FROM {table} \
+             grain = ? AND bucket >= ? AND bucket < ?"
+        );
+        values.extend(filter.topic.map(|topic| Value::Integer(topic.0)));
+        values.extend([Value::Integer(grain.column(series).into()), Value::At(range.start()), Value::At(range.end())]);
+        filter.add("sentiment", &mut text, &mut values);
+        parts.push(text);
+    }
+    sql(parts.join(" UNION ALL ")).values(values).rows()
 }
 
 /// The count of one bucket, source, sentiment and emotion.

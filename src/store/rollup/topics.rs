@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use diesel::sql_types::{BigInt, Double, Text};
 
-use super::{Grain, Series, cover};
-use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange, TopicId};
-use crate::store::aggregate::{Aggregate, AggregateQuery};
+use super::{Series, cover};
+use crate::domain::{Counts, Emotion, Sentiment, SentimentOf, Source, TimeRange, TopicId};
+use crate::store::aggregate::{Aggregate, AggregateQuery, Edges};
 use crate::store::backend::read;
+use crate::store::posts::PostFilter;
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{AggregateFailure, Store, StoreError};
 
@@ -41,6 +42,7 @@ impl Store {
         &self,
         range: TimeRange,
         source: Option<&Source>,
+        of: SentimentOf,
     ) -> Result<BTreeMap<TopicId, Counts>, StoreError> {
         let pieces = cover(range, self.retention.usable(self.clock.now()).without_seconds());
         if pieces.is_empty() {
@@ -48,24 +50,40 @@ impl Store {
         }
         let (mut parts, mut values) = (Vec::with_capacity(pieces.len()), Vec::new());
         for piece in pieces {
-            let mut part = match piece.grain {
-                Some(grain) => {
-                    values.push(Value::Integer(grain.column(Series::Source).into()));
-                    "SELECT topic_id, sentiment, emotion, count AS n, confidence_sum AS c FROM topic_rollups \
+            let statements = match piece.grain {
+                Some(_) => tables(of)
+                    .iter()
+                    .map(|table| {
+                        format!(
+                            "SELECT topic_id, sentiment, emotion, count AS n, confidence_sum AS c FROM {table} \
                      WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
-                        .to_owned()
-                }
-                None => "SELECT t.topic_id, p.sentiment_label AS sentiment, p.emotion, 1 AS n, \
-                         p.confidence_score AS c FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
+                        )
+                    })
+                    .collect(),
+                None => {
+                    let (label, confidence) = match of {
+                        SentimentOf::Topic => (
+                            "coalesce(t.sentiment_label, p.sentiment_label)",
+                            "coalesce(t.confidence_score, p.confidence_score)",
+                        ),
+                        SentimentOf::Post => ("p.sentiment_label", "p.confidence_score"),
+                    };
+                    vec![format!(
+                        "SELECT t.topic_id, {label} AS sentiment, p.emotion, 1 AS n, {confidence} AS c \
+                         FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
                          WHERE t.topic_id IN (SELECT id FROM topics) AND t.created_at >= ? AND t.created_at < ?"
-                    .to_owned(),
+                    )]
+                }
             };
-            values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
-            if let Some(source) = source {
-                part.push_str(" AND source = ?");
-                values.push(Value::Text(source.as_str().to_owned()));
+            for mut part in statements {
+                values.extend(piece.grain.map(|grain| Value::Integer(grain.column(Series::Source).into())));
+                values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
+                if let Some(source) = source {
+                    part.push_str(" AND source = ?");
+                    values.push(Value::Text(source.as_str().to_owned()));
+                }
+                parts.push(part);
             }
-            parts.push(part);
         }
         let query: Sql<Vec<Value>, TopicColumns> = sql(format!(
             "SELECT topic_id, sentiment, emotion, CAST(sum(n) AS bigint), sum(c) FROM ({}) AS parts \
@@ -77,7 +95,8 @@ impl Store {
         Ok(by_topic(read!(self, replica, |c| query.clone().load(c), query.load(c))?))
     }
 
-    /// Counts by bucket of each topic with posts in the range. Only the source of the filter is used.
+    /// Counts by bucket of each topic with posts in the range. Only the source of the filter and the choice of the
+    /// label are used.
     ///
     /// # Errors
     /// [`AggregateFailure::Query`] when there are too many buckets, or the range begins before the retention of counts.
@@ -87,7 +106,7 @@ impl Store {
         query: &AggregateQuery,
     ) -> Result<BTreeMap<TopicId, Aggregate>, AggregateFailure> {
         let edges = self.edges(query)?;
-        let rows = self.topic_buckets(edges.grain, edges.range, query.filter.source.as_ref()).await?;
+        let rows = self.topic_buckets(&edges, &query.filter).await?;
         let mut cells: BTreeMap<TopicId, Vec<_>> = BTreeMap::new();
         for (topic, bucket, sentiment, emotion, count, confidence) in rows {
             cells.entry(TopicId(topic)).or_default().push((bucket, sentiment, emotion, count, confidence));
@@ -95,23 +114,34 @@ impl Store {
         Ok(cells.into_iter().map(|(topic, cells)| (topic, edges.clone().fill(cells))).collect())
     }
 
-    async fn topic_buckets(
-        &self,
-        grain: Grain,
-        range: TimeRange,
-        source: Option<&Source>,
-    ) -> Result<Vec<TopicBucket>, StoreError> {
-        let mut text = "SELECT topic_id, bucket, sentiment, emotion, count, confidence_sum FROM topic_rollups \
-                        WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
-            .to_owned();
-        let mut values =
-            vec![Value::Integer(grain.column(Series::Source).into()), Value::At(range.start()), Value::At(range.end())];
-        if let Some(source) = source {
-            text.push_str(" AND source = ?");
-            values.push(Value::Text(source.as_str().to_owned()));
+    async fn topic_buckets(&self, edges: &Edges, filter: &PostFilter) -> Result<Vec<TopicBucket>, StoreError> {
+        let (mut parts, mut values) = (Vec::new(), Vec::new());
+        for table in tables(filter.sentiment_of) {
+            let mut text = format!(
+                "SELECT topic_id, bucket, sentiment, emotion, count, confidence_sum FROM {table} \
+                 WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
+            );
+            values.extend([
+                Value::Integer(edges.grain.column(Series::Source).into()),
+                Value::At(edges.range.start()),
+                Value::At(edges.range.end()),
+            ]);
+            if let Some(source) = &filter.source {
+                text.push_str(" AND source = ?");
+                values.push(Value::Text(source.as_str().to_owned()));
+            }
+            parts.push(text);
         }
-        let query: Sql<Vec<Value>, BucketColumns> = sql(text).values(values).rows();
+        let query: Sql<Vec<Value>, BucketColumns> = sql(parts.join(" UNION ALL ")).values(values).rows();
         read!(self, replica, |c| query.clone().load(c), query.load(c))
+    }
+}
+
+/// The tables whose sum counts posts by a label.
+fn tables(of: SentimentOf) -> &'static [&'static str] {
+    match of {
+        SentimentOf::Topic => &["topic_rollups"],
+        SentimentOf::Post => &["topic_rollups", "topic_shifts"],
     }
 }
 

@@ -3,7 +3,7 @@
 //! A step compares the topics that a post should have with the stored ones, and writes the difference. So it does not
 //! matter whether a post is matched by a worker during a step, or a step runs twice.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::QueryResult;
@@ -13,9 +13,9 @@ use diesel_async::AsyncPgConnection;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::state::topic_ids;
-use super::tally::Tally;
-use crate::domain::{PostLabels, Subject, Timestamp, TopicId};
+use super::tally::{Tally, TopicPost};
+use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
+use crate::domain::{PostLabels, PostTopic, Subject, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant, sql};
@@ -52,11 +52,10 @@ const PENDING: &str = "SELECT id, backfill_done, backfill_last FROM topics WHERE
 const END: &str = "SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM social_media_posts WHERE id > ? AND id <= ? \
                    ORDER BY id LIMIT ?) AS step";
 const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.url, p.reply_to, p.created_at, p.sentiment_label, p.emotion, \
-                     p.confidence_score, (SELECT string_agg(CAST(t.topic_id AS text), ',') FROM post_topics t \
-                     WHERE t.post = p.id) FROM social_media_posts p WHERE p.id > ? AND p.id <= ?";
+                     p.confidence_score, p.post_id FROM social_media_posts p WHERE p.id > ? AND p.id <= ?";
 /// The columns of a [`SubjectRow`].
 pub(super) type SubjectColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
-type PostColumns = (BigInt, SubjectColumns, Instant, Text, Text, Double, Nullable<Text>);
+type PostColumns = (BigInt, SubjectColumns, Instant, Text, Text, Double, Text);
 
 /// What topics are matched with, of a stored post.
 #[derive(diesel::Queryable)]
@@ -91,8 +90,7 @@ struct PostRow {
     sentiment: String,
     emotion: String,
     confidence: f64,
-    /// The ids of the post's topics, separated by commas.
-    topics: Option<String>,
+    post_id: String,
 }
 
 /// The topics with the least progress, and the ids of the posts to check next.
@@ -123,25 +121,54 @@ struct Difference {
     tally: Tally,
     added: Vec<(TopicId, Timestamp, i64)>,
     removed: Vec<(TopicId, Timestamp, i64)>,
+    /// Topics that the post still matches. The query has other words now, so the sentiment is determined again.
+    renewed: Vec<(TopicId, Timestamp, i64)>,
 }
 
-fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: Tally) -> Difference {
-    let (mut added, mut removed) = (Vec::new(), Vec::new());
+/// The topics of posts, by the id of the post.
+type Stored = HashMap<String, HashMap<TopicId, PostTopic>>;
+
+fn stored(rows: Vec<TopicRow>) -> Stored {
+    let mut stored = Stored::new();
+    for row in rows {
+        let post_id = row.post_id.clone();
+        let topic = PostTopic::from(row);
+        stored.entry(post_id).or_default().insert(topic.topic, topic);
+    }
+    stored
+}
+
+fn difference(rows: &[PostRow], stored: &Stored, range: &StepRange, test: &TopicTest, mut tally: Tally) -> Difference {
+    let (mut added, mut removed, mut renewed) = (Vec::new(), Vec::new(), Vec::new());
+    let none = HashMap::new();
     for row in rows {
         let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
         let want: HashSet<TopicId> = (test.matches)(&row.subject.subject(), labels.parsed()).into_iter().collect();
-        let have: HashSet<TopicId> = topic_ids(row.topics.as_deref()).into_iter().collect();
+        let have = stored.get(&row.post_id).unwrap_or(&none);
+        let post = TopicPost {
+            created_at: row.created_at.0,
+            source: &row.subject.source,
+            labels: &labels,
+            confidence: row.confidence,
+        };
         for topic in range.topics.iter().copied().map(TopicId) {
-            let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
-                (true, false) => (&mut added, 1),
-                (false, true) => (&mut removed, -1),
+            let pending = PostTopic::pending(topic);
+            let list = match (want.contains(&topic), have.get(&topic)) {
+                (true, None) => &mut added,
+                (false, Some(_)) => &mut removed,
+                (true, Some(before)) if *before != pending => &mut renewed,
                 _ => continue,
             };
             list.push((topic, row.created_at.0, row.id));
-            tally.add_topic(topic, (row.created_at.0, row.subject.source.as_str(), &labels), (sign, row.confidence));
+            if let Some(before) = have.get(&topic) {
+                tally.add_topic(before, &post, -1);
+            }
+            if want.contains(&topic) {
+                tally.add_topic(&pending, &post, 1);
+            }
         }
     }
-    Difference { tally, added, removed }
+    Difference { tally, added, removed, renewed }
 }
 
 impl Difference {
@@ -171,7 +198,20 @@ pub fn sqlite(
         .get_result(connection)?;
     let rows: Vec<PostRow> =
         sql(POSTS).bind::<BigInt, _>(range.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
-    let difference = difference(&rows, &range, test, Tally::new(now, retention));
+    let topics: Vec<TopicRow> = sql(format!("{SELECT_TOPICS} p.id > ? AND p.id <= ?"))
+        .bind::<BigInt, _>(range.done)
+        .bind::<BigInt, _>(found.0)
+        .rows::<TopicColumns>()
+        .load(connection)?;
+    let difference = difference(&rows, &stored(topics), &range, test, Tally::new(now, retention));
+    for (topic, created_at, post) in &difference.renewed {
+        sql("UPDATE post_topics SET sentiment_label = NULL, confidence_score = NULL, clause_start = NULL, \
+             clause_end = NULL WHERE topic_id = ? AND created_at = ? AND post = ?")
+        .bind::<BigInt, _>(topic.0)
+        .bind::<Instant, _>(At(*created_at))
+        .bind::<BigInt, _>(post)
+        .execute(connection)?;
+    }
     for (topic, created_at, post) in &difference.added {
         sql("INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             .bind::<BigInt, _>(topic.0)
@@ -231,7 +271,13 @@ pub fn postgres(
             .rows::<PostColumns>()
             .load(connection)
             .await?;
-        let difference = difference(&rows, &range, &test, Tally::new(now, &retention));
+        let topics: Vec<TopicRow> = sql(format!("{SELECT_TOPICS} p.id > ? AND p.id <= ?"))
+            .bind::<BigInt, _>(range.done)
+            .bind::<BigInt, _>(last)
+            .rows::<TopicColumns>()
+            .load(connection)
+            .await?;
+        let difference = difference(&rows, &stored(topics), &range, &test, Tally::new(now, &retention));
         let ids = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.0.0).collect::<Vec<_>>();
         let times = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| At(row.1)).collect::<Vec<_>>();
         let posts = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.2).collect::<Vec<_>>();
@@ -250,6 +296,16 @@ pub fn postgres(
             .bind::<Array<BigInt>, _>(ids(&difference.removed))
             .bind::<Array<Instant>, _>(times(&difference.removed))
             .bind::<Array<BigInt>, _>(posts(&difference.removed))
+            .execute(connection)
+            .await?;
+        }
+        if !difference.renewed.is_empty() {
+            sql("UPDATE post_topics AS t SET sentiment_label = NULL, confidence_score = NULL, clause_start = NULL, \
+                 clause_end = NULL FROM unnest(?, ?, ?) AS again (topic_id, created_at, post) \
+                 WHERE t.topic_id = again.topic_id AND t.created_at = again.created_at AND t.post = again.post")
+            .bind::<Array<BigInt>, _>(ids(&difference.renewed))
+            .bind::<Array<Instant>, _>(times(&difference.renewed))
+            .bind::<Array<BigInt>, _>(posts(&difference.renewed))
             .execute(connection)
             .await?;
         }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Change, PostTimes, RemovedPost, Settled, Settlement};
-use crate::domain::{Analysis, Author, EntryId, EntryKey, Outcome, Post, PostId, Timestamp, TopicId};
+use crate::domain::{Analysis, Author, EntryId, EntryKey, Outcome, Post, PostId, PostTopic, Timestamp};
 use crate::store::labels::LabelColumns;
 
 /// The stored state of a post.
@@ -52,7 +52,7 @@ pub struct Row<'a> {
     /// 0 for an unscored post.
     pub confidence: f64,
     /// The topics of the post.
-    pub topics: Vec<TopicId>,
+    pub topics: Vec<PostTopic>,
 }
 
 impl Row<'_> {
@@ -102,7 +102,7 @@ pub struct Terms {
     /// The version of the topics that the posts were matched with; `None` when they were not matched.
     pub version: Option<i64>,
     /// The topics of the posts, by entry.
-    pub topics: HashMap<EntryKey, Vec<TopicId>>,
+    pub topics: HashMap<EntryKey, Vec<PostTopic>>,
     /// Posts that were written before this time are not stored.
     pub oldest: Option<Timestamp>,
 }

@@ -15,12 +15,13 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::plan::{AuthorTombstones, PlanInput, PostState, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
+use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
 use super::{Rejudgement, RemovedPost, Settled, Settlement};
-use crate::domain::{EntryKey, PostId, Timestamp};
+use crate::domain::{EntryKey, PostId, PostTopic, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::topics::TOPICS_LOCK;
@@ -111,6 +112,15 @@ pub async fn write_analysis(
     now: Timestamp,
 ) -> QueryResult<()> {
     write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now).await
+}
+
+/// Replaces the topics of a stored post by those of `row`.
+pub async fn replace_topics(connection: &mut AsyncPgConnection, post_id: &str, row: &Row<'_>) -> QueryResult<()> {
+    sql("DELETE FROM post_topics AS t USING social_media_posts p WHERE t.post = p.id AND p.post_id = ?")
+        .bind::<Text, _>(post_id)
+        .execute(connection)
+        .await?;
+    write::topics(connection, &write::values(post_id, row).collect::<Vec<_>>()).await
 }
 
 /// Locks the key rows of posts, and reads their states.
@@ -206,7 +216,22 @@ async fn load_states(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryR
         .rows::<StateColumns>()
         .load(connection)
         .await?;
-    Ok(rows.into_iter().map(|row| (row.post_id.clone(), row.into_state())).collect())
+    let mut states: States = rows.into_iter().map(|row| (row.post_id.clone(), row.into_state())).collect();
+    let topics: Vec<TopicRow> = sql(format!("{SELECT_TOPICS} p.post_id = ANY(?) ORDER BY t.topic_id"))
+        .bind::<Array<Text>, _>(ids)
+        .rows::<TopicColumns>()
+        .load(connection)
+        .await?;
+    let mut by_post: HashMap<String, Vec<PostTopic>> = HashMap::new();
+    for topic in topics {
+        by_post.entry(topic.post_id.clone()).or_default().push(topic.into());
+    }
+    for (post_id, state) in &mut states {
+        if let (Some(row), Some(topics)) = (&mut state.row, by_post.remove(post_id)) {
+            row.topics = topics;
+        }
+    }
+    Ok(states)
 }
 
 /// The tombstones of the authors of the batch's posts and of the stored posts.

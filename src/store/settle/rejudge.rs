@@ -1,7 +1,7 @@
 //! Replacing the analyses of stored posts, with their rollups and the topics that depend on labels.
 
 use diesel::QueryResult;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use futures_util::FutureExt;
@@ -11,7 +11,7 @@ use super::backfill::{SubjectColumns, SubjectRow, TopicTest};
 use super::plan::Row;
 use super::tally::Tally;
 use super::{PostTimes, postgres, sqlite};
-use crate::domain::{Analysis, PostId, Timestamp, TopicId};
+use crate::domain::{Analysis, PostId, PostTopic, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
@@ -72,6 +72,8 @@ impl Rejudgement {
             analyzed_at: Some(now),
             labels: LabelColumns::of(Some(self.analysis.labels()), None),
             confidence: self.analysis.confidence,
+            // The sentiments towards the topics are determined again later.
+            topics: row.topics.iter().map(|topic| PostTopic::pending(topic.topic)).collect(),
             ..row.clone()
         };
         is_current.then_some(after)
@@ -83,14 +85,15 @@ impl Rejudgement {
     }
 
     /// The topics of the post with the new analysis.
-    fn topics(&self, post: &SubjectRow, test: &TopicTest) -> Vec<TopicId> {
-        (test.matches)(&post.subject(), Some(self.analysis.labels()))
+    fn topics(&self, post: &SubjectRow, test: &TopicTest) -> Vec<PostTopic> {
+        let topics = (test.matches)(&post.subject(), Some(self.analysis.labels()));
+        topics.into_iter().map(PostTopic::pending).collect()
     }
 }
 
 impl Rejudged {
     fn of(row: &Row<'_>) -> Self {
-        Self { times: row.stored(), topics: row.topics.clone() }
+        Self { times: row.stored(), topics: row.topics.iter().map(|topic| topic.topic).collect() }
     }
 }
 
@@ -120,9 +123,9 @@ pub fn sqlite(
         if let (Some(before), Some(after)) = (&before, &mut after) {
             if let (Some(test), Some(text)) = (&batch.topics, &text) {
                 after.topics = rejudgement.topics(text, test);
-                if after.topics != before.topics {
-                    sqlite::replace_topics(connection, post_id, &after.topics)?;
-                }
+            }
+            if !before.topics.is_empty() || !after.topics.is_empty() {
+                sqlite::replace_topics(connection, post_id, after)?;
             }
             tally.add_row(before, -1);
             tally.add_row(after, 1);
@@ -164,9 +167,9 @@ pub fn postgres(
             if let (Some(before), Some(after)) = (before, &mut after) {
                 if let (Some(test), Some(text)) = (&batch.topics, &text) {
                     after.topics = rejudgement.topics(text, test);
-                    if after.topics != before.topics {
-                        replace_topics(connection, post_id, &after.topics).await?;
-                    }
+                }
+                if !before.topics.is_empty() || !after.topics.is_empty() {
+                    postgres::replace_topics(connection, post_id, after).await?;
                 }
                 tally.add_row(before, -1);
                 tally.add_row(after, 1);
@@ -178,20 +181,4 @@ pub fn postgres(
         Ok(Some(done))
     }
     .boxed()
-}
-
-async fn replace_topics(connection: &mut AsyncPgConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
-    use diesel::sql_types::Array;
-    use diesel_async::RunQueryDsl;
-    sql("DELETE FROM post_topics AS t USING social_media_posts p WHERE t.post = p.id AND p.post_id = ?")
-        .bind::<Text, _>(post_id)
-        .execute(connection)
-        .await?;
-    sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT v.topic_id, p.created_at, p.id \
-         FROM unnest(?) AS v (topic_id), social_media_posts p WHERE p.post_id = ?")
-    .bind::<Array<BigInt>, _>(topics.iter().map(|topic| topic.0).collect::<Vec<_>>())
-    .bind::<Text, _>(post_id)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

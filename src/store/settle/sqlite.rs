@@ -8,12 +8,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, PlanInput, PostState, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
+use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
 use super::{Rejudgement, RemovedPost, Settled, Settlement};
-use crate::domain::{EntryKey, PostId, Timestamp, TopicId};
+use crate::domain::{EntryKey, PostId, PostTopic, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
 
@@ -76,10 +77,10 @@ pub fn write_analysis(connection: &mut SqliteConnection, rejudgement: &Rejudgeme
     write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now)
 }
 
-/// Replaces the topics of a stored post.
-pub fn replace_topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
+/// Replaces the topics of a stored post by those of `row`.
+pub fn replace_topics(connection: &mut SqliteConnection, post_id: &str, row: &Row<'_>) -> QueryResult<()> {
     write::clear_topics(connection, post_id)?;
-    write::topics(connection, post_id, topics)
+    write::topics(connection, post_id, row)
 }
 
 /// Removes the batch's entries from the queue. Missing entries were settled before.
@@ -129,7 +130,15 @@ pub fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResu
         .bind::<Text, _>(post_id)
         .rows::<StateColumns>()
         .get_result(connection)?;
-    Ok(row.into_state())
+    let mut state = row.into_state();
+    if let Some(row) = &mut state.row {
+        let topics: Vec<TopicRow> = sql(format!("{SELECT_TOPICS} p.post_id = ? ORDER BY t.topic_id"))
+            .bind::<Text, _>(post_id)
+            .rows::<TopicColumns>()
+            .load(connection)?;
+        row.topics = topics.into_iter().map(PostTopic::from).collect();
+    }
+    Ok(state)
 }
 
 /// The tombstones of the authors of the batch's posts and of the stored posts.

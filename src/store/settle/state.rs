@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use super::plan::{PostState, Row};
-use crate::domain::{EntryId, EntryKey, TopicId};
+use crate::domain::{EntryId, EntryKey};
 use crate::store::labels::LabelColumns;
 use crate::store::sql::{At, Instant};
 
@@ -14,8 +14,7 @@ macro_rules! select_states {
         concat!(
             "SELECT i.post_id, k.deleted_at, k.edited_at, k.earliest_ms, k.earliest_seq, p.entry_epoch, p.entry_ms, \
              p.entry_seq, p.source, p.author, p.created_at, p.ingested_at, a.analyzed_at, p.sentiment_label, \
-             p.emotion, p.confidence_score, (SELECT string_agg(CAST(t.topic_id AS text), ',') FROM post_topics t \
-             WHERE t.post = p.id) FROM ",
+             p.emotion, p.confidence_score FROM ",
             $ids,
             " LEFT JOIN post_keys k ON k.post_id = i.post_id \
              LEFT JOIN social_media_posts p ON p.post_id = i.post_id \
@@ -43,7 +42,6 @@ pub type StateColumns = (
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Double>,
-    Nullable<Text>,
 );
 
 /// A post's key row with its post and analysis, if they exist.
@@ -66,11 +64,10 @@ pub struct StateRow {
     sentiment: Option<String>,
     emotion: Option<String>,
     confidence: Option<f64>,
-    topics: Option<String>,
 }
 
 impl StateRow {
-    /// The state of the post.
+    /// The state of the post, without its topics.
     pub fn into_state(self) -> PostState<'static> {
         let deleted = self.deleted_at.is_some();
         let edited_at = self.edited_at.map(|at| at.0);
@@ -88,17 +85,9 @@ impl StateRow {
             analyzed_at: self.analyzed_at.map(|at| at.0),
             labels: LabelColumns::read(&self.sentiment?, self.emotion?),
             confidence: self.confidence?,
-            topics: topic_ids(self.topics.as_deref()),
+            topics: Vec::new(),
         })
     }
-}
-
-/// Parses a list of topic ids, which both databases write in the same form.
-pub fn topic_ids(list: Option<&str>) -> Vec<TopicId> {
-    let mut ids: Vec<TopicId> =
-        list.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).map(TopicId).collect();
-    ids.sort_unstable();
-    ids
 }
 
 /// An entry id from its two columns.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::Settled;
 use super::plan::{Plan, Row};
-use crate::domain::{EntryKey, Timestamp, TopicId};
+use super::topics::Effective;
+use crate::domain::{EntryKey, PostTopic, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
@@ -18,13 +19,28 @@ type RollupKey<'t> = (i32, Timestamp, &'t str, &'static str, &'t str);
 /// Topic, minute, source and labels.
 type TopicCell = (TopicId, Timestamp, String, LabelColumns);
 
+/// Changes of the counts of topics, by topic and key.
+type TopicRollups<'t> = BTreeMap<(TopicId, RollupKey<'t>), (i64, f64)>;
+
+/// The values of a post that the counts of its topics need.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicPost<'a> {
+    pub created_at: Timestamp,
+    pub source: &'a str,
+    pub labels: &'a LabelColumns,
+    pub confidence: f64,
+}
+
 /// Changes of counters.
 #[derive(Debug)]
 pub struct Tally {
     now: Timestamp,
     kept: Kept,
     seconds: BTreeMap<(Timestamp, String, LabelColumns), (i64, f64)>,
+    /// By the sentiment towards the topic.
     topics: BTreeMap<TopicCell, (i64, f64)>,
+    /// What must be added to count by the posts' own labels.
+    shifts: BTreeMap<TopicCell, (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
 }
@@ -37,6 +53,7 @@ impl Tally {
             kept: retention.kept(now),
             seconds: BTreeMap::new(),
             topics: BTreeMap::new(),
+            shifts: BTreeMap::new(),
             ingested: BTreeMap::new(),
             outcomes: BTreeMap::new(),
         }
@@ -67,28 +84,52 @@ impl Tally {
         if row.ingested_at > self.now - INGEST_KEPT {
             *self.ingested.entry(row.ingested_at.floor(INGEST_BUCKET)).or_default() += sign;
         }
-        for &topic in &row.topics {
-            self.add_topic(topic, (row.created_at, &row.source, &row.labels), (sign, row.confidence));
+        self.add_topics(row, sign);
+    }
+
+    /// Adds one post to all of its topics (`sign` 1) or subtracts it (-1).
+    pub fn add_topics(&mut self, row: &Row<'_>, sign: i64) {
+        let post = TopicPost {
+            created_at: row.created_at,
+            source: &row.source,
+            labels: &row.labels,
+            confidence: row.confidence,
+        };
+        for topic in &row.topics {
+            self.add_topic(topic, &post, sign);
         }
     }
 
-    /// Adds one post to a topic (`sign` 1) or subtracts it (-1): its time, source, labels and confidence.
-    pub fn add_topic(
-        &mut self,
-        topic: TopicId,
-        (created_at, source, labels): (Timestamp, &str, &LabelColumns),
-        (sign, confidence): (i64, f64),
-    ) {
-        let minute = created_at.floor(Grain::Minute.width());
-        let cell = self.topics.entry((topic, minute, source.to_owned(), labels.clone())).or_default();
-        cell.0 += sign;
-        cell.1 += sign as f64 * confidence;
+    /// Adds one post to a topic (`sign` 1) or subtracts it (-1).
+    pub fn add_topic(&mut self, topic: &PostTopic, post: &TopicPost<'_>, sign: i64) {
+        let minute = post.created_at.floor(Grain::Minute.width());
+        let key = |labels: &LabelColumns| (topic.topic, minute, post.source.to_owned(), labels.clone());
+        let add = |cells: &mut BTreeMap<TopicCell, (i64, f64)>, key: TopicCell, sign: i64, confidence: f64| {
+            let cell = cells.entry(key).or_default();
+            cell.0 += sign;
+            cell.1 += sign as f64 * confidence;
+        };
+        let own = Effective::of(topic, post.labels, post.confidence);
+        add(&mut self.topics, key(&own.labels), sign, own.confidence);
+        if (&own.labels, own.confidence) != (post.labels, post.confidence) {
+            add(&mut self.shifts, key(post.labels), sign, post.confidence);
+            add(&mut self.shifts, key(&own.labels), -sign, own.confidence);
+        }
     }
 
     /// The changes of `topic_rollups`, in key order.
-    pub fn topic_rollups(&self) -> BTreeMap<(TopicId, RollupKey<'_>), (i64, f64)> {
-        let mut rows: BTreeMap<(TopicId, RollupKey<'_>), (i64, f64)> = BTreeMap::new();
-        for ((topic, minute, source, labels), &(count, confidence)) in &self.topics {
+    pub fn topic_rollups(&self) -> TopicRollups<'_> {
+        self.rolled_up(&self.topics)
+    }
+
+    /// The changes of `topic_shifts`, in key order.
+    pub fn topic_shifts(&self) -> TopicRollups<'_> {
+        self.rolled_up(&self.shifts)
+    }
+
+    fn rolled_up<'t>(&self, cells: &'t BTreeMap<TopicCell, (i64, f64)>) -> TopicRollups<'t> {
+        let mut rows = TopicRollups::new();
+        for ((topic, minute, source, labels), &(count, confidence)) in cells {
             for grain in [Grain::Total, Grain::Day, Grain::Quarter, Grain::Minute] {
                 let bucket = grain.floor(*minute);
                 if bucket >= self.kept.from(grain) {

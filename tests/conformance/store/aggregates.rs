@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sentistream::domain::{Counts, Emotion, Period, Sentiment, TimeRange, Timestamp};
+use sentistream::domain::{Counts, Emotion, Period, Sentiment, SentimentOf, TimeRange, Timestamp};
 use sentistream::store::AggregateFailure;
 use sentistream::store::aggregate::{AggregateError, AggregateQuery};
 use sentistream::store::posts::PostFilter;
@@ -153,7 +153,11 @@ async fn window_counts_exactly_its_posts(fixture: Fixture) {
                 counts.add(Some(analysis.labels()), 1, analysis.confidence);
             }
         }
-        assert_eq!(fixture.store.window_by_source(window, None).await.expect("counts"), expected, "{window:?}");
+        assert_eq!(
+            fixture.store.window_by_source(window, None, SentimentOf::Topic).await.expect("counts"),
+            expected,
+            "{window:?}"
+        );
         let blog = fixture.store.window(window, Some(&source("blog"))).await.expect("counts");
         assert_eq!(blog, expected.get("blog").copied().unwrap_or_default());
     }

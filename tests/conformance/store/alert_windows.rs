@@ -6,7 +6,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sentistream::domain::alert::{Class, Scope};
-use sentistream::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId, TopicName, TopicOrigin};
+use sentistream::domain::{
+    Emotion, PostLabels, PostTopic, Sentiment, TimeRange, Timestamp, TopicId, TopicName, TopicOrigin,
+};
 use sentistream::rules::View;
 use sentistream::rules::load::{QuarterCache, Wanted, history, live};
 use sentistream::rules::series::Tally;
@@ -88,7 +90,11 @@ async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: Vec<Vec<TopicId
     let keys = fixture.append(changes.len()).await;
     let matched = Matched {
         version: fixture.store.topics_version().await.expect("a version"),
-        topics: keys.iter().cloned().zip(topics).collect(),
+        topics: keys
+            .iter()
+            .cloned()
+            .zip(topics.into_iter().map(|topics| topics.into_iter().map(PostTopic::pending).collect()))
+            .collect(),
     };
     let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
     fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version of the topics is current");

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sentistream::domain::{
-    EntryKey, Outcome, Period, Post, Subject, TimeRange, Timestamp, Topic, TopicId, TopicName, TopicOrigin,
+    EntryKey, Outcome, Period, Post, PostTopic, SentimentOf, Subject, TimeRange, Timestamp, Topic, TopicId, TopicName,
+    TopicOrigin,
 };
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
@@ -43,7 +44,10 @@ async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: &[TopicId]) -> 
     let keys = fixture.append(changes.len()).await;
     let matched = Matched {
         version: fixture.store.topics_version().await.expect("a version"),
-        topics: keys.iter().map(|key| (key.clone(), topics.to_vec())).collect(),
+        topics: keys
+            .iter()
+            .map(|key| (key.clone(), topics.iter().copied().map(PostTopic::pending).collect()))
+            .collect(),
     };
     let batch = keys.iter().cloned().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
     let settled = fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version is current");
@@ -64,7 +68,7 @@ async fn posts_of(fixture: &Fixture, topic: &Topic) -> Vec<String> {
     let wide = TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range");
     for range in [wide, everything()] {
         assert_eq!(fixture.store.counts(range, &filter).await.expect("counts").total(), found, "{range:?}");
-        let windows = fixture.store.topic_windows(range, None).await.expect("counts");
+        let windows = fixture.store.topic_windows(range, None, SentimentOf::Topic).await.expect("counts");
         assert_eq!(windows.get(&topic.id).map_or(0, sentistream::domain::Counts::total), found);
     }
     let totals = fixture.store.topic_totals().await.expect("totals");
@@ -131,7 +135,8 @@ async fn posts_matched_with_older_topics_are_refused(fixture: Fixture) {
     let acme = topic(&fixture, "acme", ExistingPosts::Leave).await;
     let keys = fixture.append(1).await;
     let batch = || vec![Settlement { key: keys[0].clone(), change: insert(written("a", 1)) }];
-    let with = |version| Matched { version, topics: HashMap::from([(keys[0].clone(), vec![acme.id])]) };
+    let with =
+        |version| Matched { version, topics: HashMap::from([(keys[0].clone(), vec![PostTopic::pending(acme.id)])]) };
     assert_eq!(fixture.store.settle_matched(batch(), with(version)).await.expect("an answer"), None);
     assert_eq!(fixture.number("SELECT count(*) FROM social_media_posts").await, 0, "nothing is stored");
     let version = fixture.store.topics_version().await.expect("a version");
@@ -250,7 +255,8 @@ async fn counts_of_several_topics_are_independent(fixture: Fixture) {
     let found = fixture.store.topic_aggregates(&query).await.expect("aggregates");
     let of = |id| found[&id].buckets.iter().map(|bucket| bucket.counts.total()).collect::<Vec<_>>();
     assert_eq!((of(ids[0]), of(ids[1])), (vec![1, 1], vec![1, 2]));
-    let nowhere = fixture.store.topic_windows(everything(), Some(&source("nowhere"))).await.expect("counts");
+    let nowhere =
+        fixture.store.topic_windows(everything(), Some(&source("nowhere")), SentimentOf::Topic).await.expect("counts");
     assert!(nowhere.is_empty());
 
     // The configuration changes: it drops one topic and changes another, and topics of the API remain.

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use sentistream::inference::{Llm, SharedClassifier, WithFallback};
-use sentistream::worker::{self, SecondOpinion, Worker};
+use sentistream::worker::{self, SecondOpinion, TopicDoubts, Worker};
 use serde_json::json;
 
 use super::test_app::{Setup, TestApp, by_words, cases, post, worker};
-use crate::llm::fake::{FakeLlm, Reply};
+use crate::llm::fake::{FakeLlm, Reply, Seen};
 use crate::llm::options;
 
-cases![uncertain_posts_are_stored_then_corrected, failing_post_is_classified_by_llm,];
+cases![
+    uncertain_posts_are_stored_then_corrected,
+    failing_post_is_classified_by_llm,
+    failing_post_of_a_topic_is_classified_by_llm,
+    doubtful_sentiment_towards_topic_is_judged_by_llm,
+];
 
 async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     let app = TestApp::start(setup).await;
@@ -77,4 +82,63 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
     app.store(&[post("c", "web", "a bomb may explode", 20), post("d", "web", "I hate it", 10)]).await;
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(3), &json!(1)), "{books}");
+}
+
+async fn failing_post_of_a_topic_is_classified_by_llm(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
+    assert_eq!(app.post("/api/topics", &json!({"name": "acme", "query": "acme"})).await.status, 201);
+    let fake = FakeLlm::start().await;
+    let llm = Llm::new(options(&fake, &app.clock)).unwrap();
+    let fallback: SharedClassifier = Arc::new(WithFallback::new(by_words(), llm));
+    let classifier = fallback.into();
+    tokio::spawn(worker::run(Worker { classifier, ..worker(&app.services) }, app.shutdown.clone()));
+    app.store(&[post("a", "web", "I hate that Acme phone, because it may explode", 40)]).await;
+    let saved = app.get("/api/posts/a").await.ok();
+    assert_eq!(saved["sentiment"]["model_name"], "fake:judge-1", "the post is stored, and not a dead letter");
+    assert_eq!((&saved["topics"][0]["label"], &saved["topics"][0]["clause"]), (&json!("negative"), &json!(null)));
+}
+
+async fn doubtful_sentiment_towards_topic_is_judged_by_llm(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
+    for name in ["acme", "apex"] {
+        assert_eq!(app.post("/api/topics", &json!({"name": name, "query": name})).await.status, 201);
+    }
+    let fake = FakeLlm::start().await;
+    fake.always(|seen| {
+        let targets: Vec<String> = seen.targets();
+        let judgements: Vec<_> = targets
+            .iter()
+            .enumerate()
+            .map(|(index, target)| {
+                let sentiment = if target == "Apex" { "positive" } else { "neutral" };
+                json!({"index": index, "sentiment": sentiment, "confidence": 0.75, "emotion": "neutral"})
+            })
+            .collect();
+        Reply::Says(json!({"judgements": judgements}).to_string())
+    });
+    let llm = Llm::new(options(&fake, &app.clock)).unwrap();
+    let doubts = TopicDoubts::new(llm, 1.0, 10);
+    let worker = Worker { topic_doubts: Some(doubts), ..worker(&app.services) };
+    tokio::spawn(worker::run(worker, app.shutdown.clone()));
+    let text = "I love the new Acme phone, but I hate that old Apex phone";
+    app.store(&[post("two", "web", text, 40), post("one", "web", "I hate Apex", 30)]).await;
+    app.eventually("the second judgement is stored", async || {
+        let post = app.get("/api/posts/two").await.ok();
+        let labels: Vec<_> = post["topics"].as_array().unwrap().iter().map(|topic| topic["label"].clone()).collect();
+        (labels == [json!("neutral"), json!("positive")]).then_some(())
+    })
+    .await;
+    let sent: Vec<_> = fake.seen().iter().flat_map(Seen::posts).map(|(_, text)| text).collect();
+    assert!(sent.iter().all(|sent| sent == text), "only the post with clauses of its own is sent: {sent:?}");
+    assert!(fake.seen()[0].body["messages"][0]["content"].as_str().unwrap().contains("about the target alone"));
+    let stored = app.get("/api/posts/two").await.ok();
+    assert_eq!(stored["topics"][1]["confidence"], 0.75);
+    assert_eq!(stored["sentiment"]["model_name"], "by-words", "the label of the post is unchanged");
+    assert_eq!(
+        app.get("/api/distribution?topic=apex").await.ok()["distribution"],
+        json!({"positive": 1, "neutral": 0, "negative": 1})
+    );
+    assert_eq!(app.get("/api/posts?topic=apex&sentiment=positive").await.ok()["total"], 1);
 }

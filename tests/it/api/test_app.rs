@@ -310,6 +310,7 @@ pub fn worker(services: &Api) -> Worker {
         routes: services.routes.clone(),
         topics: services.topics.clone(),
         second_opinion: None,
+        topic_doubts: None,
         clock: services.clock.clone(),
         options: WorkerOptions {
             instance: "test".to_owned(),

@@ -24,6 +24,8 @@ cases![
     compare_counts_both_periods,
     websocket_filters_posts_by_topic,
     store_only_matching_skips_other_posts,
+    post_has_a_sentiment_towards_each_of_its_topics,
+    sentiment_towards_new_topic_is_determined_later,
 ];
 
 async fn create(app: &TestApp, topic: Value) -> Value {
@@ -311,4 +313,69 @@ async fn queries_with_likely_mistakes_carry_warnings(setup: Setup) {
     for query in ["C++", "C#", ".NET", "$T"] {
         assert_eq!(app.post("/api/topics/preview", &json!({"query": query})).await.problem(422), ["query"], "{query}");
     }
+}
+
+const TWO: &str = "I love the new Acme phone, but I hate that old Apex phone";
+
+/// The label and the clause of each topic of the post `two`.
+async fn opinions(app: &TestApp) -> Value {
+    let post = app.get("/api/posts/two").await.ok();
+    let of = |topic: &Value| {
+        let clause = &topic["clause"];
+        let at = |edge: &str| clause[edge].as_u64().map(|at| at as usize);
+        let words = at("start").zip(at("end")).map(|(start, end)| TWO[start..end].to_owned());
+        json!([topic["topic"], topic["sentiment_of"], topic["label"], words])
+    };
+    post["topics"].as_array().expect("topics").iter().map(of).collect()
+}
+
+async fn post_has_a_sentiment_towards_each_of_its_topics(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    for name in ["acme", "apex"] {
+        create(&app, json!({"name": name, "query": name})).await;
+    }
+    let mut socket = Socket::open(&app).await;
+    let wanted = json!({"type": "subscribe", "filters": {"topic": "apex", "sentiment": "negative"}});
+    socket.send_text(wanted.to_string()).await;
+    socket.until_pong().await;
+    app.store(&[post("two", "web", TWO, 20), post("one", "web", "I love Apex", 10)]).await;
+    let expected = json!([
+        ["acme", "topic", "positive", "I love the new Acme phone"],
+        ["apex", "topic", "negative", "but I hate that old Apex phone"],
+    ]);
+    assert_eq!(opinions(&app).await, expected);
+    assert_eq!(socket.next("post").await["data"]["post_id"], "two");
+
+    let whole = app.get("/api/posts/two").await.ok()["sentiment"]["label"].clone();
+    let listed = app.get("/api/posts?topic=apex&sentiment=negative").await.ok();
+    assert_eq!((ids(&listed), &listed["total"]), (vec!["two"], &json!(1)));
+    assert_eq!(listed["posts"][0]["topic_sentiment"]["label"], "negative");
+    assert_eq!(
+        (&listed["posts"][0]["sentiment"]["label"], &listed["filters"]["sentiment_of"]),
+        (&whole, &json!("topic"))
+    );
+    let towards = json!({"positive": 1, "neutral": 0, "negative": 1});
+    let mut of_post = json!({"positive": 1, "neutral": 0, "negative": 0});
+    let label = whole.as_str().expect("a label");
+    of_post[label] = json!(of_post[label].as_i64().unwrap_or_default() + 1);
+    for (query, expected) in [("topic=apex", &towards), ("topic=apex&sentiment_of=post", &of_post)] {
+        assert_eq!(&app.get(&format!("/api/distribution?{query}")).await.ok()["distribution"], expected, "{query}");
+        let summary = app.get(&format!("/api/aggregate?period=hour&{query}")).await.ok()["summary"].clone();
+        assert_eq!(summary["negative_total"], expected["negative"], "{query}");
+        let current = app.get(&format!("/api/compare?{query}")).await.ok()["current"].clone();
+        assert_eq!(&current["distribution"], expected, "{query}");
+    }
+    app.get("/api/distribution?topic=apex&sentiment_of=author").await.problem(422);
+
+    app.delete("/api/posts/two").await;
+    assert_eq!(app.get("/api/posts?topic=apex&sentiment=negative").await.ok()["total"], 0);
+}
+
+async fn sentiment_towards_new_topic_is_determined_later(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.store(&[post("two", "web", TWO, 20)]).await;
+    create(&app, json!({"name": "apex", "query": "apex"})).await;
+    let expected = json!([["apex", "topic", "negative", "but I hate that old Apex phone"]]);
+    app.eventually("the sentiment is determined", async || (opinions(&app).await == expected).then_some(())).await;
+    assert_eq!(app.get("/api/posts?topic=apex&sentiment=negative").await.ok()["total"], 1);
 }

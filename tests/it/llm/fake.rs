@@ -46,6 +46,13 @@ impl Seen {
             .collect()
     }
 
+    /// The targets in the user's message.
+    pub fn targets(&self) -> Vec<String> {
+        let data: Value = serde_json::from_str(self.body["messages"][1]["content"].as_str().unwrap()).unwrap();
+        let targets = data["posts"].as_array().unwrap().iter();
+        targets.filter_map(|post| post["target"].as_str().map(str::to_owned)).collect()
+    }
+
     pub fn form(&self) -> &str {
         self.body["response_format"]["type"].as_str().unwrap()
     }

@@ -59,6 +59,36 @@ async fn route_loads_its_model_for_posts_and_requests() {
 }
 
 #[tokio::test]
+async fn routed_post_has_a_sentiment_towards_each_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["ingester.sources=[]".to_owned(), route("\"de\"", &data("bert"))];
+    let process = Process::start(folder.path(), &settings).await;
+    let create = async |name: &str| {
+        let request = crate::web::client().post(format!("{}/api/topics", process.url));
+        let answer = request.json(&json!({"name": name, "query": name})).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    };
+    create("acme").await;
+    let text = "Das neue Acme ist wunderbar, das alte Apex ist schon wieder kaputt";
+    process.append(&[json!({"post_id": "german", "source": "web", "content": text, "lang": "de"})]).await;
+    process.drained(1).await;
+    let topics = async || {
+        let post = process.get("/api/posts/german").await;
+        let of = |topic: &Value| (topic["topic"].as_str().unwrap().to_owned(), topic["clause"].is_object());
+        post["topics"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let divided = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), true)).collect::<Vec<_>>();
+    assert_eq!(topics().await, divided(&["acme"]));
+    // The background uses the model of the route too.
+    create("apex").await;
+    crate::process::within("the sentiment towards the new topic is determined", async || {
+        (topics().await == divided(&["acme", "apex"])).then_some(())
+    })
+    .await;
+    assert!(process.terminate().await.success());
+}
+
+#[tokio::test]
 async fn route_without_its_files_leaves_posts_for_later() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("small");
@@ -152,4 +182,26 @@ fn analyze_command_uses_routes() {
     let output = command.output().unwrap();
     let analysis: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(analysis["model"], "bert", "{analysis}");
+}
+
+#[test]
+fn route_uses_its_own_labels_and_emotion_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let scores = |labels: &str| -> Value {
+        let route = format!(
+            "inference.routes=[{{languages = [\"de\"], model = \"{}\", emotion_model = \"{}\", labels = {{{labels}}}}}]",
+            data("xlm-roberta").display(),
+            data("roberta").display()
+        );
+        let mut command = Command::new(program());
+        command.current_dir(folder.path()).args(["analyze", "--json", "--set", &route]);
+        let output = command.arg("Das ist leider schon wieder nicht gut geworden").output().unwrap();
+        let analysis: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&analysis["model"], &analysis["emotion"]), (&json!("xlm-roberta+roberta"), &json!("anger")));
+        analysis["scores"]["sentiment"].clone()
+    };
+    let one = scores("LABEL_0 = \"negative\", LABEL_1 = \"neutral\", LABEL_2 = \"positive\"");
+    let other = scores("LABEL_0 = \"positive\", LABEL_1 = \"neutral\", LABEL_2 = \"negative\"");
+    assert_eq!((&one["positive"], &one["negative"]), (&other["negative"], &other["positive"]));
+    assert_ne!(one["positive"], one["negative"]);
 }

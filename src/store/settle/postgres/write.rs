@@ -13,9 +13,10 @@ use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::postgres as search;
 use crate::store::settle::RemovedPost;
-use crate::store::settle::plan::{Plan, Slot, Version};
+use crate::store::settle::plan::{Plan, Row, Slot, Version};
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::settle::tally::Tally;
+use crate::store::settle::topics::TopicValues;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 
 /// Writes the planned states of the batch's posts and of their keys.
@@ -25,13 +26,14 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
         match (&slot.before.row, &slot.after.row, slot.content) {
             (None, Some(row), Some(version)) => {
                 changes.inserted.push((version, &row.creator));
-                changes.topics.extend(row.topics.iter().map(|topic| (slot.post_id.as_str(), topic.0)));
+                changes.topics.extend(values(slot.post_id.as_str(), row));
             }
             (Some(before), Some(row), Some(version)) => {
                 changes.updated.push(version);
-                if (&before.topics, before.created_at) != (&row.topics, row.created_at) {
+                // A new version has other sentiments towards the same topics.
+                if !before.topics.is_empty() || !row.topics.is_empty() {
                     changes.untracked.push(slot.post_id.as_str());
-                    changes.topics.extend(row.topics.iter().map(|topic| (slot.post_id.as_str(), topic.0)));
+                    changes.topics.extend(values(slot.post_id.as_str(), row));
                 }
             }
             (Some(_), None, _) => changes.removed.push(slot.post_id.as_str()),
@@ -59,15 +61,7 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
             .execute(connection)
             .await?;
     }
-    if !changes.topics.is_empty() {
-        let (posts, topics): (Vec<&str>, Vec<i64>) = changes.topics.iter().copied().unzip();
-        sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT v.topic_id, p.created_at, p.id \
-             FROM unnest(?, ?) AS v (post_id, topic_id) JOIN social_media_posts p ON p.post_id = v.post_id")
-        .bind::<Array<Text>, _>(posts)
-        .bind::<Array<BigInt>, _>(topics)
-        .execute(connection)
-        .await?;
-    }
+    topics(connection, &changes.topics).await?;
     if !changes.keys.is_empty() {
         update_keys(connection, &changes.keys, now).await?;
     }
@@ -83,8 +77,34 @@ struct Changes<'a> {
     /// Posts whose topics are replaced.
     untracked: Vec<&'a str>,
     /// Posts with one of their topics each.
-    topics: Vec<(&'a str, i64)>,
+    topics: Vec<(&'a str, TopicValues)>,
     keys: Vec<&'a Slot<'a>>,
+}
+
+/// The topics of a post with their values.
+pub fn values<'a>(post_id: &'a str, row: &'a Row<'_>) -> impl Iterator<Item = (&'a str, TopicValues)> {
+    row.topics.iter().map(move |topic| (post_id, TopicValues::of(topic, row)))
+}
+
+/// Stores topics of stored posts.
+pub async fn topics(connection: &mut AsyncPgConnection, topics: &[(&str, TopicValues)]) -> QueryResult<()> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let values = || topics.iter().map(|(_, values)| values);
+    sql("INSERT INTO post_topics (topic_id, created_at, post, sentiment_label, confidence_score, clause_start, \
+         clause_end) SELECT v.topic_id, p.created_at, p.id, v.sentiment, v.confidence, v.clause_start, v.clause_end \
+         FROM unnest(?, ?, ?, ?, ?, ?) AS v (post_id, topic_id, sentiment, confidence, clause_start, clause_end) \
+         JOIN social_media_posts p ON p.post_id = v.post_id")
+    .bind::<Array<Text>, _>(topics.iter().map(|(post_id, _)| *post_id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(values().map(|values| values.topic).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(values().map(|values| values.sentiment).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Double>>, _>(values().map(|values| values.confidence).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Integer>>, _>(values().map(|values| values.clause_start).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Integer>>, _>(values().map(|values| values.clause_end).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn insert_posts(
@@ -414,6 +434,7 @@ pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryRe
         .execute(connection)
         .await?;
     }
+    topic_shifts(connection, tally).await?;
     let (buckets, counts): (Vec<At>, Vec<i64>) = tally.ingested().map(|(bucket, count)| (At(bucket), count)).unzip();
     if !buckets.is_empty() {
         sql("INSERT INTO ingest_counters AS c (bucket, count) SELECT * FROM unnest(?, ?) \
@@ -433,5 +454,29 @@ pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryRe
         .execute(connection)
         .await?;
     }
+    Ok(())
+}
+
+async fn topic_shifts(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryResult<()> {
+    let shifts = tally.topic_shifts();
+    if shifts.is_empty() {
+        return Ok(());
+    }
+    let key = || shifts.keys().map(|(_, key)| key);
+    // A count of zero may have a sum: the two labels are equal, and the confidences differ.
+    sql("INSERT INTO topic_shifts AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \
+         DO UPDATE SET count = r.count + excluded.count, confidence_sum = r.confidence_sum + excluded.confidence_sum")
+    .bind::<Array<BigInt>, _>(shifts.keys().map(|(topic, _)| topic.0).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(key().map(|key| key.0).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(key().map(|key| At(key.1)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(key().map(|key| key.2).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(key().map(|key| key.3).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(key().map(|key| key.4).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(shifts.values().map(|(count, _)| *count).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(shifts.values().map(|(_, confidence)| *confidence).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
     Ok(())
 }

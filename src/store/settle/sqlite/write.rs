@@ -4,15 +4,16 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Analysis, Author, EntryKey, PostId, Timestamp, TopicId};
+use crate::domain::{Analysis, Author, EntryKey, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
 use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::sqlite as search;
 use crate::store::settle::RemovedPost;
-use crate::store::settle::plan::{Plan, PostState, Version};
+use crate::store::settle::plan::{Plan, PostState, Row, Version};
 use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
+use crate::store::settle::topics::TopicValues;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 
 /// Writes the planned states of the batch's posts and of their keys.
@@ -21,13 +22,14 @@ pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp)
         match (&slot.before.row, &slot.after.row, slot.content) {
             (None, Some(row), Some(version)) => {
                 insert(connection, version, &row.creator, now)?;
-                topics(connection, version.post.post_id.as_str(), &row.topics)?;
+                topics(connection, version.post.post_id.as_str(), row)?;
             }
             (Some(before), Some(row), Some(version)) => {
                 update(connection, version, now)?;
-                if (&before.topics, before.created_at) != (&row.topics, row.created_at) {
+                // A new version has other sentiments towards the same topics.
+                if !before.topics.is_empty() || !row.topics.is_empty() {
                     clear_topics(connection, version.post.post_id.as_str())?;
-                    topics(connection, version.post.post_id.as_str(), &row.topics)?;
+                    topics(connection, version.post.post_id.as_str(), row)?;
                 }
             }
             (Some(_), None, _) => {
@@ -170,11 +172,16 @@ fn update_analysis(
 }
 
 /// Stores the topics of a stored post.
-pub fn topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
-    for topic in topics {
-        sql("INSERT INTO post_topics (topic_id, created_at, post) \
-             SELECT ?, created_at, id FROM social_media_posts WHERE post_id = ?")
-        .bind::<BigInt, _>(topic.0)
+pub fn topics(connection: &mut SqliteConnection, post_id: &str, row: &Row<'_>) -> QueryResult<()> {
+    for topic in &row.topics {
+        let values = TopicValues::of(topic, row);
+        sql("INSERT INTO post_topics (topic_id, sentiment_label, confidence_score, clause_start, clause_end, \
+             created_at, post) SELECT ?, ?, ?, ?, ?, created_at, id FROM social_media_posts WHERE post_id = ?")
+        .bind::<BigInt, _>(values.topic)
+        .bind::<Nullable<Text>, _>(values.sentiment)
+        .bind::<Nullable<Double>, _>(values.confidence)
+        .bind::<Nullable<Integer>, _>(values.clause_start)
+        .bind::<Nullable<Integer>, _>(values.clause_end)
         .bind::<Text, _>(post_id)
         .execute(connection)?;
     }
@@ -298,6 +305,21 @@ pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()
         sql("INSERT INTO topic_rollups (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
+        .bind::<BigInt, _>(topic.0)
+        .bind::<Integer, _>(grain)
+        .bind::<Instant, _>(At(bucket))
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(sentiment)
+        .bind::<Text, _>(emotion)
+        .bind::<BigInt, _>(count)
+        .bind::<Double, _>(confidence)
+        .execute(connection)?;
+    }
+    for ((topic, (grain, bucket, source, sentiment, emotion)), (count, confidence)) in tally.topic_shifts() {
+        // A count of zero may have a sum: the two labels are equal, and the confidences differ.
+        sql("INSERT INTO topic_shifts (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+             confidence_sum = confidence_sum + excluded.confidence_sum")
         .bind::<BigInt, _>(topic.0)
         .bind::<Integer, _>(grain)
         .bind::<Instant, _>(At(bucket))

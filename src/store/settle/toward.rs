@@ -1,0 +1,188 @@
+//! Determines how stored posts speak about their topics, for matches that have no sentiment yet: those from before the
+//! sentiment was stored, those of a new or changed query, and those of posts that were judged again.
+//!
+//! The texts are classified outside of the transaction. A post that was edited, deleted or judged again since then stays
+//! as it is: its matches were written anew.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use diesel::{QueryResult, Queryable};
+use diesel_async::AsyncPgConnection;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::plan::Row;
+use super::tally::Tally;
+use super::{postgres, sqlite};
+use crate::domain::{PostTopic, Scores, Timestamp, TopicId, Towards};
+use crate::store::backend::{Backend, read};
+use crate::store::posts::scores_from;
+use crate::store::sql::{At, Document, Instant, JsonText, sql};
+use crate::store::{Retention, Store, StoreError};
+
+/// A post with topics for which it has no sentiment yet.
+#[derive(Clone, Debug)]
+pub struct PendingPost {
+    /// Its id.
+    pub post_id: String,
+    /// Its text.
+    pub content: String,
+    /// Its language, if known.
+    pub lang: Option<String>,
+    /// When it was analysed; `None` if it is unscored.
+    pub analyzed_at: Option<Timestamp>,
+    /// The scores of the whole text; `None` if it is unscored.
+    pub scores: Option<Scores>,
+    /// The topics without a sentiment.
+    pub topics: Vec<TopicId>,
+}
+
+/// How a stored post speaks about topics.
+#[derive(Clone, Debug)]
+pub struct TopicJudgement {
+    /// The id of the post.
+    pub post_id: String,
+    /// When the analysis was made that the sentiments are based on; `None` for an unscored post.
+    pub analyzed_at: Option<Timestamp>,
+    /// What the sentiments replace. Topics for which the post has something else keep it.
+    pub replaces: Towards,
+    /// The sentiments to store.
+    pub topics: Vec<PostTopic>,
+}
+
+impl TopicJudgement {
+    /// The row with the sentiments; `None` if nothing changes.
+    fn after<'r>(&self, row: &Row<'r>) -> Option<Row<'r>> {
+        let mut after = row.clone();
+        for topic in after.topics.iter_mut().filter(|topic| topic.towards == self.replaces) {
+            if let Some(judged) = self.topics.iter().find(|judged| judged.topic == topic.topic) {
+                topic.towards = judged.towards.clone();
+            }
+        }
+        (row.analyzed_at == self.analyzed_at && after != *row).then_some(after)
+    }
+}
+
+/// The matches of the first posts with a match without a sentiment.
+const PENDING: &str = "SELECT p.post_id, p.content, p.lang, a.analyzed_at, a.scores, t.topic_id FROM post_topics t \
+                       JOIN social_media_posts p ON p.id = t.post \
+                       LEFT JOIN sentiment_analysis a ON a.post_id = p.post_id \
+                       WHERE t.sentiment_label IS NULL AND t.topic_id IN (SELECT id FROM topics) \
+                       ORDER BY t.post, t.topic_id LIMIT ?";
+
+#[derive(Queryable)]
+struct PendingRow {
+    post_id: String,
+    content: String,
+    lang: Option<String>,
+    analyzed_at: Option<At>,
+    scores: Option<JsonText>,
+    topic: i64,
+}
+
+impl Store {
+    /// The next posts with topics for which they have no sentiment yet, for at most `limit` topics together.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pending_topics(&self, limit: i64) -> Result<Vec<PendingPost>, StoreError> {
+        let query = || {
+            sql(PENDING).bind::<BigInt, _>(limit).rows::<(
+                Text,
+                Text,
+                Nullable<Text>,
+                Nullable<Instant>,
+                Nullable<Document>,
+                BigInt,
+            )>()
+        };
+        let rows: Vec<PendingRow> = read!(self, primary, |c| query().load(c))?;
+        let mut posts: Vec<PendingPost> = Vec::new();
+        for row in rows {
+            let topic = TopicId(row.topic);
+            match posts.last_mut() {
+                Some(post) if post.post_id == row.post_id => post.topics.push(topic),
+                _ => posts.push(PendingPost {
+                    post_id: row.post_id,
+                    content: row.content,
+                    lang: row.lang,
+                    analyzed_at: row.analyzed_at.map(|at| at.0),
+                    scores: row.scores.map(|scores| scores_from(&scores.0)),
+                    topics: vec![topic],
+                }),
+            }
+        }
+        Ok(posts)
+    }
+
+    /// Stores sentiments towards topics, in one transaction with their counts. Returns for each judgement whether it
+    /// changed its post.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn judge_topics(&self, batch: Vec<TopicJudgement>) -> Result<Vec<bool>, StoreError> {
+        let (now, retention) = (self.clock.now(), self.retention.clone());
+        match &self.backend {
+            Backend::Sqlite(sqlite) => Ok(sqlite.write(move |c| on_sqlite(c, &batch, now, &retention)).await?),
+            Backend::Postgres(postgres) => {
+                let batch = Arc::new(batch);
+                postgres.transact(move |c| on_postgres(c, batch.clone(), now, retention.clone())).await
+            }
+        }
+    }
+}
+
+fn on_sqlite(
+    connection: &mut SqliteConnection,
+    batch: &[TopicJudgement],
+    now: Timestamp,
+    retention: &Retention,
+) -> QueryResult<Vec<bool>> {
+    let mut tally = Tally::new(now, retention);
+    let mut changed = Vec::with_capacity(batch.len());
+    for judgement in batch {
+        let before = sqlite::load_state(connection, &judgement.post_id)?.row;
+        let after = before.as_ref().and_then(|before| judgement.after(before));
+        changed.push(after.is_some());
+        if let (Some(before), Some(after)) = (before, after) {
+            tally.add_topics(&before, -1);
+            tally.add_topics(&after, 1);
+            sqlite::replace_topics(connection, &judgement.post_id, &after)?;
+        }
+    }
+    sqlite::write_tally(connection, &tally)?;
+    Ok(changed)
+}
+
+fn on_postgres(
+    connection: &mut AsyncPgConnection,
+    batch: Arc<Vec<TopicJudgement>>,
+    now: Timestamp,
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<Vec<bool>>> {
+    async move {
+        postgres::lock_for_backfill(connection).await?;
+        let ids: BTreeSet<&str> = batch.iter().map(|judgement| judgement.post_id.as_str()).collect();
+        let mut states = postgres::lock_states(connection, &ids.into_iter().collect::<Vec<_>>()).await?;
+        let mut tally = Tally::new(now, &retention);
+        let mut changed = Vec::with_capacity(batch.len());
+        for judgement in &*batch {
+            let row = states.get_mut(&judgement.post_id).and_then(|state| state.row.as_mut());
+            let after = row.as_ref().and_then(|before| judgement.after(before));
+            changed.push(after.is_some());
+            if let (Some(row), Some(after)) = (row, after) {
+                tally.add_topics(row, -1);
+                tally.add_topics(&after, 1);
+                postgres::replace_topics(connection, &judgement.post_id, &after).await?;
+                // Another judgement of the batch may be about the same post.
+                *row = after;
+            }
+        }
+        postgres::write_tally(connection, &tally).await?;
+        Ok(changed)
+    }
+    .boxed()
+}

@@ -1,0 +1,134 @@
+//! Finds the words of a text that a query looks for.
+
+use std::ops::Range;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::node::{Literal, Node, Phrase};
+use super::query::Query;
+use crate::terms::text::{normal, words_of};
+
+/// A text divided into words in normal form, each with its place in the text.
+pub struct Words<'t> {
+    text: &'t str,
+    /// The words in normal form, each between spaces.
+    joined: String,
+    /// By word: its place in `joined`, and in the text.
+    places: Vec<(usize, Range<usize>)>,
+}
+
+impl<'t> Words<'t> {
+    /// Divides `text`.
+    pub fn of(text: &'t str) -> Self {
+        let (mut joined, mut places) = (" ".to_owned(), Vec::new());
+        for (at, piece) in text.split_word_bound_indices() {
+            if piece.chars().all(char::is_whitespace) {
+                continue;
+            }
+            for word in words_of(&normal(piece)) {
+                places.push((joined.len(), at..at + piece.len()));
+                joined.push_str(word);
+                joined.push(' ');
+            }
+        }
+        Self { text, joined, places }
+    }
+
+    /// Where the text has words that make `query` true, in bytes, in order. Conditions on other properties of a post have
+    /// no place in the text, and neither have words that must be absent.
+    pub fn mentions(&self, query: &Query) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        self.collect(&query.node, &mut found);
+        found.sort_unstable_by_key(|place| (place.start, std::cmp::Reverse(place.end)));
+        found.dedup_by(|next, first| next.start < first.end);
+        found
+    }
+
+    fn collect(&self, node: &Node, found: &mut Vec<Range<usize>>) {
+        match node {
+            Node::And(nodes) | Node::Or(nodes) => nodes.iter().for_each(|node| self.collect(node, found)),
+            Node::Text(pattern) => self.pattern(pattern, found),
+            Node::Phrase(phrase) => self.phrase(phrase, found),
+            Node::Near(near) => near.groups.iter().flatten().for_each(|phrase| self.phrase(phrase, found)),
+            Node::Literal(Literal { text, .. }) => {
+                found.extend(self.text.match_indices(&**text).map(|(at, literal)| at..at + literal.len()));
+            }
+            Node::Not(_) | Node::Author(_) | Node::Source(_) | Node::Lang(_) | Node::Field(_) | Node::Labels(_) => {}
+        }
+    }
+
+    fn pattern(&self, pattern: &str, found: &mut Vec<Range<usize>>) {
+        // A hashtag or a mention is found by its words.
+        let words = pattern.contains(['#', '@']).then(|| {
+            let name = normal(pattern);
+            format!(" {} ", words_of(&name).join(" "))
+        });
+        let pattern = words.as_deref().unwrap_or(pattern);
+        if pattern.trim().is_empty() {
+            return;
+        }
+        let lead = usize::from(pattern.starts_with(' '));
+        for (at, text) in self.joined.match_indices(pattern) {
+            let (start, end) = (at + lead, at + text.trim_end().len());
+            found.extend(self.words_within(start, end));
+        }
+    }
+
+    /// The place in the text of a range of the words in normal form.
+    fn words_within(&self, start: usize, end: usize) -> Option<Range<usize>> {
+        let first = self.places.partition_point(|(at, _)| *at <= start).checked_sub(1)?;
+        let last = self.places.partition_point(|(at, _)| *at < end).checked_sub(1)?;
+        Some(self.places.get(first)?.1.start..self.places.get(last)?.1.end)
+    }
+
+    fn phrase(&self, phrase: &Phrase, found: &mut Vec<Range<usize>>) {
+        let words: Vec<&str> = self.joined.split(' ').filter(|word| !word.is_empty()).collect();
+        let length = phrase.0.len().max(1);
+        for start in phrase.starts(&words) {
+            if let (Some(first), Some(last)) = (self.places.get(start), self.places.get(start + length - 1)) {
+                found.push(first.1.start..last.1.end);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mentions<'t>(query: &str, text: &'t str) -> Vec<&'t str> {
+        let query = Query::parse(query).unwrap();
+        Words::of(text).mentions(&query).into_iter().map(|place| &text[place]).collect()
+    }
+
+    #[test]
+    fn mentions_are_found_as_the_text_writes_them() {
+        for (query, text, expected) in [
+            ("acme", "I love ACME, and Acme's phones", &["ACME", "Acme's"][..]),
+            ("\"acme phone\"", "my Acme-Phone and the acme phone", &["Acme-Phone", "acme phone"]),
+            ("acme OR apex", "Apex beats acme.", &["Apex", "acme"]),
+            ("acme -apex", "acme only", &["acme"]),
+            ("#acme", "so good #Acme!", &["Acme"]),
+            ("pho*", "two Phones", &["Phones"]),
+            ("cafe", "das CAFÉ", &["CAFÉ"]),
+            ("東京", "私は東京が好き", &["東京"]),
+            ("source:web", "acme", &[]),
+        ] {
+            assert_eq!(mentions(query, text), expected, "{query} in {text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn mentions_are_parts_of_any_text(text in "(acme|Ac|me|#|@|'|é|ß|ﬁ|日|👍🏽|\u{301}|-|\\.| |\n|don't){0,16}") {
+            for query in ["acme", "\"me ac\"", "ac*", "日", "#acme"] {
+                let query = Query::parse(query).unwrap();
+                for place in Words::of(&text).mentions(&query) {
+                    prop_assert!(text.get(place).is_some_and(|part| !part.is_empty()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A second judgement of doubtful sentiments towards topics, by a language model.
+//!
+//! A post is stored immediately with what the local model says about its topics. Topics for which that is doubtful are put
+//! into a bounded queue. A separate task sends them with their targets to the language model and replaces the sentiment
+//! and its counts in one transaction, unless the post was edited, deleted or judged again since. What does not fit into
+//! the queue, or is in it when the process exits, keeps the first sentiment.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::context::Worker;
+use crate::domain::op::preview;
+use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostTopic, TopicId, TopicName, TopicSentiment, Towards};
+use crate::inference::llm::Question;
+use crate::inference::{InferenceError, Llm};
+use crate::lifecycle::{BackendWait, Shutdown};
+use crate::store::settle::TopicJudgement;
+use crate::topics::{Tracked, Words};
+
+/// The maximum number of doubts in one transaction.
+const BATCH: usize = 64;
+/// The maximum length of a text in the queue, in characters. The language model does not read more.
+const MAX_CHARS: usize = 2_000;
+
+/// The language model, and the queue of doubts for it. Clones share the queue.
+#[derive(Clone)]
+pub struct TopicDoubts(Arc<Inner>);
+
+struct Inner {
+    llm: Llm,
+    below: f64,
+    capacity: usize,
+    queue: Mutex<VecDeque<Doubt>>,
+    arrived: Notify,
+}
+
+/// A topic of a post about which the local model is unsure.
+struct Doubt {
+    event: PostEvent,
+    topic: TopicId,
+    name: TopicName,
+    text: String,
+    /// The words of the text that mention the topic.
+    target: String,
+    stored: TopicSentiment,
+}
+
+impl TopicDoubts {
+    /// Sends topics with a confidence `below` this to `llm`; at most `capacity` of them wait in the queue.
+    pub fn new(llm: Llm, below: f64, capacity: usize) -> Self {
+        Self(Arc::new(Inner { llm, below, capacity, queue: Mutex::default(), arrived: Notify::new() }))
+    }
+
+    /// Queues the topics of a stored post whose sentiment is doubtful. Never waits.
+    pub fn consider(&self, post: &Post, topics: &[PostTopic], tracked: &Tracked, event: &PostEvent) {
+        let text = preview(&post.content, MAX_CHARS);
+        let mut words = None;
+        for topic in topics {
+            let Towards::Own(own) = &topic.towards else { continue };
+            if own.confidence >= self.0.below {
+                continue;
+            }
+            let words = words.get_or_insert_with(|| Words::of(text));
+            let mention = tracked.mentions(topic.topic, words).into_iter().next();
+            // The text mentions a long post's topic after the part that the language model reads.
+            let Some((target, topic_of)) = mention.and_then(|at| text.get(at)).zip(tracked.get(topic.topic)) else {
+                continue;
+            };
+            let mut queue = self.queue();
+            if queue.len() >= self.0.capacity {
+                count("dropped", 1);
+                continue;
+            }
+            queue.push_back(Doubt {
+                event: event.clone(),
+                topic: topic.topic,
+                name: topic_of.name.clone(),
+                text: text.to_owned(),
+                target: target.to_owned(),
+                stored: own.clone(),
+            });
+            drop(queue);
+            self.0.arrived.notify_one();
+        }
+    }
+
+    async fn next(&self) -> Vec<Doubt> {
+        loop {
+            let batch = self.take();
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.0.arrived.notified().await;
+        }
+    }
+
+    fn take(&self) -> Vec<Doubt> {
+        let mut queue = self.queue();
+        let most = queue.len().min(BATCH);
+        queue.drain(..most).collect()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Doubt>> {
+        // Every change under the lock is complete, so a panic cannot leave the queue in an inconsistent state.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends doubts to the language model and replaces sentiments until a shutdown.
+pub async fn run(worker: Worker, doubts: TopicDoubts, shutdown: Shutdown) {
+    let mut waiting: VecDeque<Vec<Doubt>> = VecDeque::new();
+    let mut backoff = BackendWait::new("language model");
+    loop {
+        let batch = match waiting.pop_front() {
+            Some(batch) => batch,
+            None => match shutdown.unless_stopping(doubts.next()).await {
+                Some(batch) => batch,
+                None => return,
+            },
+        };
+        let question = |doubt: &Doubt| Question { text: doubt.text.clone(), target: Some(doubt.target.clone()) };
+        let questions = batch.iter().map(question).collect();
+        match shutdown.unless_stopping(doubts.0.llm.classify_targets(questions)).await {
+            None => return,
+            Some(Ok(analyses)) => {
+                backoff.succeeded();
+                replace(&worker, batch, analyses, &shutdown).await;
+            }
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if batch.len() > 1 => {
+                waiting.extend(batch.into_iter().map(|doubt| vec![doubt]));
+            }
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) => count("failed", 1),
+            Some(Err(error)) => {
+                waiting.push_front(batch);
+                backoff.wait(&error, &shutdown).await;
+                if shutdown.is_stopping() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Stores the answers, and sends the changed posts to live clients.
+async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
+    let judgement = |(doubt, analysis): (&Doubt, &Analysis)| TopicJudgement {
+        post_id: doubt.event.post_id.clone(),
+        analyzed_at: Some(doubt.event.timestamp),
+        replaces: Towards::Own(doubt.stored.clone()),
+        topics: vec![PostTopic {
+            topic: doubt.topic,
+            towards: Towards::Own(TopicSentiment {
+                sentiment: analysis.sentiment,
+                confidence: analysis.confidence,
+                clause: doubt.stored.clause,
+            }),
+        }],
+    };
+    let judgements: Vec<TopicJudgement> = batch.iter().zip(&analyses).map(judgement).collect();
+    let mut backoff = BackendWait::new("database");
+    let changed = loop {
+        match worker.store.judge_topics(judgements.clone()).await {
+            Ok(changed) => break changed,
+            Err(error) if error.is_transient() && !shutdown.is_stopping() => backoff.wait(&error, shutdown).await,
+            Err(error) => {
+                tracing::warn!(%error, posts = batch.len(), "second judgements of topics not stored");
+                return count("failed", batch.len());
+            }
+        }
+    };
+    let mut events = Vec::new();
+    for ((doubt, analysis), changed) in batch.into_iter().zip(&analyses).zip(changed) {
+        if !changed {
+            count("outdated", 1);
+            continue;
+        }
+        let agrees = doubt.stored.sentiment == analysis.sentiment;
+        count(if agrees { "agreed" } else { "changed" }, 1);
+        if !agrees {
+            let mut event = doubt.event;
+            event.topic_sentiments.insert(doubt.name.to_string(), analysis.sentiment);
+            events.push(LiveEvent::Post(event));
+        }
+    }
+    if events.is_empty() {
+        return;
+    }
+    worker.cache.clear().await;
+    if worker.live.publish(events).await.is_err() {
+        metrics::counter!("sentistream_live_publish_failures_total").increment(1);
+    }
+}
+
+fn count(result: &'static str, topics: usize) {
+    metrics::counter!("sentistream_topic_opinions_total", "result" => result).increment(topics as u64);
+}

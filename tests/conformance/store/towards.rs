@@ -1,0 +1,381 @@
+//! The sentiment towards topics: counts by either label agree with the posts, whatever happens to them.
+
+use std::sync::Arc;
+
+use sentistream::domain::{
+    Clause, Emotion, Period, PostTopic, Sentiment, SentimentOf, Subject, TimeRange, Timestamp, Topic, TopicId,
+    TopicName, TopicOrigin, TopicSentiment, Towards,
+};
+use sentistream::store::aggregate::AggregateQuery;
+use sentistream::store::posts::{PostFilter, Sort, Start};
+use sentistream::store::settle::{
+    Change, Matched, Rejudgement, Rejudgements, Replaced, Settlement, TopicJudgement, TopicTest,
+};
+use sentistream::store::topics::{Edited, ExistingPosts, NewTopic};
+
+use super::fixture::{
+    Fixture, Place, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds,
+};
+
+cases!(
+    counts_by_either_label_agree_with_posts,
+    sentiment_of_topic_selects_and_counts_its_posts,
+    pending_matches_are_determined_once,
+    second_judgements_replace_only_what_they_were_asked_about,
+    changes_by_previous_release_keep_counts_of_topics_exact,
+);
+
+async fn topic(fixture: &Fixture, called: &str) -> Topic {
+    let new = NewTopic {
+        name: TopicName::parse(called).expect("a name"),
+        query: called.to_owned(),
+        description: String::new(),
+        origin: TopicOrigin::Api,
+        existing_posts: ExistingPosts::Match,
+    };
+    fixture.store.create_topic(new).await.expect("the store answers").expect("a new name")
+}
+
+fn own(sentiment: Sentiment, confidence: f64) -> Towards {
+    Towards::Own(TopicSentiment { sentiment, confidence, clause: Some(Clause { start: 2, end: 9 }) })
+}
+
+/// Settles changes, each with its topics.
+async fn settle(fixture: &Fixture, changes: Vec<(Change, Vec<PostTopic>)>) {
+    let keys = fixture.append(changes.len()).await;
+    let (changes, topics): (Vec<Change>, Vec<Vec<PostTopic>>) = changes.into_iter().unzip();
+    let matched = Matched {
+        version: fixture.store.topics_version().await.expect("a version"),
+        topics: keys.iter().cloned().zip(topics).collect(),
+    };
+    let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
+    fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version is current");
+}
+
+/// The times of posts do not lie at the boundaries of buckets, so that posts are counted too.
+fn wide() -> TimeRange {
+    TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range")
+}
+
+fn everything() -> TimeRange {
+    TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range")
+}
+
+fn filter(topic: TopicId, sentiment_of: SentimentOf) -> PostFilter {
+    PostFilter { topic: Some(topic), sentiment_of, ..PostFilter::default() }
+}
+
+/// Compares every count of a topic with the rows.
+async fn check(fixture: &Fixture, topic: TopicId) {
+    for (of, label, confidence) in [
+        (
+            SentimentOf::Topic,
+            "coalesce(t.sentiment_label, p.sentiment_label)",
+            "coalesce(t.confidence_score, p.confidence_score)",
+        ),
+        (SentimentOf::Post, "p.sentiment_label", "p.confidence_score"),
+    ] {
+        let rows = |what: &str, sentiment: &str| {
+            format!(
+                "SELECT {what} FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
+                 WHERE t.topic_id = {} AND {label} = '{sentiment}'",
+                topic.0
+            )
+        };
+        let all = filter(topic, of);
+        let range = TimeRange::new(at("2026-02-27T00:00:00Z"), at("2026-03-02T00:00:00Z")).expect("a range");
+        let mut ways = vec![
+            fixture.store.counts(everything(), &all).await.expect("counts"),
+            fixture.store.counts(wide(), &all).await.expect("counts"),
+            fixture.store.topic_windows(wide(), None, of).await.expect("counts").remove(&topic).unwrap_or_default(),
+        ];
+        for period in [Period::Minute, Period::Day] {
+            let query = AggregateQuery { period, range, filter: all.clone(), zone: jiff::tz::TimeZone::UTC };
+            let mut sum = sentistream::domain::Counts::default();
+            let aggregate = fixture.store.aggregate(&query).await.expect("an aggregate");
+            aggregate.buckets.iter().for_each(|bucket| sum.merge(&bucket.counts));
+            ways.push(sum);
+            let mut sum = sentistream::domain::Counts::default();
+            if let Some(aggregate) = fixture.store.topic_aggregates(&query).await.expect("aggregates").remove(&topic) {
+                aggregate.buckets.iter().for_each(|bucket| sum.merge(&bucket.counts));
+            }
+            ways.push(sum);
+        }
+        let words = PostFilter { words: vec!["content".to_owned()], ..all.clone() };
+        ways.push(fixture.store.counts(everything(), &words).await.expect("counts"));
+        let thousandths = format!("round(coalesce(sum({confidence}), 0) * 1000)");
+        let mut total = 0;
+        for sentiment in Sentiment::ALL {
+            let expected = fixture.number(&rows("count(*)", sentiment.as_str())).await;
+            for (way, counts) in ways.iter().enumerate() {
+                assert_eq!(counts.sentiment(sentiment), expected, "{of:?} {sentiment:?} by way {way}");
+            }
+            let wanted = PostFilter { sentiment: Some(sentiment.into()), ..all.clone() };
+            assert_eq!(
+                fixture.store.count_posts(&wanted).await.expect("a total").count,
+                expected,
+                "{of:?} {sentiment:?}"
+            );
+            let page = fixture.store.sorted_posts(&wanted, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
+            assert_eq!(page.posts.len() as i64, expected, "{of:?} {sentiment:?}");
+            let searched = PostFilter { words: vec!["content".to_owned()], ..wanted };
+            let page =
+                fixture.store.sorted_posts(&searched, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
+            assert_eq!(page.posts.len() as i64, expected, "{of:?} {sentiment:?} with words");
+            total += fixture.number(&rows(&thousandths, sentiment.as_str())).await;
+        }
+        let unscored = fixture.number(&rows("count(*)", "")).await;
+        for counts in &ways {
+            assert_eq!(counts.unscored(), unscored, "{of:?}");
+            let sum = counts.average_confidence() * counts.total() as f64;
+            assert!((sum - total as f64 / 1_000.0).abs() < 0.01, "{of:?}: {sum} is not {total} thousandths");
+        }
+    }
+}
+
+/// The number of different posts. A deleted one does not come back.
+const IDS: u64 = 24;
+
+/// A small generator, so that a failure can be repeated.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn towards(&mut self) -> Towards {
+        match self.below(5) {
+            0 => Towards::Pending,
+            1 => Towards::Post,
+            class => own(Sentiment::ALL[class as usize - 2], 0.5 + 0.07 * self.below(7) as f64),
+        }
+    }
+
+    fn topics(&mut self, all: &[Topic]) -> Vec<PostTopic> {
+        let mut chosen = Vec::new();
+        for topic in all {
+            if self.below(3) > 0 {
+                chosen.push(PostTopic { topic: topic.id, towards: self.towards() });
+            }
+        }
+        chosen
+    }
+}
+
+/// Determines all pending matches as `towards` says.
+async fn determine(fixture: &Fixture, numbers: &mut Numbers) {
+    let pending = fixture.store.pending_topics(7).await.expect("posts");
+    let judgement = |post: &sentistream::store::settle::PendingPost| TopicJudgement {
+        post_id: post.post_id.clone(),
+        analyzed_at: post.analyzed_at,
+        replaces: Towards::Pending,
+        topics: post.topics.iter().map(|topic| PostTopic { topic: *topic, towards: numbers.towards() }).collect(),
+    };
+    let judged = pending.iter().map(judgement).collect();
+    fixture.store.judge_topics(judged).await.expect("stored");
+}
+
+async fn rejudge(fixture: &Fixture, id: &str) {
+    let Some(stored) = fixture.store.post(&post_id(id)).await.expect("an answer") else { return };
+    let Some(before) = stored.analysis else { return };
+    let list = vec![Rejudgement {
+        post_id: post_id(id),
+        analysis: analysis(Sentiment::Neutral, Emotion::Fear),
+        replaces: Replaced::Analysis(before.analyzed_at),
+    }];
+    fixture
+        .store
+        .rejudge(Rejudgements { list, topics: None })
+        .await
+        .expect("an answer")
+        .expect("the version is current");
+}
+
+async fn counts_by_either_label_agree_with_posts(fixture: Fixture) {
+    let topics = [topic(&fixture, "acme").await, topic(&fixture, "apex").await];
+    let mut numbers = Numbers(7);
+    for round in 0..24 {
+        fixture.pass(seconds(1));
+        let mut changes = Vec::new();
+        for _ in 0..4 {
+            let id = format!("p{}", numbers.below(IDS));
+            let mut written = post(&id);
+            written.created_at = written.created_at - seconds(numbers.below(200) * 61);
+            let change = match numbers.below(9) {
+                0 => delete(&id),
+                1 => replace(written, &format!("2026-03-01T12:{round:02}:00Z")),
+                2 => insert_unscored(written),
+                _ => insert(written),
+            };
+            changes.push((change, numbers.topics(&topics)));
+        }
+        settle(&fixture, changes).await;
+        match numbers.below(5) {
+            0 => determine(&fixture, &mut numbers).await,
+            1 => rejudge(&fixture, &format!("p{}", numbers.below(IDS))).await,
+            2 => {
+                let Edited::Done(_) = fixture.store.rematch_topic(&topics[0].name).await.expect("an answer") else {
+                    panic!("the topic exists")
+                };
+                let (id, odd) = (topics[0].id, numbers.below(2));
+                let test = TopicTest {
+                    version: fixture.store.topics_version().await.expect("a version"),
+                    matches: Arc::new(move |subject: &Subject<'_>, _| {
+                        let matches = subject.content.len() as u64 % 2 == odd;
+                        matches.then_some(id).into_iter().collect()
+                    }),
+                };
+                while fixture.store.backfill_topics(test.clone()).await.expect("a step").posts > 0 {}
+            }
+            3 => assert!(fixture.store.delete_post(&post_id(&format!("p{}", numbers.below(IDS)))).await.is_ok()),
+            _ => {}
+        }
+        for topic in &topics {
+            check(&fixture, topic.id).await;
+        }
+    }
+    settle(&fixture, (0..IDS).map(|number| (delete(&format!("p{number}")), Vec::new())).collect()).await;
+    for table in ["topic_rollups", "topic_shifts"] {
+        assert_eq!(fixture.number(&format!("SELECT coalesce(sum(abs(count)), 0) FROM {table}")).await, 0, "{table}");
+    }
+}
+
+async fn sentiment_of_topic_selects_and_counts_its_posts(fixture: Fixture) {
+    let (acme, apex) = (topic(&fixture, "acme").await, topic(&fixture, "apex").await);
+    let both = vec![
+        PostTopic { topic: acme.id, towards: own(Sentiment::Positive, 0.9) },
+        PostTopic { topic: apex.id, towards: own(Sentiment::Negative, 0.6) },
+    ];
+    settle(&fixture, vec![(insert(post("a")), both.clone())]).await;
+    assert_eq!(fixture.store.topics_of_post(&post_id("a")).await.expect("topics"), both);
+    let found = async |topic: TopicId, of: SentimentOf, sentiment: Sentiment, least: f64| {
+        let wanted = PostFilter { sentiment: Some(sentiment.into()), min_confidence: Some(least), ..filter(topic, of) };
+        fixture.store.sorted_posts(&wanted, Sort::Newest, Start::Offset(0), 5).await.expect("a page").posts.len()
+    };
+    assert_eq!(found(apex.id, SentimentOf::Topic, Sentiment::Negative, 0.6).await, 1);
+    assert_eq!(found(apex.id, SentimentOf::Topic, Sentiment::Negative, 0.61).await, 0);
+    assert_eq!(found(apex.id, SentimentOf::Topic, Sentiment::Positive, 0.0).await, 0);
+    assert_eq!(found(apex.id, SentimentOf::Post, Sentiment::Positive, 0.7).await, 1);
+    assert_eq!(found(acme.id, SentimentOf::Topic, Sentiment::Positive, 0.85).await, 1);
+    let page = fixture.store.posts(&filter(apex.id, SentimentOf::Topic), Start::Offset(0), 5).await.expect("a page");
+    let towards = fixture.store.sentiments_towards(apex.id, &page.posts).await.expect("labels");
+    assert_eq!(towards.get(&page.posts[0].id), Some(&(Sentiment::Negative, 0.6)));
+    let all = fixture.store.counts(everything(), &PostFilter::default()).await.expect("counts");
+    assert_eq!(all.sentiment(Sentiment::Positive), 1, "the post itself is unchanged");
+}
+
+async fn pending_matches_are_determined_once(fixture: Fixture) {
+    let acme = topic(&fixture, "acme").await;
+    let pending = || vec![PostTopic::pending(acme.id)];
+    settle(&fixture, vec![(insert(post("a")), pending()), (insert_unscored(post("b")), pending())]).await;
+    let found = fixture.store.pending_topics(10).await.expect("posts");
+    assert_eq!(found.iter().map(|post| &*post.post_id).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(found[0].scores.is_some() && found[1].scores.is_none() && found[1].analyzed_at.is_none());
+    let judged = |id: &str, analyzed_at, towards| TopicJudgement {
+        post_id: id.to_owned(),
+        analyzed_at,
+        replaces: Towards::Pending,
+        topics: vec![PostTopic { topic: acme.id, towards }],
+    };
+    let outdated = judged("a", Some(at("2020-01-01T00:00:00Z")), own(Sentiment::Negative, 0.8));
+    fixture.store.judge_topics(vec![outdated]).await.expect("stored");
+    assert_eq!(fixture.store.pending_topics(10).await.expect("posts").len(), 2, "the post was analysed again since");
+    let batch = || {
+        vec![
+            judged("a", found[0].analyzed_at, own(Sentiment::Negative, 0.8)),
+            judged("b", None, Towards::Post),
+            judged("gone", None, Towards::Post),
+        ]
+    };
+    assert_eq!(fixture.store.judge_topics(batch()).await.expect("stored"), [true, true, false]);
+    assert_eq!(fixture.store.judge_topics(batch()).await.expect("stored"), [false, false, false]);
+    assert!(fixture.store.pending_topics(10).await.expect("posts").is_empty());
+    check(&fixture, acme.id).await;
+    let counts = fixture.store.counts(everything(), &filter(acme.id, SentimentOf::Topic)).await.expect("counts");
+    assert_eq!((counts.sentiment(Sentiment::Negative), counts.unscored()), (1, 1));
+}
+
+/// The statement with which the previous release adds a post to the counts of a topic (`sign` 1) or subtracts it (-1).
+fn counted_by_previous_release(topic: TopicId, id: &str, sign: i64) -> String {
+    format!(
+        "INSERT INTO topic_rollups AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+         SELECT {}, grain, CASE grain WHEN 0 THEN timestamptz 'epoch' \
+         ELSE to_timestamp(floor(extract(epoch FROM created_at) / grain) * grain) END, source, sentiment_label, emotion, \
+         {sign}, {sign} * confidence_score FROM social_media_posts, (VALUES (0), (60), (900), (86400)) AS w (grain) \
+         WHERE post_id = '{id}' ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \
+         DO UPDATE SET count = r.count + excluded.count, confidence_sum = r.confidence_sum + excluded.confidence_sum;",
+        topic.0
+    )
+}
+
+async fn changes_by_previous_release_keep_counts_of_topics_exact(fixture: Fixture) {
+    if matches!(fixture.place, Place::Sqlite { .. }) {
+        // Only one process owns a SQLite file, so two releases cannot run beside each other.
+        return;
+    }
+    let topics = [topic(&fixture, "acme").await, topic(&fixture, "apex").await];
+    let both = || {
+        vec![
+            PostTopic { topic: topics[0].id, towards: own(Sentiment::Neutral, 0.9) },
+            PostTopic { topic: topics[1].id, towards: own(Sentiment::Positive, 0.6) },
+        ]
+    };
+    let changes = ["edited", "deleted", "left", "kept"].map(|id| (insert(post(id)), both()));
+    settle(&fixture, changes.into()).await;
+    let counted = |id: &str, sign: i64| {
+        topics.iter().map(|topic| counted_by_previous_release(topic.id, id, sign)).collect::<String>()
+    };
+    let edit = "UPDATE social_media_posts SET content = 'new content', sentiment_label = 'negative', \
+                confidence_score = 0.55 WHERE post_id = 'edited';";
+    fixture.run(&format!("{}{edit}{}", counted("edited", -1), counted("edited", 1))).await;
+    let deletion = "DELETE FROM social_media_posts WHERE post_id = 'deleted'";
+    fixture.run(&format!("{}{deletion}", counted("deleted", -1))).await;
+    let of_one = format!(
+        "{}DELETE FROM post_topics WHERE topic_id = {} AND post = \
+         (SELECT id FROM social_media_posts WHERE post_id = 'left')",
+        counted_by_previous_release(topics[1].id, "left", -1),
+        topics[1].id.0
+    );
+    fixture.run(&of_one).await;
+    for topic in &topics {
+        check(&fixture, topic.id).await;
+    }
+    let pending = fixture.store.pending_topics(10).await.expect("posts");
+    assert_eq!(pending.iter().map(|post| (&*post.post_id, post.topics.len())).collect::<Vec<_>>(), [("edited", 2)]);
+    assert_eq!(fixture.store.topics_of_post(&post_id("kept")).await.expect("topics"), both());
+}
+
+async fn second_judgements_replace_only_what_they_were_asked_about(fixture: Fixture) {
+    let (acme, apex) = (topic(&fixture, "acme").await, topic(&fixture, "apex").await);
+    let doubtful = own(Sentiment::Neutral, 0.4);
+    let both = vec![
+        PostTopic { topic: acme.id, towards: doubtful.clone() },
+        PostTopic { topic: apex.id, towards: own(Sentiment::Positive, 0.9) },
+    ];
+    settle(&fixture, vec![(insert(post("a")), both)]).await;
+    let analyzed_at = fixture.store.post(&post_id("a")).await.expect("an answer").expect("stored").analysis;
+    let analyzed_at = analyzed_at.map(|analysis| analysis.analyzed_at);
+    let second = |topic: TopicId, towards: Towards| TopicJudgement {
+        post_id: "a".to_owned(),
+        analyzed_at,
+        replaces: doubtful.clone(),
+        topics: vec![PostTopic { topic, towards }],
+    };
+    let negative = own(Sentiment::Negative, 0.8);
+    let batch = vec![
+        second(apex.id, negative.clone()),
+        second(acme.id, negative.clone()),
+        second(acme.id, own(Sentiment::Positive, 0.8)),
+    ];
+    assert_eq!(fixture.store.judge_topics(batch).await.expect("stored"), [false, true, false]);
+    let topics = fixture.store.topics_of_post(&post_id("a")).await.expect("topics");
+    assert_eq!(
+        topics.iter().map(|topic| topic.towards.clone()).collect::<Vec<_>>(),
+        [negative, own(Sentiment::Positive, 0.9)]
+    );
+    for topic in [acme.id, apex.id] {
+        check(&fixture, topic).await;
+    }
+}
