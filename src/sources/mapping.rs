@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(batch.rejected, [""; 0]);
         let posts: Vec<_> = batch.ops.iter().filter_map(|op| op.post()).collect();
         assert_eq!((posts[0].post_id.as_str(), posts[0].content.as_str()), ("shop:7", "Broken\nIt stopped."));
-        assert_eq!(posts[0].author.as_ref().map(|author| author.as_str()), Some("ada"));
+        assert_eq!(posts[0].author.as_ref().map(crate::domain::Author::as_str), Some("ada"));
         assert_eq!((posts[0].url.as_deref(), posts[0].lang.as_deref()), (Some("https://shop.example/7"), Some("en")));
         assert_eq!((posts[1].post_id.as_str(), posts[1].source.as_str()), ("shop:b", "shop"));
         assert_eq!(posts[0].created_at, posts[1].created_at);
