@@ -8,6 +8,7 @@
 mod collector;
 mod dues;
 mod evidence;
+mod histories;
 mod meta;
 mod replay;
 #[cfg(test)]

@@ -25,7 +25,9 @@ pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod feeds;
+pub mod gate;
 pub mod health;
+pub mod hooks;
 pub mod inflow;
 pub mod insights;
 pub mod limits;
@@ -47,6 +49,7 @@ pub mod state;
 pub mod stats;
 pub mod system;
 pub mod topics;
+pub mod turns;
 pub mod ws;
 
 use std::sync::Arc;

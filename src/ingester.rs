@@ -3,7 +3,8 @@
 //! Each source has its own task, so that a slow or broken source does not delay the others. Only one instance at a time
 //! reads a source, under a lease; another instance takes over when it crashes or hangs. A batch is appended, and then
 //! the source's cursor is stored: a crash in between repeats posts, which workers drop by `post_id`, and loses none.
-//! While the stream is full or unavailable, sources are not read.
+//! While the stream is full or unavailable, sources are not read. The history of a source has a task, a lease and a cursor
+//! of its own.
 
 mod cursors;
 mod feed;
@@ -100,6 +101,8 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let Limited { options, limiter } = options.into();
+    let sources: Vec<SourceSpec> =
+        sources.into_iter().flat_map(|spec| [spec.history().cloned(), Some(spec)]).flatten().collect();
     let (coordinator, leases) = Coordinator::new(&sources, services.clone(), &options);
     let done = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(done.clone()));

@@ -15,12 +15,18 @@ mod draft;
 pub mod fetch;
 pub mod file;
 pub mod folder;
+pub mod github;
 pub mod hackernews;
+pub mod history;
 mod html;
+pub mod json;
+mod known;
 mod lenient;
 pub mod managed;
+pub mod mapping;
 pub mod mastodon;
 pub mod pace;
+mod paging;
 mod polled;
 #[cfg(test)]
 mod raw_input;
@@ -34,6 +40,8 @@ pub mod stdin;
 pub mod steam;
 pub mod synthetic;
 pub mod tls;
+pub mod webhook;
+pub mod youtube;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,6 +153,7 @@ pub struct SourceSpec {
     idle_limit: Option<Duration>,
     selective: bool,
     open: Arc<Open>,
+    history: Option<Arc<SourceSpec>>,
 }
 
 impl SourceSpec {
@@ -161,6 +170,7 @@ impl SourceSpec {
             idle_limit: None,
             selective: false,
             open: Arc::new(open),
+            history: None,
         }
     }
 
@@ -168,6 +178,12 @@ impl SourceSpec {
     #[must_use]
     pub fn idle_limit(self, limit: Duration) -> Self {
         Self { idle_limit: Some(limit), ..self }
+    }
+
+    /// Adds a source that reads the posts from before this one was added.
+    #[must_use]
+    pub fn with_history(self, history: Option<Self>) -> Self {
+        Self { history: history.map(Arc::new), ..self }
     }
 
     /// Marks a source that also yields deletions of posts that its filters left out.
@@ -217,6 +233,11 @@ impl SourceSpec {
     /// Whether it yields deletions of posts that its filters left out.
     pub fn is_selective(&self) -> bool {
         self.selective
+    }
+
+    /// The source that reads the posts from before this one was added, if that is wanted.
+    pub fn history(&self) -> Option<&Self> {
+        self.history.as_deref()
     }
 
     /// Opens the source.

@@ -8,6 +8,7 @@ pub mod demonstration;
 pub mod erase;
 mod error;
 pub mod feeds;
+pub mod hooks;
 mod labels;
 mod leases;
 mod migrate;

@@ -105,6 +105,7 @@ impl Network {
             feeds: vec![self.feeds.url("/bench.rss")],
             min_interval: interval,
             max_interval: 2 * interval,
+            history: Duration::ZERO,
         };
         let streaming = MastodonOptions {
             instances: vec![self.instance.url()],
@@ -113,10 +114,17 @@ impl Network {
             interval,
             token: Some(instance::TOKEN.to_owned().into()),
             rewind: Duration::from_secs(300),
+            history: Duration::ZERO,
             idle_limit: Duration::from_secs(10),
         };
-        let items =
-            HackerNewsOptions { base: self.hackernews.web.at("/v0/"), interval, first_id: Some(2), last_id: None };
+        let items = HackerNewsOptions {
+            base: self.hackernews.web.at("/v0/"),
+            interval,
+            first_id: Some(2),
+            last_id: None,
+            history: Duration::ZERO,
+            search: self.hackernews.web.at("/search/"),
+        };
         let subreddits = RedditOptions {
             base: self.reddit.web.at("/"),
             token_url: self.reddit.web.at("/api/v1/access_token"),
@@ -126,11 +134,12 @@ impl Network {
             subreddits: vec!["rust".to_owned(), "linux".to_owned()],
             comments: false,
             interval,
+            history: Duration::ZERO,
         };
         vec![
             rss::spec("rss", feeds, fetcher, clock.clone()),
             mastodon::spec("mastodon", streaming, fetcher, clock.clone()),
-            hackernews::spec("hackernews", items, fetcher(), clock.clone()),
+            hackernews::spec("hackernews", items, fetcher, clock.clone()),
             reddit::spec("reddit", subreddits, fetcher(), clock),
         ]
     }

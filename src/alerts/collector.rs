@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::AlertsServices;
 use super::evidence::Case;
+use super::histories::Histories;
 use super::tick::{CountResult, Feed};
 use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
 use crate::domain::{TimeRange, Timestamp};
@@ -41,6 +42,8 @@ pub struct Collector {
     /// Where windows without a delay end.
     end: Timestamp,
     now: Timestamp,
+    /// The histories of sources, which raise no alerts.
+    pub histories: Histories,
     /// The open alerts by id.
     open: BTreeMap<i64, Figures>,
     /// New alerts whose posts were searched for evidence.
@@ -67,7 +70,7 @@ impl Collector {
     /// An evaluation without steps. `end`: where windows without a delay end.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
         let (explained, steps, updates, left_out) = Default::default();
-        Self { end, now, open, opened: 0, explained, steps, updates, left_out }
+        Self { end, now, histories: Histories::default(), open, opened: 0, explained, steps, updates, left_out }
     }
 
     /// Judges the series of `rule`.
@@ -127,6 +130,11 @@ impl Collector {
         let Evaluated { rule, windows, judged, before } = &evaluated;
         let Judged { group, end, judgement } = judged;
         let current = state_of(*before, *end);
+        let window = TimeRange::last(rule.spec.window, *end);
+        let is_history = || self.histories.reach(window, (&rule.spec.scope, group));
+        if judgement.verdict == Verdict::Holds && !current.state.is_alerting() && is_history() {
+            return Ok(());
+        }
         let after = current.after(&rule.spec, Some(judgement.verdict), *end);
         if after.state == current.state && !is_followed(after.state) {
             return Ok(());
@@ -137,7 +145,6 @@ impl Collector {
             _ => (labels(rule.id, &rule.spec, group), rule.spec.severity),
         };
         let opens = if after.state.is_alerting() && !current.state.is_alerting() {
-            let window = TimeRange::last(rule.spec.window, *end);
             let case = Case { spec: &rule.spec, group, window, judgement, view: *windows };
             self.opened += 1;
             let mut details =

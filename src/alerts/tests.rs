@@ -255,3 +255,25 @@ async fn standby_takes_over_when_the_leader_stops_or_hangs() {
     assert_eq!(fixture.open().await.len(), 4);
     third.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_of_a_source_raises_no_alert() {
+    let mut fixture = Fixture::new().await;
+    let began = fixture.services.clock.now();
+    let cursor = json!({"source": "x", "span": 86_400, "began": began, "since": began, "posts": 20, "until": null});
+    fixture.services.store.keep_cursor("blog/history", &cursor.to_string(), None).await.unwrap();
+    fixture.post("x", Sentiment::Negative, 20).await;
+    fixture.post("y", Sentiment::Negative, 20).await;
+    let running = fixture.start("a");
+    let of_y = names(&[("negative_ratio", "source:y"), ("negative_share", "source:y")]);
+    until("the other source raises alerts", || async { fixture.open().await == of_y }).await;
+    // After the length of the window it contains only posts that are newer than the history.
+    fixture.later(400);
+    fixture.post("x", Sentiment::Negative, 20).await;
+    until("the source raises alerts", || async {
+        let open = fixture.open().await;
+        names(&[("negative_share", "all"), ("negative_share", "source:x")]).iter().all(|alert| open.contains(alert))
+    })
+    .await;
+    running.stop().await;
+}

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::collector::{Collector, Figures};
 use super::dues::Dues;
+use super::histories::Histories;
 use super::meta::{self, META};
 use super::{AlertsOptions, AlertsServices};
 use crate::domain::alert::{Instance, Rule, Scope};
@@ -161,6 +162,7 @@ pub(super) async fn evaluate(
     memory.explained.retain(|id, _| open.iter().any(|alert| alert.id == *id));
     let figures = open.iter().map(|alert| (alert.id, figures(alert, &memory.explained))).collect();
     let mut collector = Collector::new(end, now, figures);
+    collector.histories = Histories::read(&services.store).await?;
     // Series of deleted rules are resolved first, because a new rule may have the same name.
     let alive: HashSet<i64> = list.rules.iter().map(|rule| rule.id).collect();
     let is_gone = |id: &i64| *id != META && !alive.contains(id);

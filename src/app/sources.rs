@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::header::{HeaderMap, HeaderValue};
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::Services;
-use crate::config::{Config, RssConfig, SourceConfig, read_source, source_kinds};
+use crate::config::{Config, JsonConfig, RssConfig, SourceConfig, read_source, source_kinds};
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
@@ -18,15 +21,21 @@ use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
 use crate::sources::folder::{self, FolderOptions};
+use crate::sources::github::{self, GitHubOptions, Parts};
 use crate::sources::hackernews::{self, HackerNewsOptions};
+use crate::sources::json::{self, JsonOptions};
 use crate::sources::managed::{SourceFactory, SourceKind};
+use crate::sources::mapping::Mapping;
 use crate::sources::mastodon::{self, MastodonOptions};
 use crate::sources::reddit::{self, RedditOptions};
 use crate::sources::rss::{self, RssOptions};
 use crate::sources::steam::{self, SteamOptions};
+use crate::sources::webhook::{self, Hook, Signature};
+use crate::sources::youtube::{self, Place, YouTubeOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
 /// The largest number of feeds of one source.
 const MAX_FEEDS: usize = 1_000;
 
@@ -43,13 +52,21 @@ pub fn sources(config: &Config, services: &Services) -> anyhow::Result<Vec<Sourc
 pub struct Factory {
     kinds: Vec<SourceKind>,
     reserved: Vec<String>,
+    /// The webhooks of the configuration.
+    hooks: BTreeMap<String, Arc<Hook>>,
     services: Services,
 }
 
 impl Factory {
     /// A factory that reserves the names of the configured sources.
     pub fn new(config: &Config, services: &Services) -> Self {
-        Self { kinds: source_kinds(), reserved: config.ingester.sources.clone(), services: services.clone() }
+        let read = |name: &String| Some((name.clone(), Arc::new(hook(config.sources.get(name)?)?)));
+        Self {
+            kinds: source_kinds(),
+            reserved: config.ingester.sources.clone(),
+            hooks: config.ingester.sources.iter().filter_map(read).collect(),
+            services: services.clone(),
+        }
     }
 }
 
@@ -67,6 +84,31 @@ impl SourceFactory for Factory {
         let wrong = |error: anyhow::Error| vec![FieldError::new("settings", format!("{error:#}"))];
         source(&definition.name, &settings, &self.services).map_err(wrong)
     }
+
+    fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook> {
+        read_source(&definition.kind, &definition.settings, secrets).ok().as_ref().and_then(hook)
+    }
+
+    fn configured_hook(&self, name: &str) -> Option<Arc<Hook>> {
+        self.hooks.get(name).cloned()
+    }
+}
+
+/// The webhook with these settings; `None` for another kind of source.
+fn hook(settings: &SourceConfig) -> Option<Hook> {
+    let SourceConfig::Webhook(settings) = settings else { return None };
+    let secret = settings.secret.as_ref()?.expose_secret();
+    let header = (settings.signature_header.as_str(), settings.tolerance);
+    let mapping = Mapping {
+        items: settings.items_path.clone(),
+        text: settings.text_path.clone(),
+        id: settings.id_path.clone(),
+        author: settings.author_path.clone(),
+        time: settings.time_path.clone(),
+        url: settings.url_path.clone(),
+        lang: settings.lang_path.clone(),
+    };
+    Some(Hook { signature: Signature::new(settings.signature, secret, header).ok()?, mapping })
 }
 
 /// The resolver of Bluesky handles, with the API of the first Bluesky source.
@@ -143,6 +185,7 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 feeds: feeds(settings).with_context(|| format!("sources.{name}"))?,
                 min_interval: settings.min_interval,
                 max_interval: settings.max_interval,
+                history: settings.history,
             };
             // The limit applies to each host, which may serve many feeds.
             Ok(rss::spec(name, options, || fetcher(services, 60, MINUTE), clock.clone()))
@@ -154,6 +197,7 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 local: settings.local,
                 interval: settings.interval,
                 rewind: settings.rewind,
+                history: settings.history,
                 token: settings.token.clone(),
                 idle_limit: settings.idle_timeout,
             };
@@ -166,9 +210,11 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 interval: settings.interval,
                 first_id: settings.first_id,
                 last_id: settings.last_id,
+                history: settings.history,
+                search: settings.search_url.clone(),
             };
             // The API has no limit. This is about fifty times the rate of new items.
-            Ok(hackernews::spec(name, options, fetcher(services, 600, MINUTE), clock.clone()))
+            Ok(hackernews::spec(name, options, || fetcher(services, 600, MINUTE), clock.clone()))
         }
         SourceConfig::Reddit(settings) => {
             let required = |key: &str| format!("sources.{name}.{key} is required");
@@ -181,6 +227,7 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 subreddits: settings.subreddits.clone(),
                 comments: settings.comments,
                 interval: settings.interval,
+                history: settings.history,
             };
             // Reddit allows an application 100 requests in this time.
             Ok(reddit::spec(name, options, fetcher(services, 60, MINUTE), clock.clone()))
@@ -191,11 +238,68 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 apps: settings.apps.clone(),
                 language: settings.language.clone(),
                 interval: settings.interval,
+                history: settings.history,
             };
             // Steam documents no limit for this list.
             Ok(steam::spec(name, options, fetcher(services, 30, MINUTE), clock.clone()))
         }
+        SourceConfig::Webhook(_) => Ok(webhook::spec(name)),
+        SourceConfig::Json(settings) => {
+            let options = json_options(settings).with_context(|| format!("sources.{name}"))?;
+            Ok(json::spec(name, options, fetcher(services, 60, MINUTE), clock.clone()))
+        }
+        SourceConfig::GitHub(settings) => {
+            let options = GitHubOptions {
+                base: settings.url.clone(),
+                repositories: settings.repositories.clone(),
+                token: settings.token.clone(),
+                parts: Parts {
+                    comments: settings.comments,
+                    discussions: settings.discussions,
+                    pull_requests: settings.pull_requests,
+                },
+                interval: settings.interval,
+            };
+            // GitHub allows a token 5,000 requests per hour, and an address without one 60.
+            let requests = if settings.token.is_some() { 4_000 } else { 50 };
+            Ok(github::spec(name, options, fetcher(services, requests, HOUR), clock.clone()))
+        }
+        SourceConfig::YouTube(settings) => {
+            let videos = settings.videos.iter().cloned().map(Place::Video);
+            let options = YouTubeOptions {
+                base: settings.url.clone(),
+                key: settings.key.clone().with_context(|| format!("sources.{name}.key is required"))?,
+                places: videos.chain(settings.channels.iter().cloned().map(Place::Channel)).collect(),
+                replies: settings.replies,
+                interval: settings.interval,
+            };
+            Ok(youtube::spec(name, options, fetcher(services, 120, MINUTE), clock.clone()))
+        }
     }
+}
+
+fn json_options(settings: &JsonConfig) -> anyhow::Result<JsonOptions> {
+    let mut headers = HeaderMap::new();
+    if let Some(secret) = &settings.secret {
+        let mut value = HeaderValue::from_str(secret.expose_secret()).context("secret")?;
+        value.set_sensitive(true);
+        headers.insert(settings.header.clone(), value);
+    }
+    Ok(JsonOptions {
+        url: settings.url.clone().context("url is required")?,
+        headers,
+        mapping: Mapping {
+            items: settings.items_path.clone(),
+            text: settings.text_path.clone().context("text_path is required")?,
+            id: settings.id_path.clone(),
+            author: settings.author_path.clone(),
+            time: settings.time_path.clone(),
+            url: settings.url_path.clone(),
+            lang: settings.lang_path.clone(),
+        },
+        next: settings.next_path.clone(),
+        interval: settings.interval,
+    })
 }
 
 fn field_map(name: &str, fields: &BTreeMap<String, String>) -> anyhow::Result<FieldMap> {

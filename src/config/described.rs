@@ -13,13 +13,17 @@ use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 
 /// The kinds that can be added, with their titles and the keys that only the configuration may set, because they name
 /// files, hosts or details of a connection.
-const KINDS: [(&str, &str, &[&str]); 6] = [
+const KINDS: &[(&str, &str, &[&str])] = &[
     ("rss", "Feeds and web pages", &["opml"]),
     ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout", "zstd_dictionary"]),
     ("mastodon", "Mastodon", &["rewind", "idle_timeout"]),
-    ("hackernews", "Hacker News", &["url", "first_id", "last_id"]),
+    ("hackernews", "Hacker News", &["url", "search_url", "first_id", "last_id"]),
     ("reddit", "Reddit", &["url", "token_url"]),
     ("steam", "Steam reviews", &["url"]),
+    ("webhook", "Webhook", &[]),
+    ("json", "JSON endpoint", &[]),
+    ("github", "GitHub issues and discussions", &["url"]),
+    ("youtube", "YouTube comments", &["url"]),
 ];
 
 /// The start of the sentence, in a comment of `config/default.toml`, that says when a key is required.

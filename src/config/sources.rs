@@ -1,18 +1,24 @@
 //! `[sources]`: a table per source. A name that is a kind has its defaults in `config/default.toml`;
 //! any other name sets its `kind` and takes that kind's defaults.
 
+mod apis;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
 use super::urls::mask;
 use super::values::*;
+use crate::sources::mapping::Path;
 use crate::sources::steam;
+use crate::sources::webhook::{Scheme, Signature};
+
+pub use apis::*;
 
 /// Every source that has a table, by name; those in `ingester.sources` are read.
 pub type SourcesConfig = BTreeMap<String, SourceConfig>;
@@ -80,6 +86,14 @@ kinds! {
     Reddit(RedditConfig) = "reddit",
     /// Reviews of games on Steam.
     Steam(SteamConfig) = "steam",
+    /// JSON that other programs send.
+    Webhook(WebhookConfig) = "webhook",
+    /// Any endpoint that returns JSON.
+    Json(JsonConfig) = "json",
+    /// Issues and discussions of repositories on GitHub.
+    GitHub(GitHubConfig) = "github",
+    /// Comments on videos and channels of YouTube.
+    YouTube(YouTubeConfig) = "youtube",
 }
 
 /// `kind = "synthetic"`
@@ -205,6 +219,9 @@ pub struct RssConfig {
     /// The longest time between two polls of a feed; not shorter than `min_interval`.
     #[serde(deserialize_with = "seconds")]
     pub max_interval: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
 impl fmt::Debug for RssConfig {
@@ -242,6 +259,9 @@ pub struct MastodonConfig {
     /// How far back to look for late posts of other servers when `local` is false; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub rewind: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
     /// The token of a user of the only instance. `None`: timelines are polled instead of streamed.
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
@@ -277,6 +297,12 @@ pub struct HackerNewsConfig {
     /// The id of the last item, inclusive, after which the source ends. `None`: no end.
     #[serde(deserialize_with = "optional_count")]
     pub last_id: Option<u64>,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
+    /// The base URL of the search that has older items.
+    #[serde(deserialize_with = "base")]
+    pub search_url: Url,
 }
 
 impl Settings for HackerNewsConfig {
@@ -315,6 +341,9 @@ pub struct RedditConfig {
     /// The time between two polls; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
 impl Settings for RedditConfig {
@@ -344,6 +373,9 @@ pub struct SteamConfig {
     /// The time between two polls of a game; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
 impl Settings for SteamConfig {
@@ -352,6 +384,59 @@ impl Settings for SteamConfig {
     }
 }
 
+/// `kind = "webhook"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// The secret that signs requests. Required when the source is read.
+    #[serde(deserialize_with = "optional_secret")]
+    pub secret: Option<SecretString>,
+    /// The form of the signature.
+    #[serde(deserialize_with = "word")]
+    pub signature: Scheme,
+    /// The header with the signature; empty: the usual header of the form.
+    #[serde(deserialize_with = "header_name")]
+    pub signature_header: String,
+    /// The largest difference between the time of a signature and the current time; 1 second to 1 hour.
+    #[serde(deserialize_with = "duration::<_, 1_000, 3_600_000>")]
+    pub tolerance: Duration,
+    /// The items in the body.
+    #[serde(deserialize_with = "parsed")]
+    pub items_path: Path,
+    /// The text in an item.
+    #[serde(deserialize_with = "parsed")]
+    pub text_path: Path,
+    /// The id in an item. `None`: ids are derived from the other fields.
+    #[serde(deserialize_with = "optional")]
+    pub id_path: Option<Path>,
+    /// The author in an item.
+    #[serde(deserialize_with = "optional")]
+    pub author_path: Option<Path>,
+    /// The time in an item.
+    #[serde(deserialize_with = "optional")]
+    pub time_path: Option<Path>,
+    /// The URL in an item.
+    #[serde(deserialize_with = "optional")]
+    pub url_path: Option<Path>,
+    /// The language tag in an item.
+    #[serde(deserialize_with = "optional")]
+    pub lang_path: Option<Path>,
+}
+
+impl Settings for WebhookConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        self.secret.is_none().then_some("secret")
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        let secret = self.secret.as_ref()?;
+        let error = Signature::new(self.signature, secret.expose_secret(), ("", self.tolerance)).err()?;
+        Some(format!("secret: {error}"))
+    }
+}
+
+/// The longest history, in milliseconds.
+const HISTORY: u64 = 90 * 86_400_000;
 /// How long Jetstream stores events, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;
 
@@ -472,6 +557,17 @@ fn names<'de, D: Deserializer<'de>>(
         }
     }
     Ok(names)
+}
+
+/// Reads the name of a header, in lower case. An empty text is allowed.
+fn header_name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    let name = String::deserialize(de)?.trim().to_ascii_lowercase();
+    match name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+        true => Ok(name),
+        false => {
+            Err(D::Error::custom(format!("expected the name of a header such as \"X-Signature\", found {name:?}")))
+        }
+    }
 }
 
 /// Reads numbers of games, or the URLs of their pages, without duplicates.

@@ -9,6 +9,8 @@ use super::notify::{Kind, Managed};
 
 /// The maximum length of a name.
 const MAX_NAME: usize = 64;
+/// The end of the name under which the history of a source is read. Names of sources do not contain `/`.
+pub const HISTORY_SUFFIX: &str = "/history";
 /// Names that would conflict with the paths `/api/sources/…`.
 const RESERVED: [&str; 3] = ["kinds", "test", "recognize"];
 
@@ -33,9 +35,8 @@ impl Managed for SourceDefinition {
     }
 
     fn check(&self) -> Vec<FieldError> {
-        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         let mut errors = Vec::new();
-        if !(1..=MAX_NAME).contains(&self.name.len()) || !self.name.chars().all(is_allowed) {
+        if !is_name(&self.name) {
             errors.push(FieldError::new("name", format!("must be 1 to {MAX_NAME} of a-z, 0-9, _ and -")));
         }
         if RESERVED.contains(&&*self.name) {
@@ -46,6 +47,12 @@ impl Managed for SourceDefinition {
         }
         errors
     }
+}
+
+/// Whether `text` can be the name of a source.
+pub fn is_name(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    (1..=MAX_NAME).contains(&text.len()) && text.chars().all(is_allowed)
 }
 
 /// The error for a URL with a user or a password.

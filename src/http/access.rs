@@ -12,7 +12,9 @@ use crate::domain::visible::is_visible;
 use crate::store::tokens::{NewToken, StoredToken};
 
 use super::auth::tokens::{generate, hash_hex};
-use super::auth::{ANONYMOUS, Actor, Admin, Authenticator, Authorization, Authorized, JWT_PREFIX, LOCAL, Scope};
+use super::auth::{
+    ANONYMOUS, Actor, Admin, Authenticator, Authorization, Authorized, COMMAND_LINE, JWT_PREFIX, LOCAL, Scope,
+};
 use super::error::{ApiError, Problem};
 use super::params::{last_segment, no_params};
 use super::state::State;
@@ -21,7 +23,7 @@ use super::{answer, body};
 /// The maximum length of a token's name, in characters.
 const MAX_NAME_CHARS: usize = 100;
 /// Names that the audit log uses for clients without a stored token.
-const RESERVED_NAMES: [&str; 4] = [LOCAL, ANONYMOUS, "unknown", "first start"];
+const RESERVED_NAMES: [&str; 5] = [LOCAL, ANONYMOUS, COMMAND_LINE, "unknown", "first start"];
 /// Prefixes of names in the audit log that no other client may have.
 const RESERVED_PREFIXES: [&str; 2] = [JWT_PREFIX, "sign-in"];
 /// The maximum lifetime of a token, in days.

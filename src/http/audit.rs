@@ -69,7 +69,7 @@ pub struct Archive {
     pub clock: crate::clock::Clock,
 }
 
-/// Stores the events until `shutdown`, and deletes old ones.
+/// Stores the events until `shutdown`, which comes after the last request, and deletes old ones.
 pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, shutdown: Shutdown) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut prune = tokio::time::interval(PRUNE_EVERY);

@@ -104,6 +104,11 @@ impl Principal {
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
+
+    /// Whether the token can expire or be deleted while the process runs.
+    pub fn can_end(&self) -> bool {
+        self.expires_at.is_some() || self.stored.is_some()
+    }
 }
 
 /// The decision about a request, kept in its extensions for the audit log.
@@ -138,6 +143,8 @@ impl Authorization {
 pub const ANONYMOUS: &str = "anonymous";
 /// The name of a local client of a server without credentials.
 pub const LOCAL: &str = "local";
+/// The name of a user of the command line in the audit log.
+pub const COMMAND_LINE: &str = "command line";
 /// The prefix of the names of clients with a JWT.
 pub const JWT_PREFIX: &str = "jwt:";
 

@@ -3,16 +3,20 @@
 mod budget;
 mod decode;
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, ContentEncoding};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_json::error::Category;
 
 pub use budget::BodyBudget;
 
 use super::error::ApiError;
+use super::gate::ReceivedBytes;
 use super::options::HttpOptions;
 use super::state::State;
 use crate::domain::op::preview;
@@ -22,6 +26,12 @@ use decode::DecodeError;
 /// The maximum number of values (numbers, texts, members, elements) in a JSON body. It bounds the memory of the parsed
 /// body.
 const MAX_VALUES: usize = 10_000;
+/// As [`MAX_VALUES`], for the JSON of other programs, which has many fields that are not read.
+const MAX_DOCUMENT_VALUES: usize = 100_000;
+/// The bytes that a body may have on the connection, besides twice its maximum size.
+const CHUNK_OVERHEAD: u64 = 64 * 1024;
+/// Interval at which the bytes of a body's connection are checked while no chunk is complete.
+const CHUNK_CHECK: Duration = Duration::from_secs(1);
 /// The maximum length of a parser's message in an error response, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
 
@@ -66,7 +76,8 @@ pub async fn text(request: &HttpRequest, payload: Payload, options: &HttpOptions
     }
     let mut reservation = reservation(request)?;
     let limit = options.request_timeout;
-    let bytes = tokio::time::timeout(limit, received(payload, options.max_body, &mut reservation))
+    let incoming = Incoming::new(request, options.max_body);
+    let bytes = tokio::time::timeout(limit, incoming.read(payload, &mut reservation))
         .await
         .map_err(|_| ApiError::too_slow(format!("the body did not arrive within {} s", limit.as_secs())))??;
     let max_body = options.max_body;
@@ -95,20 +106,44 @@ pub async fn text(request: &HttpRequest, payload: Payload, options: &HttpOptions
 
 fn reservation(request: &HttpRequest) -> Result<Reservation, ApiError> {
     let state = request.app_data::<Data<State>>().ok_or_else(|| ApiError::internal("the server has no state"))?;
-    Ok(state.bodies.reserve(state.proxies.client(request)))
+    state.bodies.reserve(state.proxies.client(request))
 }
 
-async fn received(mut payload: Payload, max_body: usize, reservation: &mut Reservation) -> Result<Vec<u8>, ApiError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|e| ApiError::malformed(format!("the body cannot be read: {e}")))?;
-        if body.len() + chunk.len() > max_body {
-            return Err(ApiError::too_large(format!("the body must be at most {max_body} bytes")));
-        }
-        reservation.grow(chunk.len())?;
-        body.extend_from_slice(&chunk);
+/// A body that is being received.
+struct Incoming {
+    /// The maximum size of the body.
+    max_body: usize,
+    /// The bytes of its connection, and their number above which the body is refused. They include the sizes and
+    /// extensions of chunks, which the HTTP parser drops.
+    connection: Option<(ReceivedBytes, u64)>,
+}
+
+impl Incoming {
+    fn new(request: &HttpRequest, max_body: usize) -> Self {
+        let connection = request.conn_data::<ReceivedBytes>().map(|received| {
+            let most = received.bytes() + 2 * max_body as u64 + CHUNK_OVERHEAD;
+            (received.clone(), most)
+        });
+        Self { max_body, connection }
     }
-    Ok(body)
+
+    async fn read(&self, mut payload: Payload, reservation: &mut Reservation) -> Result<Vec<u8>, ApiError> {
+        let mut body = Vec::new();
+        loop {
+            // A chunk may consist of an extension without end.
+            let chunk = match tokio::time::timeout(CHUNK_CHECK, payload.next()).await {
+                Ok(Some(chunk)) => chunk.map_err(|e| ApiError::malformed(format!("the body cannot be read: {e}")))?,
+                Ok(None) => return Ok(body),
+                Err(_) => Bytes::new(),
+            };
+            let is_over = self.connection.as_ref().is_some_and(|(received, most)| received.bytes() > *most);
+            if is_over || body.len() + chunk.len() > self.max_body {
+                return Err(ApiError::too_large(format!("the body must be at most {} bytes", self.max_body)));
+            }
+            reservation.grow(chunk.len())?;
+            body.extend_from_slice(&chunk);
+        }
+    }
 }
 
 fn encoding(request: &HttpRequest) -> Result<ContentEncoding, ApiError> {
@@ -165,6 +200,17 @@ pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     }
 }
 
+/// The JSON value in `text`.
+///
+/// # Errors
+/// 400 when it is not JSON, 413 for more than 100,000 values.
+pub fn document(text: &str) -> Result<Value, ApiError> {
+    if exceeds_values(text, MAX_DOCUMENT_VALUES) {
+        return Err(ApiError::too_large(format!("the body must contain at most {MAX_DOCUMENT_VALUES} JSON values")));
+    }
+    serde_json::from_str(text).map_err(|error| not_json(&error))
+}
+
 /// 400 for a body that is not JSON.
 pub fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::malformed(format!("the body is not valid JSON: {}", message(error)))
@@ -198,7 +244,6 @@ fn exceeds_values(text: &str, max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use actix_web::ResponseError;
-    use serde_json::Value;
 
     use super::*;
 

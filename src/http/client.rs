@@ -59,16 +59,25 @@ impl Proxies {
         Some(client)
     }
 
-    /// The client to which limits apply: the address, or the /64 network of an IPv6 address, which a single host
-    /// usually owns as a whole.
+    /// The client to which limits apply: the [`network`] of its address.
     pub fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
-        Some(match self.address(request)? {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        })
+        self.address(request).map(network)
+    }
+
+    /// Whether `address` is one of the proxies.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+/// The address, or the /64 network of an IPv6 address, which a single host usually owns as a whole.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -169,6 +169,19 @@ impl ApiError {
         self
     }
 
+    /// The whole response, for a connection that the HTTP parser does not get.
+    pub fn to_http1(&self) -> Vec<u8> {
+        let body = self.body();
+        let retry = self.retry_after_s.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+        let id = self.request_id.as_deref().map(|id| format!("x-request-id: {id}\r\n")).unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 {}\r\ncontent-type: {PROBLEM_JSON}\r\ncontent-length: {}\r\nconnection: close\r\n{retry}{id}\r\n",
+            self.status,
+            body.len()
+        );
+        (head + &body).into_bytes()
+    }
+
     /// The JSON body.
     fn body(&self) -> String {
         let problem = Problem {

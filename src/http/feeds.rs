@@ -1,15 +1,20 @@
 //! Shows the state of each configured source, and pauses and resumes sources.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::Timestamp;
+use crate::domain::managed_source::HISTORY_SUFFIX;
 use crate::domain::op::preview;
 use crate::sources::SourceState;
+use crate::sources::history::Progress;
 use crate::sources::states::SourceActivity;
+use crate::sources::webhook;
 use crate::store::feeds::{FeedRow, Paused};
+use crate::store::hooks::HookRow;
 use crate::store::{Store, StoreError};
 
 use super::answer;
@@ -37,6 +42,41 @@ pub struct FeedView {
     /// When it last reported.
     #[schema(value_type = String, format = DateTime)]
     reported_at: Timestamp,
+    /// The reading of posts from before the source was added. `null`: it was not wanted, or has not begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    backfill: Option<Backfill>,
+}
+
+/// The progress of reading posts from before a source was added.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Backfill {
+    /// The state; `finished` when all posts were read.
+    state: SourceActivity,
+    /// The posts that were read.
+    posts: u64,
+    /// The time of the oldest post that was read.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+    /// The time up to which posts are read.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// The last error.
+    last_error: Option<String>,
+}
+
+impl Backfill {
+    fn new(row: &FeedRow, cursor: &str, now: Timestamp) -> Option<Self> {
+        let progress = Progress::read(cursor)?;
+        let state = FeedView::new(row.clone(), now).state;
+        Some(Self {
+            state: state.state,
+            posts: progress.posts,
+            until: progress.until,
+            since: progress.since,
+            last_error: state.last_error,
+        })
+    }
 }
 
 impl FeedView {
@@ -55,7 +95,19 @@ impl FeedView {
             online: now.since(row.reported_at) < SILENCE,
             instance: row.instance,
             reported_at: row.reported_at,
+            backfill: None,
         }
+    }
+
+    /// The view with what all instances received, if it is a webhook.
+    fn with_requests(mut self, hook: Option<HookRow>) -> Self {
+        if let Some(hook) = hook.filter(|_| self.state.kind == webhook::KIND) {
+            self.state.posts = hook.accepted;
+            self.state.rejected = hook.rejected;
+            self.state.last_post = hook.last_post;
+            self.state.last_error = hook.last_error.or(self.state.last_error);
+        }
+        self
     }
 }
 
@@ -64,8 +116,17 @@ impl FeedView {
 /// # Errors
 /// When the database is not available.
 pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, StoreError> {
-    let rows = store.feeds(now - HIDDEN_AFTER).await?;
-    Ok(rows.into_iter().map(|row| FeedView::new(row, now)).collect())
+    let (rows, hooks, cursors) =
+        tokio::try_join!(store.feeds(now - HIDDEN_AFTER), store.hooks(), store.cursors_of(HISTORY_SUFFIX))?;
+    let mut hooks: BTreeMap<String, HookRow> = hooks.into_iter().map(|hook| (hook.name.clone(), hook)).collect();
+    let (histories, rows): (Vec<FeedRow>, _) = rows.into_iter().partition(|row| row.name.ends_with(HISTORY_SUFFIX));
+    let view = |row: FeedRow| {
+        let hook = hooks.remove(&row.name);
+        let history = histories.iter().find(|history| history.name.strip_suffix(HISTORY_SUFFIX) == Some(&row.name));
+        let backfill = history.and_then(|history| Backfill::new(history, cursors.get(&history.name)?, now));
+        FeedView { backfill, ..FeedView::new(row, now).with_requests(hook) }
+    };
+    Ok(rows.into_iter().map(view).collect())
 }
 
 /// Pause a source

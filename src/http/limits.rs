@@ -59,11 +59,11 @@ pub async fn enforce<B: MessageBody + 'static>(
         Some((limiter.0.as_ref()?, state.proxies.client(request.request())?))
     });
     let Some((limited, client)) = counted else {
-        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+        return in_turn(request, next).await.map(ServiceResponse::map_into_left_body);
     };
     match limited.buckets.check_key(&client) {
         Ok(state) => {
-            let mut response = next.call(request).await?.map_into_left_body();
+            let mut response = in_turn(request, next).await?.map_into_left_body();
             let left = state.remaining_burst_capacity();
             describe(response.headers_mut(), limited.limit, left, None);
             Ok(response)
@@ -82,6 +82,25 @@ pub async fn enforce<B: MessageBody + 'static>(
             Ok(response.map_into_right_body())
         }
     }
+}
+
+/// Serves the request; a read waits for a turn of its client. Other requests do not, because the body of one may take
+/// long to arrive.
+async fn in_turn<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let state = request.app_data::<web::Data<State>>().cloned();
+    let client = state.as_ref().and_then(|state| state.proxies.client(request.request()));
+    let (Some(state), Some(client), true) = (state, client, request.method().is_safe()) else {
+        return next.call(request).await;
+    };
+    let turn = tokio::time::timeout(state.options.request_timeout, state.turns.take(client)).await;
+    let Ok(_turn) = turn else {
+        let error = ApiError::unavailable("too many requests of this client at the same time; try again");
+        return Err(error.into());
+    };
+    next.call(request).await
 }
 
 /// Adds the `RateLimit` headers: the two of the current IETF draft, and the three that older clients read.

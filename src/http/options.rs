@@ -29,6 +29,9 @@ pub struct HttpOptions {
     pub max_body: usize,
     /// The maximum number of posts in one request.
     pub max_posts: usize,
+    /// The maximum number of open connections, at most 7/8 of the files that the process may open. While
+    /// half of them are open, one client may have 1/64 of them.
+    pub max_connections: usize,
     /// The timeout of a request, and of receiving its body.
     pub request_timeout: Duration,
     /// The timeout of each check of the health report.
@@ -93,6 +96,7 @@ impl Default for HttpOptions {
             external_url: "http://localhost:8000".to_owned(),
             max_body: 4 * 1024 * 1024,
             max_posts: 1_000,
+            max_connections: 20_000,
             request_timeout: Duration::from_secs(30),
             check_timeout: Duration::from_secs(1),
             drain: Duration::from_secs(10),

@@ -57,6 +57,12 @@ pub fn describe_metrics() {
         ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
         ("sentistream_http_request_duration_seconds", Kind::Timing, "Time to the response head, by method and route."),
         ("sentistream_http_rate_limited_total", Kind::Counter, "Requests refused by the rate limit."),
+        ("sentistream_http_malformed_total", Kind::Counter, "Requests that are not valid HTTP."),
+        (
+            "sentistream_http_connections_refused_total",
+            Kind::Counter,
+            "Connections refused because too many are open, in total or from one client.",
+        ),
         ("sentistream_cache_requests_total", Kind::Counter, "Lookups in the cache of answers, by result: hit or miss."),
         (
             "sentistream_database_connections",

@@ -14,8 +14,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, authors, compare, dashboard, dead_letters, demo, docs, feeds, health, insights,
-    limits, notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
+    access, alerts, analyze, audit, authors, compare, dashboard, dead_letters, demo, docs, feeds, health, hooks,
+    insights, limits, notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
 };
 
 /// Defines `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -41,6 +41,7 @@ endpoints! {
     ready in health,
     list in posts,
     append in posts::append,
+    receive in hooks,
     recent in posts,
     export in posts::export,
     get in posts,

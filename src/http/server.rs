@@ -1,13 +1,17 @@
 //! Binds, serves and shuts down.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_http::HttpServiceBuilder;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, boxed, fn_service, map_config};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Server as ActixServer, ServerHandle};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer, http::header};
+use actix_web::{App, http::header};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Shutdown;
@@ -15,6 +19,7 @@ use crate::lifecycle::Shutdown;
 use super::audit::{self, Archive, SecurityLog};
 use super::auth::stored::StoredTokens;
 use super::auth::{AuthError, Authenticator};
+use super::gate::{Admitted, Gate, HEAD_TIMEOUT};
 use super::limits::Limiter;
 use super::state::State;
 use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
@@ -44,6 +49,13 @@ pub enum HttpError {
 pub struct Server {
     addresses: Vec<SocketAddr>,
     running: JoinHandle<std::io::Result<()>>,
+    archive: Option<RunningArchive>,
+}
+
+/// The storage of audit events, which ends after the last request.
+struct RunningArchive {
+    requests: Shutdown,
+    task: JoinHandle<()>,
 }
 
 impl Server {
@@ -57,7 +69,13 @@ impl Server {
     /// # Errors
     /// When it ended without a shutdown.
     pub async fn finished(self) -> Result<(), HttpError> {
-        match self.running.await {
+        let ended = self.running.await;
+        if let Some(RunningArchive { requests, task }) = self.archive {
+            requests.stop();
+            // It reports its errors itself.
+            let _ = task.await;
+        }
+        match ended {
             Ok(result) => result.map_err(|e| HttpError::Failed(e.to_string())),
             Err(panic) => Err(HttpError::Failed(panic.to_string())),
         }
@@ -82,12 +100,14 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     let (log, events) = SecurityLog::new();
     let log = Data::new(log);
     let surface = Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone(), log: log.clone() };
-    let server = start(state.clone(), surface, &shutdown)?;
+    let mut server = start(&state, &surface, &shutdown)?;
 
     let store = state.api.store.clone();
     tokio::spawn(stored.follow(store.clone(), shutdown.clone()));
     let archive = Archive { store, retention: state.options.audit_retention, clock: state.api.clock.clone() };
-    tokio::spawn(audit::store(events, archive, shutdown.clone()));
+    let requests = Shutdown::default();
+    let task = tokio::spawn(audit::store(events, archive, requests.clone()));
+    server.archive = Some(RunningArchive { requests, task });
 
     // The hub subscribes before the first client connects, so that clients miss no event.
     tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
@@ -98,6 +118,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
             limiter.remove_idle();
             log.denials().remove_idle();
             state.admission.remove_idle();
+            state.turns.remove_idle();
             tidy_metrics(&state);
         }
     });
@@ -110,7 +131,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
 /// When an address cannot be bound.
 pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Surface::Ops, &shutdown)?;
+    let server = start(&state, &Surface::Ops, &shutdown)?;
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             tidy_metrics(&state);
@@ -158,48 +179,69 @@ impl Surface {
     }
 }
 
-fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Server, HttpError> {
+/// The maximum number of connections that the kernel completes before they are accepted.
+const BACKLOG: i32 = 2_048;
+/// The time that a connection gets to close.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+fn start(state: &Data<State>, surface: &Surface, shutdown: &Shutdown) -> Result<Server, HttpError> {
     let options = state.options.clone();
     let origins: Arc<[String]> = options.cors_origins.clone().into();
-    let mut server = HttpServer::new(move || {
-        let surface = surface.clone();
-        App::new()
-            .app_data(state.clone())
-            // The last middleware is the outermost.
-            .wrap(Compress::default())
-            .wrap(cors(&origins))
-            .wrap(from_fn(observe::observe))
-            .configure(|config| surface.configure(config))
-    })
-    .on_connect(|connection, _| limit_unacknowledged(connection))
-    .workers(options.workers.max(1))
-    .tcp_nodelay(true)
-    // A client that closes its half of the connection no longer waits for the response, so its reads are cancelled.
-    .h1_allow_half_closed(false)
-    .disable_signals()
-    .shutdown_timeout(options.drain.as_secs());
+    let gate = Gate::new(&options, shutdown.clone());
+    let mut server = ActixServer::build()
+        .workers(options.workers.max(1))
+        .disable_signals()
+        .shutdown_timeout(options.drain.as_secs());
+    let mut addresses = Vec::new();
     for &address in &options.listen {
-        server = server.bind(address).map_err(|reason| HttpError::Bind { address, reason })?;
+        let bind = |reason| HttpError::Bind { address, reason };
+        let listener = listen(address).map_err(bind)?;
+        addresses.push(listener.local_addr().map_err(bind)?);
+        let (state, surface, origins) = (state.clone(), surface.clone(), origins.clone());
+        let (gate, shutdown) = (gate.clone(), shutdown.clone());
+        let connections = move || {
+            let surface = surface.clone();
+            let app = App::new()
+                .app_data(state.clone())
+                // The last middleware is the outermost.
+                .wrap(Compress::default())
+                .wrap(cors(&origins))
+                .wrap(from_fn(observe::observe))
+                .configure(|config| surface.configure(config))
+                .into_factory()
+                .map_err(|error| error.error_response());
+            let (gate, shutdown) = (gate.clone(), shutdown.clone());
+            let http = HttpServiceBuilder::default()
+                .client_request_timeout(HEAD_TIMEOUT)
+                .client_disconnect_timeout(CLOSE_WAIT)
+                // A client that closes its half of the connection no longer waits for the response, so its reads are
+                // cancelled.
+                .h1_allow_half_closed(false)
+                .local_addr(address)
+                .graceful_shutdown_signal(move || {
+                    let shutdown = shutdown.clone();
+                    async move { shutdown.stopping().await }
+                })
+                .on_connect_ext(|connection: &Admitted, data| {
+                    data.insert(connection.received());
+                })
+                .finish::<_, BoxBody>(map_config(app, |()| AppConfig::default()));
+            // The future of the parser is boxed, so that a waiting connection does not contain it.
+            fn_service(move |io| gate.clone().admit(io)).and_then(boxed::factory(http))
+        };
+        server = server.listen(address.to_string(), listener, connections).map_err(bind)?;
     }
-    let addresses = server.addrs();
     let server = server.run();
     tokio::spawn(stop(server.handle(), shutdown.clone()));
-    Ok(Server { addresses, running: tokio::spawn(server) })
+    Ok(Server { addresses, running: tokio::spawn(server), archive: None })
 }
 
-/// The maximum time that sent data may remain unacknowledged.
-#[cfg(target_os = "linux")]
-const UNREAD_LIMIT: Duration = Duration::from_secs(120);
-
-/// Lets the kernel close connections whose client acknowledges no data, because writes to them would wait forever.
-fn limit_unacknowledged(connection: &dyn std::any::Any) {
-    #[cfg(target_os = "linux")]
-    if let Some(connection) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-        // The connection also works without this option.
-        let _ = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(UNREAD_LIMIT));
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = connection;
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 async fn stop(server: ServerHandle, shutdown: Shutdown) {

@@ -44,6 +44,9 @@ pub struct SourceRequest {
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
+    /// For a test of a webhook: the body of a request, as text. It is not stored.
+    #[serde(default)]
+    sample: Option<String>,
 }
 
 /// A source as it was saved. Secrets are never shown.

@@ -19,10 +19,15 @@ use super::admission::Admission;
 use super::body::BodyBudget;
 use super::client::Proxies;
 use super::error::ApiError;
+use super::hooks::Hooks;
 use super::inflow::Inflow;
 use super::progress::Progress;
+use super::turns::Turns;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
+
+/// The smallest number of reads of one client that are served at the same time.
+const LEAST_TURNS: usize = 2;
 
 /// The state of the API. All threads that serve requests share it.
 pub struct State {
@@ -48,6 +53,10 @@ pub struct State {
     pub proxies: Proxies,
     /// The budget of model tokens of each client.
     pub admission: Admission,
+    /// The reads of each client.
+    pub turns: Turns,
+    /// The webhooks that this process has seen.
+    pub hooks: Hooks,
     /// The main runtime. Store and stream are called on it, because their connections belong to the runtime that opened
     /// them.
     runtime: Handle,
@@ -79,6 +88,7 @@ impl State {
     pub fn new(api: Api, options: HttpOptions) -> Self {
         let proxies = Proxies::new(options.trusted_proxies.clone());
         let admission = Admission::new(options.analyze_budget);
+        let turns = Turns::new(options.workers.max(LEAST_TURNS));
         Self {
             started: api.clock.now(),
             api,
@@ -91,6 +101,8 @@ impl State {
             bodies: BodyBudget::default(),
             proxies,
             admission,
+            turns,
+            hooks: Hooks::default(),
             runtime: Handle::current(),
         }
     }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::{IngesterServices, Limited};
 use crate::domain::FieldError;
-use crate::domain::managed_source::SourceDefinition;
+use crate::domain::managed_source::{HISTORY_SUFFIX, SourceDefinition};
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::sources::managed::SourceFactory;
 use crate::sources::{Batch, Source, SourceError, SourceSpec};
@@ -88,6 +88,7 @@ impl Manager {
             self.stop(&name).await?;
             if version_of(&name).is_none() {
                 self.services.states.forget(&name);
+                self.services.states.forget(&format!("{name}{HISTORY_SUFFIX}"));
                 match self.services.store.forget_feed(&name).await {
                     // If the report of the feed could not be deleted, it is hidden after a day.
                     Ok(()) | Err(StoreError::Unavailable(_)) => {}

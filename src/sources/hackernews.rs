@@ -3,6 +3,8 @@
 //! Ids are assigned in order. A new item may be `null` for a short time: such ids are requested a few more times.
 //! Recently changed items are requested periodically to find deletions. API: <https://github.com/HackerNews/API>.
 
+mod history;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +16,14 @@ use url::Url;
 
 use super::draft::Found;
 use super::fetch::{Fetcher, json};
+use super::history::Past;
 use super::lenient::lenient;
 use super::{Batch, Source, SourceError, SourceSpec, html};
 use crate::clock::Clock;
 use crate::domain::{Op, PostId, Timestamp};
 use crate::outbound::Answer;
+
+use history::Search;
 
 /// Concurrent requests.
 const AT_ONCE: usize = 8;
@@ -44,6 +49,10 @@ pub struct HackerNewsOptions {
     pub first_id: Option<u64>,
     /// The last item; `None`: no end.
     pub last_id: Option<u64>,
+    /// How far back to read when the source is added; zero: only new items.
+    pub history: Duration,
+    /// The search that has the older items: `https://hn.algolia.com/api/v1/`
+    pub search: Url,
 }
 
 /// The state that is stored between runs.
@@ -98,14 +107,19 @@ struct Updates {
     items: Vec<u64>,
 }
 
-/// The source `name`.
-pub fn spec(name: &str, options: HackerNewsOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
-    let fetcher = Arc::new(fetcher);
-    SourceSpec::new("hackernews", name, move |opening| {
+/// The source `name`; `fetcher` creates a fetcher for each host.
+pub fn spec(name: &str, options: HackerNewsOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
+    let (search, now) = (Arc::new(fetcher()), clock.clone());
+    let base = options.search.clone();
+    let history = Past { name, kind: "hackernews", span: options.history, clock: clock.clone() }
+        .spec(move || Box::new(Search { base: base.clone(), fetcher: search.clone(), clock: now.clone() }));
+    let fetcher = Arc::new(fetcher());
+    let spec = SourceSpec::new("hackernews", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let (options, fetcher, clock) = (options.clone(), fetcher.clone(), clock.clone());
         Box::new(HackerNews { options, fetcher, clock, cursor, polls: 0, gone: VecDeque::new() })
-    })
+    });
+    spec.with_history(history)
 }
 
 /// The answer for an id.

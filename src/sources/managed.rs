@@ -3,10 +3,13 @@
 //! The forms of the dashboard, the validation of the API and the documentation use the same description of a kind. It
 //! is read from `config/default.toml`, whose keys, defaults and comments also describe the configuration file.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::SourceSpec;
+use super::webhook::Hook;
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
@@ -74,4 +77,10 @@ pub trait SourceFactory: Send + Sync {
     /// # Errors
     /// All errors in the definition, by field.
     fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>>;
+
+    /// The webhook that `definition` describes; `None` for another kind of source, or invalid settings.
+    fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook>;
+
+    /// The webhook of the configuration with this name.
+    fn configured_hook(&self, name: &str) -> Option<Arc<Hook>>;
 }

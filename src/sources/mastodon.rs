@@ -6,6 +6,7 @@
 //! does not delay the others. API: <https://docs.joinmastodon.org/methods/timelines/>,
 //! <https://docs.joinmastodon.org/methods/streaming/>.
 
+mod history;
 mod status;
 mod streaming;
 mod timeline;
@@ -22,12 +23,14 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::fetch::{Fetcher, json, place, refusal};
+use super::history::Past;
 use super::schedule::{PollSchedule, Report};
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 
+use history::OlderPosts;
 use streaming::{StreamEvent, Streaming};
-use timeline::{Positions, Rewinds, Timeline, advance};
+use timeline::{Part, Positions, Rewinds, Timeline, advance};
 
 pub use status::Status;
 
@@ -51,6 +54,8 @@ pub struct MastodonOptions {
     pub interval: Duration,
     /// Without `local`: how far back to search for late posts of other servers.
     pub rewind: Duration,
+    /// How far back to read when the source is added; zero: only new posts.
+    pub history: Duration,
     /// A user's token for the only instance, which is then streamed.
     pub token: Option<SecretString>,
     /// A stream without data for this long is replaced.
@@ -106,6 +111,9 @@ pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher,
         options.instances.iter().flat_map(|instance| tags.iter().map(move |tag| line(instance, tag))).collect();
     let silence = options.token.is_some().then_some(options.idle_limit);
     let shared = Arc::new(Shared { schedule: PollSchedule::new(lines.len()), options, lines, fetchers });
+    let older = (shared.clone(), clock.clone());
+    let history = Past { name, kind: "mastodon", span: shared.options.history, clock: clock.clone() }
+        .spec(move || Box::new(OlderPosts { shared: older.0.clone(), clock: older.1.clone() }));
     let spec = SourceSpec::new("mastodon", name, move |opening| {
         let positions = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let options = &shared.options;
@@ -119,6 +127,7 @@ pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher,
             broken: None,
         })
     });
+    let spec = spec.with_history(history);
     match silence {
         Some(limit) => spec.idle_limit(limit),
         None => spec,
@@ -208,7 +217,8 @@ impl Mastodon {
             (Some(rewinds), Some(seen)) => rewinds.position(&key, seen),
             _ => None,
         };
-        let page = self.shared.page(line, rewound.as_deref().or(seen.as_deref()), &self.clock).await?;
+        let part = rewound.as_deref().or(seen.as_deref()).map_or(Part::Newest, Part::After);
+        let page = self.shared.page(line, part, &self.clock).await?;
         let is_full = page.statuses.len() >= FULL;
         if seen.is_none() && page.statuses.is_empty() {
             // The time line is empty: all posts up to the next poll are new.
@@ -271,13 +281,13 @@ impl Shared {
         self.fetchers.get(host).ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))
     }
 
-    async fn page(&self, line: &Timeline, min_id: Option<&str>, clock: &Clock) -> Result<Page, SourceError> {
+    async fn page(&self, line: &Timeline, part: Part<'_>, clock: &Clock) -> Result<Page, SourceError> {
         let fetcher = self.fetcher(line)?;
         let mut headers = HeaderMap::new();
         if let Some(token) = &self.options.token {
             headers.insert(AUTHORIZATION, bearer(token)?);
         }
-        let answer = fetcher.get(&line.url(&self.options, min_id)?, headers).await?;
+        let answer = fetcher.get(&line.url(&self.options, part)?, headers).await?;
         match answer.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
                 let help = match &self.options.token {

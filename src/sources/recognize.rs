@@ -3,15 +3,23 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::{github, youtube};
 use crate::domain::managed_source::SourceDefinition;
 
+/// First parts of paths at GitHub that are not owners of repositories.
+const GITHUB_PAGES: [&str; 10] =
+    ["apps", "collections", "features", "marketplace", "orgs", "search", "settings", "sponsors", "topics", "users"];
+/// Sites of Stack Exchange with their own domains. The others end with `.stackexchange.com`.
+const STACK_SITES: [&str; 6] =
+    ["askubuntu.com", "mathoverflow.net", "serverfault.com", "stackapps.com", "stackoverflow.com", "superuser.com"];
 /// The maximum length of a suggested name.
 const MAX_NAME: usize = 48;
 
 /// The source that reads `address`; `None` if the address cannot be read by any source.
 pub fn recognize(address: &str) -> Option<SourceDefinition> {
     let address = address.trim();
-    account(address).or_else(|| tag(address)).or_else(|| subreddit(address)).or_else(|| page(address))
+    let named = account(address).or_else(|| tag(address)).or_else(|| subreddit(address)).or_else(|| lemmy(address));
+    named.or_else(|| page(address))
 }
 
 fn definition(kind: &str, name: &str, settings: Value) -> SourceDefinition {
@@ -69,6 +77,17 @@ fn subreddit(address: &str) -> Option<SourceDefinition> {
     is_word(name).then(|| reddit(name))
 }
 
+/// `!community@instance` of Lemmy.
+fn lemmy(address: &str) -> Option<SourceDefinition> {
+    let (name, instance) = address.strip_prefix('!')?.split_once('@')?;
+    (is_word(name) && is_host(instance)).then(|| community(instance, name))
+}
+
+/// Lemmy publishes a feed of each community at its own instance.
+fn community(instance: &str, name: &str) -> SourceDefinition {
+    feed(&format!("{instance}-{name}"), &format!("https://{instance}/feeds/c/{name}.xml?sort=New"))
+}
+
 /// Reddit publishes a feed for each community, which can be read without an OAuth application.
 fn reddit(name: &str) -> SourceDefinition {
     let name = name.to_lowercase();
@@ -94,16 +113,25 @@ fn page(address: &str) -> Option<SourceDefinition> {
             Some(steam(app, &path))
         }
         ("news.google.com", ["search"]) => Some(google_news(&url)),
-        ("stackoverflow.com", ["questions", "tagged", tag]) => {
-            Some(feed(&format!("stackoverflow-{tag}"), &format!("https://stackoverflow.com/feeds/tag/{tag}")))
+        ("news.google.com", ["topics" | "publications" | "stories", ..]) => {
+            let path = format!("https://news.google.com/rss{}", url.path());
+            Some(feed("google-news", &url.query().map_or(path.clone(), |query| format!("{path}?{query}"))))
         }
-        (site, ["questions", "tagged", tag]) if site.ends_with(".stackexchange.com") => {
-            Some(feed(&format!("{site}-{tag}"), &format!("https://{site}/feeds/tag/{tag}")))
+        ("bing.com", ["news", "search"]) => Some(bing_news(&url)),
+        ("youtube.com" | "m.youtube.com" | "music.youtube.com" | "youtu.be", _) => you_tube(url.as_str()),
+        (site, ["questions", rest @ ..]) if STACK_SITES.contains(&site) || site.ends_with(".stackexchange.com") => {
+            stack_exchange(site, rest)
         }
         ("github.com", [owner, name, "discussions"]) => Some(feed(
             &format!("{owner}-{name}-discussions"),
             &format!("https://github.com/{owner}/{name}/discussions.atom"),
         )),
+        ("github.com", [owner, name, "releases"]) => {
+            Some(feed(&format!("{owner}-{name}-releases"), &format!("https://github.com/{owner}/{name}/releases.atom")))
+        }
+        ("github.com", [owner, _, ..]) if !GITHUB_PAGES.contains(owner) && !url.path().ends_with(".atom") => {
+            repository(url.as_str())
+        }
         // Discourse, whose topics and categories have feeds (https://meta.discourse.org/t/392890). Its pages link to the
         // feed of the whole forum first.
         (forum, ["t", topic, id, ..]) if is_number(id) => Some(discourse(forum, topic, &format!("t/{topic}/{id}"))),
@@ -116,10 +144,10 @@ fn page(address: &str) -> Option<SourceDefinition> {
         (instance, [account]) if account.starts_with('@') && !account.contains('.') => {
             Some(feed(&format!("{}-{instance}", &account[1..]), &format!("https://{instance}/{account}.rss")))
         }
-        (instance, ["c", community]) if is_word(community) => Some(feed(
-            &format!("{instance}-{community}"),
-            &format!("https://{instance}/feeds/c/{community}.xml?sort=New"),
-        )),
+        (instance, ["c", name]) if is_word(name) => Some(community(instance, name)),
+        // A community of another instance.
+        (_, ["c", name]) if name.contains('@') => lemmy(&format!("!{name}")),
+        _ if is_api(&url) => Some(definition("json", host, json!({"url": url.as_str()}))),
         _ => None,
     };
     // Any other page may link to its feed.
@@ -144,6 +172,49 @@ fn discourse(forum: &str, name: &str, path: &str) -> SourceDefinition {
 fn steam(app: &str, path: &[&str]) -> SourceDefinition {
     let name = path.get(2).copied().unwrap_or(app);
     definition("steam", &format!("steam-{name}"), json!({"apps": [app]}))
+}
+
+/// The comments on a video or a channel.
+fn you_tube(url: &str) -> Option<SourceDefinition> {
+    if let Some(video) = youtube::video(url) {
+        return Some(definition("youtube", &format!("youtube-{video}"), json!({"videos": [video]})));
+    }
+    let channel = youtube::channel(url)?.to_string();
+    Some(definition("youtube", &format!("youtube-{channel}"), json!({"channels": [channel]})))
+}
+
+/// The issues of a repository.
+fn repository(url: &str) -> Option<SourceDefinition> {
+    let repository = github::repository(url)?;
+    Some(definition("github", &format!("github-{repository}"), json!({"repositories": [repository]})))
+}
+
+/// The feed of a tag, of the answers to a question, or of all questions of a site of Stack Exchange.
+fn stack_exchange(site: &str, rest: &[&str]) -> Option<SourceDefinition> {
+    let name = site.trim_end_matches(".com").trim_end_matches(".stackexchange");
+    match rest {
+        ["tagged", tag] => Some(feed(&format!("{name}-{tag}"), &format!("https://{site}/feeds/tag/{tag}"))),
+        [id, ..] if is_number(id) => {
+            Some(feed(&format!("{name}-{id}"), &format!("https://{site}/feeds/question/{id}")))
+        }
+        [] => Some(feed(name, &format!("https://{site}/feeds"))),
+        _ => None,
+    }
+}
+
+/// Whether `url` is probably an API that returns JSON.
+fn is_api(url: &Url) -> bool {
+    let (host, path) = (url.host_str().unwrap_or_default(), url.path());
+    let is_feed = path.contains("feed") || path.contains("rss");
+    !is_feed && (host.starts_with("api.") || path.contains("/api/") || path.ends_with(".json"))
+}
+
+/// Bing returns the results of a search as a feed.
+fn bing_news(url: &Url) -> SourceDefinition {
+    let words = url.query_pairs().find(|(key, _)| key == "q").map(|(_, words)| words.into_owned()).unwrap_or_default();
+    let mut url = url.clone();
+    url.query_pairs_mut().append_pair("format", "rss");
+    feed(&format!("bing-news-{words}"), url.as_str())
 }
 
 fn google_news(url: &Url) -> SourceDefinition {
@@ -224,6 +295,50 @@ mod tests {
     }
 
     #[test]
+    fn lemmy_and_stack_exchange_become_their_feeds() {
+        let lemmy = of_feed("lemmy-ml-rust", "https://lemmy.ml/feeds/c/rust.xml?sort=New");
+        for address in ["!rust@lemmy.ml", "https://lemmy.ml/c/rust", "https://lemmy.world/c/rust@lemmy.ml"] {
+            assert_eq!(found(address), lemmy, "{address}");
+        }
+        for (page, name, feed) in [
+            (
+                "https://serverfault.com/questions/tagged/nginx",
+                "serverfault-nginx",
+                "https://serverfault.com/feeds/tag/nginx",
+            ),
+            (
+                "https://unix.stackexchange.com/questions/45/how-to",
+                "unix-45",
+                "https://unix.stackexchange.com/feeds/question/45",
+            ),
+            ("https://stackoverflow.com/questions?tab=Newest", "stackoverflow", "https://stackoverflow.com/feeds"),
+        ] {
+            assert_eq!(found(page), of_feed(name, feed), "{page}");
+        }
+    }
+
+    #[test]
+    fn repositories_videos_and_apis_become_their_sources() {
+        let source = |kind: &str, name: &str, settings: Value| (kind.to_owned(), name.to_owned(), settings);
+        let github = source("github", "github-acme-phone", json!({"repositories": ["acme/phone"]}));
+        for address in ["https://github.com/Acme/Phone", "github.com/acme/phone/issues/12?x=1"] {
+            assert_eq!(found(address), github, "{address}");
+        }
+        let feed = "https://github.com/acme/phone/discussions.atom";
+        assert_eq!(found("https://github.com/acme/phone/discussions"), of_feed("acme-phone-discussions", feed));
+        assert_eq!(found("https://github.com/topics/rust").0, "rss");
+        let video = source("youtube", "youtube-dqw4w9wgxcq", json!({"videos": ["dQw4w9WgXcQ"]}));
+        for address in ["https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=1s", "youtu.be/dQw4w9WgXcQ"] {
+            assert_eq!(found(address), video, "{address}");
+        }
+        let channel = source("youtube", "youtube-acme", json!({"channels": ["@acme"]}));
+        assert_eq!(found("https://www.youtube.com/@acme/videos"), channel);
+        let api = "https://api.shop.example/v1/reviews?sort=new";
+        assert_eq!(found(api), source("json", "api-shop-example", json!({"url": api})));
+        assert_eq!(found("https://blog.example/feed.json").0, "rss");
+    }
+
+    #[test]
     fn apps_and_searches_become_their_feeds() {
         let reviews = "https://itunes.apple.com/de/rss/customerreviews/page=1/id=284882215/sortby=mostrecent/xml";
         assert_eq!(found("https://apps.apple.com/de/app/facebook/id284882215"), of_feed("app-store-facebook", reviews));
@@ -232,6 +347,10 @@ mod tests {
         assert_eq!(found("steamcommunity.com/app/620/reviews").2, steam.2);
         let search = found("https://news.google.com/search?q=acme%20phone&hl=en");
         assert_eq!(search, of_feed("news-acme-phone", "https://news.google.com/rss/search?q=acme%20phone&hl=en"));
+        let topic = found("https://news.google.com/topics/CAAq?hl=en");
+        assert_eq!(topic, of_feed("google-news", "https://news.google.com/rss/topics/CAAq?hl=en"));
+        let bing = "https://www.bing.com/news/search?q=acme&format=rss";
+        assert_eq!(found("https://www.bing.com/news/search?q=acme"), of_feed("bing-news-acme", bing));
     }
 
     #[test]

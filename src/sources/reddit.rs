@@ -4,6 +4,8 @@
 //! hundred ids instead of the newest one, because an item that moderators approve late appears below newer ones, and
 //! because the newest item may be deleted. API: <https://www.reddit.com/dev/api>.
 
+mod history;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +22,14 @@ use url::Url;
 
 use super::draft::Found;
 use super::fetch::{Fetcher, json, refusal};
+use super::history::Past;
 use super::lenient::lenient;
 use super::polled::{Poll, Polled};
 use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+
+use history::OlderItems;
 
 /// Items per page.
 const PAGE: usize = 100;
@@ -55,6 +60,8 @@ pub struct RedditOptions {
     pub comments: bool,
     /// The time between two polls.
     pub interval: Duration,
+    /// How far back to read when the source is added; zero: only new items.
+    pub history: Duration,
 }
 
 /// The state of each listing that is stored between runs.
@@ -178,32 +185,43 @@ struct Reddit {
 /// The source `name`.
 pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let (fetcher, token) = (Arc::new(fetcher), Arc::new(Mutex::new(None)));
-    SourceSpec::new("reddit", name, move |opening| {
+    let past = Past { name, kind: "reddit", span: options.history, clock: clock.clone() };
+    let open = move |cursor: Cursor| Reddit {
+        options: options.clone(),
+        fetcher: fetcher.clone(),
+        clock: clock.clone(),
+        cursor,
+        token: token.clone(),
+        malformed: BTreeSet::new(),
+    };
+    let older = open.clone();
+    let spec = SourceSpec::new("reddit", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Polled::new(Reddit {
-            options: options.clone(),
-            fetcher: fetcher.clone(),
-            clock: clock.clone(),
-            cursor,
-            token: token.clone(),
-            malformed: BTreeSet::new(),
-        }))
-    })
+        Box::new(Polled::new(open(cursor)))
+    });
+    spec.with_history(past.spec(move || Box::new(OlderItems(older(Cursor::default())))))
 }
 
 impl Reddit {
     async fn read_new(&mut self) -> Result<Batch, SourceError> {
         let mut batch = Batch { wait: self.options.interval, ..Batch::default() };
-        let names = self.options.subreddits.join("+");
+        let listings = self.listings();
         let seen = self.cursor.posts.take();
-        self.cursor.posts = Some(self.listing(&format!("r/{names}/new"), seen, &mut batch).await?);
-        if self.options.comments {
+        self.cursor.posts = Some(self.listing(&listings[0], seen, &mut batch).await?);
+        if let Some(comments) = listings.get(1) {
             let seen = self.cursor.comments.take();
-            self.cursor.comments = Some(self.listing(&format!("r/{names}/comments"), seen, &mut batch).await?);
+            self.cursor.comments = Some(self.listing(comments, seen, &mut batch).await?);
         }
         // Numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         Ok(batch)
+    }
+
+    /// The paths of the listings: posts, then comments if they are read.
+    fn listings(&self) -> Vec<String> {
+        let names = self.options.subreddits.join("+");
+        let comments = self.options.comments.then(|| format!("r/{names}/comments"));
+        [Some(format!("r/{names}/new")), comments].into_iter().flatten().collect()
     }
 
     /// Adds the items of a listing that are not in `seen`, oldest first. The first poll reads one page.

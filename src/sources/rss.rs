@@ -8,8 +8,9 @@
 mod charset;
 mod discovery;
 mod entry;
+mod history;
 mod json;
-mod limits;
+pub(super) mod limits;
 mod opml;
 mod repair;
 
@@ -28,12 +29,15 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::fetch::{self, Fetcher};
+use super::history::Past;
 use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
 use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
+
+use history::OlderEntries;
 
 pub use entry::{Entry, FeedError, Parsed, parse};
 pub use opml::{FeedList, OpmlError, feeds_of};
@@ -61,6 +65,8 @@ pub struct RssOptions {
     pub min_interval: Duration,
     /// The longest time between two polls of a feed.
     pub max_interval: Duration,
+    /// How far back to read when the source is added; zero: only the current documents.
+    pub history: Duration,
 }
 
 /// The state of a feed that is stored between runs.
@@ -106,7 +112,7 @@ struct Rss {
 enum FeedAnswer {
     /// The feed has not changed.
     Unchanged(HeaderMap),
-    Document(Document),
+    Document(Box<Document>),
     /// The answer is a web page that links to this feed.
     Page(Url),
 }
@@ -124,10 +130,14 @@ pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, cloc
     let schedule = PollSchedule::new(options.feeds.len());
     let large = Arc::new(Semaphore::new(LARGE_AT_ONCE));
     let shared = Arc::new(Shared { options, fetchers, schedule, large });
-    SourceSpec::new("rss", name, move |opening| {
+    let older = (shared.clone(), clock.clone());
+    let history = Past { name, kind: "rss", span: shared.options.history, clock: clock.clone() }
+        .spec(move || Box::new(OlderEntries { shared: older.0.clone(), clock: older.1.clone() }));
+    let spec = SourceSpec::new("rss", name, move |opening| {
         let memories = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Polled::new(Rss::new(shared.clone(), clock.clone(), memories)))
-    })
+    });
+    spec.with_history(history)
 }
 
 impl Rss {
@@ -187,7 +197,7 @@ impl Rss {
         match self.request(place, &feed, conditions(&Memory::default())).await? {
             FeedAnswer::Document(document) => {
                 tracing::info!(page, feed = shown, "feed discovered");
-                Ok(FeedAnswer::Document(Document { discovered: Some(feed), ..document }))
+                Ok(FeedAnswer::Document(Box::new(Document { discovered: Some(feed), ..*document })))
             }
             _ => Err(SourceError::Transient(format!("{page} links to {shown}, which is not a feed"))),
         }
@@ -222,7 +232,7 @@ impl Rss {
                 let read = read.await;
                 let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
                 match read.map_err(|error| failed(&error))? {
-                    Ok(parsed) => Ok(FeedAnswer::Document(Document { parsed, headers, discovered: None })),
+                    Ok(parsed) => Ok(FeedAnswer::Document(Box::new(Document { parsed, headers, discovered: None }))),
                     Err(FeedError::Page(feed)) => Ok(FeedAnswer::Page(feed)),
                     Err(error) => Err(failed(&error)),
                 }
@@ -235,7 +245,8 @@ impl Rss {
         let memory = &mut self.memories[place];
         let (fresh, asked) = match answer {
             FeedAnswer::Unchanged(headers) => (0, max_age(&headers)),
-            FeedAnswer::Document(Document { parsed, headers, discovered }) => {
+            FeedAnswer::Document(document) => {
+                let Document { parsed, headers, discovered } = *document;
                 memory.discovered = discovered.or(memory.discovered.take());
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);

@@ -3,6 +3,7 @@
 //! The list is sorted by the time of the last change, newest first, so that edited reviews appear again. Each poll
 //! reads pages until it finds a known version of a review. API: <https://partner.steamgames.com/doc/store/getreviews>.
 
+mod history;
 mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +17,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::fetch::{Fetcher, json};
+use super::history::Past;
 use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
 use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 
+use history::OlderReviews;
 use review::Review;
 pub use review::{ReviewError, is_language};
 
@@ -43,6 +46,8 @@ pub struct SteamOptions {
     pub language: String,
     /// The time between two polls of a game.
     pub interval: Duration,
+    /// How far back to read when the source is added; zero: only the newest page.
+    pub history: Duration,
 }
 
 /// The state of each game that is stored between runs.
@@ -102,10 +107,23 @@ struct Steam {
 pub fn spec(name: &str, options: SteamOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let schedule = PollSchedule::new(options.apps.len());
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });
-    SourceSpec::new("steam", name, move |opening| {
+    let older = shared.clone();
+    let history = Past { name, kind: "steam", span: shared.options.history, clock: shared.clock.clone() }
+        .spec(move || Box::new(OlderReviews(older.clone())));
+    let spec = SourceSpec::new("steam", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Polled::new(Steam { shared: shared.clone(), cursor, malformed: BTreeSet::new() }))
-    })
+    });
+    spec.with_history(history)
+}
+
+/// The order of the list of reviews.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// By the last change, newest first.
+    Updated,
+    /// By the creation, newest first.
+    Created,
 }
 
 impl Steam {
@@ -145,7 +163,7 @@ impl Steam {
         let mut fresh: BTreeMap<(i64, u64), Review> = BTreeMap::new();
         let mut next = "*".to_owned();
         for _ in 0..MAX_PAGES {
-            let page = self.page(app, &next).await?;
+            let page = self.shared.page(app, Order::Updated, &next).await?;
             let before = fresh.len();
             let mut met = false;
             for item in page.reviews {
@@ -172,14 +190,20 @@ impl Steam {
         }
         Ok(seen)
     }
+}
 
-    async fn page(&self, app: u32, cursor: &str) -> Result<Page, SourceError> {
-        let Shared { options, fetcher, .. } = &*self.shared;
+impl Shared {
+    async fn page(&self, app: u32, order: Order, cursor: &str) -> Result<Page, SourceError> {
+        let Self { options, fetcher, .. } = self;
         let url = options.base.join(&format!("appreviews/{app}"));
         let mut url = url.map_err(|error| SourceError::Permanent(format!("url: {error}")))?;
+        let filter = match order {
+            Order::Updated => "updated",
+            Order::Created => "recent",
+        };
         url.query_pairs_mut()
             .append_pair("json", "1")
-            .append_pair("filter", "updated")
+            .append_pair("filter", filter)
             .append_pair("language", &options.language)
             .append_pair("purchase_type", "all")
             // Without it Steam leaves out reviews from times of protest.

@@ -4,11 +4,12 @@ use diesel::upsert::excluded;
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
 
 use super::backend::{read, transact};
-use super::schema::source_cursors;
 use super::schema::source_feeds::dsl;
+use super::schema::{source_cursors, source_hooks};
 use super::sql::{At, JsonText};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
+use crate::domain::managed_source::HISTORY_SUFFIX;
 
 /// The report of a feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,27 +95,43 @@ impl Store {
             .collect())
     }
 
-    /// Pauses or resumes the feed `name`; its instance applies this within seconds. Returns `false` if no instance has
+    /// Pauses or resumes the feed `name` and its history; its instance applies this within seconds. Returns `false` if no instance has
     /// reported the feed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn set_feed_paused(&self, name: &str, paused: Paused) -> Result<bool, StoreError> {
-        let data = (name.to_owned(), paused == Paused::Yes);
-        let changed: usize = transact!(self, data, |c, (name, paused), run| {
-            run!(diesel::update(dsl::source_feeds).filter(dsl::name.eq(&name)).set(dsl::paused.eq(paused)).execute(c))
+        let data = (with_history(name), paused == Paused::Yes);
+        let changed: usize = transact!(self, data, |c, (names, paused), run| {
+            run!(
+                diesel::update(dsl::source_feeds)
+                    .filter(dsl::name.eq_any(&names))
+                    .set(dsl::paused.eq(paused))
+                    .execute(c)
+            )
         })?;
         Ok(changed > 0)
     }
 
-    /// Deletes the report, the pause and the cursor of a removed feed.
+    /// Whether the feed `name` is paused.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
+    pub async fn is_feed_paused(&self, name: &str) -> Result<bool, StoreError> {
+        let query = || dsl::source_feeds.filter(dsl::name.eq(name)).filter(dsl::paused.eq(true)).select(dsl::name);
+        let rows: Vec<String> = read!(self, primary, |c| query().load(c))?;
+        Ok(!rows.is_empty())
+    }
+
+    /// Deletes the report, the pause, the cursor and the counts of a removed feed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
     pub async fn forget_feed(&self, name: &str) -> Result<(), StoreError> {
-        transact!(self, name.to_owned(), |c, name, run| {
-            run!(diesel::delete(dsl::source_feeds).filter(dsl::name.eq(&name)).execute(c))?;
-            run!(diesel::delete(source_cursors::table).filter(source_cursors::source.eq(&name)).execute(c))?;
+        transact!(self, with_history(name), |c, names, run| {
+            run!(diesel::delete(dsl::source_feeds).filter(dsl::name.eq_any(&names)).execute(c))?;
+            run!(diesel::delete(source_cursors::table).filter(source_cursors::source.eq_any(&names)).execute(c))?;
+            run!(diesel::delete(source_hooks::table).filter(source_hooks::name.eq_any(&names)).execute(c))?;
             Ok(())
         })
     }
@@ -123,6 +140,11 @@ impl Store {
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, super::backend::Backend::Postgres(_))
     }
+}
+
+/// The names of a feed and of its history.
+fn with_history(name: &str) -> Vec<String> {
+    vec![name.to_owned(), format!("{name}{HISTORY_SUFFIX}")]
 }
 
 /// Whether a feed is paused.

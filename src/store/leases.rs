@@ -2,11 +2,12 @@
 //!
 //! The database measures the time of a lease, because the clocks of instances may differ.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::sql_types::{BigInt, Text};
 use diesel::upsert::excluded;
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, TextExpressionMethods};
 
 use super::backend::{Backend, read, transact};
 use super::schema::source_cursors;
@@ -113,6 +114,20 @@ impl Store {
         let query = || source_cursors::table.filter(source_cursors::source.eq(source)).select(source_cursors::cursor);
         let found: Vec<String> = read!(self, primary, |c| query().load(c))?;
         Ok(found.into_iter().next())
+    }
+
+    /// The cursors of the sources whose name ends with `suffix`, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
+    pub async fn cursors_of(&self, suffix: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        let query = || {
+            source_cursors::table
+                .filter(source_cursors::source.like(format!("%{suffix}")))
+                .select((source_cursors::source, source_cursors::cursor))
+        };
+        let found: Vec<(String, String)> = read!(self, primary, |c| query().load(c))?;
+        Ok(found.into_iter().collect())
     }
 
     /// Stores the position after which a source continues, if `lease` is still held.

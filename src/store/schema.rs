@@ -212,6 +212,18 @@ diesel::table! {
 
 diesel::table! {
     use super::types::*;
+
+    source_hooks (name) {
+        name -> Text,
+        accepted -> BigInt,
+        rejected -> BigInt,
+        last_post -> Nullable<Instant>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
     observed_spans (id) {
         id -> BigInt,
         started_at -> Instant,

@@ -22,7 +22,7 @@ pub struct SecurityEvent {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
-    /// of the new token.
+    /// of the new token. `command line` for `sentistream sign-in`.
     pub actor: String,
     /// The client's address.
     #[schema(example = "192.0.2.7")]
@@ -30,7 +30,7 @@ pub struct SecurityEvent {
     /// `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
     /// change whose request failed in the server or ended without a response: it may have happened.
     pub outcome: String,
-    /// The method and the route.
+    /// The method and the route, or the command.
     #[schema(example = "DELETE /api/posts/{post_id}")]
     pub action: String,
     /// The path of the request.

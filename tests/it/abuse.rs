@@ -1,16 +1,20 @@
 //! Attacks that once succeeded, with one test for each. Where the backend matters, a test runs on both set-ups.
 //!
+//! The attack through downloads of models is in `models.rs`, beside its hub.
+//!
 //! `make abuse` runs them with more requests ([`scale`]).
 
 mod access;
 mod audit;
 mod bodies;
+mod connections;
 mod deployment;
 mod export;
 mod first_start;
 mod load;
 mod model;
 mod names;
+mod outbound;
 mod searches;
 mod secrets;
 mod sockets;

@@ -1,9 +1,12 @@
 //! Fakes of external systems on loopback. Each implements the real protocol, including faults.
 
 pub mod feeds;
+pub mod github;
 pub mod hackernews;
 pub mod jetstream;
 pub mod mastodon;
 pub mod reddit;
+pub mod reviews;
 pub mod steam;
 pub mod web;
+pub mod youtube;

@@ -47,6 +47,7 @@ export type ManagedSource = Schemas["ManagedSourceView"];
 export type SourceRequest = Schemas["SourceRequest"];
 export type SourceKind = Schemas["SourceKind"];
 export type SourceField = Schemas["SourceField"];
+export type Backfill = Schemas["Backfill"];
 export type Trial = Schemas["Trial"];
 
 /** The OpenAPI document describes the details as an open object. */

@@ -17,6 +17,45 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
         required: false,
         default: "5min",
       },
+      {
+        key: "history",
+        title: "History",
+        help: "How far back to read.",
+        type: "duration",
+        required: false,
+        default: "0s",
+      },
+    ],
+  },
+  {
+    kind: "webhook",
+    title: "Webhook",
+    about: "Posts that other programs send.",
+    fields: [
+      {
+        key: "secret",
+        title: "Secret",
+        help: "Signs requests.",
+        type: "secret",
+        required: true,
+        default: null,
+      },
+      {
+        key: "signature",
+        title: "Signature",
+        help: "The form.",
+        type: "text",
+        required: false,
+        default: "sha256",
+      },
+      {
+        key: "text_path",
+        title: "Text path",
+        help: "The text.",
+        type: "text",
+        required: false,
+        default: "text",
+      },
     ],
   },
   {
@@ -48,6 +87,8 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
 /** The sources that were added to the fake server. */
 export class SourceWorld {
   readonly managed: ManagedSource[] = [];
+  /** The requests to test a source. */
+  readonly tested: SourceRequest[] = [];
   trial: Trial = { ok: true, message: "1 post was read.", posts: [], rejected: [], filtered: 0 };
 
   names(): string[] {
@@ -57,7 +98,10 @@ export class SourceWorld {
   answer(method: string, path: string, body: unknown): Answer | undefined {
     if (!path.startsWith("/api/sources/") && `${method} ${path}` !== "POST /api/sources") return undefined;
     if (path === "/api/sources/kinds") return ok({ kinds: SOURCE_KINDS });
-    if (path === "/api/sources/test") return ok(this.trial);
+    if (path === "/api/sources/test") {
+      this.tested.push(body as SourceRequest);
+      return ok(this.trial);
+    }
     if (path === "/api/sources/recognize") {
       const { address } = body as { address: string };
       return ok({ name: "blog", kind: "rss", settings: { feeds: [address] } });

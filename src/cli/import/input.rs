@@ -1,12 +1,16 @@
 //! The file to import, with its size and the position in it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
+
+/// The folders of the open files of a process.
+const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 
 /// The bytes of a file or pipe.
 pub struct Input {
@@ -21,7 +25,8 @@ pub struct Input {
 /// Opens the file at `path`, or stdin for `-`.
 ///
 /// # Errors
-/// When the file cannot be opened, or is not a regular file: a named pipe or a device may have no data or no end.
+/// When the file cannot be opened, or is neither a regular file nor an open pipe: a device may have no end, and a named
+/// pipe no writer.
 pub fn open(path: &Path) -> anyhow::Result<Input> {
     let position = Arc::new(AtomicU64::new(0));
     if path == Path::new("-") {
@@ -31,13 +36,18 @@ pub fn open(path: &Path) -> anyhow::Result<Input> {
     // Opening a named pipe waits for a writer, so the kind of the file is checked first.
     let metadata = std::fs::metadata(path).with_context(cannot_open)?;
     anyhow::ensure!(
-        metadata.is_file(),
+        metadata.is_file() || is_open_pipe(path, &metadata),
         "cannot import {}: it is not a regular file; to import from a pipe, pass `-` and write to stdin",
         path.display()
     );
     let file = File::open(path).with_context(cannot_open)?;
-    let size = Some(metadata.len());
+    let size = metadata.is_file().then_some(metadata.len());
     Ok(Input { bytes: Box::new(Counted { file, position: position.clone() }), size, position })
+}
+
+/// Whether `path` names a pipe that the shell has opened for this process: `<(command)`.
+fn is_open_pipe(path: &Path, metadata: &Metadata) -> bool {
+    metadata.file_type().is_fifo() && DESCRIPTORS.iter().any(|folder| path.parent() == Some(Path::new(folder)))
 }
 
 struct Counted {
@@ -55,7 +65,22 @@ impl Read for Counted {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
     use super::*;
+
+    #[test]
+    fn pipe_of_the_shell_is_read() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"{}").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        let mut input = open(Path::new(&path)).unwrap();
+        let mut text = String::new();
+        input.bytes.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), input.size, input.position.load(Ordering::Relaxed)), ("{}", None, 2));
+    }
 
     #[test]
     fn only_regular_files_are_opened() {

@@ -12,17 +12,15 @@ use super::super::error::ApiError;
 /// # Errors
 /// 403 for the page of another site.
 pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
-    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
+    let mut origins = request.headers().get_all(header::ORIGIN);
+    let Some(origin) = origins.next() else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
-    // The scheme is not compared: behind a proxy that terminates TLS the server sees http where the page has https.
-    let same = origin.split_once("://").is_some_and(|(_, place)| {
-        request
-            .headers()
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .is_some_and(|host| place.eq_ignore_ascii_case(host))
-    });
-    if same || listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+    // Either scheme of the web: behind a proxy that terminates TLS the server sees http where the page has https.
+    let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let same = place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host));
+    let is_allowed = same || listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
+    if is_allowed && origins.next().is_none() {
         return Ok(());
     }
     Err(ApiError::forbidden(format!(
@@ -62,7 +60,25 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
+
+    #[test]
+    fn only_one_web_origin_of_this_host_is_accepted() {
+        let allows = |origins: &[&str]| {
+            let request = TestRequest::default().insert_header((header::HOST, "127.0.0.1:8000"));
+            let request =
+                origins.iter().fold(request, |request, origin| request.append_header((header::ORIGIN, *origin)));
+            check(&request.to_http_request(), &["https://listed.example".to_owned()]).is_ok()
+        };
+        assert!(allows(&[]) && allows(&["https://listed.example"]));
+        assert!(allows(&["http://127.0.0.1:8000"]) && allows(&["https://127.0.0.1:8000"]));
+        for origin in ["null", "", "x://127.0.0.1:8000", "chrome-extension://127.0.0.1:8000", "http://127.0.0.1"] {
+            assert!(!allows(&[origin]), "{origin}");
+        }
+        assert!(!allows(&["http://127.0.0.1:8000", "http://evil.example"]));
+    }
 
     #[test]
     fn only_names_and_addresses_of_this_machine_are_accepted() {

@@ -15,8 +15,10 @@ use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::http::{answer, body};
 use crate::inference::SharedClassifier;
+use crate::sources::mapping::Reading;
 use crate::sources::recognize::recognize;
-use crate::sources::{Opening, SourceError, SourceSpec};
+use crate::sources::webhook::Hook;
+use crate::sources::{Batch, Opening, SourceError, SourceSpec};
 
 use super::{SourceRequest, named, read};
 
@@ -24,6 +26,8 @@ use super::{SourceRequest, named, read};
 const POSTS: usize = 10;
 /// The maximum time that a test waits for posts.
 const TIMEOUT: Duration = Duration::from_secs(12);
+/// The maximum number of items in a sample.
+const SAMPLE_ITEMS: usize = 1_000;
 
 /// The result of a test.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -71,7 +75,7 @@ pub struct AddressRequest {
 
 /// Test a source
 ///
-/// Reads up to ten posts and returns them with their sentiment. Nothing is stored. With the name of an added source,
+/// Reads up to ten posts and returns them with their sentiment. A webhook reads them from `sample`. Nothing is stored. With the name of an added source,
 /// the test uses the stored secrets unless the request has others.
 #[utoipa::path(
     post, path = "/api/sources/test", tag = "operations", request_body = SourceRequest,
@@ -89,12 +93,22 @@ pub async fn test(
         Ok(found) if found.stored.spec.kind == given.kind => found.secrets,
         _ => Secrets::default(),
     };
+    let sample = given.sample.clone();
     let (definition, secrets) = read(&state, given, kept)?;
-    let spec = super::factory(&state)?.spec(&definition, &secrets).map_err(ApiError::invalid)?;
+    let factory = super::factory(&state)?;
+    let spec = factory.spec(&definition, &secrets).map_err(ApiError::invalid)?;
+    let mapped = match factory.hook(&definition, &secrets) {
+        Some(hook) => Some(mapped(&hook, sample.as_deref(), (&definition.name, state.api.clock.now()))?),
+        None if sample.is_some() => return Err(ApiError::invalid_field("sample", "is only for webhooks")),
+        None => None,
+    };
     let timeout = TIMEOUT.min(state.options.request_timeout / 2);
     let classifier = state.api.classifier();
     let trial = state.read(async move {
-        let mut delivered = deliver(&spec, timeout).await;
+        let mut delivered = match mapped {
+            Some(delivered) => delivered,
+            None => deliver(&spec, timeout).await,
+        };
         classify(&mut delivered, classifier).await;
         Ok::<_, ApiError>(delivered.into_trial())
     });
@@ -135,6 +149,23 @@ struct Delivered {
     answered: bool,
 }
 
+/// The posts that a webhook finds in a sample of a request.
+fn mapped(hook: &Hook, sample: Option<&str>, (name, now): (&str, Timestamp)) -> Result<Delivered, ApiError> {
+    let Some(sample) = sample.filter(|sample| !sample.trim().is_empty()) else {
+        return Err(ApiError::invalid_field("sample", "paste the body of a request to see its posts"));
+    };
+    let document = serde_json::from_str(sample)
+        .map_err(|error| ApiError::invalid_field("sample", format!("is not valid JSON: {}", body::message(&error))))?;
+    let reading = Reading { name, now, max: SAMPLE_ITEMS };
+    let batch = hook
+        .read(&document, reading)
+        .ok_or_else(|| ApiError::invalid_field("sample", format!("has more than {SAMPLE_ITEMS} items: paste fewer")))?;
+    let mut delivered = Delivered::default();
+    delivered.take(batch);
+    delivered.cut();
+    Ok(delivered)
+}
+
 async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
     let mut delivered = Delivered::default();
     let mut source = spec.open(Opening::default());
@@ -148,19 +179,15 @@ async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
             }
             Ok(Ok(batch)) => batch,
         };
-        delivered.answered = true;
-        delivered.posts.extend(batch.ops.into_iter().filter_map(|op| op.post().cloned()));
-        delivered.rejected.extend(batch.rejected);
-        delivered.troubles.extend(batch.troubles);
-        delivered.filtered += batch.filtered;
+        let (wait, finished) = (batch.wait, batch.finished);
+        delivered.take(batch);
         // A polling source that waits beyond the timeout has no more posts for this test.
-        if batch.finished || (!batch.wait.is_zero() && tokio::time::Instant::now() + batch.wait > end) {
+        if finished || (!wait.is_zero() && tokio::time::Instant::now() + wait > end) {
             break;
         }
-        tokio::time::sleep(batch.wait).await;
+        tokio::time::sleep(wait).await;
     }
-    delivered.posts.truncate(POSTS);
-    delivered.rejected.truncate(POSTS);
+    delivered.cut();
     delivered
 }
 
@@ -173,6 +200,20 @@ async fn classify(delivered: &mut Delivered, classifier: Option<SharedClassifier
 }
 
 impl Delivered {
+    fn take(&mut self, batch: Batch) {
+        self.answered = true;
+        self.posts.extend(batch.ops.into_iter().filter_map(|op| op.post().cloned()));
+        self.rejected.extend(batch.rejected);
+        self.troubles.extend(batch.troubles);
+        self.filtered += batch.filtered;
+    }
+
+    /// Leaves out what the answer does not show.
+    fn cut(&mut self) {
+        self.posts.truncate(POSTS);
+        self.rejected.truncate(POSTS);
+    }
+
     fn into_trial(self) -> Trial {
         let (ok, message) = self.verdict();
         let mut analyses = self.analyses.into_iter();
@@ -211,6 +252,7 @@ impl Delivered {
             }
             (Some(SourceError::Transient(reason)), _) => (false, format!("{reason}: {advice}")),
             (None, Some(trouble)) => (false, format!("{trouble}: {advice}")),
+            (None, None) if !self.rejected.is_empty() => (false, format!("No item is a valid post: {advice}")),
             (None, None) if self.filtered > 0 => {
                 (true, format!("The source responds, but its filters excluded every item ({} in all).", self.filtered))
             }

@@ -17,6 +17,9 @@ use super::snapshot;
 /// The maximum wait for a connection to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
+/// The maximum number of frames that are taken from the queue at once.
+const FRAMES: usize = 64;
+
 /// Interval at which the token of a connection is checked.
 const TOKEN_CHECK: Duration = Duration::from_secs(1);
 
@@ -90,15 +93,17 @@ impl Session {
 
         let mut pings = tokio::time::interval_at(Instant::now() + options.ping_interval, options.ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let can_end = self.access.principal.can_end();
         let mut token_checks = tokio::time::interval(TOKEN_CHECK);
         token_checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_message = Instant::now();
+        let mut frames = Vec::new();
         loop {
             let step = tokio::select! {
                 biased;
                 () = self.state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
                 () = self.client.too_slow() => Err(too_slow()),
-                _ = token_checks.tick() => self.check_token(),
+                _ = token_checks.tick(), if can_end => self.check_token(),
                 message = messages.recv() => match message {
                     Some(Ok(message)) => {
                         last_message = Instant::now();
@@ -117,7 +122,7 @@ impl Session {
                         None => Ok(()),
                     }
                 }
-                Some(frame) = self.queue.recv() => self.forward(frame).await,
+                1.. = self.queue.recv_many(&mut frames, FRAMES) => self.forward(frames.drain(..)).await,
             };
             if let Err(end) = step {
                 return end;
@@ -132,12 +137,17 @@ impl Session {
         Err(End::Close(CloseCode::Policy, "the token has expired or was deleted"))
     }
 
-    /// Sends one queued frame. After the last one it sends the number of missed events.
-    async fn forward(&mut self, frame: Frame) -> Result<(), End> {
-        // An empty frame only wakes the session.
-        if !frame.is_empty() {
-            self.send(frame).await?;
-        }
+    /// Sends queued frames. After the last one it sends the number of missed events.
+    async fn forward(&mut self, frames: impl Iterator<Item = Frame>) -> Result<(), End> {
+        let socket = &mut self.socket;
+        let all = async {
+            // An empty frame only wakes the session.
+            for frame in frames.filter(|frame| !frame.is_empty()) {
+                socket.text(frame).await?;
+            }
+            Ok(())
+        };
+        write(&self.client, &self.state, all).await?;
         if let Some(missed) = self.client.settle(&self.queue) {
             self.send(frame::lagged(missed)).await?;
         }

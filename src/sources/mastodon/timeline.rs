@@ -38,11 +38,11 @@ impl Timeline {
         self.tag.as_ref().map_or_else(|| host.to_owned(), |tag| format!("{host}#{tag}"))
     }
 
-    /// The URL of the page after `min_id`, or of the newest page.
+    /// The URL of a page.
     ///
     /// # Errors
     /// When the instance's URL cannot be a base.
-    pub fn url(&self, options: &MastodonOptions, min_id: Option<&str>) -> Result<Url, SourceError> {
+    pub fn url(&self, options: &MastodonOptions, part: Part<'_>) -> Result<Url, SourceError> {
         let wrong = |e: &dyn std::fmt::Display| SourceError::Permanent(format!("instances: {}: {e}", self.instance));
         let mut url = self.instance.join("api/v1/timelines/public").map_err(|e| wrong(&e))?;
         if let Some(tag) = &self.tag {
@@ -53,11 +53,24 @@ impl Timeline {
         if options.local {
             url.query_pairs_mut().append_pair("local", "true");
         }
-        if let Some(id) = min_id {
-            url.query_pairs_mut().append_pair("min_id", id);
+        match part {
+            Part::Newest => {}
+            Part::After(id) => _ = url.query_pairs_mut().append_pair("min_id", id),
+            Part::Before(id) => _ = url.query_pairs_mut().append_pair("max_id", id),
         }
         Ok(url)
     }
+}
+
+/// The page of a time line to read.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// The newest posts.
+    Newest,
+    /// The posts directly after this id.
+    After(&'a str),
+    /// The posts directly before this id.
+    Before(&'a str),
 }
 
 /// The newest id of each time line that was read. It is the source's cursor.

@@ -28,6 +28,8 @@ pub struct Parsed {
     pub ttl: Option<Duration>,
     /// The number of entries in the middle of a very long document, which were not parsed.
     pub left_out: usize,
+    /// The document with older entries (RFC 5005).
+    pub older: Option<Url>,
 }
 
 /// An entry of a feed.
@@ -77,11 +79,13 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError
     };
     let language = read.language;
     let ttl = read.ttl.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    let is_older = |link: &&model::Link| matches!(link.rel.as_deref(), Some("next" | "prev-archive"));
+    let older = read.links.iter().find(is_older).and_then(|link| url.join(&link.href).ok());
     let mut entries = read.entries;
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.published.or(entry.updated)));
     entries.truncate(MAX_ENTRIES);
     let entries = entries.into_iter().rev().map(|entry| self::entry(entry, feed, language.as_ref())).collect();
-    Ok(Parsed { entries, ttl, left_out })
+    Ok(Parsed { entries, ttl, left_out, older })
 }
 
 /// Reads a document, and the number of entries that are left out.

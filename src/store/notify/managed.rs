@@ -188,6 +188,16 @@ impl Store {
         Ok(found)
     }
 
+    /// The object of a kind with this name and its secrets.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn managed_named<T: Managed>(&self, name: &str) -> Result<Option<WithSecrets<T>>, StoreError> {
+        let text = format!("SELECT {COLUMNS} FROM {} WHERE name = ?", T::KIND.table());
+        let rows: Vec<Row> = read!(self, primary, |c| sql(text).bind::<Text, _>(name).rows::<Columns>().load(c))?;
+        Ok(rows.into_iter().find_map(Row::read).map(|found| self.with_opened(found)))
+    }
+
     /// Makes a change and records it in the audit log. Returns the changed object; `None` after a deletion.
     ///
     /// # Errors

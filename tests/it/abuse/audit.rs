@@ -11,7 +11,7 @@ use sentistream::lifecycle::Shutdown;
 use sentistream::store::security::{SecurityEvent, SecurityFilter};
 use sentistream::store::tokens::NewToken;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::api::test_app::{Answer, Setup, TestApp, cases, post};
 
@@ -21,6 +21,7 @@ cases![
     reader_sees_no_secrets_of_receivers,
     change_on_a_closed_connection_is_audited,
     change_that_times_out_is_audited,
+    change_during_the_shutdown_is_audited,
     sign_in_is_audited,
     bad_tokens_do_not_hide_denials_of_a_known_token,
     refused_event_does_not_block_others,
@@ -186,6 +187,29 @@ async fn change_on_a_closed_connection_is_audited(setup: Setup) {
         let is_answered = event.outcome == "allowed" && event.status == 201;
         assert!(is_answered || (event.outcome == "unknown" && event.status == 0), "{event:?}");
     }
+}
+
+async fn change_during_the_shutdown_is_audited(setup: Setup) {
+    let mut app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    let body = json!({"name": "late", "scopes": ["read"]}).to_string();
+    let head = format!(
+        "POST /api/tokens HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer root-token\r\nx-request-id: late\r\n\
+         content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut socket = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("a connection");
+    socket.write_all(head.as_bytes()).await.expect("the server reads");
+    let mut answer = vec![0; 1_024];
+    assert!(socket.read(&mut answer).await.expect("an answer") > 0, "the server asks for the body");
+    app.shutdown.stop();
+    socket.write_all(body.as_bytes()).await.expect("the server reads");
+    let read = socket.read(&mut answer).await.expect("an answer");
+    let answered = String::from_utf8_lossy(&answer[..read]).into_owned();
+    assert!(answered.starts_with("HTTP/1.1 201 "), "{answered}");
+    drop(socket);
+    app.stop().await;
+    let events = stored_events(&app).await;
+    assert!(events.iter().any(|event| event.request_id == "late" && event.outcome == "allowed"), "{events:?}");
 }
 
 async fn change_that_times_out_is_audited(setup: Setup) {

@@ -78,6 +78,14 @@ async fn first_start_prints_a_token_once(settings: &[String]) {
     let accepted = async { while status(&url, "/api/stats", &token).await != 200 {} };
     tokio::time::timeout(DEADLINE, accepted).await.expect("the token is valid after a restart");
     assert_eq!(status(&url, "/api/stats", "").await, 401);
+
+    let link = command(folder.path(), settings).arg("sign-in").output().await.expect("the command runs");
+    assert!(link.status.success(), "{}", String::from_utf8_lossy(&link.stderr));
+    let audit = crate::web::client().get(format!("{url}/api/audit")).bearer_auth(&token).send().await.unwrap();
+    let audit: Value = audit.json().await.unwrap();
+    let events = audit["events"].as_array().expect("events");
+    let made = |event: &&Value| event["actor"] == "command line" && event["action"] == "sentistream sign-in";
+    assert!(events.iter().any(|event| made(&event)), "{audit:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,13 @@ const QUERIES: [&str; 17] = [
     "/metrics",
     "/%61pi/stats",
 ];
+const SLOW_HEAD: Slow =
+    Slow { at_once: "", slowly: "GET /api/stats HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaa" };
+const SLOW_BODY: Slow = Slow {
+    at_once: "POST /api/analyze HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+              content-length: 99\r\n\r\n",
+    slowly: "{\"text\": \"a body that takes a minute and more",
+};
 /// The interval between two bytes on a slow connection.
 const BYTE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a client keeps an unused connection open. This is shorter than the server's keep-alive timeout of 5 s, so
@@ -116,14 +123,15 @@ impl Attack {
         }
     }
 
-    /// Opens connections that send a byte per [`BYTE_INTERVAL`].
-    async fn trickle(self: Arc<Self>, number: usize, head: &'static str) {
+    /// Opens connections that send a request slowly.
+    async fn trickle(self: Arc<Self>, number: usize, request: Slow) {
         while self.is_running() {
             let Some(mut socket) = self.connect(number).await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            for byte in head.bytes() {
+            let _ = socket.write_all(request.at_once.as_bytes()).await;
+            for byte in request.slowly.bytes() {
                 if !self.is_running() || socket.write_all(&[byte]).await.is_err() {
                     break;
                 }
@@ -206,6 +214,22 @@ fn paced(interval: Duration) -> tokio::time::Interval {
     interval
 }
 
+/// A request of a slow connection.
+#[derive(Clone, Copy)]
+struct Slow {
+    at_once: &'static str,
+    /// Sent with a byte per [`BYTE_INTERVAL`].
+    slowly: &'static str,
+}
+
+/// The answers to a well-behaved client.
+#[derive(Default)]
+struct Readings {
+    waits: Vec<Duration>,
+    /// How often it had to ask again.
+    retries: usize,
+}
+
 /// A body of an attack.
 #[derive(Clone)]
 struct Hostile {
@@ -232,6 +256,34 @@ async fn embedded_service_stays_available_under_mixed_attacks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_service_stays_available_under_mixed_attacks() {
     stays_available_under_mixed_attacks(Shared::create().await.settings()).await;
+}
+
+/// Reads `url` as a well-behaved client.
+async fn read(url: &str, time: Duration) -> Readings {
+    let client = web(2);
+    let stats = async || {
+        let answer = client.get(url).send().await?;
+        let status = answer.status();
+        answer.bytes().await.map(|_| status)
+    };
+    let (start, mut readings) = (Instant::now(), Readings::default());
+    let mut ticks = paced(Duration::from_millis(50));
+    while start.elapsed() < time {
+        ticks.tick().await;
+        let asked = Instant::now();
+        let status = match stats().await {
+            Ok(status) => status,
+            // The server may close an idle connection when a request is on its way. Browsers send a GET again.
+            Err(error) => {
+                eprintln!("a reading is repeated: {error:?}");
+                readings.retries += 1;
+                stats().await.expect("an answer on a new connection")
+            }
+        };
+        assert_eq!(status, 200);
+        readings.waits.push(asked.elapsed());
+    }
+    readings
 }
 
 async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
@@ -261,13 +313,8 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
         attackers.spawn(attack.clone().get(n));
     }
     for n in 0..50 * scale {
-        attackers.spawn(
-            attack.clone().trickle(2 * n, "GET /api/stats HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaa"),
-        );
-        attackers.spawn(attack.clone().trickle(
-            2 * n + 1,
-            "POST /api/analyze HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
-        ));
+        attackers.spawn(attack.clone().trickle(2 * n, SLOW_HEAD));
+        attackers.spawn(attack.clone().trickle(2 * n + 1, SLOW_BODY));
     }
     attackers.spawn(attack.clone().sockets(50 * scale));
     for number in 0..DASHBOARDS {
@@ -281,28 +328,13 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
     };
     let stored = async || health().await?["stats"]["total_posts"].as_f64();
     let before = within("health reports the totals", async || stored().await).await;
-    let stats = async || {
-        let answer = client.get(format!("{}/api/stats", process.url)).send().await?;
-        let status = answer.status();
-        answer.bytes().await.map(|_| status)
-    };
-    let (mut waits, mut retries) = (Vec::new(), 0);
-    let mut readings = paced(Duration::from_millis(50));
-    while start.elapsed() < Duration::from_secs(seconds) {
-        readings.tick().await;
-        let asked = Instant::now();
-        let status = match stats().await {
-            Ok(status) => status,
-            // The server may close an idle connection when a request is on its way. Browsers send a GET again.
-            Err(error) => {
-                eprintln!("a reading is repeated: {error:?}");
-                retries += 1;
-                stats().await.expect("an answer on a new connection")
-            }
-        };
-        assert_eq!(status, 200);
-        waits.push(asked.elapsed());
-    }
+    let url = format!("{}/api/stats", process.url);
+    // The thread of the attackers would delay the readings.
+    let measured = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(read(&url, Duration::from_secs(seconds)))
+    });
+    let Readings { mut waits, retries } = measured.await.expect("readings");
     attack.over.store(true, Ordering::Relaxed);
     let took = start.elapsed().as_secs_f64();
     let per_second = (within("health reports the totals", async || stored().await).await - before) / took;

@@ -171,7 +171,9 @@ fn answer(request: &Request, state: &Arc<State>, streaming: &Url) -> Reply {
     let mut page: Vec<(u64, Value)> = match number("min_id") {
         Some(min) => shown.filter(|(id, _)| **id > min).take(limit).map(|(id, s)| (*id, s.clone())).collect(),
         None => {
-            let mut newest: Vec<_> = shown.rev().take(limit).map(|(id, s)| (*id, s.clone())).collect();
+            let is_older = |id: &u64| number("max_id").is_none_or(|max| *id < max);
+            let older = shown.rev().filter(|(id, _)| is_older(id));
+            let mut newest: Vec<_> = older.take(limit).map(|(id, s)| (*id, s.clone())).collect();
             newest.reverse();
             newest
         }

@@ -1,5 +1,5 @@
 //! Steam's list of reviews, as <https://partner.steamgames.com/doc/store/getreviews> describes it: `filter=updated`
-//! sorts by the last change, newest first; at most 100 reviews per page; `cursor` is `*` for the first page and may contain
+//! sorts by the last change and `filter=recent` by the creation, newest first; at most 100 reviews per page; `cursor` is `*` for the first page and may contain
 //! characters that URLs encode; the last page is empty.
 
 use std::sync::{Arc, Mutex};
@@ -44,7 +44,12 @@ impl Store {
 fn answer(request: &Request, reviews: &[Value]) -> Reply {
     let get = |name: &str| request.query.get(name).map(String::as_str);
     let app = request.path.strip_prefix("/appreviews/").and_then(|app| app.parse::<u64>().ok());
-    if get("json") != Some("1") || get("filter") != Some("updated") {
+    let order = match get("filter") {
+        Some("updated") => "timestamp_updated",
+        Some("recent") => "timestamp_created",
+        _ => return Reply::status(400),
+    };
+    if get("json") != Some("1") {
         return Reply::status(400);
     }
     let Some(app) = app.filter(|app| *app != 404) else {
@@ -60,7 +65,8 @@ fn answer(request: &Request, reviews: &[Value]) -> Reply {
         },
         None => return Reply::status(400),
     };
-    let of_app: Vec<&Value> = reviews.iter().filter(|review| review["app"] == app).collect();
+    let mut of_app: Vec<&Value> = reviews.iter().filter(|review| review["app"] == app).collect();
+    of_app.sort_by_key(|review| std::cmp::Reverse(review[order].as_i64()));
     let page: Vec<_> = of_app.iter().skip(from).take(size).collect();
     let cursor = format!("Ao+/=&{}", from + page.len());
     Reply::ok(

@@ -15,9 +15,16 @@ use crate::fakes::web::Reply;
 
 cases![items_are_read_in_order_and_null_items_later, server_faults_lose_no_item,];
 
-fn spec(app: &TestApp, site: &Site, (first_id, fetcher): (Option<u64>, Fetcher)) -> SourceSpec {
+fn spec(app: &TestApp, site: &Site, (first_id, fetcher): (Option<u64>, fn() -> Fetcher)) -> SourceSpec {
     let interval = Duration::from_millis(50);
-    let options = HackerNewsOptions { base: site.web.at("/v0/"), interval, first_id, last_id: None };
+    let options = HackerNewsOptions {
+        base: site.web.at("/v0/"),
+        interval,
+        first_id,
+        last_id: None,
+        history: Duration::ZERO,
+        search: site.web.at("/search/"),
+    };
     hackernews::spec("hackernews", options, fetcher, app.clock.clone())
 }
 
@@ -25,7 +32,7 @@ async fn items_are_read_in_order_and_null_items_later(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.put(100, comment(100, "before everything"));
-    let ingesting = Ingesting::start(&app, spec(&app, &site, (None, fetcher())));
+    let ingesting = Ingesting::start(&app, spec(&app, &site, (None, fetcher)));
     app.eventually("the source polls for the next item", async || (site.web.requests().len() > 1).then_some(())).await;
     let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
                        "time": 1_772_367_600, "type": "story", "kids": [103]});
@@ -80,8 +87,10 @@ async fn items_are_read_in_order_and_null_items_later(setup: Setup) {
         interval: Duration::from_secs(9),
         first_id: Some(11),
         last_id: Some(40),
+        history: Duration::ZERO,
+        search: site.web.at("/search/"),
     };
-    let past = Ingesting::start(&app, hackernews::spec("past", options, fetcher(), app.clock.clone()));
+    let past = Ingesting::start(&app, hackernews::spec("past", options, fetcher, app.clock.clone()));
     app.eventually("the source has finished", async || {
         past.states.all().pop().filter(|state| state.state.as_str() == "finished")
     })
@@ -116,7 +125,8 @@ async fn server_faults_lose_no_item(setup: Setup) {
         // The fault affects one of the new items.
         let count = publish(30);
         site.web.script_replies([Reply::ok(count.to_string()), fault]);
-        let (start, fetches) = (Instant::now(), if name == "slow" { fetcher_with_short_timeout() } else { fetcher() });
+        let fetches: fn() -> Fetcher = if name == "slow" { fetcher_with_short_timeout } else { fetcher };
+        let start = Instant::now();
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetches)));
         stored(&app, count as usize).await;
         assert!(name != "busy" || start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
@@ -128,7 +138,7 @@ async fn server_faults_lose_no_item(setup: Setup) {
         // A restart continues at the cursor.
         let asked = site.asked().len();
         let requests = site.web.requests().len();
-        let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetcher())));
+        let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetcher)));
         app.eventually("the source polls again", async || (site.web.requests().len() > requests + 1).then_some(()))
             .await;
         assert_eq!(site.asked().len(), asked, "{name}: no item is requested twice");

@@ -15,19 +15,19 @@ fn entry(id: &str, title: &str) -> Entry {
     Entry { id: format!("tag:{id}"), title: title.to_owned(), published: at, updated: at }
 }
 
-async fn send(process: &Process, method: Method, path: &str, body: &Value) -> (u16, Value) {
+pub async fn send(process: &Process, method: Method, path: &str, body: &Value) -> (u16, Value) {
     let request = crate::web::client().request(method, format!("{}{path}", process.url)).header("If-Match", "*");
     let answer = request.json(body).send().await.expect("the API answers");
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
-fn fields(problem: &Value) -> Vec<&str> {
+pub fn fields(problem: &Value) -> Vec<&str> {
     let errors = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     errors.iter().filter_map(|error| error["field"].as_str()).collect()
 }
 
 /// Waits until the source `name` has this state and has read this many posts.
-async fn feed(process: &Process, name: &str, (state, posts): (&str, u64)) -> Value {
+pub async fn feed(process: &Process, name: &str, (state, posts): (&str, u64)) -> Value {
     within(&format!("{name} is {state} with {posts} posts"), async || {
         let sources = process.get("/api/sources").await;
         let feeds = sources["feeds"].as_array().expect("feeds").clone();

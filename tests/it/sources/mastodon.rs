@@ -31,6 +31,7 @@ fn options(instances: &[&Instance]) -> MastodonOptions {
         local: true,
         interval: MILLIS(20),
         rewind: Duration::from_secs(300),
+        history: Duration::ZERO,
         token: None,
         idle_limit: Duration::from_secs(60),
     }

@@ -25,6 +25,7 @@ fn options(site: &Site) -> RedditOptions {
         subreddits: vec!["rust".to_owned(), "linux".to_owned()],
         comments: true,
         interval: Duration::from_millis(20),
+        history: Duration::ZERO,
     }
 }
 

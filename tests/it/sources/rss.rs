@@ -26,7 +26,12 @@ cases![
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
 
 fn spec(app: &TestApp, feeds: &[Url]) -> SourceSpec {
-    let options = RssOptions { feeds: feeds.to_vec(), min_interval: MILLIS(20), max_interval: MILLIS(60) };
+    let options = RssOptions {
+        feeds: feeds.to_vec(),
+        min_interval: MILLIS(20),
+        max_interval: MILLIS(60),
+        history: Duration::ZERO,
+    };
     rss::spec("rss", options, fetcher, app.clock.clone())
 }
 
@@ -80,7 +85,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     // The schedule is stored too: a restart requests only the new feed.
     let hour = Duration::from_secs(3_600);
     let rarely = |feeds: Vec<Url>| {
-        let options = RssOptions { feeds, min_interval: hour, max_interval: hour };
+        let options = RssOptions { feeds, min_interval: hour, max_interval: hour, history: Duration::ZERO };
         rss::spec("rss", options, fetcher, app.clock.clone())
     };
     for (path, id) in [("/a.rss", "r4"), ("/a.atom", "a4"), ("/a.json", "j4")] {
@@ -190,7 +195,12 @@ async fn failing_feed_does_not_delay_others(setup: Setup) {
 
     // Requests time out. A request that was open at the stop may consume one of the replies.
     bad.web.script_replies([Reply::Silence, Reply::Silence]);
-    let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
+    let options = RssOptions {
+        feeds: vec![bad.url("feed.rss")],
+        min_interval: MILLIS(20),
+        max_interval: MILLIS(60),
+        history: Duration::ZERO,
+    };
     let ingesting = Ingesting::start(&app, rss::spec("rss", options, fetcher_with_short_timeout, app.clock.clone()));
     bad.publish("/feed.rss", entry("bad:slow", "I love it", 0));
     stored(&app, count + 1).await;
@@ -242,7 +252,12 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
         &app,
         rss::spec(
             "alone",
-            RssOptions { feeds: vec![busy.at("/only.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) },
+            RssOptions {
+                feeds: vec![busy.at("/only.rss")],
+                min_interval: MILLIS(20),
+                max_interval: MILLIS(60),
+                history: Duration::ZERO,
+            },
             fetcher,
             app.clock.clone(),
         ),
@@ -273,7 +288,7 @@ async fn private_addresses_are_refused_behind_redirects(setup: Setup) {
         ("direct", "10.0.0.0/8", vec![secret.at("/"), named]),
         ("redirects", "127.0.0.1/32", vec![door.at("/0"), door.at("/1")]),
     ] {
-        let options = RssOptions { feeds, min_interval: MILLIS(20), max_interval: MILLIS(60) };
+        let options = RssOptions { feeds, min_interval: MILLIS(20), max_interval: MILLIS(60), history: Duration::ZERO };
         let spec = rss::spec(name, options, || fetcher_to(&[allowed]), app.clock.clone());
         let ingesting = Ingesting::start(&app, spec);
         let state = app

@@ -23,6 +23,7 @@ fn spec(app: &TestApp, store: &Store, apps: &[u32]) -> SourceSpec {
         apps: apps.to_vec(),
         language: "all".to_owned(),
         interval: Duration::from_millis(20),
+        history: Duration::ZERO,
     };
     steam::spec("steam", options, fetcher(), app.clock.clone())
 }

@@ -1,7 +1,11 @@
 import type { SourceField, SourceKind } from "@/api/types";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
 import type { Values } from "./values";
+
+/** The key of the setting that says how far back to read. */
+const HISTORY = "history";
 
 interface SourceFieldsProps {
   kind: SourceKind;
@@ -38,9 +42,41 @@ export function SourceFields({ kind, values, saved, error, onChange }: SourceFie
   );
 }
 
-/** Whether the field is always visible: required fields, and lists of things to read. */
-function isMain({ required, type }: SourceField): boolean {
-  return required || type === "list" || type === "secret";
+/** Whether the field is always visible: required fields, lists of things to read, and places of values in JSON. */
+function isMain({ key, required, type }: SourceField): boolean {
+  return required || type === "list" || type === "secret" || key.endsWith("_path") || key === HISTORY;
+}
+
+const SPANS: readonly [value: string, label: string][] = [
+  ["0s", "Only new posts"],
+  ["1d", "Also the last day"],
+  ["7d", "Also the last 7 days"],
+  ["30d", "Also the last 30 days"],
+  ["90d", "Also the last 90 days"],
+];
+
+interface HistoryInputProps {
+  value: string;
+  help: string;
+  onChange: (value: string) => void;
+}
+
+/** How far back to read. A span that the list does not have stays available. */
+function HistoryInput({ value, help, onChange }: HistoryInputProps) {
+  const options = SPANS.map(([span, label]) => ({ value: span, label }));
+  const isListed = options.some((option) => option.value === value);
+  return (
+    <Field label="Posts to read" hint={`${help} They raise no alerts. Topics match them like all posts.`}>
+      {(ids) => (
+        <SelectInput
+          {...ids}
+          value={value}
+          options={isListed ? options : [...options, { value, label: `Also the last ${value}` }]}
+          onChange={onChange}
+        />
+      )}
+    </Field>
+  );
 }
 
 interface SourceInputProps {
@@ -68,6 +104,7 @@ function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProp
       </label>
     );
   }
+  if (field.key === HISTORY) return <HistoryInput value={value} help={field.help} onChange={onChange} />;
   const hint = field.type === "list" ? `${field.help} One per line.` : field.help;
   return (
     <Field label={field.title} hint={isSaved ? `Saved. Type to replace it. ${hint}` : hint} error={error}>

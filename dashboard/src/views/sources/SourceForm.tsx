@@ -14,6 +14,10 @@ import { useSave } from "@/ui/useSave";
 import { SourceFields } from "./SourceFields";
 import { TrialResult } from "./TrialResult";
 import { requestOf, type Values, valuesOf } from "./values";
+import { WebhookFields } from "./WebhookFields";
+
+/** The kind of source that other programs send posts to. */
+const WEBHOOK = "webhook";
 
 interface SourceFormProps {
   kinds: readonly SourceKind[];
@@ -37,7 +41,11 @@ export function SourceForm({ kinds, before, onDone }: SourceFormProps) {
     if (!kind) throw new Error("the form needs a kind of source");
     return requestOf(before?.name ?? slugOf(name || kind.kind), kind, values);
   };
-  const trial = useMutation({ mutationFn: () => testSource(request()) });
+  const [sample, setSample] = useState("");
+  const isWebhook = kind?.kind === WEBHOOK;
+  const trial = useMutation({
+    mutationFn: () => testSource(isWebhook ? { ...request(), sample } : request()),
+  });
   const save = useSave({
     save: () => (before ? changeSource(request(), before.version) : addSource(request())),
     invalidates: [keys.feeds.all, keys.system.all, keys.sources.all],
@@ -96,8 +104,18 @@ export function SourceForm({ kinds, before, onDone }: SourceFormProps) {
         error={error}
         onChange={(key, value) => setValues({ ...values, [key]: value })}
       />
+      {isWebhook && (
+        <WebhookFields
+          name={before?.name ?? slugOf(name || kind.kind)}
+          values={values}
+          sample={sample}
+          error={error}
+          onSample={setSample}
+          onSecret={(secret) => setValues({ ...values, secret })}
+        />
+      )}
       {trial.data && !trial.isPending && <TrialResult trial={trial.data} />}
-      <FormError error={error} fields={["name", "settings", "secrets"]} />
+      <FormError error={error} fields={["name", "settings", "secrets", "sample"]} />
       <div className="flex flex-wrap items-center justify-between gap-2">
         <Button onClick={() => trial.mutate()} disabled={trial.isPending}>
           {trial.isPending ? "Reading some posts" : "Test"}
@@ -127,7 +145,7 @@ function Address({ onFound }: { onFound: (found: Found) => void }) {
     <div className="flex flex-col gap-1">
       <Field
         label="Address"
-        hint="A web page or feed, @name@instance, a Bluesky handle, r/name, an app's page, or a #tag"
+        hint="A web page or feed, @name@instance, a Bluesky handle, r/name, a #tag, or the page of an app, a repository or a video"
         error={message}
       >
         {(ids) => (

@@ -3,7 +3,7 @@ import { Pause, Pencil, Play } from "lucide-react";
 import { setSourcePaused } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { deleteSource } from "@/api/sources";
-import type { Feed } from "@/api/types";
+import type { Backfill, Feed } from "@/api/types";
 import { ago, count, exact, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { parseSearch } from "@/lib/search";
@@ -58,6 +58,7 @@ export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
           {state.name}
           {!managed && ", set up in the configuration"}
         </p>
+        {feed.backfill && <BackfillNote backfill={feed.backfill} now={now} />}
         {feed.last_error && (
           <p className="pl-4 text-xs [overflow-wrap:anywhere]">
             {state.look === "bad" ? "▼ " : "Last error: "}
@@ -85,6 +86,34 @@ export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
         {managed && <DeleteButton name={feed.name} />}
       </div>
     </li>
+  );
+}
+
+interface BackfillNoteProps {
+  backfill: Backfill;
+  now: number;
+}
+
+/** How far the posts from before the source was added have been read. */
+function BackfillNote({ backfill: { state, posts, until, since }, now }: BackfillNoteProps) {
+  if (state === "finished") {
+    return <p className="pl-4 text-xs text-quiet">Earlier posts read: {count(posts)}</p>;
+  }
+  const reached = until ? new Date(until).getTime() : now;
+  const share = Math.min(1, Math.max(0, (now - reached) / Math.max(1, now - new Date(since).getTime())));
+  return (
+    <p className="flex items-center gap-2 pl-4 text-xs text-quiet">
+      <progress
+        aria-label="Earlier posts"
+        value={share}
+        max={1}
+        className="h-1 w-24 accent-(--color-focus)"
+      />
+      <span>
+        {state === "paused" ? "Earlier posts paused" : "Reading earlier posts"}: {count(posts)}
+        {until && <span title={exact(until)}>, back to {exact(until)}</span>}
+      </span>
+    </p>
   );
 }
 

@@ -38,7 +38,10 @@ export function Sources() {
             <SkeletonRows rows={3} />
           ) : query.data.feeds.length === 0 ? (
             <EmptyState title="No sources">
-              <p>Add a web page, a feed, an account or a community. Its posts appear within seconds.</p>
+              <p>
+                Add a web page, a feed, an account, a community, a repository or a video. Its posts appear
+                within seconds.
+              </p>
             </EmptyState>
           ) : (
             <ul className="-mx-4 -mb-4 border-t border-border text-sm">

@@ -72,4 +72,54 @@ describe("sources", () => {
     await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
     await waitFor(() => expect(state.world.sourceWorld.managed).toHaveLength(0));
   });
+
+  it("webhook shows its address and is tested with a sample", async () => {
+    const { user } = open("/sources");
+    await user.click(await screen.findByRole("button", { name: "Add source" }));
+    const dialog = await screen.findByRole("dialog", { name: "Add source" });
+    await user.selectOptions(await within(dialog).findByLabelText("Kind"), "Webhook");
+    await user.type(within(dialog).getByLabelText("Name"), "Reviews");
+    expect(within(dialog).getByText(`${window.location.origin}/api/hooks/reviews`)).toBeTruthy();
+    await user.click(within(dialog).getByRole("button", { name: "Generate a secret" }));
+    const secret = within(dialog).getByLabelText<HTMLInputElement>("Secret").value;
+    expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    expect(within(dialog).getByText(secret)).toBeTruthy();
+    await user.click(within(dialog).getByLabelText("Sample of a request"));
+    await user.paste('{"text": "Lovely"}');
+    expect(within(dialog).getByText(/BODY='{"text":"Lovely"}'/)).toBeTruthy();
+    await user.click(within(dialog).getByRole("button", { name: "Test" }));
+    expect(await within(dialog).findByText("1 post was read.")).toBeTruthy();
+    expect(state.world.sourceWorld.tested[0]).toMatchObject({
+      name: "reviews",
+      sample: '{"text": "Lovely"}',
+      secrets: { secret },
+    });
+    await user.click(within(dialog).getByRole("button", { name: "Add source" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(state.world.sourceWorld.managed[0]).not.toHaveProperty("sample");
+  });
+
+  it("earlier posts are chosen in the form and shown as progress", async () => {
+    const day = 86_400_000;
+    const backfill = {
+      state: "connected" as const,
+      posts: 1_200,
+      until: iso(Date.now() - 2 * day),
+      since: iso(Date.now() - 8 * day),
+      last_error: null,
+    };
+    state.world.feeds.push(makeFeed("blog", { backfill }));
+    const { user } = open("/sources");
+    const progress = await screen.findByRole<HTMLProgressElement>("progressbar", { name: "Earlier posts" });
+    expect(progress.value).toBeCloseTo(0.25, 2);
+    expect(screen.getByText(/Reading earlier posts: 1,200/)).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Add source" }));
+    const dialog = await screen.findByRole("dialog", { name: "Add source" });
+    await user.type(await within(dialog).findByLabelText("Feeds"), "https://a.org");
+    await user.selectOptions(within(dialog).getByLabelText("Posts to read"), "Also the last 7 days");
+    await user.click(within(dialog).getByRole("button", { name: "Add source" }));
+    await waitFor(() =>
+      expect(state.world.sourceWorld.managed[0]?.settings).toMatchObject({ history: "7d" }),
+    );
+  });
 });

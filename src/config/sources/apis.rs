@@ -1,0 +1,186 @@
+//! Settings of sources that read the APIs of services.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use url::Url;
+
+use super::super::values::*;
+use super::{Settings, base, web_url};
+use crate::sources::github;
+use crate::sources::mapping::Path;
+use crate::sources::youtube::{self, Channel};
+
+/// `kind = "json"`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JsonConfig {
+    /// The URL of the endpoint. Required when the source is read.
+    #[serde(deserialize_with = "optional_url")]
+    pub url: Option<Url>,
+    /// The header that carries the secret.
+    #[serde(deserialize_with = "parsed")]
+    pub header: HeaderName,
+    /// The value of the header. `None`: requests do not have it.
+    #[serde(deserialize_with = "optional_secret")]
+    pub secret: Option<SecretString>,
+    /// The items of a document.
+    #[serde(deserialize_with = "parsed")]
+    pub items_path: Path,
+    /// The text of an item. Required when the source is read.
+    #[serde(deserialize_with = "optional")]
+    pub text_path: Option<Path>,
+    /// The id of an item.
+    #[serde(deserialize_with = "optional")]
+    pub id_path: Option<Path>,
+    /// The author of an item.
+    #[serde(deserialize_with = "optional")]
+    pub author_path: Option<Path>,
+    /// The time of an item.
+    #[serde(deserialize_with = "optional")]
+    pub time_path: Option<Path>,
+    /// The URL of an item.
+    #[serde(deserialize_with = "optional")]
+    pub url_path: Option<Path>,
+    /// The language of an item.
+    #[serde(deserialize_with = "optional")]
+    pub lang_path: Option<Path>,
+    /// The URL of the next page in a document.
+    #[serde(deserialize_with = "optional")]
+    pub next_path: Option<Path>,
+    /// The time between two polls; at least one second.
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl fmt::Debug for JsonConfig {
+    /// The URL may contain a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonConfig")
+            .field("header", &self.header)
+            .field("items", &self.items_path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings for JsonConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        match self {
+            Self { url: None, .. } => Some("url"),
+            Self { text_path: None, .. } => Some("text_path"),
+            _ => None,
+        }
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        let secret = self.secret.as_ref()?.expose_secret();
+        HeaderValue::from_str(secret).err().map(|_| "secret has characters that a header must not have".to_owned())
+    }
+}
+
+/// `kind = "github"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitHubConfig {
+    /// The base URL of the API.
+    #[serde(deserialize_with = "base")]
+    pub url: Url,
+    /// The repositories as `owner/name` in lower case. At least one is required when the source is read.
+    #[serde(deserialize_with = "repositories")]
+    pub repositories: Vec<String>,
+    /// A token. `None`: GitHub allows few requests, and no discussions.
+    #[serde(deserialize_with = "optional_secret")]
+    pub token: Option<SecretString>,
+    /// Whether comments on issues are read.
+    pub comments: bool,
+    /// Whether discussions are read. Requires a token.
+    pub discussions: bool,
+    /// Whether pull requests and comments on them are read.
+    pub pull_requests: bool,
+    /// The time between two polls of a repository; at least one second.
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl Settings for GitHubConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        match self {
+            Self { repositories, .. } if repositories.is_empty() => Some("repositories"),
+            Self { discussions: true, token: None, .. } => Some("token"),
+            _ => None,
+        }
+    }
+}
+
+/// Reads names of repositories, or the URLs of their pages, without duplicates.
+fn repositories<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    named(de, github::repository, "expected repositories such as \"owner/name\"")
+}
+
+/// `kind = "youtube"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct YouTubeConfig {
+    /// The base URL of the API.
+    #[serde(deserialize_with = "base")]
+    pub url: Url,
+    /// An API key. Required when the source is read.
+    #[serde(deserialize_with = "optional_secret")]
+    pub key: Option<SecretString>,
+    /// The ids of videos. Videos or channels are required when the source is read.
+    #[serde(deserialize_with = "videos")]
+    pub videos: Vec<String>,
+    /// The channels.
+    #[serde(deserialize_with = "channels")]
+    pub channels: Vec<Channel>,
+    /// Whether replies to comments are read.
+    pub replies: bool,
+    /// The time between two polls of a video or channel; at least one second.
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl Settings for YouTubeConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        match self {
+            Self { key: None, .. } => Some("key"),
+            Self { videos, channels, .. } if videos.is_empty() && channels.is_empty() => Some("videos or channels"),
+            _ => None,
+        }
+    }
+}
+
+/// Reads ids of videos, or the URLs of their pages, without duplicates.
+fn videos<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    named(de, youtube::video, "expected videos such as \"https://youtu.be/dQw4w9WgXcQ\"")
+}
+
+/// Reads ids or handles of channels, or the URLs of their pages, without duplicates.
+fn channels<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Channel>, D::Error> {
+    named(de, youtube::channel, "expected channels such as \"@name\" or \"https://www.youtube.com/@name\"")
+}
+
+/// Reads texts that `name` understands, without duplicates.
+fn named<'de, D: Deserializer<'de>, T: PartialEq>(
+    de: D,
+    name: impl Fn(&str) -> Option<T>,
+    expected: &str,
+) -> Result<Vec<T>, D::Error> {
+    let mut names = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let name = name(&text).ok_or_else(|| D::Error::custom(format!("{expected}, found {text:?}")))?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Reads an http(s) URL; `None` when it is empty.
+fn optional_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(de)?;
+    (!text.trim().is_empty()).then(|| web_url(&text)).transpose().map_err(D::Error::custom)
+}

@@ -1,0 +1,82 @@
+//! Whether the first request of a connection is complete. The HTTP parser reads the same bytes afterwards and decides
+//! what they mean; a wrong guess here only costs memory or time.
+
+/// The number of bytes above which a request is no longer waited for.
+const MOST: usize = 16 * 1024;
+/// The number of headers that the HTTP parser accepts.
+const MOST_HEADERS: usize = 96;
+/// The end of a chunked body.
+const LAST_LINE: &[u8] = b"\r\n\r\n";
+
+/// The part of a request that has not arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A part of its head.
+    Head,
+    /// A part of a body of up to 16 KiB.
+    Body,
+    /// Nothing that is worth waiting for.
+    Nothing,
+}
+
+/// What is missing after the bytes `read`.
+pub fn missing(read: &[u8]) -> Missing {
+    if read.len() >= MOST {
+        return Missing::Nothing;
+    }
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(read) {
+        Ok(httparse::Status::Partial) => Missing::Head,
+        Ok(httparse::Status::Complete(head)) if lacks_body(request.headers, &read[head..]) => Missing::Body,
+        // The HTTP parser answers a malformed request.
+        Ok(httparse::Status::Complete(_)) | Err(_) => Missing::Nothing,
+    }
+}
+
+fn lacks_body(headers: &[httparse::Header<'_>], body: &[u8]) -> bool {
+    let value = |name: &str| {
+        let header = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        header.map(|header| header.value)
+    };
+    // The client waits for an answer before it sends the body.
+    if value("expect").is_some() {
+        return false;
+    }
+    if value("transfer-encoding").is_some() {
+        return !body.ends_with(LAST_LINE);
+    }
+    let announced = value("content-length").and_then(|length| std::str::from_utf8(length).ok()?.trim().parse().ok());
+    announced.is_some_and(|length: usize| length <= MOST && body.len() < length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Missing {
+        missing(text.as_bytes())
+    }
+
+    #[test]
+    fn request_is_complete_with_its_short_body() {
+        assert_eq!(of(""), Missing::Head);
+        assert_eq!(of("GET / HTTP/1.1\r\nhost: x\r\n"), Missing::Head);
+        assert_eq!(of("GET / HTTP/1.1\r\nhost: x\r\n\r\n"), Missing::Nothing);
+        assert_eq!(of("GET / HTTP/1.1\nhost: x\n\n"), Missing::Nothing);
+        assert_eq!(of("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab"), Missing::Body);
+        assert_eq!(of("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"), Missing::Nothing);
+        assert_eq!(of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n"), Missing::Body);
+        assert_eq!(of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"), Missing::Nothing);
+    }
+
+    #[test]
+    fn malformed_large_and_expecting_requests_are_not_waited_for() {
+        assert_eq!(of("\u{16}\u{3}\u{1}"), Missing::Nothing);
+        assert_eq!(of("GET / HTTP/9\r\n"), Missing::Nothing);
+        assert_eq!(of(&format!("GET /{}", "x".repeat(MOST))), Missing::Nothing);
+        assert_eq!(of("POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\na"), Missing::Nothing);
+        assert_eq!(of("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\na"), Missing::Nothing);
+        assert_eq!(of("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"), Missing::Nothing);
+    }
+}

@@ -1,0 +1,92 @@
+//! A connection whose first bytes were read before the HTTP parser got it, and the count of its bytes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use actix_web::web::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::connections::Place;
+use super::rejected;
+
+/// The number of bytes that a connection has sent. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct ReceivedBytes(Arc<AtomicU64>);
+
+impl ReceivedBytes {
+    /// The number of bytes up to now.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection of the HTTP parser.
+pub struct Admitted {
+    io: TcpStream,
+    first: BytesMut,
+    /// The rest of a problem that is sent instead of an answer of the parser.
+    problem: BytesMut,
+    received: ReceivedBytes,
+    _place: Place,
+}
+
+impl Admitted {
+    /// The connection `io` after the bytes `first`, which are read again.
+    pub fn new(io: TcpStream, first: BytesMut, place: Place) -> Self {
+        Self { io, first, problem: BytesMut::new(), received: ReceivedBytes::default(), _place: place }
+    }
+
+    /// The count of its bytes.
+    pub fn received(&self) -> ReceivedBytes {
+        self.received.clone()
+    }
+}
+
+impl AsyncRead for Admitted {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = to.filled().len();
+        if self.first.is_empty() {
+            ready!(Pin::new(&mut self.io).poll_read(context, to))?;
+        } else {
+            let count = self.first.len().min(to.remaining());
+            to.put_slice(&self.first.split_to(count));
+            if self.first.is_empty() {
+                self.first = BytesMut::new();
+            }
+        }
+        self.received.0.fetch_add((to.filled().len() - before) as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Admitted {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.problem.is_empty() {
+            match rejected::problem(from) {
+                Some(problem) => this.problem.extend_from_slice(&problem),
+                None => return Pin::new(&mut this.io).poll_write(context, from),
+            }
+        }
+        while !this.problem.is_empty() {
+            let written = ready!(Pin::new(&mut this.io).poll_write(context, &this.problem))?;
+            if written == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            let _ = this.problem.split_to(written);
+        }
+        Poll::Ready(Ok(from.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,220 @@
+//! Receives the requests of webhooks: checks the signature, maps the body to posts, and appends them to the stream.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::managed_source::{SourceDefinition, is_name};
+use crate::domain::{Op, RawFields, Timestamp};
+use crate::sources::Batch;
+use crate::sources::mapping::Reading;
+use crate::sources::webhook::{Hook, Scheme, Signature};
+use crate::store::StoreError;
+use crate::store::hooks::HookRequest;
+use crate::telemetry::trace::{self, Traceparent};
+
+use super::error::{ApiError, Problem};
+use super::params::last_segment;
+use super::state::State;
+use super::{answer, body};
+
+/// The shortest time between two records of a wrong signature of a webhook.
+const RECORD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The result of a request to a webhook.
+#[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"accepted": 1, "filtered": 0, "rejected": ["item 2: text: found no value"]}))]
+pub struct Received {
+    /// Posts that are durable in the stream and will be analysed.
+    accepted: usize,
+    /// Items without text.
+    filtered: u64,
+    /// The errors of items that are not valid posts.
+    rejected: Vec<String>,
+}
+
+/// The webhooks that this process has seen, so that settings are not parsed again for each request.
+pub struct Hooks {
+    known: Mutex<BTreeMap<String, Known>>,
+    /// Checked for unknown names, so that they take as long as known ones.
+    decoy: Option<Signature>,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        let secret = uuid::Uuid::new_v4().simple().to_string();
+        let decoy = Signature::new(Scheme::Sha256, &secret, ("", Duration::ZERO)).ok();
+        Self { known: Mutex::default(), decoy }
+    }
+}
+
+struct Known {
+    /// The id and the version of the stored source.
+    version: (i64, i64),
+    hook: Arc<Hook>,
+    /// When a wrong signature was last recorded.
+    recorded: Option<Timestamp>,
+}
+
+impl Hooks {
+    /// The webhook of this version, created by `make` unless it is known.
+    fn of(&self, name: &str, version: (i64, i64), make: impl FnOnce() -> Option<Hook>) -> Option<Arc<Hook>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(name).filter(|found| found.version == version) {
+            return Some(found.hook.clone());
+        }
+        known.remove(name);
+        let hook = Arc::new(make()?);
+        known.insert(name.to_owned(), Known { version, hook: hook.clone(), recorded: None });
+        Some(hook)
+    }
+
+    fn check_decoy<'h>(&self, headers: impl Fn(&str) -> Option<&'h str>, body: &[u8], now: Timestamp) {
+        let is_signed = self.decoy.as_ref().is_some_and(|decoy| decoy.signs(headers, body, now));
+        // The result is not used. Without this the compiler could leave out the computation.
+        std::hint::black_box(is_signed);
+    }
+
+    fn forget(&self, name: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Whether a wrong signature may be recorded now.
+    fn may_record(&self, name: &str, now: Timestamp) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = known.get_mut(name) else { return false };
+        let is_due = known.recorded.is_none_or(|at| now.since(at) >= RECORD_INTERVAL);
+        if is_due {
+            known.recorded = Some(now);
+        }
+        is_due
+    }
+}
+
+/// Receive a webhook
+///
+/// For a source of kind `webhook`, by its name. The body is any JSON, signed with the secret of the source; no token is
+/// needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB. Accepted posts
+/// have the name of the source as their `source`. The answer is the same for an unknown name and a wrong signature. While
+/// the source is paused, signed requests get a 503, so that the sender repeats them later.
+#[utoipa::path(
+    post, path = "/api/hooks/{name}", tag = "posts", security(()),
+    params(("name" = String, Path, description = "The name of the source", example = "reviews")),
+    request_body(description = "Any JSON", content((Value = "application/json"))),
+    responses(
+        (status = 202, body = Received),
+        (status = 400, description = "Not JSON, or not UTF-8", body = Problem),
+        (status = 404, description = "No such webhook, or a wrong signature", body = Problem),
+        (status = 413, description = "Too many items, values or bytes", body = Problem),
+        (status = 429, body = Problem),
+        (status = 503, description = "Paused, or the stream is unavailable or full; `Retry-After` has the wait", body = Problem),
+    )
+)]
+pub async fn receive(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let name = last_segment(&request)?;
+    let text = body::text(&request, payload, &state.options).await?;
+    let target = target(&state, &name).await?;
+    let now = state.api.clock.now();
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let Target { hook, is_paused } = match target {
+        Some(target) if target.hook.signature.signs(header, text.as_bytes(), now) => target,
+        target => {
+            match target {
+                None => state.hooks.check_decoy(header, text.as_bytes(), now),
+                Some(_) if state.hooks.may_record(&name, now) => record_wrong_signature(&state, &name),
+                Some(_) => {}
+            }
+            return Err(ApiError::not_found("no webhook has this name and this signature"));
+        }
+    };
+    if is_paused {
+        return Err(ApiError::unavailable("the source is paused"));
+    }
+    let read = posts(&hook, &text, Reading { name: &name, now, max: state.options.max_posts });
+    let Batch { ops, rejected, filtered, .. } = match read {
+        Ok(batch) => batch,
+        Err(error) => {
+            count(&state, &name, HookRequest { error: Some(error.to_string()), ..HookRequest::default() }).await;
+            return Err(error);
+        }
+    };
+    let accepted = ops.len();
+    if accepted > 0 {
+        let mut entries: Vec<RawFields> = ops.iter().map(Op::to_fields).collect();
+        if let Some(context) = Traceparent::read(request.headers().get(trace::FIELD).map(HeaderValue::as_bytes)) {
+            entries.iter_mut().for_each(|entry| entry.set(trace::FIELD, context.to_string()));
+        }
+        let stream = state.api.stream.clone();
+        state.run(async move { stream.append(entries).await }).await?;
+    }
+    let label = || name.clone();
+    metrics::counter!("sentistream_ingested_total", "source" => label()).increment(accepted as u64);
+    metrics::counter!("sentistream_ingest_rejected_total", "source" => label()).increment(rejected.len() as u64);
+    let counted = HookRequest { accepted, rejected: rejected.len(), error: rejected.first().cloned() };
+    count(&state, &name, counted).await;
+    answer::json_with(StatusCode::ACCEPTED, &Received { accepted, filtered, rejected })
+}
+
+/// A webhook that exists.
+struct Target {
+    hook: Arc<Hook>,
+    is_paused: bool,
+}
+
+/// The webhook `name`. It is read from the database for each request, so that a change applies at once.
+async fn target(state: &State, name: &str) -> Result<Option<Target>, ApiError> {
+    let Some(factory) = state.api.sources.as_ref().filter(|_| is_name(name)) else { return Ok(None) };
+    let (store, wanted) = (state.api.store.clone(), name.to_owned());
+    let read = async move {
+        tokio::try_join!(store.managed_named::<SourceDefinition>(&wanted), store.is_feed_paused(&wanted))
+    };
+    let (stored, is_paused) = state.read::<_, StoreError, _>(read).await?;
+    let hook = match stored {
+        Some(found) => {
+            let version = (found.stored.id, found.stored.version);
+            state.hooks.of(name, version, || factory.hook(&found.stored.spec, &found.secrets))
+        }
+        None => {
+            state.hooks.forget(name);
+            factory.configured_hook(name)
+        }
+    };
+    Ok(hook.map(|hook| Target { hook, is_paused }))
+}
+
+/// The posts in the body of a request.
+fn posts(hook: &Hook, text: &str, reading: Reading<'_>) -> Result<Batch, ApiError> {
+    let document: Value = body::document(text)?;
+    let max = reading.max;
+    hook.read(&document, reading)
+        .ok_or_else(|| ApiError::too_large(format!("at most {max} items may be sent in one request")))
+}
+
+fn record_wrong_signature(state: &web::Data<State>, name: &str) {
+    tracing::warn!(source = name, "webhook request refused: wrong signature");
+    let (state, name) = (state.clone(), name.to_owned());
+    // The answer does not wait for it, so that its time is the same as for an unknown name.
+    actix_web::rt::spawn(async move {
+        let error = Some("a request had a wrong signature: compare the secret and the signature settings".to_owned());
+        count(&state, &name, HookRequest { error, ..HookRequest::default() }).await;
+    });
+}
+
+/// Adds to the counts of the webhook. The posts are durable already, so a failure is only logged.
+async fn count(state: &State, name: &str, request: HookRequest) {
+    let (store, wanted) = (state.api.store.clone(), name.to_owned());
+    if let Err(error) = state.run(async move { store.count_hook_request(&wanted, request).await }).await {
+        tracing::warn!(source = name, %error, "counts of a webhook not stored");
+    }
+}

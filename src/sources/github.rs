@@ -1,0 +1,302 @@
+//! GitHub: issues, their comments and discussions of repositories.
+//!
+//! The lists are sorted by the time of the last change, newest first, and each request asks for changes since the newest
+//! known one. An unchanged list is answered with 304, which does not count against the limit of a token. Texts come as
+//! rendered text instead of Markdown (`application/vnd.github.text+json`).
+//!
+//! APIs: <https://docs.github.com/en/rest/issues/issues>, <https://docs.github.com/en/rest/issues/comments>,
+//! <https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions>; limits:
+//! <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>.
+
+mod discussions;
+mod item;
+mod limit;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::fetch::{Fetcher, json, refusal};
+use super::known::{Known, Novelty};
+use super::paging::next_page;
+use super::polled::{Poll, Polled};
+use super::schedule::{PollSchedule, Report};
+use super::{Batch, SourceError, SourceSpec};
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+use crate::outbound::Answer;
+
+use item::Entry;
+pub use item::{ItemError, repository};
+
+/// Items per page, the maximum of the API.
+const PAGE: &str = "100";
+/// The maximum number of pages of one list per poll. The first poll reads one.
+const MAX_PAGES: usize = 20;
+/// The version of the REST API, in the header `X-GitHub-Api-Version`.
+const VERSION: &str = "2022-11-28";
+
+/// The repositories to read.
+#[derive(Clone, Debug)]
+pub struct GitHubOptions {
+    /// `https://api.github.com/`
+    pub base: Url,
+    /// `owner/name` in lower case.
+    pub repositories: Vec<String>,
+    /// A token of any user or app. `None`: GitHub allows 60 requests per hour and address.
+    pub token: Option<SecretString>,
+    /// What is read of each repository.
+    pub parts: Parts,
+    /// The time between two polls of a repository.
+    pub interval: Duration,
+}
+
+/// What is read of a repository, besides its issues.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts {
+    /// Comments on issues.
+    pub comments: bool,
+    /// Discussions with their comments, which need a token.
+    pub discussions: bool,
+    /// Pull requests, and comments on them.
+    pub pull_requests: bool,
+}
+
+/// The state of each repository that is stored between runs.
+type Cursor = BTreeMap<String, Progress>;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Progress {
+    issues: Listing,
+    comments: Listing,
+    discussions: Listing,
+}
+
+/// How far a list was read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Listing {
+    /// The time of the newest known change. `None`: the list was not read yet.
+    since: Option<Timestamp>,
+    /// The entity tag of the list of changes since then.
+    etag: Option<String>,
+    /// Known items and their texts.
+    known: Known,
+}
+
+/// What all openings of a source share.
+struct Shared {
+    options: GitHubOptions,
+    fetcher: Fetcher,
+    schedule: PollSchedule,
+    clock: Clock,
+}
+
+/// The source of issues and discussions.
+struct GitHub {
+    shared: Arc<Shared>,
+    cursor: Cursor,
+}
+
+/// The source `name`.
+pub fn spec(name: &str, options: GitHubOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
+    let schedule = PollSchedule::new(options.repositories.len());
+    let shared = Arc::new(Shared { options, fetcher, schedule, clock });
+    SourceSpec::new("github", name, move |opening| {
+        let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        Box::new(Polled::new(GitHub { shared: shared.clone(), cursor }))
+    })
+}
+
+impl GitHub {
+    /// Reads the repository that is due. With a small budget a request may wait for minutes, so each batch has one
+    /// repository.
+    async fn read_due(&mut self) -> Result<Batch, SourceError> {
+        let shared = self.shared.clone();
+        let Shared { options, schedule, .. } = &*shared;
+        let mut batch = Batch::default();
+        for place in schedule.due(1) {
+            let repository = &options.repositories[place];
+            let progress = self.cursor.entry(repository.clone()).or_default();
+            match shared.read(repository, progress, &mut batch).await {
+                Ok(()) => schedule.succeeded(place, options.interval),
+                Err(error) => {
+                    if schedule.failed(place, &error, options.interval) == Report::Log {
+                        tracing::warn!(repository, %error, "repository failed, retrying later");
+                    }
+                    // The limit belongs to the token or the address.
+                    if let SourceError::Busy { after, .. } = &error {
+                        (0..options.repositories.len()).for_each(|other| schedule.postpone(other, *after));
+                    }
+                    batch.troubles.push(error.to_string());
+                }
+            }
+        }
+        if batch.ops.is_empty() {
+            schedule.check()?;
+        }
+        self.cursor.retain(|repository, _| options.repositories.contains(repository));
+        // Texts and numbers can always be serialised.
+        batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
+        batch.wait = schedule.next_due_in();
+        Ok(batch)
+    }
+}
+
+impl Shared {
+    /// Adds what is new in a repository. After an error the lists that were read before it are kept.
+    async fn read(&self, repository: &str, progress: &mut Progress, batch: &mut Batch) -> Result<(), SourceError> {
+        let parts = self.options.parts;
+        progress.issues = self.list(repository, "issues", &progress.issues, batch).await?;
+        if parts.comments {
+            progress.comments = self.list(repository, "issues/comments", &progress.comments, batch).await?;
+        }
+        if parts.discussions {
+            progress.discussions = self.discussions(repository, &progress.discussions, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the new and the changed items of a list, oldest first.
+    async fn list(
+        &self,
+        repository: &str,
+        path: &str,
+        before: &Listing,
+        batch: &mut Batch,
+    ) -> Result<Listing, SourceError> {
+        let mut listing = before.clone();
+        let mut found = Vec::new();
+        let mut next = Some(self.first_page(repository, path, before.since)?);
+        let mut etag = before.etag.clone();
+        for page in 0..MAX_PAGES {
+            let Some(url) = next.take() else { break };
+            let answer = self.get(&url, etag.take()).await?;
+            match answer.status {
+                StatusCode::NOT_MODIFIED => return Ok(before.clone()),
+                // Issues can be turned off.
+                StatusCode::GONE => break,
+                _ => {}
+            }
+            if page == 0 {
+                listing.etag = answer.headers.get(ETAG).and_then(|etag| Some(etag.to_str().ok()?.to_owned()));
+            }
+            // The first poll reads one page. The token is sent to this origin only.
+            let is_first = before.since.is_none();
+            next = next_page(&answer).filter(|next| !is_first && next.origin() == self.options.base.origin());
+            for item in json::<Vec<Value>>(&answer)? {
+                match Entry::read(item, repository) {
+                    Ok(entry) => found.push(entry),
+                    Err(error) => listing.reject(&error, batch),
+                }
+            }
+        }
+        if next.is_some() {
+            let pages = format!("{MAX_PAGES} pages");
+            batch.troubles.push(format!("{repository} has more than {pages} of changes; older ones were not read"));
+        }
+        self.add(found, &mut listing, batch);
+        // The entity tag belongs to the list of changes since `since`.
+        if listing.since != before.since {
+            listing.etag = None;
+        }
+        Ok(listing)
+    }
+
+    fn first_page(&self, repository: &str, path: &str, since: Option<Timestamp>) -> Result<Url, SourceError> {
+        let url = self.options.base.join(&format!("repos/{repository}/{path}"));
+        let mut url = url.map_err(|error| SourceError::Permanent(format!("url: {error}")))?;
+        url.query_pairs_mut()
+            .append_pair("state", "all")
+            .append_pair("sort", "updated")
+            .append_pair("direction", "desc")
+            .append_pair("per_page", PAGE);
+        if let Some(since) = since {
+            url.query_pairs_mut().append_pair("since", &since.to_jiff().to_string());
+        }
+        Ok(url)
+    }
+
+    /// Adds the entries whose texts are not known, oldest first, and moves `listing` behind them.
+    fn add(&self, mut found: Vec<Entry>, listing: &mut Listing, batch: &mut Batch) {
+        found.sort_by_key(|entry| entry.updated_at);
+        for entry in found {
+            listing.since = listing.since.max(Some(entry.updated_at));
+            match listing.known.meet(&entry.found.post_id, &entry.found.content) {
+                // An item also changes when it gets a label or a comment.
+                Novelty::Same => {}
+                _ if entry.of_pull_request && !self.options.parts.pull_requests => batch.filtered += 1,
+                _ => entry.found.add_to(batch, "github", self.clock.now()),
+            }
+        }
+        listing.known.end_poll();
+    }
+
+    async fn get(&self, url: &Url, etag: Option<String>) -> Result<Answer, SourceError> {
+        let mut headers = self.headers()?;
+        headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.github.text+json"));
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
+            headers.insert(IF_NONE_MATCH, etag);
+        }
+        let answer = self.fetcher.get(url, headers).await?;
+        self.judge(answer).await
+    }
+
+    /// Returns answers that are not errors, and 410.
+    async fn judge(&self, answer: Answer) -> Result<Answer, SourceError> {
+        let now = self.clock.now();
+        if let Some(pause) = limit::refused(&answer, self.options.token.is_some(), now) {
+            return Err(pause);
+        }
+        if let Some(pause) = limit::exhausted(&answer.headers, now) {
+            self.fetcher.budget().hold(pause).await;
+        }
+        match answer.status {
+            StatusCode::GONE => Ok(answer),
+            StatusCode::UNAUTHORIZED => Err(refusal(&answer, "GitHub does not accept the token; it may have expired")),
+            StatusCode::NOT_FOUND => {
+                Err(refusal(&answer, "check repositories; a private one needs a token that may read it"))
+            }
+            status if status.is_client_error() => Err(refusal(&answer, "check the permissions of the token")),
+            _ => Ok(answer),
+        }
+    }
+
+    fn headers(&self) -> Result<HeaderMap, SourceError> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-github-api-version", HeaderValue::from_static(VERSION));
+        if let Some(token) = &self.options.token {
+            let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+            let wrong = |_| SourceError::Permanent("token has characters that a token must not have".to_owned());
+            let mut value = value.map_err(wrong)?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Ok(headers)
+    }
+}
+
+impl Listing {
+    /// Reports an item that is not valid, once.
+    fn reject(&mut self, error: &ItemError, batch: &mut Batch) {
+        let error = error.to_string();
+        if self.known.meet(&error, "") == Novelty::New {
+            batch.rejected.push(error);
+        }
+    }
+}
+
+impl Poll for GitHub {
+    fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.read_due())
+    }
+}

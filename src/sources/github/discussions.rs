@@ -1,0 +1,184 @@
+//! Discussions, which only the GraphQL API lists
+//! (<https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions>).
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::draft::Found;
+use super::super::fetch;
+use super::super::{Batch, SourceError};
+use super::item::{Author, Entry, content};
+use super::{Listing, MAX_PAGES, Shared};
+use crate::domain::Timestamp;
+
+/// A discussion has its newest 50 comments, and a comment its newest 20 replies. The query has at most 26,275 nodes; the
+/// API allows 500,000.
+const QUERY: &str = "query($owner: String!, $name: String!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    discussions(first: 25, after: $after, orderBy: {field: UPDATED_AT, direction: DESC}) {
+      pageInfo { hasNextPage endCursor }
+      nodes {
+        number title bodyText url createdAt updatedAt author { login }
+        comments(last: 50) { nodes {
+          databaseId bodyText url createdAt updatedAt author { login }
+          replies(last: 20) { nodes { databaseId bodyText url createdAt updatedAt author { login } } }
+        } }
+      }
+    }
+  }
+}";
+
+#[derive(Deserialize)]
+struct Reply {
+    #[serde(default)]
+    data: Option<Data>,
+    #[serde(default)]
+    errors: Vec<GraphQlError>,
+}
+
+#[derive(Deserialize)]
+struct GraphQlError {
+    #[serde(default, rename = "type")]
+    kind: String,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    repository: Option<Repository>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    discussions: Page,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    page_info: PageInfo,
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+/// A discussion, a comment or a reply.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    /// Of discussions.
+    #[serde(default)]
+    number: Option<u64>,
+    /// Of comments and replies.
+    #[serde(default)]
+    database_id: Option<u64>,
+    #[serde(default)]
+    title: Option<String>,
+    body_text: String,
+    url: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    author: Option<Author>,
+    #[serde(default)]
+    comments: Option<Nodes>,
+    #[serde(default)]
+    replies: Option<Nodes>,
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    nodes: Vec<Node>,
+}
+
+impl Shared {
+    /// Adds new and changed discussions, comments and replies. The first poll reads one page.
+    pub async fn discussions(
+        &self,
+        repository: &str,
+        before: &Listing,
+        batch: &mut Batch,
+    ) -> Result<Listing, SourceError> {
+        let (mut listing, mut found, mut after) = (before.clone(), Vec::new(), None::<String>);
+        for _ in 0..MAX_PAGES {
+            let page = self.discussion_page(repository, after.as_deref()).await?;
+            let oldest = page.nodes.iter().map(|node| node.updated_at).min();
+            for node in page.nodes {
+                read(node, repository, None, &mut found);
+            }
+            let is_complete = before.since.is_none_or(|since| oldest.is_none_or(|oldest| oldest < since));
+            match page.page_info {
+                PageInfo { has_next_page: true, end_cursor: Some(end) } if !is_complete => after = Some(end),
+                _ => break,
+            }
+        }
+        // A reply may be newer than its discussion states.
+        let newest = found.iter().filter(|entry| entry.found.reply_to.is_none()).map(|entry| entry.updated_at).max();
+        self.add(found, &mut listing, batch);
+        listing.since = before.since.max(newest);
+        Ok(listing)
+    }
+
+    async fn discussion_page(&self, repository: &str, after: Option<&str>) -> Result<Page, SourceError> {
+        let (owner, name) = repository.split_once('/').unwrap_or((repository, ""));
+        let body = json!({"query": QUERY, "variables": {"owner": owner, "name": name, "after": after}});
+        let mut headers = self.headers()?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let answer = self.fetcher.post(&self.graphql()?, headers, body.to_string().into()).await?;
+        let reply: Value = fetch::json(&self.judge(answer).await?)?;
+        let unexpected = |error| SourceError::Transient(format!("unexpected answer for discussions: {error}"));
+        let reply: Reply = serde_json::from_value(reply).map_err(unexpected)?;
+        match (reply.data.and_then(|data| data.repository), reply.errors.into_iter().next()) {
+            (Some(repository), _) => Ok(repository.discussions),
+            (None, Some(error)) if error.kind == "RATE_LIMITED" => Err(SourceError::Busy {
+                reason: format!("GitHub allows no more requests for discussions: {}", error.message),
+                after: self.options.interval.max(std::time::Duration::from_secs(60)),
+            }),
+            (None, Some(error)) => Err(SourceError::Refused(format!("discussions of {repository}: {}", error.message))),
+            (None, None) => {
+                Err(SourceError::Refused(format!("the token may not read the discussions of {repository}")))
+            }
+        }
+    }
+
+    /// `https://api.github.com/graphql`; an enterprise server has it beside `/api/v3/`.
+    fn graphql(&self) -> Result<Url, SourceError> {
+        let base = &self.options.base;
+        let path = if base.path().ends_with("/v3/") { "../graphql" } else { "graphql" };
+        base.join(path).map_err(|error| SourceError::Permanent(format!("url: {error}")))
+    }
+}
+
+/// Adds `node`, its comments and their replies to `found`. Their depth is bounded by the query.
+fn read(node: Node, repository: &str, parent: Option<&str>, found: &mut Vec<Entry>) {
+    let id = match (node.number, node.database_id) {
+        (Some(number), _) => number.to_string(),
+        (None, Some(id)) => format!("discussioncomment-{id}"),
+        (None, None) => return,
+    };
+    let post_id = format!("github:{repository}#{id}");
+    for child in [node.comments, node.replies].into_iter().flatten().flat_map(|nodes| nodes.nodes) {
+        read(child, repository, Some(&post_id), found);
+    }
+    found.push(Entry {
+        updated_at: node.updated_at,
+        of_pull_request: false,
+        found: Found {
+            post_id,
+            content: content(node.title, Some(node.body_text)),
+            author: node.author.map(|author| author.login),
+            created_at: Some(node.created_at),
+            url: Some(node.url),
+            reply_to: parent.map(str::to_owned),
+            edited_at: Some(node.updated_at).filter(|updated| *updated > node.created_at),
+            ..Found::default()
+        },
+    });
+}

@@ -1,0 +1,122 @@
+use std::sync::Mutex;
+
+use super::super::Opening;
+use super::super::draft::Found;
+use super::*;
+
+/// Places with one post per hour of the past, ten posts per page.
+#[derive(Clone, Default)]
+struct Hourly {
+    places: Vec<&'static str>,
+    /// Posts per place.
+    count: usize,
+    /// The next answers, instead of pages.
+    errors: Arc<Mutex<Vec<SourceError>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+impl Pages for Hourly {
+    fn places(&self) -> Vec<String> {
+        self.places.iter().map(|place| (*place).to_owned()).collect()
+    }
+
+    fn page<'a>(&'a mut self, wanted: Wanted<'a>) -> BoxFuture<'a, Result<Page, SourceError>> {
+        Box::pin(async move {
+            let place = self.places[wanted.place];
+            self.asked.lock().unwrap().push(format!("{place} {}", wanted.position.unwrap_or("-")));
+            if let Some(error) = self.errors.lock().unwrap().pop() {
+                return Err(error);
+            }
+            let start: usize = wanted.position.map_or(0, |position| position.parse().unwrap());
+            let mut page = Page::default();
+            for number in start..(start + 10).min(self.count) {
+                let found = Found {
+                    post_id: format!("{place}-{number}"),
+                    content: "text".to_owned(),
+                    created_at: Some(wanted.began - HOUR * u32::try_from(number).unwrap()),
+                    ..Found::default()
+                };
+                found.add_to(&mut page.batch, "x", wanted.began);
+            }
+            page.next = (start + 10 < self.count).then(|| (start + 10).to_string());
+            Ok(page)
+        })
+    }
+}
+
+fn spec(pages: &Hourly, span: Duration) -> SourceSpec {
+    let clock = Clock::fixed("2026-03-01T12:00:00Z".parse().unwrap());
+    let pages = pages.clone();
+    Past { name: "blog", kind: "rss", span, clock }.spec(move || Box::new(pages.clone())).unwrap()
+}
+
+/// Reads at most `calls` batches from `cursor` on. Returns the ids and the last cursor.
+async fn read(spec: &SourceSpec, cursor: Option<String>, calls: usize) -> (Vec<String>, Option<String>) {
+    let mut source = spec.open(Opening { cursor: cursor.clone(), failures: 0 });
+    let (mut ids, mut cursor) = (Vec::new(), cursor);
+    for _ in 0..calls {
+        let batch = source.next(500).await.unwrap();
+        ids.extend(batch.ops.iter().filter_map(|op| op.post()).map(|post| post.post_id.as_str().to_owned()));
+        cursor = batch.cursor.or(cursor);
+        if batch.finished {
+            break;
+        }
+    }
+    (ids, cursor)
+}
+
+#[tokio::test]
+async fn history_ends_at_its_span_in_each_place() {
+    let pages = Hourly { places: vec!["a", "b"], count: 1_000, ..Hourly::default() };
+    let (ids, cursor) = read(&spec(&pages, HOUR * 24), None, 100).await;
+    // The post from exactly the start of the span is part of it.
+    assert_eq!(ids.len(), 50);
+    assert_eq!((ids[0].as_str(), ids[24].as_str(), ids[25].as_str()), ("a-0", "a-24", "b-0"));
+    let progress = Progress::read(&cursor.unwrap()).unwrap();
+    assert_eq!((progress.posts, progress.until), (50, Some(progress.since)));
+    assert_eq!(pages.asked.lock().unwrap().len(), 8, "one page beyond the span per place");
+}
+
+#[tokio::test]
+async fn history_continues_at_its_cursor() {
+    let pages = Hourly { places: vec!["a", "b"], count: 35, ..Hourly::default() };
+    let spec = spec(&pages, HOUR * 1_000);
+    let (mut ids, mut cursor) = (Vec::new(), None);
+    for _ in 0..12 {
+        let (more, next) = read(&spec, cursor, 1).await;
+        ids.extend(more);
+        cursor = next;
+    }
+    let expected = |place: &str| (0..35).map(move |number| format!("{place}-{number}")).collect::<Vec<_>>();
+    assert_eq!(ids, [expected("a"), expected("b")].concat());
+    assert_eq!(pages.asked.lock().unwrap().len(), 8, "a finished history requests nothing");
+}
+
+#[tokio::test]
+async fn history_ends_after_its_number_of_posts() {
+    let pages = Hourly { places: vec!["a"], count: 30_000, ..Hourly::default() };
+    let (ids, cursor) = read(&spec(&pages, HOUR * 24 * 10_000), None, 3_000).await;
+    assert_eq!((ids.len() as u64, Progress::read(&cursor.unwrap()).unwrap().posts), (MAX_POSTS, MAX_POSTS));
+}
+
+#[tokio::test]
+async fn failing_place_is_left_out() {
+    let pages = Hourly { places: vec!["a", "b"], count: 5, ..Hourly::default() };
+    let away = || SourceError::Transient("away".to_owned());
+    let busy = || SourceError::Busy { reason: "busy".to_owned(), after: HOUR };
+    *pages.errors.lock().unwrap() = vec![away(), away(), away(), away(), away(), busy(), away()];
+    let spec = spec(&pages, HOUR * 24);
+    let (ids, _) = read(&spec, None, 20).await;
+    assert_eq!(ids, ["b-0", "b-1", "b-2", "b-3", "b-4"]);
+    let pages = Hourly { errors: Arc::new(Mutex::new(vec![SourceError::Permanent("gone".to_owned())])), ..pages };
+    assert_eq!(read(&self::spec(&pages, HOUR * 24), None, 20).await.0.len(), 5);
+}
+
+#[test]
+fn history_is_not_read_unless_it_is_wanted() {
+    let clock = Clock::fixed(Timestamp::EPOCH);
+    let past = Past { name: "blog", kind: "rss", span: Duration::ZERO, clock };
+    assert!(past.spec(|| Box::new(Hourly::default())).is_none());
+}

@@ -1,0 +1,238 @@
+//! Any endpoint that returns JSON. JSONPath says where the items and the fields of posts are.
+//!
+//! Each poll reads the first page, and further pages until one has a known item. The next page is the one that the
+//! document or the `Link` header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or
+//! `Last-Modified` (RFC 9110).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
+use reqwest::header::{
+    ACCEPT, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::fetch::{Fetcher, json, refusal, shown};
+use super::known::{Known, Novelty};
+use super::mapping::{Mapping, Path, Reading};
+use super::paging::next_page;
+use super::polled::{Poll, Polled};
+use super::rss::limits;
+use super::{Batch, SourceError, SourceSpec};
+use crate::clock::Clock;
+use crate::domain::Op;
+use crate::outbound::Answer;
+
+/// The maximum number of pages per poll. The first poll reads one.
+const MAX_PAGES: usize = 20;
+/// The maximum number of items per page.
+const MAX_ITEMS: usize = 1_000;
+/// The maximum number of keys that a message about a document names.
+const MAX_KEYS: usize = 10;
+
+/// The endpoint to read.
+#[derive(Clone, Debug)]
+pub struct JsonOptions {
+    /// The URL of the first page, which has the newest items.
+    pub url: Url,
+    /// The headers that requests to the origin of `url` have in addition.
+    pub headers: HeaderMap,
+    /// Where posts are in a document.
+    pub mapping: Mapping,
+    /// Where the URL of the next page is in a document. `None`: in the `Link` header.
+    pub next: Option<Path>,
+    /// The time between two polls.
+    pub interval: Duration,
+}
+
+/// The state that is stored between runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Cursor {
+    /// Identifies the settings. With other settings all items are read again.
+    settings: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified: Option<String>,
+    /// Known items, by their JSON.
+    items: Known,
+    /// Known posts, and their texts.
+    posts: Known,
+}
+
+/// The source of the items of an endpoint.
+struct Endpoint {
+    shared: Arc<Shared>,
+    cursor: Cursor,
+}
+
+/// What all openings of a source share.
+struct Shared {
+    name: String,
+    options: JsonOptions,
+    fetcher: Fetcher,
+    clock: Clock,
+}
+
+/// The source `name`.
+pub fn spec(name: &str, options: JsonOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
+    let shared = Arc::new(Shared { name: name.to_owned(), options, fetcher, clock });
+    SourceSpec::new("json", name, move |opening| {
+        let stored: Cursor =
+            opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let settings = shared.settings();
+        let cursor = if stored.settings == settings { stored } else { Cursor { settings, ..Cursor::default() } };
+        Box::new(Polled::new(Endpoint { shared: shared.clone(), cursor }))
+    })
+}
+
+impl Shared {
+    /// A text that differs for other settings. It contains no secrets, because the URL is hashed.
+    fn settings(&self) -> String {
+        let JsonOptions { url, mapping, next, .. } = &self.options;
+        super::known::digest(&format!("{url} {mapping:?} {next:?}"))
+    }
+
+    /// Requests a page.
+    async fn request(&self, url: &Url, conditions: HeaderMap) -> Result<Answer, SourceError> {
+        let mut headers = conditions;
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+        // The next page may be on another host, which must not get the secret.
+        if url.origin() == self.options.url.origin() {
+            headers.extend(self.options.headers.clone());
+        }
+        let answer = self.fetcher.get(url, headers).await?;
+        if answer.status.is_client_error() {
+            return Err(refusal(&answer, "check the URL, the header and its secret"));
+        }
+        Ok(answer)
+    }
+
+    /// Adds the new and the changed items of a page to `batch`.
+    fn read(&self, answer: &Answer, cursor: &mut Cursor, batch: &mut Batch) -> Result<Page, SourceError> {
+        if let Err(error) = limits::of_json(&answer.body) {
+            return Err(SourceError::Transient(format!("{}: {error}", shown(&answer.url))));
+        }
+        let document: Value = json(answer)?;
+        let JsonOptions { mapping, next, .. } = &self.options;
+        let is_first = cursor.items.is_empty();
+        let items = mapping.items(&document);
+        if items.is_empty() {
+            batch.troubles.push(format!("items_path selects nothing in the answer, which is {}", described(&document)));
+        }
+        let is_fresh = |item: &&Value| cursor.items.meet(&item.to_string(), "") != Novelty::Same;
+        let count = items.len().min(MAX_ITEMS);
+        let fresh: Vec<&Value> = items.into_iter().take(MAX_ITEMS).filter(is_fresh).collect();
+        let mut has_known = fresh.len() < count;
+        let now = self.clock.now();
+        let found = mapping.read_items(&fresh, Reading { name: &self.name, now, max: MAX_ITEMS });
+        if let (true, true, Some(item)) = (is_first, found.ops.is_empty(), fresh.first()) {
+            batch.troubles.push(format!("no item is a post; the first one is {}", described(item)));
+        }
+        batch.rejected.extend(found.rejected);
+        batch.filtered += found.filtered;
+        for op in found.ops {
+            let Op::Post(post) = op else { continue };
+            let novelty = cursor.posts.meet(post.post_id.as_str(), post.content.as_str());
+            has_known |= novelty != Novelty::New;
+            match novelty {
+                Novelty::New => batch.ops.push(Op::Post(post)),
+                Novelty::Changed => batch.ops.push(Op::Replace { post, edited_at: now }),
+                Novelty::Same => {}
+            }
+        }
+        let next = match next {
+            Some(path) => path.text(&document).and_then(|next| answer.url.join(next).ok()),
+            None => next_page(answer),
+        };
+        Ok(Page { next: next.filter(|_| !has_known && count > 0) })
+    }
+}
+
+/// What follows a page.
+struct Page {
+    /// The next page, if this one has only new items.
+    next: Option<Url>,
+}
+
+impl Endpoint {
+    async fn read_new(&mut self) -> Result<Batch, SourceError> {
+        let shared = self.shared.clone();
+        let options = &shared.options;
+        let mut batch = Batch { wait: options.interval, ..Batch::default() };
+        let mut cursor = self.cursor.clone();
+        let mut answer = shared.request(&options.url, cursor.conditions()).await?;
+        if answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(batch);
+        }
+        let is_first = cursor.items.is_empty();
+        let mut visited = HashSet::from([options.url.clone()]);
+        cursor.remember(&answer.headers);
+        for page in 1..=MAX_PAGES {
+            let reader = shared.clone();
+            // A large document takes long to parse, so it is parsed on a blocking thread.
+            let read = tokio::task::spawn_blocking(move || {
+                let page = reader.read(&answer, &mut cursor, &mut batch);
+                (page, cursor, batch)
+            });
+            let read =
+                read.await.map_err(|error| SourceError::Transient(format!("the answer cannot be read: {error}")));
+            let (found, read_cursor, read_batch) = read?;
+            (cursor, batch) = (read_cursor, read_batch);
+            let Page { next } = found?;
+            match next.filter(|next| !is_first && page < MAX_PAGES && visited.insert(next.clone())) {
+                Some(next) => answer = shared.request(&next, HeaderMap::new()).await?,
+                None => break,
+            }
+        }
+        cursor.items.end_poll();
+        cursor.posts.end_poll();
+        batch.ops.sort_by_key(|op| op.post().map(|post| post.created_at));
+        // Texts and numbers can always be serialised.
+        batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
+        self.cursor = cursor;
+        Ok(batch)
+    }
+}
+
+impl Cursor {
+    /// The headers of a request for changes of the first page.
+    fn conditions(&self) -> HeaderMap {
+        let validators = [(IF_NONE_MATCH, &self.etag), (IF_MODIFIED_SINCE, &self.last_modified)];
+        let header =
+            |(name, value): (HeaderName, &Option<String>)| Some((name, HeaderValue::from_str(value.as_ref()?).ok()?));
+        validators.into_iter().filter_map(header).collect()
+    }
+
+    /// Stores the validators of an answer for the next request.
+    fn remember(&mut self, headers: &HeaderMap) {
+        let header = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        (self.etag, self.last_modified) = (header(ETAG), header(LAST_MODIFIED));
+    }
+}
+
+impl Poll for Endpoint {
+    fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.read_new())
+    }
+}
+
+/// The type of `value`, and the keys of an object, for messages. They help to find the right paths.
+fn described(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let keys: Vec<String> = fields.keys().take(MAX_KEYS).map(|key| key.chars().take(32).collect()).collect();
+            format!("an object with the keys {}{}", keys.join(", "), if fields.len() > MAX_KEYS { ", …" } else { "" })
+        }
+        Value::Array(items) => format!("an array of {} items", items.len()),
+        Value::String(_) => "a text".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::Bool(_) | Value::Null => value.to_string(),
+    }
+}

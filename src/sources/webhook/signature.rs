@@ -1,0 +1,223 @@
+//! The signature of a request: HMAC-SHA256 with a shared secret, in the forms that providers document.
+//!
+//! - [`Scheme::Sha256`][]: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
+//! - [`Scheme::Stripe`][]: <https://docs.stripe.com/webhooks/signatures>
+//! - [`Scheme::Standard`][]: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::domain::Timestamp;
+
+/// The maximum number of signatures of one request that are checked. Providers send two while a secret is replaced.
+const MAX_SIGNATURES: usize = 8;
+/// The prefix of secrets in [`Scheme::Standard`].
+const STANDARD_PREFIX: &str = "whsec_";
+
+/// The form of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum Scheme {
+    /// The HMAC of the body, in hexadecimal digits (with or without `sha256=`) or in base64.
+    Sha256,
+    /// `t=SECONDS,v1=HEX`: the HMAC of the time, a dot and the body.
+    Stripe,
+    /// The headers `webhook-id`, `webhook-timestamp` and `webhook-signature`: the HMAC of id, time and body, separated by
+    /// dots.
+    Standard,
+}
+
+impl Scheme {
+    /// The header that has the signature unless another one is configured.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Sha256 => "x-hub-signature-256",
+            Self::Stripe => "stripe-signature",
+            Self::Standard => "webhook-signature",
+        }
+    }
+}
+
+/// Why a secret cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The secret can be guessed.
+    #[error("must be at least {least} bytes long")]
+    Short {
+        /// The shortest allowed length, in bytes.
+        least: usize,
+    },
+    /// Secrets of [`Scheme::Standard`] are base64.
+    #[error("must be base64, usually after \"whsec_\"")]
+    NotBase64,
+}
+
+/// Checks signatures with a secret.
+#[derive(Clone)]
+pub struct Signature {
+    scheme: Scheme,
+    header: String,
+    key: Hmac<Sha256>,
+    tolerance: Duration,
+}
+
+impl Signature {
+    /// The shortest allowed secret, in bytes.
+    const LEAST: usize = 16;
+
+    /// Signatures in the header `header`; an empty text: the usual header of the scheme. `tolerance` is the largest
+    /// difference between the time of a signature and the current time.
+    ///
+    /// # Errors
+    /// When the secret is too short, or not in the form of the scheme.
+    pub fn new(scheme: Scheme, secret: &str, (header, tolerance): (&str, Duration)) -> Result<Self, SecretError> {
+        let bytes = match scheme {
+            Scheme::Sha256 | Scheme::Stripe => secret.as_bytes().to_vec(),
+            Scheme::Standard => {
+                let text = secret.strip_prefix(STANDARD_PREFIX).unwrap_or(secret);
+                STANDARD.decode(text).map_err(|_| SecretError::NotBase64)?
+            }
+        };
+        let short = SecretError::Short { least: Self::LEAST };
+        if bytes.len() < Self::LEAST {
+            return Err(short);
+        }
+        let key = Hmac::new_from_slice(&bytes).map_err(|_| short)?;
+        let header = if header.is_empty() { scheme.header() } else { header };
+        Ok(Self { scheme, header: header.to_ascii_lowercase(), key, tolerance })
+    }
+
+    /// Whether a request with these headers and this body is signed with the secret. The time it takes does not depend
+    /// on how much of a signature is right.
+    pub fn signs<'h>(&self, headers: impl Fn(&str) -> Option<&'h str>, body: &[u8], now: Timestamp) -> bool {
+        let Some(value) = headers(&self.header) else { return false };
+        match self.scheme {
+            Scheme::Sha256 => {
+                let value = value.trim();
+                let code = value.strip_prefix("sha256=").unwrap_or(value);
+                let bytes = from_hex(code).or_else(|| STANDARD.decode(code).ok());
+                bytes.is_some_and(|bytes| self.is_code(&[body], &bytes))
+            }
+            Scheme::Stripe => {
+                let parts = || value.split(',').filter_map(|part| part.trim().split_once('='));
+                let Some((_, time)) = parts().find(|(name, _)| *name == "t") else { return false };
+                let codes = parts().filter(|(name, _)| *name == "v1").filter_map(|(_, code)| from_hex(code));
+                self.is_recent(time, now) && self.any_code(&[time.as_bytes(), b".", body], codes)
+            }
+            Scheme::Standard => {
+                let stem = self.header.strip_suffix("-signature").unwrap_or(&self.header);
+                let (Some(id), Some(time)) = (headers(&format!("{stem}-id")), headers(&format!("{stem}-timestamp")))
+                else {
+                    return false;
+                };
+                let codes =
+                    value.split_ascii_whitespace().filter_map(|part| STANDARD.decode(part.strip_prefix("v1,")?).ok());
+                let signed = [id.as_bytes(), b".", time.as_bytes(), b".", body];
+                self.is_recent(time, now) && self.any_code(&signed, codes)
+            }
+        }
+    }
+
+    fn any_code(&self, signed: &[&[u8]], codes: impl Iterator<Item = Vec<u8>>) -> bool {
+        codes.take(MAX_SIGNATURES).any(|code| self.is_code(signed, &code))
+    }
+
+    fn is_code(&self, signed: &[&[u8]], code: &[u8]) -> bool {
+        let mut key = self.key.clone();
+        signed.iter().for_each(|part| key.update(part));
+        key.verify_slice(code).is_ok()
+    }
+
+    fn is_recent(&self, seconds: &str, now: Timestamp) -> bool {
+        let Ok(seconds) = seconds.parse::<i64>() else { return false };
+        now.as_seconds().abs_diff(seconds) <= self.tolerance.as_secs()
+    }
+}
+
+/// The bytes of 64 hexadecimal digits.
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    (digits.len() == 64).then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLERANCE: Duration = Duration::from_secs(300);
+
+    fn signature(scheme: Scheme, secret: &str) -> Signature {
+        Signature::new(scheme, secret, ("", TOLERANCE)).ok().unwrap()
+    }
+
+    fn signs(signature: &Signature, headers: &[(&str, &str)], body: &str, seconds: i64) -> bool {
+        let now = Timestamp::from_unix(seconds).unwrap();
+        let find = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        signature.signs(find, body.as_bytes(), now)
+    }
+
+    /// The example of GitHub's documentation.
+    #[test]
+    fn sha256_signature_in_hex_or_base64_is_accepted() {
+        let signature = signature(Scheme::Sha256, "It's a Secret to Everybody");
+        let hex = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        let base64 = "dXEH6g6yUJ/CESIczphLijdXC211hsIsRvQ3nIsEPhc=";
+        let given = |value: &str| signs(&signature, &[("x-hub-signature-256", value)], "Hello, World!", 0);
+        assert!(given(&format!("sha256={hex}")) && given(hex) && given(&hex.to_uppercase()) && given(base64));
+        for wrong in ["", "sha256=", &hex[..62], &format!("{hex}00"), &hex.replace('7', "8"), "sha256=é"] {
+            assert!(!given(wrong), "{wrong}");
+        }
+        assert!(!signs(&signature, &[("x-hub-signature-256", hex)], "Hello, World", 0));
+        assert!(!signs(&signature, &[], "Hello, World!", 0));
+    }
+
+    /// The example of the specification's reference libraries.
+    #[test]
+    fn standard_signature_is_accepted_within_its_tolerance() {
+        let signature = signature(Scheme::Standard, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let sent = 1_614_265_330;
+        let (time, code) = (sent.to_string(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let given = |code: &str, now: i64| {
+            let headers = [
+                ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+                ("webhook-timestamp", &*time),
+                ("webhook-signature", code),
+            ];
+            signs(&signature, &headers, r#"{"test": 2432232314}"#, now)
+        };
+        assert!(given(code, sent) && given(code, sent + 300) && given(code, sent - 300));
+        assert!(given(&format!("v1,AAAA v2,x {code}"), sent), "one of several signatures");
+        assert!(!given(code, sent + 301) && !given(code, sent - 301) && !given(&code[3..], sent));
+        let many = format!("{}{code}", "v1,AAAA ".repeat(MAX_SIGNATURES));
+        assert!(!given(&many, sent), "the number of signatures is limited");
+    }
+
+    #[test]
+    fn stripe_signature_covers_time_and_body() {
+        let signature = signature(Scheme::Stripe, "a secret of enough bytes");
+        let mut key = signature.key.clone();
+        key.update(b"1000.{}");
+        let code: String = key.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let given = |value: &str, body: &str| signs(&signature, &[("stripe-signature", value)], body, 1_100);
+        assert!(given(&format!("t=1000,v1={code}"), "{}"));
+        assert!(given(&format!("t=1000,v1={},v0=x,v1={code}", "0".repeat(64)), "{}"));
+        for wrong in [format!("t=1001,v1={code}"), format!("v1={code}"), format!("t=x,v1={code}"), "t=1000".to_owned()]
+        {
+            assert!(!given(&wrong, "{}"), "{wrong}");
+        }
+        assert!(!given(&format!("t=1000,v1={code}"), "{ }"));
+    }
+
+    #[test]
+    fn secrets_that_can_be_guessed_are_refused() {
+        let error = |scheme, secret: &str| Signature::new(scheme, secret, ("", TOLERANCE)).err();
+        assert_eq!(error(Scheme::Sha256, "short"), Some(SecretError::Short { least: 16 }));
+        assert_eq!(error(Scheme::Standard, "whsec_!"), Some(SecretError::NotBase64));
+        assert_eq!(error(Scheme::Standard, "whsec_AAAA"), Some(SecretError::Short { least: 16 }));
+    }
+}

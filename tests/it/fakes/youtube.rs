@@ -1,0 +1,115 @@
+//! YouTube's Data API, as <https://developers.google.com/youtube/v3/docs/commentThreads/list> describes it: threads of
+//! comments, newest first, in pages of at most 100 with some of their replies; `comments` for all replies; `channels` for
+//! handles; and errors with a reason.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::web::{Reply, Request, Web, lock};
+
+/// The key.
+pub const KEY: &str = "AIza-s3cret";
+/// A video with comments.
+pub const VIDEO: &str = "dQw4w9WgXcQ";
+/// A video without comments.
+pub const CLOSED: &str = "aaaaaaaaaaa";
+/// A channel with the handle `@acme`.
+pub const CHANNEL: &str = "UC_x5XG1OV2P6uZZ5FSM9Ttw";
+/// The replies that a thread contains.
+const SHOWN: usize = 2;
+
+/// The server.
+pub struct Tube {
+    pub web: Web,
+    threads: Arc<Mutex<Vec<Thread>>>,
+}
+
+struct Thread {
+    top: Value,
+    replies: Vec<Value>,
+}
+
+impl Tube {
+    pub async fn start() -> Self {
+        let threads = Arc::<Mutex<Vec<Thread>>>::default();
+        let shown = threads.clone();
+        let web = Web::start(move |request| answer(request, &lock(&shown))).await;
+        Self { web, threads }
+    }
+
+    /// Adds a comment.
+    pub fn comment(&self, id: &str, text: &str) {
+        lock(&self.threads).insert(0, Thread { top: comment(id, text), replies: Vec::new() });
+    }
+
+    /// Adds a reply to a comment.
+    pub fn reply(&self, parent: &str, id: &str, text: &str) {
+        let mut threads = lock(&self.threads);
+        let thread = threads.iter_mut().find(|thread| thread.top["id"] == parent).expect("the comment exists");
+        thread.replies.insert(0, comment(&format!("{parent}.{id}"), text));
+    }
+
+    /// Changes the text of a comment.
+    pub fn edit(&self, id: &str, text: &str) {
+        let mut threads = lock(&self.threads);
+        let thread = threads.iter_mut().find(|thread| thread.top["id"] == id).expect("the comment exists");
+        thread.top["snippet"]["textDisplay"] = json!(text);
+        thread.top["snippet"]["updatedAt"] = json!("2026-03-01T13:00:00Z");
+    }
+}
+
+fn comment(id: &str, text: &str) -> Value {
+    json!({
+        "kind": "youtube#comment", "id": id,
+        "snippet": {
+            "videoId": VIDEO, "textDisplay": text, "authorDisplayName": "@ada", "likeCount": 0,
+            "publishedAt": "2026-03-01T12:00:00Z", "updatedAt": "2026-03-01T12:00:00Z",
+        },
+    })
+}
+
+/// An error in the form of the API.
+pub fn error(status: u16, reason: &str, message: &str) -> Reply {
+    let error = json!({"message": message, "domain": "youtube", "reason": reason});
+    let body = json!({"error": {"code": status, "message": message, "errors": [error]}});
+    Reply::Answer(status, Vec::new(), body.to_string().into_bytes())
+}
+
+fn answer(request: &Request, threads: &[Thread]) -> Reply {
+    let get = |name: &str| request.query.get(name).map_or("", String::as_str);
+    if request.header("x-goog-api-key") != KEY {
+        return error(400, "badRequest", "API key not valid. Please pass a valid API key.");
+    }
+    match request.path.as_str() {
+        "/youtube/v3/channels" if get("forHandle") == "@acme" => {
+            Reply::ok(json!({"items": [{"kind": "youtube#channel", "id": CHANNEL}]}).to_string())
+        }
+        "/youtube/v3/channels" => Reply::ok(json!({"pageInfo": {"totalResults": 0}}).to_string()),
+        "/youtube/v3/comments" => {
+            let thread = threads.iter().find(|thread| thread.top["id"] == get("parentId"));
+            thread.map_or_else(
+                || error(404, "commentNotFound", "no such comment"),
+                |thread| Reply::ok(json!({"items": thread.replies}).to_string()),
+            )
+        }
+        "/youtube/v3/commentThreads" => match (get("videoId"), get("allThreadsRelatedToChannelId")) {
+            (VIDEO, "") | ("", CHANNEL) => page(threads, get("pageToken")),
+            (CLOSED, "") => error(403, "commentsDisabled", "The video has disabled comments."),
+            _ => error(404, "videoNotFound", "The video could not be found."),
+        },
+        _ => Reply::status(404),
+    }
+}
+
+fn page(threads: &[Thread], token: &str) -> Reply {
+    let from: usize = token.strip_prefix("QURT=").map_or(0, |from| from.parse().expect("a token of this server"));
+    let item = |thread: &Thread| {
+        let shown = &thread.replies[..thread.replies.len().min(SHOWN)];
+        let snippet = json!({"topLevelComment": thread.top, "totalReplyCount": thread.replies.len(), "videoId": VIDEO});
+        json!({"kind": "youtube#commentThread", "id": thread.top["id"], "snippet": snippet, "replies": {"comments": shown}})
+    };
+    let items: Vec<Value> = threads.iter().skip(from).take(100).map(item).collect();
+    let next = (threads.len() > from + 100).then(|| format!("QURT={}", from + 100));
+    Reply::ok(json!({"items": items, "nextPageToken": next}).to_string())
+}

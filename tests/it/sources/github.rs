@@ -1,0 +1,170 @@
+//! Tests of the GitHub source against a fake server with configurable faults.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use sentistream::sources::SourceSpec;
+use sentistream::sources::github::{self, GitHubOptions, Parts};
+use serde_json::json;
+
+use super::ingesting::Ingesting;
+use super::managed::send;
+use super::polling::{fetcher, find, stored};
+use crate::api::test_app::{Setup, TestApp, cases};
+use crate::fakes::github::{Hub, TOKEN};
+use crate::fakes::web::Reply;
+use crate::process::Process;
+
+cases![
+    issues_and_their_edits_are_read,
+    comments_and_discussions_are_read,
+    missing_repository_does_not_delay_others,
+    exhausted_limit_is_explained,
+];
+
+fn spec(app: &TestApp, hub: &Hub, repositories: &[&str], token: Option<&str>) -> SourceSpec {
+    let options = GitHubOptions {
+        base: hub.web.at("/"),
+        repositories: repositories.iter().map(|name| (*name).to_owned()).collect(),
+        token: token.map(Into::into),
+        parts: Parts { comments: true, discussions: token.is_some(), pull_requests: false },
+        interval: Duration::from_millis(20),
+    };
+    github::spec("github", options, fetcher(), app.clock.clone())
+}
+
+async fn issues_and_their_edits_are_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let hub = Hub::start().await;
+    for number in 1..=130 {
+        hub.issue(number, "I love it", number);
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, &hub, &["acme/phone"], None));
+    stored(&app, 100).await;
+    let issue = find(&app, "github:acme/phone#130").await.expect("stored");
+    assert_eq!((&issue["source"], &issue["author"]), (&json!("github"), &json!("ada")));
+    assert_eq!(issue["content"], "Screen\n\nI love it");
+    assert_eq!(issue["url"], "https://github.com/acme/phone/issues/130");
+    assert_eq!(issue["created_at"], "2026-03-01T12:02:10.000Z");
+    assert!(find(&app, "github:acme/phone#30").await.is_none(), "the first poll reads one page");
+    app.eventually("unchanged lists are answered with 304", async || {
+        let asked = hub.web.requests();
+        asked.last().is_some_and(|request| !request.header("if-none-match").is_empty()).then_some(())
+    })
+    .await;
+
+    // An edit replaces the issue. A label, a pull request and an odd item change nothing.
+    hub.issue(129, "I love it", 140);
+    hub.issue(130, "I hate it", 141);
+    hub.add_issue(
+        json!({"id": 1, "number": 131, "title": "Fix", "pull_request": {}, "created_at": "2026-03-01T12:02:20Z",
+        "updated_at": "2026-03-01T12:02:20Z", "html_url": "https://github.com/acme/phone/pull/131"}),
+    );
+    hub.add_issue(json!({"id": "x", "updated_at": "2026-03-01T12:02:21Z"}));
+    app.eventually("the edit is stored", async || {
+        let issue = find(&app, "github:acme/phone#130").await?;
+        (issue["sentiment"]["label"] == "negative").then_some(())
+    })
+    .await;
+    let state = ingesting.states.all().remove(0);
+    assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
+    ingesting.stop().await;
+
+    // After a pause several pages are read, and each issue once.
+    for number in 200..450 {
+        hub.issue(number, "I love it", number);
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, &hub, &["acme/phone"], None));
+    let books = stored(&app, 350).await;
+    assert_eq!((&books["replacement"], &books["duplicate"]), (&json!(1), &json!(0)), "{books}");
+    ingesting.stop().await;
+}
+
+async fn comments_and_discussions_are_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let hub = Hub::start().await;
+    hub.issue(1, "I love it", 1);
+    hub.comment(5, 1, "I hate it");
+    for number in 10..40 {
+        hub.discussion(number, "I love it");
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, &hub, &["acme/phone"], Some(TOKEN)));
+    stored(&app, 2 + 25 * 3).await;
+    let comment = find(&app, "github:acme/phone#issuecomment-5").await.expect("stored");
+    assert_eq!((&comment["author"], &comment["reply_to"]), (&json!(null), &json!("github:acme/phone#1")));
+    let discussion = find(&app, "github:acme/phone#39").await.expect("stored");
+    assert_eq!(discussion["content"], "Plans\n\nI love it");
+    let reply = find(&app, "github:acme/phone#discussioncomment-391").await.expect("stored");
+    assert_eq!(reply["reply_to"], "github:acme/phone#discussioncomment-390");
+
+    // A change moves a discussion to the top.
+    hub.discussion(50, "I love it");
+    stored(&app, 2 + 26 * 3).await;
+    ingesting.stop().await;
+    let secrets = hub.web.requests().iter().filter(|request| request.header("authorization").contains(TOKEN)).count();
+    assert_eq!(secrets, hub.web.requests().len(), "every request has the token");
+}
+
+async fn missing_repository_does_not_delay_others(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let hub = Hub::start().await;
+    hub.issue(1, "I love it", 1);
+    let ingesting = Ingesting::start(&app, spec(&app, &hub, &["acme/none", "acme/phone"], None));
+    stored(&app, 1).await;
+    app.eventually("the error says what to check", async || {
+        let error = ingesting.states.all().pop()?.last_error?;
+        (error.contains("404") && error.contains("check repositories")).then_some(())
+    })
+    .await;
+    hub.issue(2, "I hate it", 2);
+    stored(&app, 2).await;
+    ingesting.stop().await;
+}
+
+async fn exhausted_limit_is_explained(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let hub = Hub::start().await;
+    hub.issue(1, "I love it", 1);
+    let message = json!({"message": "API rate limit exceeded for 192.0.2.1."}).to_string();
+    let reset = app.clock.now().as_seconds().to_string();
+    let limited = Reply::Answer(403, Vec::new(), message.into_bytes());
+    hub.web.script_replies([limited.with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", reset)]);
+    let ingesting = Ingesting::start(&app, spec(&app, &hub, &["acme/phone"], None));
+    app.eventually("the error advises a token", async || {
+        let error = ingesting.states.all().pop()?.last_error?;
+        (error.contains("no more requests") && error.contains("token")).then_some(())
+    })
+    .await;
+    stored(&app, 1).await;
+    ingesting.stop().await;
+    let rest = hub.web.rest();
+    assert!(rest.end - rest.start >= Duration::from_secs(1), "requests wait until the limit is reset");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_github_token_is_reported_by_the_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start().await;
+    hub.issue(1, "I love it", 1);
+    let settings = [
+        "ingester.sources=[]".to_owned(),
+        "outbound.allow=127.0.0.1".to_owned(),
+        format!("sources.github.url={}", hub.web.url),
+    ];
+    let process = Process::start(folder.path(), &settings).await;
+    let test = async |token: &str| {
+        let request = json!({
+            "name": "issues", "kind": "github", "secrets": {"token": token},
+            "settings": {"repositories": ["https://github.com/Acme/Phone"]},
+        });
+        send(&process, Method::POST, "/api/sources/test", &request).await.1
+    };
+    let trial = test("wr0ng").await;
+    let message = trial["message"].as_str().expect("a text");
+    assert!(trial["ok"] == false && message.contains("token") && !message.contains("wr0ng"), "{trial}");
+    let trial = test(TOKEN).await;
+    assert_eq!((&trial["ok"], &trial["posts"][0]["author"]), (&json!(true), &json!("ada")), "{trial}");
+    let request = json!({"name": "x", "kind": "github", "settings": {"repositories": ["a/b"], "discussions": true}});
+    let (status, problem) = send(&process, Method::POST, "/api/sources/test", &request).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("secrets.token")), "{problem}");
+}

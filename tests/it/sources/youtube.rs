@@ -1,0 +1,133 @@
+//! Tests of the YouTube source against a fake server with configurable faults.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use sentistream::sources::SourceSpec;
+use sentistream::sources::youtube::{self, Channel, Place, YouTubeOptions};
+use serde_json::json;
+
+use super::ingesting::Ingesting;
+use super::managed::send;
+use super::polling::{fetcher, find, stored};
+use crate::api::test_app::{Setup, TestApp, cases};
+use crate::fakes::web::Reply;
+use crate::fakes::youtube::{CLOSED, KEY, Tube, VIDEO, error};
+use crate::process::Process;
+
+cases![comments_replies_and_edits_are_read, channel_is_read_by_its_handle, video_without_comments_delays_no_other];
+
+fn spec(app: &TestApp, tube: &Tube, places: Vec<Place>) -> SourceSpec {
+    let options = YouTubeOptions {
+        base: tube.web.at("/youtube/v3/"),
+        key: KEY.into(),
+        places,
+        replies: true,
+        interval: Duration::from_millis(20),
+    };
+    youtube::spec("youtube", options, fetcher(), app.clock.clone())
+}
+
+fn video(id: &str) -> Place {
+    Place::Video(id.to_owned())
+}
+
+async fn comments_replies_and_edits_are_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let tube = Tube::start().await;
+    for number in 0..130 {
+        tube.comment(&format!("old-{number}"), "I love it");
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, &tube, vec![video(VIDEO)]));
+    stored(&app, 100).await;
+    let comment = find(&app, "youtube:old-129").await.expect("stored");
+    assert_eq!((&comment["source"], &comment["author"]), (&json!("youtube"), &json!("ada")));
+    assert_eq!(comment["url"], format!("https://www.youtube.com/watch?v={VIDEO}&lc=old-129"));
+    assert!(find(&app, "youtube:old-29").await.is_none(), "the first poll reads one page");
+
+    // The list shows two replies; the others are requested.
+    for number in 0..5 {
+        tube.reply("old-120", &number.to_string(), "I love it");
+    }
+    stored(&app, 105).await;
+    let reply = find(&app, "youtube:old-120.0").await.expect("stored");
+    assert_eq!(reply["reply_to"], "youtube:old-120");
+    tube.edit("old-125", "I hate it");
+    app.eventually("the edit is stored", async || {
+        let comment = find(&app, "youtube:old-125").await?;
+        (comment["sentiment"]["label"] == "negative").then_some(())
+    })
+    .await;
+    ingesting.stop().await;
+
+    // After a pause several pages are read, and each comment once.
+    for number in 0..250 {
+        tube.comment(&format!("new-{number}"), "I love it");
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, &tube, vec![video(VIDEO)]));
+    let books = stored(&app, 355).await;
+    assert_eq!((&books["replacement"], &books["duplicate"]), (&json!(1), &json!(0)), "{books}");
+    ingesting.stop().await;
+    assert!(tube.web.requests().iter().all(|request| !request.query.contains_key("key")), "URLs have no key");
+}
+
+async fn channel_is_read_by_its_handle(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let tube = Tube::start().await;
+    tube.comment("1", "I love it");
+    let channel = Place::Channel(Channel::Handle("@acme".to_owned()));
+    let ingesting = Ingesting::start(&app, spec(&app, &tube, vec![channel]));
+    stored(&app, 1).await;
+    tube.comment("2", "I love it");
+    stored(&app, 2).await;
+    ingesting.stop().await;
+    let asked = tube.web.requests().iter().filter(|request| request.path.ends_with("/channels")).count();
+    assert_eq!(asked, 1, "the channel of the handle is stored");
+}
+
+async fn video_without_comments_delays_no_other(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let tube = Tube::start().await;
+    tube.comment("1", "I love it");
+    tube.web.script_replies([Reply::status(500), Reply::ok("<html>")]);
+    let ingesting = Ingesting::start(&app, spec(&app, &tube, vec![video(CLOSED), video(VIDEO)]));
+    stored(&app, 1).await;
+    app.eventually("the error names the video", async || {
+        let error = ingesting.states.all().pop()?.last_error?;
+        error.contains(&format!("video {CLOSED}: its comments are turned off")).then_some(())
+    })
+    .await;
+    tube.comment("2", "I hate it");
+    stored(&app, 2).await;
+    ingesting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn youtube_errors_are_explained_by_the_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let tube = Tube::start().await;
+    tube.comment("1", "I love it");
+    let settings = [
+        "ingester.sources=[]".to_owned(),
+        "outbound.allow=127.0.0.1".to_owned(),
+        format!("sources.youtube.url={}", tube.web.at("/youtube/v3/")),
+    ];
+    let process = Process::start(folder.path(), &settings).await;
+    let test = async |key: &str| {
+        let request = json!({
+            "name": "talk", "kind": "youtube", "secrets": {"key": key},
+            "settings": {"videos": [format!("https://youtu.be/{VIDEO}")]},
+        });
+        let (status, trial) = send(&process, Method::POST, "/api/sources/test", &request).await;
+        assert_eq!(status, 200, "{trial}");
+        trial
+    };
+    let message = |trial: &serde_json::Value| trial["message"].as_str().expect("a text").to_owned();
+    let trial = test("AIza-wr0ng").await;
+    assert!(message(&trial).contains("the YouTube key is not valid") && !message(&trial).contains("wr0ng"), "{trial}");
+    tube.web.script_replies([error(403, "quotaExceeded", "The request cannot be completed.")]);
+    let trial = test(KEY).await;
+    assert!(trial["ok"] == false && message(&trial).contains("daily quota"), "{trial}");
+    let trial = test(KEY).await;
+    assert_eq!((&trial["ok"], &trial["posts"][0]["content"]), (&json!(true), &json!("I love it")), "{trial}");
+}
