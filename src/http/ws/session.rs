@@ -17,10 +17,10 @@ use super::snapshot;
 /// The maximum wait for a connection to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-/// Interval at which the token of a connection is checked.
+/// Interval at which the token or session of a connection is checked.
 const TOKEN_CHECK: Duration = Duration::from_secs(1);
 
-/// The authorization of a connection, which ends when the client's token expires or is deleted.
+/// The authorization of a connection, which ends when the client's token or session ends.
 pub struct Access {
     /// Checks the token.
     pub authenticator: Data<Authenticator>,
@@ -129,7 +129,7 @@ impl Session {
         if self.access.authenticator.is_current(&self.access.principal) {
             return Ok(());
         }
-        Err(End::Close(CloseCode::Policy, "the token has expired or was deleted"))
+        Err(End::Close(CloseCode::Policy, "the token or the session has ended"))
     }
 
     /// Sends one queued frame. After the last one it sends the number of missed events.
