@@ -4,6 +4,7 @@ pub mod feeds;
 pub mod hackernews;
 pub mod jetstream;
 pub mod mastodon;
+pub mod oidc;
 pub mod reddit;
 pub mod steam;
 pub mod web;
