@@ -1,5 +1,5 @@
 import { Menu } from "@base-ui/react/menu";
-import { Link } from "@tanstack/react-router";
+import { Link, useLocation } from "@tanstack/react-router";
 import { Ellipsis, type LucideIcon } from "lucide-react";
 import { useAccess } from "@/api/access";
 import { cx } from "@/ui/cx";
@@ -9,9 +9,12 @@ import { keepFilters } from "./keepFilters";
 import { Logo } from "./Logo";
 import { ADMIN, MORE, NAV, TABS } from "./nav";
 
+const ACTIVE = "bg-raised text-text font-medium";
+
 /** The main navigation: a rail at the left edge. */
 export function Rail() {
   const isOpen = useIsOpen();
+  const isInSettings = useLocation({ select: ({ pathname }) => pathname.startsWith("/settings/") });
   return (
     <nav
       aria-label="Views"
@@ -30,8 +33,9 @@ export function Rail() {
           className={cx(
             "flex flex-col items-center gap-1 rounded-md px-1 py-2 text-xs text-quiet transition-colors duration-150",
             "hover:bg-raised hover:text-text 2xl:flex-row 2xl:gap-3 2xl:px-3 2xl:text-sm",
+            ADMIN.has(to) && isInSettings && ACTIVE,
           )}
-          activeProps={{ className: "bg-raised text-text font-medium" }}
+          activeProps={{ className: ACTIVE }}
         >
           <NavIcon to={to} Icon={Icon} size={18} />
           {label}

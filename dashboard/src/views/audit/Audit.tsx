@@ -5,6 +5,7 @@ import { useNow } from "@/lib/useNow";
 import { AdminOnly } from "@/shell/AdminOnly";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
+import { cx } from "@/ui/cx";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
@@ -45,7 +46,7 @@ function AuditCard() {
           )}
         </EmptyState>
       ) : (
-        <ol className="-mx-4 border-t border-border text-sm">
+        <ol className={cx("-mx-4 border-t border-border text-sm", !query.hasNextPage && "-mb-4")}>
           {events.map((event) => (
             <AuditRow
               key={event.id}

@@ -36,6 +36,7 @@ export function AuditRow({ event, now, onActor }: AuditRowProps) {
           </span>
           <span className="min-w-0 basis-48 text-quiet [overflow-wrap:anywhere]">
             <bdi>{event.actor}</bdi>
+            {event.address && <span className="block text-xs">{event.address}</span>}
           </span>
           <span className="tabular w-24 text-right text-xs text-quiet" title={exact(event.at)}>
             {ago(event.at, now)}

@@ -6,6 +6,7 @@ describe("audit log", () => {
     ["DELETE /api/posts/{post_id}", "Deleted post"],
     ["PUT /api/alerts/rules/{id}", "Changed alert rule"],
     ["POST /api/sources/{name}/pause", "Paused source"],
+    ["GET /api/users", "Read users"],
     ["POST /api/session", "Signed in"],
     ["POST /api/users/{id}/invitation", "Created an invitation link for user"],
     ["PATCH /api/unknown", "PATCH /api/unknown"],

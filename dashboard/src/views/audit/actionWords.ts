@@ -64,7 +64,9 @@ export function actionWords(action: string): string {
   if (known) return known;
   const object = OBJECTS.find(([prefix]) => route === prefix || route.startsWith(`${prefix}/`));
   const verb = VERBS[route.split("/").at(-1) ?? ""] ?? METHODS[method];
-  return object && verb ? `${verb} ${object[1]}` : action;
+  if (!object || !verb) return action;
+  const isList = method === "GET" && !route.includes("{");
+  return `${verb} ${object[1]}${isList ? "s" : ""}`;
 }
 
 /** The id or the name of the object in a path: "/api/posts/a%2Fb" → "a/b". Collections have none. */

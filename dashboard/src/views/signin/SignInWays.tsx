@@ -24,7 +24,7 @@ export function SignInWays({ session: { sign_in: ways, setup }, back, notice, on
           {notice}
         </p>
       )}
-      {setup && <FirstAccountNote />}
+      {setup && ways.oidc.length === 0 && <FirstAccountNote />}
       {ways.password && <PasswordForm onDone={onDone} />}
       {ways.password && ways.oidc.length > 0 && <Divider />}
       {ways.oidc.map(({ name, url }) => (

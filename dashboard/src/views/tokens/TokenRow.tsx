@@ -51,7 +51,7 @@ export function TokenRow({ token, withOwner, now }: TokenRowProps) {
 function Creator({ token }: { token: ApiToken }) {
   return (
     <>
-      {token.owner ? "of " : "by "}
+      {!token.owner && "by "}
       <bdi>{token.owner?.name ?? token.created_by}</bdi>,{" "}
     </>
   );
