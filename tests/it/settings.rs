@@ -47,7 +47,7 @@ async fn setting(process: &Process, key: &str) -> Value {
 }
 
 fn quiet(mut settings: Vec<String>) -> Vec<String> {
-    let own = ["ingester.sources=[]", "alerts.interval=100ms", "worker.tasks=1", "retention.alerts=30d"];
+    let own = ["ingester.sources=[]", "alerts.interval=1s", "worker.tasks=1", "retention.alerts=30d"];
     settings.extend(own.map(str::to_owned));
     settings
 }
