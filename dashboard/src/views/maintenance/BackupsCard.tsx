@@ -77,7 +77,7 @@ function Progress({ progress }: { progress: BackupProgress }) {
     <div className="flex flex-col gap-1">
       <progress
         aria-label="Backup in progress"
-        className="h-1.5 w-full accent-(--color-focus)"
+        className="block h-1.5 w-full appearance-none overflow-hidden rounded-full bg-raised [&::-moz-progress-bar]:bg-focus [&::-webkit-progress-bar]:bg-raised [&::-webkit-progress-value]:bg-focus"
         value={Math.min(written, expected)}
         max={Math.max(expected, 1)}
       />
