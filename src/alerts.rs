@@ -18,6 +18,7 @@ mod tick;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::tick::{Memory, TickError, tick};
@@ -49,6 +50,39 @@ pub struct AlertsServices {
     pub clock: Clock,
 }
 
+/// The rules of the configuration, which may change while the role runs.
+#[derive(Clone, Debug)]
+pub struct ConfiguredRules(watch::Receiver<Vec<RuleSpec>>);
+
+impl ConfiguredRules {
+    /// The current rules.
+    pub fn current(&self) -> Vec<RuleSpec> {
+        self.0.borrow().clone()
+    }
+
+    /// The current rules; [`Self::have_changed`] is false until the next change.
+    fn take(&mut self) -> Vec<RuleSpec> {
+        self.0.borrow_and_update().clone()
+    }
+
+    fn have_changed(&self) -> bool {
+        // An error means that nothing can change them any more.
+        self.0.has_changed().unwrap_or(false)
+    }
+}
+
+impl From<watch::Receiver<Vec<RuleSpec>>> for ConfiguredRules {
+    fn from(rules: watch::Receiver<Vec<RuleSpec>>) -> Self {
+        Self(rules)
+    }
+}
+
+impl From<Vec<RuleSpec>> for ConfiguredRules {
+    fn from(rules: Vec<RuleSpec>) -> Self {
+        Self(watch::channel(rules).1)
+    }
+}
+
 /// Settings of the role.
 #[derive(Clone, Debug)]
 pub struct AlertsOptions {
@@ -57,7 +91,7 @@ pub struct AlertsOptions {
     /// The longest time that a window waits for posts that are not analysed yet.
     pub max_lateness: Duration,
     /// The rules of the configuration.
-    pub rules: Vec<RuleSpec>,
+    pub rules: ConfiguredRules,
     /// The name of this instance, unique among all instances.
     pub holder: String,
     /// Another instance takes over when the leader has not renewed its lease for this time.
@@ -108,7 +142,7 @@ struct Leader {
     leases: LeaseManager,
     lease: Option<Lease>,
     memory: Memory,
-    /// Whether this instance has written the configured rules since it became the leader.
+    /// Whether this instance has written the configured rules since it became the leader, and they have not changed.
     provisioned: bool,
     /// When rules are checked next.
     due: Instant,
@@ -125,8 +159,9 @@ impl Coordinated for Leader {
         if let Some(lease) = &self.lease
             && self.due <= Instant::now()
         {
+            self.provisioned &= !self.options.rules.have_changed();
             if !self.provisioned {
-                provision(&self.services.store, &self.options.rules).await?;
+                provision(&self.services.store, &self.options.rules.take()).await?;
                 self.provisioned = true;
             }
             match self.services.store.demonstration().await? {

@@ -4,9 +4,11 @@
 mod demo;
 mod lock;
 mod model;
+pub mod oidc;
 mod options;
 pub mod routes;
 mod serve;
+mod settings;
 pub mod sign_in;
 mod sources;
 
@@ -26,6 +28,7 @@ use crate::redis::{Redis, RedisOptions};
 use crate::secrets::Vault;
 use crate::sqlite::{Sqlite, SqliteOptions};
 use crate::store::Store;
+use crate::store::settings::StoredSetting;
 use crate::stream::{LocalStream, RedisStream, Stream};
 use crate::topics::Topics;
 use crate::worker::Worker;
@@ -124,6 +127,19 @@ pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
             .sealing(vault(config)?)),
         Backends::Shared { .. } => open_postgres(config, clock).context("database.url"),
     }
+}
+
+/// The settings that are stored in the database. Does not migrate it.
+///
+/// # Errors
+/// When the database cannot be opened or read.
+pub async fn stored_settings(config: &Config, clock: Clock) -> anyhow::Result<Vec<StoredSetting>> {
+    let retention = options::retention(config);
+    let store = match options::postgres(config) {
+        Some(postgres) => Store::postgres(&postgres, retention, clock)?,
+        None => Store::sqlite(open_sqlite(config)?, retention, clock),
+    };
+    Ok(store.settings().await?)
 }
 
 /// The keys for encrypting secrets in the database. With the embedded database, the key file is in the same folder.

@@ -5,6 +5,8 @@ pub mod redis;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::domain::Timestamp;
 
@@ -48,11 +50,50 @@ impl Cache {
         }
     }
 
+    /// Changes how long answers are reused, and removes every answer. Other processes do this for themselves.
+    pub async fn set_ttl(&self, ttl: Duration) {
+        let current = match self {
+            Self::Local(cache) => cache.ttl(),
+            Self::Redis(cache) => cache.ttl(),
+        };
+        if current.get() != ttl {
+            current.set(ttl);
+            // An answer keeps the time to live that it was stored with.
+            self.clear().await;
+        }
+    }
+
     /// Removes every answer.
     pub async fn clear(&self) {
         match self {
             Self::Local(cache) => cache.clear(),
             Self::Redis(cache) => cache.clear().await,
         }
+    }
+}
+
+/// How long answers are reused. Clones share the value, which may change.
+#[derive(Clone, Debug)]
+struct Ttl(Arc<AtomicU64>);
+
+impl Ttl {
+    fn new(ttl: Duration) -> Self {
+        let shared = Self(Arc::default());
+        shared.set(ttl);
+        shared
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, ttl: Duration) {
+        self.0.store(u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+impl<K, V> moka::Expiry<K, V> for Ttl {
+    fn expire_after_create(&self, _: &K, _: &V, _: Instant) -> Option<Duration> {
+        Some(self.get())
     }
 }

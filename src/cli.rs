@@ -20,6 +20,7 @@ mod probe;
 mod secrets;
 mod settings;
 mod sign_in;
+mod user;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -122,6 +123,8 @@ Examples:
     Backup(backup::BackupArgs),
     SignIn(sign_in::SignInArgs),
     #[command(subcommand)]
+    User(user::UserCommand),
+    #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
     /// Print the OpenAPI description of the REST API.
     #[command(after_help = "Example:\n  sentistream openapi > openapi.json")]
@@ -196,16 +199,14 @@ fn execute(cli: Cli) -> anyhow::Result<Verdict> {
     };
     init_logs(&command, &config, &settings)?;
     let context = Context { config, settings, clock: Clock::system() };
-    match command {
-        Command::Config(args) => settings::run(&args, &context.settings),
-        command => on_runtime(command, &context),
-    }
+    on_runtime(command, &context)
 }
 
 fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let verdict = runtime.block_on(async {
         match command {
+            Command::Config(args) => settings::run(&args, context).await,
             Command::Analyze(args) => analyze::run(args, context).await,
             Command::Import(args) => import::run(args, context).await,
             Command::Eval(args) => eval::run(args, context).await,
@@ -214,6 +215,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Health(args) => health::run(&args, context).await,
             Command::Backup(args) => backup::run(args, context).await,
             Command::SignIn(sign_in::SignInArgs {}) => sign_in::run(context).await,
+            Command::User(command) => user::run(command, context).await,
             Command::Secrets(command) => secrets::run(&command, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,

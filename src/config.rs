@@ -6,6 +6,7 @@
 //! output.
 
 mod alerts;
+mod changeable;
 mod described;
 mod environment;
 mod error;
@@ -14,7 +15,9 @@ mod layers;
 mod llm;
 mod log;
 mod notifications;
+mod oidc;
 mod paths;
+mod reference;
 mod resolve;
 mod sections;
 mod server;
@@ -29,6 +32,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use alerts::*;
+pub use changeable::is_changeable;
 pub use described::{read_source, source_kinds};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
@@ -37,6 +41,8 @@ pub use layers::Origin;
 pub use llm::{HttpUrl, LlmConfig, LlmProvider};
 pub use log::*;
 pub use notifications::{SmtpConfig, SmtpSecurity};
+pub use oidc::OidcConfig;
+pub use reference::{KeyInfo, ValueKind, keys_described, section_help};
 pub use sections::*;
 pub use server::*;
 pub use settings::{Settings, Shown};
@@ -87,6 +93,9 @@ pub struct Config {
     /// The backends that `database.url` and `stream.url` select.
     #[serde(skip)]
     pub backends: Backends,
+    /// The value of every key and where it came from.
+    #[serde(skip)]
+    pub settings: Settings,
 }
 
 /// The sources of settings that override the defaults.

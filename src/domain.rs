@@ -2,6 +2,7 @@
 //!
 //! Input is parsed into these types once, at the edge; later code does not validate again.
 
+pub mod account;
 pub mod alert;
 pub mod analysis;
 pub mod counts;

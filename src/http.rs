@@ -14,6 +14,7 @@ pub mod answer;
 pub mod audit;
 pub mod auth;
 pub mod authors;
+pub mod backups;
 pub mod body;
 pub mod client;
 pub mod compare;
@@ -33,6 +34,7 @@ pub mod insights;
 pub mod limits;
 pub mod notify;
 pub mod observe;
+pub mod oidc;
 pub mod openapi;
 pub mod options;
 pub mod params;
@@ -40,9 +42,12 @@ pub mod posts;
 pub mod progress;
 pub mod prometheus;
 pub mod redact;
+pub mod release;
 pub mod routes;
 pub mod sentiment;
 pub mod server;
+pub mod session;
+pub mod settings;
 pub mod shape;
 pub mod sources;
 pub mod state;
@@ -50,17 +55,20 @@ pub mod stats;
 pub mod system;
 pub mod topics;
 pub mod turns;
+pub mod users;
 pub mod ws;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::backups::Backups;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
 use crate::inference::routes::Routes;
 use crate::live::LiveBus;
+use crate::settings::LiveSettings;
 use crate::sources::bluesky::Names;
 use crate::sources::managed::SourceFactory;
 use crate::store::Store;
@@ -69,7 +77,7 @@ use crate::telemetry::Metrics;
 use crate::topics::Topics;
 
 pub use health::{ComponentState, Components};
-pub use options::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
+pub use options::{Adjustable, AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 pub use server::{HttpError, Server, serve, serve_ops};
 
 /// What the API needs to serve requests.
@@ -99,8 +107,19 @@ pub struct Api {
     pub sources: Option<Arc<dyn SourceFactory>>,
     /// Resolves the handles of Bluesky authors; `None`: handles are not resolved.
     pub names: Option<Names>,
+    /// What administrators manage; empty in tests of other parts.
+    pub administration: Administration,
     /// Whether the configuration has a Bluesky source. Otherwise handles are only requested while people have added one.
     pub reads_bluesky: bool,
+}
+
+/// What administrators manage besides posts, rules and sources.
+#[derive(Clone, Default)]
+pub struct Administration {
+    /// The settings in force; `None` in a process that does not manage them.
+    pub settings: Option<LiveSettings>,
+    /// Backups of the embedded database; `None` with Postgres.
+    pub backups: Option<Backups>,
 }
 
 /// The state of the model.

@@ -5,6 +5,10 @@
 
 mod detect;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
 pub use crate::domain::language::primary;
 pub use detect::detect;
 
@@ -30,13 +34,35 @@ impl OtherLanguages {
     }
 }
 
+/// The handling of posts in other languages, which may change while the server runs. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SharedHandling(Arc<ArcSwap<OtherLanguages>>);
+
+impl SharedHandling {
+    /// The current handling.
+    pub fn get(&self) -> OtherLanguages {
+        **self.0.load()
+    }
+
+    /// Changes the handling for all clones.
+    pub fn set(&self, handling: OtherLanguages) {
+        self.0.store(Arc::new(handling));
+    }
+}
+
+impl From<OtherLanguages> for SharedHandling {
+    fn from(handling: OtherLanguages) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(handling)))
+    }
+}
+
 /// How languages are handled.
 #[derive(Clone, Debug, Default)]
 pub struct LanguagePolicy {
     /// The languages that the model supports, as [`primary`] tags. Empty: those that it declares.
     pub known: Vec<String>,
     /// The handling of posts in other languages.
-    pub others: OtherLanguages,
+    pub others: SharedHandling,
     /// Whether to detect the language of texts whose source reports none.
     pub detect: bool,
 }
@@ -44,7 +70,7 @@ pub struct LanguagePolicy {
 impl LanguagePolicy {
     /// The supported languages of a model that declares `declared`. Empty: all languages.
     pub fn judged<'l>(&'l self, declared: &'l [String]) -> JudgedLanguages<'l> {
-        JudgedLanguages { known: if self.known.is_empty() { declared } else { &self.known }, others: self.others }
+        JudgedLanguages { known: if self.known.is_empty() { declared } else { &self.known }, others: self.others.get() }
     }
 }
 
@@ -78,7 +104,7 @@ mod tests {
 
     #[test]
     fn policy_applies_only_to_unknown_languages() {
-        let policy = LanguagePolicy { known: vec!["en".into()], others: OtherLanguages::Skip, detect: true };
+        let policy = LanguagePolicy { known: vec!["en".into()], others: OtherLanguages::Skip.into(), detect: true };
         for (lang, handling) in [
             (None, OtherLanguages::Analyze),
             (Some("en"), OtherLanguages::Analyze),

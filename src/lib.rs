@@ -10,8 +10,9 @@
 //!
 //! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`], [`http`]) run as tasks
 //! of one process or of several. They communicate only through shared modules, called *services*: [`stream`],
-//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`], [`lease`],
-//! [`terms`], [`insights`] and [`language`]. Services never import a role, roles never import each other, and only
+//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`oidc`], [`rules`], [`topics`], [`lease`],
+//! [`terms`], [`insights`], [`settings`], [`backups`]
+//! and [`language`]. Services never import a role, roles never import each other, and only
 //! [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
@@ -33,8 +34,12 @@
 //! | [`insights`] | what changed between two ranges, and what explains it |
 //! | [`live`] | events within and between processes |
 //! | [`secrets`] | encryption of secrets at rest, with keys outside the database |
+//! | [`settings`] | the settings in force, including those that people change while the server runs |
+//! | [`backups`] | backups of the embedded database that administrators make |
 //! | [`outbound`] | requests to configured URLs, protected against SSRF |
+//! | [`oidc`] | sign-in at an OpenID Connect provider |
 //! | [`cache`] | cached answers with single flight |
+//! | [`accounts`] | users, passwords, sessions |
 //! | [`topics`] | tracked topics: queries that every post is matched against |
 //! | [`sources`] | sources of posts |
 //! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` runs together with `alerts` |
@@ -65,8 +70,10 @@
 //! 8. **Answers are consistent.** Aggregates come from rollups that are committed with the rows, so the counts of any
 //!    two endpoints agree within the two seconds of the cache. (`tests/it/api/counts.rs`)
 
+pub mod accounts;
 pub mod alerts;
 pub mod app;
+pub mod backups;
 pub mod cache;
 pub mod cli;
 pub mod clock;
@@ -81,10 +88,12 @@ pub mod lease;
 pub mod lifecycle;
 pub mod live;
 pub mod notify;
+pub mod oidc;
 pub mod outbound;
 pub mod redis;
 pub mod rules;
 pub mod secrets;
+pub mod settings;
 pub mod sources;
 pub mod sqlite;
 pub mod store;

@@ -1,5 +1,6 @@
 //! The database: posts, analyses, rollups, alerts, cursors and leases, in Postgres or SQLite.
 
+pub mod accounts;
 pub mod aggregate;
 pub mod alerts;
 mod backend;
@@ -9,6 +10,7 @@ pub mod erase;
 mod error;
 pub mod feeds;
 pub mod hooks;
+mod id_tokens;
 mod labels;
 mod leases;
 mod migrate;
@@ -19,9 +21,11 @@ mod prune;
 mod rollup;
 mod scans;
 mod schema;
+pub mod schema_state;
 mod search;
 pub mod security;
 mod server;
+pub mod settings;
 pub mod settle;
 mod sql;
 pub mod tokens;
@@ -29,6 +33,8 @@ pub mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::domain::{Counts, Timestamp};
@@ -131,7 +137,8 @@ pub struct PostgresOptions {
 pub struct Store {
     backend: Backend,
     retention: Retention,
-    keep: Keep,
+    /// Clones share it, because it may change while the server runs.
+    keep: Arc<ArcSwap<Keep>>,
     vault: Option<Vault>,
     clock: Clock,
     /// What the text index is known to contain.
@@ -156,7 +163,7 @@ impl Store {
         Self {
             backend: Backend::Sqlite(sqlite),
             retention,
-            keep: Keep::default(),
+            keep: Arc::default(),
             vault: None,
             clock,
             indexed: Arc::default(),
@@ -174,7 +181,7 @@ impl Store {
         Ok(Self {
             backend,
             retention,
-            keep: Keep::default(),
+            keep: Arc::default(),
             vault: None,
             clock,
             indexed: Arc::default(),
@@ -185,7 +192,18 @@ impl Store {
     /// Returns the store with a retention of posts, counts and alerts.
     #[must_use]
     pub fn keeping(self, keep: Keep) -> Self {
-        Self { keep, ..self }
+        self.keep.store(Arc::new(keep));
+        self
+    }
+
+    /// Changes the retention of posts, counts and alerts of this store and its clones.
+    pub fn keep(&self, keep: Keep) {
+        self.keep.store(Arc::new(keep));
+    }
+
+    /// The retention of posts, counts and alerts.
+    fn kept(&self) -> Keep {
+        **self.keep.load()
     }
 
     /// Returns the store with `vault`, whose keys encrypt secrets.

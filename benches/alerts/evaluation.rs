@@ -76,11 +76,14 @@ pub async fn measure(store: &Store) {
     let options = AlertsOptions {
         interval: Duration::from_secs(15),
         max_lateness: Duration::from_secs(600),
-        rules: (0..RULES).map(|number| RuleSpec::parse(rule(number)).unwrap_or_else(|e| panic!("{e:?}"))).collect(),
+        rules: (0..RULES)
+            .map(|number| RuleSpec::parse(rule(number)).unwrap_or_else(|e| panic!("{e:?}")))
+            .collect::<Vec<_>>()
+            .into(),
         holder: "bench".to_owned(),
         lease_ttl: Duration::from_secs(3_600),
     };
-    store.provision_alert_rules(&options.rules).await.expect("rules");
+    store.provision_alert_rules(&options.rules.current()).await.expect("rules");
     let lease = store.acquire_lease(LEASE, "bench", options.lease_ttl).await.expect("the store").expect("the lease");
     let mut times = Vec::with_capacity(EVALUATIONS);
     for _ in 0..=EVALUATIONS {

@@ -127,7 +127,7 @@ export async function until(milliseconds: number, condition: () => Promise<boole
 }
 
 /** A port below the ephemeral range, so that it stays free while the server restarts. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     if (await isFree(port)) return port;

@@ -1,8 +1,9 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
+import { sessionQuery } from "./api/access";
 import { createQueries } from "./api/queryClient";
-import { signInByLink } from "./api/signInLink";
+import { linkOf, takeLink } from "./api/signInLink";
 import "./app.css";
 import { createAppRouter } from "./router";
 import { preloadWhenIdle } from "./ui/lazy";
@@ -10,11 +11,18 @@ import { preloadWhenIdle } from "./ui/lazy";
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root element");
 
-await signInByLink();
+takeLink();
+window.addEventListener("hashchange", () => {
+  // A link that is pasted into the address bar of an open page only changes the fragment.
+  if (linkOf(window.location.hash)) window.location.reload();
+});
+
+const queries = createQueries();
+void queries.prefetchQuery(sessionQuery);
 
 createRoot(root).render(
   <StrictMode>
-    <App router={createAppRouter()} queries={createQueries()} />
+    <App router={createAppRouter()} queries={queries} />
   </StrictMode>,
 );
 

@@ -1,12 +1,12 @@
 import { createRootRoute, createRoute, createRouter, type RouterHistory } from "@tanstack/react-router";
 import { parseSearch, readQuery, writeQuery } from "./lib/search";
 import { NotFound } from "./shell/NotFound";
+import { Root } from "./shell/Root";
 import { RouteError } from "./shell/RouteError";
-import { Shell } from "./shell/Shell";
 import { lazyPart } from "./ui/lazy";
 import { SkeletonRows } from "./ui/states";
 
-const root = createRootRoute({ component: Shell, validateSearch: parseSearch, notFoundComponent: NotFound });
+const root = createRootRoute({ component: Root, validateSearch: parseSearch, notFoundComponent: NotFound });
 
 const under = { getParentRoute: () => root };
 
@@ -102,6 +102,47 @@ const tryIt = createRoute({
   path: "/try",
   component: lazyPart(async () => (await import("./views/try/TryIt")).TryIt, <SkeletonRows />),
 });
+const people = createRoute({
+  ...under,
+  path: "/settings/people",
+  component: lazyPart(async () => (await import("./views/people/People")).People, <SkeletonRows />),
+});
+const tokens = createRoute({
+  ...under,
+  path: "/settings/tokens",
+  component: lazyPart(async () => (await import("./views/tokens/Tokens")).Tokens, <SkeletonRows />),
+});
+const audit = createRoute({
+  ...under,
+  path: "/settings/audit",
+  component: lazyPart(async () => (await import("./views/audit/Audit")).Audit, <SkeletonRows />),
+});
+const configuration = createRoute({
+  ...under,
+  path: "/settings/configuration",
+  component: lazyPart(
+    async () => (await import("./views/configuration/Configuration")).Configuration,
+    <SkeletonRows />,
+  ),
+});
+const maintenance = createRoute({
+  ...under,
+  path: "/settings/maintenance",
+  component: lazyPart(
+    async () => (await import("./views/maintenance/Maintenance")).Maintenance,
+    <SkeletonRows />,
+  ),
+});
+const account = createRoute({
+  ...under,
+  path: "/account",
+  component: lazyPart(async () => (await import("./views/account/Account")).Account, <SkeletonRows />),
+});
+const signIn = createRoute({
+  ...under,
+  path: "/sign-in",
+  component: lazyPart(async () => (await import("./views/signin/SignInPage")).SignInPage, null),
+});
 
 const routeTree = root.addChildren([
   overview,
@@ -120,6 +161,13 @@ const routeTree = root.addChildren([
   sources,
   system,
   tryIt,
+  people,
+  tokens,
+  audit,
+  configuration,
+  maintenance,
+  account,
+  signIn,
 ]);
 
 /** Creates the router. Tests pass their own history. Views load on first use, on hover, or when the page is idle. */

@@ -128,7 +128,7 @@ fn options(holder: &str) -> AlertsOptions {
     AlertsOptions {
         interval: Duration::from_millis(20),
         max_lateness: Duration::from_secs(600),
-        rules: vec![rule("negative_share", "share", 0.5), rule("negative_ratio", "ratio", 2.0)],
+        rules: vec![rule("negative_share", "share", 0.5), rule("negative_ratio", "ratio", 2.0)].into(),
         holder: holder.to_owned(),
         lease_ttl: Duration::from_secs(30),
     }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::accounts::SessionOptions;
 use crate::alerts::AlertsOptions;
+use crate::backups::BackupOptions;
 use crate::config::{
     self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role, RouteConfig,
 };
@@ -16,7 +19,7 @@ use crate::domain::{Sentiment, TopicOrigin};
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::auth::{AuthOptions, Scope as TokenScope};
-use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
+use crate::http::{Adjustable, AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{
     CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, MissingEmotions, ModelSource,
 };
@@ -80,6 +83,17 @@ pub fn postgres(config: &Config) -> Option<PostgresOptions> {
     })
 }
 
+/// The backups of the embedded database; `None` with Postgres.
+pub fn backups(config: &Config) -> Option<BackupOptions> {
+    let Backends::Embedded { path } = &config.backends else { return None };
+    let beside = || path.parent().unwrap_or(Path::new("")).join("backups");
+    Some(BackupOptions {
+        database: path.clone(),
+        folder: config.database.backup_folder.clone().unwrap_or_else(beside),
+        keep: config.database.backup_keep,
+    })
+}
+
 /// The limits of requests to configured URLs.
 pub fn outbound(config: &Config) -> OutboundOptions {
     OutboundOptions {
@@ -123,7 +137,7 @@ fn languages(config: &Config) -> LanguagePolicy {
     let inference = &config.inference;
     LanguagePolicy {
         known: inference.languages.clone(),
-        others: inference.other_languages,
+        others: inference.other_languages.into(),
         detect: inference.detect_language,
     }
 }
@@ -231,15 +245,20 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 /// The settings of the alerts role: the built-in rules, then the rules of the configuration.
 pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
-    let mut rules = default_rules(alerts);
-    rules.extend(alerts.rules.iter().cloned());
     AlertsOptions {
         interval: alerts.interval,
         max_lateness: alerts.max_lateness,
-        rules,
+        rules: alert_rules(config).into(),
         holder: instance(),
         lease_ttl: alerts.interval * LEASE_INTERVALS,
     }
+}
+
+/// The built-in rules, then the rules of the configuration.
+pub fn alert_rules(config: &Config) -> Vec<RuleSpec> {
+    let mut rules = default_rules(&config.alerts);
+    rules.extend(config.alerts.rules.iter().cloned());
+    rules
 }
 
 /// Interval of the check for due notifications.
@@ -358,15 +377,18 @@ pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
     let server = &config.server;
     let listen: Vec<&Address> =
         if config.has_role(Role::Api) { server.listen.iter().collect() } else { server.ops_listen.iter().collect() };
+    let Adjustable { rate_limit, analyze_budget, audit_retention } = adjustable(config);
     Ok(HttpOptions {
         listen: resolve(&listen).await?,
         workers: server.workers.unwrap_or_else(default_http_workers),
         cors_origins: server.cors_origins.clone(),
         auth: server.auth.is_configured().then(|| auth(&server.auth)),
-        rate_limit: server.rate_limit.map(|per_second| RateLimit { per_second, burst: server.rate_burst }),
+        sessions: SessionOptions { idle: server.auth.sessions.idle, absolute: server.auth.sessions.absolute },
+        rate_limit,
         trusted_proxies: server.trusted_proxies.clone(),
-        analyze_budget: server.analyze_rate.map(|per_second| AnalyzeBudget { per_second, burst: server.analyze_burst }),
-        audit_retention: config.retention.audit,
+        analyze_budget,
+        audit_retention,
+        oidc: super::oidc::provider(config)?,
         external_url: external_url(config),
         max_body: server.body_limit,
         request_timeout: server.request_timeout,
@@ -382,6 +404,16 @@ pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
         },
         ..HttpOptions::default()
     })
+}
+
+/// The options of the server that may change while it runs.
+pub fn adjustable(config: &Config) -> Adjustable {
+    let server = &config.server;
+    Adjustable {
+        rate_limit: server.rate_limit.map(|per_second| RateLimit { per_second, burst: server.rate_burst }),
+        analyze_budget: server.analyze_rate.map(|per_second| AnalyzeBudget { per_second, burst: server.analyze_burst }),
+        audit_retention: config.retention.audit,
+    }
 }
 
 async fn resolve(addresses: &[&Address]) -> anyhow::Result<Vec<SocketAddr>> {
@@ -402,6 +434,8 @@ fn auth(auth: &AuthConfig) -> AuthOptions {
     let scope = |scope: &config::Scope| match scope {
         config::Scope::Read => TokenScope::Read,
         config::Scope::Write => TokenScope::Write,
+        config::Scope::Respond => TokenScope::Respond,
+        config::Scope::Edit => TokenScope::Edit,
         config::Scope::Admin => TokenScope::Admin,
     };
     let token = |token: &config::TokenConfig| StaticToken {

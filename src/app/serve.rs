@@ -9,11 +9,12 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 
-use crate::alerts::{self, AlertsServices};
+use crate::alerts::{self, AlertsOptions, AlertsServices};
+use crate::backups::Backups;
 use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
 use crate::http::auth::needs_first_token;
-use crate::http::{self, Api, ComponentState, Components, ModelState};
+use crate::http::{self, Administration, Api, ComponentState, Components, HttpOptions, ModelState};
 use crate::inference::routes::Routes;
 use crate::inference::{ActiveClassifier, Llm, SharedClassifier};
 use crate::ingester::{self, IngesterServices, Limited};
@@ -28,6 +29,7 @@ use crate::worker::{self, Worker};
 
 use super::demo::DemoTask;
 use super::lock::ServingLock;
+use super::settings::Adjusting;
 use super::sources::Factory;
 use super::{Services, key_file_in_use, model, open, options, routes, sign_in};
 
@@ -134,9 +136,11 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         None => FirstLoad { state: ModelState::Absent, is_final: true },
     };
     let shutdown = Shutdown::default();
+    let adjusting = Adjusting::new(config, &services);
     let mut start = Start {
         config,
-        schema: Schema::new(services.store.clone(), shutdown.clone()),
+        schema: Schema::new(services.store.clone(), adjusting.clone(), shutdown.clone()),
+        adjusting,
         supervisor: Supervisor::new(shutdown.clone()),
         states: SourceStates::default(),
         factory: Arc::new(Factory::new(config, &services)),
@@ -148,6 +152,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         llm,
         shutdown: shutdown.clone(),
     };
+    start.settings();
     start.topics()?;
     start.loader();
     start.routes();
@@ -166,6 +171,8 @@ struct Start<'a> {
     config: &'a Config,
     services: &'a Services,
     schema: Schema,
+    /// The settings that people change while the process runs.
+    adjusting: Adjusting,
     supervisor: Supervisor,
     states: SourceStates,
     factory: Arc<dyn SourceFactory>,
@@ -204,6 +211,15 @@ async fn first_load(loader: &model::Loader) -> FirstLoad {
 }
 
 impl Start<'_> {
+    /// Keeps the settings of this process up to date.
+    fn settings(&mut self) {
+        let (adjusting, shutdown) = (self.adjusting.clone(), self.shutdown.clone());
+        self.spawn("settings", async move {
+            adjusting.follow(shutdown).await;
+            Ok(())
+        });
+    }
+
     /// Keeps the topics of this process up to date. Processes with the worker role also store the configured topics.
     fn topics(&mut self) -> anyhow::Result<()> {
         let wanted = options::topics(self.config)?;
@@ -256,11 +272,13 @@ impl Start<'_> {
         let second_opinion = model::second_opinion(&config.llm, self.llm.as_ref());
         let topic_doubts = model::topic_doubts(&config.llm, self.llm.as_ref());
         let (model, routes) = (self.model.subscribe(), self.routes.clone());
+        let other_languages = self.adjusting.other_languages.clone();
         self.spawn("worker", async move {
             let Some(classifier) = model::ready(model.clone(), &shutdown).await else { return Ok(()) };
             let active = ActiveClassifier::from(classifier);
             let rest = super::worker(&config, &services, active.clone());
-            let worker = Worker { second_opinion, topic_doubts, routes, ..rest };
+            let mut worker = Worker { second_opinion, topic_doubts, routes, ..rest };
+            worker.options.languages.others = other_languages;
             tokio::select! {
                 result = worker::run(worker, shutdown) => result,
                 () = model::follow(model, active) => Ok(()),
@@ -303,7 +321,8 @@ impl Start<'_> {
                 live: self.services.live.clone(),
                 clock: self.services.clock.clone(),
             };
-            let role = alerts::run(services, options::alerts(self.config), self.shutdown.clone());
+            let options = AlertsOptions { rules: self.adjusting.rules().into(), ..options::alerts(self.config) };
+            let role = alerts::run(services, options, self.shutdown.clone());
             self.spawn("alerts", role);
         }
     }
@@ -337,10 +356,15 @@ impl Start<'_> {
             components: components(self.states.clone(), self.llm.clone(), self.routes.clone()),
             sources: Some(self.factory.clone()),
             names: super::sources::names(self.config, self.services),
+            administration: Administration {
+                settings: Some(self.adjusting.settings.clone()),
+                backups: options::backups(self.config)
+                    .map(|options| Backups::new(options, self.services.clock.clone())),
+            },
             reads_bluesky: super::sources::reads_bluesky(self.config),
         };
         let serves_api = self.config.has_role(Role::Api);
-        let options = options::http(self.config).await?;
+        let options = HttpOptions { adjustable: Some(self.adjusting.http()), ..options::http(self.config).await? };
         if serves_api && needs_first_token(options.auth.as_ref(), &options.listen) {
             self.first_sign_in(options.external_url.clone());
         }
@@ -395,26 +419,31 @@ impl Start<'_> {
     }
 }
 
-/// The schema of the database, migrated once per process.
+/// The schema of the database, migrated once per process, and the settings that it stores.
 #[derive(Clone)]
 struct Schema {
     store: Store,
+    adjusting: Adjusting,
     shutdown: Shutdown,
     migrated: Arc<OnceCell<()>>,
 }
 
 impl Schema {
-    fn new(store: Store, shutdown: Shutdown) -> Self {
-        Self { store, shutdown, migrated: Arc::default() }
+    fn new(store: Store, adjusting: Adjusting, shutdown: Shutdown) -> Self {
+        Self { store, adjusting, shutdown, migrated: Arc::default() }
     }
 
-    /// Waits for the database and migrates it; `false` when a stop was requested first.
+    /// Waits for the database, migrates it, and applies the stored settings; `false` when a stop was requested first.
     async fn ready(&self) -> anyhow::Result<bool> {
         let migrate = self.migrated.get_or_try_init(|| async {
             let mut backoff = BackendWait::new("database");
             loop {
-                match self.store.migrate().await {
-                    Ok(_) => return Ok(()),
+                let prepare = async {
+                    self.store.migrate().await?;
+                    self.adjusting.refresh().await
+                };
+                match prepare.await {
+                    Ok(()) => return Ok(()),
                     Err(error) if error.is_transient() => backoff.wait(&error, &self.shutdown).await,
                     Err(error) => return Err(error),
                 }

@@ -25,9 +25,9 @@ impl FirstSignIn {
     pub fn notice(&self, url: &str) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "This server is reachable from other machines, so requests need a token.");
+        let _ = writeln!(text, "This server is reachable from other machines, so requests need an account or a token.");
         let _ = writeln!(text, "Admin token (shown once): {}", self.token);
-        let _ = writeln!(text, "Sign in (works once, within an hour): {}", link(url, &self.code));
+        let _ = writeln!(text, "Create your account (works once, within an hour): {}", link(url, &self.code));
         let _ = writeln!(text, "`sentistream sign-in` prints another link; server.auth.tokens replaces this token.");
         text
     }
@@ -45,9 +45,10 @@ pub async fn first(store: &Store, clock: &Clock) -> Result<Option<FirstSignIn>, 
         scopes: Scope::ALL.map(Scope::as_str).join(" "),
         created_by: "first start".to_owned(),
         expires_at: None,
+        owner_id: None,
     };
-    // If there are other tokens, the first one may have been deleted on purpose and is not created again.
-    if !store.tokens().await?.is_empty() || !store.create_token(&new).await? {
+    // If there are accounts or other tokens, the first one may have been deleted on purpose and is not created again.
+    if store.count_users().await? > 0 || !store.tokens().await?.is_empty() || !store.create_token(&new).await? {
         return Ok(None);
     }
     Ok(Some(FirstSignIn { token, code: code(store, clock).await? }))

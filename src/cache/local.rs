@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-use super::Cached;
+use super::{Cached, Ttl};
 
 /// The maximum total size of the stored answers, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -19,6 +19,7 @@ pub struct LocalCache {
     /// Incremented when the cache is cleared, so that the result of a computation that started earlier is not returned
     /// to later requests.
     generation: Arc<AtomicU64>,
+    ttl: Ttl,
     clock: Clock,
 }
 
@@ -27,8 +28,14 @@ impl LocalCache {
     pub fn new(ttl: Duration, clock: Clock) -> Self {
         let weight =
             |key: &(u64, String), answer: &Cached| u32::try_from(key.1.len() + answer.json.len()).unwrap_or(u32::MAX);
-        let answers = moka::future::Cache::builder().max_capacity(MAX_BYTES).weigher(weight).time_to_live(ttl).build();
-        Self { answers, generation: Arc::default(), clock }
+        let ttl = Ttl::new(ttl);
+        let answers =
+            moka::future::Cache::builder().max_capacity(MAX_BYTES).weigher(weight).expire_after(ttl.clone()).build();
+        Self { answers, generation: Arc::default(), ttl, clock }
+    }
+
+    pub(super) fn ttl(&self) -> &Ttl {
+        &self.ttl
     }
 
     pub(super) async fn get_or_compute<E, F>(&self, key: &str, compute: F) -> Result<Cached, E>

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::redis::Redis;
 
-use super::Cached;
+use super::{Cached, Ttl};
 
 /// The longest time that a request waits for Redis before it computes the answer.
 const WAIT: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ pub struct RedisCache(Arc<Inner>);
 struct Inner {
     redis: Redis,
     prefix: String,
-    ttl: Duration,
+    ttl: Ttl,
     clock: Clock,
     flights: moka::future::Cache<(u64, String), Cached>,
     /// Incremented when this process clears the cache. Later requests do not join computations that started earlier.
@@ -46,10 +46,16 @@ impl RedisCache {
     pub fn new(redis: Redis, prefix: &str, ttl: Duration, clock: Clock) -> Self {
         let weight =
             |key: &(u64, String), answer: &Cached| u32::try_from(key.1.len() + answer.json.len()).unwrap_or(u32::MAX);
-        let flights = moka::future::Cache::builder().max_capacity(MAX_BYTES).weigher(weight).time_to_live(ttl).build();
+        let ttl = Ttl::new(ttl);
+        let flights =
+            moka::future::Cache::builder().max_capacity(MAX_BYTES).weigher(weight).expire_after(ttl.clone()).build();
         let prefix = format!("{}:", prefix.trim_end_matches(':'));
         let (cleared, paused_until) = (AtomicU64::new(0), Mutex::new(None));
         Self(Arc::new(Inner { redis, prefix, ttl, clock, flights, cleared, paused_until }))
+    }
+
+    pub(super) fn ttl(&self) -> &Ttl {
+        &self.0.ttl
     }
 
     pub(super) async fn get_or_compute<E, F>(&self, key: &str, compute: F) -> Result<Cached, E>
@@ -110,14 +116,14 @@ impl RedisCache {
         let (cached_at, rest) = stored.split_once('\n')?;
         let (of, json) = rest.split_once('\n')?;
         let cached_at = Timestamp::from_micros(cached_at.parse().ok()?)?;
-        let is_young = self.0.clock.now().since(cached_at) < self.0.ttl;
+        let is_young = self.0.clock.now().since(cached_at) < self.0.ttl.get();
         (of == generation && is_young).then(|| Cached { json: json.into(), cached_at, hit: true })
     }
 
     async fn write(&self, key: &str, generation: &str, answer: &Cached) {
         let key = self.key(&format!("answer:{key}"));
         let value = format!("{}\n{generation}\n{}", answer.cached_at.as_micros(), answer.json);
-        let ttl = Expiration::PX(i64::try_from(self.0.ttl.as_millis()).unwrap_or(i64::MAX).max(1));
+        let ttl = Expiration::PX(i64::try_from(self.0.ttl.get().as_millis()).unwrap_or(i64::MAX).max(1));
         let set =
             self.0.redis.run(|client| async move { client.set::<(), _, _>(key, value, Some(ttl), None, false).await });
         self.within(set).await;

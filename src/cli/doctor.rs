@@ -3,6 +3,7 @@
 mod data;
 mod machine;
 mod model;
+mod sign_in;
 
 use clap::Args;
 use serde::Serialize;
@@ -73,6 +74,7 @@ pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict
     checks.extend(data::check(context).await);
     checks.push(model::check(&context.config).await);
     checks.extend(model::routes(&context.config).await);
+    checks.extend(sign_in::check(&context.config).await);
     checks.push(machine::disk(&context.config));
     checks.extend(machine::ports(&context.config).await);
     report(args, &checks)

@@ -1,13 +1,24 @@
 //! `sentistream config`
 
+use std::io::{self, Write as _};
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
-use super::Verdict;
 use super::output::Output;
-use crate::config::{DEFAULT_TOML, Origin, Settings, Shown};
+use super::{Context, Verdict};
+use crate::app;
+use crate::config::{Backends, DEFAULT_TOML, Origin, Settings, Shown};
+use crate::settings::merge;
+
+/// The longest time to read the stored settings.
+const READ_LIMIT: Duration = Duration::from_secs(3);
 
 /// Print all settings and where each came from. Secrets are masked.
+///
+/// Settings that were changed in the dashboard come from the database. If it does not answer, they are left out with a
+/// note on stderr.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +38,8 @@ pub struct ConfigArgs {
 }
 
 /// Prints the settings.
-pub fn run(args: &ConfigArgs, settings: &Settings) -> anyhow::Result<Verdict> {
+pub async fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let settings = in_force(context).await;
     let shown: Vec<_> = settings.shown().filter(|shown| !args.changed || shown.origin != Origin::Default).collect();
     let mut output = Output::new();
     if args.json {
@@ -41,6 +53,39 @@ pub fn run(args: &ConfigArgs, settings: &Settings) -> anyhow::Result<Verdict> {
     }
     output.flush()?;
     Ok(Verdict::Good)
+}
+
+/// The settings with those that are stored in the database.
+async fn in_force(context: &Context) -> Settings {
+    match &context.config.backends {
+        Backends::Embedded { path } if !path.exists() => return context.settings.clone(),
+        Backends::Embedded { .. } | Backends::Shared { .. } => {}
+    }
+    let reading = app::stored_settings(&context.config, context.clock.clone());
+    match tokio::time::timeout(READ_LIMIT, reading).await {
+        Ok(Ok(stored)) => {
+            let (config, ignored) = merge(&context.config, &stored);
+            for (key, reason) in ignored {
+                note(&format!("the stored value of {key} is not used: it {reason}"));
+            }
+            config.settings
+        }
+        Ok(Err(error)) => {
+            note(&format!("settings that were changed in the dashboard are not shown: {error}"));
+            context.settings.clone()
+        }
+        Err(_) => {
+            let limit = READ_LIMIT.as_secs();
+            note(&format!("settings that were changed in the dashboard are not shown: no answer within {limit} s"));
+            context.settings.clone()
+        }
+    }
+}
+
+/// Prints a note to stderr.
+fn note(text: &str) {
+    // A failure to write to stderr cannot be reported.
+    let _ = writeln!(io::stderr(), "note: {text}");
 }
 
 /// Prints TOML with the origin of each value in a comment.

@@ -104,7 +104,7 @@ fn comment_above(line: &str) -> String {
 }
 
 /// The comment right above the line that begins with `start`.
-fn comment_of(text: &str, start: &str) -> String {
+pub(super) fn comment_of(text: &str, start: &str) -> String {
     let mut comment: Vec<&str> = Vec::new();
     for line in text.lines() {
         if line.starts_with(start) {

@@ -18,6 +18,8 @@ use super::template::{DEFAULT_TOML, Found, Template, fits, join, kind};
 pub enum Origin {
     /// `config/default.toml`.
     Default,
+    /// The database, where the API stores changes of settings. It replaces only defaults.
+    Database,
     /// A line of the configuration file.
     File {
         /// The path of the file.
@@ -38,10 +40,11 @@ impl Origin {
     pub fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
-            Self::File { .. } => 1,
-            Self::Legacy(_) => 2,
-            Self::Variable(_) => 3,
-            Self::Flag(_) => 4,
+            Self::Database => 1,
+            Self::File { .. } => 2,
+            Self::Legacy(_) => 3,
+            Self::Variable(_) => 4,
+            Self::Flag(_) => 5,
         }
     }
 }
@@ -50,6 +53,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Database => f.write_str("database"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Legacy(name) | Self::Variable(name) => write!(f, "environment {name}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
@@ -278,7 +282,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// Converts a value to the type of `default`: a list may be written as one comma-separated text, as in the environment.
-fn listed(default: &Value, value: Value) -> Value {
+pub fn listed(default: &Value, value: Value) -> Value {
     match (default, value) {
         (Value::Array(_), Value::String(text)) => read_text(default, &text).unwrap_or(Value::String(text)),
         (_, value) => value,

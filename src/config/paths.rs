@@ -7,7 +7,8 @@ use super::layers::{Origin, Setting};
 /// Keys of sources that name a file or a folder.
 const OF_SOURCES: [&str; 3] = ["path", "opml", "zstd_dictionary"];
 /// Other keys that may name a file or a folder.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
+    "database.backup_folder",
     "inference.model",
     "inference.emotion_model",
     "inference.routes.model",

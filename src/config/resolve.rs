@@ -42,7 +42,17 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
         config.ingester.demo = if is_untouched(&config, &settings) { Demo::On } else { Demo::Off };
     }
     check(&config, &settings)?;
+    config.settings = settings.clone();
     Ok((config, settings))
+}
+
+/// `config` with other values of keys that change while the server runs.
+pub fn with_settings(config: &Config, settings: Settings) -> Result<Config, ConfigError> {
+    let Config { retention, cache, alerts, server, inference, .. } = typed(&settings)?;
+    // All other sections stay as they were resolved when the configuration was loaded.
+    let changed = Config { retention, cache, alerts, server, inference, settings, ..config.clone() };
+    check(&changed, &changed.settings)?;
+    Ok(changed)
 }
 
 /// Whether the database is embedded and every setting that selects sources, topics or alerts has its default.

@@ -84,6 +84,12 @@ pub struct DatabaseConfig {
     /// secrets are not encrypted.
     #[serde(deserialize_with = "optional")]
     pub key_file: Option<PathBuf>,
+    /// The folder of backups of the embedded database. `None`: the folder `backups` beside the database.
+    #[serde(deserialize_with = "optional")]
+    pub backup_folder: Option<PathBuf>,
+    /// The number of backups that are kept, 1 to 1000.
+    #[serde(deserialize_with = "count::<_, _, 1, 1000>")]
+    pub backup_keep: usize,
 }
 
 /// `[stream]`

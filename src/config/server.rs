@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::oidc::{OidcConfig, oidc};
 use super::values::*;
 
 /// `[server]`
@@ -95,13 +96,34 @@ pub struct AuthConfig {
     /// The requirements for JWTs. `None`: JWTs are not accepted.
     #[serde(deserialize_with = "jwt")]
     pub jwt: Option<JwtConfig>,
+    /// How long sessions of users last.
+    pub sessions: SessionConfig,
+    /// The provider for sign-in. `None`: no sign-in with OpenID Connect.
+    #[serde(deserialize_with = "oidc")]
+    pub oidc: Option<OidcConfig>,
 }
 
 impl AuthConfig {
     /// Whether any credentials are configured.
     pub fn is_configured(&self) -> bool {
-        !self.tokens.is_empty() || self.jwt.is_some()
+        !self.tokens.is_empty() || self.jwt.is_some() || self.oidc.is_some()
     }
+}
+
+/// `[server.auth.sessions]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfig {
+    /// A session ends after this time without a request; at least a minute.
+    #[serde(deserialize_with = "session_duration")]
+    pub idle: Duration,
+    /// A session ends this long after the sign-in; at least a minute.
+    #[serde(deserialize_with = "session_duration")]
+    pub absolute: Duration,
+}
+
+fn session_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    duration::<D, 60_000, 31_536_000_000>(de)
 }
 
 /// What a token allows.
@@ -125,7 +147,11 @@ pub enum Scope {
     Read,
     /// Appending posts.
     Write,
-    /// Deletions, dead letters, rules, topics, receivers, pausing, tokens, the audit log.
+    /// Acknowledging alerts, silences, corrections of labels.
+    Respond,
+    /// Topics, rules, sources, receivers.
+    Edit,
+    /// Users, tokens, settings, the audit log, deletions, dead letters; also what `respond` and `edit` allow.
     Admin,
 }
 

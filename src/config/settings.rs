@@ -9,7 +9,13 @@ use super::layers::Setting;
 use super::urls::mask;
 
 /// Keys that hold a secret.
-const SECRETS: [&str; 4] = ["server.auth.jwt.secret", "llm.api_key", "inference.hub.token", "alerts.smtp.password"];
+const SECRETS: [&str; 5] = [
+    "server.auth.jwt.secret",
+    "server.auth.oidc.client_secret",
+    "llm.api_key",
+    "inference.hub.token",
+    "alerts.smtp.password",
+];
 /// Names of secret keys of sources.
 const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
 /// A list of tables whose key `secrets` holds a table of secrets.
@@ -18,6 +24,7 @@ const RECEIVERS: &str = "alerts.receivers";
 const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
 
 /// The value of every key and where it came from, in the order of `config/default.toml`.
+#[derive(Clone, Default)]
 pub struct Settings(Vec<Setting>);
 
 /// One value for display.
@@ -38,6 +45,18 @@ impl Settings {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Setting> {
         self.0.iter()
+    }
+
+    /// The setting of `key`.
+    pub(super) fn find(&self, key: &str) -> Option<&Setting> {
+        self.0.iter().find(|setting| setting.key == key)
+    }
+
+    /// Replaces the value of a key.
+    pub(super) fn replace(&mut self, key: &str, value: Value, origin: Origin) {
+        if let Some(setting) = self.0.iter_mut().find(|setting| setting.key == key) {
+            (setting.value, setting.origin) = (value, origin);
+        }
     }
 
     /// The origin of the value of `key`; for a table or an item of a list, the last origin in it.
@@ -109,7 +128,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-fn is_secret(key: &str) -> bool {
+pub(super) fn is_secret(key: &str) -> bool {
     let of_source = key.strip_prefix("sources.").and_then(|key| key.rsplit_once('.'));
     SECRETS.contains(&key) || of_source.is_some_and(|(_, name)| SOURCE_SECRETS.contains(&name))
 }

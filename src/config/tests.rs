@@ -1,3 +1,4 @@
+mod oidc;
 mod reference;
 mod secrets;
 

@@ -8,24 +8,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
-use crate::domain::visible::is_visible;
+use crate::domain::account::ActorName;
 use crate::store::tokens::{NewToken, StoredToken};
 
+use super::auth::stored::StoredTokens;
 use super::auth::tokens::{generate, hash_hex};
-use super::auth::{
-    ANONYMOUS, Actor, Admin, Authenticator, Authorization, Authorized, COMMAND_LINE, JWT_PREFIX, LOCAL, Scope,
-};
+use super::auth::{Authenticator, Authorization, Principal, Scope};
 use super::error::{ApiError, Problem};
 use super::params::{last_segment, no_params};
 use super::state::State;
 use super::{answer, body};
 
-/// The maximum length of a token's name, in characters.
-const MAX_NAME_CHARS: usize = 100;
-/// Names that the audit log uses for clients without a stored token.
-const RESERVED_NAMES: [&str; 5] = [LOCAL, ANONYMOUS, COMMAND_LINE, "unknown", "first start"];
-/// Prefixes of names in the audit log that no other client may have.
-const RESERVED_PREFIXES: [&str; 2] = [JWT_PREFIX, "sign-in"];
 /// The maximum lifetime of a token, in days.
 const MAX_DAYS: u32 = 3_650;
 /// The lifetime of a token that a sign-in link creates.
@@ -38,7 +31,7 @@ const MAX_CODE_BYTES: usize = 200;
 pub struct TokenView {
     id: i64,
     name: String,
-    /// Any of `read`, `write`, `admin`.
+    /// Any of `read`, `write`, `respond`, `edit`, `admin`.
     scopes: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -47,11 +40,25 @@ pub struct TokenView {
     /// `null`: it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// The time of the last request, rounded to a minute or two; `null`: the token was not used.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
+    /// The user that it belongs to; `null`: none.
+    owner: Option<OwnerView>,
 }
 
-impl From<StoredToken> for TokenView {
-    fn from(token: StoredToken) -> Self {
+/// The user that a token belongs to. The token allows at most what the role of the user allows.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct OwnerView {
+    id: i64,
+    name: String,
+}
+
+impl TokenView {
+    fn of(token: StoredToken, stored: &StoredTokens) -> Self {
         Self {
+            last_used_at: stored.last_used(token.id).max(token.last_used_at),
+            owner: token.owner.map(|owner| OwnerView { id: owner.id, name: owner.name }),
             id: token.id,
             name: token.name,
             scopes: token.scopes.split_whitespace().map(str::to_owned).collect(),
@@ -74,7 +81,7 @@ pub struct CreatedToken {
     /// The text to send as `Authorization: Bearer …`.
     token: String,
     name: String,
-    /// Any of `read`, `write`, `admin`.
+    /// Any of `read`, `write`, `respond`, `edit`, `admin`.
     scopes: Vec<String>,
     /// `null`: it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -86,11 +93,11 @@ pub struct CreatedToken {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "grafana", "scopes": ["read"], "expires_in_days": 90}))]
 pub struct TokenRequest {
-    /// Unique, also among the tokens of the configuration; at most 100 characters, without control and format
+    /// Unique, also among users and the tokens of the configuration; at most 100 characters, without control and format
     /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
     /// start with `jwt:` or `sign-in`.
     name: String,
-    /// At least one of `read`, `write`, `admin`.
+    /// At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role.
     scopes: Vec<String>,
     /// Days until it expires, 1 to 3,650. Default: it does not expire.
     #[serde(default)]
@@ -98,22 +105,8 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
-    fn name(&self) -> Result<&str, ApiError> {
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || !is_visible(name) {
-            let message =
-                format!("must be 1 to {MAX_NAME_CHARS} characters, none of them control or format characters");
-            return Err(ApiError::invalid_field("name", message));
-        }
-        let folded = name.to_lowercase();
-        let is_reserved = RESERVED_NAMES.contains(&folded.as_str())
-            || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
-        if is_reserved {
-            let message = "is reserved for the audit log, like local, anonymous, unknown, first start and names that \
-                           start with jwt: or sign-in; choose another name";
-            return Err(ApiError::invalid_field("name", message));
-        }
-        Ok(name)
+    fn name(&self) -> Result<ActorName, ApiError> {
+        ActorName::parse(&self.name).map_err(|error| ApiError::invalid_field("name", error.to_string()))
     }
 
     fn lifetime(&self) -> Result<Option<Duration>, ApiError> {
@@ -124,57 +117,93 @@ impl TokenRequest {
         Err(ApiError::invalid_field("expires_in_days", format!("must be from 1 to {MAX_DAYS}")))
     }
 
-    fn scopes(&self) -> Result<String, ApiError> {
+    /// The scopes for `client`. A user can only give those of the role.
+    fn scopes(&self, client: &Principal) -> Result<String, ApiError> {
         let parse =
             |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));
         let mut scopes = self.scopes.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         scopes.dedup();
+        if let Some(refused) = scopes.iter().find(|scope| !client.has(**scope) && client.session().is_some()) {
+            let message = format!("cannot contain {}, which your role does not allow", refused.as_str());
+            return Err(ApiError::invalid_field("scopes", message));
+        }
         match scopes.as_slice() {
-            [] => Err(ApiError::invalid_field("scopes", "must contain at least one of read, write, admin")),
+            [] => {
+                Err(ApiError::invalid_field("scopes", "must contain at least one of read, write, respond, edit, admin"))
+            }
             scopes => Ok(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")),
         }
     }
 }
 
+/// Checks that `client` may manage tokens: its own as a signed-in user, all with the scope `admin`.
+fn check_may_manage(authenticator: &Authenticator, request: &HttpRequest) -> Result<Principal, ApiError> {
+    let client = authenticator.authorize(request, Scope::Read);
+    match client {
+        Ok(client) if client.session().is_some() => Ok(client),
+        _ => authenticator.authorize(request, Scope::Admin),
+    }
+}
+
+/// The user whose tokens `client` may manage; `None`: all.
+fn manages(client: &Principal) -> Option<i64> {
+    if client.has(Scope::Admin) { None } else { client.session().map(|known| known.session.user_id) }
+}
+
 /// Tokens
 ///
-/// The tokens that were created at run time, without their secret text. Tokens of the configuration are not listed.
+/// The tokens that were created at run time, without their secret text: all for the scope `admin`, otherwise those of the
+/// signed-in user. Tokens of the configuration are not listed.
 #[utoipa::path(get, path = "/api/tokens", tag = "security", responses((status = 200, body = TokenList)))]
-pub async fn list(_: Authorized<Admin>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    state: Data<State>,
+    authenticator: Data<Authenticator>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let owner = manages(&check_may_manage(&authenticator, &request)?);
     no_params(&request)?;
     let store = state.api.store.clone();
     let tokens = state.run(async move { store.tokens().await }).await?;
-    answer::json(&TokenList { tokens: tokens.into_iter().map(TokenView::from).collect() })
+    let is_visible = |token: &StoredToken| owner.is_none() || token.owner.as_ref().map(|owner| owner.id) == owner;
+    let tokens = tokens.into_iter().filter(is_visible);
+    answer::json(&TokenList { tokens: tokens.map(|token| TokenView::of(token, authenticator.stored())).collect() })
 }
 
 /// Create a token
 ///
-/// The response contains the token itself, which is not stored and cannot be shown again.
+/// The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
+/// belongs to the user: it allows at most what the role of the user allows, and is deleted with the user.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "security", request_body = TokenRequest,
     responses((status = 201, body = CreatedToken), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _: Authorized<Admin>,
     state: Data<State>,
     authenticator: Data<Authenticator>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
+    let client = check_may_manage(&authenticator, &request)?;
+    Authorization::of_own_change(&client).keep(&request);
     no_params(&request)?;
     let wanted: TokenRequest = body::json(&request, payload, &state.options).await?;
     let name = wanted.name()?;
-    if authenticator.is_configured(name) {
+    if authenticator.is_configured(name.as_str()) {
         return Err(ApiError::invalid_field("name", "is taken by a token of the configuration; choose another name"));
     }
-    let expires_at = wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime);
+    let scopes = wanted.scopes(&client)?;
+    let (accounts, user) = (authenticator.accounts().clone(), name.clone());
+    if state.run(async move { accounts.user_named(user.as_str()).await }).await?.is_some() {
+        return Err(ApiError::invalid_field("name", "is the name of a user; choose another name"));
+    }
     let token = generate();
     let new = NewToken {
-        name: name.to_owned(),
+        name: name.as_str().to_owned(),
         sha256: hash_hex(&token),
-        scopes: wanted.scopes()?,
-        created_by: Actor::of(&request).0,
-        expires_at,
+        scopes,
+        created_by: client.name.clone(),
+        expires_at: wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime),
+        owner_id: client.session().map(|known| known.session.user_id),
     };
     issue(&state, &authenticator, Issued { token, new }).await
 }
@@ -202,23 +231,26 @@ async fn issue(state: &State, authenticator: &Authenticator, issued: Issued) -> 
 
 /// Delete a token
 ///
-/// This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed.
+/// This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed. A user
+/// without the scope `admin` can delete only own tokens.
 #[utoipa::path(
     delete, path = "/api/tokens/{id}", tag = "security", params(("id" = i64, Path, description = "The token's id")),
     responses((status = 204, description = "Deleted"), (status = 404, body = Problem))
 )]
 pub async fn delete(
-    _: Authorized<Admin>,
     state: Data<State>,
     authenticator: Data<Authenticator>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    let client = check_may_manage(&authenticator, &request)?;
+    Authorization::of_own_change(&client).keep(&request);
     no_params(&request)?;
     let missing = || ApiError::not_found("there is no token with this id");
     let id: i64 = last_segment(&request)?.parse().map_err(|_| missing())?;
+    let owner = manages(&client);
     let (store, stored) = (state.api.store.clone(), authenticator.stored().clone());
     let deleted = state.run(async move {
-        let deleted = store.delete_token(id).await?;
+        let deleted = store.delete_token(id, owner).await?;
         stored.refresh(&store).await?;
         Ok::<_, ApiError>(deleted)
     });
@@ -266,6 +298,7 @@ pub async fn sign_in(
         scopes: Scope::ALL.map(Scope::as_str).join(" "),
         created_by: "sign-in link".to_owned(),
         expires_at: Some(state.api.clock.now() + SIGN_IN_LIFETIME),
+        owner_id: None,
     };
     // The audit log records the sign-in, also if the connection is closed before the response.
     Authorization::of_sign_in(&new.name).keep(&request);

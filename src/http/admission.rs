@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -15,20 +17,31 @@ use super::options::AnalyzeBudget;
 const CHARS_PER_TOKEN: usize = 3;
 
 /// The token budget of each client.
-pub struct Admission(Option<Limited>);
+pub struct Admission(ArcSwapOption<Limited>);
 
 struct Limited {
     budget: AnalyzeBudget,
     buckets: DefaultKeyedRateLimiter<IpAddr>,
 }
 
+impl Limited {
+    fn new(budget: AnalyzeBudget) -> Arc<Self> {
+        let quota = Quota::per_second(budget.per_second).allow_burst(budget.burst);
+        Arc::new(Self { budget, buckets: RateLimiter::keyed(quota) })
+    }
+}
+
 impl Admission {
     /// Gives each client a budget of this size; `None` admits every request.
     pub fn new(budget: Option<AnalyzeBudget>) -> Self {
-        Self(budget.map(|budget| {
-            let quota = Quota::per_second(budget.per_second).allow_burst(budget.burst);
-            Limited { budget, buckets: RateLimiter::keyed(quota) }
-        }))
+        Self(ArcSwapOption::new(budget.map(Limited::new)))
+    }
+
+    /// Changes the budget. Each client has a full budget again if it differs from the current one.
+    pub fn set(&self, budget: Option<AnalyzeBudget>) {
+        if self.0.load().as_ref().map(|limited| limited.budget) != budget {
+            self.0.store(budget.map(Limited::new));
+        }
     }
 
     /// Takes `tokens` from the budget of `client`.
@@ -36,7 +49,7 @@ impl Admission {
     /// # Errors
     /// 422 when the request costs more than a full budget, 429 while the budget is used up.
     pub fn admit(&self, client: Option<IpAddr>, tokens: usize) -> Result<(), ApiError> {
-        let (Some(limited), Some(client)) = (&self.0, client) else { return Ok(()) };
+        let (Some(limited), Some(client)) = (self.0.load_full(), client) else { return Ok(()) };
         let Some(cost) = u32::try_from(tokens).ok().and_then(NonZeroU32::new) else { return Ok(()) };
         match limited.buckets.check_key_n(&client, cost) {
             Ok(Ok(())) => Ok(()),
@@ -57,7 +70,7 @@ impl Admission {
 
     /// Removes clients without recent requests.
     pub fn remove_idle(&self) {
-        if let Some(limited) = &self.0 {
+        if let Some(limited) = &*self.0.load() {
             limited.buckets.retain_recent();
             limited.buckets.shrink_to_fit();
         }

@@ -13,7 +13,7 @@ use crate::domain::{Alert, AlertState, LiveEvent, Timestamp};
 use crate::store::alerts::AlertFilter;
 
 use super::answer;
-use super::auth::{Actor, Admin, Authorized, Read};
+use super::auth::{Actor, Authorized, Read, Respond};
 use super::body;
 use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params, segment_before_last};
@@ -170,7 +170,7 @@ pub struct AcknowledgeRequest {
     )
 )]
 pub async fn acknowledge(
-    _: Authorized<Admin>,
+    _: Authorized<Respond>,
     actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,

@@ -6,11 +6,13 @@ pub mod watched;
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::lifecycle::Shutdown;
 use crate::store::security::SecurityEvent;
 use crate::store::{Store, StoreError};
+
+use super::options::Adjustable;
 
 use denials::Denials;
 use watched::Verdict;
@@ -63,23 +65,54 @@ impl SecurityLog {
 pub struct Archive {
     /// The store.
     pub store: Store,
-    /// Events are deleted after this time.
+    /// Events are deleted after this time, unless `adjustable` has another one.
     pub retention: Duration,
+    /// As [`super::HttpOptions::adjustable`]. Nothing is deleted until the retention is known.
+    pub adjustable: Option<watch::Receiver<Option<Adjustable>>>,
     /// The clock of the process.
     pub clock: crate::clock::Clock,
+}
+
+impl Archive {
+    /// Deletes events that are older than the retention.
+    async fn prune(&self) {
+        let retention = match &self.adjustable {
+            None => Some(self.retention),
+            Some(adjustable) => adjustable.borrow().map(|options| options.audit_retention),
+        };
+        if let Some(retention) = retention
+            && let Err(error) = self.store.prune_security(self.clock.now() - retention).await
+        {
+            tracing::debug!(%error, "cannot delete old audit events");
+        }
+    }
+
+    /// Waits for a change of the retention.
+    async fn adjusted(changes: &mut Option<watch::Receiver<Option<Adjustable>>>) {
+        if let Some(adjustable) = changes
+            && adjustable.changed().await.is_ok()
+        {
+            return;
+        }
+        // Nothing can change it any more.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Stores the events until `shutdown`, which comes after the last request, and deletes old ones.
 pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, shutdown: Shutdown) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
+    let mut changes = archive.adjustable.clone();
     loop {
         tokio::select! {
             () = shutdown.stopping() => break,
             _ = prune.tick() => {
-                if let Err(error) = archive.store.prune_security(archive.clock.now() - archive.retention).await {
-                    tracing::debug!(%error, "cannot delete old audit events");
-                }
+                archive.prune().await;
+                continue;
+            }
+            () = Archive::adjusted(&mut changes) => {
+                archive.prune().await;
                 continue;
             }
             received = events.recv_many(&mut batch, BATCH) => if received == 0 { break },

@@ -1,67 +1,36 @@
-//! Authentication and scopes: bearer tokens, and the policy without configured tokens.
+//! Authentication and scopes: bearer tokens, sessions of users, and the policy without credentials.
 
+pub mod cookie;
 mod extract;
 pub mod jwt;
 pub mod origin;
+mod principal;
+mod scope;
+pub mod session;
 pub mod stored;
 pub mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::http::header;
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpMessage, HttpRequest, ResponseError as _};
 
+use crate::accounts::{AccountError, Accounts, Presence};
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::oidc::{OidcError, Provider};
 
-use super::audit::watched::{Decided, Decision};
 use super::client::is_forwarded;
 use super::error::ApiError;
 use super::options::HttpOptions;
 use jwt::{JwtError, JwtOptions, JwtVerifier};
+use session::Resolution;
 use stored::StoredTokens;
 use tokens::StaticToken;
 
-pub use extract::{Actor, Admin, Authorized, Read, RequiredScope, Write};
-
-/// A permission of a token. No scope includes another: a token with `write` alone cannot read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// All GET requests, analyze, the WebSocket.
-    Read,
-    /// Appending posts.
-    Write,
-    /// Deletions, dead letters, rules, topics, receivers, pausing, tokens, the audit log.
-    Admin,
-}
-
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
-
-    /// The name used in tokens and configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// The error for a text that is not the name of a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of read, write, admin")]
-pub struct UnknownScope;
-
-impl std::str::FromStr for Scope {
-    type Err = UnknownScope;
-
-    fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or(UnknownScope)
-    }
-}
+pub use extract::{Actor, Admin, Authorized, Edit, Read, RequiredScope, Respond, Write, author};
+pub use principal::{Authorization, Credential, Principal};
+pub use scope::{Scope, UnknownScope};
 
 /// The tokens of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -86,57 +55,9 @@ pub enum AuthError {
         /// The shortest allowed length.
         least: usize,
     },
-}
-
-/// An authenticated client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// For logs and the audit log: the token's name, `jwt:SUBJECT`, or `local` or [`ANONYMOUS`] without credentials.
-    pub name: String,
-    scopes: Vec<Scope>,
-    expires_at: Option<Timestamp>,
-    /// The id of a token in the database.
-    stored: Option<i64>,
-}
-
-impl Principal {
-    /// Whether the client has `scope`.
-    pub fn has(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-    }
-
-    /// Whether the token can expire or be deleted while the process runs.
-    pub fn can_end(&self) -> bool {
-        self.expires_at.is_some() || self.stored.is_some()
-    }
-}
-
-/// The decision about a request, kept in its extensions for the audit log.
-#[derive(Clone, Debug)]
-pub struct Authorization {
-    /// The client.
-    pub principal: Principal,
-    /// The scope that the request requires.
-    pub scope: Scope,
-}
-
-impl Authorization {
-    /// The exchange of a sign-in link for the token `name`, which gets every scope.
-    pub fn of_sign_in(name: &str) -> Self {
-        let principal = Principal { name: name.to_owned(), scopes: Vec::new(), expires_at: None, stored: None };
-        Self { principal, scope: Scope::Admin }
-    }
-
-    /// Keeps the decision in the extensions of `request`, and for the audit log beyond the life of the request.
-    pub fn keep(self, request: &HttpRequest) {
-        // Only changes are recorded with it.
-        let route = if self.scope == Scope::Admin { request.match_pattern() } else { None };
-        let mut extensions = request.extensions_mut();
-        if let Some(decision) = extensions.get::<Decision>() {
-            decision.set(Decided { actor: self.principal.name.clone(), scope: self.scope, route });
-        }
-        extensions.insert(self);
-    }
+    /// The identity provider cannot be used.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
 }
 
 /// The name of a client that a proxy has forwarded to a server without credentials.
@@ -150,19 +71,26 @@ pub const JWT_PREFIX: &str = "jwt:";
 
 /// Authenticates requests and checks their scopes.
 pub struct Authenticator {
-    policy: Policy,
+    tokens: Vec<StaticToken>,
+    jwt: Option<JwtVerifier>,
+    /// The policy without credentials; `None`: every request needs some.
+    open: Option<Open>,
     cors_origins: Vec<String>,
     stored: Arc<StoredTokens>,
+    accounts: Accounts,
+    provider: Option<Arc<Provider>>,
     clock: Clock,
 }
 
-enum Policy {
-    /// No credentials are configured and the server is bound to loopback: local requests have every scope, and requests
-    /// through a proxy have the scope `read`.
-    Local { behind_proxy: bool },
-    /// Every request needs a token.
-    Tokens { tokens: Vec<StaticToken>, jwt: Option<Box<JwtVerifier>> },
+/// No credentials are configured and the server is bound to loopback: while there are no accounts, local requests have
+/// every scope, and requests through a proxy have the scope `read`.
+#[derive(Clone, Copy)]
+struct Open {
+    behind_proxy: bool,
 }
+
+/// The requests with POST that change nothing and need no database.
+const READING_POSTS: [&str; 1] = ["/api/analyze"];
 
 const CHALLENGE: &str = r#"Bearer realm="sentistream""#;
 
@@ -173,26 +101,35 @@ pub fn needs_first_token(auth: Option<&AuthOptions>, addresses: &[SocketAddr]) -
 }
 
 impl Authenticator {
-    /// The authenticator of a server with `options`. `stored` are the tokens of the database.
+    /// The authenticator of a server with `options`. `stored` are the tokens of the database, `accounts` its users.
     ///
     /// # Errors
     /// When a key of `server.auth` is invalid.
-    pub fn new(options: &HttpOptions, stored: Arc<StoredTokens>, clock: Clock) -> Result<Self, AuthError> {
-        let policy = match &options.auth {
-            Some(auth) => Policy::Tokens {
-                tokens: auth.tokens.clone(),
-                jwt: auth.jwt.as_ref().map(JwtVerifier::new).transpose()?.map(Box::new),
-            },
-            None if needs_first_token(None, &options.listen) => Policy::Tokens { tokens: Vec::new(), jwt: None },
-            None => Policy::Local { behind_proxy: !options.trusted_proxies.is_empty() },
-        };
-        Ok(Self { policy, cors_origins: options.cors_origins.clone(), stored, clock })
+    pub fn new(
+        options: &HttpOptions,
+        stored: Arc<StoredTokens>,
+        accounts: Accounts,
+        clock: Clock,
+    ) -> Result<Self, AuthError> {
+        let is_open = options.auth.is_none() && !needs_first_token(None, &options.listen);
+        let AuthOptions { tokens, jwt } = options.auth.clone().unwrap_or_default();
+        let provider = options.oidc.clone().map(|oidc| Provider::new(oidc, clock.clone())).transpose()?;
+        Ok(Self {
+            tokens,
+            jwt: jwt.as_ref().map(JwtVerifier::new).transpose()?,
+            open: is_open.then_some(Open { behind_proxy: !options.trusted_proxies.is_empty() }),
+            cors_origins: options.cors_origins.clone(),
+            stored,
+            accounts,
+            provider: provider.map(Arc::new),
+            clock,
+        })
     }
 
     /// Checks that `request` has `scope`.
     ///
     /// # Errors
-    /// 401 without a valid token, 403 with one that lacks the scope.
+    /// 401 without a valid token or session, 403 with one that lacks the scope.
     pub fn authorize(&self, request: &HttpRequest, scope: Scope) -> Result<Principal, ApiError> {
         let token = bearer(request)?;
         self.authorize_token(request, token, scope)
@@ -209,75 +146,132 @@ impl Authenticator {
         scope: Scope,
     ) -> Result<Principal, ApiError> {
         let principal = self.authenticate(request, token)?;
-        Authorization { principal: principal.clone(), scope }.keep(request);
+        Authorization::new(principal.clone(), scope).keep(request);
         if !principal.has(scope) {
-            return Err(ApiError::forbidden(match self.policy {
-                Policy::Local { .. } => format!(
+            let scope = scope.as_str();
+            return Err(ApiError::forbidden(match principal.credential {
+                Credential::Local => format!("the database does not answer, so the scope {scope} cannot be checked"),
+                Credential::Anonymous => format!(
                     "requests through a proxy may only read, because no credentials are configured; add a token with \
-                     the scope {} to server.auth.tokens",
-                    scope.as_str()
+                     the scope {scope} to server.auth.tokens, or create an account"
                 ),
-                Policy::Tokens { .. } => format!("the token lacks the scope {}", scope.as_str()),
+                Credential::Session(_) => format!("your role lacks the scope {scope}"),
+                Credential::Stored(_) | Credential::Configured => format!("the token lacks the scope {scope}"),
             }));
         }
-        if scope != Scope::Read && matches!(self.policy, Policy::Local { .. }) {
+        if scope != Scope::Read && matches!(principal.credential, Credential::Local | Credential::Anonymous) {
             // Otherwise a page of another site could write through a visitor's browser.
             origin::check(request, &self.cors_origins)?;
         }
         Ok(principal)
     }
 
+    /// The client of `request`, whatever its scopes; `None` without valid credentials.
+    ///
+    /// # Errors
+    /// 403 for the page of another site, 503 when the database does not answer.
+    pub fn identify(&self, request: &HttpRequest) -> Result<Option<Principal>, ApiError> {
+        let token = bearer(request).ok().flatten();
+        match self.authenticate(request, token) {
+            Ok(principal) => Ok(Some(principal)),
+            Err(error) if error.status_code() == StatusCode::UNAUTHORIZED => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn authenticate(&self, request: &HttpRequest, token: Option<&str>) -> Result<Principal, ApiError> {
-        let (tokens, jwt) = match &self.policy {
-            Policy::Local { behind_proxy } => return local(request, *behind_proxy),
-            Policy::Tokens { tokens, jwt } => (tokens, jwt),
-        };
-        let token = token
-            .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN", CHALLENGE.to_owned()))?;
-        if let Some(known) = tokens::find(tokens, token) {
+        match (self.open, self.accounts.presence()) {
+            (Some(open), Presence::Absent) => return local(request, open),
+            (Some(open), Presence::Unknown | Presence::Unreachable) if token.is_none() => {
+                return while_unknown(request, open);
+            }
+            _ => {}
+        }
+        if let Some(token) = token {
+            return self.by_token(token);
+        }
+        match request.extensions().get::<Resolution>() {
+            Some(Resolution::Session(known)) => {
+                if !request.method().is_safe() {
+                    origin::check_page(request, &self.cors_origins)?;
+                }
+                Ok(Principal::of_session(known.clone()))
+            }
+            Some(Resolution::Ended) => Err(AccountError::Ended.into()),
+            Some(Resolution::Failed(error)) => Err(error.clone()),
+            None => Err(ApiError::unauthorized("sign in, or send a token: Authorization: Bearer TOKEN", CHALLENGE)),
+        }
+    }
+
+    fn by_token(&self, token: &str) -> Result<Principal, ApiError> {
+        if let Some(known) = tokens::find(&self.tokens, token) {
             let (name, scopes) = (known.name.clone(), known.scopes.clone());
-            return Ok(Principal { name, scopes, expires_at: None, stored: None });
+            return Ok(Principal { name, scopes, expires_at: None, credential: Credential::Configured });
         }
         if let Some(known) = self.stored.find(token, self.clock.now()) {
             return Ok(Principal {
                 name: known.name.clone(),
                 scopes: known.scopes.clone(),
                 expires_at: known.expires_at,
-                stored: Some(known.id),
+                credential: Credential::Stored(known.id),
             });
         }
-        let Some(jwt) = jwt else { return Err(invalid_token(&JwtError::Unknown)) };
+        let Some(jwt) = &self.jwt else { return Err(invalid_token(&JwtError::Unknown)) };
         let verified = jwt.verify(token, self.clock.now()).map_err(|error| invalid_token(&error))?;
         Ok(Principal {
             name: format!("{JWT_PREFIX}{}", verified.subject.unwrap_or_default()),
             scopes: verified.scopes,
             expires_at: Some(verified.expires_at),
-            stored: None,
+            credential: Credential::Configured,
         })
     }
 
-    /// Whether the token of `principal` is still valid: not expired and, for a token of the database, not deleted.
+    /// Whether the credentials of `principal` are still valid: not expired, deleted or ended.
     pub fn is_current(&self, principal: &Principal) -> bool {
         let now = self.clock.now();
         principal.expires_at.is_none_or(|expiry| now < expiry)
-            && principal.stored.is_none_or(|id| self.stored.contains(id))
+            && match &principal.credential {
+                Credential::Stored(id) => self.stored.contains(*id),
+                Credential::Session(known) => self.accounts.is_live(known.session.id),
+                Credential::Configured => true,
+                Credential::Local | Credential::Anonymous => self.accounts.presence() != Presence::Present,
+            }
     }
 
     /// Whether a token of the configuration has this name, in any case.
     pub fn is_configured(&self, name: &str) -> bool {
-        let Policy::Tokens { tokens, .. } = &self.policy else { return false };
-        tokens.iter().any(|token| token.name.to_lowercase() == name.to_lowercase())
+        self.tokens.iter().any(|token| token.name.to_lowercase() == name.to_lowercase())
+    }
+
+    /// Whether requests without credentials are accepted while there are no accounts.
+    pub fn may_be_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether requests without credentials are refused.
+    pub fn requires_credentials(&self) -> bool {
+        self.open.is_none() || self.accounts.presence() != Presence::Absent
+    }
+
+    /// The identity provider, if there is one.
+    pub fn provider(&self) -> Option<&Arc<Provider>> {
+        self.provider.as_ref()
     }
 
     /// The tokens that are stored in the database.
     pub fn stored(&self) -> &Arc<StoredTokens> {
         &self.stored
     }
+
+    /// The users of the database and their sessions.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
 }
 
 /// The client of a server without credentials. `Host` must name this machine, because another name may resolve to
 /// loopback (DNS rebinding). With a trusted proxy any name is accepted, because the proxy serves a public name.
-fn local(request: &HttpRequest, behind_proxy: bool) -> Result<Principal, ApiError> {
+fn local(request: &HttpRequest, Open { behind_proxy }: Open) -> Result<Principal, ApiError> {
     if !behind_proxy && !origin::names_this_machine(request) {
         return Err(ApiError::forbidden(
             "without credentials this server answers only under localhost or a loopback address; configure \
@@ -287,9 +281,28 @@ fn local(request: &HttpRequest, behind_proxy: bool) -> Result<Principal, ApiErro
     // HTTP/1.0 indicates a proxy: it is the default of some proxies, and browsers and current tools do not use it.
     let forwarded =
         behind_proxy || is_forwarded(request.headers()) || request.version() < actix_web::http::Version::HTTP_11;
-    let scopes = if forwarded { vec![Scope::Read] } else { Scope::ALL.to_vec() };
-    let name = if forwarded { ANONYMOUS } else { LOCAL };
-    Ok(Principal { name: name.to_owned(), scopes, expires_at: None, stored: None })
+    Ok(if forwarded {
+        let (name, scopes, credential) = (ANONYMOUS.to_owned(), vec![Scope::Read], Credential::Anonymous);
+        Principal { name, scopes, expires_at: None, credential }
+    } else {
+        let (name, scopes, credential) = (LOCAL.to_owned(), Scope::ALL.to_vec(), Credential::Local);
+        Principal { name, scopes, expires_at: None, credential }
+    })
+}
+
+/// The client while it is not known whether there are accounts: a local one may only read, so that metrics and the state
+/// of the process stay visible.
+fn while_unknown(request: &HttpRequest, open: Open) -> Result<Principal, ApiError> {
+    let unavailable =
+        || ApiError::unavailable("the database does not answer, so the client cannot be checked; try again");
+    let client = local(request, open)?;
+    if client.credential == Credential::Anonymous {
+        return Err(unavailable());
+    }
+    if request.method().is_safe() || READING_POSTS.contains(&request.path()) {
+        return Ok(Principal { scopes: vec![Scope::Read], ..client });
+    }
+    Err(unavailable())
 }
 
 fn invalid_token(error: &JwtError) -> ApiError {
@@ -305,6 +318,6 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
         .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty());
     match token {
         Some((_, token)) => Ok(Some(token.trim())),
-        None => Err(ApiError::unauthorized("Authorization must be: Bearer TOKEN", CHALLENGE.to_owned())),
+        None => Err(ApiError::unauthorized("Authorization must be: Bearer TOKEN", CHALLENGE)),
     }
 }

@@ -43,6 +43,11 @@ impl Proxies {
         Self(addresses)
     }
 
+    /// Whether a trusted proxy sent the request.
+    pub fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
+        request.peer_addr().is_some_and(|peer| self.0.contains(&peer.ip().to_canonical()))
+    }
+
     /// The address of the client: the last hop that is not a trusted proxy.
     pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let mut client = request.peer_addr()?.ip().to_canonical();

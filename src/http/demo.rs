@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::demonstration::{DemoState, Demonstration};
 
 use super::answer;
-use super::auth::{Admin, Authorized, Read};
+use super::auth::{Authorized, Edit, Read};
 use super::error::{ApiError, Problem};
 use super::params::no_params;
 use super::state::State;
@@ -55,7 +55,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     responses((status = 202, body = DemoView), (status = 404, description = "There is no demonstration", body = Problem))
 )]
 pub async fn remove(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

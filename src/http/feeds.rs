@@ -18,7 +18,7 @@ use crate::store::hooks::HookRow;
 use crate::store::{Store, StoreError};
 
 use super::answer;
-use super::auth::{Admin, Authorized};
+use super::auth::{Authorized, Edit};
 use super::error::{ApiError, Problem};
 use super::params::{no_params, segment_before_last};
 use super::state::State;
@@ -138,7 +138,7 @@ pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, Store
     responses((status = 200, body = FeedView), (status = 404, body = Problem))
 )]
 pub async fn pause(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -154,7 +154,7 @@ pub async fn pause(
     responses((status = 200, body = FeedView), (status = 404, body = Problem))
 )]
 pub async fn resume(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

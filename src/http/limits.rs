@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
+use arc_swap::ArcSwapOption;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
@@ -20,7 +22,7 @@ use super::state::State;
 type Buckets = RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
 /// Limits the requests of each client.
-pub struct Limiter(Option<Limited>);
+pub struct Limiter(ArcSwapOption<Limited>);
 
 struct Limited {
     limit: RateLimit,
@@ -30,18 +32,29 @@ struct Limited {
 impl Limiter {
     /// A limiter with the limits of `options`.
     pub fn new(options: &HttpOptions) -> Self {
-        Self(options.rate_limit.map(|limit| {
-            let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
-            Limited { limit, buckets: RateLimiter::keyed(quota).with_middleware() }
-        }))
+        Self(ArcSwapOption::new(options.rate_limit.map(Limited::new)))
+    }
+
+    /// Changes the limit. The requests of each client are counted anew if it differs from the current one.
+    pub fn set(&self, limit: Option<RateLimit>) {
+        if self.0.load().as_ref().map(|limited| limited.limit) != limit {
+            self.0.store(limit.map(Limited::new));
+        }
     }
 
     /// Removes clients without recent requests.
     pub fn remove_idle(&self) {
-        if let Some(limited) = &self.0 {
+        if let Some(limited) = &*self.0.load() {
             limited.buckets.retain_recent();
             limited.buckets.shrink_to_fit();
         }
+    }
+}
+
+impl Limited {
+    fn new(limit: RateLimit) -> Arc<Self> {
+        let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
+        Arc::new(Self { limit, buckets: RateLimiter::keyed(quota).with_middleware() })
     }
 }
 
@@ -56,7 +69,7 @@ pub async fn enforce<B: MessageBody + 'static>(
     let limiter = request.app_data::<web::Data<Limiter>>().cloned();
     let counted = limiter.as_ref().and_then(|limiter| {
         let state = request.app_data::<web::Data<State>>()?;
-        Some((limiter.0.as_ref()?, state.proxies.client(request.request())?))
+        Some((limiter.0.load_full()?, state.proxies.client(request.request())?))
     });
     let Some((limited, client)) = counted else {
         return in_turn(request, next).await.map(ServiceResponse::map_into_left_body);

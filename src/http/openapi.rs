@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Parameter;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::{error, routes};
@@ -30,10 +30,10 @@ use crate::domain::{Alert, PostEvent};
         (name = "analyze", description = "Classify texts without storing them"),
         (name = "live", description = "The WebSocket of live events"),
         (name = "dead letters", description = "Entries that could not be processed"),
-        (name = "security", description = "Tokens, sign-in and the audit log"),
+        (name = "security", description = "Users, sessions, tokens, sign-in and the audit log"),
         (name = "operations", description = "Health, sources and the state of the process"),
     ),
-    security((), ("bearer" = [])),
+    security((), ("bearer" = []), ("session" = [])),
 )]
 struct Document;
 
@@ -43,10 +43,15 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(routes::Documented::openapi());
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A static token or a JWT, when auth is configured. Scopes: read, write, admin."))
+        .description(Some("A static token or a JWT, when auth is configured. Scopes: read, write, respond, edit, admin."))
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let session = ApiKeyValue::with_description(
+        "sentistream_session",
+        "The session of a signed-in user; over https the cookie has the name __Host-sentistream.",
+    );
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     for (path, item) in &mut document.paths.paths {
         let methods = [
             ("get", &mut item.get),

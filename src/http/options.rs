@@ -4,7 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use crate::oidc::OidcOptions;
+
 use super::auth::AuthOptions;
+use crate::accounts::SessionOptions;
 
 /// Options of the HTTP server. The defaults are for a single machine.
 #[derive(Clone, Debug)]
@@ -18,6 +23,8 @@ pub struct HttpOptions {
     /// The configured tokens. `None`: on loopback, local requests have every scope; on any other address every request
     /// needs a token of the database.
     pub auth: Option<AuthOptions>,
+    /// How long sessions of users last.
+    pub sessions: SessionOptions,
     /// The rate limit of each client.
     pub rate_limit: Option<RateLimit>,
     /// Proxies whose `X-Forwarded-For` is trusted. If there are any, clients without a token have at most the scope
@@ -42,8 +49,23 @@ pub struct HttpOptions {
     pub analyze_budget: Option<AnalyzeBudget>,
     /// The retention time of the audit log.
     pub audit_retention: Duration,
+    /// The OpenID Connect provider for sign-in. `None`: there is none.
+    pub oidc: Option<OidcOptions>,
+    /// The options that change while the server runs; `None` inside until they are known. `None`: they do not change.
+    pub adjustable: Option<watch::Receiver<Option<Adjustable>>>,
     /// The WebSocket.
     pub live: LiveOptions,
+}
+
+/// Options that may change while the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adjustable {
+    /// See [`HttpOptions::rate_limit`].
+    pub rate_limit: Option<RateLimit>,
+    /// See [`HttpOptions::analyze_budget`].
+    pub analyze_budget: Option<AnalyzeBudget>,
+    /// See [`HttpOptions::audit_retention`].
+    pub audit_retention: Duration,
 }
 
 /// The rate limit of a client. A client is an IPv4 address or the /64 network of an IPv6 address.
@@ -91,6 +113,7 @@ impl Default for HttpOptions {
             workers: 2,
             cors_origins: vec!["http://localhost:3000".to_owned(), "http://localhost:5173".to_owned()],
             auth: None,
+            sessions: SessionOptions::default(),
             rate_limit: None,
             trusted_proxies: Vec::new(),
             external_url: "http://localhost:8000".to_owned(),
@@ -102,6 +125,8 @@ impl Default for HttpOptions {
             drain: Duration::from_secs(10),
             analyze_budget: None,
             audit_retention: Duration::from_secs(90 * 86_400),
+            oidc: None,
+            adjustable: None,
             live: LiveOptions::default(),
         }
     }

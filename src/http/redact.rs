@@ -1,4 +1,4 @@
-//! Removes parts that may contain secrets from descriptions of receivers, for clients without the scope `admin`.
+//! Removes parts that may contain secrets from descriptions of receivers, for clients without the scope `edit`.
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -22,7 +22,7 @@ pub fn applies(path: &str) -> bool {
     PATHS.iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// The middleware of these paths. For clients without the scope `admin` it reduces every URL in the response to its
+/// The middleware of these paths. For clients without the scope `edit` it reduces every URL in the response to its
 /// origin, and hides header values, command arguments and responses of receivers.
 ///
 /// # Errors
@@ -32,11 +32,11 @@ pub async fn for_readers(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
-    let is_admin = {
+    let is_editor = {
         let extensions = response.request().extensions();
-        extensions.get::<Authorization>().is_some_and(|known| known.principal.has(Scope::Admin))
+        extensions.get::<Authorization>().is_some_and(|known| known.principal.has(Scope::Edit))
     };
-    if is_admin || !response.status().is_success() || !is_json(&response) {
+    if is_editor || !response.status().is_success() || !is_json(&response) {
         return Ok(response);
     }
     let (request, response) = response.into_parts();

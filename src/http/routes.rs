@@ -12,10 +12,12 @@ use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
 use utoipa::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 
+use super::auth::session::{HEALTH, resolve};
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, authors, compare, dashboard, dead_letters, demo, docs, feeds, health, hooks,
-    insights, limits, notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
+    access, alerts, analyze, audit, authors, backups, compare, dashboard, dead_letters, demo, docs, feeds, health, hooks,
+    insights, limits, notify, oidc, openapi, posts, prometheus, redact, release, sentiment, session, settings, sources,
+    stats, system, topics, users, ws,
 };
 
 /// Defines `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -127,7 +129,34 @@ endpoints! {
     create in access,
     delete in access,
     sign_in in access,
+    current in session,
+    sign_in in session,
+    sign_out in session,
+    change in session::password,
+    setup in session::start,
+    accept in session::start,
+    list in session::list,
+    end in session::list,
+    end_others in session::list,
+    start in oidc,
+    callback in oidc,
+    list in users,
+    create in users,
+    get in users,
+    change in users::edit,
+    delete in users::edit,
+    invite in users::edit,
     system in system,
+    list in settings,
+    get in settings,
+    change in settings,
+    reset in settings,
+    list in backups,
+    start in backups,
+    download in backups,
+    delete in backups,
+    migrations in release,
+    notes in release,
     list in dead_letters,
     get in dead_letters,
     replay in dead_letters,
@@ -185,12 +214,16 @@ impl Table {
     fn register(self, config: &mut ServiceConfig) {
         for (path, routes) in self.0 {
             let resource = routes.into_iter().fold(web::resource(&path), actix_web::Resource::route);
-            if PROBES.contains(&path.as_str()) {
+            // The last middleware is the outermost.
+            if path == HEALTH {
+                config.service(resource.wrap(from_fn(resolve)));
+            } else if PROBES.contains(&path.as_str()) {
                 config.service(resource);
             } else if redact::applies(&path) {
-                config.service(resource.wrap(from_fn(redact::for_readers)).wrap(from_fn(limits::enforce)));
+                let redacted = resource.wrap(from_fn(redact::for_readers));
+                config.service(redacted.wrap(from_fn(resolve)).wrap(from_fn(limits::enforce)));
             } else {
-                config.service(resource.wrap(from_fn(limits::enforce)));
+                config.service(resource.wrap(from_fn(resolve)).wrap(from_fn(limits::enforce)));
             }
         }
     }

@@ -14,6 +14,7 @@ use actix_web::{App, http::header};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinHandle;
 
+use crate::accounts::Accounts;
 use crate::lifecycle::Shutdown;
 
 use super::audit::{self, Archive, SecurityLog};
@@ -21,6 +22,7 @@ use super::auth::stored::StoredTokens;
 use super::auth::{AuthError, Authenticator};
 use super::gate::{Admitted, Gate, HEAD_TIMEOUT};
 use super::limits::Limiter;
+use super::options::Adjustable;
 use super::state::State;
 use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 
@@ -93,7 +95,8 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     // The policy depends on the configured addresses, before any is bound.
     let stored = Arc::new(StoredTokens::default());
-    let authenticator = Authenticator::new(&options, stored.clone(), api.clock.clone())?;
+    let accounts = Accounts::new(api.store.clone(), api.clock.clone(), options.sessions);
+    let authenticator = Authenticator::new(&options, stored.clone(), accounts.clone(), api.clock.clone())?;
     prometheus::describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
@@ -104,7 +107,13 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
 
     let store = state.api.store.clone();
     tokio::spawn(stored.follow(store.clone(), shutdown.clone()));
-    let archive = Archive { store, retention: state.options.audit_retention, clock: state.api.clock.clone() };
+    tokio::spawn(accounts.follow(shutdown.clone()));
+    let archive = Archive {
+        store,
+        retention: state.options.audit_retention,
+        adjustable: state.options.adjustable.clone(),
+        clock: state.api.clock.clone(),
+    };
     let requests = Shutdown::default();
     let task = tokio::spawn(audit::store(events, archive, requests.clone()));
     server.archive = Some(RunningArchive { requests, task });
@@ -112,6 +121,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     // The hub subscribes before the first client connects, so that clients miss no event.
     tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
+    tokio::spawn(adjust(state.clone(), limiter.clone(), shutdown.clone()));
     tokio::spawn(observe_progress(state.clone(), shutdown.clone()));
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
@@ -143,6 +153,21 @@ pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<S
 fn tidy_metrics(state: &State) {
     if let Some(metrics) = &state.api.metrics {
         metrics.upkeep();
+    }
+}
+
+/// Applies the options that change while the server runs.
+async fn adjust(state: Data<State>, limiter: Data<Limiter>, shutdown: Shutdown) {
+    let Some(mut adjustable) = state.options.adjustable.clone() else { return };
+    loop {
+        let current = *adjustable.borrow_and_update();
+        if let Some(Adjustable { rate_limit, analyze_budget, .. }) = current {
+            limiter.set(rate_limit);
+            state.admission.set(analyze_budget);
+        }
+        if !matches!(shutdown.unless_stopping(adjustable.changed()).await, Some(Ok(()))) {
+            break;
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::op::preview;
 use crate::sources::managed::{SourceFactory, SourceKind};
 use crate::store::notify::{Action, Draft, WithSecrets};
 
-use super::auth::{Admin, Authorized, Read};
+use super::auth::{Authorized, Edit, Read};
 use super::error::{ApiError, Problem};
 use super::notify::managed::{change, checked};
 use super::params::{last_segment, no_params};
@@ -91,7 +91,7 @@ pub async fn kinds(
     responses((status = 200, body = ManagedSourceView), (status = 404, body = Problem))
 )]
 pub async fn get(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -107,7 +107,7 @@ pub async fn get(
     responses((status = 201, body = ManagedSourceView), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -141,7 +141,7 @@ pub async fn create(
     )
 )]
 pub async fn update(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -171,7 +171,7 @@ pub async fn update(
     )
 )]
 pub async fn delete(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

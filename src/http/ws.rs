@@ -30,7 +30,7 @@ const MAX_FRAME: usize = 64 * 1024;
 /// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
 /// `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
 /// …}}` (a value or a list each) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
-/// bearer.TOKEN`.
+/// bearer.TOKEN`, or the cookie of its session.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",
     responses((status = 101, description = "The connection is upgraded to a WebSocket"), (status = 403, body = Problem))
@@ -47,6 +47,10 @@ pub async fn open(
         Some(token) => authenticator.authorize_token(&request, Some(&token), Scope::Read)?,
         None => authenticator.authorize(&request, Scope::Read)?,
     };
+    if principal.session().is_some() {
+        // Browsers send the cookie also for pages of other sites, and always name the page.
+        origin::check_page(&request, &state.options.cors_origins)?;
+    }
     if state.hub.is_closing() {
         return Err(ApiError::unavailable("the server is shutting down"));
     }

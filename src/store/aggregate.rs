@@ -41,7 +41,7 @@ impl Store {
     pub(super) fn edges(&self, query: &AggregateQuery) -> Result<Edges, AggregateError> {
         let now = self.clock.now();
         let edges = Edges::of(query, self.retention.usable(now).from(Grain::Minute))?;
-        match self.keep.rollups.map(|kept| now - kept) {
+        match self.kept().rollups.map(|kept| now - kept) {
             Some(kept_from) if edges.range.start() < kept_from => Err(AggregateError::CountsGone(kept_from)),
             _ => Ok(edges),
         }

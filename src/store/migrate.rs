@@ -4,6 +4,7 @@
 //! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema: a binary that does not know all of its migrations runs
 //! if it is not older than that, and otherwise refuses to start.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::backend::Backend;
@@ -128,6 +129,27 @@ fn drop_invalid_indexes(connection: &mut AsyncConnectionWrapper<AsyncPgConnectio
         diesel::sql_query(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", index.value)).execute(connection)?;
     }
     Ok(())
+}
+
+/// The names of the migrations of this release, by version.
+///
+/// # Errors
+/// Never for embedded migrations.
+pub fn sqlite_names() -> Result<BTreeMap<String, String>, StoreError> {
+    names::<diesel::sqlite::Sqlite>(SQLITE.migrations())
+}
+
+/// As [`sqlite_names`], for Postgres.
+///
+/// # Errors
+/// Never for embedded migrations.
+pub fn postgres_names() -> Result<BTreeMap<String, String>, StoreError> {
+    names::<Pg>(POSTGRES.migrations())
+}
+
+fn names<DB: Backend>(found: Found<DB>) -> Result<BTreeMap<String, String>, StoreError> {
+    let found = found.map_err(failed)?;
+    Ok(found.iter().map(|migration| (migration.name().version().to_string(), migration.name().to_string())).collect())
 }
 
 type Found<DB> = diesel::migration::Result<Vec<Box<dyn Migration<DB>>>>;

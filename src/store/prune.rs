@@ -30,14 +30,14 @@ impl Store {
         let now = self.clock.now();
         self.prune_counts(now, stop).await?;
         self.prune_topics(STEP, stop).await?;
-        if let Some(kept) = self.keep.posts {
+        if let Some(kept) = self.kept().posts {
             // No instance stores posts that are older than this, even if its clock differs.
             let before = now - kept - CLOCKS_DIFFER;
             let old = OldPosts { before, needed: needed.clone(), limit: OLD_POSTS_STEP };
             repeat!(stop, self.remove_old_posts(old.clone()).await?);
             self.prune_tombstones(before, stop).await?;
         }
-        if let Some(kept) = self.keep.alerts {
+        if let Some(kept) = self.kept().alerts {
             self.prune_alerts(now - kept, stop).await?;
         }
         match needed {
@@ -52,7 +52,7 @@ impl Store {
             self.prune_rollups(grain, kept.from(grain), stop).await?;
         }
         self.prune_topic_rollups(Grain::Minute, kept.from(Grain::Minute), stop).await?;
-        if let Some(kept) = self.keep.rollups {
+        if let Some(kept) = self.kept().rollups {
             for grain in [Grain::Quarter, Grain::Day] {
                 // The clocks of instances differ by less than the shortest retention.
                 let before = (now - kept - Grain::Day.width()).floor(grain.width());

@@ -248,6 +248,8 @@ diesel::table! {
         created_at -> Instant,
         created_by -> Text,
         expires_at -> Nullable<Instant>,
+        owner_id -> Nullable<BigInt>,
+        last_used_at -> Nullable<Instant>,
     }
 }
 
@@ -273,5 +275,27 @@ diesel::table! {
         target -> Text,
         status -> Integer,
         request_id -> Text,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    settings (key) {
+        key -> Text,
+        value -> Nullable<Document>,
+        previous -> Nullable<Document>,
+        version -> BigInt,
+        changed_by -> Text,
+        changed_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    session_id_tokens (session_id) {
+        session_id -> BigInt,
+        id_token -> Text,
     }
 }

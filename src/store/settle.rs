@@ -59,7 +59,7 @@ impl Store {
     async fn settle_on(&self, batch: Vec<Settlement>, terms: Terms) -> Result<Option<Vec<Settled>>, StoreError> {
         let removed = self.remove_authors_of(&batch).await?;
         let (now, retention) = (self.clock.now(), self.retention.clone());
-        let terms = Terms { oldest: self.keep.posts.map(|kept| now - kept), ..terms };
+        let terms = Terms { oldest: self.kept().posts.map(|kept| now - kept), ..terms };
         let settled = match &self.backend {
             Backend::Sqlite(sqlite) => {
                 sqlite.write(move |connection| sqlite::settle(connection, &batch, &terms, now, &retention)).await?

@@ -1,12 +1,14 @@
 //! Tokens that are created at run time, and the codes of sign-in links. Only hashes are stored.
 
-use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::{ExpressionMethods, Queryable};
 
 use super::backend::{read, transact};
 use super::schema::{api_tokens, sign_in_codes};
-use super::sql::At;
+use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
+use crate::domain::account::UserRole;
 
 /// A token to store.
 #[derive(Clone, Debug)]
@@ -21,6 +23,21 @@ pub struct NewToken {
     pub created_by: String,
     /// `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
+    /// The user that it belongs to. It is deleted with the user.
+    pub owner_id: Option<i64>,
+}
+
+/// The user that a token belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenOwner {
+    /// The id of the user.
+    pub id: i64,
+    /// The name of the user.
+    pub name: String,
+    /// The role of the user, which limits the scopes of the token.
+    pub role: UserRole,
+    /// Whether the user, and therefore the token, is disabled.
+    pub disabled: bool,
 }
 
 /// A stored token.
@@ -40,6 +57,10 @@ pub struct StoredToken {
     pub created_by: String,
     /// `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
+    /// The time of a recent request, up to a few minutes before the last one.
+    pub last_used_at: Option<Timestamp>,
+    /// `None`: it belongs to no user.
+    pub owner: Option<TokenOwner>,
 }
 
 impl Store {
@@ -48,8 +69,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        let rows: Vec<TokenRow> =
-            read!(self, primary, |c| api_tokens::table.order(api_tokens::id).select(TokenRow::as_select()).load(c))?;
+        let query = || sql(TOKEN).rows::<TokenColumns>();
+        let rows: Vec<TokenRow> = read!(self, primary, |c| query().load(c))?;
         Ok(rows.into_iter().map(StoredToken::from).collect())
     }
 
@@ -70,6 +91,7 @@ impl Store {
                         api_tokens::created_at.eq(now),
                         api_tokens::created_by.eq(&token.created_by),
                         api_tokens::expires_at.eq(token.expires_at.map(At)),
+                        api_tokens::owner_id.eq(token.owner_id),
                     ))
                     .on_conflict_do_nothing()
                     .execute(c)
@@ -78,15 +100,40 @@ impl Store {
         Ok(created > 0)
     }
 
-    /// Deletes a token. Returns `false` if no token has this id.
+    /// Deletes a token. With `owner`, only if it belongs to this user. Returns `false` if there is none.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_token(&self, id: i64) -> Result<bool, StoreError> {
-        let deleted: usize = transact!(self, id, |c, id, run| {
-            run!(diesel::delete(api_tokens::table).filter(api_tokens::id.eq(id)).execute(c))
+    pub async fn delete_token(&self, id: i64, owner: Option<i64>) -> Result<bool, StoreError> {
+        let data = (id, i64::from(owner.is_none()), owner.unwrap_or_default());
+        let deleted: usize = transact!(self, data, |c, (id, any, owner), run| {
+            run!(
+                sql("DELETE FROM api_tokens WHERE id = ? AND (? = 1 OR owner_id = ?)")
+                    .bind::<BigInt, _>(id)
+                    .bind::<BigInt, _>(any)
+                    .bind::<BigInt, _>(owner)
+                    .execute(c)
+            )
         })?;
         Ok(deleted > 0)
+    }
+
+    /// Stores the times of recent requests of tokens.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touch_tokens(&self, used: Vec<TokenUse>) -> Result<(), StoreError> {
+        transact!(self, used, |c, used, run| {
+            for TokenUse { id, at } in used {
+                run!(
+                    diesel::update(api_tokens::table)
+                        .filter(api_tokens::id.eq(id))
+                        .set(api_tokens::last_used_at.eq(Some(At(at))))
+                        .execute(c)
+                )?;
+            }
+            Ok(())
+        })
     }
 
     /// Stores the hash of a code that can be redeemed until `expires_at`.
@@ -121,8 +168,35 @@ impl Store {
     }
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = api_tokens)]
+/// A request of a token.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenUse {
+    /// The id of the token.
+    pub id: i64,
+    /// The time of the request.
+    pub at: Timestamp,
+}
+
+const TOKEN: &str = "SELECT t.id, t.name, t.sha256, t.scopes, t.created_at, t.created_by, t.expires_at, \
+                     t.last_used_at, u.id, u.name, u.role, u.disabled FROM api_tokens t LEFT JOIN users u ON \
+                     u.id = t.owner_id ORDER BY t.id";
+
+type TokenColumns = (
+    BigInt,
+    Text,
+    Text,
+    Text,
+    Instant,
+    Text,
+    Nullable<Instant>,
+    Nullable<Instant>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Bool>,
+);
+
+#[derive(Queryable)]
 struct TokenRow {
     id: i64,
     name: String,
@@ -131,10 +205,21 @@ struct TokenRow {
     created_at: At,
     created_by: String,
     expires_at: Option<At>,
+    last_used_at: Option<At>,
+    owner_id: Option<i64>,
+    owner_name: Option<String>,
+    owner_role: Option<String>,
+    owner_disabled: Option<bool>,
 }
 
 impl From<TokenRow> for StoredToken {
     fn from(row: TokenRow) -> Self {
+        let owner = row.owner_id.map(|id| TokenOwner {
+            id,
+            name: row.owner_name.unwrap_or_default(),
+            role: row.owner_role.and_then(|role| role.parse().ok()).unwrap_or(UserRole::Viewer),
+            disabled: row.owner_disabled.unwrap_or_default(),
+        });
         Self {
             id: row.id,
             name: row.name,
@@ -143,6 +228,8 @@ impl From<TokenRow> for StoredToken {
             created_at: row.created_at.0,
             created_by: row.created_by,
             expires_at: row.expires_at.map(|at| at.0),
+            last_used_at: row.last_used_at.map(|at| at.0),
+            owner,
         }
     }
 }

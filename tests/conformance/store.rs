@@ -1,5 +1,6 @@
 //! The store's contract, over SQLite and Postgres.
 
+mod accounts;
 mod aggregates;
 mod alert_windows;
 mod alerts;

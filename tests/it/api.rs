@@ -13,6 +13,7 @@ mod insights;
 mod languages;
 mod live;
 mod notify;
+mod oidc;
 mod operations;
 mod posts;
 mod protocol;

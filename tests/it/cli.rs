@@ -2,6 +2,7 @@
 
 mod import;
 mod stored;
+mod user;
 
 use std::io::Write as _;
 use std::net::TcpListener;

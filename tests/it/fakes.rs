@@ -5,6 +5,7 @@ pub mod github;
 pub mod hackernews;
 pub mod jetstream;
 pub mod mastodon;
+pub mod oidc;
 pub mod reddit;
 pub mod reviews;
 pub mod steam;

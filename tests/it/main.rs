@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod abuse;
+mod accounts;
 mod alert_quality;
 mod alert_takeover;
 mod api;
+mod backups;
 mod chaos;
 mod cli;
 mod cli_server;
@@ -20,6 +22,7 @@ mod models;
 mod ports;
 mod process;
 mod services;
+mod settings;
 mod soak;
 mod sources;
 mod tracing;

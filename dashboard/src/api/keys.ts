@@ -25,6 +25,15 @@ export const keys = {
   },
   system: { all: ["system"] },
   demo: { all: ["demo"] },
+  session: ["session"],
+  devices: { all: ["devices"], list: (user: string) => ["devices", "list", user] },
+  settings: { all: ["settings"] },
+  backups: { all: ["backups"] },
+  migrations: ["migrations"],
+  release: ["release"],
+  users: { all: ["users"] },
+  tokens: { all: ["tokens"] },
+  audit: { list: (actor: string, outcome: string) => ["audit", "list", actor, outcome] },
   /** The times of the oldest and the newest post. */
   extent: { all: ["extent"] },
   topics: {

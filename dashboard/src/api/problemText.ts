@@ -1,3 +1,4 @@
+import { isScope, WHO_MAY } from "@/lib/roles";
 import { ApiError } from "./client";
 
 /** A description of a problem for users: what happened and what to do. */
@@ -10,9 +11,9 @@ const TITLES: Partial<Record<number, string>> = {
   0: "Server unreachable",
   400: "The request was not understood",
   401: "Sign in to continue",
-  403: "Your access token does not allow this",
+  403: "You are not allowed to do this",
   404: "Not found",
-  409: "This was changed in the meantime",
+  409: "This is not possible at the moment",
   412: "This was changed in the meantime",
   413: "This is too large",
   422: "Check your input",
@@ -32,10 +33,17 @@ export function problemText(error: unknown): ProblemText {
 }
 
 function adviceOf({ status, detail, fields }: ApiError): string {
-  if (status === 409 || status === 412) return "Reload the page to see the latest version, then try again.";
+  if (status === 412) return "Reload the page to see the latest version, then try again.";
   if (status === 500) return "Try again. If it happens again, check the server's log.";
+  if (status === 403) return whoMay(detail) ?? (asSentence(detail) || "Ask an administrator.");
   if (fields.length > 0) return fields.map(({ message }) => asSentence(message)).join(" ");
   return asSentence(detail) || "Try again.";
+}
+
+/** Who has the scope that a request lacked. */
+function whoMay(detail: string): string | undefined {
+  const scope = /lacks the scope (\w+)/.exec(detail)?.[1];
+  return scope && isScope(scope) ? `Only ${WHO_MAY[scope]} can do it.` : undefined;
 }
 
 /** Capitalises a text and ends it with a full stop. */

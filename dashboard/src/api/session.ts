@@ -28,7 +28,7 @@ export function writeToken(token: string | null): void {
   notify();
 }
 
-/** Opens the sign-in dialog with the server's reason, or closes it with `null`. */
+/** Goes to the sign-in page for the server's reason. `null` ends the request. */
 export function askToSignIn(reason: string | null): void {
   if (asked === reason) return;
   asked = reason;
@@ -42,12 +42,12 @@ export function onSessionChange(listener: () => void): () => void {
 }
 
 /** The reason to sign in, or `null`. */
-export function useSignInReason(): string | null {
-  return useSyncExternalStore(onSessionChange, () => asked);
+export function signInReason(): string | null {
+  return asked;
 }
 
-export function useIsSignedIn(): boolean {
-  return useSyncExternalStore(onSessionChange, () => readToken() !== null);
+export function useSignInReason(): string | null {
+  return useSyncExternalStore(onSessionChange, signInReason);
 }
 
 function notify(): void {

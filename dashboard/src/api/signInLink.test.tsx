@@ -1,30 +1,45 @@
-import { afterEach, expect, test, vi } from "vitest";
-import { readToken, writeToken } from "./session";
-import { signInByLink } from "./signInLink";
+import { afterEach, describe, expect, it } from "vitest";
+import { forgetLink, openedLink, safeReturn, takeLink } from "./signInLink";
 
 afterEach(() => {
-  vi.restoreAllMocks();
-  writeToken(null);
+  forgetLink();
   window.history.replaceState(null, "", "/");
 });
 
-test("sign-in link gives a token and is removed from the URL", async () => {
-  window.history.replaceState(null, "", "/posts?q=a#sign-in=code-1");
-  const answer = { token: "sst_1", name: "sign-in", scopes: ["read"], expires_at: null };
-  const send = vi
-    .spyOn(window, "fetch")
-    .mockResolvedValue(
-      new Response(JSON.stringify(answer), { status: 201, headers: { "content-type": "application/json" } }),
-    );
-  await signInByLink();
-  const request = send.mock.calls[0]?.[0] as Request | undefined;
-  expect(await request?.json()).toEqual({ code: "code-1" });
-  expect(readToken()).toBe("sst_1");
-  expect(window.location.href).toMatch(/\/posts\?q=a$/);
+describe("sign-in link", () => {
+  it("code is taken out of the address bar", () => {
+    window.history.replaceState(null, "", "/posts?q=a#sign-in=code-1");
+    takeLink();
+    expect(openedLink()).toEqual({ kind: "sign-in", code: "code-1", name: "" });
+    expect(window.location.href).toMatch(/\/sign-in\?return=%2Fposts%3Fq%3Da$/);
+  });
+
+  it("invitation has the name of the person", () => {
+    window.history.replaceState(null, "", "/#invitation=code-2&name=Anna%20B");
+    takeLink();
+    expect(openedLink()).toEqual({ kind: "invitation", code: "code-2", name: "Anna B" });
+    expect(window.location.href).toMatch(/\/sign-in$/);
+  });
+
+  it("other fragments are not changed", () => {
+    window.history.replaceState(null, "", "/#chart");
+    takeLink();
+    expect(openedLink()).toBeNull();
+    expect(window.location.hash).toBe("#chart");
+  });
 });
 
-test("other fragments are not changed", async () => {
-  window.history.replaceState(null, "", "/#chart");
-  await signInByLink();
-  expect(window.location.hash).toBe("#chart");
+describe("return path", () => {
+  it.each([
+    ["/posts?q=a", "/posts?q=a"],
+    ["//evil.example", "/"],
+    ["/\\evil.example", "/"],
+    ["https://evil.example", "/"],
+    ["javascript:alert(1)", "/"],
+    ["/\t/evil.example", "/"],
+    ["/sign-in?return=/x", "/"],
+    [undefined, "/"],
+  ])("%s leads to %s", (text, path) => {
+    expect(safeReturn(text)).toBe(path);
+  });
 });

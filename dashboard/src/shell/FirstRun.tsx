@@ -10,6 +10,7 @@ import { count } from "@/lib/format";
 import { buttonClass, IconButton } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
+import { Allowed } from "./Allowed";
 
 const KEY = "sentistream.first-run-seen";
 /** Dismissing the notice about synthetic posts does not dismiss the question whether to remove them. */
@@ -92,11 +93,17 @@ function DemoNotice({ demo }: { demo: Demo | undefined }) {
         {mixed ? "Real posts arrive. Remove the made-up ones?" : "These posts are made up for demonstration."}
       </p>
       <div className="order-1 flex flex-wrap gap-2 sm:order-none">
-        {isDemo && <RemoveDemo />}
+        {isDemo && (
+          <Allowed scope="admin">
+            <RemoveDemo />
+          </Allowed>
+        )}
         {!mixed && (
-          <Link to="/sources" className={buttonClass()}>
-            Connect a real source
-          </Link>
+          <Allowed scope="edit">
+            <Link to="/sources" className={buttonClass()}>
+              Connect a real source
+            </Link>
+          </Allowed>
         )}
       </div>
       <IconButton label="Dismiss" className="self-start" onClick={seen.mark}>

@@ -1,14 +1,20 @@
 import { Menu } from "@base-ui/react/menu";
-import { Link } from "@tanstack/react-router";
+import { Link, useLocation } from "@tanstack/react-router";
 import { Ellipsis, type LucideIcon } from "lucide-react";
+import { useAccess } from "@/api/access";
 import { cx } from "@/ui/cx";
 import { menuItemClass, popupClass } from "@/ui/popup";
 import { FailedReceiversMark, FiringMark } from "./FiringMark";
 import { keepFilters } from "./keepFilters";
-import { MORE, NAV, TABS } from "./nav";
+import { Logo } from "./Logo";
+import { ADMIN, MORE, NAV, TABS } from "./nav";
+
+const ACTIVE = "bg-raised text-text font-medium";
 
 /** The main navigation: a rail at the left edge. */
 export function Rail() {
+  const isOpen = useIsOpen();
+  const isInSettings = useLocation({ select: ({ pathname }) => pathname.startsWith("/settings/") });
   return (
     <nav
       aria-label="Views"
@@ -18,7 +24,7 @@ export function Rail() {
         <Logo />
         <span className="sr-only text-base font-semibold 2xl:not-sr-only">SentiStream</span>
       </Link>
-      {NAV.map(({ to, label, Icon }) => (
+      {NAV.filter(isOpen).map(({ to, label, Icon }) => (
         <Link
           key={to}
           to={to}
@@ -27,8 +33,9 @@ export function Rail() {
           className={cx(
             "flex flex-col items-center gap-1 rounded-md px-1 py-2 text-xs text-quiet transition-colors duration-150",
             "hover:bg-raised hover:text-text 2xl:flex-row 2xl:gap-3 2xl:px-3 2xl:text-sm",
+            ADMIN.has(to) && isInSettings && ACTIVE,
           )}
-          activeProps={{ className: "bg-raised text-text font-medium" }}
+          activeProps={{ className: ACTIVE }}
         >
           <NavIcon to={to} Icon={Icon} size={18} />
           {label}
@@ -40,6 +47,7 @@ export function Rail() {
 
 /** The main navigation on phones: a bar at the bottom. */
 export function TabBar() {
+  const isOpen = useIsOpen();
   const tab = "flex min-w-0 flex-1 flex-col items-center gap-0.5 pt-2 pb-1.5 text-xs text-quiet";
   return (
     <nav
@@ -67,7 +75,7 @@ export function TabBar() {
         <Menu.Portal>
           <Menu.Positioner side="top" align="end" sideOffset={6} className="z-50">
             <Menu.Popup className={popupClass}>
-              {MORE.map(({ to, label, Icon }) => (
+              {MORE.filter(isOpen).map(({ to, label, Icon }) => (
                 <Menu.Item key={to} className={menuItemClass} render={<Link to={to} search={keepFilters} />}>
                   <Icon size={16} aria-hidden="true" />
                   {label}
@@ -81,6 +89,12 @@ export function TabBar() {
   );
 }
 
+/** Whether the person may open a view. */
+function useIsOpen(): (entry: { to: string }) => boolean {
+  const { can } = useAccess();
+  return ({ to }) => !ADMIN.has(to) || can("admin");
+}
+
 /** The icon of a view, with the number of firing alerts on the alerts icon. */
 function NavIcon({ to, Icon, size }: { to: string; Icon: LucideIcon; size: number }) {
   return (
@@ -89,20 +103,5 @@ function NavIcon({ to, Icon, size }: { to: string; Icon: LucideIcon; size: numbe
       {to === "/alerts" && <FiringMark />}
       {to === "/alerts" && <FailedReceiversMark />}
     </span>
-  );
-}
-
-function Logo() {
-  return (
-    <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
-      <path
-        d="M3 21l6-7 4.5 5L18 7l4.5 11L29 14"
-        fill="none"
-        stroke="var(--color-positive)"
-        strokeWidth="3"
-        strokeLinecap="round"
-        strokeLinejoin="round"
-      />
-    </svg>
   );
 }

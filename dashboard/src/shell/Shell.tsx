@@ -7,7 +7,6 @@ import { MissingTopic, useIsTopicMissing } from "./MissingTopic";
 import { FILTERED } from "./nav";
 import { Rail, TabBar } from "./Rail";
 import { Shortcuts } from "./Shortcuts";
-import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
 import { UnusableParams } from "./UnusableParams";
 import { useBackfillRefresh } from "./useBackfillRefresh";
@@ -55,7 +54,6 @@ export function Shell() {
       </div>
       <TabBar />
       <Shortcuts />
-      <SignIn />
       {search.post !== undefined && <PostDrawer />}
     </LiveProvider>
   );

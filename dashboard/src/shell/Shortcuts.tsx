@@ -40,7 +40,7 @@ export function Shortcuts() {
         <Shortcut keys="?">Show this list</Shortcut>
         <Shortcut keys="j / k">Next and previous post in the drawer</Shortcut>
         <Shortcut keys="Esc">Close a dialog or menu</Shortcut>
-        {NAV.map(({ to, label }, index) => (
+        {NAV.slice(0, 9).map(({ to, label }, index) => (
           <Shortcut key={to} keys={String(index + 1)}>
             {label}
           </Shortcut>

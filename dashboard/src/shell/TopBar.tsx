@@ -8,13 +8,13 @@ import { FilterBar } from "./FilterBar";
 import { FILTERED, NAV, RANGED } from "./nav";
 import { RangePicker } from "./RangePicker";
 import { openShortcuts } from "./Shortcuts";
-import { SignOut } from "./SignIn";
 import { ThemeSwitch } from "./ThemeSwitch";
+import { UserMenu } from "./UserMenu";
 
 /** The title, the time range, the filters and the state of the connection. */
 export function TopBar() {
   const path = useLocation({ select: ({ pathname }) => pathname });
-  const title = NAV.find(({ to }) => path === to || path.startsWith(`${to}/`))?.label ?? "Not found";
+  const title = titleOf(path);
   return (
     <div className="mx-auto flex w-full max-w-[1600px] flex-wrap items-center gap-x-2 gap-y-2 px-4 py-2">
       <h1 className="mr-2 text-lg font-semibold">{title}</h1>
@@ -30,14 +30,21 @@ export function TopBar() {
       </div>
       <div className="ml-auto flex items-center">
         <ConnectionState />
-        <SignOut />
         <ThemeSwitch />
         <span className="hidden md:block">
           <IconButton label="Keyboard shortcuts" onClick={openShortcuts}>
             <Keyboard size={16} />
           </IconButton>
         </span>
+        <UserMenu />
       </div>
     </div>
   );
+}
+
+/** The title of the view at a path. Views under `/settings` share the entry of the navigation. */
+function titleOf(path: string): string {
+  if (path === "/account") return "Your account";
+  if (path.startsWith("/settings")) return "Settings";
+  return NAV.find(({ to }) => path === to || path.startsWith(`${to}/`))?.label ?? "Not found";
 }

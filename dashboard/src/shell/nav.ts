@@ -7,6 +7,7 @@ import {
   LayoutDashboard,
   MessagesSquare,
   Rss,
+  Settings2,
   Smile,
   Tags,
 } from "lucide-react";
@@ -23,6 +24,7 @@ export const NAV = [
   { to: "/sources", label: "Sources", Icon: Rss },
   { to: "/system", label: "System", Icon: Gauge },
   { to: "/try", label: "Try it", Icon: FlaskConical },
+  { to: "/settings/people", label: "Settings", Icon: Settings2 },
 ] as const;
 
 /** The tabs on phones. The other views are in the "More" menu. */
@@ -40,3 +42,6 @@ export const RANGED: ReadonlySet<string> = new Set([
   "/compare",
   "/alerts",
 ]);
+
+/** The views that only administrators can open. */
+export const ADMIN: ReadonlySet<string> = new Set(["/settings/people"]);

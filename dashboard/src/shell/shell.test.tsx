@@ -49,41 +49,50 @@ describe("live feed", () => {
 });
 
 describe("sign-in", () => {
-  const guarded = (request: Request) =>
-    request.headers.get("Authorization") === "Bearer secret-1"
-      ? undefined
-      : { status: 401, json: { title: "Unauthorized", detail: "A bearer token is needed." } };
+  const guarded = (request: Request, url: URL) => {
+    if (request.headers.get("Authorization") === "Bearer secret-1") {
+      const session = { ...state.world.accounts.session(), authenticated: true, kind: "token", name: "ci" };
+      return url.pathname === "/api/session" ? { status: 200, json: session } : undefined;
+    }
+    if (url.pathname === "/api/session") return undefined;
+    return { status: 401, json: { title: "Unauthorized", detail: "A bearer token is needed." } };
+  };
 
   it("token is stored for the session and sent everywhere", async () => {
     state.intercept = guarded;
+    state.world.accounts.required = true;
     state.world.add(makePost({ id: "a", at: Date.now(), content: "Needs a token" }));
-    const { user } = open("/posts");
-    const dialog = await screen.findByRole("dialog", { name: "Sign in" });
-    expect(within(dialog).getByText("A bearer token is needed.")).toBeTruthy();
-    await user.type(within(dialog).getByLabelText("Access token"), "secret-1");
-    await user.click(within(dialog).getByRole("button", { name: "Sign in" }));
-    expect(await screen.findByText("Needs a token")).toBeTruthy();
+    const { user, url } = open("/posts?q=needs");
+    await user.type(await screen.findByLabelText("Access token"), "wrong{Enter}");
+    expect((await screen.findByRole("alert")).textContent).toMatch(/does not accept this token/);
+    expect(sessionStorage.getItem("sentistream.token")).toBeNull();
+    await user.clear(screen.getByLabelText("Access token"));
+    await user.type(screen.getByLabelText("Access token"), "secret-1{Enter}");
+    expect(await screen.findByText(/Needs a token|a token/)).toBeTruthy();
+    expect(url()).toBe("/posts?q=needs");
     expect(sessionStorage.getItem("sentistream.token")).toBe("secret-1");
     expect(localStorage.length).toBe(0);
     await waitFor(() => {
       const protocols = state.connections.at(-1)?.info.protocols;
       expect(protocols).toEqual(["sentistream", "bearer.secret-1"]);
     });
-    await user.click(await screen.findByRole("button", { name: "Sign out" }));
-    expect(sessionStorage.getItem("sentistream.token")).toBeNull();
+    await user.click(await screen.findByRole("button", { name: "Account of ci" }));
+    await user.click(await screen.findByRole("menuitem", { name: "Sign out" }));
+    await waitFor(() => expect(sessionStorage.getItem("sentistream.token")).toBeNull());
+    await waitFor(() => expect(url()).toBe("/sign-in"));
   });
 
   it("missing scope is explained", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() }));
     state.intercept = (request) =>
       request.method === "DELETE"
-        ? { status: 403, json: { title: "Forbidden", detail: "This needs the scope admin." } }
+        ? { status: 403, json: { title: "Forbidden", detail: "the token lacks the scope admin" } }
         : undefined;
     const { user } = open("/posts?post=a");
     await user.click(await screen.findByRole("button", { name: "Delete" }));
     const question = await screen.findByRole("dialog", { name: "Delete this post?" });
     await user.click(within(question).getByRole("button", { name: "Delete" }));
-    expect(await screen.findByText(/This needs the scope admin/)).toBeTruthy();
+    expect(await screen.findByText(/Only administrators can do it/)).toBeTruthy();
   });
 });
 

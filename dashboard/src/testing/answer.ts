@@ -2,6 +2,7 @@
 export interface Answer {
   status: number;
   json?: unknown;
+  headers?: Record<string, string>;
 }
 
 /** A successful response. */

@@ -49,6 +49,8 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return ok(analyzeAnswer(body));
     default:
       return (
+        world.accounts.answer(method, url, body) ??
+        world.settings.answer(method, url.pathname, body) ??
         world.notify.answer(method, url.pathname, body) ??
         world.rules.answer(method, url.pathname, body) ??
         world.sourceWorld.answer(method, url.pathname, body) ??

@@ -6,7 +6,8 @@ import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { App } from "@/App";
 import { createQueries } from "@/api/queryClient";
-import { writeToken } from "@/api/session";
+import { askToSignIn, writeToken } from "@/api/session";
+import { forgetLink } from "@/api/signInLink";
 import type { ScoredPost } from "@/api/types";
 import { createAppRouter } from "@/router";
 import { type Answer, iso } from "./answer";
@@ -32,11 +33,14 @@ export function serve() {
       state.requests.push(`${request.method} ${url.pathname}${decodeURIComponent(url.search)}`);
       const text = await request.clone().text();
       const body: unknown = text ? JSON.parse(text) : undefined;
-      const { status, json } =
-        state.intercept(request, url) ?? answer(state.world, request.method, url, body);
+      const {
+        status,
+        json,
+        headers = {},
+      } = state.intercept(request, url) ?? answer(state.world, request.method, url, body);
       return json === undefined
-        ? new HttpResponse(null, { status })
-        : HttpResponse.json(json as object, { status });
+        ? new HttpResponse(null, { status, headers })
+        : HttpResponse.json(json as object, { status, headers });
     }),
     live.addEventListener("connection", (connection) => {
       state.connections.push(connection);
@@ -55,6 +59,8 @@ export function serve() {
     state.requests.length = 0;
     state.connections.length = 0;
     writeToken(null);
+    askToSignIn(null);
+    forgetLink();
   });
   afterAll(() => server.close());
   return {

@@ -21,9 +21,11 @@ import type {
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
+import { AccountWorld } from "./accounts";
 import { iso } from "./answer";
 import { NotifyWorld } from "./notify";
 import { RuleWorld } from "./rules";
+import { SettingWorld } from "./settings";
 import { SourceWorld } from "./sources";
 import { TopicWorld } from "./topics";
 
@@ -41,8 +43,10 @@ export class World {
   /** Names by author. */
   names: Record<string, string> = {};
   demo: Demo = { state: "none", planned: 0, stored: 0, began_at: null, topics: [], rules: [] };
+  readonly accounts = new AccountWorld();
   readonly notify = new NotifyWorld();
   readonly rules = new RuleWorld();
+  readonly settings = new SettingWorld();
   readonly sourceWorld = new SourceWorld();
   readonly topics = new TopicWorld(() => [...this.posts.values()]);
   private readonly posts = new Map<string, ScoredPost>();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::DEFAULT_TOML;
+use crate::config::{DEFAULT_TOML, is_changeable};
 
 const INTRO: &str = "# Configuration
 
@@ -21,6 +21,12 @@ In the environment and in flags a value is written as in TOML, but texts need no
 of a list may be separated by commas: `--set server.listen=0.0.0.0:8000`. Durations are written as
 `250ms`, `15s`, `5min`, `2h`, `8d`, or a sum of them; sizes as `512KiB` or `4MiB`. An empty text means
 \"not set\".
+
+Settings that end with \"Can be changed at run time.\" can also be changed in the dashboard (Settings,
+Configuration) or with `PUT /api/settings/{key}`. The value is checked by the same code, stored in the database, and
+replaces the default; every instance follows within two seconds, alert rules with the next evaluation. A value of the
+file, the environment or a flag takes precedence over a stored one and is read-only in the dashboard, so that a
+deployment that is described in files does what its files say.
 
 A key that does not exist, or a value that is not allowed, ends the program with exit code 2 and a line
 that names the key, where it was set, and what is allowed. `sentistream config` prints every value with
@@ -62,7 +68,7 @@ An empty variable counts as not set.
 fn page() -> String {
     let mut page = INTRO.to_owned();
     let mut comment: Vec<String> = Vec::new();
-    let mut table_open = false;
+    let (mut section, mut table_open) = (String::new(), false);
     // The page leaves out the introduction of the file.
     let body = DEFAULT_TOML.split_once("\n\n# The parts").map_or(DEFAULT_TOML, |(_, body)| body);
     for line in format!("# The parts{body}").lines() {
@@ -71,15 +77,17 @@ fn page() -> String {
             continue;
         }
         let meaning = std::mem::take(&mut comment).join(" ");
-        if let Some(section) = line.strip_prefix('[') {
-            let _ = writeln!(page, "\n## [{section}\n\n{meaning}");
+        if let Some(name) = line.strip_prefix('[') {
+            let _ = writeln!(page, "\n## [{name}\n\n{meaning}");
+            section = name.replace(']', ".");
             table_open = false;
         } else if let Some((key, default)) = line.split_once(" = ") {
             if !table_open {
                 page.push_str("\n| key | default | meaning |\n|---|---|---|\n");
                 table_open = true;
             }
-            let _ = writeln!(page, "| `{key}` | `{default}` | {} |", meaning.replace('|', "\\|"));
+            let note = if is_changeable(&format!("{section}{key}")) { " Can be changed at run time." } else { "" };
+            let _ = writeln!(page, "| `{key}` | `{default}` | {}{note} |", meaning.replace('|', "\\|"));
         }
     }
     page + OUTRO

@@ -11,7 +11,7 @@ use super::number;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, InstanceState, Rule, RuleDraft, RuleSpec, Scope};
 use crate::http::answer;
-use crate::http::auth::{Actor, Admin, Authorized, Read};
+use crate::http::auth::{Actor, Authorized, Edit, Read};
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{last_segment, no_params};
@@ -139,7 +139,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     responses((status = 201, body = RuleView), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,
@@ -178,7 +178,7 @@ pub async fn create(
     )
 )]
 pub async fn replace(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,
@@ -212,7 +212,7 @@ pub async fn replace(
     )
 )]
 pub async fn delete(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,

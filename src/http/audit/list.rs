@@ -60,8 +60,8 @@ pub struct SecurityEventList {
 
 /// Audit log
 ///
-/// Denied requests, sign-ins and changes that need the scope `admin`, newest first, each with its actor, address, action
-/// and request id. Events are kept for `retention.audit`.
+/// Denied requests, sign-ins and changes by people and administrators, newest first, each with its actor, address, action
+/// and request id. Appended posts are not recorded. Events are kept for `retention.audit`.
 #[utoipa::path(
     get, path = "/api/audit", tag = "security", params(SecurityParams),
     responses((status = 200, body = SecurityEventList), (status = 403, body = Problem), (status = 422, body = Problem))

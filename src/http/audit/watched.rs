@@ -11,7 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 
 use crate::domain::op::preview;
-use crate::http::auth::{ANONYMOUS, Scope};
+use crate::http::auth::ANONYMOUS;
 use crate::http::state::State;
 use crate::store::security::SecurityEvent;
 
@@ -27,8 +27,8 @@ const NO_ROUTE: &str = "none";
 pub struct Decided {
     /// The name of the client.
     pub actor: String,
-    /// The scope that the request requires.
-    pub scope: Scope,
+    /// Whether a change is recorded.
+    pub is_recorded: bool,
     /// The pattern of the route.
     pub route: Option<String>,
 }
@@ -47,19 +47,19 @@ impl Decision {
         self.0.borrow().clone()
     }
 
-    fn requires_admin(&self) -> bool {
-        self.0.borrow().as_ref().is_some_and(|decided| decided.scope == Scope::Admin)
+    fn is_recorded(&self) -> bool {
+        self.0.borrow().as_ref().is_some_and(|decided| decided.is_recorded)
     }
 }
 
 /// What an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// An administrator changed something.
+    /// Someone changed something.
     Allowed,
     /// The client lacks the scope.
     Denied,
-    /// An administrator asked for a change, and the request ended without a response or failed in the server.
+    /// Someone asked for a change, and the request ended without a response or failed in the server.
     Unknown,
 }
 
@@ -139,14 +139,16 @@ impl Watched {
         if matches!(status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
             return Some(Verdict::Denied);
         }
+        // A sign-in at an identity provider ends with a GET request that redirects.
+        let is_sign_in = status == Some(StatusCode::SEE_OTHER);
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.method);
-        if is_safe || !self.decision.requires_admin() {
+        if (is_safe && !is_sign_in) || !self.decision.is_recorded() {
             return None;
         }
         match status {
             None => Some(Verdict::Unknown),
             Some(status) if status.is_server_error() => Some(Verdict::Unknown),
-            Some(status) if status.is_success() => Some(Verdict::Allowed),
+            Some(status) if status.is_success() || is_sign_in => Some(Verdict::Allowed),
             Some(_) => None,
         }
     }

@@ -19,6 +19,10 @@ pub trait RequiredScope {
 pub struct Read;
 /// [`Scope::Write`].
 pub struct Write;
+/// [`Scope::Respond`].
+pub struct Respond;
+/// [`Scope::Edit`].
+pub struct Edit;
 /// [`Scope::Admin`].
 pub struct Admin;
 
@@ -27,6 +31,12 @@ impl RequiredScope for Read {
 }
 impl RequiredScope for Write {
     const SCOPE: Scope = Scope::Write;
+}
+impl RequiredScope for Respond {
+    const SCOPE: Scope = Scope::Respond;
+}
+impl RequiredScope for Edit {
+    const SCOPE: Scope = Scope::Edit;
 }
 impl RequiredScope for Admin {
     const SCOPE: Scope = Scope::Admin;
@@ -37,13 +47,6 @@ pub struct Authorized<S> {
     /// The client.
     pub principal: Principal,
     scope: PhantomData<S>,
-}
-
-impl<S> Authorized<S> {
-    /// Whether the client also has [`Scope::Admin`] and may therefore see secrets in URLs.
-    pub fn is_admin(&self) -> bool {
-        self.principal.has(Scope::Admin)
-    }
 }
 
 impl<S: RequiredScope> FromRequest for Authorized<S> {
@@ -69,6 +72,13 @@ impl Actor {
         let name = extensions.get::<Authorization>().map(|authorization| authorization.principal.name.clone());
         Self(name.unwrap_or_else(|| "unknown".to_owned()))
     }
+}
+
+/// The author of a new object: the signed-in user, or the one that a program names.
+pub fn author(request: &HttpRequest, named: String) -> String {
+    let extensions = request.extensions();
+    let user = extensions.get::<Authorization>().and_then(|authorization| authorization.principal.session());
+    user.map_or(named, |user| user.name.clone())
 }
 
 impl FromRequest for Actor {

@@ -29,6 +29,27 @@ pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
     )))
 }
 
+/// Accepts a request with a session cookie that a page of the same origin or of a listed one has sent. Browsers send the
+/// cookie also for pages of other sites, and name the page in `Origin` or `Sec-Fetch-Site`.
+///
+/// # Errors
+/// 403 for the page of another site, and for a request that does not name its page.
+pub fn check_page(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
+    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    let origin = request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let is_listed = origin.is_some_and(|origin| listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)));
+    match (origin, site) {
+        // The scheme of the origin may differ, as it does for a page that was changed on its way.
+        (Some(_), Some("cross-site")) if !is_listed => {}
+        (Some(_), _) => return check(request, listed),
+        (None, Some("same-origin")) => return Ok(()),
+        (None, _) => {}
+    }
+    Err(ApiError::forbidden(
+        "a request with a session must come from a page of this server (Origin); programs send a token instead",
+    ))
+}
+
 /// Whether `Host` is `localhost` or a loopback address. A request without `Host` passes.
 pub fn names_this_machine(request: &HttpRequest) -> bool {
     let Some(host) = request.headers().get(header::HOST) else { return true };
@@ -78,6 +99,39 @@ mod tests {
             assert!(!allows(&[origin]), "{origin}");
         }
         assert!(!allows(&["http://127.0.0.1:8000", "http://evil.example"]));
+    }
+
+    #[test]
+    fn session_is_accepted_from_own_and_listed_pages_only() {
+        let listed = ["http://localhost:5173".to_owned()];
+        let is_accepted = |headers: &[(&'static str, &'static str)]| {
+            let request = headers
+                .iter()
+                .fold(TestRequest::default().insert_header(("host", "app.example")), |request, header| {
+                    request.insert_header(*header)
+                });
+            check_page(&request.to_http_request(), &listed).is_ok()
+        };
+        for own in [
+            &[("origin", "https://app.example")][..],
+            &[("origin", "https://app.example"), ("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "same-origin")],
+            &[("origin", "http://localhost:5173"), ("sec-fetch-site", "cross-site")],
+        ] {
+            assert!(is_accepted(own), "{own:?}");
+        }
+        for other in [
+            &[][..],
+            &[("origin", "https://evil.example")],
+            &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+            &[("origin", "http://app.example"), ("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "https://sub.app.example"), ("sec-fetch-site", "same-site")],
+        ] {
+            assert!(!is_accepted(other), "{other:?}");
+        }
     }
 
     #[test]

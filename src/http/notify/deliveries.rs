@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::notify::{Attempt, Delivery, DeliveryState};
 use crate::http::answer;
-use crate::http::auth::{Admin, Authorized, Read};
+use crate::http::auth::{Authorized, Edit, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{Params, no_params};
 use crate::http::state::State;
@@ -129,7 +129,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub async fn resend(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

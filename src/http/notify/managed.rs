@@ -26,7 +26,7 @@ macro_rules! managed_endpoints {
         use actix_web::{HttpRequest, HttpResponse, web};
 
         use $crate::domain::notify::{$spec, Stored};
-        use $crate::http::auth::{Admin, Authorized, Read};
+        use $crate::http::auth::{Authorized, Edit, Read};
         use $crate::http::error::{ApiError, Problem};
         use $crate::http::notify::managed::{all, remove, save, show};
         use $crate::http::state::State;
@@ -59,7 +59,7 @@ macro_rules! managed_endpoints {
             responses((status = 201, body = Stored<$spec>), (status = 422, body = Problem))
         )]
         pub async fn create(
-            _: Authorized<Admin>,
+            _: Authorized<Edit>,
             state: web::Data<State>,
             request: HttpRequest,
             payload: Payload,
@@ -77,7 +77,7 @@ macro_rules! managed_endpoints {
             )
         )]
         pub async fn update(
-            _: Authorized<Admin>,
+            _: Authorized<Edit>,
             state: web::Data<State>,
             request: HttpRequest,
             payload: Payload,
@@ -94,7 +94,7 @@ macro_rules! managed_endpoints {
                 (status = 412, body = Problem), (status = 428, body = Problem),
             )
         )]
-        pub async fn delete(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+        pub async fn delete(_: Authorized<Edit>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
             remove::<$spec>(&state, &request).await
         }
     };

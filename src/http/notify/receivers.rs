@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::notify::{Channel, DeliveryState, Message, Reason, Receiver, Secrets, Stored, Templates};
-use crate::http::auth::{Admin, Authorized, Read};
+use crate::http::auth::{Authorized, Edit, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -134,7 +134,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     responses((status = 201, body = ReceiverView), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -155,7 +155,7 @@ pub async fn create(
     )
 )]
 pub async fn update(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -191,7 +191,7 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
     )
 )]
 pub async fn delete(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -208,7 +208,7 @@ pub async fn delete(
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))
 )]
 pub async fn test(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

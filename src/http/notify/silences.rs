@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::notify::{Managed as _, Secrets, Silence, SilenceState, Stored};
 use crate::domain::{FieldError, Timestamp};
-use crate::http::auth::{Admin, Authorized, Read};
+use crate::http::auth::{Authorized, Read, Respond, author};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{Params, no_params};
 use crate::http::state::State;
@@ -75,12 +75,13 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     responses((status = 201, body = SilenceView), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _: Authorized<Admin>,
+    _: Authorized<Respond>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    save(&state, &request, payload).await
+    let silence: Silence = body::json(&request, payload, &state.options).await?;
+    save(&state, &request, Silence { author: author(&request, silence.author.clone()), ..silence }).await
 }
 
 /// Change a silence
@@ -95,7 +96,7 @@ pub async fn create(
     )
 )]
 pub async fn update(
-    _: Authorized<Admin>,
+    _: Authorized<Respond>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -104,12 +105,15 @@ pub async fn update(
     if before.spec.state(state.api.clock.now()) == SilenceState::Expired {
         return Err(ApiError::new(StatusCode::CONFLICT, "the silence is expired: add a new one"));
     }
-    save(&state, &request, payload).await
+    let silence: Silence = body::json(&request, payload, &state.options).await?;
+    // A user cannot name another author.
+    let is_own = author(&request, silence.author.clone()) == silence.author;
+    let author = if is_own { silence.author.clone() } else { before.spec.author };
+    save(&state, &request, Silence { author, ..silence }).await
 }
 
-async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
+async fn save(state: &State, request: &HttpRequest, silence: Silence) -> Result<HttpResponse, ApiError> {
     no_params(request)?;
-    let silence: Silence = body::json(request, payload, &state.options).await?;
     let now = state.api.clock.now();
     let mut errors = silence.check();
     if silence.ends_at <= now {
@@ -131,7 +135,7 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
     )
 )]
 pub async fn expire(
-    _: Authorized<Admin>,
+    _: Authorized<Respond>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

@@ -9,7 +9,7 @@ use crate::domain::Timestamp;
 use crate::domain::notify::render::{self, Texts, html, text};
 use crate::domain::notify::template::example;
 use crate::domain::notify::{Channel, Message, Templates};
-use crate::http::auth::{Admin, Authorized};
+use crate::http::auth::{Authorized, Edit};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -54,7 +54,7 @@ pub struct MessagePreview {
     responses((status = 200, body = MessagePreview), (status = 404, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn preview(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,

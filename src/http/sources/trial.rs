@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
 use crate::domain::{Emotion, Post, Sentiment, Timestamp};
-use crate::http::auth::{Admin, Authorized};
+use crate::http::auth::{Authorized, Edit};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -82,7 +82,7 @@ pub struct AddressRequest {
     responses((status = 200, body = Trial), (status = 422, body = Problem))
 )]
 pub async fn test(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -123,7 +123,7 @@ pub async fn test(
     responses((status = 200, body = SourceDefinition), (status = 422, body = Problem))
 )]
 pub async fn recognise(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,

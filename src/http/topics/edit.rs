@@ -9,7 +9,7 @@ use crate::domain::{FieldError, TopicName, TopicOrigin};
 use crate::store::topics::{Edited, ExistingPosts, NewTopic, TopicEdit};
 use crate::topics::Query;
 
-use super::super::auth::{Admin, Authorized};
+use super::super::auth::{Authorized, Edit};
 use super::super::body;
 use super::super::error::{ApiError, Problem};
 use super::super::params::{last_segment, no_params};
@@ -65,7 +65,7 @@ pub struct TopicChange {
     )
 )]
 pub async fn create(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -122,7 +122,7 @@ pub async fn create(
     )
 )]
 pub async fn change(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -162,7 +162,7 @@ pub async fn change(
     )
 )]
 pub async fn remove(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -195,7 +195,7 @@ pub async fn remove(
     responses((status = 202, body = TopicView), (status = 404, body = Problem))
 )]
 pub async fn backfill(
-    _: Authorized<Admin>,
+    _: Authorized<Edit>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

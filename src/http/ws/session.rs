@@ -20,10 +20,10 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// The maximum number of frames that are taken from the queue at once.
 const FRAMES: usize = 64;
 
-/// Interval at which the token of a connection is checked.
+/// Interval at which the token or session of a connection is checked.
 const TOKEN_CHECK: Duration = Duration::from_secs(1);
 
-/// The authorization of a connection, which ends when the client's token expires or is deleted.
+/// The authorization of a connection, which ends when the client's token or session ends.
 pub struct Access {
     /// Checks the token.
     pub authenticator: Data<Authenticator>,
@@ -134,7 +134,7 @@ impl Session {
         if self.access.authenticator.is_current(&self.access.principal) {
             return Ok(());
         }
-        Err(End::Close(CloseCode::Policy, "the token has expired or was deleted"))
+        Err(End::Close(CloseCode::Policy, "the token or the session has ended"))
     }
 
     /// Sends queued frames. After the last one it sends the number of missed events.

@@ -225,6 +225,7 @@ async fn change_that_times_out_is_audited(setup: Setup) {
             scopes: "read".to_owned(),
             created_by: "test".to_owned(),
             expires_at: None,
+            owner_id: None,
         };
         assert!(app.services.store.create_token(&new).await.expect("a database"));
     }
@@ -282,7 +283,8 @@ async fn refused_event_does_not_block_others(setup: Setup) {
         queue.send(event).await.expect("the queue is open");
     }
     let retention = Duration::from_secs(90 * 86_400);
-    let archive = Archive { store: app.services.store.clone(), retention, clock: app.clock.clone() };
+    let (store, clock) = (app.services.store.clone(), app.clock.clone());
+    let archive = Archive { store, retention, adjustable: None, clock };
     let storing = tokio::spawn(audit::store(events, archive, Shutdown::default()));
     for id in ["first", "last"] {
         event_of(&app, id).await;

@@ -129,7 +129,7 @@ async fn evaluate(app: &TestApp) {
     let options = AlertsOptions {
         interval: Duration::from_secs(15),
         max_lateness: Duration::from_secs(600),
-        rules: Vec::new(),
+        rules: Vec::new().into(),
         holder: "test".to_owned(),
         lease_ttl: Duration::from_secs(86_400),
     };

@@ -66,7 +66,7 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
         let app = TestApp::start(setup).await;
         app.shutdown_workers().await;
         let mut worker: Worker = worker(&app.services);
-        worker.options.languages = LanguagePolicy { known: vec!["en".to_owned()], others, detect: true };
+        worker.options.languages = LanguagePolicy { known: vec!["en".to_owned()], others: others.into(), detect: true };
         tokio::spawn(worker::run(worker, app.shutdown.clone()));
         let of_no_use = format!("{GERMAN}: explode");
         app.store(&[

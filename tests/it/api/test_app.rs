@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder};
 use sentistream::cache::{Cache, LocalCache};
 use sentistream::clock::Clock;
 use sentistream::domain::Timestamp;
-use sentistream::http::{Api, HttpOptions, ModelState, Server, serve};
+use sentistream::http::{Administration, Api, HttpOptions, ModelState, Server, serve};
 use sentistream::inference::routes::Routes;
 use sentistream::language::LanguagePolicy;
 use sentistream::lifecycle::Shutdown;
@@ -134,6 +134,7 @@ impl TestApp {
             components: Arc::new(Vec::new),
             sources: None,
             names: None,
+            administration: Administration::default(),
             reads_bluesky: false,
         };
         Self::over(services, folder, change)
@@ -294,6 +295,7 @@ pub async fn unavailable_services() -> (Api, tempfile::TempDir) {
         components,
         sources,
         names,
+        administration: Administration::default(),
         reads_bluesky: false,
     };
     (services, tempfile::tempdir().expect("a folder"))

@@ -7,6 +7,7 @@ import type { Backfill, Feed } from "@/api/types";
 import { ago, count, exact, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { parseSearch } from "@/lib/search";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
 import { cx } from "@/ui/cx";
@@ -75,16 +76,18 @@ export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
           "no post yet"
         )}
       </p>
-      <div className="flex flex-wrap gap-2">
-        <PauseButton feed={feed} />
-        {managed && (
-          <Button aria-label={`Edit ${feed.name}`} onClick={onEdit}>
-            <Pencil size={14} aria-hidden="true" />
-            Edit
-          </Button>
-        )}
-        {managed && <DeleteButton name={feed.name} />}
-      </div>
+      <Allowed scope="edit">
+        <div className="flex flex-wrap gap-2">
+          <PauseButton feed={feed} />
+          {managed && (
+            <Button aria-label={`Edit ${feed.name}`} onClick={onEdit}>
+              <Pencil size={14} aria-hidden="true" />
+              Edit
+            </Button>
+          )}
+          {managed && <DeleteButton name={feed.name} />}
+        </div>
+      </Allowed>
     </li>
   );
 }

@@ -4,7 +4,9 @@ import { useState } from "react";
 import { keys } from "@/api/keys";
 import { getManagedSource, useFeedsQuery, useSourceKindsQuery } from "@/api/sources";
 import { useNow } from "@/lib/useNow";
+import { Allowed } from "@/shell/Allowed";
 import { FirstRun } from "@/shell/FirstRun";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
@@ -22,16 +24,19 @@ export function Sources() {
   const [editing, setEditing] = useState<Editing>(null);
   const now = useNow(5_000);
   const add = (
-    <Button look="solid" onClick={() => setEditing("new")}>
-      <Plus size={14} aria-hidden="true" />
-      Add source
-    </Button>
+    <Allowed scope="edit">
+      <Button look="solid" onClick={() => setEditing("new")}>
+        <Plus size={14} aria-hidden="true" />
+        Add source
+      </Button>
+    </Allowed>
   );
   return (
     <>
       <FirstRun />
       <div className="flex flex-col gap-4">
         <Card title="Sources" action={add}>
+          <ReadOnlyNote scope="edit" what="sources" />
           {query.error && !query.data ? (
             <ErrorState error={query.error} retry={() => void query.refetch()} />
           ) : !query.data ? (
@@ -57,7 +62,9 @@ export function Sources() {
             </ul>
           )}
         </Card>
-        <SendPosts />
+        <Allowed scope="write">
+          <SendPosts />
+        </Allowed>
       </div>
       <Drawer
         title={editing === "new" ? "Add source" : "Edit source"}

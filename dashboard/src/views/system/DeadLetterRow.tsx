@@ -1,5 +1,6 @@
 import type { DeadLetter } from "@/api/types";
 import { ago, exact, plural } from "@/lib/format";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 
 interface DeadLetterRowProps {
@@ -16,13 +17,15 @@ export function DeadLetterRow({ letter, now, chosen, onChoose, onShow }: DeadLet
   const content = letter.fields.find((field) => field.name === "content")?.value;
   return (
     <li className="flex items-start gap-3 border-b border-border px-4 last:border-b-0 py-2.5 text-sm">
-      <input
-        type="checkbox"
-        checked={chosen}
-        onChange={onChoose}
-        aria-label={`Select ${name}`}
-        className="mt-1 size-4 accent-(--color-focus)"
-      />
+      <Allowed scope="admin">
+        <input
+          type="checkbox"
+          checked={chosen}
+          onChange={onChoose}
+          aria-label={`Select ${name}`}
+          className="mt-1 size-4 accent-(--color-focus)"
+        />
+      </Allowed>
       <div className="min-w-0 flex-1">
         <p className="font-medium [overflow-wrap:anywhere]">{letter.error}</p>
         <p className="text-xs text-quiet [overflow-wrap:anywhere]">

@@ -3,6 +3,8 @@ import { useState } from "react";
 import type { Selection } from "@/api/types";
 import { plural } from "@/lib/format";
 import { useNow } from "@/lib/useNow";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { ConfirmButton } from "@/ui/ConfirmButton";
@@ -43,25 +45,28 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
   const done = { onSuccess: () => setChosen(new Set()) };
   return (
     <>
+      <ReadOnlyNote scope="admin" what="dead letters" />
       <div className="mb-2 flex flex-wrap items-center gap-2">
-        <ConfirmButton
-          action={ids.length > 0 ? `Replay ${ids.length}` : "Replay all"}
-          icon={<RotateCcw size={14} aria-hidden="true" />}
-          title={`Replay ${what}?`}
-          text="The posts return to the stream and are analysed again. Posts that fail again come back here."
-          pending={replay.isPending}
-          error={replay.error}
-          onConfirm={() => replay.mutate(selection, done)}
-        />
-        <ConfirmButton
-          action={ids.length > 0 ? `Purge ${ids.length}` : "Purge all"}
-          icon={<Trash2 size={14} aria-hidden="true" />}
-          title={`Purge ${what}?`}
-          text="The posts are deleted permanently."
-          pending={purge.isPending}
-          error={purge.error}
-          onConfirm={() => purge.mutate(selection, done)}
-        />
+        <Allowed scope="admin">
+          <ConfirmButton
+            action={ids.length > 0 ? `Replay ${ids.length}` : "Replay all"}
+            icon={<RotateCcw size={14} aria-hidden="true" />}
+            title={`Replay ${what}?`}
+            text="The posts return to the stream and are analysed again. Posts that fail again come back here."
+            pending={replay.isPending}
+            error={replay.error}
+            onConfirm={() => replay.mutate(selection, done)}
+          />
+          <ConfirmButton
+            action={ids.length > 0 ? `Purge ${ids.length}` : "Purge all"}
+            icon={<Trash2 size={14} aria-hidden="true" />}
+            title={`Purge ${what}?`}
+            text="The posts are deleted permanently."
+            pending={purge.isPending}
+            error={purge.error}
+            onConfirm={() => purge.mutate(selection, done)}
+          />
+        </Allowed>
         <p role="status" className="text-sm text-quiet">
           {replay.data && `${plural(replay.data.replayed, "post")} replayed`}
           {purge.data && ` ${plural(purge.data.purged, "post")} purged`}

@@ -8,6 +8,7 @@ import { ago, count, duration, exact, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { parseSearch } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { FailureNote } from "@/ui/ConfirmButton";
@@ -94,7 +95,9 @@ function FeedRow({ feed, now }: { feed: Feed; now: number }) {
           </span>
         )}
       </Figure>
-      <PauseButton feed={feed} />
+      <Allowed scope="edit">
+        <PauseButton feed={feed} />
+      </Allowed>
       {feed.last_error && (
         <p className="col-span-full pl-4 text-xs text-quiet [overflow-wrap:anywhere]">
           {state.look === "bad" ? "" : "Last error: "}

@@ -5,6 +5,7 @@ import { removeTopic } from "@/api/topics";
 import type { Topic } from "@/api/types";
 import { percent, plural } from "@/lib/format";
 import { parseSearch, type Search } from "@/lib/search";
+import { Allowed } from "@/shell/Allowed";
 import { Button, buttonClass } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
@@ -37,33 +38,35 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
           </p>
         )}
       </div>
-      <div className="flex flex-wrap gap-2">
-        <Link
-          to="/alerts/rules/$id"
-          params={{ id: "new" }}
-          search={{ topic: name }}
-          className={buttonClass()}
-          aria-label={`Alert on ${name}`}
-        >
-          <BellPlus size={14} aria-hidden="true" />
-          Alert on this
-        </Link>
-        {origin === "api" && (
-          <>
-            <Button onClick={onEdit} aria-label={`Edit ${name}`}>
-              Edit
-            </Button>
-            <ConfirmButton
-              action="Remove"
-              title={`Remove the topic ${name}?`}
-              text="Its matches and counts are deleted. The posts stay."
-              pending={remove.isPending}
-              error={remove.error}
-              onConfirm={() => remove.mutate()}
-            />
-          </>
-        )}
-      </div>
+      <Allowed scope="edit">
+        <div className="flex flex-wrap gap-2">
+          <Link
+            to="/alerts/rules/$id"
+            params={{ id: "new" }}
+            search={{ topic: name }}
+            className={buttonClass()}
+            aria-label={`Alert on ${name}`}
+          >
+            <BellPlus size={14} aria-hidden="true" />
+            Alert on this
+          </Link>
+          {origin === "api" && (
+            <>
+              <Button onClick={onEdit} aria-label={`Edit ${name}`}>
+                Edit
+              </Button>
+              <ConfirmButton
+                action="Remove"
+                title={`Remove the topic ${name}?`}
+                text="Its matches and counts are deleted. The posts stay."
+                pending={remove.isPending}
+                error={remove.error}
+                onConfirm={() => remove.mutate()}
+              />
+            </>
+          )}
+        </div>
+      </Allowed>
     </li>
   );
 }

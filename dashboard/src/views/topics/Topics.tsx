@@ -2,6 +2,8 @@ import { Plus } from "lucide-react";
 import { useState } from "react";
 import { useTopicsQuery } from "@/api/queries";
 import type { Topic } from "@/api/types";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -33,17 +35,20 @@ export function Topics() {
       <Card
         title="Tracked topics"
         action={
-          <span className="flex flex-wrap gap-2">
-            <Button look="solid" onClick={() => setEditing("brand")}>
-              Follow a brand
-            </Button>
-            <Button onClick={() => setEditing("new")}>
-              <Plus size={14} aria-hidden="true" />
-              Add topic
-            </Button>
-          </span>
+          <Allowed scope="edit">
+            <span className="flex flex-wrap gap-2">
+              <Button look="solid" onClick={() => setEditing("brand")}>
+                Follow a brand
+              </Button>
+              <Button onClick={() => setEditing("new")}>
+                <Plus size={14} aria-hidden="true" />
+                Add topic
+              </Button>
+            </span>
+          </Allowed>
         }
       >
+        <ReadOnlyNote scope="edit" what="topics" />
         {query.error && !topics ? (
           <ErrorState error={query.error} retry={() => void query.refetch()} />
         ) : !topics ? (

@@ -10,7 +10,7 @@ use crate::domain::alert::Labels;
 use crate::domain::notify::matcher::{MatchFlags, MatcherSpec};
 use crate::domain::notify::{Managed as _, MatchOp, Matcher, Secrets, Silence, SilenceState, Stored};
 use crate::domain::{FieldError, Timestamp};
-use crate::http::auth::{Admin, Authorized, Read};
+use crate::http::auth::{Authorized, Read, Respond, author};
 use crate::http::error::{ApiError, Problem};
 use crate::http::notify::managed::{all, change, checked};
 use crate::http::state::State;
@@ -141,7 +141,7 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     responses((status = 200, body = SilenceId), (status = 404, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn save(
-    _: Authorized<Admin>,
+    _: Authorized<Respond>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -153,7 +153,7 @@ pub async fn save(
         // A new silence cannot start in the past.
         starts_at: if given.id.is_some() { given.starts_at } else { given.starts_at.max(now) },
         ends_at: given.ends_at,
-        author: given.created_by,
+        author: author(&request, given.created_by),
         comment: given.comment,
     };
     let mut errors = silence.check();
@@ -187,7 +187,7 @@ pub async fn save(
     responses((status = 200), (status = 404, body = Problem))
 )]
 pub async fn expire(
-    _: Authorized<Admin>,
+    _: Authorized<Respond>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

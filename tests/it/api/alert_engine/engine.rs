@@ -37,7 +37,7 @@ impl Engine {
         let options = AlertsOptions {
             interval: Duration::from_secs(15),
             max_lateness: Duration::from_secs(600),
-            rules: Vec::new(),
+            rules: Vec::new().into(),
             holder: format!("instance {}", self.instances),
             lease_ttl: Duration::from_secs(30),
         };

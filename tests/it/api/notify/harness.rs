@@ -230,7 +230,7 @@ impl Harness {
         let options = AlertsOptions {
             interval: Duration::from_secs(15),
             max_lateness: Duration::from_secs(600),
-            rules: Vec::new(),
+            rules: Vec::new().into(),
             holder: "engine".to_owned(),
             lease_ttl: LEASE,
         };

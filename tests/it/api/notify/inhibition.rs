@@ -52,7 +52,7 @@ async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
 
 async fn default_rules_notify_once_per_incident(setup: Setup) {
     let (defaults, _) = Config::load(&Inputs::default()).unwrap();
-    let rules = alert_options(&defaults).rules;
+    let rules = alert_options(&defaults).rules.current();
     let harness = Harness::with(setup, |options| options.inhibit_rules = defaults.alerts.inhibit_rules).await;
     harness.route("hook", json!([])).await;
     for rule in &rules {

@@ -1,11 +1,13 @@
 import { Link } from "@tanstack/react-router";
 import { BellOff, Check, Link2, MessagesSquare, NotebookPen } from "lucide-react";
 import { useState } from "react";
+import { useSessionQuery } from "@/api/access";
 import { acknowledgeAlert } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { endSilence, saveSilence } from "@/api/notify";
 import type { AlertDetail, Matcher, Silence } from "@/api/types";
 import { HOUR } from "@/lib/range";
+import { Allowed } from "@/shell/Allowed";
 import { Button, buttonClass } from "@/ui/Button";
 import { FailureNote } from "@/ui/ConfirmButton";
 import { cx } from "@/ui/cx";
@@ -26,27 +28,32 @@ export function AlertActions({ alert, full = false }: { alert: AlertDetail; full
   const small = full ? "h-11 flex-1" : "";
   return (
     <div className="flex flex-wrap gap-2">
-      {isActive(alert) &&
-        (alert.acknowledged ? (
-          <Button className={size} onClick={() => setOpen("note")}>
-            <NotebookPen size={14} aria-hidden="true" />
-            {alert.acknowledged.note ? "Edit note" : "Add note"}
-          </Button>
-        ) : (
-          <Button
-            look="solid"
-            className={size}
-            disabled={acknowledge.isPending}
-            onClick={() => acknowledge.mutate()}
-          >
-            <Check size={14} aria-hidden="true" />
-            Acknowledge
-          </Button>
-        ))}
-      <QuickSilence alert={alert} className={size} />
-      <Button className={small} onClick={() => setOpen("silence")}>
-        Silence options
-      </Button>
+      {isActive(alert) && (
+        <Allowed scope="respond">
+          {alert.acknowledged ? (
+            <Button className={size} onClick={() => setOpen("note")}>
+              <NotebookPen size={14} aria-hidden="true" />
+              {alert.acknowledged.note ? "Edit note" : "Add note"}
+            </Button>
+          ) : (
+            <Button
+              look="solid"
+              className={size}
+              disabled={acknowledge.isPending}
+              onClick={() => acknowledge.mutate()}
+            >
+              <Check size={14} aria-hidden="true" />
+              Acknowledge
+            </Button>
+          )}
+        </Allowed>
+      )}
+      <Allowed scope="respond">
+        <QuickSilence alert={alert} className={size} />
+        <Button className={small} onClick={() => setOpen("silence")}>
+          Silence options
+        </Button>
+      </Allowed>
       <Link to="/posts" search={evidence(alert)} className={cx(buttonClass(), small)}>
         <MessagesSquare size={14} aria-hidden="true" />
         Show posts
@@ -66,8 +73,9 @@ export function AlertActions({ alert, full = false }: { alert: AlertDetail; full
 /** Silences alerts like this for one hour, with a way to undo it. */
 function QuickSilence({ alert, className }: { alert: AlertDetail; className: string }) {
   const [silence, setSilence] = useState<Silence | null>(null);
+  const author = useSessionQuery().data?.user?.name ?? "dashboard";
   const add = useChange(
-    () => saveSilence(hourFrom(Date.now(), alert), null),
+    () => saveSilence({ ...hourFrom(Date.now(), alert), author }, null),
     [keys.silences.all],
     setSilence,
   );
@@ -99,7 +107,6 @@ function hourFrom(now: number, alert: AlertDetail) {
     matchers: likeThis(alert),
     starts_at: new Date(now).toISOString(),
     ends_at: new Date(now + HOUR).toISOString(),
-    author: "dashboard",
     comment: `Silenced for one hour from the page of alert ${alert.id}, ${alertTitle(alert)}`,
   };
 }

@@ -4,6 +4,8 @@ import { useState } from "react";
 import { keys } from "@/api/keys";
 import { deleteInhibitRule, getInhibitRules } from "@/api/notify";
 import type { InhibitRule, Matcher } from "@/api/types";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { ConfirmButton } from "@/ui/ConfirmButton";
@@ -29,12 +31,15 @@ export function InhibitRules() {
     <Card
       title="Inhibition rules"
       action={
-        <Button onClick={() => setEditing("new")}>
-          <Plus size={14} aria-hidden="true" />
-          Add inhibition rule
-        </Button>
+        <Allowed scope="edit">
+          <Button onClick={() => setEditing("new")}>
+            <Plus size={14} aria-hidden="true" />
+            Add inhibition rule
+          </Button>
+        </Allowed>
       }
     >
+      <ReadOnlyNote scope="edit" what="inhibition rules" />
       {query.error && !rules ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
       ) : !rules ? (
@@ -89,21 +94,23 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
           <p className="text-xs text-quiet [overflow-wrap:anywhere]">Only with the same {equal.join(", ")}</p>
         )}
       </div>
-      {!rule.provisioned && (
-        <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Edit ${rule.name}`}>
-            Edit
-          </Button>
-          <ConfirmButton
-            action="Remove"
-            title={`Remove ${rule.name}?`}
-            text="The alerts that it suppresses send notifications again."
-            pending={remove.isPending}
-            error={remove.error}
-            onConfirm={() => remove.mutate()}
-          />
-        </div>
-      )}
+      <Allowed scope="edit">
+        {!rule.provisioned && (
+          <div className="flex flex-wrap gap-2">
+            <Button onClick={onEdit} aria-label={`Edit ${rule.name}`}>
+              Edit
+            </Button>
+            <ConfirmButton
+              action="Remove"
+              title={`Remove ${rule.name}?`}
+              text="The alerts that it suppresses send notifications again."
+              pending={remove.isPending}
+              error={remove.error}
+              onConfirm={() => remove.mutate()}
+            />
+          </div>
+        )}
+      </Allowed>
     </li>
   );
 }

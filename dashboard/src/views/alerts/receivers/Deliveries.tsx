@@ -7,6 +7,7 @@ import type { Delivery } from "@/api/types";
 import { ago, duration, exact, plural } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { useNow } from "@/lib/useNow";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { FailureNote } from "@/ui/ConfirmButton";
@@ -108,13 +109,15 @@ function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
       </span>
       <span className="flex justify-end gap-2">
         {state === "failed" && (
-          <Button
-            onClick={() => resend.mutate()}
-            disabled={resend.isPending}
-            aria-label={`Resend delivery ${id} to ${receiver}`}
-          >
-            {resend.isPending ? "Sending" : "Resend"}
-          </Button>
+          <Allowed scope="edit">
+            <Button
+              onClick={() => resend.mutate()}
+              disabled={resend.isPending}
+              aria-label={`Resend delivery ${id} to ${receiver}`}
+            >
+              {resend.isPending ? "Sending" : "Resend"}
+            </Button>
+          </Allowed>
         )}
         <Button onClick={onShow} aria-label={`Show delivery ${id} to ${receiver}`}>
           Show
@@ -151,9 +154,11 @@ function DeliveryBody({ id, onResent }: DeliveryBodyProps) {
           {MARKS[state]} <span className="text-quiet">to {recipient ?? receiver}</span>
         </p>
         {state !== "pending" && (
-          <Button onClick={() => resend.mutate()} disabled={resend.isPending}>
-            {resend.isPending ? "Sending" : "Resend"}
-          </Button>
+          <Allowed scope="edit">
+            <Button onClick={() => resend.mutate()} disabled={resend.isPending}>
+              {resend.isPending ? "Sending" : "Resend"}
+            </Button>
+          </Allowed>
         )}
         <FailureNote error={resend.error} />
       </div>

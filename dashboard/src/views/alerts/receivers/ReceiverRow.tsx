@@ -4,6 +4,7 @@ import { keys } from "@/api/keys";
 import { deleteReceiver, testReceiver } from "@/api/notify";
 import type { DeliveryDetail, Receiver } from "@/api/types";
 import { duration } from "@/lib/format";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
@@ -51,27 +52,29 @@ export function ReceiverRow({ receiver, failed, onEdit }: ReceiverRowProps) {
         </p>
         <FailureNote error={test.error} />
       </div>
-      <div className="flex flex-wrap gap-2">
-        <Button onClick={() => test.mutate()} disabled={test.isPending} aria-label={`Test ${name}`}>
-          <Send size={14} aria-hidden="true" />
-          {test.isPending ? "Sending" : "Test"}
-        </Button>
-        {!provisioned && (
-          <>
-            <Button onClick={onEdit} aria-label={`Edit ${name}`}>
-              Edit
-            </Button>
-            <ConfirmButton
-              action="Remove"
-              title={`Remove ${name}?`}
-              text="This receiver no longer gets notifications. Its deliveries stay in the log."
-              pending={remove.isPending}
-              error={remove.error}
-              onConfirm={() => remove.mutate()}
-            />
-          </>
-        )}
-      </div>
+      <Allowed scope="edit">
+        <div className="flex flex-wrap gap-2">
+          <Button onClick={() => test.mutate()} disabled={test.isPending} aria-label={`Test ${name}`}>
+            <Send size={14} aria-hidden="true" />
+            {test.isPending ? "Sending" : "Test"}
+          </Button>
+          {!provisioned && (
+            <>
+              <Button onClick={onEdit} aria-label={`Edit ${name}`}>
+                Edit
+              </Button>
+              <ConfirmButton
+                action="Remove"
+                title={`Remove ${name}?`}
+                text="This receiver no longer gets notifications. Its deliveries stay in the log."
+                pending={remove.isPending}
+                error={remove.error}
+                onConfirm={() => remove.mutate()}
+              />
+            </>
+          )}
+        </div>
+      </Allowed>
     </li>
   );
 }

@@ -5,6 +5,8 @@ import { keys } from "@/api/keys";
 import { getReceivers } from "@/api/notify";
 import { useFailedReceivers } from "@/api/queries";
 import type { Receiver } from "@/api/types";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
@@ -30,12 +32,15 @@ export function Receivers() {
         <Card
           title="Receivers"
           action={
-            <Button onClick={() => setEditing("new")}>
-              <Plus size={14} aria-hidden="true" />
-              Add receiver
-            </Button>
+            <Allowed scope="edit">
+              <Button onClick={() => setEditing("new")}>
+                <Plus size={14} aria-hidden="true" />
+                Add receiver
+              </Button>
+            </Allowed>
           }
         >
+          <ReadOnlyNote scope="edit" what="receivers" />
           {query.error && !receivers ? (
             <ErrorState error={query.error} retry={() => void query.refetch()} />
           ) : !receivers ? (

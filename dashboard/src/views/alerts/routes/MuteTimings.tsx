@@ -4,6 +4,8 @@ import { useState } from "react";
 import { keys } from "@/api/keys";
 import { deleteMuteTiming, getMuteTimings } from "@/api/notify";
 import type { MuteTiming } from "@/api/types";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { ConfirmButton } from "@/ui/ConfirmButton";
@@ -26,12 +28,15 @@ export function MuteTimings() {
     <Card
       title="Mute timings"
       action={
-        <Button onClick={() => setEditing("new")}>
-          <Plus size={14} aria-hidden="true" />
-          Add mute timing
-        </Button>
+        <Allowed scope="edit">
+          <Button onClick={() => setEditing("new")}>
+            <Plus size={14} aria-hidden="true" />
+            Add mute timing
+          </Button>
+        </Allowed>
       }
     >
+      <ReadOnlyNote scope="edit" what="mute timings" />
       {query.error && !timings ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
       ) : !timings ? (
@@ -79,21 +84,23 @@ function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void })
           ))}
         </ul>
       </div>
-      {!timing.provisioned && (
-        <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Edit ${timing.name}`}>
-            Edit
-          </Button>
-          <ConfirmButton
-            action="Remove"
-            title={`Remove ${timing.name}?`}
-            text="Routes that use it send notifications at any hour."
-            pending={remove.isPending}
-            error={remove.error}
-            onConfirm={() => remove.mutate()}
-          />
-        </div>
-      )}
+      <Allowed scope="edit">
+        {!timing.provisioned && (
+          <div className="flex flex-wrap gap-2">
+            <Button onClick={onEdit} aria-label={`Edit ${timing.name}`}>
+              Edit
+            </Button>
+            <ConfirmButton
+              action="Remove"
+              title={`Remove ${timing.name}?`}
+              text="Routes that use it send notifications at any hour."
+              pending={remove.isPending}
+              error={remove.error}
+              onConfirm={() => remove.mutate()}
+            />
+          </div>
+        )}
+      </Allowed>
     </li>
   );
 }

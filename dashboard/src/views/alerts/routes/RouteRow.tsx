@@ -3,6 +3,7 @@ import { keys } from "@/api/keys";
 import { deleteRoute } from "@/api/notify";
 import type { Route } from "@/api/types";
 import { spaced } from "@/lib/format";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
@@ -60,21 +61,23 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
           </p>
         )}
       </div>
-      {!route.provisioned && (
-        <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Edit ${route.name}`}>
-            Edit
-          </Button>
-          <ConfirmButton
-            action="Remove"
-            title={`Remove ${route.name}?`}
-            text="Its alerts use the next matching route. Without one they appear on the dashboard only."
-            pending={remove.isPending}
-            error={remove.error}
-            onConfirm={() => remove.mutate()}
-          />
-        </div>
-      )}
+      <Allowed scope="edit">
+        {!route.provisioned && (
+          <div className="flex flex-wrap gap-2">
+            <Button onClick={onEdit} aria-label={`Edit ${route.name}`}>
+              Edit
+            </Button>
+            <ConfirmButton
+              action="Remove"
+              title={`Remove ${route.name}?`}
+              text="Its alerts use the next matching route. Without one they appear on the dashboard only."
+              pending={remove.isPending}
+              error={remove.error}
+              onConfirm={() => remove.mutate()}
+            />
+          </div>
+        )}
+      </Allowed>
     </li>
   );
 }

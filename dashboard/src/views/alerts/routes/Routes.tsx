@@ -5,6 +5,8 @@ import { useState } from "react";
 import { keys } from "@/api/keys";
 import { getReceivers, getRoutes } from "@/api/notify";
 import type { Route } from "@/api/types";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
@@ -51,12 +53,15 @@ function RouteList() {
       title="Routes"
       note="the first match applies, then its first matching child"
       action={
-        <Button onClick={() => setEditing("new")}>
-          <Plus size={14} aria-hidden="true" />
-          Add route
-        </Button>
+        <Allowed scope="edit">
+          <Button onClick={() => setEditing("new")}>
+            <Plus size={14} aria-hidden="true" />
+            Add route
+          </Button>
+        </Allowed>
       }
     >
+      <ReadOnlyNote scope="edit" what="routes" />
       {query.error && !routes ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
       ) : !routes ? (

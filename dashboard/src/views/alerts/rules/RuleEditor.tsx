@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
+import { useAccess } from "@/api/access";
 import { keys } from "@/api/keys";
 import { getRule, saveRule } from "@/api/rules";
 import type { Rule } from "@/api/types";
+import { WHO_MAY } from "@/lib/roles";
 import { keepFilters } from "@/shell/keepFilters";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
@@ -85,7 +87,8 @@ function Editor({ before }: { before: Rule | null }) {
   });
   // A rejected field must be visible.
   const advanced = ADVANCED.some((name) => fieldError(save.error, name) !== undefined);
-  const fixed = before?.provisioned ?? false;
+  const { can } = useAccess();
+  const fixed = (before?.provisioned ?? false) || !can("edit");
   const inputs = {
     draft,
     onChange: (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part })),
@@ -113,7 +116,9 @@ function Editor({ before }: { before: Rule | null }) {
           <div className="mt-4 flex flex-wrap items-center justify-end gap-2">
             {fixed && (
               <p className="mr-auto text-xs text-quiet">
-                This rule is defined in the configuration file. Edit it there.
+                {before?.provisioned
+                  ? "This rule is defined in the configuration file. Edit it there."
+                  : `Only ${WHO_MAY.edit} can change rules.`}
               </p>
             )}
             <FormError error={save.error} fields={FIELDS} />

@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { useAccess } from "@/api/access";
 import { keys } from "@/api/keys";
 import { deleteRule, saveRule } from "@/api/rules";
 import type { Rule } from "@/api/types";
@@ -17,6 +18,8 @@ export function RuleRow({ rule }: { rule: Rule }) {
     [keys.rules.all],
   );
   const remove = useChange(() => deleteRule(rule), [keys.rules.all]);
+  const { can } = useAccess();
+  const isFixed = rule.provisioned || !can("edit");
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className={cx("min-w-60 flex-1", !rule.enabled && "text-quiet")}>
@@ -39,11 +42,11 @@ export function RuleRow({ rule }: { rule: Rule }) {
           to="/alerts/rules/$id"
           params={{ id: String(rule.id) }}
           className={buttonClass()}
-          aria-label={`${rule.provisioned ? "View" : "Edit"} ${ruleTitle(rule.name)}`}
+          aria-label={`${isFixed ? "View" : "Edit"} ${ruleTitle(rule.name)}`}
         >
-          {rule.provisioned ? "View" : "Edit"}
+          {isFixed ? "View" : "Edit"}
         </Link>
-        {!rule.provisioned && (
+        {!isFixed && (
           <>
             <Button onClick={() => toggle.mutate()} disabled={toggle.isPending}>
               {rule.enabled ? "Turn off" : "Turn on"}

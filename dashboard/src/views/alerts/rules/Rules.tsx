@@ -1,5 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
+import { Allowed } from "@/shell/Allowed";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
@@ -17,12 +19,15 @@ export function Rules() {
       <Card
         title="Rules"
         action={
-          <Link to="/alerts/rules/$id" params={{ id: "new" }} className={buttonClass()}>
-            <Plus size={14} aria-hidden="true" />
-            Add rule
-          </Link>
+          <Allowed scope="edit">
+            <Link to="/alerts/rules/$id" params={{ id: "new" }} className={buttonClass()}>
+              <Plus size={14} aria-hidden="true" />
+              Add rule
+            </Link>
+          </Allowed>
         }
       >
+        <ReadOnlyNote scope="edit" what="rules" />
         {query.error && !rules ? (
           <ErrorState error={query.error} retry={() => void query.refetch()} />
         ) : !rules ? (

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { useSessionQuery } from "@/api/access";
 import { keys } from "@/api/keys";
 import { saveSilence } from "@/api/notify";
 import type { Matcher, Silence } from "@/api/types";
@@ -31,7 +32,8 @@ interface SilenceFormProps {
 
 /** The form of a silence. */
 export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
-  const [draft, setDraft] = useState(() => draftOf(before, matchers));
+  const user = useSessionQuery().data?.user;
+  const [draft, setDraft] = useState(() => draftOf(before, user?.name ?? "", matchers));
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
   const save = useSave({
     save: () =>
@@ -138,7 +140,7 @@ interface Draft {
   comment: string;
 }
 
-function draftOf(before: Silence | null, matchers?: Matcher[]): Draft {
+function draftOf(before: Silence | null, author: string, matchers?: Matcher[]): Draft {
   if (before) {
     return {
       matchers: before.matchers,
@@ -153,7 +155,7 @@ function draftOf(before: Silence | null, matchers?: Matcher[]): Draft {
     matchers: matchers ?? [{ label: "alertname", op: "=", value: "" }],
     from: toLocalInput(now),
     until: toLocalInput(now + HOUR),
-    author: "",
+    author,
     comment: "",
   };
 }

@@ -2,6 +2,7 @@ import { keys } from "@/api/keys";
 import { endSilence } from "@/api/notify";
 import type { Matcher, Silence } from "@/api/types";
 import { duration } from "@/lib/format";
+import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
@@ -30,19 +31,21 @@ export function SilenceRow({ silence, now, onEdit }: SilenceRowProps) {
           {leftText(silence, now)}
         </p>
       </div>
-      {silence.state !== "expired" && (
-        <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit}>Edit</Button>
-          <ConfirmButton
-            action="End"
-            title="End this silence?"
-            text="Matching alerts send notifications again."
-            pending={end.isPending}
-            error={end.error}
-            onConfirm={() => end.mutate()}
-          />
-        </div>
-      )}
+      <Allowed scope="respond">
+        {silence.state !== "expired" && (
+          <div className="flex flex-wrap gap-2">
+            <Button onClick={onEdit}>Edit</Button>
+            <ConfirmButton
+              action="End"
+              title="End this silence?"
+              text="Matching alerts send notifications again."
+              pending={end.isPending}
+              error={end.error}
+              onConfirm={() => end.mutate()}
+            />
+          </div>
+        )}
+      </Allowed>
     </li>
   );
 }

@@ -7,7 +7,9 @@ import { getSilences } from "@/api/notify";
 import type { Matcher, Silence } from "@/api/types";
 import { readQuery } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
+import { Allowed } from "@/shell/Allowed";
 import { keepFilters } from "@/shell/keepFilters";
+import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
@@ -45,12 +47,15 @@ export function Silences() {
           title="Silences"
           {...(lasting.length > 0 ? { note: `${lasting.length} active or scheduled` } : {})}
           action={
-            <Button onClick={() => setEditing("new")}>
-              <Plus size={14} aria-hidden="true" />
-              Add silence
-            </Button>
+            <Allowed scope="respond">
+              <Button onClick={() => setEditing("new")}>
+                <Plus size={14} aria-hidden="true" />
+                Add silence
+              </Button>
+            </Allowed>
           }
         >
+          <ReadOnlyNote scope="respond" what="silences" />
           {query.error && !silences ? (
             <ErrorState error={query.error} retry={() => void query.refetch()} />
           ) : !silences ? (

@@ -1,0 +1,96 @@
+import { endOtherSessions, endSession, useDevicesQuery } from "@/api/accounts";
+import { keys } from "@/api/keys";
+import type { SignedInDevice } from "@/api/types";
+import { deviceName } from "@/lib/device";
+import { ago, exact } from "@/lib/format";
+import { useNow } from "@/lib/useNow";
+import { Card } from "@/ui/Card";
+import { ConfirmButton } from "@/ui/ConfirmButton";
+import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { useChange } from "@/ui/useSave";
+
+/** The devices that are signed in: one's own, or those of everyone for administrators. */
+export function Devices({ of }: { of: "own" | "all" }) {
+  const query = useDevicesQuery(of === "all" ? "all" : "");
+  const now = useNow(10_000);
+  const others = query.data?.filter(({ current }) => !current) ?? [];
+  return (
+    <Card
+      title={of === "all" ? "Signed-in devices" : "Your signed-in devices"}
+      action={of === "own" && others.length > 0 ? <EndOthers /> : undefined}
+    >
+      {query.error && !query.data ? (
+        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      ) : !query.data ? (
+        <SkeletonRows rows={2} />
+      ) : query.data.length === 0 ? (
+        <EmptyState title="Nobody is signed in" />
+      ) : (
+        <ul className="-mx-4 -mb-4 border-t border-border text-sm">
+          {query.data.map((device) => (
+            <DeviceRow key={device.id} device={device} withUser={of === "all"} now={now} />
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+const CHANGED = [keys.devices.all];
+
+interface DeviceRowProps {
+  device: SignedInDevice;
+  withUser: boolean;
+  now: number;
+}
+
+function DeviceRow({ device, withUser, now }: DeviceRowProps) {
+  const name = deviceName(device.user_agent);
+  const end = useChange(() => endSession(device.id), CHANGED);
+  return (
+    <li className="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-border px-4 py-3 last:border-b-0">
+      <div className="min-w-48 flex-1">
+        <p className="[overflow-wrap:anywhere]">
+          {withUser && (
+            <>
+              <bdi className="font-medium">{device.user.name}</bdi>,{" "}
+            </>
+          )}
+          <span title={device.user_agent ?? undefined}>{name}</span>
+          {device.current && <span className="text-quiet"> (this device)</span>}
+        </p>
+        <p className="text-xs text-quiet">
+          {device.address ?? "unknown address"}, signed in{" "}
+          <span title={exact(device.created_at)}>{ago(device.created_at, now)}</span>
+        </p>
+      </div>
+      <p className="tabular text-xs text-quiet">
+        <span title={exact(device.last_seen_at)}>active {ago(device.last_seen_at, now)}</span>
+      </p>
+      {!device.current && (
+        <ConfirmButton
+          action="Sign out"
+          title={withUser ? `Sign out ${device.user.name} on this device?` : "Sign out this device?"}
+          text={`${name} at ${device.address ?? "an unknown address"} has to sign in again.`}
+          pending={end.isPending}
+          error={end.error}
+          onConfirm={() => end.mutate()}
+        />
+      )}
+    </li>
+  );
+}
+
+function EndOthers() {
+  const end = useChange(endOtherSessions, CHANGED);
+  return (
+    <ConfirmButton
+      action="Sign out other devices"
+      title="Sign out all other devices?"
+      text="They have to sign in again. This device stays signed in."
+      pending={end.isPending}
+      error={end.error}
+      onConfirm={() => end.mutate()}
+    />
+  );
+}

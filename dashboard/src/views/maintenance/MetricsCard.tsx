@@ -1,0 +1,24 @@
+import { ExternalLink } from "lucide-react";
+import { buttonClass } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+
+/** Where Prometheus reads the metrics of this process. */
+export function MetricsCard() {
+  return (
+    <Card title="Metrics">
+      <p className="text-sm text-quiet">
+        Each instance serves its metrics at <code className="font-mono text-xs text-text">/metrics</code> for
+        Prometheus. The release has alert rules and a Grafana dashboard for them.
+      </p>
+      <a
+        href="/metrics"
+        target="_blank"
+        rel="noreferrer"
+        className={buttonClass("outline", "mt-3 self-start")}
+      >
+        <ExternalLink size={14} aria-hidden="true" />
+        Open metrics
+      </a>
+    </Card>
+  );
+}

@@ -1,0 +1,85 @@
+import { UserPlus } from "lucide-react";
+import { useState } from "react";
+import { useSessionQuery } from "@/api/access";
+import { useUsersQuery } from "@/api/accounts";
+import type { User } from "@/api/types";
+import { useNow } from "@/lib/useNow";
+import { AdminOnly } from "@/shell/AdminOnly";
+import { Button } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+import { Drawer } from "@/ui/Drawer";
+import { ErrorState, SkeletonRows } from "@/ui/states";
+import { Devices } from "../account/Devices";
+import { SettingsTabs } from "../settings/SettingsTabs";
+import { FirstAccount } from "./FirstAccount";
+import { InviteForm } from "./InviteForm";
+import { InviteLink } from "./InviteLink";
+import { UserForm } from "./UserForm";
+import { UserRow } from "./UserRow";
+
+/** What the drawer shows: the form for a new person, for one that exists, or a new link for one. */
+type Panel = { kind: "invite" } | { kind: "edit"; user: User } | { kind: "link"; user: User } | null;
+
+const TITLES = { invite: "Invite a person", edit: "Edit person", link: "New link" } as const;
+
+/** The people with an account: roles, invitations and sessions. */
+export function People() {
+  const { data: session, isPending } = useSessionQuery();
+  return (
+    <AdminOnly>
+      <SettingsTabs />
+      {isPending ? (
+        <SkeletonRows rows={3} />
+      ) : session?.setup ? (
+        <FirstAccount />
+      ) : (
+        <Accounts ownId={session?.user?.id ?? null} />
+      )}
+    </AdminOnly>
+  );
+}
+
+function Accounts({ ownId }: { ownId: number | null }) {
+  const query = useUsersQuery();
+  const [panel, setPanel] = useState<Panel>(null);
+  const now = useNow(10_000);
+  const close = () => setPanel(null);
+  const invite = (
+    <Button look="solid" onClick={() => setPanel({ kind: "invite" })}>
+      <UserPlus size={14} aria-hidden="true" />
+      Invite
+    </Button>
+  );
+  return (
+    <div className="flex flex-col gap-4">
+      <Card title="People" action={invite}>
+        {query.error && !query.data ? (
+          <ErrorState error={query.error} retry={() => void query.refetch()} />
+        ) : !query.data ? (
+          <SkeletonRows rows={3} />
+        ) : (
+          <ul className="-mx-4 -mb-4 border-t border-border text-sm">
+            {query.data.map((user) => (
+              <UserRow
+                key={user.id}
+                user={user}
+                isOwn={user.id === ownId}
+                now={now}
+                onEdit={() => setPanel({ kind: "edit", user })}
+                onLink={() => setPanel({ kind: "link", user })}
+              />
+            ))}
+          </ul>
+        )}
+      </Card>
+      <Devices of="all" />
+      <Drawer title={panel ? TITLES[panel.kind] : ""} open={panel !== null} onClose={close}>
+        {panel?.kind === "invite" && <InviteForm onDone={close} />}
+        {panel?.kind === "link" && <InviteLink user={panel.user} onDone={close} />}
+        {panel?.kind === "edit" && (
+          <UserForm user={panel.user} isOwn={panel.user.id === ownId} onDone={close} />
+        )}
+      </Drawer>
+    </div>
+  );
+}

@@ -1,0 +1,73 @@
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import { signIn } from "@/api/accounts";
+import type { Session } from "@/api/types";
+import { Button } from "@/ui/Button";
+import { Field } from "@/ui/Field";
+import { inputClass } from "@/ui/Input";
+import { PasswordInput } from "@/ui/PasswordInput";
+import { SignInError } from "./SignInError";
+import { useWait } from "./useWait";
+
+/** Signs in with a name and a password. */
+export function PasswordForm({ onDone }: { onDone: (session: Session) => void }) {
+  const [username, setUsername] = useState("");
+  const [password, setPassword] = useState("");
+  const form = useRef<HTMLFormElement>(null);
+  const attempt = useMutation({
+    mutationFn: () => signIn(username.trim(), password),
+    onSuccess: onDone,
+    onError: () => fieldOf(form.current, "password")?.select(),
+  });
+  const wait = useWait(attempt.error);
+  useEffect(() => fieldOf(form.current, "username")?.focus(), []);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (wait === 0) attempt.mutate();
+  };
+  return (
+    <form ref={form} onSubmit={submit} className="flex flex-col gap-4">
+      <Field label="User name">
+        {(ids) => (
+          <input
+            {...ids}
+            name="username"
+            autoComplete="username"
+            autoCapitalize="none"
+            autoCorrect="off"
+            spellCheck={false}
+            required
+            value={username}
+            onChange={(event) => setUsername(event.target.value)}
+            className={inputClass}
+          />
+        )}
+      </Field>
+      <Field label="Password">
+        {(ids) => (
+          <PasswordInput
+            {...ids}
+            name="password"
+            autoComplete="current-password"
+            required
+            value={password}
+            onChange={(event) => setPassword(event.target.value)}
+          />
+        )}
+      </Field>
+      <SignInError
+        error={attempt.error}
+        wait={wait}
+        refused="The user name or the password is wrong. If you forgot it, ask an administrator for a new link."
+      />
+      <Button type="submit" look="solid" className="h-9" disabled={attempt.isPending || wait > 0}>
+        {attempt.isPending ? "Signing in" : "Sign in"}
+      </Button>
+    </form>
+  );
+}
+
+function fieldOf(form: HTMLFormElement | null, name: string): HTMLInputElement | null {
+  const field = form?.elements.namedItem(name);
+  return field instanceof HTMLInputElement ? field : null;
+}

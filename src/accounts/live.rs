@@ -1,0 +1,123 @@
+//! What this process knows about accounts and sessions without asking the database.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Whether there are accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The database has not been asked yet.
+    Unknown,
+    /// The database did not answer, so it is not known whether there are accounts.
+    Unreachable,
+    /// There are none.
+    Absent,
+    /// There is at least one.
+    Present,
+}
+
+/// The last known [`Presence`].
+#[derive(Debug, Default)]
+pub struct LastPresence(AtomicU8);
+
+impl LastPresence {
+    /// The last known value.
+    pub fn get(&self) -> Presence {
+        match self.0.load(Ordering::SeqCst) {
+            0 => Presence::Unknown,
+            1 => Presence::Unreachable,
+            2 => Presence::Absent,
+            _ => Presence::Present,
+        }
+    }
+
+    /// Sets it.
+    pub fn set(&self, presence: Presence) {
+        self.0.store(presence as u8, Ordering::SeqCst);
+    }
+
+    /// Notes that the database did not answer. What was known before is still assumed.
+    pub fn set_unreachable(&self) {
+        let (unknown, unreachable) = (Presence::Unknown as u8, Presence::Unreachable as u8);
+        // A failed exchange means that the presence is known.
+        let _ = self.0.compare_exchange(unknown, unreachable, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+/// The sessions that have not ended, as of the last time that they were read. Long-lived connections check it.
+#[derive(Debug, Default)]
+pub struct LiveSessions(Mutex<Ids>);
+
+#[derive(Debug, Default)]
+struct Ids {
+    read: HashSet<i64>,
+    /// Seen in the database since the read in progress began.
+    seen: HashSet<i64>,
+}
+
+impl LiveSessions {
+    /// Whether the session has not ended.
+    pub fn contains(&self, id: i64) -> bool {
+        let ids = self.lock();
+        ids.read.contains(&id) || ids.seen.contains(&id)
+    }
+
+    /// Notes that the database has the session.
+    pub fn saw(&self, id: i64) {
+        self.lock().seen.insert(id);
+    }
+
+    /// Notes that this process has ended the session.
+    pub fn ended(&self, id: i64) {
+        let mut ids = self.lock();
+        ids.read.remove(&id);
+        ids.seen.remove(&id);
+    }
+
+    /// Call before the sessions are read.
+    pub fn before_read(&self) {
+        let mut ids = self.lock();
+        let Ids { read, seen } = &mut *ids;
+        read.extend(seen.drain());
+    }
+
+    /// Replaces the sessions by those that were read.
+    pub fn after_read(&self, ids: Vec<i64>) {
+        self.lock().read = ids.into_iter().collect();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Ids> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_that_is_created_during_a_read_is_live() {
+        let live = LiveSessions::default();
+        live.before_read();
+        live.saw(7);
+        live.after_read(vec![1]);
+        assert!(live.contains(7) && live.contains(1));
+        live.before_read();
+        assert!(live.contains(7), "until the read has ended");
+        live.after_read(vec![1]);
+        assert!(!live.contains(7));
+        live.ended(1);
+        assert!(!live.contains(1));
+    }
+
+    #[test]
+    fn failed_read_keeps_what_is_known() {
+        let presence = LastPresence::default();
+        presence.set_unreachable();
+        assert_eq!(presence.get(), Presence::Unreachable);
+        presence.set(Presence::Present);
+        presence.set_unreachable();
+        assert_eq!(presence.get(), Presence::Present);
+    }
+}

@@ -1,0 +1,200 @@
+//! Delays after failed sign-ins.
+//!
+//! Failures count for the pair of account and client, and for the client alone. A client is an IPv4 address or an IPv6
+//! /64 network. Failures of other clients therefore do not delay the owner of an account. A budget for all clients that
+//! have not signed in to the account before slows down an attack from many addresses.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::domain::Timestamp;
+
+/// Failed attempts of a client for one account before delays begin.
+const FREE_FOR_ACCOUNT: u32 = 5;
+/// Failed attempts of a client for all accounts before delays begin.
+const FREE_FOR_CLIENT: u32 = 20;
+/// The longest delay.
+const LONGEST: Duration = Duration::from_secs(900);
+/// Failures are forgotten after this time without another one.
+const MEMORY: Duration = Duration::from_secs(86_400);
+/// The maximum number of pairs, and of clients, that are remembered.
+const CAPACITY: u64 = 20_000;
+/// Attempts of all clients that are new to an account: this many at once…
+const STRANGERS_BURST: f64 = 200.0;
+/// …and this many per second.
+const STRANGERS_PER_SECOND: f64 = 2.0;
+
+/// An account and a client that signs in to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// The key of the name.
+    pub account: String,
+    /// The address or network.
+    pub client: Option<IpAddr>,
+}
+
+/// Counts failed attempts.
+pub struct Throttle {
+    pairs: Cache<Attempt, Failures>,
+    clients: Cache<Option<IpAddr>, Failures>,
+    /// Clients that have signed in to the account.
+    known: Cache<Attempt, ()>,
+    strangers: Mutex<Option<Budget>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    last: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    left: f64,
+    at: Timestamp,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            pairs: Cache::new(CAPACITY),
+            clients: Cache::new(CAPACITY),
+            known: Cache::new(CAPACITY),
+            strangers: Mutex::default(),
+        }
+    }
+}
+
+impl Throttle {
+    /// Admits an attempt, which counts as failed until [`Self::succeeded`]: attempts that run at the same time count.
+    ///
+    /// # Errors
+    /// The time to wait before the next attempt.
+    pub fn admit(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Duration> {
+        // Held until the failure is counted, so that no concurrent attempt is missed.
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = self.known.contains_key(attempt);
+        let pair = remembered(self.pairs.get(attempt), now);
+        wait(pair, FREE_FOR_ACCOUNT, now)?;
+        let client = remembered(self.clients.get(&attempt.client), now);
+        if !is_known {
+            wait(client, FREE_FOR_CLIENT, now)?;
+            *strangers = Some(spent(*strangers, now)?);
+        }
+        self.pairs.insert(attempt.clone(), failed(pair, now));
+        self.clients.insert(attempt.client, failed(client, now));
+        Ok(())
+    }
+
+    /// Forgets the failures of the attempt's account and client.
+    pub fn succeeded(&self, attempt: &Attempt) {
+        self.pairs.invalidate(attempt);
+        if let Some(mut failures) = self.clients.get(&attempt.client) {
+            failures.count = failures.count.saturating_sub(1);
+            self.clients.insert(attempt.client, failures);
+        }
+        self.known.insert(attempt.clone(), ());
+    }
+}
+
+/// The budget after one more attempt.
+///
+/// # Errors
+/// The time until there is budget for it.
+fn spent(budget: Option<Budget>, now: Timestamp) -> Result<Budget, Duration> {
+    let Budget { left, at } = budget.unwrap_or(Budget { left: STRANGERS_BURST, at: now });
+    let left = (left + now.since(at).as_secs_f64() * STRANGERS_PER_SECOND).min(STRANGERS_BURST);
+    if left < 1.0 {
+        return Err(Duration::from_secs_f64((1.0 - left) / STRANGERS_PER_SECOND));
+    }
+    Ok(Budget { left: left - 1.0, at: now })
+}
+
+fn remembered(failures: Option<Failures>, now: Timestamp) -> Option<Failures> {
+    failures.filter(|failures| now.since(failures.last) < MEMORY)
+}
+
+fn failed(failures: Option<Failures>, now: Timestamp) -> Failures {
+    Failures { count: failures.map_or(0, |failures| failures.count).saturating_add(1), last: now }
+}
+
+/// The delay doubles with each failure beyond `free`.
+fn wait(failures: Option<Failures>, free: u32, now: Timestamp) -> Result<(), Duration> {
+    let Some(Failures { count, last }) = failures.filter(|failures| failures.count >= free) else { return Ok(()) };
+    let delay = Duration::from_secs(1_u64 << (count - free).min(16)).min(LONGEST);
+    let passed = now.since(last);
+    if passed >= delay { Ok(()) } else { Err(delay - passed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(account: &str, last: u8) -> Attempt {
+        Attempt { account: account.to_owned(), client: Some(IpAddr::from([192, 0, 2, last])) }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(1_772_000_000_000_000 + seconds * 1_000_000).unwrap()
+    }
+
+    #[test]
+    fn delays_grow_and_end() {
+        let throttle = Throttle::default();
+        let (ada, mut now) = (attempt("ada", 1), 0);
+        for _ in 0..FREE_FOR_ACCOUNT {
+            assert_eq!(throttle.admit(&ada, at(now)), Ok(()));
+        }
+        for delay in [1, 2, 4, 8, 16] {
+            assert_eq!(throttle.admit(&ada, at(now)), Err(Duration::from_secs(delay)));
+            now += i64::try_from(delay).unwrap();
+            assert_eq!(throttle.admit(&ada, at(now)), Ok(()));
+        }
+        for _ in 0..20 {
+            now += 901;
+            assert_eq!(throttle.admit(&ada, at(now)), Ok(()));
+        }
+        assert_eq!(throttle.admit(&ada, at(now)), Err(LONGEST));
+        assert_eq!(throttle.admit(&ada, at(now + 86_400)), Ok(()), "failures are forgotten");
+    }
+
+    #[test]
+    fn attacker_elsewhere_does_not_delay_the_owner() {
+        let throttle = Throttle::default();
+        let owner = attempt("ada", 1);
+        assert_eq!(throttle.admit(&owner, at(0)), Ok(()));
+        throttle.succeeded(&owner);
+        // Many clients guess the password of the account, and clients guess for other accounts.
+        for n in 0..5_000_u32 {
+            let client = IpAddr::V4((0xc633_6400 + n).into());
+            let guess = Attempt { account: "ada".to_owned(), client: Some(client) };
+            let _ = throttle.admit(&guess, at(1));
+        }
+        assert!(throttle.admit(&attempt("ada", 77), at(1)).is_err(), "the budget of strangers is used up");
+        assert_eq!(throttle.admit(&owner, at(1)), Ok(()));
+        assert_eq!(throttle.admit(&attempt("ada", 77), at(2)), Ok(()), "the budget refills");
+    }
+
+    #[test]
+    fn client_that_tries_many_accounts_is_delayed() {
+        let throttle = Throttle::default();
+        for n in 0..FREE_FOR_CLIENT {
+            assert_eq!(throttle.admit(&attempt(&format!("user{n}"), 1), at(0)), Ok(()));
+        }
+        assert!(throttle.admit(&attempt("another", 1), at(0)).is_err());
+        assert_eq!(throttle.admit(&attempt("another", 2), at(0)), Ok(()), "another client");
+    }
+
+    #[test]
+    fn success_forgets_failures() {
+        let throttle = Throttle::default();
+        let ada = attempt("ada", 1);
+        for _ in 0..20 {
+            assert_eq!(throttle.admit(&ada, at(0)), Ok(()));
+            throttle.succeeded(&ada);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! People who sign in: names, roles, and how they are authenticated.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use super::visible::is_visible;
+
+/// The maximum length of the name of a user or a token, in characters.
+pub const MAX_NAME_CHARS: usize = 100;
+/// Names that the audit log uses for clients without an account or a token.
+const RESERVED_NAMES: [&str; 5] = ["local", "anonymous", "unknown", "first start", "command line"];
+/// Prefixes of names in the audit log that no user and no token may have.
+const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
+
+/// What a user may do. Each role includes the ones before it.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantNames,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum UserRole {
+    /// Sees everything except secrets and the audit log.
+    Viewer,
+    /// Also acknowledges alerts, manages silences and corrects labels.
+    Analyst,
+    /// Also manages topics, rules, sources and receivers, and sends posts.
+    Editor,
+    /// Also manages users, tokens and settings, reads the audit log, and deletes posts.
+    Admin,
+}
+
+impl UserRole {
+    /// The name of the role.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The role that an identity provider gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleGrant {
+    /// At each sign-in.
+    Always(UserRole),
+    /// To a new user. Later administrators change it.
+    Initially(UserRole),
+}
+
+impl RoleGrant {
+    /// The role of a user who has the role `current`, or is new.
+    pub fn role(self, current: Option<UserRole>) -> UserRole {
+        match self {
+            Self::Always(role) => role,
+            Self::Initially(role) => current.unwrap_or(role),
+        }
+    }
+}
+
+/// Why a text cannot be the name of a user or a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// It is empty, too long, or has characters that are not shown.
+    #[error("must be 1 to {MAX_NAME_CHARS} characters, none of them control or format characters")]
+    Text,
+    /// The audit log uses it for other clients.
+    #[error(
+        "is reserved for the audit log, like local, anonymous, unknown, first start and names that start with jwt: or \
+         sign-in; choose another name"
+    )]
+    Reserved,
+}
+
+/// The name of a user or a token, which identifies it in the audit log. Names that differ only in case are the same.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct ActorName(String);
+
+impl ActorName {
+    /// Parses a name; spaces around it are removed.
+    ///
+    /// # Errors
+    /// Why it cannot be a name.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let name = text.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || !is_visible(name) {
+            return Err(InvalidName::Text);
+        }
+        let key = name.to_lowercase();
+        if RESERVED_NAMES.contains(&key.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+            return Err(InvalidName::Reserved);
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text in lower case, by which names are compared.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl PartialEq for ActorName {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for ActorName {}
+
+impl fmt::Display for ActorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A user as an identity provider knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// The URL of the provider (`iss`).
+    pub issuer: String,
+    /// The id of the user at the provider (`sub`).
+    pub subject: String,
+}
+
+/// A person with an account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The id.
+    pub id: i64,
+    /// The name, unique in any case.
+    pub name: String,
+    /// What the user may do.
+    pub role: UserRole,
+    /// Whether the user can sign in with a password.
+    pub has_password: bool,
+    /// The user at an identity provider; `None` for a local account.
+    pub identity: Option<Identity>,
+    /// Whether the user is kept from signing in.
+    pub disabled: bool,
+    /// When the account was created.
+    pub created_at: Timestamp,
+    /// Who created the account.
+    pub created_by: String,
+    /// The time of the last sign-in.
+    pub last_sign_in_at: Option<Timestamp>,
+    /// Until when an invitation can be used; `None` without one.
+    pub invited_until: Option<Timestamp>,
+    /// Increases with each change by an administrator.
+    pub version: i64,
+}
+
+/// How a session was authenticated.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum SignInMethod {
+    /// By a password.
+    Password,
+    /// By an identity provider.
+    Oidc,
+    /// By a one-time link.
+    Link,
+}
+
+impl SignInMethod {
+    /// The name of the method.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// A signed-in browser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// The id, which is not a secret.
+    pub id: i64,
+    /// The user.
+    pub user_id: i64,
+    /// How the user signed in.
+    pub method: SignInMethod,
+    /// When the user signed in.
+    pub created_at: Timestamp,
+    /// The time of a recent request, up to a minute before the last one.
+    pub last_seen_at: Timestamp,
+    /// When the session ends in any case.
+    pub expires_at: Timestamp,
+    /// The address of the client at the sign-in.
+    pub address: Option<String>,
+    /// The `User-Agent` at the sign-in.
+    pub user_agent: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_the_audit_log_uses_are_reserved() {
+        for name in ["local", "Anonymous", " UNKNOWN ", "first start", "jwt:ada", "Sign-in 1234"] {
+            assert_eq!(ActorName::parse(name), Err(InvalidName::Reserved), "{name}");
+        }
+        for name in ["", "  ", "a\nb", "evil\u{202e}", &"x".repeat(101)] {
+            assert_eq!(ActorName::parse(name), Err(InvalidName::Text), "{name:?}");
+        }
+        assert_eq!(ActorName::parse(" Ada Lovelace ").map(|name| name.to_string()), Ok("Ada Lovelace".to_owned()));
+        assert_eq!(ActorName::parse("ZOË"), ActorName::parse("zoë"));
+    }
+
+    #[test]
+    fn roles_are_ordered_by_what_they_allow() {
+        assert!(UserRole::Viewer < UserRole::Analyst && UserRole::Editor < UserRole::Admin);
+        assert_eq!("editor".parse(), Ok(UserRole::Editor));
+        assert_eq!(UserRole::Admin.to_string(), "admin");
+    }
+}

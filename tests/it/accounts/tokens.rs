@@ -1,0 +1,41 @@
+//! Tokens of users.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{app_with_admin, colleague};
+use crate::api::test_app::{Setup, cases};
+
+cases![user_manages_own_tokens_within_the_role];
+
+async fn user_manages_own_tokens_within_the_role(setup: Setup) {
+    let (app, ada) = app_with_admin(setup).await;
+    let (_, bob) = colleague(&app, &ada, "bob", "analyst").await;
+    let make = |name: &str, scopes: &[&str]| json!({"name": name, "scopes": scopes, "expires_in_days": 30});
+    for scope in ["write", "edit", "admin"] {
+        assert_eq!(bob.post(&app, "/api/tokens", &make("more", &["read", scope])).await.problem(422), ["scopes"]);
+    }
+    for name in ["ada", "BOB", "jwt:ada"] {
+        assert_eq!(bob.post(&app, "/api/tokens", &make(name, &["read"])).await.problem(422), ["name"], "{name}");
+    }
+    let made = bob.post(&app, "/api/tokens", &make("script", &["read", "respond"])).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(ada.post(&app, "/api/tokens", &make("ops", &["admin"])).await.status, 201);
+    assert_eq!(ada.post(&app, "/api/users", &json!({"name": "Script", "role": "viewer"})).await.problem(422), ["name"]);
+
+    let token = made.json()["token"].as_str().expect("a token").to_owned();
+    let by_token = |method: Method, path: &str| app.request(method, path).bearer_auth(&token);
+    app.send(by_token(Method::GET, "/api/tokens")).await.problem(403);
+    assert_eq!(app.send(by_token(Method::GET, "/api/stats")).await.status, 200);
+    let own = bob.get(&app, "/api/tokens").await.ok();
+    let own = own["tokens"].as_array().expect("tokens");
+    assert_eq!(own.len(), 1);
+    assert_eq!((&own[0]["owner"]["name"], &own[0]["created_by"]), (&json!("bob"), &json!("bob")));
+    assert_eq!(own[0]["last_used_at"], json!(app.clock.now()));
+    let all = ada.get(&app, "/api/tokens").await.ok();
+    let names: Vec<_> = all["tokens"].as_array().unwrap().iter().map(|token| token["name"].clone()).collect();
+    assert_eq!(names, ["script", "ops"]);
+    bob.delete(&app, &format!("/api/tokens/{}", all["tokens"][1]["id"])).await.problem(404);
+    assert_eq!(bob.delete(&app, &format!("/api/tokens/{}", own[0]["id"])).await.status, 204);
+    app.send(by_token(Method::GET, "/api/stats")).await.problem(401);
+}

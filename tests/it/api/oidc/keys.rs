@@ -1,0 +1,73 @@
+//! The keys of a provider, and their rotation.
+
+use std::time::Duration;
+
+use super::Site;
+use crate::api::test_app::{Setup, cases};
+use crate::fakes::oidc::{Key, Signature};
+
+cases![
+    rotated_key_is_read_without_a_restart,
+    unknown_key_is_looked_up_at_most_once_in_ten_seconds,
+    documents_are_read_once_an_hour_and_outlive_a_failure,
+    rsa_signature_is_accepted,
+];
+
+const KEYS: &str = "/jwks";
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+async fn rotated_key_is_read_without_a_restart(setup: Setup) {
+    let site = Site::start(setup).await;
+    site.sign_in().await;
+    site.wait(Duration::from_secs(10));
+    site.provider.behave(|b| {
+        b.signature = Signature::By(Key::Rotated);
+        b.published = vec![Key::Ed25519, Key::Rotated];
+    });
+    site.sign_in().await;
+    site.sign_in().await;
+    assert_eq!(site.provider.requests(KEYS), 2);
+}
+
+async fn unknown_key_is_looked_up_at_most_once_in_ten_seconds(setup: Setup) {
+    let site = Site::start(setup).await;
+    site.sign_in().await;
+    site.wait(Duration::from_secs(10));
+    site.provider.behave(|b| b.signature = Signature::By(Key::Rotated));
+    for _ in 0..3 {
+        assert_eq!(site.failure().await, "rejected");
+    }
+    assert_eq!(site.provider.requests(KEYS), 2);
+    site.wait(Duration::from_secs(10));
+    assert_eq!(site.failure().await, "rejected");
+    assert_eq!(site.provider.requests(KEYS), 3);
+}
+
+async fn documents_are_read_once_an_hour_and_outlive_a_failure(setup: Setup) {
+    let site = Site::start(setup).await;
+    site.sign_in().await;
+    site.sign_in().await;
+    assert_eq!(site.provider.requests(DISCOVERY), 1);
+    site.wait(Duration::from_secs(3_600));
+    site.sign_in().await;
+    assert_eq!(site.provider.requests(DISCOVERY), 2);
+
+    // The provider fails for a moment: it is asked again, and the old document is used.
+    site.wait(Duration::from_secs(3_600));
+    site.provider.behave(|b| b.failure = Some(500));
+    assert_eq!(site.failure().await, "unavailable", "the token endpoint fails");
+    assert!(site.provider.requests("/authorize") >= 4, "the old document names it");
+    site.wait(Duration::from_secs(86_400));
+    let before = site.provider.requests("/authorize");
+    assert_eq!(site.failure().await, "unavailable");
+    assert_eq!(site.provider.requests("/authorize"), before, "the old document has expired");
+}
+
+async fn rsa_signature_is_accepted(setup: Setup) {
+    let site = Site::start(setup).await;
+    site.provider.behave(|b| {
+        b.signature = Signature::By(Key::Rsa);
+        b.published = vec![Key::Rotated, Key::Rsa];
+    });
+    site.sign_in().await;
+}
