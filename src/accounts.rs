@@ -255,6 +255,9 @@ impl Accounts {
     pub async fn refresh(&self) {
         self.read_presence().await;
         self.0.cached.invalidate_all();
+        if self.presence() == Presence::Absent {
+            return self.0.live.after_read(Vec::new());
+        }
         self.0.live.before_read();
         match self.0.store.session_ids(self.0.options.idle).await {
             Ok(ids) => self.0.live.after_read(ids),
