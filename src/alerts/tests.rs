@@ -268,7 +268,12 @@ async fn history_of_a_source_raises_no_alert() {
     let of_y = names(&[("negative_ratio", "source:y"), ("negative_share", "source:y")]);
     until("the other source raises alerts", || async { fixture.open().await == of_y }).await;
     // After the length of the window it contains only posts that are newer than the history.
-    fixture.later(400);
+    for _ in 0..12 {
+        fixture.later(30);
+        let now = fixture.services.clock.now();
+        let observed = || async { fixture.services.store.observed_until().await.unwrap() >= Some(now) };
+        until("the role observes the time", observed).await;
+    }
     fixture.post("x", Sentiment::Negative, 20).await;
     until("the source raises alerts", || async {
         let open = fixture.open().await;

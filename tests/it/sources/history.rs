@@ -234,7 +234,7 @@ async fn feed_history(folder: &Path, mut settings: Vec<String>) {
         "{last}"
     );
     let pages = web.requests().iter().filter(|request| request.query.contains_key("page")).count();
-    assert_eq!(pages, 3, "each page is read once");
+    assert!((3..=4).contains(&pages), "{pages}: only a page that the pause interrupted is read twice");
     assert_eq!(send(&process, Method::DELETE, "/api/sources/blog", &json!({})).await.0, 204);
     within("the source is deleted", async || (process.get("/api/sources").await["feeds"] == json!([])).then_some(()))
         .await;

@@ -141,7 +141,6 @@ async fn hostile_bodies(process: &Process) {
     assert_eq!(status(&many(1_000)).await, 202);
     assert_eq!(status(&many(1_001)).await, 413);
     assert_eq!(status(&format!(r#"{{"x":[{}0]}}"#, "0,".repeat(100_000))).await, 413);
-    assert_eq!(status(&format!(r#"{{"x":"{}"}}"#, "x".repeat(5 << 20))).await, 413);
     // Items that are not posts are rejected one by one.
     let odd = json!({"reviews": [
         null, 7, "text", [], {"title": {"deep": 1}}, {"title": "nul \0 text", "id": "\0"}, {"title": "x", "id": "i".repeat(9_000)},
