@@ -17,7 +17,7 @@ const SECRETS: [&str; 5] = [
     "alerts.smtp.password",
 ];
 /// Names of secret keys of sources.
-const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
+const SOURCE_SECRETS: [&str; 5] = ["client_secret", "key", "password", "secret", "token"];
 /// A list of tables whose key `secrets` holds a table of secrets.
 const RECEIVERS: &str = "alerts.receivers";
 /// Keys that hold a URL that may contain a password.
@@ -131,4 +131,20 @@ impl fmt::Debug for Settings {
 pub(super) fn is_secret(key: &str) -> bool {
     let of_source = key.strip_prefix("sources.").and_then(|key| key.rsplit_once('.'));
     SECRETS.contains(&key) || of_source.is_some_and(|(_, name)| SOURCE_SECRETS.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::template::Template;
+    use super::*;
+
+    #[test]
+    fn keys_that_a_file_may_hold_are_masked() {
+        let template = Template::new();
+        let keys: Vec<&str> = template.keys().collect();
+        let may_be_in_a_file = |key: &&&str| keys.contains(&format!("{key}_file").as_str());
+        let shown: Vec<_> = keys.iter().filter(may_be_in_a_file).filter(|key| !is_secret(key)).collect();
+        // URLs are masked in part, and a public key is no secret.
+        assert_eq!(shown, [&"database.url", &"database.read_url", &"stream.url", &"server.auth.jwt.public_key"]);
+    }
 }
