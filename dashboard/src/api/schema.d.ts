@@ -2178,8 +2178,8 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Denied requests, sign-ins and changes that need the scope `admin`, newest first, each with its actor, address, action
-         *     and request id. Events are kept for `retention.audit`.
+         * @description Denied requests, sign-ins and changes by people and administrators, newest first, each with its actor, address, action
+         *     and request id. Appended posts are not recorded. Events are kept for `retention.audit`.
          */
         get: {
             parameters: {
@@ -2287,6 +2287,168 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backups
+         * @description The copies of the embedded database in `database.backup_folder`, and the one in progress. With Postgres, the command
+         *     that makes a backup.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BackupList"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Start a backup
+         * @description Copies the embedded database in the background while the server runs. The copy is compacted and checked, and contains
+         *     everything that was committed before. Of more than `database.backup_keep` backups the oldest are then deleted.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BackupProgress"];
+                    };
+                };
+                /** @description One is in progress, or the database is Postgres */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The disk has too little space */
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download a backup */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The SQLite database */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.sqlite3": number[];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Delete a backup */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Deleted */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -2693,6 +2855,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hooks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive a webhook
+         * @description For a source of kind `webhook`, by its name. The body is any JSON, signed with the secret of the source; no token is
+         *     needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB. Accepted posts
+         *     have the name of the source as their `source`. The answer is the same for an unknown name and a wrong signature. While
+         *     the source is paused, signed requests get a 503, so that the sender repeats them later.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description The name of the source
+                     * @example reviews
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            /** @description Any JSON */
+            requestBody: {
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Received"];
+                    };
+                };
+                /** @description Not JSON, or not UTF-8 */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No such webhook, or a wrong signature */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Too many items, values or bytes */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Paused, or the stream is unavailable or full; `Retry-After` has the wait */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/insights/explain": {
         parameters: {
             query?: never;
@@ -2768,6 +3026,64 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation
+         * @description Sets the password of the invited user and signs in. A code works once; it is not used up when the password is refused.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["InvitationAnswer"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurrentSession"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -3289,6 +3605,734 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The current session
+         * @description Who the client is, what it may do, and how it can sign in. Needs no credentials.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurrentSession"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Sign in
+         * @description Sets the cookie of a new session. The session that the browser had ends. The response to a wrong name and to a wrong
+         *     password is the same. Failed attempts of a client delay its next ones.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PasswordSignIn"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurrentSession"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Sign out
+         * @description Ends the session and removes its cookie. Without a session it does nothing. If the session began at an identity
+         *     provider that ends its own session too, the response has the address that the browser opens for that.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Signed out here; the provider signs out at `redirect` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SignedOut"];
+                    };
+                };
+                /** @description Signed out */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finish a sign-in at the OpenID Connect provider
+         * @description For browsers: the provider redirects here. Register this address at the provider.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The code of the provider */
+                    code?: string;
+                    /** @description The state of the sign-in */
+                    state?: string;
+                    /** @description The error of the provider */
+                    error?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description To the path of the start, or to the sign-in page */
+                303: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description No provider is configured */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Begin a sign-in at the OpenID Connect provider
+         * @description For browsers: redirects to the provider. After the sign-in the browser is at the path `return` of this server, with
+         *     a session; or at `/sign-in?error=CODE` with `unavailable`, `misconfigured`, `denied`, `expired`, `rejected`,
+         *     `no_role`, `email`, `disabled` or `failed`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /**
+                     * @description A path of the dashboard; `/` by default
+                     * @example /alerts
+                     */
+                    return?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description To the provider */
+                303: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description No provider is configured */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change the own password
+         * @description Ends all other sessions of the user. This session gets a new cookie.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PasswordChange"];
+                };
+            };
+            responses: {
+                /** @description Changed */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The client has no password */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description The sessions of the signed-in user, newest first. With the scope `admin` also those of others.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The maximum number of sessions on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the previous page. */
+                    cursor?: string;
+                    /** @description With the scope `admin`: the id of a user, or `all`. Default: the signed-in user. */
+                    user?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SessionList"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * End the other sessions
+         * @description Ends all sessions of the signed-in user except this one.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Ended */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The client has no session */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session
+         * @description The browser is signed out: this instance rejects it immediately, other instances within a second. Its WebSockets are
+         *     closed. A user without the scope `admin` can end only own sessions.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Ended */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Settings
+         * @description Every setting in force: its value (secrets masked), where it comes from, what it means, and whether it can be changed
+         *     while the server runs.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SettingList"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One setting */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description `section.key`
+                     * @example retention.posts
+                     */
+                    key: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SettingView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a setting
+         * @description Stores a value that replaces the default. This instance uses it immediately, other instances within two seconds. A
+         *     value that the configuration file, the environment or a flag sets cannot be changed here. The change is recorded in
+         *     `/api/alerts/audit` with the old and the new value.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The version in quotes (`"0"` if it was never changed), or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    /**
+                     * @description `section.key`
+                     * @example retention.posts
+                     */
+                    key: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SettingRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SettingView"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Reset a setting
+         * @description Removes the stored value, so that the value of the configuration is in force again.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The version in quotes, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    /**
+                     * @description `section.key`
+                     * @example retention.posts
+                     */
+                    key: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SettingView"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create the first account
+         * @description Creates an administrator and signs in. A code works once; it is not used up when the name or the password is refused.
+         *     From then on every request needs credentials, also on loopback.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SetupRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurrentSession"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description There is an account already */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sign-in": {
         parameters: {
             query?: never;
@@ -3512,7 +4556,7 @@ export interface paths {
         put?: never;
         /**
          * Test a source
-         * @description Reads up to ten posts and returns them with their sentiment. Nothing is stored. With the name of an added source,
+         * @description Reads up to ten posts and returns them with their sentiment. A webhook reads them from `sample`. Nothing is stored. With the name of an added source,
          *     the test uses the stored secrets unless the request has others.
          */
         post: {
@@ -3889,6 +4933,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/system/migrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Migrations
+         * @description The migrations of the database that ran, and those that have not run.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MigrationList"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Release notes
+         * @description The newest section of the changelog, compiled in.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReleaseNotes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tokens": {
         parameters: {
             query?: never;
@@ -3898,7 +5026,8 @@ export interface paths {
         };
         /**
          * Tokens
-         * @description The tokens that were created at run time, without their secret text. Tokens of the configuration are not listed.
+         * @description The tokens that were created at run time, without their secret text: all for the scope `admin`, otherwise those of the
+         *     signed-in user. Tokens of the configuration are not listed.
          */
         get: {
             parameters: {
@@ -3922,7 +5051,8 @@ export interface paths {
         put?: never;
         /**
          * Create a token
-         * @description The response contains the token itself, which is not stored and cannot be shown again.
+         * @description The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
+         *     belongs to the user: it allows at most what the role of the user allows, and is deleted with the user.
          */
         post: {
             parameters: {
@@ -3973,7 +5103,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a token
-         * @description This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed.
+         * @description This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed. A user
+         *     without the scope `admin` can delete only own tokens.
          */
         delete: {
             parameters: {
@@ -4412,6 +5543,315 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users
+         * @description People with an account, in the order of their creation.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The maximum number of users on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the previous page. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UserList"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Add a user
+         * @description A user without a password is invited with `POST /api/users/{id}/invitation`. `POST /api/setup` creates the first user.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["UserDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UserView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UserView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a user
+         * @description A change of the role, and disabling, end the sessions of the user at once. Nobody can change their own role or disable
+         *     themselves.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["UserChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UserView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is the own account, or the last administrator */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Delete a user
+         * @description Also ends the sessions of the user and deletes the user's tokens. What the user has created stays.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Deleted */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is the own account, or the last administrator */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite a user
+         * @description The link works once within three days, and replaces an earlier one. It also helps a user who has forgotten the
+         *     password: the old password is valid until the link is used.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InvitationView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The user signs in with an identity provider, or is disabled */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/alerts": {
         parameters: {
             query?: never;
@@ -4813,7 +6253,7 @@ export interface paths {
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
          *     `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
          *     …}}` (a value or a list each) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
-         *     bearer.TOKEN`.
+         *     bearer.TOKEN`, or the cookie of its session.
          */
         get: {
             parameters: {
@@ -5216,6 +6656,28 @@ export interface components {
         BTreeMap: {
             [key: string]: string;
         };
+        /** @description The progress of reading posts from before a source was added. */
+        Backfill: {
+            /** @description The last error. */
+            last_error?: string | null;
+            /**
+             * Format: int64
+             * @description The posts that were read.
+             */
+            posts: number;
+            /**
+             * Format: date-time
+             * @description The time up to which posts are read.
+             */
+            since: string;
+            /** @description The state; `finished` when all posts were read. */
+            state: components["schemas"]["SourceActivity"];
+            /**
+             * Format: date-time
+             * @description The time of the oldest post that was read.
+             */
+            until?: string | null;
+        };
         /** @description The progress of matching the posts that were stored before the query. */
         BackfillView: {
             /**
@@ -5262,6 +6724,78 @@ export interface components {
              * @description The time between two evaluations.
              */
             step_seconds: number;
+        };
+        /** @description A backup. */
+        Backup: {
+            /**
+             * Format: int64
+             * @description The size in bytes.
+             */
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description When the backup was complete.
+             */
+            created_at: string;
+            /**
+             * @description The name of the file.
+             * @example sentistream-20260301T123000Z.db
+             */
+            name: string;
+        };
+        /** @description The last backup, if it failed. */
+        BackupFailure: {
+            /**
+             * Format: date-time
+             * @description When it failed.
+             */
+            failed_at: string;
+            /** @description The name that the backup would have had. */
+            name: string;
+            /** @description Why it failed. */
+            reason: string;
+        };
+        /** @description The backups and their state. */
+        BackupList: {
+            /** @description Newest first. */
+            backups: components["schemas"]["Backup"][];
+            /** @description The command that makes a backup otherwise. */
+            command?: string | null;
+            failed?: components["schemas"]["BackupFailure"] | null;
+            /** @description The folder of the backups. */
+            folder?: string | null;
+            /**
+             * Format: int64
+             * @description The free space in the folder, in bytes, if it is known.
+             */
+            free_bytes?: number | null;
+            /** @description What to know about restoring them, or how to make backups otherwise. */
+            hint: string;
+            /** @description The number of backups that are kept. */
+            keep?: number | null;
+            running?: components["schemas"]["BackupProgress"] | null;
+            /** @description Whether this server makes backups: true with the embedded database. */
+            supported: boolean;
+        };
+        /** @description A backup in progress. */
+        BackupProgress: {
+            /**
+             * Format: int64
+             * @description The size of the database. The backup is compacted and may be smaller.
+             */
+            expected_bytes: number;
+            /** @description The name that the backup will have. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            started_at: string;
+            /**
+             * Format: int64
+             * @description The bytes that are written.
+             */
+            written_bytes: number;
         };
         /** @description The number of entries of one epoch: appended entries, and entries by outcome. */
         Books: {
@@ -5624,10 +7158,54 @@ export interface components {
              */
             expires_at?: string | null;
             name: string;
-            /** @description Any of `read`, `write`, `admin`. */
+            /** @description Any of `read`, `write`, `respond`, `edit`, `admin`. */
             scopes: string[];
             /** @description The text to send as `Authorization: Bearer …`. */
             token: string;
+        };
+        /** @description The client of a request, and how it can sign in. */
+        CurrentSession: {
+            /** @description Whether the request has valid credentials, or needs none. */
+            authenticated: boolean;
+            /**
+             * Format: date-time
+             * @description When the session ends in any case.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the session ends without another request.
+             */
+            idle_expires_at?: string | null;
+            /**
+             * @description `session`, `token`, `local` (on the server's machine, without credentials), `anonymous` (through a proxy, without
+             *     credentials), or `null`.
+             */
+            kind?: string | null;
+            /** @description The name of the client in the audit log. */
+            name?: string | null;
+            /** @description What the client may do. */
+            scopes: string[];
+            /**
+             * Format: int64
+             * @description The id of the session.
+             */
+            session_id?: number | null;
+            /** @description Whether there is no account yet, so that `POST /api/setup` can create the first one. */
+            setup: boolean;
+            sign_in: components["schemas"]["SignInOptions"];
+            user?: components["schemas"]["CurrentUser"] | null;
+        };
+        /** @description The signed-in user. */
+        CurrentUser: {
+            /** @description Whether the user can sign in with a password, and change it. */
+            has_password: boolean;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description The identity provider; `null` for a local account. */
+            provider?: string | null;
+            role: components["schemas"]["UserRole"];
         };
         /** @description A page of dead letters. */
         DeadLetterList: {
@@ -6012,6 +7590,7 @@ export interface components {
         };
         /** @description A configured source and its state. */
         FeedView: components["schemas"]["SourceState"] & {
+            backfill?: components["schemas"]["Backfill"] | null;
             /** @description The instance that reads it, or read it last. */
             instance: string;
             /** @description Whether an instance reads it now. */
@@ -6259,6 +7838,28 @@ export interface components {
              */
             low: number;
         };
+        /** @description The answer to an invitation. */
+        InvitationAnswer: {
+            /** @description The part of the link after `#invitation=`. */
+            code: string;
+            /**
+             * Format: password
+             * @description 12 to 256 characters.
+             */
+            password: string;
+        };
+        /** @description A one-time link with which a user sets a password. */
+        InvitationView: {
+            /** @description The code for `POST /api/invitation`. It is not stored and cannot be shown again. */
+            code: string;
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * @description The link to the dashboard.
+             * @example https://sentiment.example.org/#invitation=4f1c…
+             */
+            url: string;
+        };
         /** @description Entries of the stream that are not settled. */
         Lag: {
             /**
@@ -6292,6 +7893,11 @@ export interface components {
             /** @description The language code, such as `de`; `other` for tags that are not language codes. */
             lang: string;
         };
+        /**
+         * @description A layer of the configuration.
+         * @enum {string}
+         */
+        Layer: "default" | "database" | "file" | "environment" | "flag";
         /** @description The live clients of this process. */
         LiveView: {
             clients: number;
@@ -6438,6 +8044,27 @@ export interface components {
          * @enum {string}
          */
         MessageStatus: "firing" | "resolved";
+        /** @description The migrations of the database. */
+        MigrationList: {
+            /** @description Those that ran, oldest first. */
+            applied: components["schemas"]["MigrationView"][];
+            /**
+             * @description The database with its version.
+             * @example PostgreSQL 17.2
+             */
+            database: string;
+            /** @description Those that have not run. The next start of the server runs them. */
+            pending: string[];
+        };
+        /** @description A migration that ran. */
+        MigrationView: {
+            /** @description Whether this release knows it. */
+            known: boolean;
+            /** @description The name, or the version of a migration of a newer release. */
+            name: string;
+            /** Format: date-time */
+            ran_at: string;
+        };
         /** @description A loaded model. */
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
@@ -6547,6 +8174,61 @@ export interface components {
          * @enum {string}
          */
         NoData: "keep" | "resolve" | "alert";
+        /** @description An identity provider to sign in with. */
+        OidcOption: {
+            /** @description The name for the button. */
+            name: string;
+            /**
+             * @description The path to navigate to.
+             * @example /api/session/oidc/start
+             */
+            url: string;
+        };
+        /** @description Where a value comes from. */
+        OriginView: {
+            /** @description The layer. */
+            layer: components["schemas"]["Layer"];
+            /**
+             * @description The file with its line, the variable, or the flag.
+             * @example sentistream.toml:12
+             */
+            name: string;
+        };
+        /** @description The user that a token belongs to. The token allows at most what the role of the user allows. */
+        OwnerView: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        /** @description The old and the new password. */
+        PasswordChange: {
+            /**
+             * Format: password
+             * @description The password until now.
+             */
+            current_password: string;
+            /**
+             * Format: password
+             * @description 12 to 256 characters.
+             */
+            new_password: string;
+        };
+        /**
+         * @description The name and password of a user.
+         * @example {
+         *       "password": "correct horse battery staple",
+         *       "username": "ada"
+         *     }
+         */
+        PasswordSignIn: {
+            /**
+             * Format: password
+             * @description The password.
+             */
+            password: string;
+            /** @description The name, in any case. */
+            username: string;
+        };
         /**
          * @description The bucket width of an aggregate.
          * @enum {string}
@@ -6888,6 +8570,27 @@ export interface components {
          * @enum {string}
          */
         Reason: "firing" | "resolved" | "repeat" | "test" | "resend";
+        /**
+         * @description The result of a request to a webhook.
+         * @example {
+         *       "accepted": 1,
+         *       "filtered": 0,
+         *       "rejected": [
+         *         "item 2: text: found no value"
+         *       ]
+         *     }
+         */
+        Received: {
+            /** @description Posts that are durable in the stream and will be analysed. */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Items without text.
+             */
+            filtered: number;
+            /** @description The errors of items that are not valid posts. */
+            rejected: string[];
+        };
         /** @description All receivers. */
         ReceiverList: {
             receivers: components["schemas"]["ReceiverView"][];
@@ -6948,6 +8651,22 @@ export interface components {
             /** @description Its index in the request, from 0. */
             index: number;
             post_id?: string | null;
+        };
+        /** @description Changes of one kind. */
+        ReleaseGroup: {
+            /** @description The changes, as Markdown without blocks. */
+            changes: string[];
+            /** @description `Added`, `Changed`, `Fixed` and others. */
+            kind: string;
+        };
+        /** @description What is new in this release. */
+        ReleaseNotes: {
+            /** @description The changes by kind. */
+            groups: components["schemas"]["ReleaseGroup"][];
+            /** @description The heading of the notes: a version with its date, or `Unreleased`. */
+            title: string;
+            /** @description The version of this server. */
+            version: string;
         };
         /** @description The result of a replay. */
         Replayed: {
@@ -7254,16 +8973,23 @@ export interface components {
             /** @description Whether counting stopped early, at 10,000 or for a common word: there are at least `total`. */
             total_capped: boolean;
         };
+        /** @description A section of the configuration. */
+        SectionView: {
+            /** @description What the section is about. */
+            help: string;
+            /** @description The name, such as `server.auth`; empty for the keys without a section. */
+            name: string;
+        };
         /** @description An event of the audit log. */
         SecurityEvent: {
             /**
-             * @description The method and the route.
+             * @description The method and the route, or the command.
              * @example DELETE /api/posts/{post_id}
              */
             action: string;
             /**
              * @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
-             *     of the new token.
+             *     of the new token. `command line` for `sentistream sign-in`.
              */
             actor: string;
             /**
@@ -7375,6 +9101,117 @@ export interface components {
             /** @description `connected` or `disconnected`. */
             state: string;
         };
+        /** @description A page of sessions. */
+        SessionList: {
+            /** @description The cursor of the next page; `null` on the last page. */
+            next_cursor?: string | null;
+            sessions: components["schemas"]["SessionView"][];
+        };
+        /** @description The user of a session. */
+        SessionUser: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        /** @description A signed-in browser. */
+        SessionView: {
+            /** @description The address of the client at the sign-in. */
+            address?: string | null;
+            /**
+             * Format: date-time
+             * @description When the user signed in.
+             */
+            created_at: string;
+            /** @description Whether it is the session of this request. */
+            current: boolean;
+            /**
+             * Format: date-time
+             * @description When it ends in any case.
+             */
+            expires_at: string;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: date-time
+             * @description When it ends without another request.
+             */
+            idle_expires_at: string;
+            /**
+             * Format: date-time
+             * @description The time of a recent request, up to a minute before the last one.
+             */
+            last_seen_at: string;
+            method: components["schemas"]["SignInMethod"];
+            user: components["schemas"]["SessionUser"];
+            /** @description The `User-Agent` at the sign-in. */
+            user_agent?: string | null;
+        };
+        /**
+         * @description The type of a value.
+         * @enum {string}
+         */
+        SettingKind: "text" | "secret" | "integer" | "number" | "boolean" | "duration" | "list" | "table";
+        /** @description All settings. */
+        SettingList: {
+            /** @description The sections of the settings, in the same order. */
+            sections: components["schemas"]["SectionView"][];
+            /** @description In the order of the reference. */
+            settings: components["schemas"]["SettingView"][];
+        };
+        /**
+         * @description A new value.
+         * @example {
+         *       "value": "90d"
+         *     }
+         */
+        SettingRequest: {
+            /** @description Of the type of the setting. */
+            value: unknown;
+        };
+        /** @description A setting with its value and where the value comes from. */
+        SettingView: {
+            /** @description Whether it can change while the server runs. `editable` is false nevertheless if the configuration sets it. */
+            changeable: boolean;
+            /** @description The words that are allowed; empty if the value is not one of a fixed set. */
+            choices: string[];
+            /** @description The value without any configuration. */
+            default: unknown;
+            /** @description Whether the API can change it now. */
+            editable: boolean;
+            /** @description What the value means, with its unit and limits. */
+            help: string;
+            /**
+             * @description `section.key`
+             * @example retention.posts
+             */
+            key: string;
+            /** @description Whether an empty text means "not set". */
+            optional: boolean;
+            /** @description Where the value comes from. */
+            origin: components["schemas"]["OriginView"];
+            stored?: components["schemas"]["StoredView"] | null;
+            /** @description The type of the value. */
+            type: components["schemas"]["SettingKind"];
+            /** @description The value in force. A secret is `***`. */
+            value: unknown;
+            /**
+             * Format: int64
+             * @description For `If-Match`; 0 if it was never changed.
+             */
+            version: number;
+        };
+        /** @description The first account. */
+        SetupRequest: {
+            /** @description The part of a sign-in link after `#sign-in=`. Not needed with the scope `admin`, as on loopback. */
+            code?: string | null;
+            /** @description At most 100 characters, without control and format characters. */
+            name: string;
+            /**
+             * Format: password
+             * @description 12 to 256 characters.
+             */
+            password: string;
+        };
         /**
          * @description The severity of an alert.
          * @enum {string}
@@ -7444,10 +9281,36 @@ export interface components {
             /** @description Words that became more frequent, at most three. */
             words: string[];
         };
+        /**
+         * @description How a session was authenticated.
+         * @enum {string}
+         */
+        SignInMethod: "password" | "oidc" | "link";
+        /** @description The ways to sign in. */
+        SignInOptions: {
+            /** @description One-time links of `sentistream sign-in` are accepted. */
+            link: boolean;
+            /** @description Identity providers. */
+            oidc: components["schemas"]["OidcOption"][];
+            /** @description Whether there are accounts. */
+            password: boolean;
+            /** @description Whether requests without credentials are refused. */
+            required: boolean;
+            /** @description Tokens are accepted. */
+            token: boolean;
+        };
         /** @description The code of a sign-in link. */
         SignInRequest: {
             /** @description The part of the link after `#sign-in=`. */
             code: string;
+        };
+        /** @description A sign-out that continues at the identity provider. */
+        SignedOut: {
+            /**
+             * @description The address that the browser opens next.
+             * @example https://login.example.org/logout?client_id=sentistream
+             */
+            redirect: string;
         };
         /** @description 95 % confidence intervals of the changes. They assume that posts are independent of each other. */
         Significance: {
@@ -7596,6 +9459,8 @@ export interface components {
             kind: string;
             /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed. */
             name: string;
+            /** @description For a test of a webhook: the body of a request, as text. It is not stored. */
+            sample?: string | null;
             /** @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. */
             secrets?: {
                 [key: string]: string | null;
@@ -7773,6 +9638,22 @@ export interface components {
          * @enum {string}
          */
         Status: "healthy" | "degraded" | "unhealthy";
+        /** @description The last change of a setting. */
+        StoredView: {
+            /**
+             * Format: date-time
+             * @description When the change was made.
+             */
+            changed_at: string;
+            /** @description Who made the change. */
+            changed_by: string;
+            /** @description Why the stored value is not in force; null if it is. */
+            ignored?: string | null;
+            /** @description The stored value before the last change; null if there was none. Undo sets this value, or resets. */
+            previous?: unknown;
+            /** @description The stored value; null after a reset. */
+            value?: unknown;
+        };
         /** @description An object as the store returns it. */
         Stored_InhibitRule: {
             /** @description Labels that must have the same values in both alerts. */
@@ -8196,12 +10077,12 @@ export interface components {
              */
             expires_in_days?: number | null;
             /**
-             * @description Unique, also among the tokens of the configuration; at most 100 characters, without control and format
+             * @description Unique, also among users and the tokens of the configuration; at most 100 characters, without control and format
              *     characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
              *     start with `jwt:` or `sign-in`.
              */
             name: string;
-            /** @description At least one of `read`, `write`, `admin`. */
+            /** @description At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role. */
             scopes: string[];
         };
         /** @description A token without its secret text. */
@@ -8217,8 +10098,14 @@ export interface components {
             expires_at?: string | null;
             /** Format: int64 */
             id: number;
+            /**
+             * Format: date-time
+             * @description The time of the last request, rounded to a minute or two; `null`: the token was not used.
+             */
+            last_used_at?: string | null;
             name: string;
-            /** @description Any of `read`, `write`, `admin`. */
+            owner?: components["schemas"]["OwnerView"] | null;
+            /** @description Any of `read`, `write`, `respond`, `edit`, `admin`. */
             scopes: string[];
         };
         /** @description An emotion that occurs. */
@@ -8454,6 +10341,80 @@ export interface components {
              * @description Posts without a sentiment.
              */
             unscored_count: number;
+        };
+        /**
+         * @description A change of a user. It replaces all fields.
+         * @example {
+         *       "disabled": false,
+         *       "name": "ada",
+         *       "role": "editor"
+         *     }
+         */
+        UserChange: {
+            /** @description Whether the user is kept from signing in. */
+            disabled: boolean;
+            /** @description As with `POST /api/users`. */
+            name: string;
+            role: components["schemas"]["UserRole"];
+        };
+        /**
+         * @description A user to create.
+         * @example {
+         *       "name": "ada",
+         *       "role": "analyst"
+         *     }
+         */
+        UserDraft: {
+            /** @description At most 100 characters, without control and format characters; unique in any case, also among tokens. */
+            name: string;
+            /**
+             * Format: password
+             * @description 12 to 256 characters. Without it the user is invited.
+             */
+            password?: string | null;
+            role: components["schemas"]["UserRole"];
+        };
+        /** @description A page of users. */
+        UserList: {
+            /** @description The cursor of the next page; `null` on the last page. */
+            next_cursor?: string | null;
+            users: components["schemas"]["UserView"][];
+        };
+        /**
+         * @description What a user may do. Each role includes the ones before it.
+         * @enum {string}
+         */
+        UserRole: "viewer" | "analyst" | "editor" | "admin";
+        /** @description A person with an account. */
+        UserView: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Who created the account. */
+            created_by: string;
+            /** @description Whether the user is kept from signing in. */
+            disabled: boolean;
+            /** @description Whether the user can sign in with a password. */
+            has_password: boolean;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: date-time
+             * @description Until when the invitation can be used; `null` without one.
+             */
+            invited_until?: string | null;
+            /** Format: date-time */
+            last_sign_in_at?: string | null;
+            name: string;
+            /** @description The identity provider; `null` for a local account. */
+            provider?: string | null;
+            role: components["schemas"]["UserRole"];
+            /** @description The id of the user at the provider. */
+            subject?: string | null;
+            /**
+             * Format: int64
+             * @description The version for `If-Match`.
+             */
+            version: number;
         };
         /** @description The version of the API, and of SentiStream as `revision`. */
         VersionInfo: {
