@@ -25,7 +25,7 @@ pub async fn check(config: &Config) -> Option<Check> {
             let signs_out = if report.ends_sessions { "" } else { "; it has no endpoint for sign-out" };
             Check::good(
                 NAME,
-                format!("the provider answers with {keys} keys{signs_out}; register {redirect} as redirect address"),
+                format!("the provider answers (keys: {keys}){signs_out}; register {redirect} as redirect address"),
             )
         }
         Err(error @ OidcError::Unavailable(_)) => {
