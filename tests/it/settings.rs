@@ -46,6 +46,16 @@ async fn setting(process: &Process, key: &str) -> Value {
     process.get(&format!("/api/settings/{key}")).await
 }
 
+/// Starts a server and waits until its database is migrated.
+async fn start(folder: &Path, settings: &[String]) -> Process {
+    let process = Process::start(folder, settings).await;
+    within("the database is migrated", async || {
+        (process.get("/api/system/migrations").await["pending"] == json!([])).then_some(())
+    })
+    .await;
+    process
+}
+
 fn quiet(mut settings: Vec<String>) -> Vec<String> {
     let own = ["ingester.sources=[]", "alerts.interval=1s", "worker.tasks=1", "retention.alerts=30d"];
     settings.extend(own.map(str::to_owned));
@@ -61,7 +71,7 @@ async fn printed(folder: &Path, settings: &[String], key: &str) -> Value {
 
 async fn change_and_undo(folder: &Path, settings: Vec<String>) {
     let settings = quiet(settings);
-    let process = Process::start(folder, &settings).await;
+    let process = start(folder, &settings).await;
     let before = setting(&process, "alerts.negative_share").await;
     assert_eq!(
         (&before["value"], &before["origin"]["layer"], &before["version"]),
@@ -95,7 +105,7 @@ async fn change_and_undo(folder: &Path, settings: Vec<String>) {
     assert!(process.terminate().await.success());
     let shown = printed(folder, &settings, "alerts.negative_share").await;
     assert_eq!((&shown["value"], &shown["source"]), (&json!(0.8), &json!("database")));
-    let process = Process::start(folder, &settings).await;
+    let process = start(folder, &settings).await;
     within("the stored value is read after the restart", async || {
         (setting(&process, "alerts.negative_share").await["value"] == 0.8).then_some(())
     })
@@ -123,7 +133,7 @@ async fn setting_is_changed_kept_and_reset_shared() {
 async fn invalid_settings_are_refused_with_the_words_of_config() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("sentistream.toml"), "[cache]\nttl = \"5s\"\n").unwrap();
-    let process = Process::start(folder.path(), &quiet(Vec::new())).await;
+    let process = start(folder.path(), &quiet(Vec::new())).await;
     for (key, value, words) in [
         ("retention.post", json!("1d"), "did you mean retention.posts?"),
         ("retention.posts", json!("1min"), "must be between 1h and 366d"),
@@ -178,14 +188,14 @@ async fn invalid_settings_are_refused_with_the_words_of_config() {
 async fn secrets_of_settings_are_masked() {
     let folder = tempfile::tempdir().unwrap();
     let settings = quiet(vec!["llm.api_key=hunter2".to_owned(), "alerts.smtp.password=hunter2".to_owned()]);
-    let process = Process::start(folder.path(), &settings).await;
+    let process = start(folder.path(), &settings).await;
     assert_eq!(setting(&process, "llm.api_key").await["value"], "***");
     let text = process.get("/api/settings").await.to_string();
     assert!(!text.contains("hunter2"));
 }
 
 async fn take_effect(folder: &Path, settings: Vec<String>) {
-    let process = Process::start(folder, &quiet(settings)).await;
+    let process = start(folder, &quiet(settings)).await;
     let post =
         |id: &str, lang: &str| json!({"post_id": id, "source": "web", "lang": lang, "content": "Das ist wirklich gut"});
     process.append(&[post("1", "de")]).await;
@@ -234,7 +244,7 @@ async fn changed_settings_take_effect_shared() {
 async fn other_instances_follow_changed_settings() {
     let folder = tempfile::tempdir().unwrap();
     let settings = quiet(Shared::create().await.settings());
-    let (one, two) = (Process::start(folder.path(), &settings).await, Process::start(folder.path(), &settings).await);
+    let (one, two) = (start(folder.path(), &settings).await, start(folder.path(), &settings).await);
     assert_eq!(put(&one, "cache.ttl", json!("30s")).await.status, 200);
     within("the other instance has the value", async || {
         (setting(&two, "cache.ttl").await["value"] == "30s").then_some(())
@@ -249,11 +259,11 @@ async fn other_instances_follow_changed_settings() {
 async fn stored_setting_that_the_file_sets_later_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let settings = quiet(Vec::new());
-    let process = Process::start(folder.path(), &settings).await;
+    let process = start(folder.path(), &settings).await;
     assert_eq!(put(&process, "cache.ttl", json!("30s")).await.status, 200);
     assert!(process.terminate().await.success());
     std::fs::write(folder.path().join("sentistream.toml"), "[cache]\nttl = \"5s\"\n").unwrap();
-    let process = Process::start(folder.path(), &settings).await;
+    let process = start(folder.path(), &settings).await;
     let pinned = within("the stored setting is read", async || {
         Some(setting(&process, "cache.ttl").await).filter(|setting| setting["stored"].is_object())
     })
