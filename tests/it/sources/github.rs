@@ -20,6 +20,7 @@ cases![
     comments_and_discussions_are_read,
     missing_repository_does_not_delay_others,
     exhausted_limit_is_explained,
+    wrong_token_is_reported_without_the_token,
 ];
 
 fn spec(app: &TestApp, hub: &Hub, repositories: &[&str], token: Option<&str>) -> SourceSpec {
@@ -141,30 +142,26 @@ async fn exhausted_limit_is_explained(setup: Setup) {
     assert!(rest.end - rest.start >= Duration::from_secs(1), "requests wait until the limit is reset");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_github_token_is_reported_by_the_test() {
-    let folder = tempfile::tempdir().unwrap();
+async fn wrong_token_is_reported_without_the_token(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let hub = Hub::start().await;
-    hub.issue(1, "I love it", 1);
-    let settings = [
-        "ingester.sources=[]".to_owned(),
-        "outbound.allow=127.0.0.1".to_owned(),
-        format!("sources.github.url={}", hub.web.url),
-    ];
-    let process = Process::start(folder.path(), &settings).await;
-    let test = async |token: &str| {
-        let request = json!({
-            "name": "issues", "kind": "github", "secrets": {"token": token},
-            "settings": {"repositories": ["https://github.com/Acme/Phone"]},
-        });
-        send(&process, Method::POST, "/api/sources/test", &request).await.1
-    };
-    let trial = test("wr0ng").await;
-    let message = trial["message"].as_str().expect("a text");
-    assert!(trial["ok"] == false && message.contains("token") && !message.contains("wr0ng"), "{trial}");
-    let trial = test(TOKEN).await;
-    assert_eq!((&trial["ok"], &trial["posts"][0]["author"]), (&json!(true), &json!("ada")), "{trial}");
-    let request = json!({"name": "x", "kind": "github", "settings": {"repositories": ["a/b"], "discussions": true}});
-    let (status, problem) = send(&process, Method::POST, "/api/sources/test", &request).await;
-    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("secrets.token")), "{problem}");
+    let ingesting = Ingesting::start(&app, spec(&app, &hub, &["acme/phone"], Some("ghp_wr0ng")));
+    let error = app.eventually("the source fails", async || ingesting.states.all().pop()?.last_error).await;
+    assert!(error.contains("does not accept the token") && !error.contains("wr0ng"), "{error}");
+    ingesting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn github_settings_are_checked_before_they_are_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
+    for (settings, field) in [
+        (json!({"repositories": ["a/b"], "discussions": true}), "secrets.token"),
+        (json!({"repositories": ["https://gitlab.com/a/b"]}), "settings.repositories"),
+        (json!({}), "settings.repositories"),
+    ] {
+        let request = json!({"name": "x", "kind": "github", "settings": settings});
+        let (status, problem) = send(&process, Method::POST, "/api/sources", &request).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+    }
 }

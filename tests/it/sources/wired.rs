@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::fakes::feeds::{Entry, Feeds};
+use crate::fakes::github::{Hub, TOKEN};
 use crate::fakes::hackernews::{Site as HackerNews, comment};
 use crate::fakes::mastodon::{Instance, status};
 use crate::fakes::reddit::{APPLICATION, Site as Reddit};
+use crate::fakes::reviews::{KEY as REVIEWS_KEY, Reviews};
+use crate::fakes::youtube::{KEY as YOUTUBE_KEY, Tube, VIDEO};
 use crate::process::{DEADLINE, Process};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,5 +64,37 @@ async fn configured_sources_are_read_by_the_binary() {
         }
         assert!(tokio::time::Instant::now() < deadline, "{all:?}: {sources:#}");
     }
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configured_apis_are_read_by_the_binary() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hub, tube, reviews) = (Hub::start().await, Tube::start().await, Reviews::start().await);
+    hub.issue(1, "I love it", 1);
+    hub.discussion(2, "I hate it");
+    tube.comment("1", "I love it");
+    reviews.write(1, "I love it");
+    std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+    std::fs::write(folder.path().join("key"), REVIEWS_KEY).unwrap();
+    let settings = [
+        "outbound.allow=127.0.0.1".to_owned(),
+        "ingester.sources=github, youtube, shop".to_owned(),
+        format!("sources.github.url={}", hub.web.url),
+        "sources.github.repositories=https://github.com/Acme/Phone".to_owned(),
+        format!("sources.github.token_file={}", folder.path().join("token").display()),
+        "sources.github.discussions=true".to_owned(),
+        format!("sources.youtube.url={}", tube.web.at("/youtube/v3/")),
+        format!("sources.youtube.key={YOUTUBE_KEY}"),
+        format!("sources.youtube.videos=https://youtu.be/{VIDEO}"),
+        "sources.shop.kind=json".to_owned(),
+        format!("sources.shop.url={}", reviews.web.at("/reviews")),
+        format!("sources.shop.secret_file={}", folder.path().join("key").display()),
+        "sources.shop.text_path=body".to_owned(),
+        "sources.shop.id_path=id".to_owned(),
+    ];
+    let process = Process::start(folder.path(), &settings).await;
+    // An issue, a discussion with a comment and a reply, a comment on a video, and a review.
+    process.wait_until("all posts are stored", |health| health["stats"]["total_posts"] == 6).await;
     assert_eq!(process.terminate().await.code(), Some(0));
 }

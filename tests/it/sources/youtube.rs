@@ -15,7 +15,13 @@ use crate::fakes::web::Reply;
 use crate::fakes::youtube::{CLOSED, KEY, Tube, VIDEO, error};
 use crate::process::Process;
 
-cases![comments_replies_and_edits_are_read, channel_is_read_by_its_handle, video_without_comments_delays_no_other];
+cases![
+    comments_replies_and_edits_are_read,
+    channel_is_read_by_its_handle,
+    video_without_comments_delays_no_other,
+    used_up_quota_is_explained,
+    wrong_key_is_reported_without_the_key,
+];
 
 fn spec(app: &TestApp, tube: &Tube, places: Vec<Place>) -> SourceSpec {
     let options = YouTubeOptions {
@@ -102,32 +108,50 @@ async fn video_without_comments_delays_no_other(setup: Setup) {
     ingesting.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn youtube_errors_are_explained_by_the_test() {
-    let folder = tempfile::tempdir().unwrap();
+async fn used_up_quota_is_explained(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let tube = Tube::start().await;
-    tube.comment("1", "I love it");
-    let settings = [
-        "ingester.sources=[]".to_owned(),
-        "outbound.allow=127.0.0.1".to_owned(),
-        format!("sources.youtube.url={}", tube.web.at("/youtube/v3/")),
-    ];
-    let process = Process::start(folder.path(), &settings).await;
-    let test = async |key: &str| {
-        let request = json!({
-            "name": "talk", "kind": "youtube", "secrets": {"key": key},
-            "settings": {"videos": [format!("https://youtu.be/{VIDEO}")]},
-        });
-        let (status, trial) = send(&process, Method::POST, "/api/sources/test", &request).await;
-        assert_eq!(status, 200, "{trial}");
-        trial
-    };
-    let message = |trial: &serde_json::Value| trial["message"].as_str().expect("a text").to_owned();
-    let trial = test("AIza-wr0ng").await;
-    assert!(message(&trial).contains("the YouTube key is not valid") && !message(&trial).contains("wr0ng"), "{trial}");
     tube.web.script_replies([error(403, "quotaExceeded", "The request cannot be completed.")]);
-    let trial = test(KEY).await;
-    assert!(trial["ok"] == false && message(&trial).contains("daily quota"), "{trial}");
-    let trial = test(KEY).await;
-    assert_eq!((&trial["ok"], &trial["posts"][0]["content"]), (&json!(true), &json!("I love it")), "{trial}");
+    let ingesting = Ingesting::start(&app, spec(&app, &tube, vec![video(VIDEO), video(CLOSED)]));
+    let error = app.eventually("the source waits", async || ingesting.states.all().pop()?.last_error).await;
+    assert!(error.contains("daily quota") && error.contains("midnight Pacific Time"), "{error}");
+    ingesting.stop().await;
+    assert_eq!(tube.web.requests().len(), 1, "the quota belongs to the key, so no other video is requested");
+}
+
+async fn wrong_key_is_reported_without_the_key(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let tube = Tube::start().await;
+    let spec = youtube::spec(
+        "youtube",
+        YouTubeOptions {
+            base: tube.web.at("/youtube/v3/"),
+            key: "AIza-wr0ng".into(),
+            places: vec![video(VIDEO)],
+            replies: true,
+            interval: Duration::from_millis(20),
+        },
+        fetcher(),
+        app.clock.clone(),
+    );
+    let ingesting = Ingesting::start(&app, spec);
+    let error = app.eventually("the source fails", async || ingesting.states.all().pop()?.last_error).await;
+    assert!(error.contains("the YouTube key is not valid") && !error.contains("wr0ng"), "{error}");
+    ingesting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn youtube_settings_are_checked_before_they_are_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
+    for (settings, secrets, field) in [
+        (json!({"videos": [VIDEO]}), json!({}), "secrets.key"),
+        (json!({}), json!({"key": KEY}), "settings.videos"),
+        (json!({"videos": ["https://example.org/watch"]}), json!({"key": KEY}), "settings.videos"),
+        (json!({"channels": ["acme"]}), json!({"key": KEY}), "settings.channels"),
+    ] {
+        let request = json!({"name": "x", "kind": "youtube", "settings": settings, "secrets": secrets});
+        let (status, problem) = send(&process, Method::POST, "/api/sources", &request).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+    }
 }
