@@ -75,6 +75,15 @@ impl Process {
         answer.json().await.expect("the answer is JSON")
     }
 
+    /// Waits until the backends are connected and the database is migrated.
+    pub async fn ready(&self) {
+        let is_ready = async || {
+            let answer = crate::web::get(format!("{}/readyz", self.url)).await.ok()?;
+            answer.status().is_success().then_some(())
+        };
+        within("the process is ready", is_ready).await;
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id().expect("the process runs")

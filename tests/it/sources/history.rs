@@ -213,6 +213,7 @@ async fn feed_history(folder: &Path, mut settings: Vec<String>) {
     let now = sentistream::clock::Clock::system().now().as_seconds();
     let web = Arc::new(Web::start(move |request| paged(request, now)).await);
     let process = Process::start(folder, &settings).await;
+    process.ready().await;
     let request = json!({"name": "blog", "kind": "rss", "settings": {"feeds": [web.at("/blog.rss")], "history": "7d"}});
     let mut long = request.clone();
     long["settings"]["history"] = json!("91d");
@@ -224,6 +225,7 @@ async fn feed_history(folder: &Path, mut settings: Vec<String>) {
     backfill(&process, |found| found["state"] == "paused" || found["state"] == "finished").await;
     assert!(process.terminate().await.success());
     let process = Process::start(folder, &settings).await;
+    process.ready().await;
     send(&process, Method::POST, "/api/sources/blog/resume", &json!({})).await;
     let done = backfill(&process, |found| found["state"] == "finished").await;
     assert_eq!(done["posts"], 28, "{done}");

@@ -42,6 +42,7 @@ async fn add_change_and_delete(folder: &Path, mut settings: Vec<String>) {
     blog.publish("/blog.atom", entry("1", "I love this so much"));
     news.publish("/news.rss", entry("2", "I hate this so much"));
     let process = Process::start(folder, &settings).await;
+    process.ready().await;
 
     let kinds = process.get("/api/sources/kinds").await;
     let names: Vec<_> = kinds["kinds"].as_array().expect("kinds").iter().map(|kind| &kind["kind"]).collect();

@@ -47,6 +47,7 @@ const PAYLOAD: &str = r#"{"event": "new", "reviews": [
 async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
     let settings: Vec<String> = setup.iter().cloned().chain(["ingester.sources=[]".to_owned()]).collect();
     let process = Process::start(folder, &settings).await;
+    process.ready().await;
     let create = async |body: &Value| send(&process, Method::POST, "/api/sources", body).await;
     assert_eq!(fields(&create(&json!({"name": "reviews", "kind": "webhook"})).await.1), ["secrets.secret"]);
     assert_eq!(create(&definition("short")).await.0, 422);
@@ -89,6 +90,7 @@ async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
         None => None,
     };
     let other = second.as_ref().unwrap_or(&process);
+    other.ready().await;
     let small = r#"{"reviews": {"id": 9, "title": "Fine", "body": "It is fine"}}"#;
     assert_eq!(deliver(other, "reviews", (SECRET, small)).await.0, 202);
     send(&process, Method::POST, "/api/sources/reviews/pause", &json!({})).await;
@@ -175,6 +177,7 @@ async fn configured_webhook_needs_no_bearer_token() {
         format!("server.auth.tokens=[{{name=\"a\", sha256=\"{}\", scopes=[\"admin\"]}}]", "0".repeat(64)),
     ];
     let process = Process::start(folder.path(), &settings).await;
+    process.ready().await;
     let body = r#"{"text": "I love it"}"#;
     assert_eq!(deliver(&process, "calls", ("another secret 123", body)).await.0, 404);
     let (status, received) = deliver(&process, "calls", (SECRET, body)).await;
