@@ -135,7 +135,7 @@ async fn changes_name_their_author(setup: Setup) {
     let (_, bob) = colleague(&app, &ada, "bob", "editor").await;
     assert_eq!(bob.post(&app, "/api/topics", &json!({"name": "shop", "query": "shop"})).await.status, 201);
     let silence = json!({
-        "matchers": [{"name": "source", "op": "=", "value": "web"}], "author": "someone else", "comment": "",
+        "matchers": [{"label": "source", "op": "=", "value": "web"}], "author": "someone else", "comment": "maintenance",
         "starts_at": app.clock.now(), "ends_at": app.clock.now() + Duration::from_secs(3_600),
     });
     let silenced = bob.post(&app, "/api/alerts/silences", &silence).await;
