@@ -1,47 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
-import { ApiError } from "./client";
+import { ApiError, api, dataOf } from "./client";
 import { keys } from "./keys";
-import { send } from "./send";
+import type { components } from "./schema";
 import { readToken } from "./session";
 
 /** API calls for backups, the schema and the release. */
 
-export interface Backup {
-  name: string;
-  bytes: number;
-  created_at: string;
-}
+type Schemas = components["schemas"];
 
-export interface BackupProgress {
-  name: string;
-  started_at: string;
-  written_bytes: number;
-  expected_bytes: number;
-}
-
-export interface BackupList {
-  supported: boolean;
-  hint: string;
-  command: string | null;
-  folder: string | null;
-  keep: number | null;
-  backups: Backup[];
-  running: BackupProgress | null;
-  failed: { name: string; failed_at: string; reason: string } | null;
-  free_bytes: number | null;
-}
-
-export interface MigrationList {
-  database: string;
-  applied: { name: string; ran_at: string; known: boolean }[];
-  pending: string[];
-}
-
-export interface ReleaseNotes {
-  version: string;
-  title: string;
-  groups: { kind: string; changes: string[] }[];
-}
+export type Backup = Schemas["Backup"];
+export type BackupProgress = Schemas["BackupProgress"];
+export type BackupList = Schemas["BackupList"];
+export type MigrationList = Schemas["MigrationList"];
+export type ReleaseNotes = Schemas["ReleaseNotes"];
 
 const RUNNING_MS = 500;
 const IDLE_MS = 15_000;
@@ -50,17 +21,17 @@ const IDLE_MS = 15_000;
 export function useBackupsQuery() {
   return useQuery({
     queryKey: keys.backups.all,
-    queryFn: ({ signal }) => send<BackupList>("GET", "/api/backups", { signal }),
+    queryFn: ({ signal }) => dataOf(api.GET("/api/backups", { signal })),
     refetchInterval: (query) => (query.state.data?.running ? RUNNING_MS : IDLE_MS),
   });
 }
 
 export function startBackup(): Promise<BackupProgress> {
-  return send<BackupProgress>("POST", "/api/backups");
+  return dataOf(api.POST("/api/backups"));
 }
 
-export function deleteBackup(name: string): Promise<void> {
-  return send<void>("DELETE", backupPath(name));
+export async function deleteBackup(name: string): Promise<void> {
+  await dataOf(api.DELETE("/api/backups/{name}", { params: { path: { name } } }));
 }
 
 /** Lets the browser download directly, unless a token must be sent. Then the file passes through memory. */
@@ -78,14 +49,14 @@ export async function downloadBackup(name: string): Promise<void> {
 export function useMigrationsQuery() {
   return useQuery({
     queryKey: keys.migrations,
-    queryFn: ({ signal }) => send<MigrationList>("GET", "/api/system/migrations", { signal }),
+    queryFn: ({ signal }) => dataOf(api.GET("/api/system/migrations", { signal })),
   });
 }
 
 export function useReleaseQuery() {
   return useQuery({
     queryKey: keys.release,
-    queryFn: ({ signal }) => send<ReleaseNotes>("GET", "/api/system/release", { signal }),
+    queryFn: ({ signal }) => dataOf(api.GET("/api/system/release", { signal })),
     staleTime: Number.POSITIVE_INFINITY,
   });
 }

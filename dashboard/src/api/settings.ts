@@ -1,67 +1,31 @@
 import { useQuery } from "@tanstack/react-query";
+import { api, dataOf, ifMatch } from "./client";
 import { keys } from "./keys";
-import { send } from "./send";
+import type { components } from "./schema";
 
 /** API calls for the settings of the server. */
 
+type Schemas = components["schemas"];
+
+export type Setting = Schemas["SettingView"];
+export type SettingKind = Schemas["SettingKind"];
+export type SettingLayer = Schemas["Layer"];
+export type SettingSection = Schemas["SectionView"];
+export type SettingList = Schemas["SettingList"];
+/** A value of any type; `SettingKind` names it. */
 export type SettingValue = unknown;
-export type SettingKind =
-  | "text"
-  | "secret"
-  | "integer"
-  | "number"
-  | "boolean"
-  | "duration"
-  | "list"
-  | "table";
-export type SettingLayer = "default" | "database" | "file" | "environment" | "flag";
-
-export interface Setting {
-  key: string;
-  help: string;
-  type: SettingKind;
-  choices: string[];
-  optional: boolean;
-  value: SettingValue;
-  default: SettingValue;
-  origin: { layer: SettingLayer; name: string };
-  editable: boolean;
-  changeable: boolean;
-  stored: StoredSetting | null;
-  version: number;
-}
-
-/** The last change of a setting. */
-export interface StoredSetting {
-  value: SettingValue;
-  previous: SettingValue;
-  changed_by: string;
-  changed_at: string;
-  ignored: string | null;
-}
-
-export interface SettingSection {
-  name: string;
-  help: string;
-}
-
-export interface SettingList {
-  settings: Setting[];
-  sections: SettingSection[];
-}
 
 export function useSettingsQuery() {
   return useQuery({
     queryKey: keys.settings.all,
-    queryFn: ({ signal }) => send<SettingList>("GET", "/api/settings", { signal }),
+    queryFn: ({ signal }) => dataOf(api.GET("/api/settings", { signal })),
   });
 }
 
 /** Stores a value. `null` removes the stored value, so that the configuration applies. */
-export function changeSetting(setting: Setting, value: SettingValue): Promise<Setting> {
-  const path = `/api/settings/${encodeURIComponent(setting.key)}`;
-  const headers = { "If-Match": `"${setting.version}"` };
+export function changeSetting({ key, version }: Setting, value: SettingValue): Promise<Setting> {
+  const params = { path: { key }, header: ifMatch(version) };
   return value === null
-    ? send<Setting>("DELETE", path, { headers })
-    : send<Setting>("PUT", path, { headers, body: { value } });
+    ? dataOf(api.DELETE("/api/settings/{key}", { params }))
+    : dataOf(api.PUT("/api/settings/{key}", { params, body: { value } }));
 }

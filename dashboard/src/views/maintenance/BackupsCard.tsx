@@ -17,7 +17,7 @@ export function BackupsCard() {
   const start = useChange(startBackup, [keys.backups.all]);
   const list = query.data;
   const action = list?.supported && (
-    <Button look="solid" onClick={() => start.mutate()} disabled={start.isPending || list.running !== null}>
+    <Button look="solid" onClick={() => start.mutate()} disabled={start.isPending || list.running != null}>
       <DatabaseBackup size={14} aria-hidden="true" />
       {list.running ? "Backing up" : "Back up now"}
     </Button>
@@ -65,7 +65,7 @@ function Content({ list }: { list: BackupList }) {
       )}
       <p className="text-xs text-quiet [overflow-wrap:anywhere]">
         The newest {list.keep} are kept in {list.folder}
-        {list.free_bytes !== null && <>, with {bytes(list.free_bytes)} free</>}. {list.hint}
+        {list.free_bytes != null && <>, with {bytes(list.free_bytes)} free</>}. {list.hint}
       </p>
     </div>
   );
