@@ -7,6 +7,7 @@ use sentistream::domain::{
     TopicName, TopicOrigin, TopicSentiment, Towards,
 };
 use sentistream::store::aggregate::AggregateQuery;
+use sentistream::store::alerts::{BucketWidth, LatePosts};
 use sentistream::store::posts::{PostFilter, Sort, Start};
 use sentistream::store::settle::{
     Change, Matched, Rejudgement, Rejudgements, Replaced, Settlement, TopicJudgement, TopicTest,
@@ -23,6 +24,7 @@ cases!(
     pending_matches_are_determined_once,
     second_judgements_replace_only_what_they_were_asked_about,
     changes_by_previous_release_keep_counts_of_topics_exact,
+    alerts_read_posts_of_a_topic_with_the_sentiment_towards_it,
 );
 
 async fn topic(fixture: &Fixture, called: &str) -> Topic {
@@ -377,5 +379,26 @@ async fn second_judgements_replace_only_what_they_were_asked_about(fixture: Fixt
     );
     for topic in [acme.id, apex.id] {
         check(&fixture, topic).await;
+    }
+}
+
+async fn alerts_read_posts_of_a_topic_with_the_sentiment_towards_it(fixture: Fixture) {
+    let acme = topic(&fixture, "acme").await;
+    let mut late = post("late");
+    late.created_at = late.created_at - seconds(600);
+    settle(&fixture, vec![(insert(late), vec![PostTopic { topic: acme.id, towards: own(Sentiment::Negative, 0.8) }])])
+        .await;
+    for (topic, expected) in [(Some(acme.id), Sentiment::Negative), (None, Sentiment::Positive)] {
+        let by_source = fixture.store.window_by_source(wide(), topic, SentimentOf::Topic).await.expect("counts");
+        assert_eq!(by_source["web"].sentiment(expected), 1, "{topic:?}");
+        let late = LatePosts { range: wide(), topic, least: seconds(60), most: seconds(3_600) };
+        let marks = fixture.store.late_posts(&late, 10).await.expect("posts");
+        let labels = marks.iter().map(|mark| mark.labels.map(|labels| labels.sentiment)).collect::<Vec<_>>();
+        assert_eq!(labels, [Some(expected)], "{topic:?}");
+        for width in [BucketWidth::Minute, BucketWidth::Quarter] {
+            let counts = fixture.store.bucket_counts(width, wide(), topic).await.expect("counts");
+            let labels = counts.iter().map(|count| (count.labels.map(|labels| labels.sentiment), count.count));
+            assert_eq!(labels.collect::<Vec<_>>(), [(Some(expected), 1)], "{topic:?} {width:?}");
+        }
     }
 }
