@@ -100,7 +100,7 @@ struct Bluesky {
     refresh_at: Option<Instant>,
 }
 
-/// The source `name`. `fetcher` sends the requests that resolve handles.
+/// The source `name`. `fetcher` opens its connections and sends the requests that resolve handles.
 pub fn spec(name: &str, options: BlueskyOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let is_sparse = !options.authors.is_empty();
     let idle_limit = if is_sparse { options.idle_limit.max(SPARSE_IDLE_LIMIT) } else { options.idle_limit };
@@ -223,7 +223,7 @@ impl Bluesky {
         let authors: &BTreeSet<String> = self.filter.authors();
         let dictionary = self.shared.options.dictionary.as_ref();
         let subscription = Subscription { host: &self.host, authors, cursor: self.from, dictionary };
-        let mut socket = subscription.connect().await?;
+        let mut socket = subscription.connect(&self.shared.fetcher).await?;
         socket.asked = self.from.filter(|_| self.resumes);
         Ok(socket)
     }

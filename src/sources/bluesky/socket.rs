@@ -9,8 +9,10 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes, http::StatusCode};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use url::Url;
 
+use super::super::fetch::Fetcher;
 use super::super::{SourceError, tls};
 use super::compression::{Dictionary, InflateError, Inflater};
 use super::event::{COLLECTION, MAX_EVENT_BYTES};
@@ -67,28 +69,26 @@ pub struct Subscription<'a> {
 }
 
 impl Subscription<'_> {
-    /// Connects and subscribes.
+    /// Connects through `fetcher`, which checks the address, and subscribes.
     ///
     /// # Errors
-    /// [`SourceError::Busy`] for 429; [`SourceError::Transient`] when the host cannot be reached in time.
-    pub async fn connect(&self) -> Result<Socket, SourceError> {
+    /// [`SourceError::Busy`] for 429; [`SourceError::Transient`] when the host cannot be reached in time;
+    /// [`SourceError::Permanent`] for an address that may not be connected to.
+    pub async fn connect(&self, fetcher: &Fetcher) -> Result<Socket, SourceError> {
         let host = self.host;
-        let tls = tls::client_config().map_err(|error| SourceError::Permanent(error.to_string()))?;
+        let wrong = |error: &dyn std::fmt::Display| SourceError::Permanent(format!("{host}: {error}"));
+        let tls = tls::client_config().map_err(|error| wrong(&error))?;
+        let address: Url = host.parse().map_err(|error| wrong(&error))?;
         let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
-        let url = self.url();
-        let connecting = connect_async_tls_with_config(&url, Some(limits), true, Some(Connector::Rustls(tls)));
-        let mut stream = match tokio::time::timeout(CONNECT, connecting).await {
-            Ok(Ok((stream, _))) => stream,
-            Ok(Err(WsError::Http(answer))) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
-                let after = Duration::from_secs(60);
-                return Err(SourceError::Busy { reason: format!("{host} answered 429"), after });
-            }
-            Ok(Err(error)) => return Err(SourceError::Transient(format!("cannot connect to {host}: {error}"))),
-            Err(_) => {
-                let seconds = CONNECT.as_secs();
-                return Err(SourceError::Transient(format!("{host} did not answer within {seconds} s")));
-            }
+        let connecting = async {
+            let tcp = fetcher.connect(&address).await?;
+            let connector = Some(Connector::Rustls(tls));
+            let connected = client_async_tls_with_config(self.url(), tcp, Some(limits), connector).await;
+            connected.map_err(|error| handshake(host, error))
         };
+        let (mut stream, _) = tokio::time::timeout(CONNECT, connecting)
+            .await
+            .map_err(|_| SourceError::Transient(format!("{host} did not answer within {} s", CONNECT.as_secs())))??;
         if let Some(hello) = self.hello() {
             let sent = stream.send(Message::text(hello)).await;
             sent.map_err(|error| SourceError::Transient(format!("{host}: {error}")))?;
@@ -130,6 +130,15 @@ impl Subscription<'_> {
 
     fn sends_authors(&self) -> bool {
         (MAX_URL_AUTHORS + 1..=MAX_AUTHORS).contains(&self.authors.len())
+    }
+}
+
+fn handshake(host: &str, error: WsError) -> SourceError {
+    match error {
+        WsError::Http(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+            SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) }
+        }
+        error => SourceError::Transient(format!("cannot connect to {host}: {error}")),
     }
 }
 

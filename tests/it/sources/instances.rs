@@ -15,7 +15,12 @@ use crate::process::{DEADLINE, Process};
 use crate::services::Shared;
 
 fn settings(host: &Jetstream) -> Vec<String> {
-    let settings = ["roles=[\"ingester\"]", "ingester.sources=bluesky", "sources.bluesky.look_back=1h"];
+    let settings = [
+        "roles=[\"ingester\"]",
+        "ingester.sources=bluesky",
+        "sources.bluesky.look_back=1h",
+        "outbound.allow=127.0.0.1",
+    ];
     settings.into_iter().map(str::to_owned).chain([format!("sources.bluesky.hosts=[\"{}\"]", host.url)]).collect()
 }
 
