@@ -210,7 +210,7 @@ async fn slow_connections_cost_little_memory() {
         send(&mut socket, part).await;
         sockets.push(socket);
     }
-    process.get("/healthz").await;
+    process.get("/api/stats").await;
     let growth = process.peak_memory_mib() - before;
     assert!(growth < MOST_MIB, "{growth} MiB for {CONNECTIONS} connections");
 }

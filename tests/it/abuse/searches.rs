@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::process::{Process, posts, within};
 use crate::services::{self, Shared};
 
-/// Counts the searches that wait in Postgres.
+/// Counts the searches that wait in Postgres. A search first reads the newest posts.
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                       AND wait_event_type = 'Lock' AND query LIKE '%ILIKE%'";
+                       AND wait_event_type = 'Lock' \
+                       AND query LIKE '%ORDER BY \"social_media_posts\".\"created_at\" DESC%'";
 
 /// Starts a search that cannot end while this test locks the table. When `client` disconnects or times out, Postgres
 /// must cancel the search.
@@ -16,7 +17,6 @@ async fn search_ends(settings: &[&str], client: reqwest::Client) {
     let settings = settings.iter().map(|&setting| setting.to_owned());
     let settings: Vec<String> = shared.settings().into_iter().chain(settings).collect();
     let process = Process::start(folder.path(), &settings).await;
-    // The index finds a post, which is then read from the table.
     process.append(&posts(3)).await;
     process.drained(3).await;
     let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
