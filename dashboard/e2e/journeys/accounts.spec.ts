@@ -101,11 +101,15 @@ test("administrator signs a device out", async ({ browser, server }) => {
   const page = await personOn(browser, server);
   await signIn(page, "ben", READER);
   await admin.reload();
-  const devices = admin.getByRole("region", { name: "Signed-in devices" }).getByRole("listitem");
-  const before = await devices.filter({ hasText: "ben" }).count();
-  await devices.filter({ hasText: "ben" }).first().getByRole("button", { name: "Sign out" }).click();
+  // The device of the test before this one is signed in, too. The newest is the first.
+  const devices = admin
+    .getByRole("region", { name: "Signed-in devices" })
+    .getByRole("listitem")
+    .filter({ hasText: "ben" });
+  await expect(devices).toHaveCount(2);
+  await devices.first().getByRole("button", { name: "Sign out" }).click();
   await admin.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
-  await expect(devices.filter({ hasText: "ben" })).toHaveCount(before - 1);
+  await expect(devices).toHaveCount(1);
   await page.reload();
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
   await page.context().close();
@@ -159,7 +163,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await admin.setViewportSize({ width, height: 800 });
         await admin.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await admin.goto(path);
-        await expect(admin.locator("main li").first()).toBeVisible();
+        await expect(admin.locator("main section").last()).toBeVisible();
         await admin.waitForLoadState("networkidle");
         await expectAccessible(admin);
       });

@@ -1,12 +1,12 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
+import { api, dataOf } from "./client";
 import { keys } from "./keys";
-import { send } from "./send";
 import type { Scope, Session } from "./types";
 
 /** Who uses this page and what they may do. */
 
 export function getSession(signal?: AbortSignal): Promise<Session> {
-  return send("GET", "/api/session", signal ? { signal } : {});
+  return dataOf(api.GET("/api/session", signal ? { signal } : {}));
 }
 
 export const sessionQuery = queryOptions({

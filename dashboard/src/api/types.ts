@@ -143,82 +143,18 @@ export type LiveFrame =
   | { type: "error"; message: string };
 
 export type Scope = "read" | "write" | "respond" | "edit" | "admin";
-export type Role = "viewer" | "analyst" | "editor" | "admin";
-
+export type Role = Schemas["UserRole"];
 /** Who sends the requests of this browser, and what they may do. */
-export interface Session {
-  authenticated: boolean;
-  /** `local`: an open server on this computer. `anonymous`: read-only through a proxy. */
-  kind: "session" | "token" | "local" | "anonymous" | null;
-  /** The name in the audit log. */
-  name: string | null;
-  user: SessionUser | null;
-  scopes: Scope[];
-  session_id: number | null;
-  expires_at: string | null;
-  idle_expires_at: string | null;
-  sign_in: SignInOptions;
-  /** Whether no account exists, so that the first one can be created. */
-  setup: boolean;
-}
-
-export interface SessionUser {
-  id: number;
-  name: string;
-  role: Role;
-  has_password: boolean;
-  provider: string | null;
-}
-
-/** The ways to sign in that the server offers. */
-export interface SignInOptions {
-  required: boolean;
-  password: boolean;
-  link: boolean;
-  token: boolean;
-  oidc: { name: string; url: string }[];
-}
-
+export type Session = Schemas["CurrentSession"];
+export type SessionUser = Schemas["CurrentUser"];
 /** A place where a person is signed in. */
-export interface SignedInDevice {
-  id: number;
-  user: { id: number; name: string };
-  created_at: string;
-  last_seen_at: string;
-  expires_at: string;
-  idle_expires_at: string;
-  address: string | null;
-  user_agent: string | null;
-  method: "password" | "oidc" | "link";
-  current: boolean;
-}
-
-export interface User {
-  id: number;
-  name: string;
-  role: Role;
-  disabled: boolean;
-  has_password: boolean;
-  provider: string | null;
-  subject: string | null;
-  created_at: string;
-  created_by: string;
-  last_sign_in_at: string | null;
-  invited_until: string | null;
-  version: number;
-}
-
-export interface Invitation {
-  code: string;
-  url: string;
-  expires_at: string;
-}
-
+export type SignedInDevice = Schemas["SessionView"];
+export type User = Schemas["UserView"];
+export type UserChange = Schemas["UserChange"];
+export type FirstAccount = Schemas["SetupRequest"];
+export type Invitation = Schemas["InvitationView"];
 /** An access token of a program, without its text. */
-export type ApiToken = Schemas["TokenView"] & {
-  last_used_at?: string | null;
-  owner?: { id: number; name: string } | null;
-};
+export type ApiToken = Schemas["TokenView"];
 export type ApiTokenDraft = Schemas["TokenRequest"];
 export type CreatedToken = Schemas["CreatedToken"];
 

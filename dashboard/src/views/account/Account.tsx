@@ -42,7 +42,7 @@ function RoleCard({ user }: { user: SessionUser }) {
       {user.role !== "admin" && (
         <p className="mt-2 text-xs text-quiet">Administrators can give you another role.</p>
       )}
-      {user.provider !== null && (
+      {user.provider && (
         <p className="mt-2 text-xs text-quiet [overflow-wrap:anywhere]">You sign in with {user.provider}.</p>
       )}
     </Card>

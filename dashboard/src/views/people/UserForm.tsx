@@ -50,7 +50,7 @@ export function UserForm({ user, isOwn, onDone }: UserFormProps) {
         </p>
       ) : (
         <>
-          {user.provider !== null && (
+          {user.provider && (
             <p className="text-xs text-quiet">
               If groups at {user.provider} decide about roles, the next sign-in sets the role again.
             </p>

@@ -29,7 +29,7 @@ export function UserRow({ user, isOwn, now, onEdit, onLink }: UserRowProps) {
         <p className="text-xs text-quiet">
           {roleName(user.role)}
           {user.disabled && ", disabled"}
-          {user.provider !== null && `, signs in with ${hostOf(user.provider)}`}
+          {user.provider && `, signs in with ${hostOf(user.provider)}`}
         </p>
       </div>
       <p className="tabular text-xs text-quiet sm:text-right">
@@ -45,7 +45,7 @@ export function UserRow({ user, isOwn, now, onEdit, onLink }: UserRowProps) {
           <Pencil size={14} aria-hidden="true" />
           Edit
         </Button>
-        {user.provider === null && !isOwn && (
+        {!user.provider && !isOwn && (
           <Button aria-label={`New link for ${user.name}`} onClick={onLink}>
             <Link2 size={14} aria-hidden="true" />
             New link
@@ -67,14 +67,13 @@ export function UserRow({ user, isOwn, now, onEdit, onLink }: UserRowProps) {
 }
 
 function InvitationState({ user, now }: { user: User; now: number }) {
-  if (user.invited_until === null) return null;
-  const seconds = (Date.parse(user.invited_until) - now) / 1_000;
+  const until = user.invited_until;
+  if (!until) return null;
+  const seconds = (Date.parse(until) - now) / 1_000;
   return (
     <>
       <br />
-      <span title={exact(user.invited_until)}>
-        {seconds > 0 ? `link valid for ${duration(seconds)}` : "link expired"}
-      </span>
+      <span title={exact(until)}>{seconds > 0 ? `link valid for ${duration(seconds)}` : "link expired"}</span>
     </>
   );
 }

@@ -1,7 +1,6 @@
 import { Plus } from "lucide-react";
 import { useState } from "react";
 import { useTokensQuery } from "@/api/tokens";
-import type { Scope } from "@/api/types";
 import { useNow } from "@/lib/useNow";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -14,7 +13,7 @@ interface TokenCardProps {
   /** Lists only the tokens of this user. `null` lists all. */
   ownerId: number | null;
   /** The scopes that a new token may have. */
-  grantable: readonly Scope[];
+  grantable: readonly string[];
 }
 
 /** The access tokens, with creating and revoking them. */

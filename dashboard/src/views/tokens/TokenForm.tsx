@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { keys } from "@/api/keys";
 import { createToken } from "@/api/tokens";
-import type { CreatedToken, Scope } from "@/api/types";
+import type { CreatedToken } from "@/api/types";
 import { CheckBox } from "@/ui/CheckBox";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
@@ -22,7 +22,7 @@ type Lifetime = (typeof LIFETIMES)[number]["value"];
 
 interface TokenFormProps {
   /** The scopes that the token may have. */
-  grantable: readonly Scope[];
+  grantable: readonly string[];
   onDone: () => void;
 }
 
