@@ -21,7 +21,7 @@ export function AuditRow({ event, now, onActor }: AuditRowProps) {
           <ChevronRight
             size={14}
             aria-hidden="true"
-            className="-mr-2 shrink-0 self-center text-quiet transition-transform duration-150 group-open:rotate-90 rtl:-scale-x-100"
+            className="mt-0.5 -mr-2 shrink-0 self-start text-quiet transition-transform duration-150 group-open:rotate-90 rtl:-scale-x-100"
           />
           <span className="min-w-0 flex-1 basis-56 [overflow-wrap:anywhere]">
             {event.outcome === "denied" && "Denied: "}
@@ -29,7 +29,7 @@ export function AuditRow({ event, now, onActor }: AuditRowProps) {
             {name !== undefined && (
               <>
                 {" "}
-                <bdi className="font-medium">{name}</bdi>
+                <bdi className="font-medium">{/^\d+$/.test(name) ? `#${name}` : name}</bdi>
               </>
             )}
             <OutcomeNote event={event} />
