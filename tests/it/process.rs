@@ -75,11 +75,11 @@ impl Process {
         answer.json().await.expect("the answer is JSON")
     }
 
-    /// Waits until the backends are connected and the database is migrated.
+    /// Waits until the database is migrated: a request that reads tables is answered.
     pub async fn ready(&self) {
         let is_ready = async || {
-            let answer = crate::web::get(format!("{}/readyz", self.url)).await.ok()?;
-            answer.status().is_success().then_some(())
+            let answer = crate::web::get(format!("{}/api/sources", self.url)).await.ok()?;
+            (!answer.status().is_server_error()).then_some(())
         };
         within("the process is ready", is_ready).await;
     }
