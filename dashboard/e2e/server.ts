@@ -66,6 +66,14 @@ export class Server {
     clearTimeout(timer);
   }
 
+  /** Runs a command of the binary in the folder of the server, and returns its output. */
+  command(...args: string[]): string {
+    const settings = this.settings.flatMap((setting) => ["--set", setting]);
+    return execFileSync(process.env.SENTISTREAM_BIN ?? "", [...args, ...settings], {
+      cwd: this.folder,
+    }).toString();
+  }
+
   /** Runs SQL on the database file of the running server. Needs the `sqlite3` command. */
   sql(text: string): void {
     execFileSync("sqlite3", [

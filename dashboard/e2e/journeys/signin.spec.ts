@@ -39,3 +39,34 @@ test("token signs in for the session", async ({ page, context }) => {
   await other.goto("/system");
   await expect(other.getByRole("heading", { name: "Sign in" })).toBeVisible();
 });
+
+test("sign-in link creates the first account", async ({ page, server }) => {
+  const [, code] = /#sign-in=(\S+)/.exec(server.command("sign-in")) ?? [];
+  await page.goto(`/topics#sign-in=${code}`);
+  await expect(page.getByRole("heading", { name: "Create your account" })).toBeVisible();
+  expect(page.url()).not.toContain("#sign-in");
+  await page.getByLabel("User name").fill("root");
+  await page.getByLabel("Password", { exact: true }).fill("password1234");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await expect(page.getByText(/▼.*(guess|common|known)/i)).toBeVisible();
+  await page.getByLabel("Password", { exact: true }).fill("olive tractor pencil moon");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await expect(page).toHaveURL(/\/topics$/);
+  await page.getByRole("button", { name: "Account of root" }).click();
+  await expect(page.getByRole("menu")).toContainText("Administrator");
+});
+
+test("attempts are throttled with a countdown", async ({ page, server }) => {
+  const guess = (n: number) =>
+    server.call("/api/session", {
+      method: "POST",
+      body: JSON.stringify({ username: "root", password: `guess ${n}` }),
+    });
+  for (let n = 0; n < 40; n++) if ((await guess(n)).status === 429) break;
+  await page.goto("/sign-in");
+  await page.getByLabel("User name").fill("root");
+  await page.getByLabel("Password", { exact: true }).fill("olive tractor pencil moon");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await expect(page.getByRole("alert")).toContainText(/Too many attempts\. Try again in \d+ s\./);
+  await expect(page.getByRole("button", { name: "Sign in", exact: true })).toBeDisabled();
+});
