@@ -338,14 +338,26 @@ pub struct Readiness {
 
 /// Readiness
 ///
-/// 200 once database, stream and model are ready, else 503 with the reasons.
+/// 200 once database, its tables, stream and model are ready, else 503 with the reasons.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Readiness), (status = 503, description = "Not ready; `detail` has the reasons", body = super::error::Problem))
 )]
 pub async fn ready(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let (api, limit) = (state.api.clone(), state.options.check_timeout);
-    let reasons = state.run(async move { Ok::<_, ApiError>(Checks::run(&api, limit).await.reasons()) }).await?;
+    let reasons = state
+        .run(async move {
+            let checks = Checks::run(&api, limit).await;
+            let mut reasons = checks.reasons();
+            let store = api.store.clone();
+            if checks.database.is_ok()
+                && !within(limit, async move { store.is_migrated().await }).await.unwrap_or(false)
+            {
+                reasons.push("database: the tables are not ready".to_owned());
+            }
+            Ok::<_, ApiError>(reasons)
+        })
+        .await?;
     if reasons.is_empty() {
         return answer::json(&Readiness { ready: true, reasons });
     }

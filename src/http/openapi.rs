@@ -43,7 +43,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(routes::Documented::openapi());
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A static token or a JWT, when auth is configured. Scopes: read, write, respond, edit, admin."))
+        .description(Some(
+            "A static token or a JWT, when auth is configured. Scopes: read, write, respond, edit, admin.",
+        ))
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));

@@ -15,9 +15,9 @@ use utoipa::openapi::path::HttpMethod;
 use super::auth::session::{HEALTH, resolve};
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, authors, backups, compare, dashboard, dead_letters, demo, docs, feeds, health, hooks,
-    insights, limits, notify, oidc, openapi, posts, prometheus, redact, release, sentiment, session, settings, sources,
-    stats, system, topics, users, ws,
+    access, alerts, analyze, audit, authors, backups, compare, dashboard, dead_letters, demo, docs, feeds, health,
+    hooks, insights, limits, notify, oidc, openapi, posts, prometheus, redact, release, sentiment, session, settings,
+    sources, stats, system, topics, users, ws,
 };
 
 /// Defines `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.

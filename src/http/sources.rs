@@ -90,11 +90,7 @@ pub async fn kinds(
     get, path = "/api/sources/{name}", tag = "operations", params(("name" = String, Path)),
     responses((status = 200, body = ManagedSourceView), (status = 404, body = Problem))
 )]
-pub async fn get(
-    _: Authorized<Edit>,
-    state: web::Data<State>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Edit>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     shown(StatusCode::OK, named(&state, &last_segment(&request)?).await?)
 }

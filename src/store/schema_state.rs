@@ -36,15 +36,30 @@ impl Store {
             |c| sql(SQLITE).rows::<(Text, Instant)>().load(c),
             sql(POSTGRES).rows::<(Text, Instant)>().load(c)
         )?;
-        let names: BTreeMap<String, String> = match &self.backend {
-            Backend::Sqlite(_) => migrate::sqlite_names()?,
-            Backend::Postgres(_) => migrate::postgres_names()?,
-        };
+        let names = self.known_migrations()?;
         let applied = |(version, At(ran_at)): (String, At)| AppliedMigration {
             name: names.get(&version).cloned(),
             version,
             ran_at,
         };
         Ok(rows.into_iter().map(applied).collect())
+    }
+
+    /// Whether all migrations of this release ran.
+    ///
+    /// # Errors
+    /// When the database does not answer or was never migrated.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        let applied = self.applied_migrations().await?;
+        let named = applied.iter().filter(|migration| migration.name.is_some()).count();
+        Ok(named == self.known_migrations()?.len())
+    }
+
+    /// The names of the migrations of this release by their versions.
+    fn known_migrations(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(_) => migrate::sqlite_names(),
+            Backend::Postgres(_) => migrate::postgres_names(),
+        }
     }
 }
