@@ -2,23 +2,24 @@
 //! any other name sets its `kind` and takes that kind's defaults.
 
 mod apis;
+mod read;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
 
-use super::urls::mask;
 use super::values::*;
-use crate::sources::mapping::Path;
-use crate::sources::steam;
-use crate::sources::webhook::{Scheme, Signature};
 
 pub use apis::*;
+pub use webhook::WebhookConfig;
+
+use read::*;
 
 /// Every source that has a table, by name; those in `ingester.sources` are read.
 pub type SourcesConfig = BTreeMap<String, SourceConfig>;
@@ -384,216 +385,7 @@ impl Settings for SteamConfig {
     }
 }
 
-/// `kind = "webhook"`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookConfig {
-    /// The secret that signs requests. Required when the source is read.
-    #[serde(deserialize_with = "optional_secret")]
-    pub secret: Option<SecretString>,
-    /// The form of the signature.
-    #[serde(deserialize_with = "word")]
-    pub signature: Scheme,
-    /// The header with the signature; empty: the usual header of the form.
-    #[serde(deserialize_with = "header_name")]
-    pub signature_header: String,
-    /// The largest difference between the time of a signature and the current time; 1 second to 1 hour.
-    #[serde(deserialize_with = "duration::<_, 1_000, 3_600_000>")]
-    pub tolerance: Duration,
-    /// The items in the body.
-    #[serde(deserialize_with = "parsed")]
-    pub items_path: Path,
-    /// The text in an item.
-    #[serde(deserialize_with = "parsed")]
-    pub text_path: Path,
-    /// The id in an item. `None`: ids are derived from the other fields.
-    #[serde(deserialize_with = "optional")]
-    pub id_path: Option<Path>,
-    /// The author in an item.
-    #[serde(deserialize_with = "optional")]
-    pub author_path: Option<Path>,
-    /// The time in an item.
-    #[serde(deserialize_with = "optional")]
-    pub time_path: Option<Path>,
-    /// The URL in an item.
-    #[serde(deserialize_with = "optional")]
-    pub url_path: Option<Path>,
-    /// The language tag in an item.
-    #[serde(deserialize_with = "optional")]
-    pub lang_path: Option<Path>,
-}
-
-impl Settings for WebhookConfig {
-    fn lacks(&self) -> Option<&'static str> {
-        self.secret.is_none().then_some("secret")
-    }
-
-    fn contradiction(&self) -> Option<String> {
-        let secret = self.secret.as_ref()?;
-        let error = Signature::new(self.signature, secret.expose_secret(), ("", self.tolerance)).err()?;
-        Some(format!("secret: {error}"))
-    }
-}
-
 /// The longest history, in milliseconds.
 const HISTORY: u64 = 90 * 86_400_000;
 /// How long Jetstream stores events, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;
-
-fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    let hosts = Vec::<String>::deserialize(de)?;
-    let valid = |host: &String| Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
-    match hosts.iter().find(|host| !valid(host)) {
-        _ if hosts.is_empty() => Err(D::Error::custom("name at least one host such as \"wss://HOST/subscribe\"")),
-        Some(wrong) => Err(D::Error::custom(format!("expected wss://HOST/subscribe, found {wrong:?}"))),
-        None => Ok(hosts),
-    }
-}
-
-/// Reads DIDs and handles (in lower case, without `@`), without duplicates.
-fn accounts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    let mut accounts = Vec::new();
-    for text in Vec::<String>::deserialize(de)? {
-        let account = text.trim().trim_start_matches('@');
-        let account = if account.starts_with("did:") { account.to_owned() } else { account.to_lowercase() };
-        let is_handle = account.contains('.')
-            && account.split('.').all(|label| !label.is_empty())
-            && account.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
-        if !is_handle && !account.starts_with("did:") {
-            let expected = "expected accounts such as \"ada.bsky.social\" or \"did:plc:…\"";
-            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
-        }
-        if !accounts.contains(&account) {
-            accounts.push(account);
-        }
-    }
-    Ok(accounts)
-}
-
-/// Reads ISO 639 language codes, in lower case and without a region, as posts name their languages.
-fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    let mut languages = Vec::new();
-    for text in Vec::<String>::deserialize(de)? {
-        let code = text.trim().split(['-', '_']).next().unwrap_or_default().to_lowercase();
-        if !(2..=3).contains(&code.len()) || !code.chars().all(|c| c.is_ascii_lowercase()) {
-            let expected = "expected codes of languages such as \"en\" or \"pt\"";
-            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
-        }
-        if !languages.contains(&code) {
-            languages.push(code);
-        }
-    }
-    Ok(languages)
-}
-
-/// Reads http(s) URLs, without duplicates.
-fn web_urls<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
-    let mut urls: Vec<Url> = Vec::new();
-    for text in Vec::<String>::deserialize(de)? {
-        let url = web_url(&text).map_err(D::Error::custom)?;
-        if !urls.contains(&url) {
-            urls.push(url);
-        }
-    }
-    Ok(urls)
-}
-
-fn web_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let shown = || if text.contains('@') { mask(text) } else { text.to_owned() };
-    url.ok_or_else(|| format!("expected an http or https URL, found {:?}", shown()))
-}
-
-/// Reads a base URL.
-fn base<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
-    web_url(&String::deserialize(de)?).map_err(D::Error::custom)
-}
-
-/// Reads hosts or base URLs, without duplicates.
-fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
-    let mut bases: Vec<Url> = Vec::new();
-    for text in Vec::<String>::deserialize(de)? {
-        let url = if text.contains("://") { text } else { format!("https://{text}") };
-        let url = web_url(&format!("{}/", url.trim_end_matches('/'))).map_err(D::Error::custom)?;
-        let is_account = !url.username().is_empty() || url.password().is_some();
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || is_account {
-            let (host, found) = (url.host_str().unwrap_or_default(), mask(url.as_str()));
-            return Err(D::Error::custom(format!(
-                "expected an instance such as {host:?} without a path or an account, found {found}"
-            )));
-        }
-        if !bases.contains(&url) {
-            bases.push(url);
-        }
-    }
-    Ok(bases)
-}
-
-fn tags<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    let valid = |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || "_·".contains(c));
-    names(de, "#", valid, "expected tags such as \"rust\"")
-}
-
-fn subreddits<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    let valid = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    names(de, "r/", valid, "expected names of subreddits such as \"rust\"")
-}
-
-/// Reads names in lower case and without `prefix`, without duplicates.
-fn names<'de, D: Deserializer<'de>>(
-    de: D,
-    prefix: &str,
-    valid: impl Fn(&str) -> bool,
-    expected: &str,
-) -> Result<Vec<String>, D::Error> {
-    let mut names = Vec::new();
-    for text in Vec::<String>::deserialize(de)? {
-        let name = text.trim().trim_start_matches('/').trim_start_matches(prefix).to_lowercase();
-        if !valid(&name) {
-            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
-        }
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    Ok(names)
-}
-
-/// Reads the name of a header, in lower case. An empty text is allowed.
-fn header_name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
-    let name = String::deserialize(de)?.trim().to_ascii_lowercase();
-    match name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
-        true => Ok(name),
-        false => {
-            Err(D::Error::custom(format!("expected the name of a header such as \"X-Signature\", found {name:?}")))
-        }
-    }
-}
-
-/// Reads numbers of games, or the URLs of their pages, without duplicates.
-fn apps<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<u32>, D::Error> {
-    let mut apps = Vec::new();
-    for text in Vec::<String>::deserialize(de)? {
-        let number = text.trim().rsplit_once("/app/").map_or(text.trim(), |(_, path)| path);
-        let number = number.split(['/', '?']).next().unwrap_or_default();
-        let Some(app) = number.parse::<u32>().ok().filter(|app| *app > 0) else {
-            let expected = "expected numbers of games as in https://store.steampowered.com/app/620/, such as \"620\"";
-            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
-        };
-        if !apps.contains(&app) {
-            apps.push(app);
-        }
-    }
-    Ok(apps)
-}
-
-/// Reads Steam's name of a language.
-fn steam_language<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
-    let name = String::deserialize(de)?.trim().to_lowercase();
-    match name == "all" || steam::is_language(&name) {
-        true => Ok(name),
-        false => Err(D::Error::custom(format!(
-            "expected \"all\" or Steam's name of a language such as \"english\" or \"schinese\", found {name:?}"
-        ))),
-    }
-}

@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
 use super::super::values::*;
-use super::{Settings, base, web_url};
+use super::Settings;
+use super::read::{base, web_url};
 use crate::sources::github;
 use crate::sources::mapping::Path;
 use crate::sources::youtube::{self, Channel};
