@@ -6203,7 +6203,7 @@ export interface paths {
         };
         /**
          * Readiness
-         * @description 200 once database, stream and model are ready, else 503 with the reasons.
+         * @description 200 once database, its tables, stream and model are ready, else 503 with the reasons.
          */
         get: {
             parameters: {
