@@ -39,7 +39,7 @@ pub struct EraseArgs {
 #[derive(Default, Serialize)]
 struct Report {
     author: String,
-    /// The sources that were searched, and whose waiting entries will be erased.
+    /// The sources that were searched. Workers erase the author's posts that still wait in the stream.
     sources: Vec<String>,
     posts: usize,
     dead_letters: u64,

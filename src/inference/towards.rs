@@ -31,7 +31,7 @@ const FLOOR: f32 = 1e-4;
 pub struct Target {
     /// Wide clauses, narrow clauses and nearest words: one range for each mention, in order, without repetitions.
     scales: [Vec<Range<usize>>; 3],
-    /// The text without spaces at its ends, whose scores are known.
+    /// The trimmed text. The caller already has its scores.
     whole: Range<usize>,
 }
 

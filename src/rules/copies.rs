@@ -25,7 +25,7 @@ const ROWS: usize = 2;
 /// The text and the author of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostText {
-    /// The source of the post. Equal names of authors on different sources are different authors.
+    /// The source of the post. Authors with the same name on different sources are different people.
     pub source: String,
     /// `None`: the author is unknown, and each such post counts as a different author.
     pub author: Option<String>,

@@ -213,7 +213,7 @@ impl Rss {
         match answer.status {
             StatusCode::NOT_MODIFIED => Ok(FeedAnswer::Unchanged(answer.headers)),
             StatusCode::GONE => {
-                let help = "the feed was removed; remove it from the configuration";
+                let help = "the feed no longer exists; remove it from this source";
                 Err(SourceError::Permanent(format!("{shown} answered {}: {help}", answer.status)))
             }
             status if !status.is_success() => Err(SourceError::Transient(format!("{shown} answered {status}"))),

@@ -66,7 +66,7 @@ async fn backup_is_downloaded_and_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn oldest_backups_are_deleted_and_names_stay_in_the_folder() {
+async fn old_backups_are_deleted_and_names_cannot_leave_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &settings(&["database.backup_keep=2"])).await;
     let first = make(&process).await;

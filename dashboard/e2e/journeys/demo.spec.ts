@@ -44,8 +44,8 @@ test("demo data is removed with one confirmed click", async ({ page }) => {
   await page.goto("/");
   await page.getByRole("button", { name: "Remove demo data" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove demo data" }).click();
-  await expect(page.getByText("Removing the made-up posts")).toBeVisible();
-  await expect(page.getByText("Removing the made-up posts")).toBeHidden({ timeout: 60_000 });
+  await expect(page.getByText("Removing the demo posts")).toBeVisible();
+  await expect(page.getByText("Removing the demo posts")).toBeHidden({ timeout: 60_000 });
   await expect(page.getByRole("button", { name: "Remove demo data" })).toBeHidden();
   await page.goto("/posts");
   await expect(page.getByRole("article")).toHaveCount(0);

@@ -51,7 +51,7 @@ function useRefresh(demo: Demo | undefined) {
 const STEPS: Record<string, string> = {
   filling: "Analysing a made-up week of posts",
   evaluating: "Evaluating alert rules over the made-up week",
-  removing: "Removing the made-up posts, topics, rules and alerts",
+  removing: "Removing the demo posts, topics, rules and alerts",
 };
 
 function DemoProgress({ demo: { state, planned, stored } }: { demo: Demo }) {

@@ -170,7 +170,7 @@ fn refused(changed: &UserChanged) -> ApiError {
     match changed {
         UserChanged::Missing => missing(),
         UserChanged::Stale => etag::changed(),
-        UserChanged::NameTaken => ApiError::invalid_field("name", "is the name of another user or of a token"),
+        UserChanged::NameTaken => ApiError::invalid_field("name", "is already used by another user or a token"),
         UserChanged::LastAdmin => {
             ApiError::conflict("this is the last administrator who can sign in; add another one first")
         }

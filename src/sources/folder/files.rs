@@ -202,7 +202,7 @@ fn is_inside(root: &Path, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|target| target.starts_with(root))
 }
 
-/// The inode of a file, which does not change when it is renamed.
+/// The device and inode of a file, which stay the same when the file is renamed.
 #[cfg(unix)]
 fn identity(_: &Path, metadata: &Metadata) -> String {
     use std::os::unix::fs::MetadataExt;

@@ -124,7 +124,7 @@ pub enum Refusal {
     #[error("the object comes from the configuration file: change it there")]
     Provisioned,
     /// The name must be unique among objects of the kind.
-    #[error("another object of this kind has the name")]
+    #[error("another object of this kind already has this name")]
     NameTaken,
     /// Names cannot be changed, because other objects refer to them.
     #[error("the name {name:?} cannot be changed")]

@@ -21,7 +21,7 @@ pub enum Dialect {
 pub enum Coverage {
     /// The pieces of words.
     Pieces,
-    /// Also symbols, single characters, and whole words.
+    /// The pieces of words, and also symbols, single characters and whole words.
     All,
 }
 

@@ -125,9 +125,9 @@ describe("overview", () => {
     await user.click(await screen.findByRole("button", { name: "Remove demo data" }, { timeout: 5_000 }));
     const dialog = await screen.findByRole("dialog");
     await user.click(within(dialog).getByRole("button", { name: "Remove demo data" }));
-    expect(await screen.findByText(/Removing the made-up posts/)).toBeTruthy();
+    expect(await screen.findByText(/Removing the demo posts/)).toBeTruthy();
     state.world.demo = { ...state.world.demo, state: "removed" };
-    await waitFor(() => expect(screen.queryByText(/Removing the made-up posts/)).toBeNull(), {
+    await waitFor(() => expect(screen.queryByText(/Removing the demo posts/)).toBeNull(), {
       timeout: 5_000,
     });
   });

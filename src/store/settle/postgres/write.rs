@@ -76,7 +76,7 @@ struct Changes<'a> {
     removed: Vec<&'a str>,
     /// Posts whose topics are replaced.
     untracked: Vec<&'a str>,
-    /// Posts with one of their topics each.
+    /// Pairs of a post and one of its topics.
     topics: Vec<(&'a str, TopicValues)>,
     keys: Vec<&'a Slot<'a>>,
 }

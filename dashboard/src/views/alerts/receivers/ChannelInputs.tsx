@@ -132,7 +132,7 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
         <>
           <TextField
             label="Address"
-            hint="Without /api/v2/alerts"
+            hint="Base URL, without /api/v2/alerts"
             type="url"
             placeholder="http://alertmanager:9093"
             value={channel.url}
@@ -142,7 +142,7 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
           />
           <DurationField
             label="Resolve after"
-            hint="Alertmanager resolves an alert that was not sent again for this long. Must be longer than the reminder of its routes."
+            hint="Alertmanager resolves an alert that is not sent again within this time. Use a longer time than the reminder of its routes."
             value={channel.resolve_timeout ?? "1d"}
             presets={["6h", "1d", "7d"]}
             onChange={(resolve_timeout) => onChange({ ...channel, resolve_timeout })}

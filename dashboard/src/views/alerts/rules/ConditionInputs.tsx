@@ -76,7 +76,7 @@ export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps)
         />
       )}
       <NumberField
-        label={asks.percent ? "Resolves at, in percent" : "Resolves at"}
+        label={asks.percent ? "Resolve threshold (%)" : "Resolves at"}
         hint="Default: the limit"
         value={draft.recovery}
         onChange={(recovery) => onChange({ recovery })}
