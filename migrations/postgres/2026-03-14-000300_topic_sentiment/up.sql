@@ -1,3 +1,9 @@
+-- Other statements queue behind a waiting lock, so the wait is short and the migration is retried. Workers lock the tables
+-- in the same order.
+SET LOCAL lock_timeout = '3s';
+LOCK TABLE social_media_posts IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE post_topics IN ACCESS EXCLUSIVE MODE;
+
 -- How a post speaks about a topic. NULL: not determined yet, so the post's own label counts; '' for an unscored post.
 ALTER TABLE post_topics ADD COLUMN sentiment_label text COLLATE "C";
 ALTER TABLE post_topics ADD COLUMN confidence_score double precision;
