@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::connections::Place;
-use super::rejected;
+use super::rejected::Rejections;
 
 /// The number of bytes that a connection has sent. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +28,7 @@ impl ReceivedBytes {
 pub struct Admitted {
     io: TcpStream,
     first: BytesMut,
-    /// The rest of a problem that is sent instead of an answer of the parser.
-    problem: BytesMut,
+    rejections: Rejections,
     received: ReceivedBytes,
     _place: Place,
 }
@@ -37,7 +36,7 @@ pub struct Admitted {
 impl Admitted {
     /// The connection `io` after the bytes `first`, which are read again.
     pub fn new(io: TcpStream, first: BytesMut, place: Place) -> Self {
-        Self { io, first, problem: BytesMut::new(), received: ReceivedBytes::default(), _place: place }
+        Self { io, first, rejections: Rejections::default(), received: ReceivedBytes::default(), _place: place }
     }
 
     /// The count of its bytes.
@@ -66,20 +65,7 @@ impl AsyncRead for Admitted {
 impl AsyncWrite for Admitted {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if this.problem.is_empty() {
-            match rejected::problem(from) {
-                Some(problem) => this.problem.extend_from_slice(&problem),
-                None => return Pin::new(&mut this.io).poll_write(context, from),
-            }
-        }
-        while !this.problem.is_empty() {
-            let written = ready!(Pin::new(&mut this.io).poll_write(context, &this.problem))?;
-            if written == 0 {
-                return Poll::Ready(Ok(0));
-            }
-            let _ = this.problem.split_to(written);
-        }
-        Poll::Ready(Ok(from.len()))
+        this.rejections.poll_write(&mut this.io, context, from)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
