@@ -4,7 +4,8 @@
 //! restart and does not delay new posts. Posts that were already read are dropped by their ids. A history ends at a time,
 //! after a number of posts, or when the provider has no older posts.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +22,14 @@ use crate::domain::{Op, Timestamp};
 const MAX_POSTS: u64 = 20_000;
 /// The maximum number of pages of one place.
 const MAX_PAGES: u32 = 2_000;
-/// The number of failed requests in a row after which a place is left out.
+/// The number of failed requests in a row after which a place is left out. Answers that ask for a pause do not count.
 const MAX_FAILURES: u32 = 5;
 /// The time between two pages, so that new posts are not delayed.
 const PACE: Duration = Duration::from_secs(1);
 /// The delay after the first failed request. It doubles with each further one.
 const FIRST_DELAY: Duration = Duration::from_secs(10);
+/// The maximum of this delay. A server may ask for a longer pause.
+const MAX_DELAY: Duration = Duration::from_secs(3_600);
 
 /// The places that a source reads, such as feeds or tags, and their pages.
 pub trait Pages: Send {
@@ -46,7 +49,7 @@ pub struct Wanted<'a> {
     pub position: Option<&'a str>,
     /// The time at which the history begins; older posts are not needed.
     pub since: Timestamp,
-    /// When the history was started; newer posts are not needed.
+    /// When the history was started, or a place was added to it; newer posts are not needed.
     pub began: Timestamp,
 }
 
@@ -84,8 +87,10 @@ impl Past<'_> {
         let spec = SourceSpec::new(kind, &format!("{name}{HISTORY_SUFFIX}"), move |opening| {
             let stored =
                 opening.cursor.as_deref().and_then(Progress::read).filter(|stored| stored.span == span.as_secs());
-            let progress = stored.unwrap_or_else(|| Progress::new(kind, span, clock.now()));
-            Box::new(Polled::new(History { pages: open(), clock: clock.clone(), progress, failures: 0 }))
+            let mut progress = stored.unwrap_or_else(|| Progress::new(kind, span, clock.now()));
+            let pages = open();
+            progress.add_places(pages.places(), clock.now());
+            Box::new(Polled::new(History { pages, clock: clock.clone(), progress, failures: 0, errors: 0 }))
         });
         Some(spec)
     }
@@ -98,14 +103,17 @@ pub struct Progress {
     pub source: String,
     /// How far back to read, in seconds.
     span: u64,
-    /// When the history was started. Its posts are not newer.
+    /// When the history was started, or the last place was added to it. Its posts are not newer.
     pub began: Timestamp,
-    /// The time at which the history begins.
+    /// The time at which the history of the current place begins.
     pub since: Timestamp,
     /// The posts that were appended.
     pub posts: u64,
     /// The time of the oldest post of the current place.
     pub until: Option<Timestamp>,
+    /// The places, and when each of them was added.
+    #[serde(default)]
+    starts: BTreeMap<String, Timestamp>,
     /// The places that were read to the end.
     #[serde(default)]
     ended: BTreeSet<String>,
@@ -134,11 +142,30 @@ impl Progress {
             since: now - span,
             posts: 0,
             until: None,
+            starts: BTreeMap::new(),
             ended: BTreeSet::new(),
             place: None,
             position: None,
             pages: 0,
         }
+    }
+
+    /// A place that is added later has its own span, which ends now. The first places have the time of the history.
+    fn add_places(&mut self, places: Vec<String>, now: Timestamp) {
+        let start = if self.starts.is_empty() { self.began } else { now };
+        for place in places {
+            if let Entry::Vacant(entry) = self.starts.entry(place) {
+                entry.insert(start);
+                self.began = self.began.max(start);
+            }
+        }
+    }
+
+    fn start_place(&mut self, place: String) {
+        let start = self.starts.get(&place).copied().unwrap_or(self.began);
+        self.since = start - Duration::from_secs(self.span);
+        self.place = Some(place);
+        (self.position, self.pages, self.until) = (None, 0, None);
     }
 
     fn end_place(&mut self) {
@@ -152,8 +179,10 @@ struct History {
     pages: Box<dyn Pages>,
     clock: Clock,
     progress: Progress,
-    /// Failed requests in a row.
+    /// Failed requests in a row, from which the delay is computed.
     failures: u32,
+    /// Those of them for which the server did not ask for a pause.
+    errors: u32,
 }
 
 impl History {
@@ -164,8 +193,7 @@ impl History {
             return Batch { finished: true, ..Batch::default() };
         };
         if self.progress.place.as_deref() != Some(&*places[place]) {
-            let place = Some(places[place].clone());
-            self.progress = Progress { place, position: None, pages: 0, until: None, ..self.progress.clone() };
+            self.progress.start_place(places[place].clone());
         }
         let Progress { position, since, began, .. } = &self.progress;
         let wanted = Wanted { place, position: position.as_deref(), since: *since, began: *began };
@@ -182,15 +210,17 @@ impl History {
 
     fn take(&mut self, page: Page) -> Batch {
         let Page { mut batch, next, pause } = page;
-        self.failures = 0;
+        (self.failures, self.errors) = (0, 0);
         let progress = &mut self.progress;
-        let had_posts = !batch.ops.is_empty();
+        // Pages of posts that are newer than the history are passed over. The first page may have pinned old posts.
+        let is_too_old = progress.pages > 0
+            && !batch.ops.is_empty()
+            && batch.ops.iter().all(|op| written_at(op).is_none_or(|at| at < progress.since));
         batch.ops.retain(|op| written_at(op).is_some_and(|at| at >= progress.since && at <= progress.began));
         batch.ops.truncate(usize::try_from(MAX_POSTS.saturating_sub(progress.posts)).unwrap_or(usize::MAX));
         progress.posts += batch.ops.len() as u64;
         progress.until = batch.ops.iter().filter_map(written_at).chain(progress.until).min();
         progress.pages += 1;
-        let is_too_old = had_posts && batch.ops.is_empty() && progress.pages > 1;
         let is_stuck = next.is_none() || next == progress.position || progress.pages >= MAX_PAGES;
         if is_too_old || is_stuck {
             progress.end_place();
@@ -203,18 +233,23 @@ impl History {
 
     fn postpone(&mut self, error: &SourceError) -> Batch {
         self.failures += 1;
-        let mut wait = FIRST_DELAY * 2_u32.saturating_pow(self.failures - 1);
-        match error {
+        let mut wait = (FIRST_DELAY * 2_u32.saturating_pow(self.failures - 1)).min(MAX_DELAY);
+        let is_left_out = match error {
             SourceError::Busy { after, .. } => {
-                self.failures = 0;
-                wait = *after;
+                // The server may ask for a pause of zero seconds.
+                wait = wait.max(*after);
+                false
             }
-            SourceError::Transient(_) | SourceError::Refused(_) if self.failures < MAX_FAILURES => {}
-            SourceError::Transient(_) | SourceError::Refused(_) | SourceError::Permanent(_) => {
-                self.failures = 0;
-                wait = PACE;
-                self.progress.end_place();
+            SourceError::Transient(_) | SourceError::Refused(_) => {
+                self.errors += 1;
+                self.errors >= MAX_FAILURES
             }
+            SourceError::Permanent(_) => true,
+        };
+        if is_left_out {
+            (self.failures, self.errors) = (0, 0);
+            wait = PACE;
+            self.progress.end_place();
         }
         Batch { troubles: vec![error.to_string()], wait, ..Batch::default() }
     }

@@ -10,6 +10,8 @@ struct Hourly {
     places: Vec<&'static str>,
     /// Posts per place.
     count: usize,
+    /// The hours from the start of the history to the newest post.
+    newer: u32,
     /// The next answers, instead of pages.
     errors: Arc<Mutex<Vec<SourceError>>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -30,15 +32,15 @@ impl Pages for Hourly {
                 return Err(error);
             }
             let start: usize = wanted.position.map_or(0, |position| position.parse().unwrap());
-            let mut page = Page::default();
+            let (mut page, newest) = (Page::default(), wanted.began + HOUR * self.newer);
             for number in start..(start + 10).min(self.count) {
                 let found = Found {
                     post_id: format!("{place}-{number}"),
                     content: "text".to_owned(),
-                    created_at: Some(wanted.began - HOUR * u32::try_from(number).unwrap()),
+                    created_at: Some(newest - HOUR * u32::try_from(number).unwrap()),
                     ..Found::default()
                 };
-                found.add_to(&mut page.batch, "x", wanted.began);
+                found.add_to(&mut page.batch, "x", newest);
             }
             page.next = (start + 10 < self.count).then(|| (start + 10).to_string());
             Ok(page)
@@ -47,8 +49,11 @@ impl Pages for Hourly {
 }
 
 fn spec(pages: &Hourly, span: Duration) -> SourceSpec {
-    let clock = Clock::fixed("2026-03-01T12:00:00Z".parse().unwrap());
-    let pages = pages.clone();
+    spec_at(pages, span, &Clock::fixed("2026-03-01T12:00:00Z".parse().unwrap()))
+}
+
+fn spec_at(pages: &Hourly, span: Duration, clock: &Clock) -> SourceSpec {
+    let (pages, clock) = (pages.clone(), clock.clone());
     Past { name: "blog", kind: "rss", span, clock }.spec(move || Box::new(pages.clone())).unwrap()
 }
 
@@ -77,6 +82,27 @@ async fn history_ends_at_its_span_in_each_place() {
     let progress = Progress::read(&cursor.unwrap()).unwrap();
     assert_eq!((progress.posts, progress.until), (50, Some(progress.since)));
     assert_eq!(pages.asked.lock().unwrap().len(), 8, "one page beyond the span per place");
+}
+
+#[tokio::test]
+async fn pages_of_newer_posts_are_passed_over() {
+    let pages = Hourly { places: vec!["a"], count: 1_000, newer: 25, ..Hourly::default() };
+    let (ids, _) = read(&spec(&pages, HOUR * 24), None, 100).await;
+    assert_eq!((ids.len(), ids[0].as_str(), ids[24].as_str()), (25, "a-25", "a-49"));
+    assert_eq!(pages.asked.lock().unwrap().len(), 6, "two pages of newer posts, and one beyond the span");
+}
+
+#[tokio::test]
+async fn place_that_is_added_later_has_its_own_span() {
+    let clock = Clock::fixed("2026-03-01T12:00:00Z".parse().unwrap());
+    let one = Hourly { places: vec!["a"], count: 1_000, ..Hourly::default() };
+    let (_, cursor) = read(&spec_at(&one, HOUR * 24, &clock), None, 100).await;
+    clock.set(clock.now() + HOUR * 1_000);
+    let two = Hourly { places: vec!["a", "b"], ..one };
+    let (ids, cursor) = read(&spec_at(&two, HOUR * 24, &clock), cursor, 100).await;
+    assert_eq!((ids.len(), ids[0].as_str(), ids[24].as_str()), (25, "b-0", "b-24"));
+    let progress = Progress::read(&cursor.unwrap()).unwrap();
+    assert_eq!((progress.began, progress.since), (clock.now(), clock.now() - HOUR * 24));
 }
 
 #[tokio::test]
@@ -112,6 +138,20 @@ async fn failing_place_is_left_out() {
     assert_eq!(ids, ["b-0", "b-1", "b-2", "b-3", "b-4"]);
     let pages = Hourly { errors: Arc::new(Mutex::new(vec![SourceError::Permanent("gone".to_owned())])), ..pages };
     assert_eq!(read(&self::spec(&pages, HOUR * 24), None, 20).await.0.len(), 5);
+}
+
+#[tokio::test]
+async fn busy_server_is_asked_after_growing_delays() {
+    let pages = Hourly { places: vec!["a"], count: 5, ..Hourly::default() };
+    let busy = || SourceError::Busy { reason: "busy".to_owned(), after: Duration::ZERO };
+    *pages.errors.lock().unwrap() = std::iter::repeat_with(busy).take(12).collect();
+    let mut source = spec(&pages, HOUR * 24).open(Opening { cursor: None, failures: 0 });
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        waits.push(source.next(500).await.unwrap().wait);
+    }
+    assert_eq!((waits[0], waits[1], waits[11]), (FIRST_DELAY, FIRST_DELAY * 2, MAX_DELAY));
+    assert_eq!(source.next(500).await.unwrap().ops.len(), 5, "the place is not left out");
 }
 
 #[test]
