@@ -228,7 +228,7 @@ impl Accounts {
             Ok(0) => self.0.presence.set(Presence::Absent),
             Ok(_) => self.0.presence.set(Presence::Present),
             // A database without the table has no accounts.
-            Err(error) if is_missing_table(&error) => self.0.presence.set(Presence::Absent),
+            Err(error) if is_missing_table(&error) => self.0.presence.set_missing(),
             Err(error) => {
                 tracing::debug!(%error, "cannot read the number of accounts");
                 self.0.presence.set_unreachable();

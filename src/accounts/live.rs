@@ -43,6 +43,16 @@ impl LastPresence {
         // A failed exchange means that the presence is known.
         let _ = self.0.compare_exchange(unknown, unreachable, Ordering::SeqCst, Ordering::SeqCst);
     }
+
+    /// Notes that the database has no table of users, so that there are no accounts, unless some are known to exist: then
+    /// the table is missing because of a fault.
+    pub fn set_missing(&self) {
+        let absent = Presence::Absent as u8;
+        for known in [Presence::Unknown as u8, Presence::Unreachable as u8] {
+            // A failed exchange means that another value is known.
+            let _ = self.0.compare_exchange(known, absent, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
 }
 
 /// The sessions that have not ended, as of the last time that they were read. Long-lived connections check it.
@@ -118,6 +128,19 @@ mod tests {
         assert_eq!(presence.get(), Presence::Unreachable);
         presence.set(Presence::Present);
         presence.set_unreachable();
+        assert_eq!(presence.get(), Presence::Present);
+    }
+
+    #[test]
+    fn missing_table_means_no_accounts_unless_some_are_known() {
+        let presence = LastPresence::default();
+        presence.set_missing();
+        assert_eq!(presence.get(), Presence::Absent);
+        presence.set(Presence::Unreachable);
+        presence.set_missing();
+        assert_eq!(presence.get(), Presence::Absent);
+        presence.set(Presence::Present);
+        presence.set_missing();
         assert_eq!(presence.get(), Presence::Present);
     }
 }

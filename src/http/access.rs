@@ -13,7 +13,7 @@ use crate::store::tokens::{NewToken, StoredToken};
 
 use super::auth::stored::StoredTokens;
 use super::auth::tokens::{generate, hash_hex};
-use super::auth::{Authenticator, Authorization, Principal, Scope};
+use super::auth::{Authenticator, Authorization, Credential, Principal, Scope};
 use super::error::{ApiError, Problem};
 use super::params::{last_segment, no_params};
 use super::state::State;
@@ -117,14 +117,21 @@ impl TokenRequest {
         Err(ApiError::invalid_field("expires_in_days", format!("must be from 1 to {MAX_DAYS}")))
     }
 
-    /// The scopes for `client`. A user can only give those of the role.
+    /// The scopes for `client`. A user can only give those of the role, a token of the database only its own.
     fn scopes(&self, client: &Principal) -> Result<String, ApiError> {
         let parse =
             |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));
         let mut scopes = self.scopes.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         scopes.dedup();
-        if let Some(refused) = scopes.iter().find(|scope| !client.has(**scope) && client.session().is_some()) {
-            let message = format!("cannot contain {}, which your role does not allow", refused.as_str());
+        let limit = match client.credential {
+            Credential::Session(_) => Some("role"),
+            Credential::Stored { .. } => Some("token"),
+            Credential::Configured | Credential::Local | Credential::Anonymous => None,
+        };
+        if let Some(limit) = limit
+            && let Some(refused) = scopes.iter().find(|scope| !client.has(**scope))
+        {
+            let message = format!("cannot contain {}, which your {limit} does not allow", refused.as_str());
             return Err(ApiError::invalid_field("scopes", message));
         }
         match scopes.as_slice() {
@@ -172,7 +179,8 @@ pub async fn list(
 /// Create a token
 ///
 /// The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
-/// belongs to the user: it allows at most what the role of the user allows, and is deleted with the user.
+/// belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that is
+/// created with another created token has the same owner and at most its scopes, and expires no later than it.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "security", request_body = TokenRequest,
     responses((status = 201, body = CreatedToken), (status = 422, body = Problem))
@@ -196,14 +204,15 @@ pub async fn create(
     if state.run(async move { accounts.user_named(user.as_str()).await }).await?.is_some() {
         return Err(ApiError::invalid_field("name", "is the name of a user; choose another name"));
     }
+    let wanted_expiry = wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime);
     let token = generate();
     let new = NewToken {
         name: name.as_str().to_owned(),
         sha256: hash_hex(&token),
         scopes,
         created_by: client.name.clone(),
-        expires_at: wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime),
-        owner_id: client.session().map(|known| known.session.user_id),
+        expires_at: wanted_expiry.into_iter().chain(client.last_expiry()).min(),
+        owner_id: client.owner_id(),
     };
     issue(&state, &authenticator, Issued { token, new }).await
 }

@@ -156,7 +156,7 @@ impl Authenticator {
                      the scope {scope} to server.auth.tokens, or create an account"
                 ),
                 Credential::Session(_) => format!("your role lacks the scope {scope}"),
-                Credential::Stored(_) | Credential::Configured => format!("the token lacks the scope {scope}"),
+                Credential::Stored { .. } | Credential::Configured => format!("the token lacks the scope {scope}"),
             }));
         }
         if scope != Scope::Read && matches!(principal.credential, Credential::Local | Credential::Anonymous) {
@@ -213,7 +213,7 @@ impl Authenticator {
                 name: known.name.clone(),
                 scopes: known.scopes.clone(),
                 expires_at: known.expires_at,
-                credential: Credential::Stored(known.id),
+                credential: Credential::Stored { id: known.id, owner_id: known.owner_id },
             });
         }
         let Some(jwt) = &self.jwt else { return Err(invalid_token(&JwtError::Unknown)) };
@@ -231,7 +231,7 @@ impl Authenticator {
         let now = self.clock.now();
         principal.expires_at.is_none_or(|expiry| now < expiry)
             && match &principal.credential {
-                Credential::Stored(id) => self.stored.contains(*id),
+                Credential::Stored { id, .. } => self.stored.contains(*id),
                 Credential::Session(known) => self.accounts.is_live(known.session.id),
                 Credential::Configured => true,
                 Credential::Local | Credential::Anonymous => self.accounts.presence() != Presence::Present,
@@ -291,7 +291,7 @@ fn local(request: &HttpRequest, Open { behind_proxy }: Open) -> Result<Principal
 }
 
 /// The client while it is not known whether there are accounts: a local one may only read, so that metrics and the state
-/// of the process stay visible.
+/// of the process stay visible. It gets no WebSocket, which would show it posts.
 fn while_unknown(request: &HttpRequest, open: Open) -> Result<Principal, ApiError> {
     let unavailable =
         || ApiError::unavailable("the database does not answer, so the client cannot be checked; try again");

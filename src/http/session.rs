@@ -95,7 +95,7 @@ impl CurrentSession {
         let session = client.and_then(Principal::session);
         let kind = client.map(|client| match client.credential {
             Credential::Session(_) => "session",
-            Credential::Stored(_) | Credential::Configured => "token",
+            Credential::Stored { .. } | Credential::Configured => "token",
             Credential::Local => "local",
             Credential::Anonymous => "anonymous",
         });

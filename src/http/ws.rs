@@ -11,7 +11,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::auth::{Authenticator, Scope, origin};
+use super::auth::{Authenticator, Credential, Scope, origin};
 use super::error::{ApiError, Problem};
 use super::params::no_params;
 use super::state::State;
@@ -47,6 +47,9 @@ pub async fn open(
         Some(token) => authenticator.authorize_token(&request, Some(&token), Scope::Read)?,
         None => authenticator.authorize(&request, Scope::Read)?,
     };
+    if principal.credential == Credential::Local && authenticator.requires_credentials() {
+        return Err(ApiError::unavailable("the database does not answer, so the client cannot be checked; try again"));
+    }
     if principal.session().is_some() {
         // Browsers send the cookie also for pages of other sites, and always name the page.
         origin::check_page(&request, &state.options.cors_origins)?;

@@ -96,7 +96,7 @@ pub struct Credentials {
 pub struct ExternalUser {
     /// The user at the provider.
     pub identity: Identity,
-    /// The name of a new user. If it is taken, a number is added.
+    /// The name of a new user. If a user or a token has it, a number is added.
     pub name: ActorName,
     /// The role.
     pub role: RoleGrant,
@@ -281,6 +281,8 @@ impl Store {
                     user.id
                 }
                 None => {
+                    // The audit log would confuse a user with a token of the same name.
+                    let tokens: Vec<String> = run!(sql("SELECT name FROM api_tokens").rows::<Text>().load(c))?;
                     let mut free = name.as_str().to_owned();
                     for number in 2_u32.. {
                         let taken: i64 = run!(
@@ -289,7 +291,8 @@ impl Store {
                                 .rows::<BigInt>()
                                 .get_result(c)
                         )?;
-                        if taken == 0 {
+                        let is_token = tokens.iter().any(|token| token.to_lowercase() == free.to_lowercase());
+                        if taken == 0 && !is_token {
                             break;
                         }
                         free = format!("{name} {number}");

@@ -5052,7 +5052,8 @@ export interface paths {
         /**
          * Create a token
          * @description The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
-         *     belongs to the user: it allows at most what the role of the user allows, and is deleted with the user.
+         *     belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that is
+         *     created with another created token has the same owner and at most its scopes, and expires no later than it.
          */
         post: {
             parameters: {
@@ -9461,7 +9462,7 @@ export interface components {
             name: string;
             /** @description For a test of a webhook: the body of a request, as text. It is not stored. */
             sample?: string | null;
-            /** @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. */
+            /** @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. After a change of the server they must be sent again. */
             secrets?: {
                 [key: string]: string | null;
             } | null;

@@ -27,8 +27,13 @@ pub struct Principal {
 pub enum Credential {
     /// By a session of a user.
     Session(Arc<SignedInUser>),
-    /// By a token of the database with this id.
-    Stored(i64),
+    /// By a token of the database.
+    Stored {
+        /// The id of the token.
+        id: i64,
+        /// The user that the token belongs to.
+        owner_id: Option<i64>,
+    },
     /// By a token of the configuration, or by a JWT.
     Configured,
     /// By its place: it runs on the same machine as the server, which has no credentials.
@@ -54,6 +59,21 @@ impl Principal {
             Credential::Session(known) => Some(known),
             _ => None,
         }
+    }
+
+    /// The user that the client is, or that its token belongs to.
+    pub fn owner_id(&self) -> Option<i64> {
+        match &self.credential {
+            Credential::Session(known) => Some(known.session.user_id),
+            Credential::Stored { owner_id, .. } => *owner_id,
+            Credential::Configured | Credential::Local | Credential::Anonymous => None,
+        }
+    }
+
+    /// When the tokens that the client creates expire at the latest: no later than the token of the database with which
+    /// it creates them. A session does not limit them.
+    pub fn last_expiry(&self) -> Option<Timestamp> {
+        if matches!(self.credential, Credential::Stored { .. }) { self.expires_at } else { None }
     }
 
     /// Whether the access can end while the process runs: a session, a token of the database, an expiry, or open access,

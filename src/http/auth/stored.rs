@@ -30,6 +30,8 @@ pub struct KnownToken {
     pub scopes: Vec<Scope>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,
+    /// The user that it belongs to.
+    pub owner_id: Option<i64>,
     sha256: [u8; 32],
 }
 
@@ -112,5 +114,6 @@ fn known(row: StoredToken) -> Option<KnownToken> {
     }
     let allowed = |scope: &Scope| row.owner.as_ref().is_none_or(|owner| Scope::of(owner.role).contains(scope));
     let scopes = row.scopes.split_whitespace().filter_map(|scope| scope.parse().ok()).filter(allowed).collect();
-    Some(KnownToken { id: row.id, name: row.name, scopes, expires_at: row.expires_at, sha256 })
+    let owner_id = row.owner.as_ref().map(|owner| owner.id);
+    Some(KnownToken { id: row.id, name: row.name, scopes, expires_at: row.expires_at, owner_id, sha256 })
 }

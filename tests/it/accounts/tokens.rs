@@ -1,12 +1,14 @@
 //! Tokens of users.
 
+use std::time::Duration;
+
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{app_with_admin, colleague};
 use crate::api::test_app::{Setup, cases};
 
-cases![user_manages_own_tokens_within_the_role];
+cases![user_manages_own_tokens_within_the_role, token_that_a_token_creates_has_the_same_limits];
 
 async fn user_manages_own_tokens_within_the_role(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
@@ -38,4 +40,34 @@ async fn user_manages_own_tokens_within_the_role(setup: Setup) {
     bob.delete(&app, &format!("/api/tokens/{}", all["tokens"][1]["id"])).await.problem(404);
     assert_eq!(bob.delete(&app, &format!("/api/tokens/{}", own[0]["id"])).await.status, 204);
     app.send(by_token(Method::GET, "/api/stats")).await.problem(401);
+}
+
+async fn token_that_a_token_creates_has_the_same_limits(setup: Setup) {
+    let (app, ada) = app_with_admin(setup).await;
+    let (id, eve) = colleague(&app, &ada, "eve", "admin").await;
+    let first = json!({"name": "first", "scopes": ["read", "admin"], "expires_in_days": 10});
+    let first = eve.post(&app, "/api/tokens", &first).await.json();
+    let by = |token: &Value, method: Method, path: &str| {
+        app.request(method, path).bearer_auth(token["token"].as_str().expect("a token"))
+    };
+    let make = async |body: &Value| app.send(by(&first, Method::POST, "/api/tokens").json(body)).await;
+    assert_eq!(make(&json!({"name": "writer", "scopes": ["read", "write"]})).await.problem(422), ["scopes"]);
+    let mut made = Vec::new();
+    for (name, days) in [("default", json!(null)), ("longer", json!(30)), ("shorter", json!(1))] {
+        let answer = make(&json!({"name": name, "scopes": ["read", "edit"], "expires_in_days": days})).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        made.push(answer.json());
+    }
+    assert_eq!((&made[0]["expires_at"], &made[1]["expires_at"]), (&first["expires_at"], &first["expires_at"]));
+    assert_eq!(made[2]["expires_at"], json!(app.clock.now() + Duration::from_secs(86_400)));
+    let all = ada.get(&app, "/api/tokens").await.ok();
+    for token in &all["tokens"].as_array().expect("tokens")[1..] {
+        assert_eq!((&token["owner"]["name"], &token["created_by"]), (&json!("eve"), &json!("first")), "{token}");
+    }
+    assert_eq!(app.send(by(&made[0], Method::GET, "/api/stats")).await.status, 200);
+    let disabled = json!({"name": "eve", "role": "admin", "disabled": true});
+    ada.put(&app, &format!("/api/users/{id}"), &disabled).await.ok();
+    for token in [&first, &made[0], &made[1], &made[2]] {
+        app.send(by(token, Method::GET, "/api/stats")).await.problem(401);
+    }
 }
