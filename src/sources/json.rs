@@ -1,8 +1,8 @@
 //! Any endpoint that returns JSON. JSONPath says where the items and the fields of posts are.
 //!
-//! Each poll reads the first page, and further pages until one has a known item. The next page is the one that the
-//! document or the `Link` header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or
-//! `Last-Modified` (RFC 9110).
+//! Each poll reads the first page, and further pages until one has an item of an earlier poll. The next page is the one
+//! that the document or the `Link` header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or
+//! `Last-Modified` (RFC 9110). If a further page cannot be read, the posts of the pages before it are kept.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -126,22 +126,29 @@ impl Shared {
         if items.is_empty() {
             batch.troubles.push(format!("items_path selects nothing in the answer, which is {}", described(&document)));
         }
-        let is_fresh = |item: &&Value| cursor.items.meet(&item.to_string(), "") != Novelty::Same;
-        let count = items.len().min(MAX_ITEMS);
+        // New items shift the pages, so that a page may repeat items of the page before it. They do not end the poll.
+        let mut has_known = false;
+        let is_fresh = |item: &&Value| {
+            let item = item.to_string();
+            has_known |= cursor.items.was_known(&item);
+            cursor.items.meet(&item, "") != Novelty::Same
+        };
+        let count = items.len();
         let fresh: Vec<&Value> = items.into_iter().take(MAX_ITEMS).filter(is_fresh).collect();
-        let mut has_known = fresh.len() < count;
         let now = self.clock.now();
         let found = mapping.read_items(&fresh, Reading { name: &self.name, now, max: MAX_ITEMS });
         if let (true, true, Some(item)) = (is_first, found.ops.is_empty(), fresh.first()) {
             batch.troubles.push(format!("no item is a post; the first one is {}", described(item)));
         }
+        if count > MAX_ITEMS {
+            batch.troubles.push(format!("only the first {MAX_ITEMS} of the {count} items of a page were read"));
+        }
         batch.rejected.extend(found.rejected);
         batch.filtered += found.filtered;
         for op in found.ops {
             let Op::Post(post) = op else { continue };
-            let novelty = cursor.posts.meet(post.post_id.as_str(), post.content.as_str());
-            has_known |= novelty != Novelty::New;
-            match novelty {
+            has_known |= cursor.posts.was_known(post.post_id.as_str());
+            match cursor.posts.meet(post.post_id.as_str(), post.content.as_str()) {
                 Novelty::New => batch.ops.push(Op::Post(post)),
                 Novelty::Changed => batch.ops.push(Op::Replace { post, edited_at: now }),
                 Novelty::Same => {}
@@ -157,7 +164,7 @@ impl Shared {
 
 /// What follows a page.
 struct Page {
-    /// The next page, if this one has only new items.
+    /// The next page, if this one has no items of an earlier poll.
     next: Option<Url>,
 }
 
@@ -185,10 +192,26 @@ impl Endpoint {
                 read.await.map_err(|error| SourceError::Transient(format!("the answer cannot be read: {error}")));
             let (found, read_cursor, read_batch) = read?;
             (cursor, batch) = (read_cursor, read_batch);
-            let Page { next } = found?;
-            match next.filter(|next| !is_first && page < MAX_PAGES && visited.insert(next.clone())) {
-                Some(next) => answer = shared.request(&next, HeaderMap::new()).await?,
-                None => break,
+            let next = match found {
+                Ok(Page { next }) => next,
+                Err(error) if page > 1 => {
+                    batch.troubles.push(unread(page, &error));
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let Some(next) = next.filter(|next| !is_first && visited.insert(next.clone())) else { break };
+            if page == MAX_PAGES {
+                let pages = format!("{MAX_PAGES} pages");
+                batch.troubles.push(format!("there are more than {pages} of new items; older ones were not read"));
+                break;
+            }
+            match shared.request(&next, HeaderMap::new()).await {
+                Ok(next) => answer = next,
+                Err(error) => {
+                    batch.troubles.push(unread(page + 1, &error));
+                    break;
+                }
             }
         }
         cursor.items.end_poll();
@@ -221,6 +244,11 @@ impl Poll for Endpoint {
     fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>> {
         Box::pin(self.read_new())
     }
+}
+
+/// The trouble of a further page that cannot be read. The pages before it are kept.
+fn unread(page: usize, error: &SourceError) -> String {
+    format!("page {page} and the pages after it were not read: {error}")
 }
 
 /// The type of `value`, and the keys of an object, for messages. They help to find the right paths.

@@ -18,6 +18,9 @@ pub struct Known {
     /// The items of the current poll.
     #[serde(skip)]
     listed: HashSet<u64>,
+    /// The items that the current poll met first.
+    #[serde(skip)]
+    added: HashSet<u64>,
 }
 
 /// How an item compares with the known ones.
@@ -37,15 +40,20 @@ impl Known {
         let (id, version) = (hash(id), hash(version));
         self.listed.insert(id);
         match self.versions.insert(id, version) {
-            None => Novelty::New,
+            None => {
+                self.added.insert(id);
+                Novelty::New
+            }
             Some(before) if before == version => Novelty::Same,
             Some(_) => Novelty::Changed,
         }
     }
 
-    /// Whether the item `id` is known, in any version.
-    pub fn has(&self, id: &str) -> bool {
-        self.versions.contains_key(&hash(id))
+    /// Whether the item `id` was known before the current poll, in any version. A later page may repeat an item of an
+    /// earlier page of the same poll.
+    pub fn was_known(&self, id: &str) -> bool {
+        let id = hash(id);
+        self.versions.contains_key(&id) && !self.added.contains(&id)
     }
 
     /// Whether no item is known.
@@ -55,6 +63,7 @@ impl Known {
 
     /// Ends a poll: forgets items that it did not list, beyond a limit.
     pub fn end_poll(&mut self) {
+        self.added.clear();
         let (listed, mut others) = (std::mem::take(&mut self.listed), 0);
         self.versions.retain(|id, _| {
             let is_listed = listed.contains(id);
@@ -88,6 +97,17 @@ mod tests {
         known.end_poll();
         let mut known: Known = serde_json::from_str(&serde_json::to_string(&known).unwrap()).unwrap();
         assert_eq!(known.meet("1", "b"), Novelty::Same);
+    }
+
+    #[test]
+    fn item_of_the_current_poll_was_not_known_before_it() {
+        let mut known = Known::default();
+        known.meet("1", "a");
+        assert!(!known.was_known("1"));
+        known.end_poll();
+        assert!(known.was_known("1"));
+        assert_eq!(known.meet("1", "b"), Novelty::Changed);
+        assert!(known.was_known("1") && !known.was_known("2"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! YouTube: comments on videos and channels, with their replies, through the Data API.
 //!
-//! Comments are listed newest first. Each poll reads pages until it finds a known comment. A list costs one unit of the
-//! key's daily quota, which is 10,000 by default. The key is sent in a header, so that no URL contains it.
+//! Comments are listed newest first. Each poll reads pages until it finds a comment of an earlier poll. A list costs one
+//! unit of the key's daily quota, which is 10,000 by default. The key is sent in a header, so that no URL contains it.
 //!
 //! APIs: <https://developers.google.com/youtube/v3/docs/commentThreads/list>,
 //! <https://developers.google.com/youtube/v3/docs/comments/list>,
@@ -171,7 +171,7 @@ impl Shared {
         };
         let before = std::mem::take(&mut progress.replies);
         let (mut found, mut answered, mut token) = (Vec::<Comment>::new(), Vec::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
+        for number in 1..=MAX_PAGES {
             let mut query = vec![
                 ("part", "snippet,replies"),
                 (filter, id.as_str()),
@@ -186,7 +186,7 @@ impl Shared {
                 match Thread::read(item) {
                     Ok(Thread { top, .. }) if Some(top.published_at) < progress.floor => has_known = true,
                     Ok(Thread { top, replies, reply_count }) => {
-                        has_known |= progress.known.has(&top.id);
+                        has_known |= progress.known.was_known(&top.id);
                         // The list has only some of the replies. The others are requested when their number changes.
                         let is_complete = reply_count <= replies.len() as u64;
                         if is_complete || before.get(&top.id) == Some(&reply_count) {
@@ -205,6 +205,10 @@ impl Shared {
             token = page.next_page_token;
             if is_first || token.is_none() || has_known {
                 break;
+            }
+            if number == MAX_PAGES {
+                let pages = format!("{MAX_PAGES} pages");
+                batch.troubles.push(format!("{place} has more than {pages} of new comments; older ones were not read"));
             }
         }
         if is_first && token.is_some() {

@@ -7,7 +7,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use sentistream::sources::SourceSpec;
 use sentistream::sources::json::{self, JsonOptions};
 use sentistream::sources::mapping::{Mapping, Path};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
 use super::managed::send;
@@ -17,7 +17,12 @@ use crate::fakes::reviews::{KEY, Reviews};
 use crate::fakes::web::Reply;
 use crate::process::Process;
 
-cases![new_and_changed_items_are_read, pages_that_the_document_names_are_read, refused_key_is_reported_without_the_key];
+cases![
+    new_and_changed_items_are_read,
+    pages_that_the_document_names_are_read,
+    pages_that_repeat_items_or_fail_lose_no_posts,
+    refused_key_is_reported_without_the_key,
+];
 
 fn path(text: &str) -> Path {
     text.parse().expect("a path")
@@ -103,6 +108,32 @@ async fn pages_that_the_document_names_are_read(setup: Setup) {
     reviews.web.script_replies([Reply::ok(first.to_string())]);
     app.eventually("the other host is asked", async || (!other.web.requests().is_empty()).then_some(())).await;
     assert!(other.web.requests().iter().all(|request| request.header("authorization").is_empty()));
+    ingesting.stop().await;
+}
+
+async fn pages_that_repeat_items_or_fail_lose_no_posts(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let reviews = Reviews::start().await;
+    reviews.write(1, "I love it");
+    let ingesting = Ingesting::start(&app, spec(&app, &reviews, "/api", KEY));
+    stored(&app, 1).await;
+    let page = |ids: &[u64], next: Option<&str>| {
+        let item = |&id: &u64| json!({"id": id, "body": "I love it", "lang": "en", "posted": 1_772_366_400 + id});
+        let items: Vec<Value> = ids.iter().map(item).collect();
+        Reply::ok(json!({"data": {"reviews": items}, "links": {"next": next}}).to_string())
+    };
+
+    // Page 2 repeats an item of page 1, as when a new item shifts the pages.
+    let second = page(&[12, 11], Some("/api?page=3"));
+    reviews.web.script_replies([page(&[13, 12], Some("/api?page=2")), second, page(&[10], None)]);
+    stored(&app, 5).await;
+
+    // The posts before a page that fails are kept.
+    reviews.web.script_replies([page(&[21, 20], Some("/api?page=2")), Reply::status(500)]);
+    stored(&app, 7).await;
+    let state = ingesting.states.all().remove(0);
+    let error = state.last_error.expect("an error");
+    assert!(error.contains("page 2") && error.contains("500"), "{error}");
     ingesting.stop().await;
 }
 
