@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::domain::{Scores, Sentiment};
-use clauses::{Width, clause, nearby, pronoun_after};
+use clauses::Width;
+
+pub use clauses::Sentences;
 
 /// The maximum number of mentions of one target that are considered.
 const MAX_MENTIONS: usize = 6;
@@ -47,14 +49,15 @@ pub struct Opinion {
 }
 
 impl Target {
-    /// The parts of `text` about a target that is mentioned at these ranges of bytes. `None` if the label of the whole
+    /// The parts of a text about a target that is mentioned at these ranges of bytes. `None` if the label of the whole
     /// text holds for the target: it is not mentioned, or the text is a single clause.
-    pub fn of(text: &str, mentions: &[Range<usize>]) -> Option<Self> {
+    pub fn of(sentences: &Sentences<'_>, mentions: &[Range<usize>]) -> Option<Self> {
+        let text = sentences.text();
         let mut all: Vec<Range<usize>> = Vec::new();
         for mention in mentions.iter().take(MAX_MENTIONS) {
             all.push(mention.clone());
             all.extend(
-                pronoun_after(text, mention).filter(|place| !mentions.iter().any(|other| overlap(other, place))),
+                sentences.pronoun_after(mention).filter(|place| !mentions.iter().any(|other| overlap(other, place))),
             );
         }
         let parts = |part: &dyn Fn(&Range<usize>) -> Range<usize>| -> Vec<Range<usize>> {
@@ -62,14 +65,17 @@ impl Target {
                 all.iter().map(part).map(|range| (range.start, range.end)).filter(|(start, end)| start < end).collect();
             ranges.into_iter().map(|(start, end)| start..end).collect()
         };
-        let narrow = parts(&|mention| clause(text, mention, Width::Narrow));
+        let narrow = parts(&|mention| sentences.clause(mention, Width::Narrow));
         let lead = text.len() - text.trim_start().len();
         let whole = lead..lead + text.trim().len();
         if narrow.iter().all(|range| *range == whole) {
             return None;
         }
-        let scales =
-            [parts(&|mention| clause(text, mention, Width::Wide)), narrow, parts(&|mention| nearby(text, mention))];
+        let scales = [
+            parts(&|mention| sentences.clause(mention, Width::Wide)),
+            narrow,
+            parts(&|mention| sentences.nearby(mention)),
+        ];
         Some(Self { scales, whole })
     }
 

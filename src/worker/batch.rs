@@ -8,7 +8,7 @@ use std::time::Instant;
 use futures_util::future::try_join_all;
 
 use super::context::Worker;
-use super::disposition::{PlanContext, Work, matched, plan};
+use super::disposition::{PlanContext, Work, divide, matched, plan};
 use super::languages;
 use super::publish::{Context, Published, count};
 use super::task::{Parsed, Task, keys};
@@ -93,14 +93,11 @@ impl Batch<'_> {
             let options = &self.worker.options;
             let languages = options.languages.judged(&classifier.info().languages);
             let routes = &self.worker.routes;
-            let context = PlanContext {
-                topics: &topics,
-                storage: options.storage,
-                languages,
-                routes,
-                divides: divides(classifier.info()),
-            };
+            let context = PlanContext { topics: &topics, storage: options.storage, languages, routes };
             let mut works = plan(tasks, &known, context);
+            if divides(classifier.info()) {
+                divide(&mut works, topics.clone()).await;
+            }
             let started = Instant::now();
             self.analyse(&mut works).await?;
             traces.stage("inference", started.elapsed());

@@ -1,6 +1,7 @@
 //! Decides how each task of a batch is processed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::context::StoragePolicy;
 use super::languages;
@@ -60,6 +61,16 @@ impl Work<'_> {
     /// Whether its post is analysed.
     pub fn is_analysed(&self) -> bool {
         matches!(self.disposition, Disposition::Analyse { .. })
+    }
+
+    /// The text of the post and the topics that it may match. Both are empty if there is nothing to divide.
+    fn text_with_topics(&self) -> (String, Vec<TopicId>) {
+        match (&self.disposition, self.task.op.post()) {
+            (Disposition::Analyse { matches, .. }, Some(post)) if !matches.is_empty() => {
+                (post.content.clone(), matches.iter().map(|found| found.topic).collect())
+            }
+            _ => (String::new(), Vec::new()),
+        }
     }
 
     /// The texts that the model reads: that of the post, and its parts about topics. None if the post is not analysed.
@@ -142,8 +153,6 @@ pub struct PlanContext<'c> {
     pub languages: JudgedLanguages<'c>,
     /// The models of other languages.
     pub routes: &'c Routes,
-    /// Whether the models also classify the parts of texts that are about topics.
-    pub divides: bool,
 }
 
 /// These topics, each with the label of the whole post.
@@ -153,7 +162,7 @@ fn as_post(topics: &[TopicId]) -> Vec<PostTopic> {
 
 /// Decides how each task is processed. The posts in `known` are already stored.
 pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
-    let PlanContext { topics, storage, languages, routes, divides } = context;
+    let PlanContext { topics, storage, languages, routes } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -184,16 +193,19 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     let work = |task| {
         let disposition = disposition(task);
         let analysis = matches!(disposition, Disposition::Unjudged(_)).then(languages::unjudged);
-        let targets = match (&disposition, task.op.post()) {
-            (Disposition::Analyse { matches, .. }, Some(post)) if divides => {
-                PostTargets::of(&post.content, matches.iter().map(|found| found.topic), topics)
-            }
-            _ => PostTargets::default(),
-        };
         let route = task.op.post().and_then(|post| routes.number_of(post.lang.as_deref()));
-        Work { task, disposition, route, analysis, targets }
+        Work { task, disposition, route, analysis, targets: PostTargets::default() }
     };
     tasks.iter().map(work).collect()
+}
+
+/// Finds the parts of the posts to analyse that are about their topics.
+pub async fn divide(works: &mut [Work<'_>], topics: Arc<Tracked>) {
+    let texts: Vec<(String, Vec<TopicId>)> = works.iter().map(Work::text_with_topics).collect();
+    let targets = PostTargets::of_each(texts, topics).await;
+    for (work, targets) in works.iter_mut().zip(targets) {
+        work.targets = targets;
+    }
 }
 
 /// The topics of the posts that will be stored.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::batch::count_parts;
 use super::context::Worker;
 use super::towards::{PostTargets, divides};
-use crate::domain::{Analysis, PostLabels, Subject, Towards};
+use crate::domain::{Analysis, PostLabels, Subject, TopicId, Towards};
 use crate::inference::InferenceError;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
@@ -115,8 +115,12 @@ impl Backfill {
                 break;
             }
             let Some(judged) = self.judged(&pending).await else { break };
-            posts += judged.len();
-            worker.store.judge_topics(judged).await?;
+            let changed = worker.store.judge_topics(judged).await?.into_iter().filter(|is_changed| *is_changed).count();
+            // Otherwise the same posts would be judged again at once, without end. A later round tries again.
+            if changed == 0 {
+                break;
+            }
+            posts += changed;
         }
         if posts > 0 {
             worker.cache.clear().await;
@@ -144,9 +148,10 @@ impl Backfill {
         &self,
         route: Option<usize>,
         posts: Vec<&PendingPost>,
-        tracked: &Tracked,
+        tracked: &Arc<Tracked>,
     ) -> Option<Vec<TopicJudgement>> {
-        let targets: Vec<PostTargets> = posts.iter().map(|post| self.targets(post, tracked)).collect();
+        let divided: Vec<(String, Vec<TopicId>)> = posts.iter().map(|post| self.text_with_topics(post)).collect();
+        let targets = PostTargets::of_each(divided, tracked.clone()).await;
         let texts = posts.iter().zip(&targets).flat_map(|(post, targets)| targets.texts(&post.content)).collect();
         match self.shutdown.unless_stopping(self.classified(route, texts)).await? {
             Ok(parts) => Some(judgements(posts.into_iter().zip(targets), parts)),
@@ -171,16 +176,16 @@ impl Backfill {
         }
     }
 
-    /// The parts of a post's text about its topics. None if its language is not supported.
-    fn targets(&self, post: &PendingPost, tracked: &Tracked) -> PostTargets {
+    /// The text of a post to divide, and its topics. Both are empty if its language is not supported.
+    fn text_with_topics(&self, post: &PendingPost) -> (String, Vec<TopicId>) {
         let classifier = self.worker.classifier.current();
         let lang = post.lang.as_deref();
         let languages = self.worker.options.languages.judged(&classifier.info().languages);
         let is_supported = self.worker.routes.of(lang).is_some() || !languages.is_other(lang);
         if post.scores.is_some() && is_supported && divides(classifier.info()) {
-            PostTargets::of(&post.content, post.topics.iter().copied(), tracked)
+            (post.content.clone(), post.topics.clone())
         } else {
-            PostTargets::default()
+            (String::new(), Vec::new())
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::domain::{Analysis, Clause, PostTopic, Scores, TopicId, TopicSentiment, Towards};
-use crate::inference::towards::Target;
+use crate::inference::towards::{Sentences, Target};
 use crate::inference::{ModelInfo, llm};
 use crate::topics::{Tracked, Words};
 
@@ -21,24 +22,38 @@ pub struct PostTargets {
 
 impl PostTargets {
     /// The parts of `text` about `topics`.
-    pub fn of(text: &str, topics: impl IntoIterator<Item = TopicId>, tracked: &Tracked) -> Self {
-        let mut topics = topics.into_iter().peekable();
-        if topics.peek().is_none() {
+    fn of(text: &str, topics: &[TopicId], tracked: &Tracked) -> Self {
+        if topics.is_empty() {
             return Self::default();
         }
-        let words = Words::of(text);
+        let (words, sentences) = (Words::of(text), Sentences::of(text));
         let mut targets = Vec::new();
         let mut parts: BTreeSet<(usize, usize)> = BTreeSet::new();
         for topic in topics {
-            let Some(target) = Target::of(text, &tracked.mentions(topic, &words)) else { continue };
+            let Some(target) = Target::of(&sentences, &tracked.mentions(*topic, &words)) else { continue };
             let own: Vec<(usize, usize)> = target.parts().map(|part| (part.start, part.end)).collect();
             if parts.len() + own.len() > MAX_PARTS {
                 break;
             }
             parts.extend(own);
-            targets.push((topic, target));
+            targets.push((*topic, target));
         }
         Self { targets, parts: parts.into_iter().map(|(start, end)| start..end).collect() }
+    }
+
+    /// The same for each of several texts with its topics. Runs on a blocking thread, because it is computationally
+    /// expensive.
+    pub async fn of_each(texts: Vec<(String, Vec<TopicId>)>, tracked: Arc<Tracked>) -> Vec<Self> {
+        let count = texts.len();
+        let mut found = Vec::new();
+        if texts.iter().any(|(_, topics)| !topics.is_empty()) {
+            let divide =
+                move || -> Vec<Self> { texts.iter().map(|(text, topics)| Self::of(text, topics, &tracked)).collect() };
+            // If the division panics, the labels of the whole texts hold, which is acceptable.
+            found = tokio::task::spawn_blocking(divide).await.unwrap_or_default();
+        }
+        found.resize_with(count, Self::default);
+        found
     }
 
     /// The texts of the parts.

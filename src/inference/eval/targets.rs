@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::domain::{Analysis, Sentiment};
-use crate::inference::towards::Target;
+use crate::inference::towards::{Sentences, Target};
 use crate::inference::{Classifier, InferenceError};
 
 use super::Labelled;
@@ -44,7 +44,7 @@ pub async fn report(
         .iter()
         .filter_map(|(record, analysis)| {
             let mentions = mentions(record);
-            let target = Target::of(&record.text, &mentions);
+            let target = Target::of(&Sentences::of(&record.text), &mentions);
             record.sentiment.filter(|_| record.target.is_some()).map(|label| (record, analysis, label, target))
         })
         .collect();

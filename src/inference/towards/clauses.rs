@@ -1,6 +1,7 @@
 //! The parts of a text around a mention: sentences and words by Unicode's rules (UAX #29), clauses by punctuation,
 //! conjunctions and words of contrast.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -63,13 +64,72 @@ const ABBREVIATIONS: [&str; 22] = [
     "Hon", "St", "Jr", "Sr", "vs", "U.S",
 ];
 
-/// The sentence that contains `mention`.
-fn sentence(text: &str, mention: &Range<usize>) -> Range<usize> {
-    let sentences = sentences(text);
-    let mut around = sentences.iter().filter(|range| range.start < mention.end.max(mention.start + 1));
-    let last = around.clone().next_back().map_or(text.len(), |range| range.end);
-    let first = around.find(|range| range.end > mention.start).map_or(0, |range| range.start);
-    first..last
+/// A text and its sentences, which are found once, at the first use.
+pub struct Sentences<'t> {
+    text: &'t str,
+    ranges: OnceCell<Vec<Range<usize>>>,
+}
+
+impl<'t> Sentences<'t> {
+    /// The sentences of `text`.
+    pub fn of(text: &'t str) -> Self {
+        Self { text, ranges: OnceCell::new() }
+    }
+
+    /// The text that they are from.
+    pub(super) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    fn ranges(&self) -> &[Range<usize>] {
+        self.ranges.get_or_init(|| sentences(self.text))
+    }
+
+    /// The sentence that contains `mention`.
+    fn around(&self, mention: &Range<usize>) -> Range<usize> {
+        let mut around = self.ranges().iter().filter(|range| range.start < mention.end.max(mention.start + 1));
+        let last = around.clone().next_back().map_or(self.text.len(), |range| range.end);
+        let first = around.find(|range| range.end > mention.start).map_or(0, |range| range.start);
+        first..last
+    }
+
+    /// The clause around `mention`, without spaces and separators at its ends.
+    pub(super) fn clause(&self, mention: &Range<usize>, width: Width) -> Range<usize> {
+        let text = self.text;
+        let sentence = self.around(mention);
+        let mut clauses: Vec<Range<usize>> = Vec::new();
+        for piece in pieces(text, &sentence, width) {
+            match clauses.last_mut() {
+                Some(last) if words(text, last) < LEAST_WORDS || words(text, &piece) < LEAST_WORDS => {
+                    last.end = piece.end;
+                }
+                _ => clauses.push(piece),
+            }
+        }
+        let mut around = clauses.iter().filter(|clause| clause.start < mention.end && mention.start < clause.end);
+        let Some(first) = around.next() else { return trimmed(text, sentence) };
+        let end = around.next_back().map_or(first.end, |last| last.end);
+        trimmed(text, first.start..end)
+    }
+
+    /// The words around `mention`, within its sentence.
+    pub(super) fn nearby(&self, mention: &Range<usize>) -> Range<usize> {
+        let text = self.text;
+        let sentence = self.around(mention);
+        let words: Vec<Range<usize>> = word_ranges(text, &sentence).collect();
+        let before: Vec<&Range<usize>> = words.iter().filter(|word| word.end <= mention.start).collect();
+        let after: Vec<&Range<usize>> = words.iter().filter(|word| word.start >= mention.end).collect();
+        let start = if before.len() > NEAR { before[before.len() - NEAR].start } else { sentence.start };
+        let end = if after.len() > NEAR { after[NEAR - 1].end } else { sentence.end };
+        trimmed(text, start..end.max(mention.end.min(text.len())))
+    }
+
+    /// The pronoun at the beginning of the sentence after `mention`, which probably refers to it.
+    pub(super) fn pronoun_after(&self, mention: &Range<usize>) -> Option<Range<usize>> {
+        let next = self.ranges().iter().find(|range| range.start >= mention.end)?;
+        let word = word_ranges(self.text, next).next()?;
+        PRONOUNS.contains(&&*self.text[word.clone()].to_lowercase()).then_some(word)
+    }
 }
 
 /// The sentences of a text; a line break ends a sentence too. A dot after an abbreviation does not.
@@ -91,40 +151,6 @@ fn ends_abbreviated(part: &str) -> bool {
     let is_edge = |c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | '‘');
     let word = rest.rsplit(is_edge).next().unwrap_or_default();
     word.chars().count() == 1 && word.chars().all(char::is_uppercase) || ABBREVIATIONS.contains(&word)
-}
-
-/// The clause around `mention`, without spaces and separators at its ends.
-pub fn clause(text: &str, mention: &Range<usize>, width: Width) -> Range<usize> {
-    let sentence = sentence(text, mention);
-    let mut clauses: Vec<Range<usize>> = Vec::new();
-    for piece in pieces(text, &sentence, width) {
-        match clauses.last_mut() {
-            Some(last) if words(text, last) < LEAST_WORDS || words(text, &piece) < LEAST_WORDS => last.end = piece.end,
-            _ => clauses.push(piece),
-        }
-    }
-    let mut around = clauses.iter().filter(|clause| clause.start < mention.end && mention.start < clause.end);
-    let Some(first) = around.next() else { return trimmed(text, sentence) };
-    let end = around.next_back().map_or(first.end, |last| last.end);
-    trimmed(text, first.start..end)
-}
-
-/// The words around `mention`, within its sentence.
-pub fn nearby(text: &str, mention: &Range<usize>) -> Range<usize> {
-    let sentence = sentence(text, mention);
-    let words: Vec<Range<usize>> = word_ranges(text, &sentence).collect();
-    let before: Vec<&Range<usize>> = words.iter().filter(|word| word.end <= mention.start).collect();
-    let after: Vec<&Range<usize>> = words.iter().filter(|word| word.start >= mention.end).collect();
-    let start = if before.len() > NEAR { before[before.len() - NEAR].start } else { sentence.start };
-    let end = if after.len() > NEAR { after[NEAR - 1].end } else { sentence.end };
-    trimmed(text, start..end.max(mention.end.min(text.len())))
-}
-
-/// The pronoun at the beginning of the sentence after `mention`, which probably refers to it.
-pub fn pronoun_after(text: &str, mention: &Range<usize>) -> Option<Range<usize>> {
-    let next = sentences(text).into_iter().find(|range| range.start >= mention.end)?;
-    let word = word_ranges(text, &next).next()?;
-    PRONOUNS.contains(&&*text[word.clone()].to_lowercase()).then_some(word)
 }
 
 /// Divides a sentence.

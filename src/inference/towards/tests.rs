@@ -1,11 +1,14 @@
 use proptest::prelude::*;
 
-use super::clauses::{Width, clause, nearby, pronoun_after};
 use super::*;
 
 fn place(text: &str, mention: &str) -> Range<usize> {
     let start = text.find(mention).unwrap();
     start..start + mention.len()
+}
+
+fn target_of(text: &str, mentions: &[Range<usize>]) -> Option<Target> {
+    Target::of(&Sentences::of(text), mentions)
 }
 
 #[test]
@@ -39,34 +42,37 @@ fn clauses_end_at_contrasts_conjunctions_and_punctuation() {
         ),
         ("Ja, but Acme", "Acme", "Ja, but Acme", "Ja, but Acme"),
     ] {
-        let mention = place(text, mention);
-        assert_eq!(&text[clause(text, &mention, Width::Wide)], wide, "{text:?}");
-        assert_eq!(&text[clause(text, &mention, Width::Narrow)], narrow, "{text:?}");
+        let (sentences, mention) = (Sentences::of(text), place(text, mention));
+        assert_eq!(&text[sentences.clause(&mention, Width::Wide)], wide, "{text:?}");
+        assert_eq!(&text[sentences.clause(&mention, Width::Narrow)], narrow, "{text:?}");
     }
 }
 
 #[test]
 fn text_of_one_clause_needs_no_parts() {
     for text in ["Acme is great", "I really love my new Acme phone today!", " Acme "] {
-        assert_eq!(Target::of(text, &[place(text, "Acme")]), None, "{text:?}");
+        assert_eq!(target_of(text, &[place(text, "Acme")]), None, "{text:?}");
     }
-    assert_eq!(Target::of("Acme is great, but Apex is not good", &[]), None, "without a mention");
+    assert_eq!(target_of("Acme is great, but Apex is not good", &[]), None, "without a mention");
 }
 
 #[test]
 fn pronoun_carries_the_target_into_the_next_sentence() {
     let text = "I bought an Acme phone yesterday. It broke after one hour. Bye.";
-    let pronoun = pronoun_after(text, &place(text, "Acme")).unwrap();
+    let pronoun = Sentences::of(text).pronoun_after(&place(text, "Acme")).unwrap();
     assert_eq!(&text[pronoun], "It");
-    let target = Target::of(text, &[place(text, "Acme")]).unwrap();
+    let target = target_of(text, &[place(text, "Acme")]).unwrap();
     assert!(target.parts().any(|part| &text[part.clone()] == "It broke after one hour."), "{target:?}");
-    assert_eq!(pronoun_after("Acme is good. Apex too.", &(0..4)), None);
+    assert_eq!(Sentences::of("Acme is good. Apex too.").pronoun_after(&(0..4)), None);
 }
 
 #[test]
 fn nearest_words_stay_in_the_sentence() {
     let text = "One two three. Four five six seven eight nine Acme ten eleven twelve more and more and more.";
-    assert_eq!(&text[nearby(text, &place(text, "Acme"))], "five six seven eight nine Acme ten eleven twelve more and");
+    assert_eq!(
+        &text[Sentences::of(text).nearby(&place(text, "Acme"))],
+        "five six seven eight nine Acme ten eleven twelve more and"
+    );
 }
 
 #[test]
@@ -76,7 +82,7 @@ fn opposite_clauses_give_opposite_opinions() {
     let scores = |part: &Range<usize>| {
         Some(if text[part.clone()].contains("terrible") { [0.9, 0.08, 0.02] } else { [0.02, 0.08, 0.9] })
     };
-    let of = |name: &str| Target::of(text, &[place(text, name)]).unwrap().judge(&whole, scores);
+    let of = |name: &str| target_of(text, &[place(text, name)]).unwrap().judge(&whole, scores);
     let (acme, apex) = (of("Acme"), of("Apex"));
     assert_eq!((acme.sentiment, apex.sentiment), (Sentiment::Positive, Sentiment::Negative));
     assert_eq!(&text[acme.clause], "I love the Acme phone");
@@ -90,7 +96,7 @@ proptest! {
         let bound = |at: usize| (at.min(text.len())..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let start = bound(at);
         let mention = start..bound(start + length);
-        if let Some(target) = Target::of(&text, std::slice::from_ref(&mention)) {
+        if let Some(target) = target_of(&text, std::slice::from_ref(&mention)) {
             for part in target.parts() {
                 prop_assert!(!text[part].is_empty());
             }
