@@ -1,7 +1,8 @@
 //! YouTube: comments on videos and channels, with their replies, through the Data API.
 //!
 //! Comments are listed newest first. Each poll reads pages until it finds a comment of an earlier poll. A list costs
-//! one unit of the key's daily quota, which is 10,000 by default. The key is sent in a header, so that no URL contains it.
+//! one unit of the key's daily quota, which is 10,000 by default. The key is sent in a header, so that no URL contains
+//! it.
 //!
 //! APIs: <https://developers.google.com/youtube/v3/docs/commentThreads/list>,
 //! <https://developers.google.com/youtube/v3/docs/comments/list>,
