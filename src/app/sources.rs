@@ -24,7 +24,7 @@ use crate::sources::folder::{self, FolderOptions};
 use crate::sources::github::{self, GitHubOptions, Parts};
 use crate::sources::hackernews::{self, HackerNewsOptions};
 use crate::sources::json::{self, JsonOptions};
-use crate::sources::managed::{SourceFactory, SourceKind};
+use crate::sources::managed::{Destination, SourceFactory, SourceKind};
 use crate::sources::mapping::Mapping;
 use crate::sources::mastodon::{self, MastodonOptions};
 use crate::sources::reddit::{self, RedditOptions};
@@ -85,12 +85,39 @@ impl SourceFactory for Factory {
         source(&definition.name, &settings, &self.services).map_err(wrong)
     }
 
+    fn destinations(&self, definition: &SourceDefinition, secrets: &Secrets) -> Vec<Destination> {
+        let settings = read_source(&definition.kind, &definition.settings, secrets).ok();
+        settings.as_ref().map(destinations).unwrap_or_default()
+    }
+
     fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook> {
         read_source(&definition.kind, &definition.settings, secrets).ok().as_ref().and_then(hook)
     }
 
     fn configured_hook(&self, name: &str) -> Option<Arc<Hook>> {
         self.hooks.get(name).cloned()
+    }
+}
+
+/// The servers that get the secrets of a source with these settings.
+fn destinations(settings: &SourceConfig) -> Vec<Destination> {
+    let to = |setting, url: &Url| Destination { setting, origin: url.origin() };
+    match settings {
+        SourceConfig::Mastodon(settings) => settings.instances.iter().map(|url| to("instances", url)).collect(),
+        SourceConfig::Reddit(settings) => vec![to("url", &settings.url), to("token_url", &settings.token_url)],
+        SourceConfig::Json(settings) => settings.url.iter().map(|url| to("url", url)).collect(),
+        SourceConfig::GitHub(settings) => vec![to("url", &settings.url)],
+        SourceConfig::YouTube(settings) => vec![to("url", &settings.url)],
+        // These have no secrets, except for webhooks, which do not send theirs.
+        SourceConfig::Synthetic(_)
+        | SourceConfig::Replay(_)
+        | SourceConfig::Folder(_)
+        | SourceConfig::Stdin(_)
+        | SourceConfig::Bluesky(_)
+        | SourceConfig::Rss(_)
+        | SourceConfig::HackerNews(_)
+        | SourceConfig::Steam(_)
+        | SourceConfig::Webhook(_) => Vec::new(),
     }
 }
 

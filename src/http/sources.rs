@@ -27,6 +27,9 @@ use super::params::{last_segment, no_params};
 use super::state::State;
 use super::{answer, body, etag};
 
+/// The error for a secret that would be sent to another server than before.
+const MOVED: &str = "enter the secret again, because the address changed";
+
 /// A source to be added or tested.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +43,7 @@ pub struct SourceRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Value>)]
     settings: Map<String, Value>,
-    /// Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged.
+    /// Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. After a change of the server they must be sent again.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -110,7 +113,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let given: SourceRequest = body::json(&request, payload, &state.options).await?;
-    let (definition, secrets) = read(&state, given, Secrets::default())?;
+    let (definition, secrets) = read(&state, given, None)?;
     if factory(&state)?.reserved().contains(&definition.name) {
         return Err(ApiError::invalid_field("name", "is already the name of a source in the configuration"));
     }
@@ -145,11 +148,11 @@ pub async fn update(
     no_params(&request)?;
     let before = named(&state, &last_segment(&request)?).await?;
     let given: SourceRequest = body::json(&request, payload, &state.options).await?;
-    let (definition, secrets) = read(&state, given, before.secrets)?;
-    if definition.kind != before.stored.spec.kind {
+    if given.kind != before.stored.spec.kind {
         let message = format!("cannot be changed: it is {:?}; add another source", before.stored.spec.kind);
         return Err(ApiError::invalid_field("kind", message));
     }
+    let (definition, secrets) = read(&state, given, Some(&before))?;
     let (id, version) = (before.stored.id, etag::if_match(&request)?);
     let action = Action::Update { id, version, draft: Draft::of(&definition, secrets) };
     let made = change::<SourceDefinition>(&state, &request, action).await?;
@@ -178,13 +181,26 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The definition and the secrets of a request.
-fn read(state: &State, given: SourceRequest, kept: Secrets) -> Result<(SourceDefinition, Secrets), ApiError> {
-    let secrets = kept.changed(&given.secrets);
+/// The definition and the secrets of a request. The secrets of `before` stay, unless another server would get them:
+/// people who may edit a source must not be able to read its secrets.
+fn read(
+    state: &State,
+    given: SourceRequest,
+    before: Option<&WithSecrets<SourceDefinition>>,
+) -> Result<(SourceDefinition, Secrets), ApiError> {
+    let factory = factory(state)?;
+    let secrets = before.map(|before| before.secrets.clone()).unwrap_or_default().changed(&given.secrets);
     let definition = SourceDefinition { name: given.name, kind: given.kind, settings: given.settings };
     let mut errors: Vec<FieldError> = definition.check();
-    errors.extend(factory(state)?.spec(&definition, &secrets).err().into_iter().flatten());
+    errors.extend(factory.spec(&definition, &secrets).err().into_iter().flatten());
     checked(errors)?;
+    if let Some(before) = before {
+        let known = factory.destinations(&before.stored.spec, &before.secrets);
+        if factory.destinations(&definition, &secrets).iter().any(|destination| !known.contains(destination)) {
+            let kept = before.secrets.names().into_iter().filter(|name| !given.secrets.contains_key(name));
+            checked(kept.map(|name| FieldError::new(format!("secrets.{name}"), MOVED)).collect())?;
+        }
+    }
     Ok((definition, secrets))
 }
 

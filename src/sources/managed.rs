@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use url::Origin;
 
 use super::SourceSpec;
 use super::webhook::Hook;
@@ -64,6 +65,15 @@ pub enum FieldKind {
     Duration,
 }
 
+/// A server that gets a secret of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The setting with the address of the server.
+    pub setting: &'static str,
+    /// The scheme, host and port of the address.
+    pub origin: Origin,
+}
+
 /// Provides the kinds of sources, and opens sources.
 pub trait SourceFactory: Send + Sync {
     /// The kinds that can be added.
@@ -77,6 +87,10 @@ pub trait SourceFactory: Send + Sync {
     /// # Errors
     /// All errors in the definition, by field.
     fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>>;
+
+    /// The servers that get the secrets of the source that `definition` describes. Empty for a source that sends no
+    /// secrets, and for invalid settings.
+    fn destinations(&self, definition: &SourceDefinition, secrets: &Secrets) -> Vec<Destination>;
 
     /// The webhook that `definition` describes; `None` for another kind of source, or invalid settings.
     fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook>;

@@ -7,7 +7,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::managed_source::SourceDefinition;
-use crate::domain::notify::Secrets;
 use crate::domain::{Emotion, Post, Sentiment, Timestamp};
 use crate::http::auth::{Authorized, Edit};
 use crate::http::error::{ApiError, Problem};
@@ -89,12 +88,10 @@ pub async fn test(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let given: SourceRequest = body::json(&request, payload, &state.options).await?;
-    let kept = match named(&state, &given.name).await {
-        Ok(found) if found.stored.spec.kind == given.kind => found.secrets,
-        _ => Secrets::default(),
-    };
+    let found = named(&state, &given.name).await.ok();
+    let before = found.filter(|found| found.stored.spec.kind == given.kind);
     let sample = given.sample.clone();
-    let (definition, secrets) = read(&state, given, kept)?;
+    let (definition, secrets) = read(&state, given, before.as_ref())?;
     let factory = super::factory(&state)?;
     let spec = factory.spec(&definition, &secrets).map_err(ApiError::invalid)?;
     let mapped = match factory.hook(&definition, &secrets) {

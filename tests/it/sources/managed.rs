@@ -4,9 +4,11 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::fakes::feeds::{Entry, Feeds};
 use crate::fakes::jetstream::profiles;
+use crate::fakes::reviews::{KEY, Reviews};
 use crate::process::{Process, within};
 use crate::services::Shared;
 
@@ -125,6 +127,53 @@ async fn secret_of_a_source_is_sealed_and_never_shown() {
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(7).any(|part| part == b"hunter2"), "{}", path.display());
     }
+}
+
+async fn saved_secret_is_not_sent_to_another_server(folder: &Path, mut settings: Vec<String>) {
+    settings.extend(["ingester.sources=[]".to_owned(), "outbound.allow=127.0.0.1".to_owned()]);
+    let (reviews, other) = (Reviews::start().await, Reviews::start().await);
+    reviews.write(1, "I love it");
+    let process = Process::start(folder, &settings).await;
+    process.ready().await;
+    let request = |url: &Url, secrets: Value| {
+        json!({
+            "name": "shop", "kind": "json", "secrets": secrets,
+            "settings": {"url": url, "items_path": "$.data.reviews", "text_path": "$.body", "id_path": "$.id"},
+        })
+    };
+    let (there, elsewhere) = (reviews.web.at("/api"), other.web.at("/api"));
+    let (status, made) = send(&process, Method::POST, "/api/sources", &request(&there, json!({"secret": KEY}))).await;
+    assert_eq!(status, 201, "{made}");
+    for (method, path) in [(Method::POST, "/api/sources/test"), (Method::PUT, "/api/sources/shop")] {
+        let (status, problem) = send(&process, method, path, &request(&elsewhere, json!({}))).await;
+        assert_eq!((status, fields(&problem)), (422, vec!["secrets.secret"]), "{path}: {problem}");
+    }
+    assert!(other.web.requests().is_empty(), "nothing is sent to the other server");
+
+    // Another address of the same server gets the saved secret, another server only a secret of the request.
+    let page = request(&reviews.web.at("/api?page=1"), json!({}));
+    let (status, trial) = send(&process, Method::POST, "/api/sources/test", &page).await;
+    assert_eq!((status, &trial["ok"]), (200, &json!(true)), "{trial}");
+    let entered = request(&elsewhere, json!({"secret": "Bearer an0ther"}));
+    assert_eq!(send(&process, Method::POST, "/api/sources/test", &entered).await.0, 200);
+    assert_eq!(other.web.requests().first().expect("a request").header("authorization"), "Bearer an0ther");
+    let removed = request(&elsewhere, json!({"secret": null}));
+    let (status, changed) = send(&process, Method::PUT, "/api/sources/shop", &removed).await;
+    assert_eq!((status, &changed["secrets"]), (200, &json!([])), "{changed}");
+    assert!(process.terminate().await.success());
+    assert!(other.web.requests().iter().all(|request| request.header("authorization") != KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_saved_secret_is_not_sent_to_another_server() {
+    let folder = tempfile::tempdir().unwrap();
+    saved_secret_is_not_sent_to_another_server(folder.path(), Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_saved_secret_is_not_sent_to_another_server() {
+    let folder = tempfile::tempdir().unwrap();
+    saved_secret_is_not_sent_to_another_server(folder.path(), Shared::create().await.settings()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
