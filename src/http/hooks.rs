@@ -15,7 +15,7 @@ use crate::domain::managed_source::{SourceDefinition, is_name};
 use crate::domain::{Op, RawFields, Timestamp};
 use crate::sources::Batch;
 use crate::sources::mapping::Reading;
-use crate::sources::webhook::{Hook, Scheme, Signature};
+use crate::sources::webhook::{Claim, Hook, Scheme, Signature};
 use crate::store::StoreError;
 use crate::store::hooks::HookRequest;
 use crate::telemetry::trace::{self, Traceparent};
@@ -27,6 +27,9 @@ use super::{answer, body};
 
 /// The shortest time between two records of a wrong signature of a webhook.
 const RECORD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The signature of a longer body, in bytes, is computed on another thread, so that it does not delay other requests.
+const MAX_SIGNED_INLINE: usize = 64 * 1024;
 
 /// The result of a request to a webhook.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -76,12 +79,6 @@ impl Hooks {
         Some(hook)
     }
 
-    fn check_decoy<'h>(&self, headers: impl Fn(&str) -> Option<&'h str>, body: &[u8], now: Timestamp) {
-        let is_signed = self.decoy.as_ref().is_some_and(|decoy| decoy.signs(headers, body, now));
-        // The result is not used. Without this the compiler could leave out the computation.
-        std::hint::black_box(is_signed);
-    }
-
     fn forget(&self, name: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
@@ -127,16 +124,18 @@ pub async fn receive(
     let target = target(&state, &name).await?;
     let now = state.api.clock.now();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let refused = || ApiError::not_found("no webhook has this name and this signature");
+    let known = target.as_ref().map(|target| target.hook.signature.clone());
+    let signature = known.or_else(|| state.hooks.decoy.clone()).ok_or_else(refused)?;
+    let claim = signature.claim(header, now);
+    let Checked { text, is_signed } = check(signature, claim, text).await?;
     let Target { hook, is_paused } = match target {
-        Some(target) if target.hook.signature.signs(header, text.as_bytes(), now) => target,
-        target => {
-            match target {
-                None => state.hooks.check_decoy(header, text.as_bytes(), now),
-                Some(_) if state.hooks.may_record(&name, now) => record_wrong_signature(&state, &name),
-                Some(_) => {}
-            }
-            return Err(ApiError::not_found("no webhook has this name and this signature"));
+        Some(target) if is_signed => target,
+        Some(_) if state.hooks.may_record(&name, now) => {
+            record_wrong_signature(&state, &name);
+            return Err(refused());
         }
+        _ => return Err(refused()),
     };
     if is_paused {
         return Err(ApiError::unavailable("the source is paused"));
@@ -191,6 +190,22 @@ async fn target(state: &State, name: &str) -> Result<Option<Target>, ApiError> {
         }
     };
     Ok(hook.map(|hook| Target { hook, is_paused }))
+}
+
+/// The body of a request.
+struct Checked {
+    text: String,
+    is_signed: bool,
+}
+
+/// Checks the signature of a body.
+async fn check(signature: Signature, claim: Claim, text: String) -> Result<Checked, ApiError> {
+    let is_long = text.len() > MAX_SIGNED_INLINE;
+    let work = move || {
+        let is_signed = signature.confirms(&claim, text.as_bytes());
+        Checked { text, is_signed }
+    };
+    if is_long { web::block(work).await.map_err(ApiError::internal) } else { Ok(work()) }
 }
 
 /// The posts in the body of a request.

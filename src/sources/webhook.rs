@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::mapping::{Mapping, Reading};
 use super::{Batch, Source, SourceError, SourceSpec};
 
-pub use signature::{Scheme, SecretError, Signature};
+pub use signature::{Claim, Scheme, SecretError, Signature};
 
 /// The kind of the source.
 pub const KIND: &str = "webhook";
