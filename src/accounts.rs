@@ -271,14 +271,34 @@ impl Accounts {
     /// [`AccountError::WrongCredentials`], [`AccountError::Throttled`], [`AccountError::Busy`], or when the database fails.
     pub async fn sign_in(&self, name: &str, password: &SecretString, device: Device) -> Result<SignedIn, AccountError> {
         let attempt = self.admit(name, &device)?;
-        let known = if name.len() > MAX_NAME_BYTES { None } else { self.0.store.credentials(&attempt.account).await? };
+        let account = (name.len() <= MAX_NAME_BYTES).then_some(attempt.account.as_str());
+        let signed_in = self.open_with_password(account, password, device).await;
+        match &signed_in {
+            Ok(_) => self.0.throttle.succeeded(&attempt),
+            Err(AccountError::WrongCredentials) => {}
+            // The server was busy, or the database failed.
+            Err(_) => self.0.throttle.withdraw(&attempt),
+        }
+        signed_in
+    }
+
+    /// Opens a session for the account with this key, if the password is right. Without a key it takes the same time.
+    async fn open_with_password(
+        &self,
+        account: Option<&str>,
+        password: &SecretString,
+        device: Device,
+    ) -> Result<SignedIn, AccountError> {
+        let known = match account {
+            Some(account) => self.0.store.credentials(account).await?,
+            None => None,
+        };
         let hash = known.as_ref().and_then(|known| known.password_hash.as_deref());
         let is_right = self.0.hasher.verify(password, hash).await?;
-        let user = known.filter(|known| is_right && !known.user.disabled).ok_or(AccountError::WrongCredentials)?.user;
-        let signed_in = self.open_session(&user, SignInMethod::Password, device).await;
-        self.0.throttle.succeeded(&attempt);
-        // The account may have been disabled in the meantime.
-        signed_in.map_err(
+        let known = known.filter(|known| is_right && !known.user.disabled).ok_or(AccountError::WrongCredentials)?;
+        let opened = self.open_session(&known.user, SignInMethod::Password, device, known.password_hash).await;
+        // The account may have been disabled, or its password changed, in the meantime.
+        opened.map_err(
             |error| if matches!(error, AccountError::Disabled) { AccountError::WrongCredentials } else { error },
         )
     }
@@ -297,12 +317,32 @@ impl Accounts {
     pub async fn sign_in_external(&self, external: ExternalIdentity, device: Device) -> Result<SignedIn, AccountError> {
         let ExternalIdentity { identity, name, role } = external;
         let user = self.0.store.provide_external_user(ExternalUser { identity, name, role }).await?;
-        let signed_in = self.open_session(&user, SignInMethod::Oidc, device).await?;
+        let signed_in = self.open_session(&user, SignInMethod::Oidc, device, None).await?;
         self.refresh().await;
         Ok(signed_in)
     }
 
-    async fn open_session(&self, user: &User, method: SignInMethod, device: Device) -> Result<SignedIn, AccountError> {
+    /// Disables the user of an identity provider who may not sign in any more, and ends the user's sessions. Returns
+    /// `false` if there is no such user, or the user is disabled already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disable_external(&self, identity: Identity) -> Result<bool, AccountError> {
+        let is_disabled = self.0.store.disable_external_user(identity).await?;
+        if is_disabled {
+            self.refresh().await;
+        }
+        Ok(is_disabled)
+    }
+
+    /// Opens a session. With `verified_hash`, only if it is still the hash of the user's password.
+    async fn open_session(
+        &self,
+        user: &User,
+        method: SignInMethod,
+        device: Device,
+        verified_hash: Option<String>,
+    ) -> Result<SignedIn, AccountError> {
         let secret = SessionSecret::generate();
         let expires_at = self.0.clock.now() + self.0.options.absolute;
         let user_agent = device
@@ -316,6 +356,7 @@ impl Accounts {
             address: device.address.as_ref().map(IpAddr::to_string),
             user_agent,
             replaces: device.replaces.as_ref().map(SessionSecret::sha256),
+            verified_hash,
         };
         let user = self.0.store.create_session(new).await?.ok_or(AccountError::Disabled)?;
         self.0.cached.invalidate_all();

@@ -28,6 +28,16 @@ impl Accounts {
         code: Option<&str>,
         device: Device,
     ) -> Result<SignedIn, AccountError> {
+        // Anyone can send such a request, so it is checked before the password is hashed.
+        if self.0.store.count_users().await? > 0 {
+            return Err(AccountError::Exists);
+        }
+        let code = code.map(sha256);
+        if let Some(code) = &code
+            && !self.0.store.has_sign_in_code(code).await?
+        {
+            return Err(AccountError::WrongCode);
+        }
         if self.is_token(&name).await? {
             return Err(AccountError::NameTaken);
         }
@@ -37,12 +47,12 @@ impl Accounts {
             role: UserRole::Admin,
             password_hash: Some(self.0.hasher.hash(password).await?),
         };
-        let user = match self.0.store.create_first_user(new, code.map(sha256)).await? {
+        let user = match self.0.store.create_first_user(new, code).await? {
             FirstUser::Done(user) => *user,
             FirstUser::Exists => return Err(AccountError::Exists),
             FirstUser::WrongCode => return Err(AccountError::WrongCode),
         };
-        let signed_in = self.open_session(&user, SignInMethod::Link, device).await?;
+        let signed_in = self.open_session(&user, SignInMethod::Link, device, None).await?;
         self.refresh().await;
         Ok(signed_in)
     }
@@ -67,7 +77,7 @@ impl Accounts {
     ) -> Result<SignedIn, AccountError> {
         let hash = self.0.hasher.hash(password).await?;
         let user = self.0.store.redeem_invitation(&sha256(code), &hash).await?.ok_or(AccountError::WrongCode)?;
-        let signed_in = self.open_session(&user, SignInMethod::Link, device).await?;
+        let signed_in = self.open_session(&user, SignInMethod::Link, device, None).await?;
         self.refresh().await;
         Ok(signed_in)
     }
@@ -87,7 +97,8 @@ impl Accounts {
         let known = self.0.store.credentials(&signed_in.name.to_lowercase()).await?.ok_or(AccountError::Ended)?;
         let hash = known.password_hash.as_deref().ok_or(AccountError::NoPassword)?;
         let attempt = self.admit(&signed_in.name, device)?;
-        if !self.0.hasher.verify(current, Some(hash)).await? {
+        let verified = self.0.hasher.verify(current, Some(hash)).await;
+        if !verified.inspect_err(|_| self.0.throttle.withdraw(&attempt))? {
             return Err(AccountError::WrongCredentials);
         }
         self.0.throttle.succeeded(&attempt);

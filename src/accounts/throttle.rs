@@ -1,11 +1,12 @@
 //! Delays after failed sign-ins.
 //!
 //! Failures count for the pair of account and client, and for the client alone. A client is an IPv4 address or an IPv6
-//! /64 network. Failures of other clients therefore do not delay the owner of an account. A budget for all clients that
-//! have not signed in to the account before slows down an attack from many addresses.
+//! /64 network. Failures of other clients therefore do not delay the owner of an account. A budget of each account for the
+//! clients that have not signed in to it before slows down an attack from many addresses. A larger one for all accounts
+//! together bounds the work of the server.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -20,12 +21,12 @@ const FREE_FOR_CLIENT: u32 = 20;
 const LONGEST: Duration = Duration::from_secs(900);
 /// Failures are forgotten after this time without another one.
 const MEMORY: Duration = Duration::from_secs(86_400);
-/// The maximum number of pairs, and of clients, that are remembered.
+/// The maximum number of pairs, of clients, and of accounts, that are remembered.
 const CAPACITY: u64 = 20_000;
-/// Attempts of all clients that are new to an account: this many at once…
-const STRANGERS_BURST: f64 = 200.0;
-/// …and this many per second.
-const STRANGERS_PER_SECOND: f64 = 2.0;
+/// Attempts of the clients that are new to an account, for one account.
+const FOR_ACCOUNT: Rate = Rate { burst: 200.0, per_second: 2.0 };
+/// The same for all accounts together.
+const FOR_ALL: Rate = Rate { burst: 5_000.0, per_second: 100.0 };
 
 /// An account and a client that signs in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +43,19 @@ pub struct Throttle {
     clients: Cache<Option<IpAddr>, Failures>,
     /// Clients that have signed in to the account.
     known: Cache<Attempt, ()>,
-    strangers: Mutex<Option<Budget>>,
+    /// The budget of each account for clients that are new to it.
+    accounts: Cache<String, Budget>,
+    /// The budget of all accounts together. Held while an attempt is counted.
+    all: Mutex<Option<Budget>>,
+}
+
+/// How many attempts a budget allows.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    /// This many at once…
+    burst: f64,
+    /// …and this many per second.
+    per_second: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +76,8 @@ impl Default for Throttle {
             pairs: Cache::new(CAPACITY),
             clients: Cache::new(CAPACITY),
             known: Cache::new(CAPACITY),
-            strangers: Mutex::default(),
+            accounts: Cache::new(CAPACITY),
+            all: Mutex::default(),
         }
     }
 }
@@ -75,14 +89,17 @@ impl Throttle {
     /// The time to wait before the next attempt.
     pub fn admit(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Duration> {
         // Held until the failure is counted, so that no concurrent attempt is missed.
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.lock();
         let is_known = self.known.contains_key(attempt);
         let pair = remembered(self.pairs.get(attempt), now);
         wait(pair, FREE_FOR_ACCOUNT, now)?;
         let client = remembered(self.clients.get(&attempt.client), now);
         if !is_known {
             wait(client, FREE_FOR_CLIENT, now)?;
-            *strangers = Some(spent(*strangers, now)?);
+            // Both are spent, or neither.
+            let account = FOR_ACCOUNT.spend(self.accounts.get(&attempt.account), now)?;
+            *all = Some(FOR_ALL.spend(*all, now)?);
+            self.accounts.insert(attempt.account.clone(), account);
         }
         self.pairs.insert(attempt.clone(), failed(pair, now));
         self.clients.insert(attempt.client, failed(client, now));
@@ -91,26 +108,54 @@ impl Throttle {
 
     /// Forgets the failures of the attempt's account and client.
     pub fn succeeded(&self, attempt: &Attempt) {
+        let _counted = self.lock();
         self.pairs.invalidate(attempt);
-        if let Some(mut failures) = self.clients.get(&attempt.client) {
-            failures.count = failures.count.saturating_sub(1);
-            self.clients.insert(attempt.client, failures);
-        }
+        self.forget_failure_of_client(attempt.client);
         self.known.insert(attempt.clone(), ());
+    }
+
+    /// Takes back an attempt that was admitted but not decided, because the server was busy or its database failed. The
+    /// budgets stay spent: they bound the work of the server too.
+    pub fn withdraw(&self, attempt: &Attempt) {
+        let _counted = self.lock();
+        if let Some(failures) = self.pairs.get(attempt) {
+            self.pairs.insert(attempt.clone(), failures.without_one());
+        }
+        self.forget_failure_of_client(attempt.client);
+    }
+
+    fn forget_failure_of_client(&self, client: Option<IpAddr>) {
+        if let Some(failures) = self.clients.get(&client) {
+            self.clients.insert(client, failures.without_one());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Budget>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The budget after one more attempt.
-///
-/// # Errors
-/// The time until there is budget for it.
-fn spent(budget: Option<Budget>, now: Timestamp) -> Result<Budget, Duration> {
-    let Budget { left, at } = budget.unwrap_or(Budget { left: STRANGERS_BURST, at: now });
-    let left = (left + now.since(at).as_secs_f64() * STRANGERS_PER_SECOND).min(STRANGERS_BURST);
-    if left < 1.0 {
-        return Err(Duration::from_secs_f64((1.0 - left) / STRANGERS_PER_SECOND));
+impl Failures {
+    /// One failure less. The time of the last attempt stays.
+    fn without_one(self) -> Self {
+        Self { count: self.count.saturating_sub(1), ..self }
     }
-    Ok(Budget { left: left - 1.0, at: now })
+}
+
+impl Rate {
+    /// The budget after one more attempt.
+    ///
+    /// # Errors
+    /// The time until there is budget for it.
+    fn spend(self, budget: Option<Budget>, now: Timestamp) -> Result<Budget, Duration> {
+        let Self { burst, per_second } = self;
+        let Budget { left, at } = budget.unwrap_or(Budget { left: burst, at: now });
+        let left = (left + now.since(at).as_secs_f64() * per_second).min(burst);
+        if left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - left) / per_second));
+        }
+        Ok(Budget { left: left - 1.0, at: now })
+    }
 }
 
 fn remembered(failures: Option<Failures>, now: Timestamp) -> Option<Failures> {
@@ -175,7 +220,30 @@ mod tests {
         }
         assert!(throttle.admit(&attempt("ada", 77), at(1)).is_err(), "the budget of strangers is used up");
         assert_eq!(throttle.admit(&owner, at(1)), Ok(()));
-        assert_eq!(throttle.admit(&attempt("ada", 77), at(2)), Ok(()), "the budget refills");
+        assert_eq!(throttle.admit(&attempt("bob", 77), at(1)), Ok(()), "each account has its own budget");
+        assert_eq!(throttle.admit(&attempt("ada", 78), at(2)), Ok(()), "the budget refills");
+    }
+
+    #[test]
+    fn attempts_for_all_accounts_are_bounded() {
+        let throttle = Throttle::default();
+        let admitted = (0..6_000_u32).filter(|n| {
+            let client = IpAddr::V4((0xc633_6400_u32 + n).into());
+            let guess = Attempt { account: format!("user{n}"), client: Some(client) };
+            throttle.admit(&guess, at(0)).is_ok()
+        });
+        assert_eq!(admitted.count(), 5_000);
+        assert_eq!(throttle.admit(&attempt("ada", 1), at(1)), Ok(()), "the budget refills");
+    }
+
+    #[test]
+    fn undecided_attempt_is_not_a_failure() {
+        let throttle = Throttle::default();
+        for n in 0..50 {
+            let ada = attempt(if n % 2 == 0 { "ada" } else { "bob" }, 1);
+            assert_eq!(throttle.admit(&ada, at(0)), Ok(()));
+            throttle.withdraw(&ada);
+        }
     }
 
     #[test]

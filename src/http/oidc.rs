@@ -240,10 +240,16 @@ async fn finish(
     let asked = provider.clone();
     let arrived = state.run(async move { Ok::<_, ApiError>(asked.finish(code, &pending).await) }).await?;
     let Arrival { identity, id_token } = arrived?;
-    let role = provider.options().access.grant(&identity).map_err(|error| {
-        let failure = Failure::from(error);
-        Failure { detail: format!("{} ({})", failure.detail, identity.subject), ..failure }
-    })?;
+    let role = match provider.options().access.grant(&identity) {
+        Ok(role) => role,
+        Err(refusal) => {
+            let failure = Failure::from(refusal);
+            let failure = Failure { detail: format!("{} ({})", failure.detail, identity.subject), ..failure };
+            let person = account::Identity { issuer: identity.issuer, subject: identity.subject };
+            end_access(state, authenticator, person).await;
+            return Err(failure);
+        }
+    };
     let external = ExternalIdentity {
         name: name_of(&identity, authenticator)?,
         identity: account::Identity { issuer: identity.issuer, subject: identity.subject },
@@ -264,6 +270,24 @@ async fn finish(
     let signed_in = opened.await??;
     Authorization::of_session(&signed_in).keep(&request);
     Ok(cookie::set(&request, state, &signed_in.secret, authenticator.accounts().options().absolute))
+}
+
+/// Disables the account of a person who may not sign in any more, if there is one, so that older sessions and tokens end.
+async fn end_access(state: &State, authenticator: &Authenticator, person: account::Identity) {
+    let (accounts, stored, store) =
+        (authenticator.accounts().clone(), authenticator.stored().clone(), state.api.store.clone());
+    let ended = state.run(async move {
+        let is_disabled = accounts.disable_external(person).await?;
+        if is_disabled {
+            stored.refresh(&store).await?;
+        }
+        Ok::<_, ApiError>(is_disabled)
+    });
+    match ended.await {
+        Ok(true) => tracing::warn!("disabled the account of a person who may not sign in any more"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "cannot end the access of a person who may not sign in any more"),
+    }
 }
 
 /// The code of an answer that belongs to the pending sign-in.

@@ -326,19 +326,21 @@ impl Store {
     pub async fn set_password(&self, user: i64, hash: &str, kept: Option<i64>) -> Result<bool, StoreError> {
         let data = (user, hash.to_owned(), kept.unwrap_or_default());
         let changed: usize = transact!(self, data, |c, (user, hash, kept), run| {
+            // First, because it waits for a sign-in that is being stored.
+            let changed = run!(
+                sql("UPDATE users SET password_hash = ? WHERE id = ?")
+                    .bind::<Text, _>(hash.as_str())
+                    .bind::<BigInt, _>(user)
+                    .execute(c)
+            )?;
+            run!(sql("DELETE FROM user_invitations WHERE user_id = ?").bind::<BigInt, _>(user).execute(c))?;
             run!(
                 sql("DELETE FROM sessions WHERE user_id = ? AND id <> ?")
                     .bind::<BigInt, _>(user)
                     .bind::<BigInt, _>(kept)
                     .execute(c)
             )?;
-            run!(sql("DELETE FROM user_invitations WHERE user_id = ?").bind::<BigInt, _>(user).execute(c))?;
-            run!(
-                sql("UPDATE users SET password_hash = ? WHERE id = ?")
-                    .bind::<Text, _>(hash.as_str())
-                    .bind::<BigInt, _>(user)
-                    .execute(c)
-            )
+            Ok(changed)
         })?;
         Ok(changed > 0)
     }

@@ -54,6 +54,22 @@ impl Store {
         })
     }
 
+    /// Whether there is a code of a sign-in link with this SHA-256 that has not expired. It is not used up.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_sign_in_code(&self, sha256: &str) -> Result<bool, StoreError> {
+        let now = At(self.clock.now());
+        let query = || {
+            sql("SELECT count(*) FROM sign_in_codes WHERE sha256 = ? AND expires_at > ?")
+                .bind::<Text, _>(sha256)
+                .bind::<Instant, _>(now)
+                .rows::<BigInt>()
+        };
+        let found: i64 = read!(self, primary, |c| query().get_result(c))?;
+        Ok(found > 0)
+    }
+
     /// Stores the SHA-256 of a code with which the user can set a password until `expires_at`. An earlier one becomes
     /// invalid.
     ///
@@ -99,13 +115,14 @@ impl Store {
             if redeemed == 0 {
                 return Ok(None);
             }
-            run!(sql("DELETE FROM sessions WHERE user_id = ?").bind::<BigInt, _>(id).execute(c))?;
+            // Before the sessions are deleted: it waits for a sign-in that is being stored.
             run!(
                 sql("UPDATE users SET password_hash = ? WHERE id = ?")
                     .bind::<Text, _>(hash)
                     .bind::<BigInt, _>(id)
                     .execute(c)
             )?;
+            run!(sql("DELETE FROM sessions WHERE user_id = ?").bind::<BigInt, _>(id).execute(c))?;
             let row: UserRow =
                 run!(sql(format!("{USER} WHERE u.id = ?")).bind::<BigInt, _>(id).rows::<UserColumns>().get_result(c))?;
             Ok(Some(row.into()))

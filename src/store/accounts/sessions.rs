@@ -5,9 +5,10 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::{OptionalExtension, Queryable};
 
+use super::ACCOUNTS_LOCK;
 use super::row::role;
 use crate::domain::Timestamp;
-use crate::domain::account::{Session, SignInMethod, UserRole};
+use crate::domain::account::{Identity, Session, SignInMethod, UserRole};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
@@ -32,6 +33,8 @@ pub struct NewSession {
     pub user_agent: Option<String>,
     /// The SHA-256 of an earlier session of the same browser, which ends.
     pub replaces: Option<String>,
+    /// The hash of the password with which the user signed in, in the PHC format. `None` for other methods.
+    pub verified_hash: Option<String>,
 }
 
 /// A session with its user.
@@ -106,7 +109,8 @@ impl From<SessionRow> for SignedInUser {
 }
 
 impl Store {
-    /// Stores a session. `None` when the user is disabled or does not exist.
+    /// Stores a session. `None` when the user is disabled or does not exist, or the password has changed since it was
+    /// verified.
     ///
     /// # Errors
     /// When the database fails.
@@ -114,11 +118,14 @@ impl Store {
         let data = (new, At(self.clock.now()));
         transact!(self, data, |c, (new, now), run| {
             let changed = run!(
-                sql("UPDATE users SET last_sign_in_at = ? WHERE id = ? AND disabled = ?")
-                    .bind::<Instant, _>(now)
-                    .bind::<BigInt, _>(new.user_id)
-                    .bind::<Bool, _>(false)
-                    .execute(c)
+                sql("UPDATE users SET last_sign_in_at = ? WHERE id = ? AND disabled = ? \
+                     AND (? = 1 OR password_hash = ?)")
+                .bind::<Instant, _>(now)
+                .bind::<BigInt, _>(new.user_id)
+                .bind::<Bool, _>(false)
+                .bind::<BigInt, _>(i64::from(new.verified_hash.is_none()))
+                .bind::<Text, _>(new.verified_hash.clone().unwrap_or_default())
+                .execute(c)
             )?;
             if changed == 0 {
                 return Ok(None);
@@ -286,6 +293,32 @@ impl Store {
             )
         })?;
         Ok(())
+    }
+
+    /// Disables the user of an identity provider who may not sign in any more, also the last administrator, and ends the
+    /// user's sessions. Returns `false` if there is no such user, or the user is disabled already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disable_external_user(&self, identity: Identity) -> Result<bool, StoreError> {
+        let data = (self.accounts_lock(), identity);
+        transact!(self, data, |c, (lock, identity), run| {
+            run!(sql(lock).bind::<BigInt, _>(ACCOUNTS_LOCK).execute(c))?;
+            let disabled: Option<i64> = run!(
+                sql("UPDATE users SET disabled = ?, version = version + 1 \
+                     WHERE issuer = ? AND subject = ? AND disabled = ? RETURNING id")
+                .bind::<Bool, _>(true)
+                .bind::<Text, _>(identity.issuer.as_str())
+                .bind::<Text, _>(identity.subject.as_str())
+                .bind::<Bool, _>(false)
+                .rows::<BigInt>()
+                .get_result(c)
+            )
+            .optional()?;
+            let Some(id) = disabled else { return Ok(false) };
+            run!(sql("DELETE FROM sessions WHERE user_id = ?").bind::<BigInt, _>(id).execute(c))?;
+            Ok(true)
+        })
     }
 
     /// Deletes expired sessions and invitations. `idle`: the time after which a session without requests has ended.

@@ -12,6 +12,7 @@ cases!(
     names_are_unique_in_any_case,
     last_administrator_is_not_removed_by_concurrent_changes,
     session_ends_with_its_user_and_its_time,
+    session_needs_the_password_that_was_verified,
     sessions_of_a_user_are_bounded,
     identity_is_found_again_and_never_linked_by_name,
     invitation_is_redeemed_once,
@@ -38,6 +39,7 @@ fn session(fixture: &Fixture, user: &User, secret: &str) -> NewSession {
         address: Some("192.0.2.1".to_owned()),
         user_agent: None,
         replaces: None,
+        verified_hash: None,
     }
 }
 
@@ -45,6 +47,8 @@ async fn first_user_uses_a_code_up_only_once(fixture: Fixture) {
     let store = &fixture.store;
     let expiry = fixture.clock.now() + seconds(10);
     store.create_sign_in_code("code", expiry).await.expect("a code");
+    let is_valid = async |code: &str| store.has_sign_in_code(code).await.expect("an answer");
+    assert!(is_valid("code").await && !is_valid("wrong").await);
     let attempt = |name: &str, code: &str| store.create_first_user(new(name, UserRole::Admin), Some(code.to_owned()));
     assert_eq!(attempt("eve", "wrong").await.expect("an answer"), FirstUser::WrongCode);
     let attempts: Vec<_> = ["ada", "eve", "bob"].map(|name| attempt(name, "code")).into();
@@ -52,6 +56,7 @@ async fn first_user_uses_a_code_up_only_once(fixture: Fixture) {
     let done = made.into_iter().filter(|made| matches!(made, Ok(FirstUser::Done(_)))).count();
     assert_eq!((done, store.count_users().await.expect("a number")), (1, 1));
     assert_eq!(attempt("eve", "code").await.expect("an answer"), FirstUser::Exists);
+    assert!(!is_valid("code").await);
     assert!(!store.redeem_sign_in_code("code").await.expect("an answer"), "the code is used up");
 }
 
@@ -118,6 +123,21 @@ async fn session_ends_with_its_user_and_its_time(fixture: Fixture) {
     assert_eq!(live().await, 0, "the absolute time-out");
     store.prune_sessions(idle).await.expect("a write");
     assert!(!is_known("a").await);
+}
+
+async fn session_needs_the_password_that_was_verified(fixture: Fixture) {
+    let store = &fixture.store;
+    let ada = user(&fixture, "ada", UserRole::Admin).await;
+    let verified = |secret: &str| {
+        let hash = Some("$argon2id$".to_owned());
+        NewSession { verified_hash: hash, ..session(&fixture, &ada, secret) }
+    };
+    store.create_session(verified("a")).await.expect("an answer").expect("a session");
+    assert!(store.set_password(ada.id, "$argon2id$new", None).await.expect("a write"));
+    assert_eq!(store.create_session(verified("b")).await.expect("an answer"), None);
+    for secret in ["a", "b"] {
+        assert!(store.session(secret).await.expect("an answer").is_none(), "{secret}");
+    }
 }
 
 async fn sessions_of_a_user_are_bounded(fixture: Fixture) {

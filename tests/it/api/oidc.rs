@@ -21,6 +21,7 @@ cases![
     role_follows_the_groups_at_each_sign_in,
     groups_and_email_come_from_userinfo_if_needed,
     person_who_may_not_sign_in_is_told_why,
+    person_who_loses_the_role_loses_the_session,
     failing_provider_is_reported_on_the_sign_in_page,
     sign_in_that_another_browser_began_is_refused,
     finished_sign_in_cannot_be_repeated,
@@ -212,6 +213,17 @@ async fn person_who_may_not_sign_in_is_told_why(setup: Setup) {
         site.provider.behave(|b| b.refusal = Some(error));
         assert_eq!(site.failure().await, reason);
     }
+}
+
+async fn person_who_loses_the_role_loses_the_session(setup: Setup) {
+    let site = Site::start(setup).await;
+    let browser = site.sign_in().await;
+    assert_eq!(browser.get("/api/posts").await.status, 200);
+    site.provider.behave(|b| b.person["groups"] = json!(["guests"]));
+    assert_eq!(site.failure().await, "no_role");
+    assert_eq!(browser.get("/api/posts").await.status, 401);
+    site.provider.behave(|b| b.person["groups"] = json!(["staff"]));
+    assert_eq!(site.failure().await, "disabled", "until an administrator enables the account");
 }
 
 async fn failing_provider_is_reported_on_the_sign_in_page(setup: Setup) {
