@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use crate::api::test_app::balances;
 
 /// The longest time that a test waits for a condition.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+pub const DEADLINE: Duration = Duration::from_secs(150);
 
 /// A running `sentistream serve`.
 pub struct Process {
