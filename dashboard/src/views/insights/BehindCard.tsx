@@ -147,9 +147,9 @@ function Texts({ insight }: { insight: Insight }) {
                 <a
                   href={link.href(id)}
                   onClick={(event) => link.open(event, id)}
-                  className="after:absolute after:inset-0"
+                  className="ml-2 text-xs text-quiet underline-offset-2 after:absolute after:inset-0 hover:underline"
                 >
-                  <span className="sr-only">Open one of these posts</span>
+                  Open one of these posts
                 </a>
               )}
             </div>
@@ -190,9 +190,9 @@ function Typical({ insight: { typical, posts } }: { insight: Insight }) {
               <a
                 href={link.href(id)}
                 onClick={(event) => link.open(event, id)}
-                className="after:absolute after:inset-0"
+                className="ml-2 text-xs text-quiet underline-offset-2 after:absolute after:inset-0 hover:underline"
               >
-                <span className="sr-only">Open this post</span>
+                Open this post
               </a>
             </div>
           </li>
