@@ -24,7 +24,7 @@ export function Devices({ of }: { of: "own" | "all" }) {
       ) : !query.data ? (
         <SkeletonRows rows={2} />
       ) : query.data.length === 0 ? (
-        <EmptyState title="Nobody is signed in" />
+        <EmptyState title="No devices are signed in" />
       ) : (
         <ul className="-mx-4 -mb-4 border-t border-border text-sm">
           {query.data.map((device) => (

@@ -5,9 +5,9 @@ import { keys } from "@/api/keys";
 import { writeToken } from "@/api/session";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { Field, FormError, fieldError } from "@/ui/Field";
-import { inputClass } from "@/ui/Input";
+import { FormError } from "@/ui/Field";
 import { NewPassword } from "@/ui/NewPassword";
+import { NewUserName } from "@/ui/NewUserName";
 import { useSave } from "@/ui/useSave";
 
 /** Creates the first account of a server that has none. */
@@ -35,22 +35,7 @@ export function FirstAccount() {
           From then on, everyone needs to sign in to this server, also on this computer.
         </p>
         <form onSubmit={save.submit} className="flex flex-col gap-4">
-          <Field label="User name" error={fieldError(save.error, "name")}>
-            {(ids) => (
-              <input
-                {...ids}
-                name="username"
-                autoComplete="username"
-                autoCapitalize="none"
-                spellCheck={false}
-                required
-                maxLength={100}
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-                className={inputClass}
-              />
-            )}
-          </Field>
+          <NewUserName value={name} error={save.error} onChange={setName} />
           <NewPassword
             label="Password"
             field="password"

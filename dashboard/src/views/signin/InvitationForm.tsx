@@ -1,5 +1,4 @@
-import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { acceptInvitation } from "@/api/accounts";
 import type { SignInLink } from "@/api/signInLink";
 import type { Session } from "@/api/types";
@@ -9,7 +8,7 @@ import { inputClass } from "@/ui/Input";
 import { NewPassword } from "@/ui/NewPassword";
 import { FormFrame } from "./FormFrame";
 import { SignInError } from "./SignInError";
-import { useWait } from "./useWait";
+import { useAttempt } from "./useAttempt";
 
 interface InvitationFormProps {
   link: SignInLink;
@@ -21,21 +20,16 @@ interface InvitationFormProps {
 /** Chooses the password of an invited person, and signs in. */
 export function InvitationForm({ link, onDone, onLeave }: InvitationFormProps) {
   const [password, setPassword] = useState("");
-  const attempt = useMutation({
-    mutationFn: () => acceptInvitation(link.code, password),
-    onSuccess: onDone,
+  const attempt = useAttempt({
+    signIn: () => acceptInvitation(link.code, password),
+    onDone,
   });
-  const wait = useWait(attempt.error);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (wait === 0) attempt.mutate();
-  };
   return (
     <>
       <FormFrame
         title="Choose your password"
         text="You were invited to SentiStream. This link works once."
-        onSubmit={submit}
+        onSubmit={attempt.submit}
       >
         {link.name && (
           <Field label="User name">
@@ -60,10 +54,10 @@ export function InvitationForm({ link, onDone, onLeave }: InvitationFormProps) {
         />
         <SignInError
           error={attempt.error}
-          wait={wait}
+          wait={attempt.wait}
           refused="This invitation was used or has expired. Ask for a new one."
         />
-        <Button type="submit" look="solid" className="h-9" disabled={attempt.isPending || wait > 0}>
+        <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>
           Save and sign in
         </Button>
       </FormFrame>

@@ -1,5 +1,4 @@
-import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { signIn } from "@/api/accounts";
 import type { Session } from "@/api/types";
 import { Button } from "@/ui/Button";
@@ -7,26 +6,21 @@ import { Field } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { PasswordInput } from "@/ui/PasswordInput";
 import { SignInError } from "./SignInError";
-import { useWait } from "./useWait";
+import { useAttempt } from "./useAttempt";
 
 /** Signs in with a name and a password. */
 export function PasswordForm({ onDone }: { onDone: (session: Session) => void }) {
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const form = useRef<HTMLFormElement>(null);
-  const attempt = useMutation({
-    mutationFn: () => signIn(username.trim(), password),
-    onSuccess: onDone,
+  const attempt = useAttempt({
+    signIn: () => signIn(username.trim(), password),
+    onDone,
     onError: () => fieldOf(form.current, "password")?.select(),
   });
-  const wait = useWait(attempt.error);
   useEffect(() => fieldOf(form.current, "username")?.focus(), []);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (wait === 0) attempt.mutate();
-  };
   return (
-    <form ref={form} onSubmit={submit} className="flex flex-col gap-4">
+    <form ref={form} onSubmit={attempt.submit} className="flex flex-col gap-4">
       <Field label="User name">
         {(ids) => (
           <input
@@ -57,11 +51,11 @@ export function PasswordForm({ onDone }: { onDone: (session: Session) => void })
       </Field>
       <SignInError
         error={attempt.error}
-        wait={wait}
+        wait={attempt.wait}
         refused="The user name or the password is wrong. If you forgot it, ask an administrator for a new link."
       />
-      <Button type="submit" look="solid" className="h-9" disabled={attempt.isPending || wait > 0}>
-        {attempt.isPending ? "Signing in" : "Sign in"}
+      <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>
+        {attempt.pending ? "Signing in" : "Sign in"}
       </Button>
     </form>
   );

@@ -1,14 +1,12 @@
-import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { createFirstAccount } from "@/api/accounts";
 import type { Session } from "@/api/types";
 import { Button } from "@/ui/Button";
-import { Field, fieldError } from "@/ui/Field";
-import { inputClass } from "@/ui/Input";
 import { NewPassword } from "@/ui/NewPassword";
+import { NewUserName } from "@/ui/NewUserName";
 import { FormFrame } from "./FormFrame";
 import { SignInError } from "./SignInError";
-import { useWait } from "./useWait";
+import { useAttempt } from "./useAttempt";
 
 interface SetupFormProps {
   code: string;
@@ -21,38 +19,18 @@ interface SetupFormProps {
 export function SetupForm({ code, onDone, onToken }: SetupFormProps) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
-  const attempt = useMutation({
-    mutationFn: () => createFirstAccount({ code, name: name.trim(), password }),
-    onSuccess: onDone,
+  const attempt = useAttempt({
+    signIn: () => createFirstAccount({ code, name: name.trim(), password }),
+    onDone,
   });
-  const wait = useWait(attempt.error);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (wait === 0) attempt.mutate();
-  };
   return (
     <>
       <FormFrame
         title="Create your account"
         text="You are the first person on this server and become its administrator. You can invite others afterwards."
-        onSubmit={submit}
+        onSubmit={attempt.submit}
       >
-        <Field label="User name" error={fieldError(attempt.error, "name")}>
-          {(ids) => (
-            <input
-              {...ids}
-              name="username"
-              autoComplete="username"
-              autoCapitalize="none"
-              spellCheck={false}
-              required
-              maxLength={100}
-              value={name}
-              onChange={(event) => setName(event.target.value)}
-              className={inputClass}
-            />
-          )}
-        </Field>
+        <NewUserName value={name} error={attempt.error} onChange={setName} />
         <NewPassword
           label="Password"
           value={password}
@@ -62,10 +40,10 @@ export function SetupForm({ code, onDone, onToken }: SetupFormProps) {
         />
         <SignInError
           error={attempt.error}
-          wait={wait}
+          wait={attempt.wait}
           refused="This link was used or has expired. Print a new one on the server with “sentistream sign-in”."
         />
-        <Button type="submit" look="solid" className="h-9" disabled={attempt.isPending || wait > 0}>
+        <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>
           Create account
         </Button>
       </FormFrame>
