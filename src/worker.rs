@@ -12,6 +12,7 @@ mod languages;
 mod maintenance;
 mod publish;
 mod renewal;
+mod reviews;
 mod second_opinion;
 mod task;
 mod topic_doubts;
@@ -50,10 +51,10 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
         consumers.spawn(consume(worker.clone(), consumer, shutdown.clone()));
     }
     if let Some(second) = &worker.second_opinion {
-        consumers.spawn(second_opinion::run(worker.clone(), second.clone(), shutdown.clone()));
+        consumers.spawn(reviews::run(worker.clone(), second.clone(), shutdown.clone()));
     }
     if let Some(doubts) = &worker.topic_doubts {
-        consumers.spawn(topic_doubts::run(worker.clone(), doubts.clone(), shutdown.clone()));
+        consumers.spawn(reviews::run(worker.clone(), doubts.clone(), shutdown.clone()));
     }
     consumers.spawn(maintenance::run(worker.clone(), shutdown.clone()));
     consumers.spawn(unscored::run(worker.clone(), shutdown.clone()));

@@ -35,7 +35,7 @@ impl Limiter {
         Self(ArcSwapOption::new(options.rate_limit.map(Limited::new)))
     }
 
-    /// Changes the limit. The requests of each client are counted anew if it differs from the current one.
+    /// Changes the limit. The requests of each client are counted from zero if it differs from the current one.
     pub fn set(&self, limit: Option<RateLimit>) {
         if self.0.load().as_ref().map(|limited| limited.limit) != limit {
             self.0.store(limit.map(Limited::new));

@@ -5,10 +5,8 @@
 //! its rollup counts in one transaction, unless the post was edited or deleted since. A post that does not fit into the
 //! queue, or is in the queue when the process exits, keeps its first analysis.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::op::preview;
 use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostId};
@@ -18,10 +16,9 @@ use crate::store::StoreError;
 use crate::store::settle::{PostTimes, Rejudged, Rejudgement, Rejudgements, Replaced};
 
 use super::context::Worker;
+use super::reviews::{Review, ReviewQueue};
 use super::topics::test;
 
-/// The maximum number of posts in one transaction.
-const BATCH: usize = 64;
 /// The maximum length of a text in the queue, in characters.
 const MAX_CHARS: usize = 4_000;
 
@@ -32,13 +29,11 @@ pub struct SecondOpinion(Arc<Inner>);
 struct Inner {
     classifier: SharedClassifier,
     below: f64,
-    capacity: usize,
-    queue: Mutex<VecDeque<QueuedPost>>,
-    arrived: Notify,
+    queue: ReviewQueue<QueuedPost>,
 }
 
 /// A post that was analysed with low confidence.
-struct QueuedPost {
+pub struct QueuedPost {
     post_id: PostId,
     text: String,
     event: PostEvent,
@@ -47,7 +42,7 @@ struct QueuedPost {
 impl SecondOpinion {
     /// Sends posts with a confidence `below` this to `classifier`; at most `capacity` posts wait in the queue.
     pub fn new(classifier: SharedClassifier, below: f64, capacity: usize) -> Self {
-        Self(Arc::new(Inner { classifier, below, capacity, queue: Mutex::default(), arrived: Notify::new() }))
+        Self(Arc::new(Inner { classifier, below, queue: ReviewQueue::new(capacity) }))
     }
 
     /// Queues a stored post if the confidence of its analysis is low. Never waits.
@@ -56,75 +51,46 @@ impl SecondOpinion {
         if !judged || analysis.confidence >= self.0.below {
             return;
         }
-        let mut queue = self.queue();
-        if queue.len() >= self.0.capacity {
-            return count("dropped", 1);
-        }
-        queue.push_back(QueuedPost {
+        let item = || QueuedPost {
             post_id: post.post_id.clone(),
             text: preview(&post.content, MAX_CHARS).to_owned(),
             event: PostEvent::new(post, Some(analysis), stored.ingested_at, stored.analyzed_at),
-        });
-        drop(queue);
-        self.0.arrived.notify_one();
-    }
-
-    async fn next(&self) -> Vec<QueuedPost> {
-        loop {
-            let batch = self.take();
-            if !batch.is_empty() {
-                return batch;
-            }
-            self.0.arrived.notified().await;
+        };
+        if !self.0.queue.offer(item) {
+            count("dropped", 1);
         }
-    }
-
-    fn take(&self) -> Vec<QueuedPost> {
-        let mut queue = self.queue();
-        let most = queue.len().min(BATCH);
-        // An edited post is queued twice. The last version is used.
-        let batch: BTreeMap<PostId, QueuedPost> =
-            queue.drain(..most).map(|queued| (queued.post_id.clone(), queued)).collect();
-        batch.into_values().collect()
-    }
-
-    fn queue(&self) -> MutexGuard<'_, VecDeque<QueuedPost>> {
-        // Every change under the lock is complete, so a panic cannot leave the queue in an inconsistent state.
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sends posts to the second model and replaces analyses until a shutdown.
-pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
-    let mut waiting: VecDeque<Vec<QueuedPost>> = VecDeque::new();
-    let mut backoff = BackendWait::new("language model");
-    loop {
-        let batch = match waiting.pop_front() {
-            Some(batch) => batch,
-            None => match shutdown.unless_stopping(second.next()).await {
-                Some(batch) => batch,
-                None => return,
-            },
-        };
-        let texts = batch.iter().map(|queued| queued.text.clone()).collect();
-        match shutdown.unless_stopping(second.0.classifier.classify(texts)).await {
-            None => return,
-            Some(Ok(analyses)) => {
-                backoff.succeeded();
-                replace(&worker, batch, analyses, &shutdown).await;
-            }
-            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if batch.len() > 1 => {
-                waiting.extend(batch.into_iter().map(|queued| vec![queued]));
-            }
-            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) => count("failed", 1),
-            Some(Err(error)) => {
-                waiting.push_front(batch);
-                backoff.wait(&error, &shutdown).await;
-                if shutdown.is_stopping() {
-                    return;
-                }
-            }
-        }
+impl Review for SecondOpinion {
+    type Item = QueuedPost;
+
+    fn queue(&self) -> &ReviewQueue<QueuedPost> {
+        &self.0.queue
+    }
+
+    fn select(batch: Vec<QueuedPost>) -> Vec<QueuedPost> {
+        // An edited post is queued twice. The last version is used.
+        let batch: BTreeMap<PostId, QueuedPost> =
+            batch.into_iter().map(|queued| (queued.post_id.clone(), queued)).collect();
+        batch.into_values().collect()
+    }
+
+    fn ask(&self, batch: &[QueuedPost]) -> impl Future<Output = Result<Vec<Analysis>, InferenceError>> + Send {
+        self.0.classifier.classify(batch.iter().map(|queued| queued.text.clone()).collect())
+    }
+
+    fn replace(
+        worker: &Worker,
+        batch: Vec<QueuedPost>,
+        answers: Vec<Analysis>,
+        shutdown: &Shutdown,
+    ) -> impl Future<Output = ()> + Send {
+        replace(worker, batch, answers, shutdown)
+    }
+
+    fn count(result: &'static str, posts: usize) {
+        count(result, posts);
     }
 }
 

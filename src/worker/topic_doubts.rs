@@ -5,12 +5,10 @@
 //! and its counts in one transaction, unless the post was edited, deleted or judged again since. What does not fit into
 //! the queue, or is in it when the process exits, keeps the first sentiment.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use super::context::Worker;
+use super::reviews::{Review, ReviewQueue};
 use crate::domain::op::preview;
 use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostTopic, TopicId, TopicName, TopicSentiment, Towards};
 use crate::inference::llm::Question;
@@ -19,8 +17,6 @@ use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::settle::TopicJudgement;
 use crate::topics::{Tracked, Words};
 
-/// The maximum number of doubts in one transaction.
-const BATCH: usize = 64;
 /// The maximum length of a text in the queue, in characters. The language model does not read more.
 const MAX_CHARS: usize = 2_000;
 
@@ -31,13 +27,11 @@ pub struct TopicDoubts(Arc<Inner>);
 struct Inner {
     llm: Llm,
     below: f64,
-    capacity: usize,
-    queue: Mutex<VecDeque<Doubt>>,
-    arrived: Notify,
+    queue: ReviewQueue<Doubt>,
 }
 
 /// A topic of a post about which the local model is unsure.
-struct Doubt {
+pub struct Doubt {
     event: PostEvent,
     topic: TopicId,
     name: TopicName,
@@ -50,7 +44,7 @@ struct Doubt {
 impl TopicDoubts {
     /// Sends topics with a confidence `below` this to `llm`; at most `capacity` of them wait in the queue.
     pub fn new(llm: Llm, below: f64, capacity: usize) -> Self {
-        Self(Arc::new(Inner { llm, below, capacity, queue: Mutex::default(), arrived: Notify::new() }))
+        Self(Arc::new(Inner { llm, below, queue: ReviewQueue::new(capacity) }))
     }
 
     /// Queues the topics of a stored post whose sentiment is doubtful. Never waits.
@@ -68,78 +62,44 @@ impl TopicDoubts {
             let Some((target, topic_of)) = mention.and_then(|at| text.get(at)).zip(tracked.get(topic.topic)) else {
                 continue;
             };
-            let mut queue = self.queue();
-            if queue.len() >= self.0.capacity {
-                count("dropped", 1);
-                continue;
-            }
-            queue.push_back(Doubt {
+            let doubt = || Doubt {
                 event: event.clone(),
                 topic: topic.topic,
                 name: topic_of.name.clone(),
                 text: text.to_owned(),
                 target: target.to_owned(),
                 stored: own.clone(),
-            });
-            drop(queue);
-            self.0.arrived.notify_one();
-        }
-    }
-
-    async fn next(&self) -> Vec<Doubt> {
-        loop {
-            let batch = self.take();
-            if !batch.is_empty() {
-                return batch;
+            };
+            if !self.0.queue.offer(doubt) {
+                count("dropped", 1);
             }
-            self.0.arrived.notified().await;
         }
-    }
-
-    fn take(&self) -> Vec<Doubt> {
-        let mut queue = self.queue();
-        let most = queue.len().min(BATCH);
-        queue.drain(..most).collect()
-    }
-
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Doubt>> {
-        // Every change under the lock is complete, so a panic cannot leave the queue in an inconsistent state.
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sends doubts to the language model and replaces sentiments until a shutdown.
-pub async fn run(worker: Worker, doubts: TopicDoubts, shutdown: Shutdown) {
-    let mut waiting: VecDeque<Vec<Doubt>> = VecDeque::new();
-    let mut backoff = BackendWait::new("language model");
-    loop {
-        let batch = match waiting.pop_front() {
-            Some(batch) => batch,
-            None => match shutdown.unless_stopping(doubts.next()).await {
-                Some(batch) => batch,
-                None => return,
-            },
-        };
+impl Review for TopicDoubts {
+    type Item = Doubt;
+
+    fn queue(&self) -> &ReviewQueue<Doubt> {
+        &self.0.queue
+    }
+
+    fn ask(&self, batch: &[Doubt]) -> impl Future<Output = Result<Vec<Analysis>, InferenceError>> + Send {
         let question = |doubt: &Doubt| Question { text: doubt.text.clone(), target: Some(doubt.target.clone()) };
-        let questions = batch.iter().map(question).collect();
-        match shutdown.unless_stopping(doubts.0.llm.classify_targets(questions)).await {
-            None => return,
-            Some(Ok(analyses)) => {
-                backoff.succeeded();
-                replace(&worker, batch, analyses, &shutdown).await;
-            }
-            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if batch.len() > 1 => {
-                waiting.extend(batch.into_iter().map(|doubt| vec![doubt]));
-            }
-            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) => count("failed", 1),
-            Some(Err(error)) => {
-                waiting.push_front(batch);
-                backoff.wait(&error, &shutdown).await;
-                if shutdown.is_stopping() {
-                    return;
-                }
-            }
-        }
+        self.0.llm.classify_targets(batch.iter().map(question).collect())
+    }
+
+    fn replace(
+        worker: &Worker,
+        batch: Vec<Doubt>,
+        answers: Vec<Analysis>,
+        shutdown: &Shutdown,
+    ) -> impl Future<Output = ()> + Send {
+        replace(worker, batch, answers, shutdown)
+    }
+
+    fn count(result: &'static str, topics: usize) {
+        count(result, topics);
     }
 }
 

@@ -31,7 +31,7 @@ pub struct UserChange {
 
 /// Change a user
 ///
-/// A change of the role, and disabling, end the sessions of the user at once. Nobody can change their own role or disable
+/// A change of the role, and disabling, end the sessions of the user at once. Users cannot change their own role or disable
 /// themselves.
 #[utoipa::path(
     put, path = "/api/users/{id}", tag = "security", request_body = UserChange,

@@ -2,7 +2,7 @@
 //! sentiment was stored, those of a new or changed query, and those of posts that were judged again.
 //!
 //! The texts are classified outside of the transaction. A post that was edited, deleted or judged again since then stays
-//! as it is: its matches were written anew.
+//! as it is: its matches were rewritten.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -286,6 +286,16 @@ fn key(connection: &mut SqliteConnection, post_id: &str, state: &PostState<'_>, 
     Ok(())
 }
 
+const TOPIC_ROLLUP: &str = "INSERT INTO topic_rollups \
+                            (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+                            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+                            confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)";
+/// A count of zero may have a sum: the two labels are equal, and the confidences differ.
+const TOPIC_SHIFT: &str = "INSERT INTO topic_shifts \
+                           (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+                           VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+                           confidence_sum = confidence_sum + excluded.confidence_sum";
+
 /// Adds to the rollups and counters, in key order.
 pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()> {
     for ((grain, bucket, source, sentiment, emotion), (count, confidence)) in tally.rollups() {
@@ -301,34 +311,19 @@ pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()
         .bind::<Double, _>(confidence)
         .execute(connection)?;
     }
-    for ((topic, (grain, bucket, source, sentiment, emotion)), (count, confidence)) in tally.topic_rollups() {
-        sql("INSERT INTO topic_rollups (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
-        .bind::<BigInt, _>(topic.0)
-        .bind::<Integer, _>(grain)
-        .bind::<Instant, _>(At(bucket))
-        .bind::<Text, _>(source)
-        .bind::<Text, _>(sentiment)
-        .bind::<Text, _>(emotion)
-        .bind::<BigInt, _>(count)
-        .bind::<Double, _>(confidence)
-        .execute(connection)?;
-    }
-    for ((topic, (grain, bucket, source, sentiment, emotion)), (count, confidence)) in tally.topic_shifts() {
-        // A count of zero may have a sum: the two labels are equal, and the confidences differ.
-        sql("INSERT INTO topic_shifts (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-             confidence_sum = confidence_sum + excluded.confidence_sum")
-        .bind::<BigInt, _>(topic.0)
-        .bind::<Integer, _>(grain)
-        .bind::<Instant, _>(At(bucket))
-        .bind::<Text, _>(source)
-        .bind::<Text, _>(sentiment)
-        .bind::<Text, _>(emotion)
-        .bind::<BigInt, _>(count)
-        .bind::<Double, _>(confidence)
-        .execute(connection)?;
+    for (statement, cells) in [(TOPIC_ROLLUP, tally.topic_rollups()), (TOPIC_SHIFT, tally.topic_shifts())] {
+        for ((topic, (grain, bucket, source, sentiment, emotion)), (count, confidence)) in cells {
+            sql(statement)
+                .bind::<BigInt, _>(topic.0)
+                .bind::<Integer, _>(grain)
+                .bind::<Instant, _>(At(bucket))
+                .bind::<Text, _>(source)
+                .bind::<Text, _>(sentiment)
+                .bind::<Text, _>(emotion)
+                .bind::<BigInt, _>(count)
+                .bind::<Double, _>(confidence)
+                .execute(connection)?;
+        }
     }
     for (bucket, count) in tally.ingested() {
         sql("INSERT INTO ingest_counters (bucket, count) VALUES (?, ?) \
