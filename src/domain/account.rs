@@ -46,23 +46,23 @@ pub enum UserRole {
 }
 
 impl UserRole {
-    /// The name of the role.
+    /// The role as text, as in the API and the tables.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// The role that an identity provider gives.
+/// A role from an identity provider, and when it is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleGrant {
-    /// At each sign-in.
+    /// The role is set at each sign-in.
     Always(UserRole),
-    /// To a new user. Later administrators change it.
+    /// The role is set for a new user only. Administrators can change it afterwards.
     Initially(UserRole),
 }
 
 impl RoleGrant {
-    /// The role of a user who has the role `current`, or is new.
+    /// The role of a user after the sign-in. `current` is the role before it, `None` for a new user.
     pub fn role(self, current: Option<UserRole>) -> UserRole {
         match self {
             Self::Always(role) => role,
@@ -74,10 +74,10 @@ impl RoleGrant {
 /// Why a text cannot be the name of a user or a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// It is empty, too long, or has characters that are not shown.
+    /// The name is empty or too long, or contains control or format characters.
     #[error("must be 1 to {MAX_NAME_CHARS} characters, none of them control or format characters")]
     Text,
-    /// The audit log uses it for other clients.
+    /// The audit log uses this name for clients without an account or a token.
     #[error(
         "is reserved for the audit log, like local, anonymous, unknown, first start and names that start with jwt: or \
          sign-in; choose another name"
@@ -94,7 +94,7 @@ impl ActorName {
     /// Parses a name; spaces around it are removed.
     ///
     /// # Errors
-    /// Why it cannot be a name.
+    /// When the text is not a valid name.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let name = text.trim();
         if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || !is_visible(name) {
@@ -107,12 +107,12 @@ impl ActorName {
         Ok(Self(name.to_owned()))
     }
 
-    /// The text.
+    /// The name as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text in lower case, by which names are compared.
+    /// The name in lower case. Two names with the same key count as the same name.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
@@ -144,17 +144,17 @@ pub struct Identity {
 /// A person with an account.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// The id.
+    /// The id of the account.
     pub id: i64,
-    /// The name, unique in any case.
+    /// The name. It is unique, and names that differ only in case count as the same.
     pub name: String,
     /// What the user may do.
     pub role: UserRole,
     /// Whether the user can sign in with a password.
     pub has_password: bool,
-    /// The user at an identity provider; `None` for a local account.
+    /// The user's identity at an identity provider; `None` for a local account.
     pub identity: Option<Identity>,
-    /// Whether the user is kept from signing in.
+    /// Whether an administrator disabled the account. A disabled user cannot sign in.
     pub disabled: bool,
     /// When the account was created.
     pub created_at: Timestamp,
@@ -162,7 +162,7 @@ pub struct User {
     pub created_by: String,
     /// The time of the last sign-in.
     pub last_sign_in_at: Option<Timestamp>,
-    /// Until when an invitation can be used; `None` without one.
+    /// When the user's invitation expires; `None` if there is no open invitation.
     pub invited_until: Option<Timestamp>,
     /// Increases with each change by an administrator.
     pub version: i64,
@@ -184,16 +184,16 @@ pub struct User {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SignInMethod {
-    /// By a password.
+    /// With a password.
     Password,
-    /// By an identity provider.
+    /// Through an identity provider.
     Oidc,
-    /// By a one-time link.
+    /// With a one-time link.
     Link,
 }
 
 impl SignInMethod {
-    /// The name of the method.
+    /// The method as text, as in the API and the tables.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -202,21 +202,21 @@ impl SignInMethod {
 /// A signed-in browser.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
-    /// The id, which is not a secret.
+    /// The id of the session. It is not a secret.
     pub id: i64,
-    /// The user.
+    /// The id of the signed-in user.
     pub user_id: i64,
     /// How the user signed in.
     pub method: SignInMethod,
     /// When the user signed in.
     pub created_at: Timestamp,
-    /// The time of a recent request, up to a minute before the last one.
+    /// The time of the last request, at most one minute out of date.
     pub last_seen_at: Timestamp,
-    /// When the session ends in any case.
+    /// When the session expires, even if it is in use.
     pub expires_at: Timestamp,
-    /// The address of the client at the sign-in.
+    /// The IP address from which the user signed in.
     pub address: Option<String>,
-    /// The `User-Agent` at the sign-in.
+    /// The `User-Agent` header of the sign-in request.
     pub user_agent: Option<String>,
 }
 
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_the_audit_log_uses_are_reserved() {
+    fn name_reserved_by_the_audit_log_is_rejected() {
         for name in ["local", "Anonymous", " UNKNOWN ", "first start", "jwt:ada", "Sign-in 1234"] {
             assert_eq!(ActorName::parse(name), Err(InvalidName::Reserved), "{name}");
         }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_ordered_by_what_they_allow() {
+    fn roles_are_ordered_by_their_permissions() {
         assert!(UserRole::Viewer < UserRole::Analyst && UserRole::Editor < UserRole::Admin);
         assert_eq!("editor".parse(), Ok(UserRole::Editor));
         assert_eq!(UserRole::Admin.to_string(), "admin");

@@ -21,13 +21,13 @@ pub use scope::Scope;
 pub use state::{Instance, Transition};
 pub use words::{Direction, Distinct, GroupBy, InstanceState, NoData, RuleKind, Severity};
 
-/// Whether the condition still holds.
+/// Whether an alert is open or has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// The alert is open: its condition holds, or stopped holding less than `keep_firing_for` ago.
     Firing,
-    /// The alert has ended. It is not opened again.
+    /// The alert has ended. If the condition holds again, a new alert opens.
     Resolved,
 }
 
@@ -70,9 +70,9 @@ pub struct Alert {
     pub scope: String,
     /// `firing` while the alert is open, then `resolved`.
     pub state: AlertState,
-    /// The threshold that the value passed.
+    /// The threshold that the value crossed.
     pub threshold_value: f64,
-    /// The value at the last evaluation at which the alert fired.
+    /// The measured value at the last evaluation while the alert was firing.
     pub actual_value: f64,
     /// The start of the window in which `actual_value` was measured, inclusive.
     #[schema(value_type = String, format = DateTime)]
@@ -91,8 +91,8 @@ pub struct Alert {
     /// The counts of the window and other data that explains the alert.
     #[schema(value_type = Object)]
     pub details: serde_json::Value,
-    /// The id of the rule that opened the alert; 0 for alerts about rules and receivers that fail; null for alerts of
-    /// versions without rules.
+    /// The id of the rule that opened the alert; 0 for alerts about failing rules and receivers; null for alerts from
+    /// versions of SentiStream that had no rules.
     #[serde(default)]
     pub rule_id: Option<i64>,
     /// The severity that the rule had when the alert opened.
@@ -107,7 +107,7 @@ pub struct Alert {
     /// The rule's texts about the alert, with filled placeholders.
     #[serde(default)]
     pub annotations: Labels,
-    /// Who is working on the alert; null if nobody has acknowledged it.
+    /// Who acknowledged the alert, and when; null if the alert is not acknowledged.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
 }
@@ -128,7 +128,7 @@ pub struct Acknowledgement {
     /// When the alert was acknowledged.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The name of the token that was used.
+    /// The name of the user or the token that acknowledged the alert.
     pub by: String,
     /// A note for other users, at most 2,000 characters; empty if none was given.
     pub note: String,

@@ -10,9 +10,9 @@ use super::{Emotion, PostLabels, Sentiment};
 /// (sigmoid), so several may be high at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// In the order of [`Sentiment::ALL`].
+    /// The sentiment scores, in the order of [`Sentiment::ALL`].
     pub sentiment: [f32; 3],
-    /// In the order of [`Emotion::ALL`].
+    /// The emotion scores, in the order of [`Emotion::ALL`].
     pub emotion: [f32; 7],
 }
 
@@ -61,7 +61,7 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// The labels.
+    /// The sentiment and the emotion of the text.
     pub fn labels(&self) -> PostLabels {
         PostLabels { sentiment: self.sentiment, emotion: self.emotion }
     }

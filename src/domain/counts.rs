@@ -35,8 +35,8 @@ impl Counts {
         self.confidence_sum += other.confidence_sum;
     }
 
-    /// Only the posts with the given sentiment (or only unscored posts), with the given emotion, or with both. The sum
-    /// of confidences is not stored by label, so it is 0 if a label is given.
+    /// The counts of the posts that match both filters; `None` matches every post. The sum of confidences is not stored
+    /// by label, so it is 0 if a filter is set.
     pub fn only(&self, sentiment: Option<SentimentFilter>, emotion: Option<Emotion>) -> Self {
         let mut kept = *self;
         for label in Sentiment::ALL {

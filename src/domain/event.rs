@@ -15,7 +15,7 @@ pub const PREVIEW_CHARS: usize = 200;
 pub struct PostEvent {
     /// The id of the post, unique across all sources.
     pub post_id: String,
-    /// The first 200 characters.
+    /// The first 200 characters of the post's text.
     pub content: String,
     /// The name of the source.
     pub source: String,
@@ -24,19 +24,19 @@ pub struct PostEvent {
     /// The language from the source, or the detected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
-    /// `null`: the post is unscored.
+    /// The sentiment of the post; null if the post is unscored.
     pub sentiment_label: Option<Sentiment>,
-    /// `null`: the post is unscored.
+    /// The probability of `sentiment_label`, in [0, 1]; null if the post is unscored.
     pub confidence_score: Option<f64>,
-    /// `null`: the post is unscored.
+    /// The emotion of the post; null if the post is unscored.
     pub emotion: Option<Emotion>,
-    /// Why the post has no sentiment. The field is absent if it has one.
+    /// Why the post has no sentiment. The field is absent if the post has a sentiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unscored: Option<Unscored>,
     /// The names of the tracked topics that the post belongs to.
     #[serde(default)]
     pub topics: Vec<String>,
-    /// The sentiment towards a topic, by its name, where it is not simply that of the whole post.
+    /// The sentiment towards each topic, by the topic's name. Topics with the sentiment of the whole post are absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topic_sentiments: BTreeMap<String, Sentiment>,
     /// When the author wrote the post.
@@ -54,8 +54,8 @@ pub struct PostEvent {
 }
 
 impl PostEvent {
-    /// The event of `post`, stored at `ingested_at`, with the `analysis` that was made at `analyzed_at`. Without an
-    /// analysis the post is unscored.
+    /// The event for `post`, which was analysed at `analyzed_at` and stored at `ingested_at`. Without an `analysis` the
+    /// post is unscored.
     pub fn new(post: &Post, analysis: Option<&Analysis>, ingested_at: Timestamp, analyzed_at: Timestamp) -> Self {
         Self {
             post_id: post.post_id.as_str().to_owned(),

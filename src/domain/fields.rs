@@ -5,7 +5,7 @@
 pub struct RawFields(pub Vec<(Vec<u8>, Vec<u8>)>);
 
 impl RawFields {
-    /// The first value of `name`.
+    /// The first value of the field `name`.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
     }
@@ -15,7 +15,7 @@ impl RawFields {
         self.0.push((name.as_bytes().to_vec(), value.into()));
     }
 
-    /// Sets `name` to this value and removes earlier values.
+    /// Sets the field `name` to this value and removes all its earlier values.
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.0.retain(|(key, _)| key != name.as_bytes());
         self.push(name, value);
@@ -27,7 +27,7 @@ impl RawFields {
         let size = self.0.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
         let mut out = Vec::with_capacity(size);
         for part in self.0.iter().flat_map(|(key, value)| [key, value]) {
-            // The limit of request bodies keeps a field far below 4 GiB.
+            // The cast cannot truncate, because request limits keep a field far below 4 GiB.
             out.extend_from_slice(&(part.len() as u32).to_le_bytes());
             out.extend_from_slice(part);
         }

@@ -22,7 +22,7 @@ pub struct HumanDuration(pub Duration);
 /// with days of 24 hours. The maximum is 366 days.
 ///
 /// # Errors
-/// A message that describes the allowed values.
+/// When the text is not such a duration. The message describes the allowed values.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed = text.trim().parse::<Span>().ok().and_then(|span| {
         let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

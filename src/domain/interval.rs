@@ -5,7 +5,7 @@ use serde::Serialize;
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// An interval that contains the true value with a confidence of 95 %.
+/// A confidence interval: it contains the true value with a confidence of 95 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Interval {
     /// The lower end, in the unit of the value.
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_equal_published_values() {
+    fn confidence_intervals_equal_published_values() {
         // Newcombe 1998: 56 of 70 against 48 of 80, and 9 of 10 against 3 of 10.
         let of = |hits, posts| Proportion { hits, posts };
         let wide = of(56, 70).difference(of(48, 80)).unwrap();

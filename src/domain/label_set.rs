@@ -1,16 +1,17 @@
-//! Sets of labels: for which results of the analysis a condition holds.
+//! Sets of labels. A set contains the analysis results for which a condition holds.
 
 use std::ops::{BitAnd, BitOr, Not};
 
 use super::{Emotion, PostLabels, Sentiment};
 
-/// A set of pairs of sentiment and emotion, and of "unscored".
+/// A set of label pairs, each a sentiment and an emotion. It may also contain unscored posts.
 ///
-/// A condition on labels can be combined with others before the post is analysed; afterwards [`Self::contains`] decides.
+/// Conditions on labels can be combined before a post is analysed. After the analysis, [`Self::contains`] says
+/// whether the combined condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LabelSet(u32);
 
-/// The bit of posts without labels, after those of all pairs.
+/// The index of the bit for unscored posts. It follows the bits of all pairs.
 const UNSCORED: usize = Sentiment::ALL.len() * Emotion::ALL.len();
 
 impl LabelSet {
@@ -29,7 +30,7 @@ impl LabelSet {
         Self::pairs(|labels| labels.emotion == emotion)
     }
 
-    /// Every post or none.
+    /// [`Self::ALL`] if `holds`, otherwise [`Self::NONE`].
     pub fn all_if(holds: bool) -> Self {
         if holds { Self::ALL } else { Self::NONE }
     }
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_combine_like_conditions() {
+    fn set_operations_combine_conditions() {
         let angry = Some(PostLabels { sentiment: Sentiment::Negative, emotion: Emotion::Anger });
         let sad = Some(PostLabels { sentiment: Sentiment::Negative, emotion: Emotion::Sadness });
         let (negative, anger) = (LabelSet::sentiment(Sentiment::Negative), LabelSet::emotion(Emotion::Anger));

@@ -6,7 +6,7 @@ pub fn primary(tag: &str) -> String {
     tag[..end].trim().to_lowercase()
 }
 
-/// The same as [`primary`], if the result is a language code of two or three letters. Sources may send any text.
+/// The result of [`primary`] if it has the form of a language code: two or three letters. Sources may send any text.
 pub fn code(tag: &str) -> Option<String> {
     let code = primary(tag);
     ((2..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase())).then_some(code)
@@ -31,13 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn assigned_codes_have_two_letters_of_the_list_or_three() {
+    fn code_is_assigned_if_it_is_listed_or_has_three_letters() {
         let assigned = ["de", "fil", "xx", "german", "DE", ""].map(is_assigned);
         assert_eq!(assigned, [true, true, false, false, false, false]);
     }
 
     #[test]
-    fn code_of_tag_has_no_region_and_no_other_text() {
+    fn code_omits_the_region_and_rejects_other_text() {
         for (tag, expected) in [
             ("en", Some("en")),
             ("EN_us", Some("en")),

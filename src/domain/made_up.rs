@@ -4,12 +4,12 @@ const PREFIX: &str = "syn-";
 /// The number of digits in the id of a run, which is a UUID.
 const RUN_DIGITS: usize = 32;
 
-/// The id of the post number `index` of a run.
+/// The id of the post with this index in a run of the generator.
 pub fn post_id(run: &str, index: u64) -> String {
     format!("{PREFIX}{run}-{index}")
 }
 
-/// Whether a post was generated, by its id.
+/// Whether `post_id` is the id of a generated post.
 pub fn is_made_up(post_id: &str) -> bool {
     let rest = post_id.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
     rest.is_some_and(|(run, number)| {

@@ -9,7 +9,8 @@ use super::notify::{Kind, Managed};
 
 /// The maximum length of a name.
 const MAX_NAME: usize = 64;
-/// The end of the name under which the history of a source is read. Names of sources do not contain `/`.
+/// The suffix of a source's name under which the progress of its history import is stored. The `/` prevents a conflict
+/// with the names of sources.
 pub const HISTORY_SUFFIX: &str = "/history";
 /// Names that would conflict with the paths `/api/sources/…`.
 const RESERVED: [&str; 3] = ["kinds", "test", "recognize"];
@@ -17,9 +18,9 @@ const RESERVED: [&str; 3] = ["kinds", "test", "recognize"];
 /// The definition of a source by a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceDefinition {
-    /// 1 to 64 characters of `a-z`, `0-9`, `_` and `-`.
+    /// The name of the source: 1 to 64 characters of `a-z`, `0-9`, `_` and `-`.
     pub name: String,
-    /// One of the kinds of `GET /api/sources/kinds`.
+    /// The kind of the source: one of the kinds that `GET /api/sources/kinds` lists.
     pub kind: String,
     /// The settings by key. Missing settings have the defaults of the kind.
     #[serde(default)]
@@ -37,7 +38,7 @@ impl Managed for SourceDefinition {
     fn check(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         if !is_name(&self.name) {
-            errors.push(FieldError::new("name", format!("must be 1 to {MAX_NAME} of a-z, 0-9, _ and -")));
+            errors.push(FieldError::new("name", format!("must be 1 to {MAX_NAME} characters of a-z, 0-9, _ and -")));
         }
         if RESERVED.contains(&&*self.name) {
             errors.push(FieldError::new("name", format!("must not be one of {}", RESERVED.join(", "))));
@@ -59,7 +60,8 @@ pub fn is_name(text: &str) -> bool {
 const PASSWORD: &str = "must not contain a password, because settings are stored in plain text: use a URL without it, \
                         or add the source to the configuration file";
 
-/// Whether a text in `value` is a URL with a user or a password. Settings have a bounded depth, as any JSON of a request.
+/// Whether any text in `value` is a URL with a user or a password. The recursion is bounded, because the parser limits
+/// the depth of JSON in requests.
 fn has_password(value: &Value) -> bool {
     match value {
         Value::String(text) => Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()),
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_paths_are_refused() {
+    fn source_name_that_is_an_api_path_is_rejected() {
         let errors = |name: &str| SourceDefinition { name: name.to_owned(), ..SourceDefinition::default() }.check();
         for name in ["kinds", "test", "recognize"] {
             assert_eq!(errors(name).len(), 1, "{name}");
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn url_with_user_or_password_is_refused() {
+    fn source_url_with_a_user_or_password_is_rejected() {
         let fields = |feeds: Value| {
             let settings = Map::from_iter([("feeds".to_owned(), feeds)]);
             let definition = SourceDefinition { name: "blog".to_owned(), kind: "rss".to_owned(), settings };

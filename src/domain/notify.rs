@@ -82,7 +82,7 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     /// Sets the fields that objects inherit from others of their kind.
     fn complete(_all: &mut [&mut Self]) {}
 
-    /// The object after a change, where `shown` is the version that the user changed.
+    /// Adjusts a changed object before it is stored. `shown` is the version that the user edited.
     #[must_use]
     fn revised(self, _shown: &Self) -> Self {
         self
@@ -97,7 +97,7 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
 pub struct Stored<T> {
     /// The id of the object, unique among objects of its kind.
     pub id: i64,
-    /// Increases with each change. It is the ETag.
+    /// Increases with each change. The API sends it as the ETag.
     pub version: i64,
     /// Whether the object comes from the configuration file. The API cannot change such objects.
     pub provisioned: bool,
@@ -140,7 +140,7 @@ impl Checks {
 
     fn matchers(&mut self, field: &str, matchers: &[Matcher]) {
         self.require(matchers.len() <= matcher::MAX_MATCHERS, field, {
-            format!("must be at most {}", matcher::MAX_MATCHERS)
+            format!("must be at most {} matchers", matcher::MAX_MATCHERS)
         });
         for (index, matcher) in matchers.iter().enumerate() {
             let problem = matcher.problem();

@@ -53,7 +53,7 @@ impl Op {
             None | Some("" | "post") => Ok(Self::Post(reader.post(now)?)),
             Some("replace") => {
                 let edited_at =
-                    reader.text("edited_at")?.ok_or_else(|| reject("edited_at", "is required to replace"))?;
+                    reader.text("edited_at")?.ok_or_else(|| reject("edited_at", "is required for op=replace"))?;
                 let edited_at = edited_at.parse().map_err(|e| reject("edited_at", e))?;
                 Ok(Self::Replace { post: reader.post(now)?, edited_at })
             }
@@ -64,12 +64,12 @@ impl Op {
             }),
             Some(other) => Err(reject(
                 "op",
-                format!("must be absent, replace, delete or delete_author, is {:?}", preview(other, 40)),
+                format!("must be absent, replace, delete or delete_author, but is {:?}", preview(other, 40)),
             )),
         }
     }
 
-    /// The fields of the entry, which [`Self::parse`] reads.
+    /// The fields of the entry, in the format that [`Self::parse`] reads.
     pub fn to_fields(&self) -> RawFields {
         let mut fields = RawFields::default();
         match self {
@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_entry_is_read_or_rejected(pairs: Vec<(Vec<u8>, Vec<u8>)>) {
+        fn any_entry_is_parsed_or_rejected(pairs: Vec<(Vec<u8>, Vec<u8>)>) {
             let _ = Op::parse(&RawFields(pairs), Timestamp::EPOCH);
         }
 

@@ -57,12 +57,12 @@ macro_rules! text_type {
                 parse(text).map(Self)
             }
 
-            /// The text.
+            /// The value as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The text as an owned string.
+            /// The value as an owned string.
             pub fn into_string(self) -> String {
                 self.0
             }
@@ -138,7 +138,7 @@ pub struct Post {
 }
 
 impl Post {
-    /// The parts that topics are matched against.
+    /// The properties of the post that topics are matched against.
     pub fn subject(&self) -> super::Subject<'_> {
         super::Subject {
             content: &self.content,
@@ -219,7 +219,7 @@ impl PostDraft {
         let author = optional(self.author, Author::parse).map_err(|e| keep("author", e)).ok();
         let lang = optional(self.lang, |t| bounded(t, MAX_LANG_BYTES)).map_err(|e| keep("lang", e)).ok();
         let url = optional(self.url, |t| bounded(t.trim(), MAX_LINK_BYTES)).map_err(|e| keep("url", e)).ok();
-        // Feeds contain other schemes. The post is kept without them, so that no mail links to them.
+        // Feeds contain URLs of other schemes. The post is stored without such a URL, so that no mail links to it.
         let url = url.map(|url| url.filter(|url| is_web_url(url)));
         let reply_to = optional(self.reply_to, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("reply_to", e)).ok();
         let created_at = match self.created_at {
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn only_web_urls_are_kept() {
+    fn url_of_a_post_is_dropped_unless_http_or_https() {
         let url_of = |url: &str| {
             let draft = PostDraft { url: Some(url.to_owned()), ..draft("x") };
             draft.validate(Timestamp::EPOCH).unwrap().url
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_limited_in_characters_and_far_future_is_clamped() {
+    fn long_content_is_rejected_and_future_time_is_clamped() {
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS)).validate(Timestamp::EPOCH).is_ok());
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS + 1)).validate(Timestamp::EPOCH).is_err());
         assert!(draft("nul \0").validate(Timestamp::EPOCH).is_err());

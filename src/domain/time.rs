@@ -34,17 +34,17 @@ impl Timestamp {
     /// The latest supported instant.
     pub const MAX: Self = Self(MAX_MICROS);
 
-    /// From microseconds since the epoch, if the year has four digits.
+    /// Converts microseconds since the epoch. `None` if the time is not supported.
     pub fn from_micros(micros: i64) -> Option<Self> {
         (MIN_MICROS..=MAX_MICROS).contains(&micros).then_some(Self(micros))
     }
 
-    /// From milliseconds since the epoch, if the year has four digits.
+    /// Converts milliseconds since the epoch. `None` if the time is not supported.
     pub fn from_millis(millis: i64) -> Option<Self> {
         millis.checked_mul(1_000).and_then(Self::from_micros)
     }
 
-    /// From a Unix time in seconds or milliseconds, distinguished by magnitude.
+    /// Converts a Unix time in seconds or milliseconds, distinguished by magnitude.
     pub fn from_unix(number: i64) -> Option<Self> {
         if number.unsigned_abs() >= MILLIS_FROM {
             Self::from_millis(number)
@@ -86,7 +86,7 @@ impl Timestamp {
     }
 
     fn jiff(self) -> jiff::Timestamp {
-        // The range of [`Timestamp`] is within that of jiff.
+        // The fallback is never used, because jiff supports a larger range of times.
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
@@ -128,7 +128,7 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = TimeError;
 
-    /// RFC 3339, or a Unix number as text.
+    /// Parses RFC 3339, or a Unix time as text.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let text = text.trim();
         if let Ok(number) = text.parse::<i64>() {
@@ -143,7 +143,7 @@ impl FromStr for Timestamp {
 }
 
 impl Timestamp {
-    /// From a Unix number with a fraction.
+    /// Converts a Unix time in seconds or milliseconds with a fraction, distinguished by magnitude.
     pub fn from_float(number: f64) -> Option<Self> {
         if !number.is_finite() {
             return None;

@@ -26,7 +26,7 @@ impl TopicName {
     /// Parses a name.
     ///
     /// # Errors
-    /// A message that describes the allowed values.
+    /// When the text is not a valid name. The message describes the allowed values.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lower = text.to_lowercase();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
@@ -39,7 +39,7 @@ impl TopicName {
         Ok(Self(lower))
     }
 
-    /// The text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -100,48 +100,48 @@ impl Backfill {
     }
 }
 
-/// A topic that a post is about, and how the post speaks about it.
+/// A topic that a post is about, and the post's sentiment towards it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostTopic {
     /// The topic.
     pub topic: TopicId,
-    /// How the post speaks about it.
+    /// The post's sentiment towards the topic.
     pub towards: Towards,
 }
 
-/// How a post speaks about a topic.
+/// Which sentiment a post has towards a topic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Towards {
-    /// Not determined yet. The post's own label counts.
+    /// Not determined yet. Until then the label of the whole post applies.
     Pending,
-    /// As the whole post: it has one clause, or is unscored.
+    /// The sentiment of the whole post, because the post has only one clause or is unscored.
     Post,
-    /// In its own way.
+    /// A sentiment that was determined separately from that of the whole post.
     Own(TopicSentiment),
 }
 
 /// The sentiment towards a topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicSentiment {
-    /// The label.
+    /// The label of the sentiment.
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
-    /// The clause that has the largest share in it, in characters of the content; `None` is the whole text.
+    /// The clause that contributes most to the sentiment; `None` is the whole text.
     pub clause: Option<Clause>,
 }
 
-/// A part of a text, in characters.
+/// A part of a text. Positions are in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Clause {
-    /// The index of its first character, from 0.
+    /// The index of the clause's first character, from 0.
     pub start: u32,
-    /// The index after its last character.
+    /// The index after the clause's last character.
     pub end: u32,
 }
 
 impl Clause {
-    /// The part of `text` at a range of bytes, which must be at the boundaries of characters.
+    /// Converts a range of bytes in `text`. `None` if it does not begin and end at character boundaries.
     pub fn of(text: &str, bytes: &std::ops::Range<usize>) -> Option<Self> {
         let before = u32::try_from(text.get(..bytes.start)?.chars().count()).ok()?;
         let length = u32::try_from(text.get(bytes.clone())?.chars().count()).ok()?;
@@ -156,7 +156,7 @@ impl PostTopic {
     }
 }
 
-/// The label that filters by topic, and counts of topics, use.
+/// Which sentiment is used to filter by topic and to count the posts of a topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SentimentOf {
@@ -198,10 +198,10 @@ pub struct Subject<'a> {
     pub author: Option<&'a str>,
     /// The name of the source.
     pub source: &'a str,
-    /// BCP 47 tag.
+    /// The BCP 47 tag of the post's language.
     pub lang: Option<&'a str>,
     /// The URL of the post's page.
     pub url: Option<&'a str>,
-    /// Whether it is a reply.
+    /// Whether the post is a reply.
     pub is_reply: bool,
 }

@@ -1,7 +1,7 @@
 //! Finds whole words in texts, for filters.
 
-/// Whether a word that begins or ends with `c` requires a word boundary there. This is the case for letters and digits
-/// of scripts that separate words.
+/// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters and digits of
+/// scripts that separate words.
 pub fn is_bounded(c: char) -> bool {
     c.is_alphanumeric() && c < '\u{1100}'
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn part_of_a_word_is_not_the_word() {
+    fn word_filter_ignores_parts_of_other_words() {
         for (text, word, expected) in [
             ("My cat sleeps", "cat", true),
             ("CAT!", "cat", true),

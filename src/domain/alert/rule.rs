@@ -14,11 +14,11 @@ use crate::domain::Timestamp;
 /// A stored rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// The id of the rule. Ids start at 1: 0 stands for the alerts about rules and receivers that fail.
+    /// The id of the rule. Ids start at 1, because 0 marks alerts about failing rules and receivers.
     pub id: i64,
     /// Increases with each change.
     pub version: i64,
-    /// Whether it comes from the configuration, so that the API cannot change it.
+    /// Whether the configuration file defines the rule. The API cannot change such rules.
     pub provisioned: bool,
     /// When the rule was created.
     pub created_at: Timestamp,
@@ -35,7 +35,7 @@ pub struct RuleSpec {
     pub name: String,
     /// Whether the rule is evaluated. The open alerts of a disabled rule are resolved.
     pub enabled: bool,
-    /// What the counts of a window are compared with.
+    /// The condition on the counts of a window.
     pub condition: Condition,
     /// The posts that the rule watches.
     pub scope: Scope,
@@ -45,32 +45,33 @@ pub struct RuleSpec {
     pub window: Duration,
     /// The time between two evaluations.
     pub interval: Duration,
-    /// The condition does not hold if the window has fewer posts.
+    /// The minimum number of posts in the window. With fewer posts the condition does not hold.
     pub min_posts: i64,
-    /// The condition does not hold if the posts of the class have fewer different authors.
+    /// The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
     pub min_authors: i64,
     /// Whether copies of a text, or all posts of an author, count only once.
     pub distinct: Distinct,
     /// How a window without posts is handled.
     pub no_data: NoData,
-    /// How much earlier windows end, so that they contain late posts. `None`: the measured delay of the source.
+    /// How long before the current time a window ends, so that it contains late posts. `None`: the measured delay of
+    /// the source.
     pub delay: Option<Duration>,
     /// How long the condition must hold before the alert fires.
     pub pending_for: Duration,
     /// How long the condition must not hold before the alert is resolved.
     pub keep_firing_for: Duration,
-    /// A firing alert recovers only when the value is beyond this one. `None`: the threshold.
+    /// The value that must be crossed before a firing alert starts to recover. `None`: the threshold.
     pub recovery_threshold: Option<f64>,
     /// The severity of the rule's alerts.
     pub severity: Severity,
-    /// Labels that are added to those of the rule's alerts.
+    /// Additional labels for the rule's alerts.
     pub labels: Labels,
     /// Texts about the rule's alerts, by name. They may contain [`PLACEHOLDERS`].
     pub annotations: Labels,
 }
 
 impl RuleSpec {
-    /// Whether the posts of a window must be read, because counts are not sufficient.
+    /// Whether an evaluation must read the posts of a window, because rollups do not contain the required counts.
     pub fn reads_posts(&self) -> bool {
         self.distinct != Distinct::Posts || self.min_authors > 1
     }
@@ -79,17 +80,17 @@ impl RuleSpec {
 /// The condition of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Condition {
-    /// The share of a class, in [0, 1], is beyond the threshold. With a significance it must also be unlikely that so
-    /// many posts of the class occur if the true share is the threshold: the probability must be below the
-    /// significance.
+    /// The share of a class, in [0, 1], is beyond the threshold. With a significance, the deviation from the threshold
+    /// must also be significant: if the true share were equal to the threshold, the probability of such a count or a
+    /// more extreme one (the p-value) must be below the significance.
     Share {
         /// The class whose share is compared.
         of: Class,
         /// Whether the share must be above or below the threshold.
         direction: Direction,
-        /// The share that it is compared with, in [0, 1].
+        /// The threshold of the share, in [0, 1].
         threshold: f64,
-        /// The probability must be below this one. `None`: it is not tested.
+        /// The p-value must be below this number. `None`: the significance is not tested.
         significance: Option<f64>,
     },
     /// There are more than `threshold` negative posts per positive post. Without positive posts the ratio is the number
@@ -97,7 +98,7 @@ pub enum Condition {
     Ratio {
         /// The number of negative posts per positive post that must be exceeded.
         threshold: f64,
-        /// The probability must be below this one. `None`: it is not tested.
+        /// The p-value must be below this number. `None`: the significance is not tested.
         significance: Option<f64>,
     },
     /// The number of posts of a class is above or below `threshold`.
@@ -106,7 +107,7 @@ pub enum Condition {
         of: Class,
         /// Whether the number must be above or below the threshold.
         direction: Direction,
-        /// The number of posts that it is compared with.
+        /// The threshold of the number of posts.
         threshold: f64,
     },
     /// The number of posts of a class is more than `threshold` robust standard deviations above its baseline.
@@ -125,12 +126,12 @@ pub enum Condition {
         direction: Direction,
         /// The difference between the shares that must be exceeded.
         threshold: f64,
-        /// The p-value must be below this one.
+        /// The p-value must be below this number.
         significance: f64,
         /// The length of the period before the window, in whole minutes.
         baseline_window: Duration,
     },
-    /// There are no posts.
+    /// The window contains no posts.
     Absence,
 }
 
@@ -147,7 +148,7 @@ impl Condition {
         }
     }
 
-    /// The class of the posts that it counts.
+    /// The class of the posts that the condition counts.
     pub fn class(&self) -> Class {
         match self {
             Self::Share { of, .. } | Self::Volume { of, .. } | Self::Spike { of, .. } | Self::Shift { of, .. } => *of,
@@ -156,7 +157,7 @@ impl Condition {
         }
     }
 
-    /// The threshold for the value; 0 for an absence, whose value is the number of posts.
+    /// The threshold of the value; 0 for an absence, whose value is the number of posts.
     pub fn threshold(&self) -> f64 {
         match self {
             Self::Share { threshold, .. }

@@ -26,7 +26,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether rollups can answer it. Otherwise its posts must be read.
+    /// Whether rollups contain the counts of this scope. Otherwise an evaluation must read the posts.
     pub fn is_rolled_up(&self) -> bool {
         matches!(self, Self::All | Self::Source(_) | Self::Topic(_))
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{InstanceState, Labels, Severity};
 use crate::domain::Timestamp;
 
-/// A series of a rule with its state. Normal series have no row.
+/// A series of a rule with its state. A series in the state `normal` has no row in the database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// The id of the rule; 0 for the alerts about rules and receivers that fail.
@@ -18,8 +18,8 @@ pub struct Instance {
     pub state: InstanceState,
     /// Event time at which the state began.
     pub since: Timestamp,
-    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering. Later
-    /// counts are not part of a baseline.
+    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering.
+    /// Baselines exclude counts after this time.
     pub began: Option<Timestamp>,
     /// Event time of the last evaluation.
     pub evaluated_at: Timestamp,
@@ -36,7 +36,7 @@ pub struct Instance {
     pub labels: Labels,
     /// The rule's annotations with filled placeholders.
     pub annotations: Labels,
-    /// Why the series could not be evaluated.
+    /// Why the series could not be evaluated; `None` if it was evaluated.
     pub reason: Option<String>,
 }
 

@@ -43,9 +43,9 @@ words! {
     Severity {
         /// For information: no action is needed.
         Info = "info",
-        /// Somebody should look at it.
+        /// Someone should look at the alert.
         Warning = "warning",
-        /// Somebody must act now.
+        /// Someone must act immediately.
         Critical = "critical",
     }
 }
@@ -79,7 +79,7 @@ words! {
 }
 
 impl Direction {
-    /// The one of two values that is further on this side.
+    /// The more extreme of two values: the larger one for `Above`, the smaller one for `Below`.
     pub fn further(self, one: f64, other: f64) -> f64 {
         match self {
             Self::Above => one.max(other),
@@ -89,7 +89,7 @@ impl Direction {
 }
 
 words! {
-    /// The series of its scope that a rule watches.
+    /// How the posts of a rule's scope are split into series.
     GroupBy {
         /// All posts of the scope together.
         None = "none",

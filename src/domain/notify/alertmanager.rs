@@ -1,6 +1,7 @@
-//! The set-up as a configuration of Alertmanager (<https://prometheus.io/docs/alerting/latest/configuration/>), in
-//! JSON, which is also valid YAML. Receivers have only names, which is sufficient for tools such as `amtool config
-//! routes`.
+//! Exports the notification settings as a configuration of Alertmanager
+//! (<https://prometheus.io/docs/alerting/latest/configuration/>), in JSON, which is also valid YAML. Receivers have
+//! only
+//! names, which is sufficient for tools such as `amtool config routes`.
 
 use serde_json::{Map, Value, json};
 
@@ -8,10 +9,10 @@ use super::inhibit::InhibitMode;
 use super::{InhibitRule, Matcher, MuteInterval, MuteTiming, Route, Router, Weekday};
 use crate::domain::human_duration::HumanDuration;
 
-/// The receiver of alerts that match no route.
+/// The name of the receiver for alerts that match no route. It sends nothing.
 const NO_RECEIVER: &str = "no-receiver";
 
-/// The objects from which a configuration is made.
+/// The notification settings that the configuration is made from.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// The names of all receivers.
@@ -24,7 +25,7 @@ pub struct Setup {
     pub mute_timings: Vec<MuteTiming>,
 }
 
-/// The configuration.
+/// The configuration of Alertmanager for these settings.
 pub fn config(setup: &Setup) -> Value {
     let mut receivers = setup.receivers.clone();
     let mut root = match setup.router.default_route() {
@@ -34,7 +35,7 @@ pub fn config(setup: &Setup) -> Value {
             Map::from_iter([("receiver".to_owned(), json!(NO_RECEIVER))])
         }
     };
-    // The root matches every alert at any time.
+    // Alertmanager rejects these fields on its root route, which matches every alert at any time.
     for field in ["matchers", "continue", "mute_time_intervals", "active_time_intervals"] {
         root.remove(field);
     }
@@ -47,7 +48,7 @@ pub fn config(setup: &Setup) -> Value {
         let (sources, targets) = (matchers(&rule.source_matchers), matchers(&rule.target_matchers));
         json!({"source_matchers": sources, "target_matchers": targets, "equal": rule.equal})
     };
-    // Alertmanager has no rule under which the first alert inhibits the others.
+    // Alertmanager has no equivalent of the mode `first`.
     let of_alertmanager = setup.inhibit_rules.iter().filter(|rule| rule.mode == InhibitMode::Source);
     let inhibit_rules: Vec<_> = of_alertmanager.map(inhibit_rule).collect();
     let timings: Vec<_> = setup.mute_timings.iter().map(of_timing).collect();
@@ -91,8 +92,8 @@ fn of_timing(timing: &MuteTiming) -> Value {
     json!({"name": timing.name, "time_intervals": intervals})
 }
 
-/// Alertmanager has no intervals that pass midnight, so such an interval becomes two. The second one keeps the dates of
-/// the first day, because days of the month cannot be shifted by one.
+/// Converts an interval. Alertmanager has no intervals across midnight, so such an interval becomes two. Both have the
+/// same days of the month, because these cannot be shifted by one day in general.
 fn of_interval(interval: &MuteInterval, zone: &str) -> Vec<Value> {
     let part = |from: &str, to: &str, weekdays: Vec<&str>| {
         let mut fields = Map::new();

@@ -17,7 +17,7 @@ pub enum DeliveryState {
     Pending,
     /// The receiver accepted the message.
     Delivered,
-    /// There are no further attempts.
+    /// The message was not delivered, and there are no further attempts.
     Failed,
 }
 
@@ -109,7 +109,7 @@ pub struct Delivery {
     /// When the message was delivered or failed; null while it waits for an attempt.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-    /// The error of the last attempt.
+    /// The error of the last attempt; null if it had none.
     pub error: Option<String>,
     /// The content in the format of webhooks. Other kinds of receivers get their own formats.
     pub message: Message,

@@ -16,7 +16,7 @@ pub struct AlertDetails {
     pub peak: Option<f64>,
     /// The threshold of the rule.
     pub threshold: f64,
-    /// Up to three posts.
+    /// Up to three posts that the alert is about.
     pub quotes: Vec<Quote>,
     /// Words that are more frequent than usual.
     pub words: Vec<String>,
@@ -29,10 +29,10 @@ pub struct AlertDetails {
 /// A post in a notification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Quote {
-    /// Null in messages of earlier versions.
+    /// The id of the post; null in messages that an earlier version of SentiStream wrote.
     #[serde(default)]
     pub post_id: Option<String>,
-    /// The first 200 characters.
+    /// The first 200 characters of the post's text.
     pub content: String,
     /// The name of the author; null if it is not known.
     pub author: Option<String>,
@@ -48,7 +48,7 @@ pub struct Quote {
 }
 
 impl AlertDetails {
-    /// An example, for previews and for validating templates.
+    /// Example values, for previews and for the validation of templates.
     pub fn example(external_url: &str) -> Self {
         let base = external_url.trim_end_matches('/');
         let quote = |content: &str, author: &str| Quote {

@@ -43,11 +43,12 @@ pub struct InhibitRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InhibitMode {
-    /// The one that matches the source matchers, as in Alertmanager.
+    /// The alert that matches `source_matchers` inhibits the other alert, as in Alertmanager.
     #[default]
     Source,
-    /// The one that began first. One of the two matches the source matchers, the other the target matchers. A missing
-    /// label equals every value. The later alert stays suppressed for up to 30 minutes after the end of the first.
+    /// The alert that began first inhibits the other alert. One of the two must match `source_matchers`, the other
+    /// `target_matchers`. A missing label equals every value. The later alert stays suppressed for up to 30 minutes
+    /// after the end of the first.
     First,
 }
 
@@ -106,7 +107,7 @@ pub struct RecentAlert {
 }
 
 impl RecentAlert {
-    /// The fingerprint of its labels.
+    /// The fingerprint of the alert's labels.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.labels)
     }
@@ -116,7 +117,7 @@ impl RecentAlert {
 #[derive(Clone, Debug, Default)]
 pub struct Inhibition {
     rules: Vec<InhibitRule>,
-    /// Those that fire or ended recently, in the order of their ids.
+    /// The alerts that fire or ended recently, sorted by id.
     recent: Vec<RecentAlert>,
     /// The first alerts of incidents. Alerts that are inhibited by earlier ones are not among them.
     firsts: Vec<First>,
@@ -126,12 +127,13 @@ pub struct Inhibition {
 #[derive(Clone, Debug)]
 struct First {
     alert: RecentAlert,
-    /// When the last alert of the incident ended; `None` while one fires.
+    /// When the last alert of the incident ended; `None` while any of its alerts fires.
     incident_ended: Option<Timestamp>,
 }
 
 impl Inhibition {
-    /// `alerts` fire, or ended less than [`AFTERMATH`] ago; in the order of their ids.
+    /// Groups `alerts` into incidents. They must be sorted by id, and each must fire or have ended less than
+    /// [`AFTERMATH`] ago.
     pub fn new(rules: Vec<InhibitRule>, alerts: Vec<RecentAlert>) -> Self {
         let mut firsts: Vec<First> = Vec::new();
         for alert in &alerts {
@@ -152,8 +154,8 @@ impl Inhibition {
     pub fn inhibitors(&self, labels: &Labels) -> Vec<&RecentAlert> {
         let inhibits = |alert: &&RecentAlert| self.rules.iter().any(|rule| rule.inhibits(&alert.labels, labels));
         let of_source = self.recent.iter().filter(|alert| alert.ended.is_none()).filter(inhibits);
-        // An alert that has ended keeps its place in the incident until the others end too, because its end is sent
-        // then. Unknown labels are judged as if an alert with them began now.
+        // The notification about the end of an alert is sent after the alert has ended, so ended alerts are looked up
+        // too. If no alert has these labels, the result is that for an alert which begins now.
         let own = self.recent.iter().rfind(|alert| alert.labels == *labels);
         let earlier = move |first: &&First| {
             own.is_none_or(|own| first.alert.id < own.id && first.incident_ended.is_none_or(|ended| ended > own.began))
@@ -228,7 +230,7 @@ mod tests {
         assert!(rule.inhibits(&critical, &labels(&[("severity", "warning")])));
     }
 
-    /// An alert that begins at minute `id` and lasts for some minutes, or fires.
+    /// An alert that begins at minute `id` and ends after `minutes`; without `minutes` it still fires.
     fn alert(id: i64, source: Option<&str>, minutes: Option<i64>) -> RecentAlert {
         let at = |minute: i64| Timestamp::from_millis(minute * 60_000).unwrap();
         let mut of = labels(&[("alertname", &format!("rule-{id}"))]);
@@ -242,7 +244,7 @@ mod tests {
         Inhibition::new(vec![first], alerts.to_vec())
     }
 
-    /// The alerts that notify, of those that fire.
+    /// The ids of the firing alerts that are not inhibited.
     fn notifying(alerts: &[RecentAlert]) -> Vec<i64> {
         let inhibition = inhibition(alerts);
         let firing = alerts.iter().filter(|alert| alert.ended.is_none());
@@ -254,7 +256,7 @@ mod tests {
         let (web, forum) = (Some("web"), Some("forum"));
         assert_eq!(notifying(&[alert(1, web, None), alert(2, web, None), alert(3, None, None)]), [1]);
         assert_eq!(notifying(&[alert(1, None, None), alert(2, web, None), alert(3, forum, None)]), [1]);
-        // The alert about all sources belongs to the incident at the first source and does not hide the one at another.
+        // Alert 2, about all sources, joins the incident of `web` and does not inhibit alert 3, about `forum`.
         assert_eq!(notifying(&[alert(1, web, None), alert(2, None, None), alert(3, forum, None)]), [1, 3]);
     }
 
@@ -263,11 +265,11 @@ mod tests {
         let web = Some("web");
         assert_eq!(notifying(&[alert(1, web, Some(5)), alert(2, web, None)]), [0; 0]);
         assert_eq!(notifying(&[alert(1, web, Some(5)), alert(2, web, Some(9)), alert(8, web, None)]), [0; 0]);
-        assert_eq!(notifying(&[alert(1, web, Some(5)), alert(8, web, None)]), [8], "another incident");
+        assert_eq!(notifying(&[alert(1, web, Some(5)), alert(8, web, None)]), [8], "alert 8 starts a new incident");
     }
 
     #[test]
-    fn end_of_the_first_alert_is_sent_and_that_of_others_is_not() {
+    fn only_the_first_alert_of_an_incident_sends_its_end() {
         let alerts = [alert(1, Some("web"), Some(5)), alert(2, Some("web"), Some(6)), alert(3, Some("web"), None)];
         let inhibition = inhibition(&alerts);
         assert_eq!(alerts.each_ref().map(|alert| inhibition.covers(&alert.labels)), [false, true, true]);

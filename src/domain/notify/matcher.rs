@@ -33,7 +33,7 @@ pub enum MatchOp {
 }
 
 impl MatchOp {
-    /// The operator as it is written.
+    /// The operator as text: `=`, `!=`, `=~` or `!~`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Equal => "=",
@@ -53,7 +53,7 @@ impl MatchOp {
         }
     }
 
-    /// The two flags of Alertmanager's API.
+    /// The operator as the two flags of Alertmanager's API.
     pub fn flags(self) -> MatchFlags {
         MatchFlags {
             is_equal: matches!(self, Self::Equal | Self::Regex),
@@ -83,9 +83,9 @@ pub enum MatcherError {
     /// The value is not a regular expression, but its operator requires one.
     #[error("{pattern:?} is not a regular expression")]
     Pattern {
-        /// The value of the matcher.
+        /// The rejected value of the matcher.
         pattern: String,
-        /// Why it is not a regular expression.
+        /// The error of the regex parser.
         source: Box<regex::Error>,
     },
     /// The text has no operator.

@@ -7,7 +7,7 @@ use super::AlertDetails;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Labels, fingerprint};
 
-/// Whether any alert fires.
+/// The status of an alert or of a whole message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MessageStatus)]

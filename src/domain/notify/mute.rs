@@ -146,7 +146,7 @@ impl fmt::Display for TimeOfDay {
 }
 
 impl TimeOfDay {
-    /// Midnight: the beginning of a day as `from`, and the end of a day as `to`.
+    /// Whether the time is midnight: the start of a day if used as `from`, the end of a day if used as `to`.
     pub fn is_midnight(self) -> bool {
         self.0 == 0
     }
@@ -165,9 +165,9 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 }
 
 impl MuteTiming {
-    /// Whether one of its intervals contains `now`.
+    /// Whether any interval of the timing contains `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        // If the time zone is missing in this machine's database, the timing is inactive.
+        // The time zone database of this machine may lack a zone that was valid when the timing was stored.
         let Ok(zone) = TimeZone::get(&self.zone) else { return false };
         let local = now.to_jiff().to_zoned(zone).datetime();
         let minute = TimeOfDay(u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs()));
@@ -185,7 +185,7 @@ impl MuteTiming {
 }
 
 impl MuteInterval {
-    /// Whether it ends on the day after it begins.
+    /// Whether the interval ends on the day after it begins.
     pub fn passes_midnight(&self) -> bool {
         self.from >= self.to
     }

@@ -78,7 +78,7 @@ impl YearRange {
     }
 }
 
-/// The two ends in `text`, which may be equal.
+/// Parses `FIRST:LAST`, or a single value, which is both the first and the last.
 fn ends<T: Copy>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<(T, T)> {
     match text.split_once(':') {
         Some((first, last)) => Some((parse(first.trim())?, parse(last.trim())?)),
@@ -92,7 +92,7 @@ impl FromStr for DayRange {
     fn from_str(text: &str) -> Result<Self, RangeError> {
         let day = |text: &str| text.parse().ok().filter(|day: &i8| (-31..=31).contains(day) && *day != 0);
         let (first, last) = ends(text, day).ok_or(RangeError::Days)?;
-        // A range from the end of the month to a fixed day has no defined order.
+        // A range from a negative to a positive day is rejected: its order would depend on the length of the month.
         let ordered = first <= last || (first > 0 && last < 0);
         if ordered && !(first < 0 && last > 0) { Ok(Self { first, last }) } else { Err(RangeError::Days) }
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_round_trip_and_reject_nonsense() {
+    fn valid_ranges_round_trip_and_invalid_ones_are_rejected() {
         assert_eq!("1:3".parse::<MonthRange>().map(|range| range.to_string()), Ok("january:march".to_owned()));
         assert_eq!("2026:2028".parse::<YearRange>().map(|range| range.to_string()), Ok("2026:2028".to_owned()));
         assert_eq!("5".parse::<DayRange>().map(|range| range.to_string()), Ok("5".to_owned()));

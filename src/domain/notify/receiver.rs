@@ -20,14 +20,13 @@ pub struct Receiver {
     pub name: String,
     /// The service that the messages are sent to, with its settings.
     pub channel: Channel,
-    /// Whether it gets notifications about resolved alerts.
+    /// Whether the receiver gets notifications about resolved alerts.
     #[serde(default = "yes")]
     pub send_resolved: bool,
-    /// The maximum number of alerts in one message, 1 to 1000. The message contains the number of alerts that were left
-    /// out.
+    /// The maximum number of alerts in one message: 1 to 1000. A message with more alerts says how many it leaves out.
     #[serde(default = "default_max_alerts")]
     pub max_alerts: u32,
-    /// The receiver's own texts. Without them, the default texts are used.
+    /// Templates that replace the default title and text of messages.
     #[serde(default, skip_serializing_if = "Templates::is_empty")]
     pub templates: Templates,
 }
@@ -47,7 +46,7 @@ pub enum Channel {
     /// A POST of JSON in Alertmanager's webhook format, version 4. Secrets: `signing_key` (signs each request with
     /// HMAC-SHA256) and `header.NAME` (headers whose values are hidden).
     Webhook {
-        /// http or https.
+        /// The URL that requests are sent to: http or https.
         url: String,
         /// Headers that are added to each request. Their values are visible.
         #[serde(default)]
@@ -61,7 +60,7 @@ pub enum Channel {
         #[schema(min_items = 1)]
         to: Vec<String>,
     },
-    /// A program on the machine that sends notifications, with the JSON of a webhook on its standard input. Requires
+    /// Runs a program on the server, with the JSON of a webhook on its standard input. Requires
     /// `alerts.allow_commands = true` in the configuration.
     Command {
         /// The program and its arguments, without a shell.
@@ -93,7 +92,7 @@ pub enum Channel {
         /// The id of the chat, or `@channelname`.
         #[schema(example = "-1001234567890")]
         chat_id: String,
-        /// The topic of a forum group.
+        /// The id of the topic, for a group that is organised in topics; null for other chats.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_id: Option<i64>,
         /// The URL of the Bot API server.
@@ -182,7 +181,7 @@ impl Channel {
         }
     }
 
-    /// The destination of the secrets. If the destination of a receiver changes, its secrets must be set again.
+    /// The destination that the secrets are sent to. If it changes, the secrets of the receiver must be set again.
     pub fn destination(&self) -> Option<String> {
         match self.url() {
             Some(url) => Url::parse(url).ok().map(|url| url.origin().ascii_serialization()),
@@ -190,7 +189,7 @@ impl Channel {
         }
     }
 
-    /// The URL, if it is visible.
+    /// The URL, unless it is a secret or the channel has none.
     fn url(&self) -> Option<&str> {
         match self {
             Self::Webhook { url, .. }

@@ -27,7 +27,7 @@ pub struct Texts {
     pub title: String,
     /// The output of the receiver's text template; `None` for the default text.
     pub body: Option<String>,
-    /// Errors of templates. The default texts are used instead.
+    /// The errors of templates. A default text replaces the output of each template that failed.
     pub errors: Vec<TemplateError>,
 }
 
@@ -95,7 +95,7 @@ pub fn title(message: &Message) -> String {
     one_line(&title)
 }
 
-/// Names and templates may contain line breaks, but a title must be one line.
+/// Joins the lines of `text`. Names and templates may contain line breaks, but a title must be one line.
 fn one_line(text: &str) -> String {
     text.trim().replace(char::is_control, " ")
 }

@@ -66,11 +66,11 @@ pub struct Route {
     /// while one of them is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub active_timings: Vec<String>,
-    /// The settings that the route inherits from its parent: those that were not given, or that are listed here. Their
-    /// current inherited values are shown.
+    /// The settings that the route inherits from its parent. A request inherits a setting by omitting it or by listing
+    /// it here. Answers show the inherited values.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherited: BTreeSet<RouteSetting>,
-    /// The settings whose values were given, including those that are listed in `inherited`.
+    /// The settings that the request contains, including those that it lists in `inherited`.
     #[serde(skip)]
     #[schema(ignore)]
     written: BTreeSet<RouteSetting>,
@@ -114,7 +114,7 @@ impl Route {
         matcher::all_match(&self.matchers, labels)
     }
 
-    /// Whether it is the default route.
+    /// Whether this is the default route.
     pub fn is_default(&self) -> bool {
         self.parent.is_none() && self.matchers.is_empty()
     }
@@ -171,7 +171,7 @@ impl Managed for Route {
         Some(&self.name)
     }
 
-    /// A setting that was inherited in `shown` and now has another value is defined by the route.
+    /// A setting that `shown` inherited becomes a setting of the route itself if the user changed its value.
     fn revised(mut self, shown: &Self) -> Self {
         let settings = std::mem::take(&mut self.inherited);
         let is_shown = |setting: &RouteSetting| match setting {

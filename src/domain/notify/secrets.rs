@@ -9,12 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct Secrets(pub BTreeMap<String, SecretString>);
 
 impl Secrets {
-    /// The value of `name`.
+    /// The value of the secret `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(ExposeSecret::expose_secret)
     }
 
-    /// The names.
+    /// The names of all secrets.
     pub fn names(&self) -> Vec<String> {
         self.0.keys().cloned().collect()
     }
@@ -24,7 +24,7 @@ impl Secrets {
         self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("header.")?, value.expose_secret())))
     }
 
-    /// A copy with `changes`: a value replaces a secret, `None` removes it, and other secrets stay.
+    /// Applies `changes`: a value replaces a secret, `None` removes it, and other secrets are unchanged.
     #[must_use]
     pub fn changed(mut self, changes: &BTreeMap<String, Option<SecretString>>) -> Self {
         for (name, change) in changes {
@@ -36,7 +36,7 @@ impl Secrets {
         self
     }
 
-    /// The secrets as JSON in plain text. Only for the database.
+    /// The secrets as JSON in plain text, for storage only. Never log or return it.
     pub fn exposed(&self) -> String {
         let values: BTreeMap<_, _> = self.0.iter().map(|(name, value)| (name, value.expose_secret())).collect();
         // A map of strings can always be serialised.

@@ -23,7 +23,7 @@ pub struct Silence {
     /// The end, exclusive. It must be after `starts_at`.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
-    /// Who created it.
+    /// Who created the silence.
     #[schema(example = "ada")]
     pub author: String,
     /// The reason for the silence.
@@ -35,11 +35,11 @@ pub struct Silence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SilenceState {
-    /// It has not started yet.
+    /// The silence has not started yet.
     Pending,
-    /// It suppresses notifications now.
+    /// The silence suppresses notifications now.
     Active,
-    /// It has ended.
+    /// The silence has ended.
     Expired,
 }
 
@@ -61,7 +61,7 @@ impl Silence {
         }
     }
 
-    /// Whether it silences an alert with these labels at `now`.
+    /// Whether the silence applies to an alert with these labels at `now`.
     pub fn covers(&self, labels: &Labels, now: Timestamp) -> bool {
         self.state(now) == SilenceState::Active && matcher::all_match(&self.matchers, labels)
     }
@@ -80,7 +80,7 @@ impl Managed for Silence {
         checks.matchers("matchers", &self.matchers);
         // A silence that matches alerts without any label would suppress all notifications.
         let narrow = self.matchers.is_empty() || !matcher::all_match(&self.matchers, &Labels::new());
-        checks.require(narrow, "matchers", "at least one must not match an empty value");
+        checks.require(narrow, "matchers", "at least one matcher must not match an empty value");
         checks.require(self.starts_at < self.ends_at, "ends_at", "must be after starts_at");
         let text = |text: &str, most| (1..=most).contains(&text.trim().chars().count());
         checks.require(

@@ -1,7 +1,7 @@
 //! Templates: a receiver's own title and text, in the Jinja language.
 //!
-//! Templates have no access to files, other templates or the network. Their steps and output are limited, and so is
-//! each text that they make on the way. The variables are the fields of [`Message`] as a webhook receives them, so
+//! Templates have no access to files, other templates or the network. The number of steps, the output and the output of
+//! each filter are limited. The variables are the fields of [`Message`] as a webhook receives them, so
 //! `{{ alerts[0].details.sentence }}` is the sentence about the first alert. `title` and `text` are the default texts.
 
 mod filters;
@@ -25,7 +25,7 @@ const FUEL: u64 = 100_000;
 /// The maximum length of a template's output and of the output of each filter, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The texts of a receiver. Empty templates use the default texts.
+/// The templates of a receiver. An empty template uses the default text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Templates {
@@ -72,7 +72,7 @@ fn describe(error: &minijinja::Error) -> String {
 }
 
 impl Templates {
-    /// Whether all texts are the default ones.
+    /// Whether all templates are empty, so that messages have the default texts.
     pub fn is_empty(&self) -> bool {
         self.title.is_none() && self.text.is_none()
     }
@@ -124,7 +124,7 @@ pub fn render_template(source: &str, message: &Message) -> Result<String, Templa
     }
 }
 
-/// The first [`MAX_OUTPUT`] bytes of `text`. A longer text could not be written anyway.
+/// The first [`MAX_OUTPUT`] bytes of `text`. The output cannot contain more.
 fn within_output(mut text: String) -> String {
     if text.len() > MAX_OUTPUT {
         let end = (0..=MAX_OUTPUT).rev().find(|end| text.is_char_boundary(*end));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_and_huge_templates_are_stopped() {
+    fn template_with_too_many_steps_or_output_is_stopped() {
         let loops = |count: usize, body: &str| {
             let start = format!("{{% for a in '{}' %}}", "x".repeat(100));
             format!("{}{body}{}", start.repeat(count), "{% endfor %}".repeat(count))
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_templates_cannot_grow() {
+    fn template_cannot_build_a_large_value() {
         let doubling = "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(40) %}\
                         {% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x|length }}";
         let assigning = "{% set a = 'a' ~ 'a' %}{% set b = a ~ a %}{{ b|length }}";
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn output_of_each_filter_is_limited() {
+    fn output_of_every_template_filter_is_limited() {
         let growing = format!("{{{{ 'a'{}|length }}}}", "|replace('a', 'aa')".repeat(16));
         assert_eq!(rendered(&growing).unwrap(), "65536");
         let too_long = format!("{{{{ 'a'{}|length }}}}", "|replace('a', 'aa')".repeat(20));
@@ -234,7 +234,11 @@ mod tests {
         let start = format!("{{% for a in '{}' %}}{{% for b in '{}' %}}", "x".repeat(50), "x".repeat(50));
         let filtered = format!("{{{{ ('{}'{})|length }}}}", "x".repeat(9_000), "|upper|lower".repeat(20));
         let source = format!("{start}{filtered}{{% endfor %}}{{% endfor %}}");
-        assert!(rendered(&source).unwrap_err().to_string().contains("too much work"), "{:?}", rendered(&source));
+        assert!(
+            rendered(&source).unwrap_err().to_string().contains("read more than 16 MiB"),
+            "{:?}",
+            rendered(&source)
+        );
     }
 
     #[test]

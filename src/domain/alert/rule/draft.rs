@@ -25,7 +25,7 @@ pub struct RuleDraft {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "sentiment:negative")]
     pub of: Option<Class>,
-    /// Default: `above`.
+    /// Whether the condition holds above or below the threshold. Default: `above`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
@@ -46,7 +46,7 @@ pub struct RuleDraft {
     /// `text:WORDS`.
     #[schema(value_type = String, example = "all")]
     pub scope: Scope,
-    /// Default: `none`.
+    /// How the posts are split into series. Each series has its own state and alerts. Default: `none`.
     pub group_by: GroupBy,
     /// The length of the window, in whole minutes, up to a day. Default: 5min.
     #[schema(value_type = String, example = "5min")]
@@ -54,9 +54,10 @@ pub struct RuleDraft {
     /// The time between two evaluations, up to a day. It cannot be shorter than `alerts.interval`. Default: 1min.
     #[schema(value_type = String, example = "1min")]
     pub interval: HumanDuration,
-    /// The condition does not hold if the window has fewer posts. Default: 10.
+    /// The minimum number of posts in the window. With fewer posts the condition does not hold. Default: 10.
     pub min_posts: i64,
-    /// The condition does not hold if the counted posts have fewer different authors. Default: 1.
+    /// The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
+    /// Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_authors: Option<i64>,
     /// What is counted: every post (`posts`), copies of a text once (`texts`), or each author once (`authors`).
@@ -67,8 +68,8 @@ pub struct RuleDraft {
     /// or the condition holds (`alert`). Default: `resolve`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_data: Option<NoData>,
-    /// How much earlier windows end, so that they contain posts that arrive late, up to 3h. Default: the measured time
-    /// within which 95 % of the posts of the source arrive.
+    /// How long before the current time windows end, so that they contain posts that arrive late. At most 3h. Default:
+    /// the measured time within which 95 % of the posts of the source arrive.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "30min")]
     pub delay: Option<HumanDuration>,
@@ -79,17 +80,17 @@ pub struct RuleDraft {
     /// How long the condition must not hold before the alert is resolved. Default: 0s.
     #[schema(value_type = String, example = "5min")]
     pub keep_firing_for: HumanDuration,
-    /// A firing alert recovers only when the value is beyond this one. Default: the threshold.
+    /// The value that must be crossed before a firing alert starts to recover. Default: the threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_threshold: Option<f64>,
-    /// Default: `warning`.
+    /// The severity of the rule's alerts. Default: `warning`.
     pub severity: Severity,
-    /// Labels that are added to those of the alert.
+    /// Additional labels for the rule's alerts.
     pub labels: Labels,
-    /// Texts about the alert. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}},
-    /// {{scope}}, {{source}}, {{rule}} and {{severity}}.
+    /// Texts about the rule's alerts, by name. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}},
+    /// {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
     pub annotations: Labels,
-    /// Default: true.
+    /// Whether the rule is evaluated. Default: true.
     pub enabled: bool,
 }
 
@@ -131,7 +132,7 @@ impl From<&RuleSpec> for RuleDraft {
 }
 
 impl RuleSpec {
-    /// The rule as JSON, which [`Self::parse`] reads.
+    /// The rule as JSON in the format that [`Self::parse`] reads.
     pub fn to_json(&self) -> Value {
         // The type can always be serialised to JSON.
         serde_json::to_value(RuleDraft::from(self)).unwrap_or_default()
@@ -140,7 +141,7 @@ impl RuleSpec {
     /// Parses a rule.
     ///
     /// # Errors
-    /// All errors, by field.
+    /// Every invalid field, with its error.
     pub fn parse(value: Value) -> Result<Self, Vec<FieldError>> {
         let Value::Object(fields) = value else {
             return Err(vec![FieldError::new("body", "must be a JSON object")]);

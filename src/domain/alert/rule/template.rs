@@ -4,16 +4,16 @@
 pub const PLACEHOLDERS: [&str; 9] =
     ["value", "threshold", "posts", "baseline", "window", "scope", "source", "rule", "severity"];
 
-/// `text` with placeholders replaced by the results of `value`.
+/// Replaces each placeholder in `text` by the result of `value` for its name.
 ///
 /// # Errors
-/// A description of the first placeholder that is unknown or not closed.
+/// A description of the first placeholder that is unknown or has no closing braces.
 pub fn fill(text: &str, value: &dyn Fn(&str) -> String) -> Result<String, String> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, behind)) = after.split_once("}}") else {
-            return Err("has {{ without }}".to_owned());
+            return Err("has {{ without a closing }}".to_owned());
         };
         let name = name.trim();
         if !PLACEHOLDERS.contains(&name) {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_filled_and_unknown_ones_rejected() {
+    fn known_placeholder_is_filled_and_unknown_one_is_rejected() {
         let value = |name: &str| format!("<{name}>");
         assert_eq!(fill("{{ source }}: {{value}} of {x}", &value), Ok("<source>: <value> of {x}".to_owned()));
         assert!(fill("{{valeu}}", &value).is_err_and(|e| e.contains("valeu") && e.contains("threshold")));

@@ -26,7 +26,7 @@ impl Receiver {
         for (name, secret) in &secrets.0 {
             let (field, value) = (format!("secrets.{name}"), secret.expose_secret());
             let known = self.channel.takes_secret(name);
-            checks.require(known, &field, format!("is not a secret of a {} receiver", self.channel.kind()));
+            checks.require(known, &field, format!("is not a secret of {} receivers: remove it", self.channel.kind()));
             if let Some(header) = name.strip_prefix("header.").filter(|_| known) {
                 checks.header(&field, header, value);
             }
@@ -66,14 +66,15 @@ impl Managed for Receiver {
         if self.channel.has_text() {
             checks.0.extend(self.templates.check());
         } else {
-            let message = format!("a {} receiver has a fixed format: remove the templates", self.channel.kind());
+            let message =
+                format!("do not apply to {} receivers, whose format is fixed: remove them", self.channel.kind());
             checks.require(self.templates.is_empty(), "templates", message);
         }
         checks.0
     }
 }
 
-/// Headers that the sender sets.
+/// Headers that SentiStream sets itself.
 const OWN_HEADERS: [&str; 6] =
     ["content-type", "content-length", "host", "connection", "transfer-encoding", "x-sentistream-signature"];
 
@@ -81,7 +82,11 @@ impl Checks {
     fn channel(&mut self, channel: &Channel) {
         match channel {
             Channel::Webhook { headers, .. } => {
-                self.require(headers.len() <= MAX_HEADERS, "channel.headers", format!("must be at most {MAX_HEADERS}"));
+                self.require(
+                    headers.len() <= MAX_HEADERS,
+                    "channel.headers",
+                    format!("must be at most {MAX_HEADERS} headers"),
+                );
                 for (name, value) in headers {
                     self.header(&format!("channel.headers.{name}"), name, value);
                 }
@@ -124,12 +129,12 @@ impl Checks {
 
     fn command(&mut self, command: &[String]) {
         self.require((1..=MAX_ARGUMENTS).contains(&command.len()), "channel.command", {
-            format!("must be a program and its arguments, at most {MAX_ARGUMENTS}")
+            format!("must be a program and its arguments, at most {MAX_ARGUMENTS} texts in all")
         });
         let fit = |argument: &String| argument.len() <= MAX_ARGUMENT_BYTES && !argument.contains('\0');
         let named = command.first().is_none_or(|program| !program.is_empty());
         self.require(named && command.iter().all(fit), "channel.command", {
-            format!("must be at most {MAX_ARGUMENT_BYTES} bytes each, without U+0000, and name a program")
+            format!("must start with a program; each text must be at most {MAX_ARGUMENT_BYTES} bytes without U+0000")
         });
     }
 
@@ -142,9 +147,13 @@ impl Checks {
 
     fn header(&mut self, field: &str, name: &str, value: &str) {
         let visible = value.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 0x7f));
-        self.require(is_token(name, "!#$%&'*+-.^_`|~") && name.len() <= 100, field, "must be the name of a header");
-        self.require(visible && value.len() <= MAX_HEADER_BYTES, field, "must be the value of a header, in one line");
-        self.require(!OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()), field, "is set by the sender");
+        self.require(is_token(name, "!#$%&'*+-.^_`|~") && name.len() <= 100, field, "must have a valid header name");
+        self.require(visible && value.len() <= MAX_HEADER_BYTES, field, "must be a header value in one line");
+        self.require(
+            !OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()),
+            field,
+            "is set by SentiStream: remove it",
+        );
     }
 }
 

@@ -39,7 +39,7 @@ pub fn severity(message: &Message) -> Severity {
     firing.unwrap_or(Severity::Warning)
 }
 
-/// A key for the group of alerts that all services accept: the same hash that identifies alerts.
+/// The deduplication key of the message's group and receiver: a hash, which all services accept as a key.
 fn key(message: &Message) -> String {
     let labels = [("group".to_owned(), message.group_key.clone()), ("receiver".to_owned(), message.receiver.clone())];
     format!("sentistream-{}", crate::domain::alert::fingerprint(&labels.into()))
@@ -50,8 +50,8 @@ fn link(message: &Message) -> &str {
     message.alerts.first().map_or(message.external_url.as_str(), |alert| alert.generator_url.as_str())
 }
 
-/// An event of PagerDuty's Events API v2 (<https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>), without the
-/// routing key.
+/// An event of PagerDuty's Events API v2
+/// (<https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>), without the routing key.
 pub fn pagerduty(message: &Message, texts: &Texts) -> Value {
     let action = if message.status == Status::Firing { "trigger" } else { "resolve" };
     let severity = match severity(message) {
@@ -111,7 +111,7 @@ pub fn opsgenie_path(message: &Message) -> String {
     }
 }
 
-/// The body of the request.
+/// The body of a request to Opsgenie's alert API.
 pub fn opsgenie(message: &Message, texts: &Texts) -> Value {
     if message.status == Status::Resolved {
         return json!({"source": "SentiStream", "note": cut(&texts.title, 1_000)});

@@ -8,7 +8,7 @@ use super::{Route, RouteSetting, by_name, default_interval, default_repeat, defa
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::notify::Matcher;
 
-/// The fields of a route as they were given. A setting that is `None` is inherited.
+/// The fields of a route as the request contains them. A setting that is `None` is inherited.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteDraft {

@@ -43,7 +43,7 @@ pub fn register(environment: &mut Environment<'_>) {
     environment.add_test("number", tests::is_number);
 }
 
-/// The bytes that filters have read.
+/// The number of bytes that the filters of a template have read.
 #[derive(Clone, Debug, Default)]
 struct Work(Arc<AtomicUsize>);
 
@@ -51,7 +51,9 @@ impl Work {
     fn spend(&self, bytes: usize) -> Result<(), Error> {
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > MAX_WORK {
-            return Err(invalid("the template has too much work: apply filters to fewer or shorter texts"));
+            return Err(invalid(
+                "the filters of the template read more than 16 MiB: apply filters to fewer or shorter texts",
+            ));
         }
         Ok(())
     }

@@ -1,13 +1,15 @@
 //! The part of Jinja that templates may use.
 //!
 //! The engine limits steps, but not the size of values: a few assignments that double a text, or one `*`, use up the
-//! memory. Templates therefore read values and do not build them. They have no assignments, no operators that join or
-//! repeat texts, no lists of their own, no functions, and no blocks that capture output. Every text is a field of the
-//! message, a literal, a part of one, or the output of a filter, which is limited. A source that passes [`check`] also
-//! nests little enough for the engine, which compiles it recursively.
+//! memory. Templates can therefore read values, but not build new ones. They have no assignments, no operators that
+//! join
+//! or repeat texts, no list literals, no functions, and no blocks that capture output. Every text is a field of the
+//! message, a literal, a part of either, or the output of a filter, which is limited. [`check`] also limits the
+//! nesting,
+//! because the engine compiles templates recursively.
 //!
-//! The scanner reads the same tokens as the engine. Where both could differ (numbers with letters, unknown
-//! characters), it refuses the template. It ignores tags that do not end: the engine reports these.
+//! The scanner reads the same tokens as the engine. Where the two could differ (numbers with letters, unknown
+//! characters), the scanner rejects the template. It ignores tags without an end, because the engine reports them.
 
 /// The statements that templates may use.
 const STATEMENTS: [&str; 6] = ["for", "endfor", "if", "elif", "else", "endif"];
@@ -29,7 +31,7 @@ pub struct Refusal {
 /// Checks that `template` uses only the supported part of the language.
 ///
 /// # Errors
-/// With the first part that is not supported.
+/// The first part that is not supported.
 pub fn check(template: &str) -> Result<(), Refusal> {
     let mut scanner = Scanner { template, at: 0 };
     let mut statements = 0;
@@ -60,7 +62,7 @@ fn refusal(template: &str, at: usize, reason: String) -> Refusal {
     Refusal { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), reason }
 }
 
-/// The kind of a part that is not plain text.
+/// The opening of a part that is not plain text.
 #[derive(Clone, Copy)]
 enum Opening {
     Expression,
@@ -83,7 +85,7 @@ enum Token<'a> {
 
 /// An open bracket.
 struct Bracket {
-    /// Whether its values are arguments.
+    /// Whether the values in the bracket are arguments of a call.
     has_arguments: bool,
     colons: usize,
 }
@@ -152,7 +154,7 @@ impl<'a> Tag<'a> {
         };
         match symbol {
             b'(' => {
-                // The engine has methods of loops that panic.
+                // Some methods of the engine's `loop` object panic.
                 if is_after_value && !self.is_after_filter() {
                     return Err(
                         "functions are not available in templates; use filters, as in {{ a | upper }}".to_owned()
@@ -161,7 +163,7 @@ impl<'a> Tag<'a> {
                 self.brackets.push(Bracket { has_arguments: is_after_value, colons: 0 });
             }
             b'[' if is_after_value => self.brackets.push(Bracket { has_arguments: false, colons: 0 }),
-            b'[' | b'{' | b'}' => return Err("templates cannot contain lists and maps of their own".to_owned()),
+            b'[' | b'{' | b'}' => return Err("templates cannot contain list or map literals".to_owned()),
             b')' | b']' => {
                 self.brackets.pop().ok_or_else(|| format!("unexpected `{}`", char::from(symbol)))?;
             }
@@ -171,7 +173,7 @@ impl<'a> Tag<'a> {
                     None => self.statement == Some("for") && !self.is_after_in,
                 };
                 if !is_allowed {
-                    return Err("templates cannot contain lists of their own; remove the comma".to_owned());
+                    return Err("templates cannot contain list literals; remove the comma".to_owned());
                 }
             }
             b':' => {
@@ -189,7 +191,7 @@ impl<'a> Tag<'a> {
                 ));
             }
             b'.' | b'|' | b'=' | b'!' | b'<' | b'>' | b'-' | b'/' | b'%' => {}
-            _ => return Err("unexpected character".to_owned()),
+            _ => return Err("an expression contains an unsupported character; remove it".to_owned()),
         }
         Ok(())
     }
@@ -292,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn templates_that_read_values_are_accepted() {
+    fn template_that_only_reads_values_is_accepted() {
         for template in [
             "plain { text } % # \u{ff}",
             "{{ status | upper }}: {{- commonLabels.alertname -}}",
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_that_build_values_are_refused() {
+    fn template_that_builds_a_value_is_rejected() {
         for template in [
             "{% set ns = namespace(x='a') %}",
             "{%- set a = x ~ x %}",
@@ -347,13 +349,13 @@ mod tests {
     }
 
     #[test]
-    fn refusals_name_the_line_and_the_alternative() {
+    fn template_error_names_the_line_and_the_alternative() {
         let error = check("a\n{{ b }}\n{% set x = 1 %}").unwrap_err().to_string();
         assert_eq!(error, "line 3: `set` is not available in templates; use for, endfor, if, elif, else, endif");
     }
 
     #[test]
-    fn depth_of_templates_is_limited() {
+    fn nesting_of_templates_is_limited() {
         assert!(check(&format!("{{{{ a{} }}}}", ".a".repeat(1_000))).is_err());
         assert!(check(&format!("{{{{ {}a }}}}", "not ".repeat(1_000))).is_err());
         assert!(check(&format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(500))).is_err());

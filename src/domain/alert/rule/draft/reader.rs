@@ -21,7 +21,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// The longest window of a rule.
 const LONGEST_WINDOW: u64 = DAY;
-/// The longest window of a spike: a day contains eight of them.
+/// The longest window of a spike. The limit ensures that a day contains at least eight windows.
 const LONGEST_SPIKE: u64 = 3 * HOUR;
 /// The default significance of a shift. A series is evaluated a thousand times a day: at 0.01, random variation would
 /// open alerts every day.
@@ -30,7 +30,7 @@ const USUAL_SIGNIFICANCE: f64 = 0.0001;
 const BASELINE_WINDOWS: u64 = 12;
 /// The longest delay of a window.
 const LONGEST_DELAY: u64 = 3 * HOUR;
-/// The longest window of a rule whose posts must be read, because rollups cannot answer it.
+/// The longest window of a rule that must read posts, because rollups do not contain its counts.
 const LONGEST_READ: u64 = 6 * HOUR;
 
 /// The shortest and the longest duration of a field, in seconds.
@@ -40,7 +40,7 @@ struct Bounds {
     most: u64,
 }
 
-/// The fields that are not parsed yet, and the errors of the others.
+/// The fields that are not parsed yet, and the errors of the fields that are parsed.
 pub struct Reader {
     fields: Map<String, Value>,
     errors: Vec<FieldError>,
@@ -55,7 +55,7 @@ impl Reader {
     /// Parses all fields.
     ///
     /// # Errors
-    /// All errors, by field.
+    /// Every invalid field, with its error.
     pub fn read(mut self) -> Result<RuleSpec, Vec<FieldError>> {
         let spec = self.spec();
         self.reject_unknown_fields();
@@ -79,7 +79,7 @@ impl Reader {
         let scope = self.take::<Scope>("scope").unwrap_or(Scope::All);
         let group_by = self.take("group_by").unwrap_or(GroupBy::None);
         self.check("group_by", !matches!(scope, Scope::Source(_)) || group_by == GroupBy::None, || {
-            "must be none when the scope is one source".to_owned()
+            "must be none if the scope is a single source".to_owned()
         });
         self.check_window(window, kind, &scope);
         let spec = RuleSpec {
@@ -166,7 +166,7 @@ impl Reader {
     }
 
     fn baseline_window(&mut self, window: Duration) -> Duration {
-        // An invalid window is reported separately.
+        // `check_window` reports a window that is out of bounds.
         let window = window.as_secs().clamp(MINUTE, DAY);
         let length =
             self.duration("baseline_window", Bounds { least: window, most: DAY }, (BASELINE_WINDOWS * window).min(DAY));
@@ -174,7 +174,7 @@ impl Reader {
         length
     }
 
-    /// A class for which a share can be computed.
+    /// Parses the field `of`. A share of all posts is rejected, because it is always 1.
     fn class(&mut self, default: Class) -> Class {
         let class = self.take("of").unwrap_or(default);
         self.check("of", class != Class::Posts, || "must be sentiment:LABEL or emotion:LABEL".to_owned());
@@ -194,10 +194,10 @@ impl Reader {
             Direction::Below => (recovery >= threshold, "at least"),
         };
         self.check("recovery_threshold", condition.kind() != RuleKind::Absence, || {
-            "does not apply to an absence".to_owned()
+            "does not apply to rules of the kind absence: remove it".to_owned()
         });
         self.check("recovery_threshold", recovery.is_finite() && beyond, || {
-            format!("must be {side} the threshold, {threshold}")
+            format!("must be {side} the threshold ({threshold})")
         });
         Some(recovery)
     }
@@ -209,7 +209,7 @@ impl Reader {
             "must be at most 3h for a spike".to_owned()
         });
         self.check("window", scope.is_rolled_up() || seconds <= LONGEST_READ, || {
-            "must be at most 6h for the scope of an author or a text".to_owned()
+            "must be at most 6h if the scope is an author or a text".to_owned()
         });
     }
 
@@ -224,11 +224,11 @@ impl Reader {
 
     fn labels(&mut self) -> Labels {
         let labels: Labels = self.take("labels").unwrap_or_default();
-        self.check("labels", labels.len() <= MAX_LABELS, || format!("must be at most {MAX_LABELS}"));
+        self.check("labels", labels.len() <= MAX_LABELS, || format!("must be at most {MAX_LABELS} labels"));
         for (name, value) in &labels {
             let field = format!("labels.{name}");
-            self.check(&field, is_name(name), || "must be a name of letters, digits and _".to_owned());
-            self.check(&field, !RESERVED.contains(&name.as_str()), || "is set for every alert".to_owned());
+            self.check(&field, is_name(name), || "must have a name of letters, digits and _".to_owned());
+            self.check(&field, !RESERVED.contains(&name.as_str()), || "is a reserved name: use another one".to_owned());
             self.check(&field, (1..=MAX_LABEL_CHARS).contains(&value.chars().count()), || {
                 format!("must have a value of 1 to {MAX_LABEL_CHARS} characters")
             });
@@ -239,11 +239,11 @@ impl Reader {
     fn annotations(&mut self) -> Labels {
         let annotations: Labels = self.take("annotations").unwrap_or_default();
         self.check("annotations", annotations.len() <= MAX_ANNOTATIONS, || {
-            format!("must be at most {MAX_ANNOTATIONS}")
+            format!("must be at most {MAX_ANNOTATIONS} annotations")
         });
         for (name, text) in &annotations {
             let field = format!("annotations.{name}");
-            self.check(&field, is_name(name), || "must be a name of letters, digits and _".to_owned());
+            self.check(&field, is_name(name), || "must have a name of letters, digits and _".to_owned());
             self.check(&field, text.chars().count() <= MAX_ANNOTATION_CHARS, || {
                 format!("must be at most {MAX_ANNOTATION_CHARS} characters")
             });
@@ -261,7 +261,7 @@ impl Reader {
         self.take(field)
     }
 
-    /// The field, if it is present, not null and valid.
+    /// Removes and parses a field. `None` if it is missing, null or invalid.
     fn take<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
         let value = self.fields.remove(field).filter(|value| !value.is_null())?;
         match serde_json::from_value(value) {
@@ -281,7 +281,7 @@ impl Reader {
 
     fn reject_unknown_fields(&mut self) {
         for name in self.fields.keys().filter(|name| !self.fields[*name].is_null()) {
-            self.errors.push(FieldError::new(name, "does not belong to a rule of this kind"));
+            self.errors.push(FieldError::new(name, "is unknown, or does not apply to rules of this kind: remove it"));
         }
     }
 }
