@@ -18,18 +18,18 @@ pub use redis::RedisCache;
 pub struct Cached {
     /// The answer's JSON.
     pub json: Arc<str>,
-    /// When it was computed.
+    /// When the answer was computed.
     pub cached_at: Timestamp,
-    /// Whether it came from the cache.
+    /// Whether the answer came from the cache.
     pub hit: bool,
 }
 
-/// The cache, on either backend. Clones share it.
+/// The cache, in memory or in Redis. Clones share it.
 #[derive(Clone)]
 pub enum Cache {
-    /// In this process.
+    /// A cache in this process.
     Local(LocalCache),
-    /// In Redis, for all processes.
+    /// A cache in Redis, for all processes.
     Redis(RedisCache),
 }
 
@@ -38,7 +38,7 @@ impl Cache {
     /// the same key wait for a single computation. An unavailable cache is treated as empty.
     ///
     /// # Errors
-    /// Those of `compute`; an error is not cached.
+    /// The error of `compute`, which is not cached.
     pub async fn get_or_compute<E, F>(&self, key: &str, compute: F) -> Result<Cached, E>
     where
         E: Clone + Send + Sync + 'static,
@@ -50,7 +50,7 @@ impl Cache {
         }
     }
 
-    /// Changes how long answers are reused, and removes every answer. Other processes do this for themselves.
+    /// Changes how long this process reuses answers, and removes every answer. Each process must call this itself.
     pub async fn set_ttl(&self, ttl: Duration) {
         let current = match self {
             Self::Local(cache) => cache.ttl(),
@@ -58,7 +58,7 @@ impl Cache {
         };
         if current.get() != ttl {
             current.set(ttl);
-            // An answer keeps the time to live that it was stored with.
+            // Stored answers have the old time to live.
             self.clear().await;
         }
     }

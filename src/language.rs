@@ -1,7 +1,7 @@
-//! Language detection, and the handling of texts in languages that the model does not know.
+//! Language detection, and the handling of texts in languages that the model does not support.
 //!
-//! The language that a source reports is used unchanged. Detection runs only if the source reports none. A wrong
-//! language is worse than none, so short and ambiguous texts get none.
+//! The language that a source reports is used unchanged. Detection runs only if the source reports no language. A wrong
+//! language is worse than no language, so detection returns no language for short and ambiguous texts.
 
 mod detect;
 
@@ -16,14 +16,14 @@ pub use detect::detect;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum OtherLanguages {
-    /// They are stored without a sentiment.
+    /// The posts are stored without a sentiment.
     #[default]
     Unscored,
-    /// They are analysed like all others.
+    /// The posts are analysed like all other posts.
     Analyze,
-    /// They are stored as neutral without an analysis.
+    /// The posts are stored as neutral, without an analysis.
     Neutral,
-    /// They are not stored.
+    /// The posts are not stored.
     Skip,
 }
 
@@ -59,22 +59,23 @@ impl From<OtherLanguages> for SharedHandling {
 /// How languages are handled.
 #[derive(Clone, Debug, Default)]
 pub struct LanguagePolicy {
-    /// The languages that the model supports, as [`primary`] tags. Empty: those that it declares.
+    /// The languages that the model supports, as [`primary`] tags. Empty: the languages that the model declares.
     pub known: Vec<String>,
     /// The handling of posts in other languages.
     pub others: SharedHandling,
-    /// Whether to detect the language of texts whose source reports none.
+    /// Whether to detect the language of a text if its source reports no language.
     pub detect: bool,
 }
 
 impl LanguagePolicy {
-    /// The supported languages of a model that declares `declared`. Empty: all languages.
+    /// The languages that count as supported for a model that declares the languages `declared`. If both lists are
+    /// empty, all languages do.
     pub fn judged<'l>(&'l self, declared: &'l [String]) -> JudgedLanguages<'l> {
         JudgedLanguages { known: if self.known.is_empty() { declared } else { &self.known }, others: self.others.get() }
     }
 }
 
-/// The languages that the current model supports, and the handling of the others.
+/// The languages that the current model supports, and the handling of all other languages.
 #[derive(Clone, Copy, Debug)]
 pub struct JudgedLanguages<'l> {
     known: &'l [String],
@@ -82,7 +83,7 @@ pub struct JudgedLanguages<'l> {
 }
 
 impl<'l> JudgedLanguages<'l> {
-    /// The supported languages; empty: all.
+    /// The supported languages. Empty: all languages.
     pub fn known(&self) -> &'l [String] {
         self.known
     }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policy_applies_only_to_unknown_languages() {
+    fn language_policy_applies_only_to_unsupported_languages() {
         let policy = LanguagePolicy { known: vec!["en".into()], others: OtherLanguages::Skip.into(), detect: true };
         for (lang, handling) in [
             (None, OtherLanguages::Analyze),
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn model_without_languages_judges_all_unless_set() {
+    fn model_without_languages_supports_all_unless_configured() {
         let unset = LanguagePolicy::default();
         assert_eq!(unset.judged(&[]).handling(Some("de")), OtherLanguages::Analyze);
         let english = ["en".to_owned()];

@@ -1,4 +1,4 @@
-//! Supervision, cancellation and draining.
+//! Supervision and shutdown of the roles of a process.
 
 mod backoff;
 
@@ -30,7 +30,7 @@ impl Shutdown {
         self.abandon.cancel();
     }
 
-    /// Signals for a part of the process. They can be sent to that part alone, and receive the signals of `self`.
+    /// Creates signals for a part of the process. The part receives the signals of `self` and those sent to it alone.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { stop: self.stop.child_token(), abandon: self.abandon.child_token() }
@@ -68,7 +68,7 @@ impl Shutdown {
     }
 }
 
-/// Runs the roles of a process. If one of them ends without a stop request, all are stopped and the process fails.
+/// Runs the roles of a process. If a role ends without a stop request, all roles are stopped and the process fails.
 #[derive(Default)]
 pub struct Supervisor {
     shutdown: Shutdown,
@@ -76,7 +76,7 @@ pub struct Supervisor {
     names: Vec<(Id, &'static str)>,
 }
 
-/// The share of the grace period in which roles release unfinished work.
+/// The last part of the grace period, in which roles release unfinished work.
 const RELEASE_SHARE: f64 = 0.2;
 
 impl Supervisor {
@@ -111,9 +111,9 @@ impl Supervisor {
             Err(_) => {
                 tracing::warn!("grace period nearly over, releasing unfinished work");
                 self.shutdown.abandon();
-                tokio::time::timeout(grace.mul_f64(RELEASE_SHARE), self.drain())
-                    .await
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!("roles did not stop within {grace:?} (shutdown.grace)")))
+                tokio::time::timeout(grace.mul_f64(RELEASE_SHARE), self.drain()).await.unwrap_or_else(|_| {
+                    Err(anyhow::anyhow!("roles did not stop within {grace:?}; increase shutdown.grace"))
+                })
             }
         };
         early.and(drained)
@@ -131,7 +131,9 @@ impl Supervisor {
 
     fn fault(&self, ended: Result<(Id, anyhow::Result<()>), JoinError>) -> anyhow::Error {
         let (id, result) = match ended {
-            Ok((id, result)) => (id, result.and_then(|()| Err(anyhow::anyhow!("it ended without a stop request")))),
+            Ok((id, result)) => {
+                (id, result.and_then(|()| Err(anyhow::anyhow!("the role ended without a stop request"))))
+            }
             Err(error) => (error.id(), Err(error.into())),
         };
         let name = self.names.iter().find(|(known, _)| *known == id).map_or("unknown", |(_, name)| name);
@@ -161,7 +163,7 @@ struct Signals(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Signals {
-    /// A signal that cannot be handled keeps its default action, which ends the process.
+    /// Installs the handlers. A signal without a handler keeps its default action, which ends the process.
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         Self(

@@ -1,7 +1,7 @@
 //! The live bus: events of newly stored posts, alerts and deletions, within and between processes.
 //!
-//! Events are notifications, not a record: a subscriber that is slow or was disconnected is notified of the gap and
-//! reads the missed posts through the API.
+//! The bus stores no events. A subscriber that is slow or was disconnected is notified of the gap, and reads the missed
+//! posts through the API.
 
 pub mod local;
 pub mod redis;
@@ -47,7 +47,7 @@ pub enum Received {
     Lagged(u64),
 }
 
-/// A subscription. It ends when it is dropped.
+/// A subscription to the bus. Drop it to unsubscribe.
 pub struct Subscription(broadcast::Receiver<LiveMessage>);
 
 impl Subscription {
@@ -60,7 +60,7 @@ impl Subscription {
         }
     }
 
-    /// A message that has arrived already.
+    /// The next message, if one has already arrived. Does not wait.
     pub fn try_recv(&mut self) -> Option<Received> {
         match self.0.try_recv() {
             Ok(message) => Some(Received::Message(message)),
@@ -70,12 +70,12 @@ impl Subscription {
     }
 }
 
-/// The live bus, on either backend. Clones share it.
+/// The live bus, in memory or over Redis. Clones share it.
 #[derive(Clone)]
 pub enum LiveBus {
-    /// Within this process.
+    /// A bus within this process.
     Local(LocalBus),
-    /// Between processes.
+    /// A bus between processes.
     Redis(RedisBus),
 }
 
@@ -94,7 +94,8 @@ impl LiveBus {
         }
     }
 
-    /// Subscribes. The first call also subscribes the process to Redis, so it must be made before clients are served.
+    /// Subscribes to all events. With Redis, the first call also subscribes the process, so call it before clients are
+    /// served.
     pub fn subscribe(&self) -> Subscription {
         match self {
             Self::Local(bus) => bus.subscribe(),

@@ -65,7 +65,7 @@ struct Inner {
 }
 
 impl Redis {
-    /// Starts to connect in the background of the current runtime.
+    /// Creates a client, which connects in the background on the current runtime.
     ///
     /// # Errors
     /// [`RedisError::Config`] when the URL or the certificate file cannot be used.
@@ -87,7 +87,7 @@ impl Redis {
         self.0.command_timeout
     }
 
-    /// Whether the keys of one command must share a hash slot.
+    /// Whether this is a Redis Cluster, in which all keys of a command must share a hash slot.
     pub fn is_cluster(&self) -> bool {
         self.0.config.is_cluster()
     }
@@ -100,7 +100,8 @@ impl Redis {
     /// Runs commands on the shared connection. They must not block.
     ///
     /// # Errors
-    /// [`RedisError::Unavailable`] within the command timeout, [`RedisError::Refused`].
+    /// [`RedisError::Unavailable`] if Redis does not respond within the command timeout, [`RedisError::Refused`] if it
+    /// rejects a command.
     pub(crate) async fn run<T, F, W>(&self, work: F) -> Result<T, RedisError>
     where
         F: FnOnce(Client) -> W,
@@ -136,13 +137,13 @@ impl Redis {
         Line::open(self.0.config.client(), &self.0.runtime)
     }
 
-    /// Opens a separate connection for a subscription. It does not reconnect, so that the caller notices an
+    /// Opens a separate connection for a subscription. The connection does not reconnect, so that the caller notices an
     /// interruption.
     pub(crate) fn open_subscriber(&self) -> Line<SubscriberClient> {
         Line::open(self.0.config.subscriber(), &self.0.runtime)
     }
 
-    /// Runs a command on a separate connection, with `extra` time to block.
+    /// Runs a blocking command on a separate connection. `extra` is the time for which the command may block.
     pub(crate) async fn run_on<C, T, W>(&self, line: &Line<C>, extra: Duration, work: W) -> Result<T, RedisError>
     where
         C: ClientLike,
@@ -180,7 +181,7 @@ impl Redis {
     fn replace(&self, old: &Arc<Line<Client>>) -> Arc<Line<Client>> {
         let new = Arc::new(Line::open(self.0.config.client(), &self.0.runtime));
         let before = self.0.line.compare_and_swap(old, new.clone());
-        // Another call may already have replaced it.
+        // If another call has replaced the connection in the meantime, that connection is used.
         if Arc::ptr_eq(&before, old) { new } else { before.clone() }
     }
 
@@ -237,7 +238,7 @@ async fn watch(
                 Ok((error, _)) => {
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
                 }
-                // Only the last error matters, so missed ones can be ignored.
+                // Only the last error is kept, so errors that were missed do not matter.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => break,
             },
@@ -248,12 +249,12 @@ async fn watch(
 }
 
 impl<C> Line<C> {
-    /// Whether it ended permanently, which happens when the server does not match the URL's scheme.
+    /// Whether the connection ended permanently, for example because the URL's scheme does not match the server.
     fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
 
-    /// The result of `work`, or `None` when the connection ends first.
+    /// The result of `work`; `None` if the connection ends first.
     pub async fn unless_ended<F: Future>(&self, work: F) -> Option<F::Output> {
         self.ended.run_until_cancelled(work).await
     }
@@ -266,7 +267,7 @@ impl<C> Line<C> {
         self.last_answer.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= limit
     }
 
-    /// Adds the last error of the connection to the failure.
+    /// Describes a failure, with the last error of the connection.
     fn explain(&self, failure: &Failure) -> String {
         let what = if failure.is_timeout() {
             format!("Redis did not answer within {:?}", failure.limit)
@@ -305,7 +306,7 @@ impl Failure {
         *self.error.kind() == ErrorKind::Timeout
     }
 
-    /// Whether a new connection may reach the current master.
+    /// Whether the server is not the current master. A new connection may reach the master.
     fn is_wrong_server(&self) -> bool {
         let details = self.error.details();
         details.starts_with("READONLY") || details.starts_with("MASTERDOWN")

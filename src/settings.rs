@@ -1,7 +1,7 @@
 //! The settings in force: those of the configuration, and those that people change while the server runs.
 //!
-//! A change is stored in the database. Every instance reads the stored values every two seconds. A stored value replaces
-//! only a default, so a value that the configuration sets is read-only here.
+//! A change is stored in the database. Every instance reads the stored values every two seconds. Stored values replace
+//! only defaults: a setting that the configuration sets cannot be changed here.
 
 mod view;
 
@@ -20,7 +20,8 @@ use crate::store::{Store, StoreError};
 
 pub use view::{Layer, OriginView, SectionView, SettingKind, SettingView, StoredView};
 
-/// The interval at which stored settings are read. Other instances use an earlier value for this long.
+/// The interval at which stored settings are read. After a change, other instances use the earlier value for up to this
+/// time.
 const REFRESH: Duration = Duration::from_secs(2);
 
 /// The settings in force. Clones share them.
@@ -36,22 +37,22 @@ struct Inner {
     changed: Notify,
 }
 
-/// The stored settings of one time, and the configuration that results from them.
+/// The stored settings at the last read, and the configuration that results from them.
 struct InForce {
     config: Arc<Config>,
     stored: Vec<StoredSetting>,
-    /// Why stored values are not used, by key.
+    /// The keys of stored values that are not used, each with the reason.
     ignored: BTreeMap<String, String>,
 }
 
 /// A change of a setting that a person makes.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// `section.key`
+    /// The key of the setting, as `section.key`.
     pub key: String,
-    /// The new value; `None`: the value of the configuration.
+    /// The new value; `None` removes the stored value, so that the value of the configuration is used.
     pub value: Option<Value>,
-    /// The version that the change is based on. `None`: any version.
+    /// The version that the change is based on. `None`: the change applies to any version.
     pub version: Option<i64>,
     /// Who makes the change.
     pub actor: String,
@@ -64,7 +65,7 @@ pub enum ChangeError {
     #[error("{0}")]
     Invalid(String),
     /// The setting has changed since the version that the change is based on.
-    #[error("the setting has changed since that version")]
+    #[error("the setting has changed since that version; read it again")]
     Outdated,
     /// The store failed.
     #[error(transparent)]
@@ -72,7 +73,7 @@ pub enum ChangeError {
 }
 
 impl LiveSettings {
-    /// The settings of `configured`, until the stored ones are read.
+    /// The settings of `configured`. Stored settings apply after the first [`Self::refresh`].
     pub fn new(configured: Config, store: Store) -> Self {
         let configured = Arc::new(configured);
         let in_force = InForce { config: configured.clone(), stored: Vec::new(), ignored: BTreeMap::new() };
@@ -88,7 +89,7 @@ impl LiveSettings {
     /// Reads the stored settings. Values that cannot be used are ignored and logged.
     ///
     /// # Errors
-    /// When the store does not answer; the settings of the last read stay in force.
+    /// When the store does not respond. The settings of the last read then remain in force.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let stored = self.0.store.settings().await?;
         if stored == self.0.in_force.load().stored {
@@ -102,16 +103,16 @@ impl LiveSettings {
         Ok(())
     }
 
-    /// Waits until this instance has changed a setting, or another one may have.
+    /// Waits until this instance has changed a setting, or until the next regular read is due.
     pub async fn due(&self) {
-        // The time-out is the normal case.
+        // The timeout is the normal case: the caller reads the settings again after either.
         let _ = tokio::time::timeout(REFRESH, self.0.changed.notified()).await;
     }
 
     /// Checks and stores a change.
     ///
     /// # Errors
-    /// When the value cannot be used, or the setting has another version.
+    /// When the value is invalid, the setting has another version, or the store fails.
     pub async fn change(&self, change: Change) -> Result<(), ChangeError> {
         self.refresh().await?;
         let Change { key, value, version, actor } = change;
@@ -124,7 +125,7 @@ impl LiveSettings {
         if let Some(value) = &value {
             wanted.insert(&key, value);
         } else if stored.is_none_or(|stored| stored.value.is_none()) {
-            // There is nothing to remove. The key must nevertheless be one that can be changed.
+            // No value is stored, so there is nothing to remove, but an unchangeable key must still be rejected.
             let default = value_of(&self.0.configured, &key);
             self.0.configured.with_stored([(key.as_str(), &default)]).map_err(|error| invalid(&key, &error))?;
             let is_current = version.is_none_or(|based_on| based_on == stored.map_or(0, |stored| stored.version));
@@ -142,7 +143,7 @@ impl LiveSettings {
     }
 }
 
-/// The masked value of a key.
+/// The value of a key in `config`. Secrets are masked.
 fn value_of(config: &Config, key: &str) -> Value {
     let shown = config.settings.shown().find(|shown| shown.key == key);
     shown.and_then(|shown| serde_json::to_value(shown.value).ok()).unwrap_or_default()
@@ -154,7 +155,7 @@ impl fmt::Debug for LiveSettings {
     }
 }
 
-/// The configuration with the stored values that can be used together, and why others cannot be used.
+/// Applies the stored values to `configured`. Also returns the keys of values that cannot be used, with the reasons.
 pub fn merge(configured: &Config, stored: &[StoredSetting]) -> (Config, BTreeMap<String, String>) {
     let values: Vec<(&str, &Value)> =
         stored.iter().filter_map(|stored| Some((stored.key.as_str(), stored.value.as_ref()?))).collect();
@@ -164,7 +165,7 @@ pub fn merge(configured: &Config, stored: &[StoredSetting]) -> (Config, BTreeMap
     if let Ok(config) = configured.with_stored(values.iter().copied()) {
         return (config, BTreeMap::new());
     }
-    // Another release may have stored some values, or the configuration has changed since.
+    // Some values are invalid: another version stored them, or the configuration has changed since.
     let (mut usable, mut ignored) = (Vec::new(), BTreeMap::new());
     let mut merged = configured.clone();
     for value in values {
@@ -185,7 +186,7 @@ fn invalid(key: &str, error: &ConfigError) -> ChangeError {
     ChangeError::Invalid(message(key, error))
 }
 
-/// The problems of `key`, which come first, and of other keys.
+/// The problems of all keys in one text. Those of keys other than `key` are preceded by their key.
 fn message(key: &str, error: &ConfigError) -> String {
     let text = |problem: &crate::config::Problem| match problem.key == key {
         true => problem.message.clone(),

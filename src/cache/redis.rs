@@ -1,7 +1,7 @@
 //! A cache in Redis, for all processes.
 //!
-//! Within a process, concurrent equal requests share one computation, even if Redis is unavailable. The process itself
-//! caches nothing, so clearing the cache clears it for every process.
+//! Within a process, concurrent equal requests share one computation, even if Redis is unavailable. Answers are stored
+//! only in Redis, so clearing the cache affects every process.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use super::{Cached, Ttl};
 const WAIT: Duration = Duration::from_millis(100);
 /// The time during which Redis is not used after it did not answer in time.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Time to live of a generation, much longer than that of any answer.
+/// The time to live of the key that holds the generation. It is much longer than that of any answer.
 const GENERATION_MS: i64 = 600_000;
 /// The maximum total size of the answers that are being computed, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -95,7 +95,7 @@ impl RedisCache {
             client.set::<(), _, _>(key, new, Some(Expiration::PX(GENERATION_MS)), None, false).await
         });
         if let Err(error) = set.await {
-            tracing::debug!(%error, "cache not cleared; its answers expire");
+            tracing::debug!(%error, "cache not cleared: stored answers stay until they expire");
         }
     }
 
@@ -133,7 +133,7 @@ impl RedisCache {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// The result of `work` if it is available within [`WAIT`]; `None` otherwise, and during a pause.
+    /// The result of `work`; `None` if it takes longer than [`WAIT`] or Redis is not used during a [`PAUSE`].
     async fn within<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Option<T> {
         let paused = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
         if paused(&self.0.paused_until.lock().unwrap_or_else(PoisonError::into_inner)) {

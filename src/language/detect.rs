@@ -5,11 +5,11 @@
 
 use whatlang::{Detector, Lang, Script};
 
-/// Texts with fewer bytes of letters are too short to detect: six Latin letters, or two Chinese ones.
+/// The minimum number of bytes of letters for detection: six Latin letters, or two Chinese characters.
 const MIN_LETTER_BYTES: usize = 6;
-/// With fewer bytes of letters, both detectors must agree on a language with Latin letters other than English.
+/// In texts with fewer bytes of letters, both detectors must agree on a language with Latin letters, except English.
 const ALONE_LETTER_BYTES: usize = 20;
-/// Only the first part of a text is read.
+/// The number of bytes at the beginning of a text that detection reads.
 const MAX_BYTES: usize = 320;
 /// Frequent English words that do not occur in other languages with Latin letters.
 const ENGLISH: [&str; 28] = [
@@ -37,8 +37,8 @@ pub fn detect(text: &str) -> Option<&'static str> {
     if hindi.are_typical() && hindi.all >= english.all {
         return Some("hi-Latn");
     }
-    // In most streams most texts are English. `whatlang` compares a text with the profiles of all languages, which costs
-    // about fifty times as much as this check of its words, and ten times as much as `whichlang`.
+    // Most texts are English. `whatlang` compares a text with the profiles of all languages, which takes about fifty
+    // times as long as this check of its words, and ten times as long as `whichlang`.
     if english.are_typical() {
         return Some("en");
     }
@@ -56,7 +56,7 @@ pub fn detect(text: &str) -> Option<&'static str> {
     match sure {
         Some(sure) => Some(sure),
         None if likely == "en" || likely == tag(info.lang()) => Some(likely),
-        // The result of a single detector is used only for longer texts without any English word.
+        // If only one detector returns a language, it is used only for longer texts without any English word.
         None => (letter_bytes >= ALONE_LETTER_BYTES && english.different == 0).then_some(likely),
     }
 }
@@ -69,7 +69,7 @@ fn is_latin(text: &str) -> bool {
 /// The first letter after those of Latin scripts that are in common use.
 const BEHIND_LATIN: char = '\u{250}';
 
-/// The number of words of a list that a text contains.
+/// How many words of a list a text contains.
 struct Hits {
     different: u32,
     all: usize,
@@ -91,8 +91,8 @@ impl Hits {
         hits
     }
 
-    /// Whether the text is most likely in the language of the list: it contains two different words of it, and they are
-    /// at least a sixth of its words.
+    /// Whether the text is most likely in the language of the list: it contains two different words of the list, and a
+    /// sixth of its words or more are in the list.
     fn are_typical(&self) -> bool {
         self.different >= 2 && self.all * 6 >= self.words
     }
@@ -143,7 +143,7 @@ fn prose(text: &str) -> String {
         if prose.len() + word.len() > MAX_BYTES && !prose.is_empty() {
             break;
         }
-        // A text without spaces is a single word of any length.
+        // A text without spaces is a single word, so the length of words must be limited too.
         prose.extend(word.chars().take(MAX_BYTES));
         prose.push(' ');
     }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn detect_text_with_one_english_word_and_english_profile() {
+    fn detect_english_text_without_common_words_returns_english() {
         for text in ["Terrible service from them", "Watching football tonight with friends, amazing crowd"] {
             assert_eq!(detect(text), Some("en"), "{text}");
         }
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn detect_shared_words_are_not_english() {
+    fn detect_words_shared_with_english_does_not_return_english() {
         for text in
             ["Dit is of was een slecht idee, en de winkel wil er niets van weten", "Was will der not so true Mann"]
         {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn detect_emoji_tags_and_names_are_not_foreign() {
+    fn detect_emoji_hashtags_and_names_returns_none_or_english() {
         for text in ["🎉🎉🎉", "#Wahnsinn #toll", "@käthe @müller", "OMG yesss", "Carol Brady", "Terrible service"]
         {
             assert!(matches!(detect(text), None | Some("en")), "{text}: {:?}", detect(text));
@@ -299,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn detect_romanised_hindi_is_not_english() {
+    fn detect_romanised_hindi_does_not_return_english() {
         for text in ["yeh phone bahut accha hai bhai", "kya bakwas service hai, kuch kaam nahi karta"] {
             assert_eq!(detect(text), Some("hi-Latn"), "{text}");
         }
     }
 
     #[test]
-    fn detect_mixed_text_takes_prevailing_language() {
+    fn detect_mixed_text_returns_the_prevailing_language() {
         for (text, language) in [
             ("The new phone is great and I would buy it again, danke schön!", "en"),
             ("Der neue Release ist ein Gamechanger, aber der Support antwortet nie", "de"),

@@ -1,4 +1,4 @@
-//! Waiting for backends: capped exponential backoff, and one log line per change of state.
+//! Waits for backends with capped exponential backoff, and logs each change of state once.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub struct Backoff {
     builder: ExponentialBuilder,
     longest: Duration,
     waits: Option<ExponentialBackoff>,
-    /// The state that causes the current waits.
+    /// The reason for waiting, as a fixed text; `None` if the caller does not wait.
     state: Option<&'static str>,
 }
 
@@ -34,12 +34,12 @@ impl Backoff {
         waits.next().unwrap_or(self.longest)
     }
 
-    /// Records the state that makes the caller wait. Returns whether the state is new and should be logged.
+    /// Records the reason for waiting. Returns whether the reason is new and should be logged.
     pub fn enter(&mut self, state: &'static str) -> bool {
         self.state.replace(state) != Some(state)
     }
 
-    /// Resets the backoff. Returns the state that ended, if there was one.
+    /// Resets the backoff. Returns the reason for waiting, if there was one.
     pub fn recovered(&mut self) -> Option<&'static str> {
         self.waits = None;
         self.state.take()
@@ -53,7 +53,7 @@ pub struct BackendWait {
 }
 
 impl BackendWait {
-    /// Waits for the backend with this name in logs.
+    /// Creates a wait for a backend, which log lines call `backend`.
     pub fn new(backend: &'static str) -> Self {
         Self { backend, backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)) }
     }
@@ -79,14 +79,14 @@ impl BackendWait {
 pub enum GaveUp<E> {
     /// A stop was requested while the backend was unavailable.
     Stopping,
-    /// An error that a retry cannot solve.
+    /// The attempt failed with an error that a retry cannot solve.
     Failed(E),
 }
 
 /// Repeats `attempt` while it fails with an error that `is_transient`, with backoff, until a stop is requested.
 ///
 /// # Errors
-/// [`GaveUp`]
+/// [`GaveUp`] says why no further attempt is made.
 pub async fn retry<T, E: Display, F: Future<Output = Result<T, E>>>(
     mut wait: BackendWait,
     shutdown: &Shutdown,

@@ -1,4 +1,4 @@
-//! The bus within one process.
+//! The live bus within one process.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
-//! The bus over Redis Pub/Sub, for any number of processes.
+//! The live bus over Redis Pub/Sub, for any number of processes.
 //!
-//! A post is published on a separate channel without a frame, for other programs. All other events are published on the
-//! events channel in a frame. Every process opens one subscription with its first subscriber and distributes the
-//! messages. Redis stores nothing for an interrupted subscription, so after each interruption subscribers are notified
-//! that an unknown number of events was lost.
+//! Posts are published on their own channel as plain JSON, for other programs. All other events are published on the
+//! events channel, as `{type, data}`. The first subscriber of a process opens its subscription to Redis, which all
+//! subscribers of the process share. Redis stores nothing for an interrupted subscription, so after each interruption
+//! subscribers are notified that an unknown number of events was lost.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl RedisBus {
         let mut subscription = self.0.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if subscription.is_none() {
             let (redis, channels) = (self.0.redis.clone(), self.0.channels.clone());
-            // The task holds only the sender. It is aborted when the last clone of the bus is dropped.
+            // The task holds only the sender, not the bus, so that dropping the last clone of the bus aborts the task.
             let fan_out = self.0.fan_out.clone();
             *subscription = Some(self.0.redis.runtime().spawn(forward(redis, channels, fan_out)));
         }
@@ -107,7 +107,7 @@ async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<Li
         let mut messages = line.client.message_rx();
         if line.unless_ended(subscribe(&redis, &line, &channels)).await.is_some_and(|result| result.is_ok()) {
             if !is_first {
-                // An error means that there are no subscribers, here and below.
+                // Sending fails only if there are no subscribers, here and below.
                 let _ = fan_out.send(LiveMessage::Interrupted);
             }
             line.unless_ended(async {
@@ -129,7 +129,7 @@ async fn subscribe(redis: &Redis, line: &Line<SubscriberClient>, channels: &Chan
     redis.run_on(line, Duration::ZERO, Box::pin(line.client.subscribe(names))).await
 }
 
-/// Returns when the connection no longer responds.
+/// Pings the connection, and returns when it no longer responds.
 async fn watch(redis: &Redis, line: &Line<SubscriberClient>) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
@@ -153,7 +153,7 @@ async fn fan(messages: &mut Receiver<Message>, channels: &Channels, fan_out: &br
     }
 }
 
-/// The event of a message; `None` for a message of another program or version.
+/// Parses a message; `None` if another program or version published an event that is not known here.
 fn read(message: &Message, channels: &Channels) -> Option<LiveMessage> {
     let payload = message.value.as_str()?;
     let event = if *message.channel == *channels.updates {
@@ -178,7 +178,7 @@ fn wrap(kind: &str, data: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"data\":{data}}}")
 }
 
-/// Reads an event from its frame; `None` for an unknown type.
+/// Parses `{type, data}`; `None` if the type is unknown.
 fn read_frame(payload: &str) -> serde_json::Result<Option<LiveEvent>> {
     #[derive(Deserialize)]
     struct Frame<'a> {

@@ -36,11 +36,11 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn new(options: &RedisOptions) -> Result<Self, RedisError> {
         let url = options.url.expose_secret();
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("the URL has no scheme"))?;
         let (plain, tls) = match scheme {
             "redis" | "redis-sentinel" | "redis-cluster" => (scheme.to_owned(), false),
             "rediss" | "rediss-sentinel" | "rediss-cluster" => (scheme.replacen("rediss", "redis", 1), true),
-            _ => return Err(invalid(&format!("its scheme is {scheme:?}"))),
+            _ => return Err(invalid(&format!("unknown scheme {scheme:?}"))),
         };
         // The driver's own TLS setup depends on which crypto provider other crates enable.
         let mut config = Config::from_url(&format!("{plain}://{rest}")).map_err(|e| invalid(e.details()))?;
@@ -58,8 +58,8 @@ impl Settings {
         Client::new(self.config.clone(), Some(performance), Some(self.connection()), Some(policy()))
     }
 
-    /// A subscriber uses RESP3, which allows other commands (such as a ping) on its connection, and it connects only
-    /// once.
+    /// Creates a client for a subscription. RESP3 allows other commands, such as a ping, on the same connection. The
+    /// client does not reconnect.
     pub(super) fn subscriber(&self) -> SubscriberClient {
         let config = Config { version: RespVersion::RESP3, fail_fast: true, ..self.config.clone() };
         let performance = PerformanceConfig { broadcast_channel_capacity: MESSAGES, ..self.performance() };
@@ -107,8 +107,7 @@ fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
         }
     } else if trusted == 0 {
         return Err(RedisError::Config(
-            "the system has no certificates to check a rediss:// server with; install them or name a CA file"
-                .to_owned(),
+            "the system has no CA certificates to verify Redis with; install them, or set stream.ca_file".to_owned(),
         ));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -117,11 +116,11 @@ fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
         .map_err(|e| RedisError::Config(format!("cannot set up TLS for Redis: {e}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A cluster announces its nodes by IP address, but their certificates are for the configured host.
+    // A cluster announces its nodes by IP address, but the certificates of the nodes name the configured host.
     Ok(TlsConfig { connector: TlsConnector::from(tls), hostnames: TlsHostMapping::DefaultHost })
 }
 
-/// The message never contains the URL, which may contain a password.
+/// The error for an invalid URL. The message does not contain the URL, which may contain a password.
 fn invalid(reason: &str) -> RedisError {
     RedisError::Config(format!(
         "the Redis URL cannot be used: {reason}; expected SCHEME://[USER:PASSWORD@]HOST[:PORT] with SCHEME one of {SCHEMES}"

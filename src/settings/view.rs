@@ -12,7 +12,7 @@ use super::LiveSettings;
 /// A setting with its value and where the value comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SettingView {
-    /// `section.key`
+    /// The key of the setting, as `section.key`.
     #[schema(example = "retention.posts")]
     pub key: String,
     /// What the value means, with its unit and limits.
@@ -20,34 +20,35 @@ pub struct SettingView {
     /// The type of the value.
     #[serde(rename = "type")]
     pub kind: SettingKind,
-    /// The words that are allowed; empty if the value is not one of a fixed set.
+    /// The allowed values; empty if the setting has no fixed set of values.
     pub choices: Vec<String>,
     /// Whether an empty text means "not set".
     pub optional: bool,
     /// The value in force. A secret is `***`.
     #[schema(value_type = Value)]
     pub value: Value,
-    /// The value without any configuration.
+    /// The default value, which applies if no layer sets the setting.
     #[schema(value_type = Value)]
     pub default: Value,
     /// Where the value comes from.
     pub origin: OriginView,
-    /// Whether the API can change it now.
+    /// Whether the API can change the setting now.
     pub editable: bool,
-    /// Whether it can change while the server runs. `editable` is false nevertheless if the configuration sets it.
+    /// Whether the setting can change while the server runs. If the configuration sets it, `editable` is false
+    /// nevertheless.
     pub changeable: bool,
-    /// The stored value; null if it was never changed.
+    /// The stored value; null if the setting was never changed.
     pub stored: Option<StoredView>,
-    /// For `If-Match`; 0 if it was never changed.
+    /// The version for `If-Match`; 0 if the setting was never changed.
     pub version: i64,
 }
 
 /// A section of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SectionView {
-    /// The name, such as `server.auth`; empty for the keys without a section.
+    /// The name of the section, such as `server.auth`; empty for the keys without a section.
     pub name: String,
-    /// What the section is about.
+    /// What the settings of the section configure.
     pub help: String,
 }
 
@@ -57,7 +58,8 @@ pub struct StoredView {
     /// The stored value; null after a reset.
     #[schema(value_type = Option<Value>)]
     pub value: Option<Value>,
-    /// The stored value before the last change; null if there was none. Undo sets this value, or resets.
+    /// The stored value before the last change; null if there was none. To undo the change, store this value, or reset
+    /// if it is null.
     #[schema(value_type = Option<Value>)]
     pub previous: Option<Value>,
     /// Who made the change.
@@ -65,16 +67,16 @@ pub struct StoredView {
     /// When the change was made.
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
-    /// Why the stored value is not in force; null if it is.
+    /// Why the stored value is not in force; null if it is in force.
     pub ignored: Option<String>,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct OriginView {
-    /// The layer.
+    /// The layer of the configuration that sets the value.
     pub layer: Layer,
-    /// The file with its line, the variable, or the flag.
+    /// The file and line, the environment variable, or the flag that sets the value.
     #[schema(example = "sentistream.toml:12")]
     pub name: String,
 }
@@ -83,7 +85,7 @@ pub struct OriginView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
-    /// No layer sets it.
+    /// No layer sets the value.
     Default,
     /// A change that is stored in the database.
     Database,
@@ -101,7 +103,7 @@ pub enum Layer {
 pub enum SettingKind {
     /// A text.
     Text,
-    /// A text that is never shown.
+    /// A text whose value is never shown.
     Secret,
     /// A whole number.
     Integer,
@@ -154,7 +156,7 @@ impl LiveSettings {
             let stored = current.stored.iter().find(|stored| stored.key == shown.key);
             let ignored = current.ignored.get(&shown.key).cloned();
             let info = known.iter().find(|info| info.key == shown.key);
-            // A key of a source with a custom name has no description.
+            // The reference does not describe the settings of a source with a custom name.
             let info = info.cloned().unwrap_or_else(|| undescribed(&shown));
             let changeable = is_changeable(&info.key);
             SettingView {
@@ -175,7 +177,7 @@ impl LiveSettings {
         current.config.settings.shown().map(view).collect()
     }
 
-    /// One setting.
+    /// The setting with this key.
     pub fn get(&self, key: &str) -> Option<SettingView> {
         self.list().into_iter().find(|setting| setting.key == key)
     }

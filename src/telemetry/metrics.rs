@@ -1,11 +1,11 @@
-//! The metrics recorder, which `/metrics` renders.
+//! The recorder of the metrics that `/metrics` returns.
 
 use metrics::Unit;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::TelemetryError;
 
-/// Bucket bounds of every histogram in seconds, from a cache hit to a timeout.
+/// Upper bounds of the buckets of histograms in seconds. They range from a cache hit to a timeout.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Upper bounds of the buckets of histograms that count posts.

@@ -24,28 +24,28 @@ use super::TelemetryError;
 use crate::domain::RawFields;
 use crate::outbound;
 
-/// The name of our tracer.
+/// The name of the tracer in exported spans.
 const TRACER: &str = "sentistream";
 /// The field of a stream entry that carries the context of its trace.
 pub const FIELD: &str = "traceparent";
 
-/// The collector, and the share of appends that are traced.
+/// Where traces are sent, and which appends are traced.
 #[derive(Clone, Debug)]
 pub struct TraceOptions {
     /// The base URL of the collector; traces go to `/v1/traces` below it.
     pub endpoint: String,
-    /// The share of appends that are traced, 0 to 1. For a request with a trace context, the sampling flag of that
-    /// context decides.
+    /// The share of appends that are traced, 0 to 1. A request with a trace context is traced if the context's sampling
+    /// flag is set.
     pub sample_ratio: f64,
-    /// The timeout of sending a batch of spans.
+    /// The maximum time to send a batch of spans.
     pub timeout: Duration,
 }
 
-/// Sends traces until it is stopped.
+/// The running exporter of traces.
 pub struct Tracing(SdkTracerProvider);
 
 impl Tracing {
-    /// Starts the exporter, whose requests run on `runtime`. Without an exporter no spans are created.
+    /// Starts the exporter. Its requests run on `runtime`. Spans are created only while an exporter runs.
     ///
     /// # Errors
     /// When the URL is malformed.
@@ -86,7 +86,7 @@ impl Tracing {
     }
 }
 
-/// A client that sends its requests on the runtime, because the thread of the exporter has none.
+/// An HTTP client that sends its requests on the given runtime, because the exporter's own thread has no runtime.
 #[derive(Debug)]
 struct OnRuntime {
     client: reqwest::Client,
@@ -101,12 +101,12 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// The propagated context of a span of a sampled trace.
+/// The trace context of a span, which is passed to other processes. The trace is always sampled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traceparent(SpanContext);
 
 impl Traceparent {
-    /// The context in the `traceparent` of an entry or a header; `None` when it is missing, malformed or not sampled.
+    /// Parses the value of a `traceparent` field or header; `None` if it is missing, malformed or not sampled.
     pub fn read(value: Option<&[u8]>) -> Option<Self> {
         std::str::from_utf8(value?).ok()?.parse().ok()
     }
@@ -117,7 +117,7 @@ impl Traceparent {
     }
 }
 
-/// `00-TRACE-SPAN-FLAGS`
+/// Formats the context as `00-TRACE-SPAN-FLAGS`.
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{}-{}-{:02x}", self.0.trace_id(), self.0.span_id(), self.0.trace_flags())
@@ -175,17 +175,17 @@ impl Span {
         span.span_context().is_sampled().then(|| Self(above.with_span(span)))
     }
 
-    /// Its context, for child spans.
+    /// The trace context of this span, for child spans.
     pub fn context(&self) -> Traceparent {
         Traceparent(self.0.span().span_context().clone())
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute of the span.
     pub fn set(&self, name: &'static str, value: impl Into<opentelemetry::Value>) {
         self.0.span().set_attribute(KeyValue::new(name, value));
     }
 
-    /// Adds a child span with the duration `took` that ends now.
+    /// Adds a child span that ends now and lasted for `took`.
     pub fn part(&self, name: &'static str, took: Duration) {
         let ended = opentelemetry::time::now();
         let tracer = global::tracer_provider().tracer(TRACER);
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn malformed_trace_context_is_refused() {
+    fn malformed_trace_context_is_rejected() {
         let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let context: Traceparent = text.parse().unwrap();
         assert_eq!(context.to_string(), text);

@@ -1,4 +1,5 @@
-//! The parsers of untrusted input under libFuzzer. `FUZZ_TARGET` selects one; the arguments are those of libFuzzer.
+//! Fuzzes the parsers of untrusted input with libFuzzer. `FUZZ_TARGET` selects the parser; the arguments are those of
+//! libFuzzer.
 #![no_main]
 
 mod model;
@@ -8,7 +9,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 
-/// Parses one input; panics if the parser breaks a promise.
+/// Parses one input. Panics if the parser violates a property.
 type Target = fn(&[u8]);
 
 const TARGETS: [(&str, Target); 6] = [
@@ -29,5 +30,5 @@ fuzz_target!(|data: &[u8]| {
 fn target() -> Target {
     let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let found = TARGETS.iter().find(|(known, _)| *known == name);
-    found.unwrap_or_else(|| panic!("FUZZ_TARGET is {name:?}; known: {:?}", TARGETS.map(|(known, _)| known))).1
+    found.unwrap_or_else(|| panic!("unknown FUZZ_TARGET {name:?}: use one of {:?}", TARGETS.map(|(known, _)| known))).1
 }

@@ -1,4 +1,5 @@
-//! Model files. The first byte of an input selects a file of the tiny models of the tests; the rest replaces its head.
+//! Fuzzes the loaders of model files. The first byte of an input selects a file of the small test models; the other
+//! bytes replace the beginning of that file.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -6,10 +7,11 @@ use std::sync::OnceLock;
 use sentistream::inference::{Engine, InferenceOptions, ModelSource};
 use tempfile::TempDir;
 
-/// The number of bytes at the beginning of a file that an input replaces: the structure; the rest are numbers.
+/// The number of bytes at the beginning of a file that an input can replace. The structure of the file is there; the
+/// rest are weights.
 const HEAD: usize = 8_192;
 
-/// The files that an input may replace. `scripts/fuzz` writes their heads as seeds, in this order.
+/// The files whose beginning an input may replace. `scripts/fuzz` writes these beginnings as seeds, in this order.
 const FILES: [(&str, &str); 10] = [
     ("bert", "config.json"),
     ("bert", "model.safetensors"),
@@ -31,8 +33,8 @@ struct Models {
 
 impl Models {
     fn copy() -> Self {
-        // The loaders catch panics of the libraries that they use, and the hook of libFuzzer would abort at them. A panic
-        // that leaves the loader still ends the run.
+        // The loaders catch panics of the libraries that they use, but the panic hook of libFuzzer would abort first. A
+        // panic that a loader does not catch still ends the run.
         std::panic::set_hook(Box::new(|_| {}));
         let originals = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/models");
         let copies = tempfile::tempdir().expect("a temporary folder");
@@ -48,7 +50,7 @@ impl Models {
     }
 }
 
-/// Loads a model of which one file has another head.
+/// Loads a model after the input has replaced the beginning of one of its files.
 pub fn load(data: &[u8]) {
     static MODELS: OnceLock<Models> = OnceLock::new();
     let models = MODELS.get_or_init(Models::copy);

@@ -1,4 +1,4 @@
-//! Parsers of bytes and text.
+//! Fuzz targets whose input is bytes or text.
 
 use std::io::Cursor;
 
@@ -13,7 +13,7 @@ fn now() -> Timestamp {
     "2026-03-01T12:30:00Z".parse().expect("a time")
 }
 
-/// An entry of the stream. The input has a field `name=value` per line.
+/// Parses an entry of the stream. Each line of the input is a field `name=value`.
 pub fn entry(data: &[u8]) {
     let mut fields = RawFields::default();
     for line in data.split(|byte| *byte == b'\n') {
@@ -29,7 +29,7 @@ pub fn entry(data: &[u8]) {
     let _ = RawFields::decode(data);
 }
 
-/// A query of a topic.
+/// Parses the query of a topic.
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Err(error) = Query::parse(text) {
@@ -37,7 +37,7 @@ pub fn query(data: &[u8]) {
     }
 }
 
-/// A feed, and a list of feeds (OPML).
+/// Parses the input as a feed and as a list of feeds (OPML).
 pub fn feed(data: &[u8]) {
     let url = "https://a.example/feed.xml".parse().expect("a URL");
     if let Ok(parsed) = rss::parse(data, &url, &url) {
@@ -49,7 +49,7 @@ pub fn feed(data: &[u8]) {
     }
 }
 
-/// A file of posts. The first byte of the input selects the format.
+/// Parses a file of posts. The first byte of the input selects the format.
 pub fn file(data: &[u8]) {
     let Some((kind, content)) = data.split_first() else { return };
     let format = [None, Some(Format::Ndjson), Some(Format::Json), Some(Format::Csv), Some(Format::Excel)];
@@ -65,7 +65,7 @@ pub fn file(data: &[u8]) {
     }
 }
 
-/// A text frame of a WebSocket client.
+/// Handles a text frame of a WebSocket client.
 pub fn websocket(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Err(message) = Request::parse(text) {
