@@ -1,9 +1,9 @@
 //! The alerts role: evaluates rules over sliding windows of posts, and opens and resolves alerts.
 //!
 //! Several instances may have the role. The leader, which holds a lease, evaluates the rules. The store checks the lease
-//! in each transaction that changes alerts, so an instance that was suspended and lost its lease cannot change anything.
-//! One transaction writes a state together with its transition, and the next leader continues from the stored state: no
-//! transition is lost or written twice. [`crate::rules`] decides the conditions of rules, without I/O.
+//! in each transaction that changes alerts, so an instance that was suspended and lost its lease cannot change alerts.
+//! A state and its transition are written in one transaction, and the next leader continues from the stored state.
+//! Therefore no transition is lost or written twice. [`crate::rules`] evaluates the conditions of rules without I/O.
 
 mod collector;
 mod dues;
@@ -31,22 +31,22 @@ use crate::store::demonstration::DemoState;
 use crate::store::{Lease, Store, StoreError};
 use crate::stream::Stream;
 
-/// The lease of the leader.
+/// The name of the lease that the leader holds.
 pub const LEASE: &str = "alerts";
 
-/// The interval at which the leader checks the demonstration's state while demo data is being generated or removed.
+/// How often the leader checks whether the generation or removal of demo data is complete.
 const DEMO_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The parts of the application that the role uses.
+/// The services that the role uses.
 #[derive(Clone)]
 pub struct AlertsServices {
-    /// Stores the counts and the alerts.
+    /// The store of the counts and the alerts.
     pub store: Store,
-    /// Holds the posts that are not analysed yet.
+    /// The stream, which holds the posts that are not analysed yet.
     pub stream: Stream,
-    /// Publishes changes to live clients.
+    /// The bus on which changes are published to live clients.
     pub live: LiveBus,
-    /// The clock that evaluations read.
+    /// The clock that determines the time of an evaluation.
     pub clock: Clock,
 }
 
@@ -60,13 +60,13 @@ impl ConfiguredRules {
         self.0.borrow().clone()
     }
 
-    /// The current rules; [`Self::have_changed`] is false until the next change.
+    /// Takes the current rules. [`Self::have_changed`] is then false until the next change.
     fn take(&mut self) -> Vec<RuleSpec> {
         self.0.borrow_and_update().clone()
     }
 
     fn have_changed(&self) -> bool {
-        // An error means that nothing can change them any more.
+        // An error means that the sender was dropped, so the rules do not change any more.
         self.0.has_changed().unwrap_or(false)
     }
 }
@@ -88,13 +88,13 @@ impl From<Vec<RuleSpec>> for ConfiguredRules {
 pub struct AlertsOptions {
     /// Time between two checks for rules that are due.
     pub interval: Duration,
-    /// The longest time that a window waits for posts that are not analysed yet.
+    /// The maximum time that a window is delayed by posts that are not analysed yet.
     pub max_lateness: Duration,
     /// The rules of the configuration.
     pub rules: ConfiguredRules,
     /// The name of this instance, unique among all instances.
     pub holder: String,
-    /// Another instance takes over when the leader has not renewed its lease for this time.
+    /// The validity of the lease. If the leader does not renew it for this time, another instance takes over.
     pub lease_ttl: Duration,
 }
 
@@ -121,7 +121,7 @@ pub async fn run(services: AlertsServices, options: AlertsOptions, shutdown: Shu
     let longest = options.interval;
     let backoff = Backoff::new(Duration::from_millis(500).min(longest), longest);
     let mut leader = Leader::new(services, options);
-    coordinate(&mut leader, backoff, shutdown.stop_token()).await.context("alert rules cannot be evaluated")?;
+    coordinate(&mut leader, backoff, shutdown.stop_token()).await.context("cannot evaluate alert rules")?;
     leader.resign().await;
     Ok(())
 }
@@ -142,9 +142,10 @@ struct Leader {
     leases: LeaseManager,
     lease: Option<Lease>,
     memory: Memory,
-    /// Whether this instance has written the configured rules since it became the leader, and they have not changed.
+    /// Whether the configured rules are in the store: this instance wrote them after it became the leader, and they
+    /// have not changed since.
     provisioned: bool,
-    /// When rules are checked next.
+    /// When the next check for due rules takes place.
     due: Instant,
 }
 
@@ -165,7 +166,8 @@ impl Coordinated for Leader {
                 self.provisioned = true;
             }
             match self.services.store.demonstration().await? {
-                // Windows over posts that are being added or removed would raise false alerts.
+                // While demo posts are being added or removed, the counts of windows are incomplete and would raise
+                // false alerts.
                 Some(demo) if matches!(demo.state, DemoState::Filling | DemoState::Removing) => {
                     self.due = Instant::now() + DEMO_CHECK_INTERVAL;
                     return Ok(self.renew_every().min(DEMO_CHECK_INTERVAL));
@@ -176,9 +178,9 @@ impl Coordinated for Leader {
                 }
                 _ => {}
             }
-            // `tick` returns a large future, so it is boxed.
+            // The future is large, so it is boxed to keep this one small.
             Box::pin(tick(&self.services, &self.options, lease, &mut self.memory)).await?;
-            // An interval after now, not after the last due time: a slow store gets no additional requests.
+            // The interval starts after the evaluation, so that a slow store does not get additional requests.
             self.due = Instant::now() + self.options.interval;
         }
         Ok(self.renew_every())
@@ -197,7 +199,7 @@ impl Leader {
         Self { services, options, leases, lease: None, memory: Memory::default(), provisioned: false, due }
     }
 
-    /// The time between two renewals of the lease, or two attempts to get it.
+    /// The time between two renewals of the lease, or between two attempts to acquire it.
     fn renew_every(&self) -> Duration {
         (self.leases.ttl() / 3).min(self.options.interval)
     }
@@ -224,7 +226,7 @@ async fn provision(store: &Store, rules: &[RuleSpec]) -> Result<(), StoreError> 
     if !skipped.is_empty() {
         tracing::warn!(
             rules = ?skipped,
-            "configured rules skipped: other rules have the same names; rename or delete those rules"
+            "configured rules skipped: rules with the same names exist; rename or delete the existing rules"
         );
     }
     Ok(())

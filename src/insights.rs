@@ -1,7 +1,7 @@
 //! Finds what changed between two ranges, and the words, sources, authors and texts that explain it.
 //!
-//! Counts are exact if the rollups can answer them. Words, authors and texts come from a sample of each side
-//! ([`Store::sample`]), which is evaluated on its own thread.
+//! Counts are exact if the rollups contain them. Words, authors and texts come from a sample of each range
+//! ([`Store::sample`]), which is evaluated on a separate thread.
 
 pub mod parts;
 pub mod shift;
@@ -24,17 +24,17 @@ use shift::{Measure, Shift};
 use texts::TextGroup;
 use words::SalientWord;
 
-/// The number of posts that each word, source, author and text cites.
+/// The maximum number of posts that are cited for each word, source, author and text.
 const CITED: usize = 3;
 
-/// The ranges to compare, and which posts.
+/// The ranges to compare, and the posts to include.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Selects the posts. Its times are ignored.
+    /// Selects the posts. The time range of the filter is ignored.
     pub filter: PostFilter,
-    /// The range to explain.
+    /// The range whose changes are explained.
     pub current: TimeRange,
-    /// The range that it is compared with.
+    /// The earlier range, which the current range is compared with.
     pub previous: TimeRange,
 }
 
@@ -43,32 +43,33 @@ pub struct Question {
 pub struct Side {
     /// The range, whose end is exclusive.
     pub range: TimeRange,
-    /// The number of posts; with `capped`, a lower limit of it.
+    /// The number of posts; if `capped`, a lower limit of this number.
     pub total: i64,
     /// Whether `total` is only a lower limit, because counting was stopped.
     pub capped: bool,
-    /// The counts by label: of all posts, or of the sample if labels cannot be counted.
+    /// The counts by label: of all posts, or of the sample if `counted_from` is not the rollups.
     pub counts: Counts,
     /// The number of posts in the sample.
     pub sampled: usize,
 }
 
-/// The differences, and what explains them.
+/// The differences between two ranges, and what explains them.
 #[derive(Clone, Debug)]
 pub struct Insight {
-    /// The range to explain.
+    /// The range whose changes are explained.
     pub current: Side,
-    /// The range that it is compared with.
+    /// The earlier range, which the current range is compared with.
     pub previous: Side,
     /// Whether the counts come from rollups or from posts.
     pub counted_from: CountedFrom,
     /// The significant changes, the most important first.
     pub shifts: Vec<Shift>,
-    /// Terms that became more frequent, the highest score first.
+    /// Terms that became more frequent. The term with the highest score comes first.
     pub words: Vec<SalientWord>,
-    /// The sources that contribute most to the first shift, or else to the number of posts.
+    /// The sources that contribute most to the first of `shifts`; without shifts, to the difference in the number of
+    /// posts.
     pub sources: Vec<SourcePart>,
-    /// The authors that contribute most, estimated from the samples.
+    /// The authors that contribute most to the same difference, estimated from the samples.
     pub authors: Vec<AuthorPart>,
     /// Texts of the current range that many posts share.
     pub texts: Vec<TextGroup>,
@@ -81,9 +82,9 @@ pub struct Insight {
 /// Typical posts.
 #[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Typical {
-    /// Ids of posts of the range.
+    /// The ids of typical posts of the current range.
     pub current: Vec<String>,
-    /// Ids of posts of the range that the current one is compared with.
+    /// The ids of typical posts of the earlier range.
     pub previous: Vec<String>,
 }
 
@@ -94,14 +95,14 @@ pub struct CitedPost {
     pub source: String,
     /// The name of the author; `null` if the source states none.
     pub author: Option<String>,
-    /// The first 200 characters.
+    /// The first 200 characters of the post's text.
     pub content: String,
     /// The URL of the post's page; `null` if the source states none.
     pub url: Option<String>,
     /// When the post was written.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// `null` for an unscored post.
+    /// The sentiment; `null` for an unscored post.
     pub sentiment: Option<Sentiment>,
     /// The emotion; `null` for an unscored post.
     pub emotion: Option<Emotion>,

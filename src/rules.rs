@@ -1,5 +1,5 @@
-//! Evaluates rules over counts. The alerts role, which evaluates live windows, and backtests, which evaluate stored
-//! ones, share this code. All decisions are pure functions; only [`load`] reads the store.
+//! Evaluates rules over counts. The alerts role, which evaluates current windows, and backtests, which evaluate past
+//! windows, share this code. All decisions are pure functions; only [`load`] reads the store.
 //!
 //! A rule watches one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
 //! gives a [`Judgement`] per series from a [`View`] of the counts; [`machine`] turns judgements over time into states.
@@ -27,31 +27,31 @@ pub use history::{Gaps, History};
 use judge::{Judgement, Target};
 use series::Tally;
 
-/// One day, for example the period before a window from which the variation of the counts is estimated.
+/// One day: the period before a window from which the variation of the counts is estimated.
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
-/// A post is punctual if it is stored at most this long after it was written. Later posts delay the windows of their
-/// source.
+/// A post is punctual if it is stored at most this long after it was written. Posts that are usually later delay the
+/// windows of their source.
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
 /// The longest delay of a window.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
-/// The maximum number of sources that a rule watches. If there are more, it watches those with the most posts, and those
-/// that were not normal at the last evaluation.
+/// The maximum number of sources that a rule watches. If there are more sources, the rule watches those that were not
+/// normal at the last evaluation, and those with the most posts.
 pub const MAX_SOURCES: usize = 500;
 
-/// The counts of the posts of one scope, which rules are judged by.
+/// The counts of the posts of one scope, from which rules are evaluated.
 pub trait View: Sync {
     /// The counts of a window, of one source or of all sources.
     fn window(&self, range: TimeRange, source: Option<&str>) -> Tally;
     /// The sources with posts in a window.
     fn sources(&self, range: TimeRange) -> BTreeSet<String>;
-    /// Earlier counts, which baselines are computed from.
+    /// The counts of the time before a window, from which baselines are computed.
     fn history(&self) -> Option<&History>;
-    /// The counts with each text or author counted once, as `spec` says. `None`: the posts of this window were not
-    /// read.
+    /// The counts in which each text or each author counts once, according to `spec`. `None`: the posts of this window
+    /// were not read.
     fn distinct(&self, spec: &RuleSpec, range: TimeRange, source: Option<&str>) -> Option<DistinctCounts>;
-    /// The part of `range` that was not observed, in [0, 1].
+    /// The part of `range` in which the system was down, in [0, 1].
     fn unobserved(&self, range: TimeRange) -> f64;
 }
 
@@ -60,7 +60,7 @@ pub trait View: Sync {
 pub struct Group {
     /// The value of the alert's field `scope`.
     pub scope: String,
-    /// The source of its posts. `None`: any source.
+    /// The source of the posts in the series. `None`: any source.
     pub source: Option<String>,
 }
 
@@ -74,7 +74,7 @@ pub struct Delays {
 }
 
 impl Delays {
-    /// How much earlier the windows of a series of `spec` end.
+    /// The delay of a series: how long before the current time its windows end.
     pub fn of(&self, spec: &RuleSpec, source: Option<&str>) -> Duration {
         let measured = || match source {
             Some(name) => self.by_source.get(name).copied().unwrap_or_default(),
@@ -83,7 +83,7 @@ impl Delays {
         spec.delay.unwrap_or_else(measured)
     }
 
-    /// All different delays that the windows of `spec` may have.
+    /// All different delays that the series of `spec` may have.
     fn all(&self, spec: &RuleSpec) -> BTreeSet<Duration> {
         if let Some(delay) = spec.delay {
             return BTreeSet::from([delay]);
@@ -101,12 +101,12 @@ impl Delays {
     }
 }
 
-/// When the series of a rule are judged.
+/// The time at which the series of a rule are evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
     /// The end of windows without a delay.
     pub end: Timestamp,
-    /// The delays of the scope, by which windows end earlier.
+    /// The delays of the scope. The windows of a delayed series end earlier.
     pub delays: &'a Delays,
     /// The series that are not normal, by scope, each with its [`machine::SeriesState::began`].
     pub known: &'a BTreeMap<String, Option<Timestamp>>,
@@ -122,14 +122,14 @@ fn windows_at(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
     let mut windows = vec![window];
     match spec.condition.kind() {
         RuleKind::Shift => windows.extend(before(spec, window)),
-        // A source that has stopped posting is found by its earlier posts.
+        // The window of a source without current posts is empty, so its earlier posts show that the source exists.
         RuleKind::Absence if spec.group_by != GroupBy::None => windows.push(TimeRange::last(DAY, end)),
         _ => {}
     }
     windows
 }
 
-/// The period that a shift compares `window` with.
+/// The period before `window` that a shift compares `window` with.
 fn before(spec: &RuleSpec, window: TimeRange) -> Option<TimeRange> {
     match spec.condition {
         Condition::Shift { baseline_window, .. } => Some(TimeRange::last(baseline_window, window.start())),
@@ -142,27 +142,27 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
     spec.condition.kind() == RuleKind::Spike
 }
 
-/// A series and the result of its evaluation.
+/// A series with the result of its evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The series.
     pub group: Group,
     /// The end of the window that was evaluated.
     pub end: Timestamp,
-    /// Whether the condition holds for the series, and the numbers that this follows from.
+    /// Whether the condition holds for the series, and the numbers on which the decision is based.
     pub judgement: Judgement,
 }
 
 /// The results of all series of a rule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JudgedRule {
-    /// The series that were judged.
+    /// The series that were evaluated.
     pub series: Vec<Judged>,
-    /// The number of sources with posts that were not judged, because there are more than [`MAX_SOURCES`].
+    /// The number of sources with posts that were not evaluated, because there are more than [`MAX_SOURCES`].
     pub left_out: usize,
 }
 
-/// Judges the series of `spec`: those that have posts, and those that were not normal at the last evaluation.
+/// Evaluates the series of `spec`: those that have posts, and those that were not normal at the last evaluation.
 pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> JudgedRule {
     let judged = |group: Group| {
         let end = moment.end - moment.delays.of(spec, group.source.as_deref());
@@ -174,7 +174,7 @@ pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> Judged
     JudgedRule { series: groups.into_iter().map(judged).collect(), left_out }
 }
 
-/// The series to judge, and the number of sources that are left out.
+/// The series to evaluate, and the number of sources that are left out.
 fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> (BTreeSet<Group>, usize) {
     let mut groups = BTreeSet::new();
     let mut left_out = 0;
@@ -188,7 +188,8 @@ fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> (BTreeSet<Gro
     }
     if spec.group_by != GroupBy::None {
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
-        // The baseline period of a shift does not show which sources have posts now, so it is not searched for sources.
+        // The sources of other rules are taken from the current window only, because earlier ranges do not show which
+        // sources have posts now.
         let is_absence = spec.condition.kind() == RuleKind::Absence;
         let ranges: Vec<TimeRange> = moment
             .delays
@@ -216,7 +217,7 @@ fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> (BTreeSet<Gro
     (groups, left_out)
 }
 
-/// The sources, those with the most posts in a window first.
+/// The sources, sorted by their highest number of posts in any of `ranges`. The source with the most posts comes first.
 fn busiest(sources: BTreeSet<String>, view: &dyn View, ranges: &[TimeRange]) -> Vec<String> {
     let posts = |source: &str| ranges.iter().map(|range| view.window(*range, Some(source)).posts()).max();
     let mut counted: Vec<(Option<i64>, String)> = sources.into_iter().map(|source| (posts(&source), source)).collect();
@@ -244,7 +245,7 @@ pub fn labels(id: i64, spec: &RuleSpec, group: &Group) -> Labels {
     labels
 }
 
-/// The rule's annotations with their placeholders filled.
+/// The annotations of the rule. Their placeholders are replaced by values.
 pub fn annotations(spec: &RuleSpec, group: &Group, judgement: &Judgement) -> Labels {
     let is_share = matches!(spec.condition, Condition::Share { .. } | Condition::Shift { .. });
     let shown =
@@ -285,7 +286,7 @@ mod tests {
 
     use super::*;
 
-    /// Sources, each with as many posts as its number.
+    /// A view of numbered sources. Source number `n` has `n` posts.
     struct Crowd(i64);
 
     impl View for Crowd {
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_watches_the_busiest_sources_and_those_that_alert() {
+    fn rule_watches_the_largest_and_the_alerting_sources() {
         let rule = json!({"name": "x", "kind": "volume", "threshold": 5, "group_by": "source"});
         let spec = RuleSpec::parse(rule).unwrap();
         let delays = Delays::default();

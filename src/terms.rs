@@ -11,17 +11,18 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 use vocabulary::Vocabulary;
 
-/// Terms with fewer posts are left out: they are not significant, and might reveal a single post that is deleted later.
+/// The minimum number of posts that contain a term. Rarer terms are not significant, and might reveal the text of a
+/// single post that is deleted later.
 const LEAST_POSTS: u32 = 3;
-/// The least score, which is the 97.5 % quantile of the normal distribution. Smaller differences may be random.
+/// The minimum score: the 97.5 % quantile of the normal distribution. Smaller differences may be random.
 const LEAST_SCORE: f64 = 1.96;
-/// The weight of the prior as a share of the compared terms, and its upper limit in terms. A fixed weight would
-/// dominate the few terms of a small window.
+/// The weight of the prior, as a share of the number of compared terms, and the maximum of this weight. A fixed weight
+/// would dominate the few terms of a small window.
 const PRIOR_SHARE: f64 = 0.1;
 const MOST_PRIOR: f64 = 500.0;
-/// Shorter words are not terms.
+/// The minimum number of characters of a word that is a term.
 const LEAST_CHARS: usize = 3;
-/// Lengths of terms in scripts without spaces, in characters.
+/// The lengths of terms in scripts without spaces, in characters.
 const GRAMS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Overlapping terms whose counts differ by at most this factor are treated as one term.
 const SAME_COUNT: f64 = 1.25;
@@ -33,9 +34,9 @@ pub struct Term {
     pub term: String,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,
-    /// The number of posts of the window that contain it.
+    /// The number of posts of the window that contain the term.
     pub count: u32,
-    /// The number of posts of the baseline that contain it.
+    /// The number of posts of the baseline that contain the term.
     pub baseline_count: u32,
 }
 
@@ -83,7 +84,8 @@ fn each_term(text: &str, push: &mut impl FnMut(&str)) {
 }
 
 fn each_term_of_sentence(sentence: &str, push: &mut impl FnMut(&str)) {
-    // The word before and a space, or nothing; behind it the pair is completed.
+    // The preceding word and a space, to which the current word is appended to form a pair; empty without a preceding
+    // word.
     let mut pair = String::new();
     let mut is_long_before = false;
     let mut run = Vec::new();
@@ -131,11 +133,15 @@ struct Seen {
     baseline: u32,
 }
 
-/// At most `most` terms with the highest scores: those whose frequency in `window` exceeds that in `baseline` by the
-/// most standard deviations. The score is the log-odds ratio with an informative Dirichlet prior, computed from the
-/// terms of both sets (Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and
-/// 21). Each term counts once per post. Of overlapping terms with about equal frequencies, only the first is returned.
-/// Both sets have the numbers of `vocabulary`.
+/// The terms whose frequency in `window` exceeds that in `baseline` by the most standard deviations, at most `most`.
+///
+/// `window` and `baseline` contain one list per post: the numbers of its terms in `vocabulary`. The score is the
+/// log-odds
+/// ratio with an informative Dirichlet prior, computed from the terms of both sets (Monroe, Colaresi and Quinn,
+/// "Fightin'
+/// Words", Political Analysis 16, 2008, equations 16, 20 and 21). Of overlapping terms with about equal frequencies,
+/// only
+/// the term with the highest score is returned.
 pub fn distinctive(window: &[Vec<u32>], baseline: &[Vec<u32>], vocabulary: &Vocabulary, most: usize) -> Vec<Term> {
     let mut counts = vec![Seen::default(); vocabulary.len()];
     for seen in window.iter().flatten().filter_map(|term| usize::try_from(*term).ok()) {
@@ -211,7 +217,7 @@ fn shares_characters(short: &str, long: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Equal texts, each as often as its number says.
+    /// Texts, each with the number of its copies.
     type Texts<'a> = &'a [(usize, &'a str)];
 
     fn found(window: Texts<'_>, baseline: Texts<'_>, most: usize) -> Vec<String> {
@@ -235,12 +241,12 @@ mod tests {
         assert!(names[..4].iter().any(|term| term.contains("checkout")), "{names:?}");
         assert!(names[..4].iter().any(|term| term.contains("update")), "{names:?}");
         assert!(!names.iter().any(|term| ["the", "weather", "nice", "is nice"].contains(&term.as_str())), "{names:?}");
-        assert!(found(&[(2, "broken")], &baseline, 10).is_empty(), "two posts are too few");
+        assert!(found(&[(2, "broken")], &baseline, 10).is_empty(), "two posts are below LEAST_POSTS");
         assert!(found(&[], &[], 10).is_empty());
     }
 
     #[test]
-    fn hashtags_pairs_and_scripts_without_spaces_are_terms() {
+    fn hashtags_word_pairs_and_unspaced_characters_are_terms() {
         let window = [
             (20, "boycott now #AcmeFail, customer service is gone"),
             (20, "新しいアプリが起動しない"),

@@ -1,4 +1,5 @@
-//! Judges the series of the rules that are due, and collects the steps of their states and the updates of their alerts.
+//! Evaluates the series of the rules that are due, and collects the changes of their states and the updates of their
+//! alerts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -18,14 +19,14 @@ use crate::rules::{Group, Judged, JudgedRule, Moment, annotations, judge_all, la
 use crate::store::StoreError;
 use crate::store::alerts::{AlertUpdate, NewAlert, Step};
 
-/// The maximum number of new alerts per evaluation whose posts are searched for evidence. Further alerts get their
-/// numbers only.
+/// The maximum number of new alerts per evaluation whose posts are searched for evidence. Further alerts contain only
+/// numbers.
 const EXPLAINED: usize = 50;
 /// The maximum number of open alerts per evaluation whose evidence is searched again, and the time between two searches
 /// for one alert.
 const EXPLAINED_AGAIN: usize = 10;
 const EXPLAINED_EVERY: Duration = Duration::from_secs(120);
-/// The reason of a series that has too little history. It is not a failure.
+/// The reason of a series that cannot be evaluated yet, because it has too little history. This is not a failure.
 pub(super) const NO_BASELINE: &str = "there is too little history for a baseline";
 
 /// The data about an open alert that an evaluation needs.
@@ -33,32 +34,32 @@ pub(super) const NO_BASELINE: &str = "there is too little history for a baseline
 pub struct Figures {
     /// The most extreme value so far.
     pub peak: f64,
-    /// When its evidence was searched last.
+    /// When the evidence of the alert was last searched.
     pub explained_at: Timestamp,
 }
 
 /// An evaluation in progress.
 pub struct Collector {
-    /// Where windows without a delay end.
+    /// The end of the windows of series without a delay.
     end: Timestamp,
     now: Timestamp,
-    /// The histories of sources, which raise no alerts.
+    /// The history imports of sources. Imported posts do not raise alerts.
     pub histories: Histories,
-    /// The open alerts by id.
+    /// The data of the open alerts, by alert id.
     open: BTreeMap<i64, Figures>,
-    /// New alerts whose posts were searched for evidence.
+    /// The number of new alerts so far.
     opened: usize,
-    /// Open alerts whose evidence was searched again.
+    /// The ids of the open alerts whose evidence was searched again.
     pub explained: Vec<i64>,
-    /// Changes of states.
+    /// The collected changes of states.
     pub steps: Vec<Step>,
-    /// Current figures of alerts that fire.
+    /// The current values and evidence of open alerts.
     pub updates: Vec<AlertUpdate>,
-    /// The number of sources that each judged rule does not watch, by rule id.
+    /// The number of sources that each evaluated rule does not watch, by rule id.
     pub left_out: BTreeMap<i64, usize>,
 }
 
-/// A series that was judged, with the rule and the counts.
+/// A series that was evaluated, with its rule, its counts and its previous state.
 struct Evaluated<'a> {
     rule: &'a Rule,
     windows: &'a Windows,
@@ -67,13 +68,13 @@ struct Evaluated<'a> {
 }
 
 impl Collector {
-    /// An evaluation without steps. `end`: where windows without a delay end.
+    /// Creates an empty evaluation. `end` is the end of the windows of series without a delay.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
         let (explained, steps, updates, left_out) = Default::default();
         Self { end, now, histories: Histories::default(), open, opened: 0, explained, steps, updates, left_out }
     }
 
-    /// Judges the series of `rule`.
+    /// Evaluates the series of `rule`.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -116,8 +117,9 @@ impl Collector {
         }
         for judged in &judged {
             let before = known.iter().find(|series| series.scope == judged.group.scope);
-            // The end of a window does not move back, which would happen when an old entry is replayed or a delay
-            // grows. A window that ended later than now was evaluated while the clock was ahead.
+            // Skips a window that ends before the last evaluated one, for example because an old entry is replayed or
+            // a delay has grown. A last window that ends after `now` was evaluated while the clock was ahead; it is
+            // ignored.
             if before.is_some_and(|before| before.evaluated_at > judged.end && before.evaluated_at <= self.now) {
                 continue;
             }
@@ -139,7 +141,7 @@ impl Collector {
         if after.state == current.state && !is_followed(after.state) {
             return Ok(());
         }
-        // An alert keeps the labels it opened with.
+        // An open alert keeps the labels with which it opened.
         let (labels, severity) = match before {
             Some(before) if before.state.is_alerting() => (before.labels.clone(), before.severity),
             _ => (labels(rule.id, &rule.spec, group), rule.spec.severity),
@@ -184,7 +186,7 @@ impl Collector {
         Ok(())
     }
 
-    /// Records the current figures of an alert that is already open. Its evidence is searched again at intervals.
+    /// Records the current values of an alert that is already open, and searches its evidence again from time to time.
     async fn update(&mut self, services: &AlertsServices, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
         let Evaluated { rule, windows, judged: Judged { group, end, judgement }, before } = evaluated;
         let Some(id) = before.and_then(|before| before.alert_id) else { return Ok(()) };
@@ -227,7 +229,8 @@ impl Collector {
         self.steps.push(Step { from: series.state, instance, at: self.now, opens: None });
     }
 
-    /// Records that the posts of a rule could not be counted: its open alerts stay, and its other series become errors.
+    /// Records that the posts of a rule could not be counted. Its open alerts stay open; its other series change to the
+    /// state `error`.
     fn failed(&mut self, rule: &Rule, known: Vec<Instance>, reason: &str) {
         let group = Group { scope: rule.spec.scope.to_string(), source: None };
         let mut series = known;
@@ -263,7 +266,8 @@ impl Collector {
     }
 }
 
-/// The state of a series before an evaluation at `end`. Later times were recorded while the clock was ahead.
+/// The state of a series before an evaluation at `end`. Times after `end` were recorded while the clock was ahead, so
+/// they are limited to `end`.
 fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
     match before {
         Some(before) => SeriesState {
@@ -275,12 +279,12 @@ fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
     }
 }
 
-/// Why the series could not be judged; `None` if it was judged.
+/// Why the series could not be evaluated; `None` if it was evaluated.
 fn reason(judgement: &Judgement) -> Option<String> {
     (judgement.verdict == Verdict::NoBaseline).then(|| NO_BASELINE.to_owned())
 }
 
-/// Whether every evaluation is written: the dashboard shows the current value of these series.
+/// Whether every evaluation of a series in this state is stored, because the dashboard shows its current value.
 fn is_followed(state: InstanceState) -> bool {
     state.is_alerting() || state == InstanceState::Pending
 }

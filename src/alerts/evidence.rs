@@ -1,4 +1,4 @@
-//! Why an alert fires: the numbers of its window, the terms, sources and authors behind them, and some of its posts.
+//! The evidence of an alert: the numbers of its window, the terms, sources and authors that stand out, and some posts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,17 +24,18 @@ use crate::terms::{self, Term};
 const POSTS: usize = 10;
 /// The number of newest posts of the window that are searched for evidence and terms.
 const READ: i64 = 500;
-/// The hours before the window that are sampled for the usual terms, and the newest posts taken from each hour. The
-/// sample covers a whole day, because the newest posts alone may belong to the incident.
+/// The number of hours before the window that are sampled for the usual terms, and the number of newest posts per hour.
+/// The sample covers a whole day, because the newest posts alone may belong to the incident.
 const HOURS: u32 = 24;
 const READ_PER_HOUR: i64 = 25;
 const HOUR: Duration = Duration::from_secs(3_600);
-/// With fewer earlier posts of the same sentiment or emotion than this, posts of any sentiment and emotion are sampled
-/// too.
+/// The minimum number of earlier posts with the same sentiment or emotion. With fewer posts, posts of any sentiment and
+/// emotion are sampled too.
 const FEW_EARLIER: usize = 50;
 /// The maximum number of terms, sources or authors that are listed.
 const NAMED: usize = 10;
-/// Posts that are stored with an author's name. The name is removed when all of them are deleted.
+/// The maximum number of post ids that are stored with the name of an author. The name is removed when all of these
+/// posts are deleted.
 const POSTS_OF_AUTHOR: usize = 20;
 
 /// A series that starts to fire.
@@ -43,16 +44,16 @@ pub struct Case<'a> {
     pub spec: &'a RuleSpec,
     /// The series of the rule that fires.
     pub group: &'a Group,
-    /// The window that the series was judged over.
+    /// The window in which the series was evaluated.
     pub window: TimeRange,
-    /// The result of the judgement, with the value that is compared with the threshold.
+    /// The result of the evaluation, with the value that is compared with the threshold.
     pub judgement: &'a Judgement,
     /// The counts of the posts in the rule's scope.
     pub view: &'a dyn View,
 }
 
 impl Case<'_> {
-    /// The numbers, without posts as evidence.
+    /// The numbers of the window, without posts, terms and authors.
     pub fn numbers(&self) -> Map<String, Value> {
         let tally = self.view.window(self.window, self.group.source.as_deref());
         let total = tally.total();
@@ -90,7 +91,7 @@ impl Case<'_> {
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The numbers, with posts, terms and authors as evidence.
+    /// The numbers of the window, with posts, terms and authors as evidence.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -102,7 +103,7 @@ impl Case<'_> {
         let filter = match self.filter(store).await {
             Ok(filter) => filter,
             Err(LoadError::Store(error)) => return Err(error),
-            // The topic was deleted after the rule was read.
+            // The topic was deleted after the rule was read, so its posts cannot be selected any more.
             Err(_) => return Ok(details),
         };
         let posts = newest(store, &filter, self.window, READ).await?;
@@ -117,11 +118,11 @@ impl Case<'_> {
         Ok(details)
     }
 
-    /// The posts that the rule counts.
+    /// The filter that selects the posts that the rule counts.
     async fn filter(&self, store: &Store) -> Result<PostFilter, LoadError> {
         let mut filter = load::filter(store, &self.spec.scope).await?;
         if let Some(source) = &self.group.source {
-            // The name of a stored source is always valid.
+            // Parsing does not fail, because the name comes from a stored post.
             filter.source = Source::parse(source).ok();
         }
         match self.spec.condition.class() {
@@ -158,7 +159,7 @@ impl Case<'_> {
             .collect()
     }
 
-    /// A link to the counted posts on the dashboard.
+    /// The path of the dashboard page that shows the counted posts.
     fn link(&self) -> String {
         let (start, end) = (self.window.start().to_string(), self.window.end().to_string());
         let mut pairs = vec![("from", start), ("to", end)];
@@ -202,7 +203,7 @@ async fn sample(store: &Store, filter: &PostFilter, day: TimeRange) -> Result<Ve
     Ok(posts)
 }
 
-/// The authors of the most `posts`.
+/// The authors with the most posts among `posts`.
 fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
     let mut authors: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for post in posts {
@@ -220,7 +221,7 @@ fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
     authors.into_iter().take(NAMED).map(author).collect()
 }
 
-/// The terms that are more frequent in `posts` than in the `earlier` ones.
+/// The terms that are more frequent in `posts` than in the `earlier` posts.
 fn top_terms(posts: &[StoredPost], earlier: &[StoredPost]) -> Vec<Term> {
     let mut vocabulary = Vocabulary::default();
     let mut terms =

@@ -1,4 +1,4 @@
-//! Windows that contain the history of a source raise no alerts.
+//! Prevents alerts about old posts that a source imports as its history.
 
 use crate::domain::alert::Scope;
 use crate::domain::managed_source::HISTORY_SUFFIX;
@@ -7,20 +7,20 @@ use crate::rules::Group;
 use crate::sources::history::Progress;
 use crate::store::{Store, StoreError};
 
-/// The histories of the sources that have one.
+/// The history imports of all sources that import their history.
 #[derive(Debug, Default)]
 pub struct Histories(Vec<Past>);
 
 #[derive(Debug)]
 struct Past {
-    /// The source of its posts.
+    /// The source of the imported posts.
     source: String,
-    /// Its posts were written before this time.
+    /// When the import began. All imported posts were written before this time.
     until: Timestamp,
 }
 
 impl Histories {
-    /// Reads how far the histories are.
+    /// Reads the history imports from the store.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -30,7 +30,7 @@ impl Histories {
         Ok(Self(cursors.into_values().filter_map(past).collect()))
     }
 
-    /// Whether the posts of `window` in this series may be part of a history.
+    /// Whether `window` may contain imported posts of this series.
     pub fn reach(&self, window: TimeRange, (scope, group): (&Scope, &Group)) -> bool {
         let source = match scope {
             Scope::Source(source) => Some(source.as_str()),

@@ -1,7 +1,7 @@
-//! Alerts about alerting: receivers whose deliveries fail, and rules that cannot be evaluated.
+//! Alerts about failures of alerting: receivers whose deliveries fail, and rules that cannot be evaluated.
 //!
-//! These alerts have no rule in the store. Their series have the rule id [`META`], and they open, notify and resolve
-//! like other alerts.
+//! These alerts have no rule in the store. Their series have the rule id [`META`]. Otherwise they open, notify and
+//! resolve like all alerts.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ struct Condition {
     description: String,
 }
 
-/// The steps that open and resolve these alerts at `now`. `known`: their open series.
+/// The steps that open and resolve these alerts at `now`. `known` are the series whose alerts are open.
 pub fn steps(inputs: &Inputs<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
     let mut conditions = inputs.receivers.iter().map(of_receiver).collect::<Vec<_>>();
     conditions.extend(inputs.rules.iter().filter_map(|rule| of_rule(rule, inputs.series)));
@@ -72,7 +72,8 @@ fn of_rule(rule: &Rule, series: &BTreeMap<i64, Vec<Instance>>) -> Option<Conditi
     })
 }
 
-/// An alert that fires keeps its state while its rule fails, and has the reason.
+/// Whether the rule of a series fails. A firing alert keeps its state while its rule fails, so its reason is checked
+/// too.
 fn is_failing(series: &Instance) -> bool {
     let fails = || series.reason.as_deref().is_some_and(|reason| reason != NO_BASELINE);
     series.state == InstanceState::Error || (series.state.is_alerting() && fails())

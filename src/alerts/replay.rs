@@ -1,7 +1,8 @@
-//! Evaluates the rules of a demonstration over its generated past, as if they had been active at that time.
+//! Evaluates the rules of a demonstration over its generated posts, as if the rules had been active when these were
+//! written.
 //!
-//! The engine judges each minute of the ranges and writes states and transitions. It publishes nothing: a demonstration
-//! only starts where no receivers exist.
+//! The engine evaluates each minute of the ranges, and writes states and transitions. It publishes no events. It cannot
+//! cause notifications, because a demonstration only starts if no receivers exist.
 
 use super::tick::{Evaluation, Memory, TickError, evaluate};
 use super::{AlertsServices, LEASE};
@@ -11,10 +12,10 @@ use crate::rules::backtest::STEP;
 use crate::sources::synthetic::past::incident_ranges;
 use crate::store::demonstration::{DemoState, Demonstration};
 
-/// Evaluates the rules of `demo` over the ranges of its past that contain incidents, and marks it as ready.
+/// Evaluates the rules of `demo` over the time ranges that contain incidents, and marks the demonstration as ready.
 ///
 /// # Errors
-/// When a backend does not answer, or another instance has taken over. The replay can then be repeated.
+/// When a backend does not respond, or another instance has taken over. The caller can then retry.
 pub async fn replay(services: &AlertsServices, leases: &LeaseManager, demo: Demonstration) -> Result<(), TickError> {
     let mut memory = Memory::default();
     for range in incident_ranges(demo.began_at) {
@@ -28,7 +29,7 @@ pub async fn replay(services: &AlertsServices, leases: &LeaseManager, demo: Demo
     Ok(())
 }
 
-/// Returns `false` when another instance holds the lease.
+/// Evaluates the rules over one range. Returns `false` if another instance holds the lease.
 async fn replay_range(
     services: &AlertsServices,
     leases: &LeaseManager,
@@ -39,7 +40,7 @@ async fn replay_range(
     while at <= range.end() {
         let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
         let evaluation = Evaluation { now: at, end: at, only: Some(rules) };
-        // `evaluate` returns a large future, so it is boxed.
+        // The future is large, so it is boxed to keep this one small.
         Box::pin(evaluate(services, &handle.lease, memory, evaluation)).await?;
         at = at + STEP;
     }

@@ -17,7 +17,7 @@ use crate::stream::{Consumer, LocalStream, StreamOptions};
 /// The longest time that a test waits for a condition.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The embedded databases, a settable clock, and the live bus.
+/// The services of the role: embedded databases, a clock that tests set, and a local live bus.
 struct Fixture {
     services: AlertsServices,
     posts: usize,
@@ -60,7 +60,7 @@ impl Fixture {
         self.services.clock.set(self.services.clock.now() + Duration::from_secs(seconds));
     }
 
-    /// Advances the clock in steps that the running role observes, until no alert is open.
+    /// Advances the clock until no alert is open. Waits after each step until the role has observed the new time.
     async fn until_resolved(&self) {
         for _ in 0..60 {
             if self.open().await.is_empty() {
@@ -74,7 +74,7 @@ impl Fixture {
         until("the alerts are resolved", || async { self.open().await.is_empty() }).await;
     }
 
-    /// Stores `count` posts of `source` as a worker does, written one second ago.
+    /// Stores `count` posts of `source` as a worker does. They were written one second ago.
     async fn post(&mut self, source: &str, sentiment: Sentiment, count: usize) {
         let at = self.services.clock.now() - Duration::from_secs(1);
         let posts: Vec<_> =
@@ -176,7 +176,7 @@ fn names(alerts: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn alert_of_one_source_opens_with_evidence_and_resolves() {
+async fn alert_about_a_source_opens_with_evidence_and_resolves() {
     let mut fixture = Fixture::new().await;
     let mut live = fixture.services.live.subscribe();
     fixture.post("calm", Sentiment::Positive, 30).await;
@@ -192,7 +192,7 @@ async fn alert_of_one_source_opens_with_evidence_and_resolves() {
     let details = &opened.details;
     assert_eq!(details["counts"], json!({"negative": 12, "neutral": 0, "positive": 8, "total": 20}));
     let evidence = details["evidence"].as_array().unwrap();
-    // All posts have the same text.
+    // All posts have the same text, so they are cited once.
     assert_eq!((evidence.len(), &evidence[0]["duplicates"]), (1, &json!(11)));
     assert_eq!(details["top_sources"], json!([{"source": "upset", "count": 12, "posts": 20, "percentage": 100.0}]));
     assert!(evidence.iter().all(|post| post["source"] == "upset" && post["content"] == "é".repeat(200)));
@@ -200,7 +200,7 @@ async fn alert_of_one_source_opens_with_evidence_and_resolves() {
 
     fixture.until_resolved().await;
     let mut resolved = next_alert(&mut live).await;
-    // The alert may be refreshed before it is resolved.
+    // Updates of the firing alert may arrive first.
     while resolved.state == AlertState::Firing {
         resolved = next_alert(&mut live).await;
     }
@@ -211,7 +211,7 @@ async fn alert_of_one_source_opens_with_evidence_and_resolves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn window_waits_for_posts_that_are_not_analysed_yet() {
+async fn alert_window_ends_before_posts_that_are_not_analysed() {
     let mut fixture = Fixture::new().await;
     fixture.post("x", Sentiment::Negative, 20).await;
     let waiting = Op::Post(post("x", "waiting", fixture.services.clock.now()));
@@ -257,7 +257,7 @@ async fn standby_takes_over_when_the_leader_stops_or_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn history_of_a_source_raises_no_alert() {
+async fn imported_history_of_a_source_raises_no_alert() {
     let mut fixture = Fixture::new().await;
     let began = fixture.services.clock.now();
     let cursor = json!({"source": "x", "span": 86_400, "began": began, "since": began, "posts": 20, "until": null});
@@ -267,7 +267,7 @@ async fn history_of_a_source_raises_no_alert() {
     let running = fixture.start("a");
     let of_y = names(&[("negative_ratio", "source:y"), ("negative_share", "source:y")]);
     until("the other source raises alerts", || async { fixture.open().await == of_y }).await;
-    // After the length of the window it contains only posts that are newer than the history.
+    // After six minutes the window contains only posts that are newer than the start of the import.
     for _ in 0..12 {
         fixture.later(30);
         let now = fixture.services.clock.now();

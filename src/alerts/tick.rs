@@ -18,11 +18,11 @@ use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
 
-/// Windows start and end at whole seconds, because rollups cannot serve fractions of seconds.
+/// Windows start and end at whole seconds, because counts are not available for fractions of seconds.
 const SECOND: Duration = Duration::from_secs(1);
-/// The time limit for counting the posts of one scope that has no rollups.
+/// The maximum time to count the posts of a scope without rollups.
 const READ_LIMIT: Duration = Duration::from_secs(10);
-/// A pause between evaluations counts as downtime if it is longer than this and longer than four intervals.
+/// The minimum length of a pause between evaluations that counts as downtime. It must also exceed four intervals.
 const DOWNTIME: Duration = Duration::from_secs(60);
 
 /// Why an evaluation failed.
@@ -46,7 +46,7 @@ impl TickError {
     }
 }
 
-/// Data that one evaluation keeps for the next. A restart may discard it.
+/// Data that an evaluation keeps for the next one. It is not stored, because losing it has no effect on alerts.
 #[derive(Debug, Default)]
 pub struct Memory {
     dues: Dues,
@@ -60,7 +60,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Reports the rules that began to leave out sources, and the number of all sources that are left out.
+    /// Logs the rules that have begun to leave out sources, and sets the metric of left-out sources.
     fn report_left_out(&mut self, judged: &BTreeMap<i64, usize>, rules: &[Rule]) {
         self.left_out.retain(|id, _| rules.iter().any(|rule| rule.id == *id));
         for (id, left_out) in judged {
@@ -80,7 +80,7 @@ impl Memory {
     }
 }
 
-/// The counts of a feed.
+/// The counts of a feed, which is a scope whose counts serve one or more rules.
 #[derive(Default)]
 pub(super) struct Feed {
     /// The counts of the posts in each window.
@@ -100,10 +100,10 @@ pub(super) enum CountError {
 
 pub(super) type CountResult = Result<Feed, CountError>;
 
-/// Judges the rules that are due, writes the changes, and publishes them.
+/// Evaluates the rules that are due, stores the changes, and publishes them.
 ///
 /// # Errors
-/// When a backend does not answer, or another instance has taken over. Nothing is changed in these cases.
+/// When a backend does not respond, or another instance has taken over. No changes are stored in these cases.
 pub async fn tick(
     services: &AlertsServices,
     options: &AlertsOptions,
@@ -122,22 +122,22 @@ pub async fn tick(
 
 /// The rules to evaluate, and the time of the evaluation.
 pub(super) struct Evaluation<'a> {
-    /// The time that is recorded for the changes.
+    /// The time that is stored with the changes.
     pub now: Timestamp,
-    /// Where windows without a delay end.
+    /// The end of the windows of series without a delay.
     pub end: Timestamp,
-    /// The ids of the rules to judge. `None`: the rules that are due.
+    /// The ids of the rules to evaluate. `None`: the rules that are due.
     pub only: Option<&'a [i64]>,
 }
 
-/// The changes that an evaluation has written.
+/// The changes that an evaluation has stored.
 pub(super) struct Changes {
     applied: Vec<Applied>,
-    /// Alerts whose figures or evidence have changed.
+    /// The open alerts whose values or evidence have changed.
     updated: Vec<Alert>,
 }
 
-/// Evaluates rules and writes the changes.
+/// Evaluates rules and stores the changes.
 pub(super) async fn evaluate(
     services: &AlertsServices,
     lease: &Lease,
@@ -148,7 +148,7 @@ pub(super) async fn evaluate(
     let mut list = services.store.alert_rules().await?;
     if list.unreadable != memory.unreadable {
         memory.unreadable.clone_from(&list.unreadable);
-        tracing::warn!(rules = ?list.unreadable, "rules skipped: another version of this program wrote them");
+        tracing::warn!(rules = ?list.unreadable, "rules skipped: stored by another version of SentiStream, and not readable by this one");
     }
     list.rules.retain(|rule| rule.spec.enabled);
     let mut known: BTreeMap<i64, Vec<Instance>> = BTreeMap::new();
@@ -162,7 +162,6 @@ pub(super) async fn evaluate(
     memory.explained.retain(|id, _| open.iter().any(|alert| alert.id == *id));
     let figures = open.iter().map(|alert| (alert.id, figures(alert, &memory.explained))).collect();
     let mut collector = Collector::new(end, now, figures);
-    collector.histories = Histories::read(&services.store).await?;
     // Series of deleted rules are resolved first, because a new rule may have the same name.
     let alive: HashSet<i64> = list.rules.iter().map(|rule| rule.id).collect();
     let is_gone = |id: &i64| *id != META && !alive.contains(id);
@@ -172,7 +171,7 @@ pub(super) async fn evaluate(
     let receivers = services.store.failing_receivers().await?;
     let inputs = meta::Inputs { receivers: &receivers, series: &known, rules: &list.rules };
     collector.steps.extend(meta::steps(&inputs, known.get(&META).map_or(&[], Vec::as_slice), now));
-    // If this evaluation fails, the next one evaluates the same rules again.
+    // The due times are restored only after success, so that the same rules are evaluated again after a failure.
     let mut dues = std::mem::take(&mut memory.dues);
     let due = match only {
         Some(ids) => list.rules.iter().filter(|rule| ids.contains(&rule.id)).collect(),
@@ -180,6 +179,9 @@ pub(super) async fn evaluate(
     };
     let judged = due.len() as u64;
     let mut feeds = read(services, &due, end, memory).await?;
+    // The start of a history import is stored before its first post, so the imports of all counted posts are known
+    // here.
+    collector.histories = Histories::read(&services.store).await?;
     for rule in due {
         let series = known.remove(&rule.id).unwrap_or_default();
         if let Some(counted) = feeds.get_mut(&feed(&rule.spec.scope)) {
@@ -196,7 +198,7 @@ pub(super) async fn evaluate(
     } else {
         services.store.update_alerts(lease, &collector.updates).await?
     };
-    // An update that only moves the window is not published.
+    // An update that changes only the window is not published.
     updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
     memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
@@ -220,8 +222,8 @@ fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
     }
 }
 
-/// Where windows end: before the oldest post that is not analysed yet, but at most `max_lateness` ago. Lag in the
-/// analysis then delays alerts instead of hiding them.
+/// The end of windows: before the oldest post that is not analysed yet, but at most `max_lateness` ago. If the analysis
+/// lags behind, alerts are delayed and not lost.
 async fn window_end(
     services: &AlertsServices,
     options: &AlertsOptions,
@@ -248,7 +250,7 @@ async fn read(
         let counted = if scope.is_rolled_up() {
             counting.await
         } else {
-            // A scope that is slow to count must not delay the others.
+            // A scope that is slow to count must not delay the rules of other scopes.
             tokio::time::timeout(READ_LIMIT, counting).await.unwrap_or(Err(CountError::Slow))
         };
         if let Err(CountError::Load(LoadError::Store(error))) = counted {
@@ -259,11 +261,11 @@ async fn read(
     Ok(feeds)
 }
 
-/// The rules of a feed that are due.
+/// The due rules whose counts come from one feed.
 struct FeedRules<'a> {
     scope: &'a Scope,
     rules: &'a [&'a Rule],
-    /// Where windows without a delay end.
+    /// The end of the windows of series without a delay.
     end: Timestamp,
 }
 
@@ -301,6 +303,6 @@ async fn publish(services: &AlertsServices, Changes { applied, updated }: Change
         return;
     }
     if let Err(error) = services.live.publish(events).await {
-        tracing::warn!(%error, "alert events not published; clients find the alerts in the API");
+        tracing::warn!(%error, "alert events not published: clients must read the alerts through the API");
     }
 }

@@ -11,54 +11,57 @@ use crate::store::posts::sample::SampledPost;
 
 /// The maximum number of sources and authors that are listed.
 const LISTED: usize = 10;
-/// Authors with fewer posts in both samples together are left out: they explain nothing.
+/// The minimum number of an author's posts in both samples together. Authors with fewer posts explain no difference.
 const LEAST_POSTS: i64 = 2;
 
-/// A source and its part of the difference.
+/// A source, and its contribution to the difference between the ranges.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourcePart {
     /// The source, such as `bluesky`.
     pub source: String,
-    /// The number of posts, or of posts in the sample if the filter cannot be counted by source.
+    /// The number of posts of the source. If the filter cannot be counted by source, the number in the sample.
     pub posts: i64,
-    /// The same number for the earlier range, not scaled to the length of the current one.
+    /// The same number for the earlier range. It is not scaled to the length of the current range.
     pub previous_posts: i64,
-    /// The contribution to the difference of the first entry of `changes`, or else of the number of posts: in percentage
-    /// points of all posts, or in posts. The contributions of all sources sum to the difference.
+    /// The contribution to the difference that the first entry of `changes` describes; without changes, to the
+    /// difference
+    /// in the number of posts. The unit is percentage points of all posts for a share, and posts for a number of posts.
+    /// The contributions of all sources sum to the difference.
     pub contribution: f64,
     /// The ids of up to three posts of the source.
     pub post_ids: Vec<String>,
 }
 
-/// An author and their part of the difference, estimated from the samples.
+/// An author, and their contribution to the difference between the ranges, estimated from the samples.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AuthorPart {
     /// The name of the author.
     pub author: String,
-    /// The source that the author writes in.
+    /// The source on which the author writes.
     pub source: String,
-    /// The number of their posts in the sample.
+    /// The number of the author's posts in the sample.
     pub posts: i64,
-    /// The number of their posts in the sample of the earlier range.
+    /// The number of the author's posts in the sample of the earlier range.
     pub previous_posts: i64,
-    /// The contribution, as for a source.
+    /// The contribution of the author, in the same unit as that of a source.
     pub contribution: f64,
-    /// The ids of up to three of their posts.
+    /// The ids of up to three posts of the author.
     pub post_ids: Vec<String>,
 }
 
-/// The totals of both sides, which parts are compared with.
+/// The totals of both ranges, from which the contributions of parts are computed.
 struct Whole {
     measure: Measure,
     now: i64,
     then: i64,
-    /// The weight of a counted post, which scales the number of earlier posts to the length of the current range.
+    /// The number of posts that each counted post of the current range represents. `weight_before` is the same for the
+    /// earlier range, scaled to the length of the current one.
     weight: f64,
     weight_before: f64,
 }
 
 impl Whole {
-    /// `now` and `then` are the numbers of posts that the parts sum to.
+    /// `now` and `then` are the numbers of counted posts of all parts, in the current and in the earlier range.
     fn new(current: &Read, previous: &Read, measure: Measure, (now, then): (i64, i64)) -> Self {
         let length = previous.side.range.length().as_secs_f64();
         let scale = if length > 0.0 { current.side.range.length().as_secs_f64() / length } else { 1.0 };
@@ -121,8 +124,8 @@ fn by_source(read: &Read) -> BTreeMap<String, Counts> {
     sources
 }
 
-/// The source that explains most of `shift`, if it explains enough of it. If there is only one source, it explains
-/// nothing.
+/// The source that contributes most to `shift`, if it explains enough of it to be listed. `None` if there is only one
+/// source, which would explain every difference.
 pub fn leading_source(parts: &[SourcePart], shift: &Shift) -> Option<String> {
     let first = parts.first().filter(|_| parts.len() > 1)?;
     shift::explains(first.contribution, shift.current - shift.previous).then(|| first.source.clone())
@@ -171,8 +174,9 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
     parts
 }
 
-/// The ids of the posts with the highest confidence among those of the current range that `is_one` accepts. Posts with
-/// the measured sentiment are preferred.
+/// The ids of the posts to cite: those of the current range that `is_one` accepts, with the measured sentiment first,
+/// then
+/// by confidence.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
     let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));

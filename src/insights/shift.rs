@@ -6,16 +6,16 @@ use super::Side;
 use crate::domain::interval::relative_change;
 use crate::domain::{Counts, Emotion, Sentiment};
 
-/// With fewer posts on a side there is no significant difference.
+/// The minimum number of posts of a range. With fewer posts no difference is considered significant.
 const LEAST_POSTS: i64 = 30;
-/// Corresponds to a two-sided p-value below 0.001. It is strict because an answer reports the largest of several
-/// differences.
+/// The minimum z-score of a significant difference: a two-sided p-value below 0.001. The limit is strict because the
+/// largest of several differences is reported.
 const LEAST_Z: f64 = 3.29;
-/// Smaller differences are ignored even if they are significant: percentage points of a share, and the factor of a
-/// number of posts.
+/// The minimum difference of a share, in percentage points, and the minimum factor between two numbers of posts.
+/// Smaller differences are ignored even if they are significant.
 const LEAST_POINTS: f64 = 5.0;
 const LEAST_FACTOR: f64 = 1.5;
-/// The part of a difference that an emotion or source must explain to be listed.
+/// The minimum part of a difference that an emotion or a source must explain to be listed.
 const LEAST_PART: f64 = 0.35;
 
 /// The measured quantity.
@@ -61,15 +61,17 @@ pub struct Shift {
     pub words: Vec<String>,
 }
 
-/// The significant differences: first that of the share of a sentiment, then that of the number of posts.
-/// `compare_sentiments`: whether shares can differ, which is not the case if the filter selects one sentiment.
+/// The significant differences: first of the share of a sentiment, then of the number of posts. Shares are compared
+/// only
+/// if `compare_sentiments` is set; they cannot differ if the filter selects a single sentiment.
 pub fn shifts(current: &Side, previous: &Side, compare_sentiments: bool) -> Vec<Shift> {
     let share = if compare_sentiments { share_shift(&current.counts, &previous.counts) } else { None };
     share.into_iter().chain(volume(current, previous)).collect()
 }
 
-/// The most significant difference of a share, by a two-proportion z-test. An increase is preferred to the decrease that
-/// mirrors it, and a difference of only the neutral share is ignored.
+/// The most significant difference of the share of negative or positive posts, by a two-proportion z-test. An increase
+/// is
+/// preferred to a decrease.
 fn share_shift(current: &Counts, previous: &Counts) -> Option<Shift> {
     if current.total().min(previous.total()) < LEAST_POSTS {
         return None;
@@ -99,7 +101,7 @@ fn share_shift(current: &Counts, previous: &Counts) -> Option<Shift> {
     })
 }
 
-/// The emotion that increased most, if it explains enough of the increase of `sentiment`.
+/// The emotion whose share increased most, if it explains at least [`LEAST_PART`] of the increase of `sentiment`.
 fn leading_emotion(current: &Counts, previous: &Counts, sentiment: Sentiment) -> Option<Emotion> {
     let share = |counts: &Counts, hits: i64| hits as f64 / counts.total() as f64;
     let points = share(current, current.sentiment(sentiment)) - share(previous, previous.sentiment(sentiment));
@@ -111,7 +113,7 @@ fn leading_emotion(current: &Counts, previous: &Counts, sentiment: Sentiment) ->
     (growth >= points * LEAST_PART).then_some(emotion)
 }
 
-/// The difference of the numbers of posts per time, if it is significant and large enough.
+/// The difference between the rates of posts, if it is significant and large enough.
 fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     if current.capped || previous.capped || current.total.max(previous.total) < LEAST_POSTS {
         return None;
@@ -120,7 +122,7 @@ fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     let scale = if length > 0.0 { current.range.length().as_secs_f64() / length } else { 1.0 };
     let (now, then) = (current.total as f64, previous.total as f64 * scale);
     let significant = match relative_change(current.total, previous.total) {
-        // One side has no posts, and the other one has enough.
+        // One range has no posts, and the other has at least `LEAST_POSTS`.
         None => true,
         Some(_) => (now - then).abs() / (now + then * scale.max(1.0)).sqrt() >= LEAST_Z,
     };
@@ -135,7 +137,7 @@ fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     })
 }
 
-/// Whether a part explains enough of a difference to be listed.
+/// Whether `part` is at least [`LEAST_PART`] of the difference `whole`.
 pub fn explains(part: f64, whole: f64) -> bool {
     whole != 0.0 && part / whole >= LEAST_PART
 }
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_share_is_found_with_its_emotion() {
+    fn significant_change_of_a_share_has_its_leading_emotion() {
         let found = shifts(&side(2, 1, 97), &side(33, 33, 34), true);
         let [shift] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((shift.measure, shift.previous, shift.current), (Measure::Negative, 34.0, 97.0));
@@ -172,11 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn number_of_posts_is_compared_per_time() {
+    fn numbers_of_posts_are_compared_as_rates() {
         let mut before = side(100, 100, 100);
         assert_eq!(shifts(&side(300, 300, 300), &before, true)[0].measure, Measure::Posts);
         before.range = TimeRange::last(Duration::from_secs(1_200), before.range.end());
-        assert_eq!(shifts(&side(300, 300, 300), &before, true), [], "three times as long");
+        assert_eq!(shifts(&side(300, 300, 300), &before, true), [], "the current range is three times as long");
         assert_eq!(shifts(&side(0, 40, 0), &side(0, 0, 0), true)[0].previous, 0.0, "new posts");
     }
 }

@@ -12,19 +12,19 @@ use crate::store::posts::sample::SampledPost;
 
 /// The maximum number of groups of texts that are listed.
 const LISTED: usize = 5;
-/// The least number of posts in a group.
+/// The minimum number of posts in a group.
 const LEAST_POSTS: usize = 2;
-/// The number of posts from which typical ones are selected.
+/// The maximum number of posts from which the typical posts are selected.
 const CANDIDATES: usize = 60;
 
 /// Posts with almost the same text.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct TextGroup {
-    /// The first 200 characters of one of them.
+    /// The first 200 characters of the text of one post of the group.
     pub content: String,
-    /// The number of these posts in the sample.
+    /// The number of posts of the group in the sample.
     pub posts: usize,
-    /// The number of different authors.
+    /// The number of different authors of these posts.
     pub authors: usize,
     /// The sources of these posts.
     pub sources: Vec<String>,
@@ -32,7 +32,7 @@ pub struct TextGroup {
     pub post_ids: Vec<String>,
 }
 
-/// The most frequent texts.
+/// The largest groups of posts with almost the same text.
 pub fn groups(posts: &[&SampledPost]) -> Vec<TextGroup> {
     let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
     let mut members: BTreeMap<usize, Vec<&SampledPost>> = BTreeMap::new();
@@ -58,8 +58,9 @@ fn text_group(group: &[&SampledPost]) -> Option<TextGroup> {
     })
 }
 
-/// The ids of the posts with the highest `scores` (one for each post), and among equal ones with the highest
-/// confidence. Copies of a text count once.
+/// The ids of the posts with the highest `scores`, which has one score per post. Among posts with equal scores those
+/// with
+/// the highest confidence come first. Copies of a text count once.
 pub fn typical(posts: &[&SampledPost], scores: &[f64]) -> Vec<String> {
     let score = |index: usize| scores.get(index).copied().unwrap_or_default();
     let mut order: Vec<usize> = (0..posts.len()).collect();

@@ -11,14 +11,15 @@ use crate::terms::{self, Term};
 
 /// The maximum number of words that are listed.
 const LISTED: usize = 12;
-/// With fewer earlier posts of the same sentiment, posts of any sentiment are compared.
+/// The minimum number of earlier posts of the same sentiment. With fewer posts, earlier posts of any sentiment are
+/// compared.
 const FEW_EARLIER: usize = 30;
 
 /// The kind of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TermKind {
-    /// A word, or a run of characters of a script without spaces.
+    /// A word, or two to four adjacent characters of a script without spaces.
     Word,
     /// Two consecutive words.
     Bigram,
@@ -26,7 +27,7 @@ pub enum TermKind {
     Hashtag,
 }
 
-/// A term that is more frequent than in the earlier range.
+/// A term that is more frequent in the current range than in the earlier range.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SalientWord {
     /// The term in lower case; a hashtag begins with `#`.
@@ -43,19 +44,19 @@ pub struct SalientWord {
     pub previous_posts: u32,
     /// The difference of the log-odds, in standard deviations.
     pub score: f64,
-    /// Ids of up to three posts that contain the term.
+    /// The ids of up to three posts that contain the term.
     pub post_ids: Vec<String>,
 }
 
-/// The words that became more frequent.
+/// The terms that became more frequent.
 pub struct Found {
-    /// The terms, the highest score first.
+    /// The terms. The term with the highest score comes first.
     pub words: Vec<SalientWord>,
-    /// The sum of the scores of its words, for each post of the basis.
+    /// For each current post, the sum of the scores of the terms that it contains.
     pub scores: Vec<f64>,
 }
 
-/// The posts whose words are compared. If a sentiment became more frequent, these are its posts on both sides.
+/// The posts of both ranges whose words are compared. If a sentiment became more frequent, only its posts are compared.
 pub fn basis<'a>(
     current: &'a [SampledPost],
     previous: &'a [SampledPost],
@@ -98,7 +99,7 @@ fn terms_of(posts: &[&SampledPost], vocabulary: &mut Vocabulary) -> Vec<Vec<u32>
     posts.iter().map(|post| vocabulary.telling(&post.content)).collect()
 }
 
-/// `posts` contain the term; `(now, then)` are the numbers of posts of both samples.
+/// Describes a term. `posts` contain it; `(now, then)` are the numbers of posts of the current and the earlier sample.
 fn word(term: Term, mut posts: Vec<&SampledPost>, (now, then): (usize, usize)) -> SalientWord {
     posts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
     let kind = match &term.term {

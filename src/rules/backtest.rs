@@ -14,12 +14,12 @@ use super::{Delays, History, Judged, Moment, View, judge_all};
 use crate::domain::alert::{InstanceState, RuleSpec};
 use crate::domain::{TimeRange, Timestamp};
 
-/// Evaluations are at whole minutes, at least this far apart.
+/// The minimum time between two evaluations. Evaluations are at whole minutes.
 pub const STEP: Duration = Duration::from_secs(60);
 /// The maximum number of evaluations of one backtest.
 pub const MAX_EVALUATIONS: usize = 11_000;
-/// The maximum number of points of a track. If there are more evaluations, every n-th one is listed, and each change of
-/// state.
+/// The maximum number of points of a track. If there are more evaluations, every n-th evaluation and each change of
+/// state are listed.
 const MAX_POINTS: u64 = 500;
 
 /// The result of a backtest: when the rule would have fired.
@@ -27,7 +27,7 @@ const MAX_POINTS: u64 = 500;
 pub struct Backtest {
     /// The number of evaluations.
     pub evaluations: usize,
-    /// The times at which it would have fired, in order.
+    /// The alerts that the rule would have raised, in the order of time.
     pub firings: Vec<Firing>,
     /// The values of each series over time.
     pub series: Vec<Track>,
@@ -48,18 +48,20 @@ pub struct Firing {
     /// of the range.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
-    /// How long it fired, at most until the end of the range.
+    /// How long the alert would have fired, at most until the end of the range, in seconds.
     pub duration_seconds: u64,
-    /// The most extreme value while it fired: the highest, or the lowest if the direction is `below`.
+    /// The most extreme value while the alert would have fired: the highest value, or the lowest if the direction is
+    /// `below`.
     pub peak: f64,
 }
 
-/// A series over time.
+/// The evaluations of one series over time.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Track {
     /// The posts of the series: `all`, `source:NAME`, …
     pub scope: String,
-    /// The evaluations in order. If there are more than 500, every n-th one and each change of state.
+    /// The evaluations in the order of time. If there are more than 500, every n-th evaluation and each change of state
+    /// are listed.
     pub points: Vec<Point>,
 }
 
@@ -69,11 +71,12 @@ pub struct Point {
     /// The time of the evaluation.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The measured value; null if the window has no posts to judge by, or there is too little history for a baseline.
+    /// The measured value; null if the window has too few posts for a value, or there is too little history for a
+    /// baseline.
     pub value: Option<f64>,
     /// The usual number of posts for a spike, or the earlier share for a shift; null for other rules.
     pub baseline: Option<f64>,
-    /// Posts in the window that had been stored at this time.
+    /// The number of posts in the window that were already stored at this time.
     pub posts: i64,
     /// The state of the series after the evaluation.
     pub state: InstanceState,
@@ -84,20 +87,20 @@ pub struct Point {
 pub struct Recording {
     /// The counts that the windows and baselines are computed from.
     pub history: History,
-    /// The delays by which windows end earlier. They are the same for the whole range.
+    /// How long before the time of an evaluation windows end. The delays are the same for the whole range.
     pub delays: Delays,
-    /// The posts of the windows that must be read, for rules that compare texts or authors.
+    /// The posts of the windows that must be read, by window. Only rules that compare texts or authors need them.
     pub texts: HashMap<TimeRange, Vec<PostText>>,
 }
 
 impl Recording {
-    /// A recording in which all posts are punctual.
+    /// Creates a recording in which all posts are punctual.
     pub fn new(history: History) -> Self {
         Self { history, delays: Delays::default(), texts: HashMap::new() }
     }
 }
 
-/// The recording as it was at one time, without the posts that were stored later.
+/// The recording as it was at a past time: without the posts that were stored later.
 struct Past<'a> {
     recording: &'a Recording,
     now: Timestamp,
@@ -134,7 +137,7 @@ pub fn step(spec: &RuleSpec, range: TimeRange) -> Duration {
     STEP * u32::try_from(minutes(spec.interval).max(least)).unwrap_or(u32::MAX)
 }
 
-/// Runs `spec` over a recording, at whole minutes of `range`.
+/// Evaluates `spec` over a recording at whole minutes of `range`.
 pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest {
     let step = step(spec, range);
     let mut known: BTreeMap<String, SeriesRun> = BTreeMap::new();
@@ -178,8 +181,8 @@ pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest
     result
 }
 
-/// The windows whose posts must be read: those in which the condition holds for the counts of all posts, before copies
-/// are removed.
+/// The windows whose posts must be read, because copies of texts or repeated authors may change the result of the
+/// evaluation.
 pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> BTreeSet<TimeRange> {
     let mut windows = BTreeSet::new();
     let known = BTreeMap::new();

@@ -1,19 +1,22 @@
-//! The baseline of a spike: which counts are usual.
+//! The baseline of a spike: the usual counts and their usual variation.
 //!
 //! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks of
-//! history. The rate of each quarter of the week is shrunk towards the same quarter of the day on workdays or weekends,
-//! which is shrunk towards the same quarter of any day, which is shrunk towards the mean of all: with `n` observations
-//! a cell has the weight `n / (n + 1)` against its parent. Counts far above their expectation are clipped before the
-//! rates are computed, so that an incident does not raise the level of the following days. The profile is scaled by the
-//! ratio of the last three hours to it, so that it follows growth and unusual days. Time without posts counts as zero;
-//! time that was not observed is left out.
+//! history. Few observations make a rate unreliable, so each rate is shrunk towards its parent: a quarter of the week
+//! towards the same quarter of all workdays or weekend days, this one towards the same quarter of all days, and that
+//! one
+//! towards the mean of all quarters. A cell with `n` observations has the weight `n / (n + 1)` against its parent.
+//! Counts
+//! far above the expected count are clipped before the rates are computed, so that an incident does not raise the level
+//! of the following days. The profile is multiplied by the ratio of the counts of the last three hours to the expected
+//! counts, so that it follows growth and unusual days. Time without posts counts as zero; downtime is left out.
 //!
 //! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on
 //! which the counts of a Poisson process have the standard deviation 1 at every level. Two estimates of the spread are
-//! made on this scale, and the larger one is used: 1.4826 times the median absolute deviation of the residuals of the
-//! last day's windows of the same length; and the deviation that follows from the error of the profile for the hours of
-//! the last two weeks, which is assumed to be large while there are few days of history. Both are at least the spread
-//! of a Poisson process.
+//! computed on this scale, and the larger estimate is used. The first is 1.4826 times the median absolute deviation of
+//! the residuals of the last day's windows of the same length. The second follows from the relative error of the
+//! profile
+//! in the hours of the last two weeks; this error is assumed to be large while there are few days of history. Both
+//! estimates are at least the spread of a Poisson process.
 //!
 //! The score of a count is its distance from the level on this scale, divided by the spread.
 
@@ -24,32 +27,33 @@ use super::series::Selection;
 use super::{DAY, PROFILE};
 use crate::domain::{TimeRange, Timestamp};
 
-/// The least number of observed windows that a baseline needs.
+/// The minimum number of observed windows that a baseline needs.
 pub const LEAST_WINDOWS: u32 = 6;
-/// The time whose counts scale the profile.
+/// The period before a window whose counts scale the profile.
 const RECENT: Duration = Duration::from_secs(3 * 3_600);
-/// The weight of the prior of the recent factor: so many posts are added to the counted and to the expected ones.
+/// The weight of the prior of the recent factor: this number of posts is added to both the counted and the expected
+/// posts.
 const RECENT_PRIOR: f64 = 5.0;
-/// Bounds of the recent factor.
+/// The minimum and the maximum of the recent factor.
 const RECENT_FACTOR: (f64, f64) = (0.5, 4.0);
-/// The least relative error that limits how far recent counts may exceed the profile before they are clipped.
+/// The minimum relative error for the limit at which recent counts are clipped.
 const RECENT_ERROR: f64 = 0.2;
 /// The factor from the median absolute deviation to the standard deviation of a normal distribution.
 const MAD_TO_DEVIATION: f64 = 1.4826;
 /// The constant of Anscombe's transform.
 const SHIFT: f64 = 0.375;
-/// Past counts are clipped at this many deviations.
+/// Past counts are clipped at this number of standard deviations above the expected count.
 const CLIP: f64 = 3.0;
-/// The relative error of a profile that has no observation of this time of day, and the least error of one that has.
+/// The relative error of a profile at a time of day without observations, and the minimum error with observations.
 const UNSEEN_ERROR: f64 = 0.6;
 const LEAST_ERROR: f64 = 0.05;
-/// Buckets with a smaller observed part are left out.
+/// The minimum observed part of a bucket. Buckets with more downtime are left out.
 const LEAST_OBSERVED: f64 = 0.5;
-/// The least number of residuals for an estimate of the spread.
+/// The minimum number of residuals for an estimate of the spread.
 const LEAST_RESIDUALS: usize = 12;
-/// The time whose hours are compared with the profile.
+/// The period whose hours are compared with the profile to estimate its relative error.
 const CHECKED: Duration = Duration::from_secs(14 * 86_400);
-/// The number of powers of two for which the spread is estimated separately.
+/// The number of levels, which are powers of two of the expected count, with separate estimates of the spread.
 const LEVELS: usize = 24;
 /// Quarters of an hour in a day and in a week.
 const DAY_CELLS: usize = 96;
@@ -86,9 +90,9 @@ fn unstable(value: f64) -> f64 {
     (value / 2.0).powi(2) - SHIFT
 }
 
-/// The baseline of `window`. `incident` is the time at which the series began to alert; later counts are left out.
+/// The baseline of `window`. `incident` is the time at which the series began to alert; counts after it are left out.
 ///
-/// `None`: fewer than [`LEAST_WINDOWS`] windows were observed.
+/// Returns `None` if fewer than [`LEAST_WINDOWS`] windows were observed.
 pub fn baseline(
     history: &History,
     window: TimeRange,
@@ -96,7 +100,7 @@ pub fn baseline(
     incident: Option<Timestamp>,
 ) -> Option<Baseline> {
     let length = window.length();
-    // An incident that lasts for longer than a day becomes part of the baseline.
+    // The counts of an incident are left out for at most a day. A longer incident becomes part of the baseline.
     let before = incident.map_or(window.start(), |at| at.clamp(window.start() - DAY, window.start()));
     let first = history.first(selection.source)?;
     let step = if before.since(first) < DAY { QUARTER } else { QUARTER * 4 };
@@ -109,7 +113,7 @@ pub fn baseline(
     }
     let recent = TimeRange::last(RECENT.min(before.since(first)), before.floor(MINUTE));
     let Some(profile) = profile else {
-        // There is less than a quarter of an hour of history before the window.
+        // With less than a quarter of an hour of history there is no profile, so the mean rate is used.
         let level = history.minutes.sum(TimeRange::new(first, before)?, selection.source).of(selection.class) as f64
             * (length.as_secs_f64() / observed.as_secs_f64());
         let spread = Profile::relative_spread(level, UNSEEN_ERROR) * (level + SHIFT).sqrt();
@@ -136,10 +140,9 @@ fn observed_time(history: &History, range: TimeRange) -> Duration {
 pub struct Profile {
     /// Posts per second, by quarter of an hour of the week.
     rates: Vec<f64>,
-    /// How often each quarter of an hour was observed, on workdays and on weekends.
+    /// The number of observations of each quarter of an hour of the day, on workdays and on weekends.
     seen: [[f64; DAY_CELLS]; 2],
-    /// The spread of the last day's windows, by the power of two of the expected count; at least that of a Poisson
-    /// process.
+    /// The spread of the last day's windows by level; at least the spread of a Poisson process.
     chance: [f64; LEVELS],
     /// The relative error of the profile for whole hours.
     error: f64,
@@ -148,7 +151,7 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug)]
 struct Residual {
     expected: f64,
-    /// The difference on the scale of [`stable`].
+    /// The counted minus the expected posts, on the scale of [`stable`].
     difference: f64,
 }
 
@@ -233,7 +236,7 @@ impl Profile {
         sum
     }
 
-    /// The ratio of the counts of `recent` to the profile.
+    /// The recent factor: the ratio of the counts in `recent` to the counts that the profile expects.
     fn recent_factor(&self, history: &History, recent: TimeRange, selection: Selection<'_>) -> f64 {
         let (mut counted, mut expected) = (RECENT_PRIOR, RECENT_PRIOR);
         for window in history.minutes.windows(recent, QUARTER, selection) {
@@ -250,7 +253,7 @@ impl Profile {
         (counted / expected).clamp(RECENT_FACTOR.0, RECENT_FACTOR.1)
     }
 
-    /// The random spread at this expected count.
+    /// The random part of the spread at this expected count.
     fn chance(&self, expected: f64) -> f64 {
         self.chance[level(expected)]
     }
@@ -261,12 +264,13 @@ impl Profile {
         self.seen[day_type(cell)][cell % DAY_CELLS]
     }
 
-    /// The relative error of the profile at a time of day with observations on `days` days.
+    /// The relative error of the profile at a time of day that was observed on `days` days.
     fn error(&self, days: f64) -> f64 {
         ((UNSEEN_ERROR.powi(2) + self.error.powi(2) * days) / (1.0 + days)).sqrt()
     }
 
-    /// The random spread and a relative error combined, on the scale of [`stable`].
+    /// Converts a relative error at this level into a spread on the scale of [`stable`], which includes random
+    /// variation.
     fn relative_spread(level: f64, error: f64) -> f64 {
         (1.0 + error * error * level).sqrt()
     }
@@ -277,7 +281,7 @@ fn level(count: f64) -> usize {
     (count.max(1.0).log2() as usize).min(LEVELS - 1)
 }
 
-/// The spread of the residuals by the power of two of their expected count; at least that of a Poisson process.
+/// The spread of the residuals by level; at least the spread of a Poisson process.
 fn chance(residuals: &[Residual]) -> [f64; LEVELS] {
     std::array::from_fn(|power| {
         let alike = |residual: &&Residual| residual.expected >= 0.5 && level(residual.expected).abs_diff(power) <= 1;
@@ -286,7 +290,7 @@ fn chance(residuals: &[Residual]) -> [f64; LEVELS] {
     })
 }
 
-/// The relative error of the residuals of hours that random variation does not explain.
+/// The relative error of the profile: the part of the residuals of hours that exceeds random variation.
 fn error_of(hours: &[Residual]) -> f64 {
     let usable: Vec<&Residual> = hours.iter().filter(|hour| hour.expected >= 4.0).collect();
     if usable.len() < LEAST_RESIDUALS {
@@ -310,7 +314,7 @@ fn rates(observations: &[Observation]) -> Vec<f64> {
             self.count += one.count;
             self.exposure += one.exposure;
         }
-        /// The mean, with the weight of one observation for `parent`.
+        /// The mean of the observations, shrunk towards `parent`, which has the weight of one observation.
         fn towards(self, parent: f64) -> f64 {
             (self.count + parent) / (self.exposure + 1.0)
         }
@@ -334,26 +338,26 @@ fn rates(observations: &[Observation]) -> Vec<f64> {
     week.iter().enumerate().map(rate).collect()
 }
 
-/// The quarter of an hour of the week, in UTC, from Monday 00:00.
+/// The index of the quarter of an hour of the week, counted from Monday 00:00 UTC.
 fn cell(at: Timestamp) -> usize {
-    // The Unix epoch was a Thursday.
+    // The Unix epoch was a Thursday, the fourth day of the week.
     let quarters = at.as_seconds().div_euclid(QUARTER.as_secs() as i64) + 3 * DAY_CELLS as i64;
     quarters.rem_euclid(WEEK_CELLS as i64) as usize
 }
 
-/// 0 from Monday to Friday, 1 on Saturday and Sunday.
+/// The type of the day: 0 from Monday to Friday, 1 on Saturday and Sunday.
 fn day_type(cell: usize) -> usize {
     usize::from(cell >= 5 * DAY_CELLS)
 }
 
-/// The robust standard deviation of at least one value.
+/// The robust standard deviation of `values`, which must not be empty.
 fn deviation(values: &mut [f64]) -> f64 {
     let middle = median(values);
     let mut distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
     MAD_TO_DEVIATION * median(&mut distances)
 }
 
-/// The median of at least one value.
+/// The median of `values`, which must not be empty.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -1,9 +1,9 @@
-//! The probability that random variation explains a count: exact tails of the distributions, so that the results are
-//! right for few posts and for many.
+//! The probability that random variation explains a count. The tails of the distributions are computed exactly, so the
+//! results are valid for any number of posts.
 
 use std::f64::consts::TAU;
 
-/// The sum ends at the first term that is a smaller part of it than this.
+/// A sum ends at the first term whose ratio to the sum is below this.
 const NEGLIGIBLE: f64 = 1e-17;
 
 /// The probability of at least `hits` hits among `posts` posts if each is a hit with the probability `share`: the upper
@@ -17,7 +17,7 @@ pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
     }
     let (k, n) = (hits as f64, posts as f64);
     if k <= n * share {
-        // The sum over the other tail has fewer terms.
+        // The sum over the opposite tail has fewer terms.
         return 1.0 - binomial_tail(posts - hits + 1, posts, 1.0 - share);
     }
     let first = (ln_choose(posts, hits) + k * share.ln() + (n - k) * (1.0 - share).ln()).exp();
@@ -84,7 +84,8 @@ fn ln_choose(n: i64, k: i64) -> f64 {
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 
-/// The logarithm of `n` factorial. From 16 on it is Stirling's series, whose first omitted term is below 1e-14.
+/// The logarithm of `n` factorial. For `n` of 16 or more, Stirling's series is used; its first omitted term is below
+/// 1e-14.
 fn ln_factorial(n: i64) -> f64 {
     if n < 16 {
         return (2..=n).map(|factor| (factor as f64).ln()).sum();
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn tails_equal_published_values() {
+    fn tail_probabilities_equal_published_values() {
         // Nine or more heads in ten tosses, and the opposite tail.
         assert!(close(binomial_tail(9, 10, 0.5), 11.0 / 1_024.0));
         assert!(close(binomial_tail(2, 10, 0.5), 1_013.0 / 1_024.0));

@@ -1,4 +1,4 @@
-//! Counts authors and texts instead of posts: copies of a text count once, or each author counts once.
+//! Counts texts or authors instead of posts: all copies of a text count once, or all posts of an author count once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hasher;
@@ -10,15 +10,16 @@ use crate::domain::PostLabels;
 use crate::domain::alert::{Class, Distinct, RuleSpec};
 use crate::terms;
 
-/// The number of posts of one author by their labels; `None` counts the unscored posts.
+/// The number of posts of one author, by label. The key `None` holds the number of unscored posts.
 type LabelCounts = HashMap<Option<PostLabels>, usize>;
 
 /// The number of consecutive words in a shingle.
 const SHINGLE: usize = 3;
 /// Texts with at least this Jaccard index of their shingles are copies of each other.
 const ALIKE: f64 = 0.6;
-/// The bands of minimal hashes that find candidates (Broder, "On the resemblance and containment of documents", 1997),
-/// and the hashes per band: copies that share 0.6 of their shingles have a band in common with a probability of 0.93.
+/// The number of bands of minimal hashes (Broder, "On the resemblance and containment of documents", 1997), and the
+/// hashes
+/// per band. Texts with a Jaccard index of 0.6 have a band in common with a probability of 0.93.
 const BANDS: usize = 6;
 const ROWS: usize = 2;
 
@@ -27,15 +28,15 @@ const ROWS: usize = 2;
 pub struct PostText {
     /// The source of the post. Authors with the same name on different sources are different people.
     pub source: String,
-    /// `None`: the author is unknown, and each such post counts as a different author.
+    /// The author. `None`: unknown. Each post of an unknown author counts as a different author.
     pub author: Option<String>,
-    /// `None`: the post is unscored.
+    /// The labels of the post. `None`: the post is unscored.
     pub labels: Option<PostLabels>,
     /// The complete text of the post.
     pub content: String,
 }
 
-/// The counts of a window in which texts or authors count once.
+/// The counts of a window in which each text or each author counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctCounts {
     /// The counts by label in which each text or author counts once.
@@ -44,7 +45,7 @@ pub struct DistinctCounts {
     pub authors: i64,
 }
 
-/// Counts `posts` of one source, or of all sources, as `spec` says.
+/// Counts the posts of `source`, or of all sources, according to `spec`.
 pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> DistinctCounts {
     let posts: Vec<&PostText> = posts.iter().filter(|post| source.is_none_or(|name| name == post.source)).collect();
     let class = spec.condition.class();
@@ -65,7 +66,7 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
         Distinct::Texts => {
             let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
             let groups = groups(&texts);
-            // The first post of each group of copies counts.
+            // Only the first post of each group of copies counts.
             for (_, post) in posts.iter().enumerate().filter(|(index, _)| groups[*index] == *index) {
                 tally.add(post.labels, 1);
             }
@@ -82,8 +83,9 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
                 }
             }
             for counts in counts.values() {
-                // The labels of most posts of the author. Of equally frequent labels the lowest ones are used, so the
-                // result is stable.
+                // An author counts with the most frequent labels of their posts. Among equally frequent labels the
+                // lowest
+                // are used, so that the result does not depend on the order of the posts.
                 let most = counts.iter().max_by_key(|(labels, count)| (**count, std::cmp::Reverse(**labels)));
                 if let Some((labels, _)) = most {
                     tally.add(*labels, 1);
@@ -131,7 +133,7 @@ fn shingles_of(text: &str) -> Vec<u64> {
     shingles
 }
 
-/// One key per band. Texts that share a key may be copies.
+/// The keys of a text, one per band. Texts that share a key may be copies.
 fn keys(shingles: &[u64]) -> [u64; BANDS] {
     std::array::from_fn(|band| {
         (0..ROWS).fold(band as u64, |key, row| {
@@ -163,7 +165,8 @@ fn hash(text: &str) -> u64 {
     mixed(hasher.finish())
 }
 
-/// A permutation of the numbers after which each bit depends on all bits of `value` (the finaliser of SplitMix64).
+/// A permutation of the 64-bit numbers in which each bit of the result depends on all bits of `value` (the finaliser of
+/// SplitMix64).
 fn mixed(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -178,7 +181,7 @@ mod tests {
     use crate::domain::{Emotion, Sentiment};
 
     #[test]
-    fn copies_with_different_links_and_mentions_are_one_text() {
+    fn texts_that_differ_in_links_and_mentions_are_copies() {
         let texts = [
             "The app crashes every time I open my basket, fix it! https://a.example/1",
             "@shop the app crashes every time I open my basket, fix it!!! https://b.example/2",
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_authors_count_once() {
+    fn copies_of_a_text_and_posts_of_an_author_count_once() {
         let post = |author: Option<&str>, sentiment, content: &str| PostText {
             source: "web".to_owned(),
             author: author.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! Counts of the time before a window, which baselines and backtests are computed from.
+//! Counts of the time before a window, from which baselines and backtests are computed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,30 +17,31 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// Counts of the posts of one scope.
 #[derive(Debug)]
 pub struct History {
-    /// By minute, over at least the last day.
+    /// The counts by minute, over at least the last day.
     pub minutes: Series,
-    /// By quarter of an hour, over up to four weeks.
+    /// The counts by quarter of an hour, over up to four weeks.
     pub quarters: Arc<Series>,
-    /// When the collection of posts of this scope began. Time without posts after it counts as zero. `None`: at the
-    /// first post.
+    /// When the collection of posts of this scope began. Later times without posts count as zero. `None`: at the first
+    /// post.
     pub since: Option<Timestamp>,
-    /// The end of the past of a demonstration, whose volume is made up: baselines begin after it.
+    /// The end of the generated posts of a demonstration. Baselines exclude these posts, because their number is
+    /// arbitrary.
     pub made_up_until: Option<Timestamp>,
-    /// The times in which nothing was observed.
+    /// The times at which the system was down.
     pub gaps: Gaps,
-    /// Posts that were stored well after they were written. Backtests need them.
+    /// The posts that were stored late. Backtests need them.
     pub late: Vec<LateCount>,
     pub(super) profiles: ProfileCache,
 }
 
 impl History {
-    /// A history of these series without gaps in the observation.
+    /// Creates a history from these series, without downtime.
     pub fn new(minutes: Series, quarters: Arc<Series>) -> Self {
         let (gaps, late, profiles) = (Gaps::default(), Vec::new(), ProfileCache::default());
         Self { minutes, quarters, since: None, made_up_until: None, gaps, late, profiles }
     }
 
-    /// A history with both series computed from `counts` over `range`.
+    /// Creates a history whose two series are computed from `counts` over `range`.
     pub fn of_counts(range: TimeRange, counts: &[BucketCount]) -> Self {
         Self::new(Series::new(range, MINUTE, counts), Arc::new(Series::new(range, QUARTER, counts)))
     }
@@ -48,18 +49,18 @@ impl History {
     /// When the collection of posts of a source, or of all sources, began.
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
         let own = || self.quarters.first(source).into_iter().chain(self.minutes.first(source)).min();
-        // Before its first post a new source was not collected, so this time is not counted as zero.
+        // A source may be newer than the scope, so the time before its first post does not count as zero.
         let first = if source.is_none() { self.since.or_else(own) } else { own() };
         first.map(|first| self.made_up_until.map_or(first, |end| first.max(end)))
     }
 
-    /// Whether a post written at `at` belongs to the past of a demonstration.
+    /// Whether a post written at `at` belongs to the generated posts of a demonstration.
     fn is_made_up(&self, at: Timestamp) -> bool {
         self.made_up_until.is_some_and(|end| at < end)
     }
 
-    /// The posts of `range` that had been stored at `seen`, of one source or of all sources. The past of a
-    /// demonstration, which is stored when it starts, counts as stored on time.
+    /// The counts of the posts in `range` that were already stored at the time `seen`, of one source or of all sources.
+    /// Generated posts of a demonstration count as punctual, although they are all stored when it starts.
     pub fn seen(&self, range: TimeRange, source: Option<&str>, seen: Timestamp) -> Tally {
         let mut missing = Tally::default();
         let from = self.late.partition_point(|late| late.written_at < range.start());
@@ -73,7 +74,7 @@ impl History {
     }
 }
 
-/// Posts that were stored later than they were written. Lists of them are sorted by `written_at`.
+/// The count of posts that were stored late. Lists of these counts are sorted by `written_at`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateCount {
     /// When the posts were written.
@@ -86,7 +87,7 @@ pub struct LateCount {
     pub tally: Tally,
 }
 
-/// The times in which nothing was observed, in ascending order.
+/// The times at which the system was down, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gaps(Vec<TimeRange>);
 
@@ -97,7 +98,7 @@ impl Gaps {
         Self(gaps)
     }
 
-    /// The part of `range` that was not observed, in [0, 1].
+    /// The part of `range` in which the system was down, in [0, 1].
     pub fn share_of(&self, range: TimeRange) -> f64 {
         let from = self.0.partition_point(|gap| gap.end() <= range.start());
         let overlap = |gap: &TimeRange| gap.end().min(range.end()).since(gap.start().max(range.start()));
@@ -123,7 +124,7 @@ pub(super) struct ProfileKey {
     pub until: Timestamp,
 }
 
-/// The maximum number of profiles that the cache holds. Further profiles are computed each time.
+/// The maximum number of profiles in the cache. Further profiles are not cached.
 const MAX_PROFILES: usize = 512;
 
 impl ProfileCache {

@@ -7,7 +7,7 @@ use super::{View, before, beyond};
 use crate::domain::alert::{Class, Condition, Direction, RuleKind, RuleSpec};
 use crate::domain::{Sentiment, TimeRange, Timestamp};
 
-/// If a larger part of a window was not observed, the absence of posts proves nothing.
+/// The maximum part of a window that may be downtime. Above it, missing posts may be the reason for a low count.
 const UNOBSERVED: f64 = 0.05;
 
 /// The result of evaluating a series.
@@ -15,19 +15,19 @@ const UNOBSERVED: f64 = 0.05;
 pub enum Verdict {
     /// The condition holds.
     Holds,
-    /// The condition does not hold, but the value has not passed the recovery threshold: a firing alert continues.
+    /// The condition does not hold, but the value has not crossed the recovery threshold: a firing alert continues.
     Lingers,
     /// The condition does not hold.
     Clear,
-    /// The window has no posts to judge by.
+    /// The window has no posts from which the value can be computed.
     NoData,
     /// There is too little history for a baseline.
     NoBaseline,
-    /// The window covers downtime: the state stays as it is.
+    /// The window contains too much downtime: the state does not change.
     Unobserved,
 }
 
-/// A verdict and the numbers behind it.
+/// A verdict and the numbers on which it is based.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     /// Whether the condition holds, or why that is not known.
@@ -36,26 +36,27 @@ pub struct Judgement {
     pub value: Option<f64>,
     /// The number of posts in the window that the rule counts.
     pub posts: i64,
-    /// The level of a spike's baseline, or the share before a shift.
+    /// The level of a spike's baseline, or the earlier share of a shift.
     pub baseline: Option<f64>,
-    /// Details of a spike's baseline.
+    /// The baseline of a spike.
     pub usual: Option<Baseline>,
-    /// The probability of such a deviation by chance: for a shift, and for a share or ratio with a significance level.
+    /// The probability that random variation causes such a deviation: for a shift, and for a share or ratio with a
+    /// significance.
     pub p_value: Option<f64>,
 }
 
-/// A series and the time at which it is judged.
+/// A series and the time at which it is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The source of its posts. `None`: any source.
+    /// The source of the posts in the series. `None`: any source.
     pub source: Option<&'a str>,
     /// The end of the window.
     pub end: Timestamp,
-    /// When the series began to alert. Later counts are not part of a baseline.
+    /// When the series began to alert. Baselines exclude counts after this time.
     pub incident: Option<Timestamp>,
 }
 
-/// Judges one series of `spec`.
+/// Evaluates one series of `spec`.
 pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement {
     let range = TimeRange::last(spec.window, target.end);
     let mut judgement = of_window(spec, view, target, view.window(range, target.source));
@@ -67,8 +68,8 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement 
             judgement.verdict = Verdict::Clear;
         }
     }
-    // Unobserved posts could only raise the value, so a value above the threshold is valid. Any other result may be
-    // caused by the missing posts.
+    // A value above the threshold is proven by the posts that were observed. Any other result may be caused by posts
+    // that are missing because of the downtime.
     let proven = judgement.verdict == Verdict::Holds
         && spec.condition.direction() == Direction::Above
         && spec.condition.kind() != RuleKind::Absence;
@@ -78,8 +79,7 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement 
     judgement
 }
 
-/// Whether the posts of a window with this verdict must be read. Texts and authors are compared only where the
-/// condition holds for all posts, or where copies may keep it from holding.
+/// Whether the posts of a window with this verdict must be read, because comparing texts or authors may change it.
 pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
     let could_change = match spec.condition.direction() {
         Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
@@ -122,7 +122,7 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
             let value = negative_ratio(&window);
             let [negative, positive] = negative_and_positive(&window);
             let verdict = by_threshold(spec, value, enough);
-            // Converts negative posts per positive post into the share of negative posts.
+            // The test needs the share of negative posts that corresponds to the ratio.
             let share = threshold / (1.0 + threshold);
             let part = Part { hits: negative, posts: negative + positive };
             unless_by_chance(spec, judged(verdict, Some(value)), part, share)
@@ -152,19 +152,19 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
     }
 }
 
-/// Negative posts per positive post. Without positive posts it is the number of negative posts, as if there were one
-/// positive post, so that the value is always finite.
+/// The number of negative posts per positive post. Without positive posts, the number of negative posts, so that the
+/// value is always finite.
 pub fn negative_ratio(window: &Tally) -> f64 {
     let [negative, positive] = negative_and_positive(window);
     negative as f64 / positive.max(1) as f64
 }
 
-/// Negative and positive posts.
+/// The numbers of negative and of positive posts.
 fn negative_and_positive(window: &Tally) -> [i64; 2] {
     [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)))
 }
 
-/// Sets the verdict of `judgement` so that the condition does not hold if `part` is not significant for a true share of
+/// Changes the verdict of `judgement` so that the condition does not hold if `part` is not significantly beyond
 /// `share`.
 fn unless_by_chance(spec: &RuleSpec, judgement: Judgement, part: Part, share: f64) -> Judgement {
     let Some(significance) = spec.condition.significance() else { return judgement };
@@ -191,8 +191,10 @@ fn by_threshold(spec: &RuleSpec, value: f64, enough: bool) -> Verdict {
     }
 }
 
-/// The p-value of Fisher's exact test: the probability that random variation puts at least as many (or at most as many)
-/// posts of the class into the window if the share has not changed. Unlike the z-test it is valid for few posts too.
+/// The p-value of Fisher's exact test. If the share has not changed, this is the probability of at least as many
+/// (`Above`)
+/// or at most as many (`Below`) posts of the class in the window. Unlike the z-test, this test is valid for few posts
+/// too.
 fn p_value(now: Part, before: Part, direction: Direction) -> f64 {
     let (now, before) = match direction {
         Direction::Above => (now, before),
@@ -211,7 +213,7 @@ mod tests {
     use crate::domain::{Emotion, PostLabels};
     use crate::rules::{DistinctCounts, History};
 
-    /// Counts (negative, neutral, positive) of the window and of the one before it.
+    /// The counts (negative, neutral, positive) of the window and of the period before it.
     #[derive(Default)]
     struct Two {
         now: [i64; 3],
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn value_between_recovery_and_threshold_lingers() {
+    fn value_between_recovery_and_threshold_does_not_resolve() {
         let rule = || json!({"kind": "volume", "threshold": 100, "recovery_threshold": 60});
         let of = |posts| verdict(rule(), [0, posts, 0], [0; 3]).0;
         assert_eq!([of(101), of(100), of(61), of(60), of(0)], {
@@ -300,13 +302,13 @@ mod tests {
     }
 
     #[test]
-    fn shift_needs_size_and_significance() {
+    fn shift_must_be_both_large_and_significant() {
         let rule = || json!({"kind": "shift", "threshold": 0.1, "min_posts": 10});
         let of = |now, before| verdict(rule(), now, before).0;
         assert_eq!(of([60, 40, 0], [30, 70, 0]), Verdict::Holds);
-        // With so few posts the same difference may be random.
+        // The same difference is not significant with fewer posts.
         assert_eq!(of([6, 4, 0], [3, 7, 0]), Verdict::Lingers);
-        // The difference is significant because there are many posts, but it is small.
+        // The difference is significant, but too small.
         assert_eq!(of([35_000, 65_000, 0], [30_000, 70_000, 0]), Verdict::Clear);
         assert_eq!(of([30, 70, 0], [60, 40, 0]), Verdict::Clear);
         assert_eq!(of([60, 40, 0], [0; 3]), Verdict::NoBaseline);
@@ -318,7 +320,7 @@ mod tests {
     fn few_posts_need_a_larger_share_to_be_significant() {
         let of = |rule: Value, now| verdict(rule, now, [0; 3]).0;
         let share = || json!({"kind": "share", "threshold": 0.4, "significance": 0.05});
-        // With a threshold of 0.4, eight of ten posts are significant and seven are not. Of a thousand posts 430 are
+        // With a threshold of 0.4, 8 of 10 posts are significant, and 7 of 10 are not. 430 of 1,000 posts are
         // significant.
         assert_eq!([of(share(), [7, 3, 0]), of(share(), [8, 2, 0])], [Verdict::Lingers, Verdict::Holds]);
         assert_eq!([of(share(), [420, 580, 0]), of(share(), [430, 570, 0])], [Verdict::Lingers, Verdict::Holds]);
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_and_single_authors_do_not_count() {
+    fn copies_and_too_few_authors_do_not_fire() {
         let view = |counts, authors| Two { now: [60, 0, 40], distinct: Some((counts, authors)), ..Two::default() };
         let rule = |more: Value| {
             let mut rule = json!({"kind": "share", "threshold": 0.5});
@@ -337,7 +339,7 @@ mod tests {
             rule
         };
         let of = |more, view: &Two| judged(rule(more), view).verdict;
-        // Sixty copies count as one text.
+        // Sixty copies of a text count as one text.
         assert_eq!(of(json!({"distinct": "texts"}), &view([1, 0, 40], 1)), Verdict::Clear);
         assert_eq!(of(json!({"distinct": "posts"}), &view([1, 0, 40], 1)), Verdict::Holds);
         assert_eq!(of(json!({"min_authors": 3}), &view([60, 0, 40], 2)), Verdict::Clear);
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn window_with_downtime_detects_only_an_excess() {
+    fn window_with_downtime_fires_only_above_a_threshold() {
         let down = |now| Two { now, unobserved: 0.5, ..Two::default() };
         let share = || json!({"kind": "share", "threshold": 0.5});
         assert_eq!(judged(share(), &down([9, 0, 1])).verdict, Verdict::Holds);

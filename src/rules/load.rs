@@ -1,4 +1,4 @@
-//! Reads the counts that rules are judged by.
+//! Reads the counts from which rules are evaluated.
 
 mod delays;
 
@@ -20,22 +20,22 @@ use crate::store::{Store, StoreError};
 
 pub use delays::DelayCache;
 
-/// The maximum number of posts that are read for a scope without rollups, and of late posts of a backtest.
+/// The maximum number of posts that are read for a scope without rollups, and of late posts that a backtest reads.
 const MAX_POSTS: i64 = 200_000;
-/// The maximum number of posts of a window whose texts and authors are compared. If there are more posts, the newest
-/// are compared and their counts are scaled up.
+/// The maximum number of posts of a window whose texts or authors are compared. If there are more posts, the newest
+/// posts are compared, and their counts are scaled up.
 const MAX_TEXTS: i64 = 5_000;
-/// The time that is read before the day of a baseline: the longest window of a spike, and the hours that its level
-/// follows.
+/// The time before the day of a baseline for which counts are read: the longest window of a spike, and the recent hours
+/// that scale the profile.
 const REACH: Duration = Duration::from_secs(7 * 3_600);
 
 /// Why counts could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The store does not answer, or failed.
+    /// The store failed or does not respond.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Too many posts would have to be counted individually.
+    /// Too many posts match the scope, and they can only be counted one by one.
     #[error("more than {MAX_POSTS} posts match {0}: choose a narrower scope or a shorter window")]
     TooMany(Scope),
     /// The rule's topic is not tracked.
@@ -95,7 +95,7 @@ impl Windows {
     }
 }
 
-/// The distinct counts of `texts`, scaled up if `texts` are only the newest of `all` posts.
+/// The distinct counts of `texts`. They are scaled up to `all` if `texts` are only the newest posts.
 pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Tally) -> DistinctCounts {
     let counted = copies::count(spec, texts, source);
     let part = texts.len() as f64 / all.posts().max(1) as f64;
@@ -105,7 +105,7 @@ pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Ta
     DistinctCounts { tally: counted.tally.scaled(1.0 / part), ..counted }
 }
 
-/// The scope whose counts contain those of `scope`: the counts of all posts contain those of each source.
+/// The scope whose counts are read for `scope`. The counts of all posts contain the counts of each source.
 pub fn feed(scope: &Scope) -> Scope {
     if matches!(scope, Scope::Source(_)) { Scope::All } else { scope.clone() }
 }
@@ -113,13 +113,13 @@ pub fn feed(scope: &Scope) -> Scope {
 /// The counts that the rules of a feed need.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
-    /// The windows that are counted.
+    /// The windows whose posts are counted.
     pub ranges: HashSet<TimeRange>,
-    /// The latest end of a window with a baseline.
+    /// The latest end of all windows that need a baseline; `None` if no window needs one.
     pub baseline: Option<Timestamp>,
 }
 
-/// The counts of each feed by quarter of an hour. They are read again after an hour.
+/// The counts of each feed by quarter of an hour. They are read again once an hour.
 #[derive(Debug, Default)]
 pub struct QuarterCache(HashMap<Scope, Arc<Series>>);
 
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
     async fn new(store: &'a Store, scope: &'a Scope) -> Result<Self, LoadError> {
         let Scope::Topic(name) = scope else { return Ok(Self { store, scope, topic: None, since: None }) };
         let topic = store.topic(name).await?.ok_or_else(|| LoadError::NoTopic(name.clone()))?;
-        // Posts from before the topic was created count after all of them were matched.
+        // Older posts count only after all of them have been matched against the topic.
         let matched = topic.backfill.last > 0 && !topic.backfill.is_running();
         let since = (!matched).then_some(topic.updated_at);
         Ok(Self { store, scope, topic: Some(topic.id), since })
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         Ok(Series::new(range, bucket, &counts))
     }
 
-    /// A history of these series, with the known gaps in the observation.
+    /// Creates a history from these series and the recorded downtime.
     async fn history(&self, minutes: Series, quarters: Arc<Series>) -> Result<History, StoreError> {
         let start = quarters.range().start();
         let mut history = History::new(minutes, quarters);

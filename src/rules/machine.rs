@@ -8,11 +8,11 @@
 //! | recovering | firing | firing | over after `keep_firing_for` | as clear | stays | stays |
 //!
 //! The columns are the [`Verdict`]s. `lingers`: the value is between the threshold and the recovery threshold. `clear`:
-//! the condition does not hold, and the value has passed the recovery threshold. `over` means that the alert ends.
+//! the condition does not hold, and the value has crossed the recovery threshold. `over` means that the alert ends.
 //!
-//! A series whose alert is over is in the state normal or no data. An error never ends an alert, because the incident
-//! may still continue. With `no_data = "keep"` a window without posts changes nothing; with `"alert"` the condition
-//! holds for it.
+//! After the end of an alert the series is in the state normal or no data. An error does not end an alert, because the
+//! incident may continue. With `no_data = "keep"` a window without posts does not change the state; with `"alert"` it
+//! counts as a window in which the condition holds.
 
 use std::time::Duration;
 
@@ -20,8 +20,9 @@ use super::judge::Verdict;
 use crate::domain::Timestamp;
 use crate::domain::alert::{InstanceState, NoData, RuleSpec};
 
-/// The state that follows `state`, which has lasted for `held`. A `verdict` of `None` means that the posts could not be
-/// counted.
+/// The state after an evaluation with this verdict. The current `state` has lasted for `held`. A `verdict` of `None`
+/// means
+/// that the posts could not be counted.
 pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Option<Verdict>) -> InstanceState {
     use InstanceState::{Error, Firing, NoData as Empty, Normal, Pending, Recovering};
     let Some(verdict) = verdict else { return if state.is_alerting() { state } else { Error } };
@@ -58,12 +59,12 @@ pub struct SeriesState {
 }
 
 impl SeriesState {
-    /// A series that has been normal since `at`.
+    /// Creates the state of a series that has been normal since `at`.
     pub fn normal(at: Timestamp) -> Self {
         Self { state: InstanceState::Normal, since: at, began: None }
     }
 
-    /// The state that follows after `verdict` at `at`.
+    /// The state after an evaluation at `at` with this verdict.
     #[must_use]
     pub fn after(self, spec: &RuleSpec, verdict: Option<Verdict>, at: Timestamp) -> Self {
         let state = next(spec, self.state, at.since(self.since), verdict);
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_verdict_leads_to_the_next_state() {
+    fn each_verdict_leads_to_the_documented_state() {
         use InstanceState::{Error, Firing, NoData, Normal, Pending, Recovering};
         use Verdict::{Clear, Holds, Lingers, Unobserved};
         let spec = RuleSpec::parse(
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn no_data_keeps_resolves_or_alerts_as_configured() {
+    fn window_without_posts_is_handled_as_no_data_says() {
         use InstanceState::{Firing, NoData, Normal};
         let go = |policy: &str, state| {
             let rule = json!({"name": "x", "kind": "share", "threshold": 0.5, "no_data": policy});
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn began_is_kept_from_pending_until_the_alert_is_resolved() {
+    fn began_does_not_change_from_pending_to_resolved() {
         let spec = RuleSpec::parse(
             json!({"name": "x", "kind": "share", "threshold": 0.5, "for": "1min", "keep_firing_for": "1min"}),
         )

@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds `count` posts; without labels they are unscored.
+    /// Adds `count` posts. Posts without labels are unscored.
     pub fn add(&mut self, labels: Option<PostLabels>, count: i64) {
         match labels {
             Some(PostLabels { sentiment, emotion }) => {
@@ -42,7 +42,7 @@ impl Tally {
         self.zip(self, |count, _| (count as f64 * factor).round() as i64)
     }
 
-    /// The number of posts with a sentiment, which shares are computed from.
+    /// The number of posts with a sentiment. Shares are computed relative to this number.
     pub fn total(&self) -> i64 {
         self.sentiments.iter().sum()
     }
@@ -52,7 +52,7 @@ impl Tally {
         self.total() + self.unscored
     }
 
-    /// The posts of `class`.
+    /// The number of posts of `class`.
     pub fn of(&self, class: Class) -> i64 {
         match class {
             Class::Posts => self.posts(),
@@ -80,31 +80,31 @@ impl From<&Counts> for Tally {
     }
 }
 
-/// The count of one bucket, source, sentiment and emotion. The bucket is identified by its start or any time within it.
+/// The count of one bucket, source, sentiment and emotion. Any time within a bucket identifies it.
 pub use crate::store::alerts::RollupCount as BucketCount;
 
-/// Selects the posts of a feed that are counted.
+/// Selects which posts of a feed are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection<'a> {
     /// The class of posts to count.
     pub class: Class,
-    /// `None`: any source.
+    /// The source of the posts. `None`: any source.
     pub source: Option<&'a str>,
 }
 
 /// Counts by bucket and source over a range.
 ///
-/// The counts of a source take memory for the buckets that have its posts, not for all buckets: anyone who may append
-/// posts can use any number of source names.
+/// The memory for a source is proportional to the buckets that contain its posts, not to all buckets. This limits the
+/// memory, because clients that append posts can use any number of source names.
 #[derive(Clone, Debug)]
 pub struct Series {
     range: TimeRange,
     width: Duration,
     /// The sums of each source.
     sums: BTreeMap<String, Sums>,
-    /// For all sources together, the sum of all buckets before each edge.
+    /// The sum of all buckets before each bucket edge, for all sources together.
     together: Vec<Tally>,
-    /// The first bucket with posts.
+    /// The index of the first bucket with posts.
     first: Option<usize>,
 }
 
@@ -154,7 +154,7 @@ impl Sums {
 }
 
 impl Series {
-    /// A series over `range`, extended to whole buckets of `width`. Counts outside the range are ignored.
+    /// Creates a series over `range`, extended to whole buckets of `width`. Counts outside the range are ignored.
     pub fn new<'c>(range: TimeRange, width: Duration, counts: impl IntoIterator<Item = &'c BucketCount>) -> Self {
         let range = range.widened(width);
         let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: None };
@@ -214,8 +214,9 @@ impl Series {
         self.before(end, source).zip(&self.before(start, source), |end, start| end - start)
     }
 
-    /// The counts of consecutive windows of `length` within `range`, newest first: the first one ends with the range,
-    /// and each of the others ends where the previous one starts. Each window has the time at which it starts.
+    /// The counts of consecutive windows of `length` within `range`. The newest window comes first and ends at the end
+    /// of
+    /// the range.
     pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
         let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
         let (first, mut end) = (clamp(range.start().ceil(self.width)), clamp(range.end()));
@@ -243,7 +244,7 @@ impl Series {
         self.range.start() + self.width * u32::try_from(bucket).unwrap_or(u32::MAX)
     }
 
-    /// The number of buckets before `at`, which is in the range.
+    /// The number of buckets before `at`, which must be in the range.
     fn index(&self, at: Timestamp) -> usize {
         let micros = at.since(self.range.start()).as_micros() / self.width.as_micros().max(1);
         usize::try_from(micros).unwrap_or_default()
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_a_source_follows_its_posts() {
+    fn memory_of_a_source_is_proportional_to_its_posts() {
         let count = |source: usize, minute: i64| BucketCount {
             at: at(minute),
             source: format!("s{source}"),

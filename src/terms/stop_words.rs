@@ -18,12 +18,12 @@ al como con del el ella esta este las lo los más mi muy para pero por si sin su
 da do e em na no os um uma não que se mas foi com \
 che di il per una non sono anche della nel ma";
 
-/// Words that negate the following word, so that the pair has a meaning.
+/// Words that negate the following word. A pair such as `not working` is a useful term, although `not` alone is not.
 const NEGATIONS: [&str; 10] = ["not", "no", "never", "without", "nicht", "kein", "keine", "pas", "sin", "cannot"];
 
 static STOP_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
 
-/// Whether a term is a frequent word, a negation alone, or a pair with a frequent word. Hashtags and runs of characters
+/// Whether a term is a frequent word, a single negation, or a pair with a frequent word. Hashtags and terms of scripts
 /// without spaces are never stop terms.
 pub fn is_stop_term(term: &str) -> bool {
     match term.split_once(' ') {
@@ -32,7 +32,7 @@ pub fn is_stop_term(term: &str) -> bool {
     }
 }
 
-/// Whether a word is so frequent that it says nothing alone.
+/// Whether a word is a stop word or a negation.
 pub fn is_stop_word(word: &str) -> bool {
     if word.contains('’') {
         STOP_WORDS.contains(word.replace('’', "'").as_str())
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frequent_words_are_left_out_and_negated_words_kept() {
+    fn stop_words_are_dropped_and_negated_pairs_kept() {
         for term in ["the", "don’t", "the refund", "refund the", "not", "nicht", "working not"] {
             assert!(is_stop_term(term), "{term}");
         }

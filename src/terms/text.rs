@@ -1,13 +1,16 @@
 //! The normal form in which texts are searched: case-folded words that are separated by spaces.
 //!
-//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: the words, and after U+0001 the complete hashtags and
-//! mentions. A query term is converted to the same form, so that a search is a search for a substring: a word is ` acme
-//! `, the beginning of a word is ` acm`, a hashtag is ` #acme `, and a phrase is ` acme phones `.
+//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: first the words, then U+0001, then the hashtags and
+//! mentions
+//! with their signs. A query term is converted to the same form, so that a search is a search for a substring: a word
+//! is
+//! ` acme `, the beginning of a word is ` acm`, a hashtag is ` #acme `, and a phrase is ` acme phones `.
 //!
 //! Characters are compared in NFKC, with full case folding (`STRASSE` is equal to `straße`), without the accents of
-//! Latin and Greek letters, and without skin tones. Words end where UAX #29 says, and also at apostrophes, dots and
-//! hyphens; `don't` becomes `dont`. Han, kana, Hangul and other scripts without spaces are split into characters, so a
-//! term in them is a phrase of characters.
+//! Latin and Greek letters, and without skin tones. Words end at the boundaries of UAX #29, and also at apostrophes,
+//! dots
+//! and hyphens; `don't` becomes `dont`. Texts in Han, kana, Hangul and other scripts without spaces are split into
+//! characters, so a term in such a script is a phrase of characters.
 
 use std::borrow::Cow;
 
@@ -18,13 +21,14 @@ use unicode_segmentation::UnicodeSegmentation;
 /// Separates the words from the hashtags and mentions.
 pub const MARKS: &str = "\u{1}";
 
-/// Appends the normal form of `text` to `out`. It begins and ends with a space.
+/// Appends the normal form of `text` to `out`. The form begins and ends with a space.
 pub fn push_words(text: &str, out: &mut String) {
     out.push(' ');
     let bytes = text.as_bytes();
     let mut marks = String::new();
     let mut at = 0;
-    // No word and no step of the normalisation crosses a space, so that parts between spaces are converted alone.
+    // Words and normalisation never cross a space. Parts between spaces can therefore be converted separately: ASCII
+    // parts on a fast path, all others by the rules of Unicode.
     while let Some(other) = bytes[at..].iter().position(|byte| !byte.is_ascii()).map(|found| at + found) {
         let start = bytes[at..other].iter().rposition(|byte| is_space(*byte)).map_or(at, |found| at + found);
         let end = bytes[other..].iter().position(|byte| is_space(*byte)).map_or(bytes.len(), |found| other + found);
@@ -46,7 +50,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n')
 }
 
-/// Appends the words and the marks of a text without spaces except at its beginning.
+/// Appends the words, the hashtags and the mentions of a text that contains spaces only at its beginning.
 fn push_other(text: &str, out: &mut String, marks: &mut String) {
     if text.chars().all(is_simple) {
         push_simple(text, out);
@@ -61,8 +65,8 @@ fn push_other(text: &str, out: &mut String, marks: &mut String) {
     }
 }
 
-/// Characters whose words are the runs of letters, digits and underscores: ASCII, letters of European languages and common
-/// punctuation. NFKC does not change the letters.
+/// Whether words of `c` can be found without UAX #29, as sequences of letters, digits and underscores. This applies to
+/// ASCII, letters of European languages and common punctuation. NFKC does not change these letters.
 fn is_simple(c: char) -> bool {
     c.is_ascii()
         || matches!(c, '\u{410}'..='\u{44F}' | 'ё' | 'Ё' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}'
@@ -107,7 +111,7 @@ pub fn words_of(normal: &str) -> Vec<&str> {
     normal.split(' ').take_while(|word| *word != MARKS).filter(|word| !word.is_empty()).collect()
 }
 
-/// `text` in NFKC and folded, for comparing names.
+/// `text` in NFKC and folded, for the comparison of names.
 pub fn fold(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
         return Cow::Borrowed(text);
@@ -231,8 +235,8 @@ fn word_at(text: &str) -> &str {
     text[..end].trim_end_matches('_')
 }
 
-/// The name of an account: words that are joined by dots, hyphens or an `@` (`ada.example`, `ada@social.example`). A
-/// hyphen is part of it only in a host name.
+/// The name of an account at the start of `text`: words that are joined by dots, hyphens or an `@` (`ada.example`,
+/// `ada@social.example`). Only host names may contain hyphens.
 fn handle_at(text: &str) -> &str {
     let mut end = word_at(text).len();
     while end > 0 {
@@ -262,7 +266,7 @@ fn push_folded(c: char, out: &mut String) {
         _ if is_unspaced(c) => return out.push(c),
         _ => {}
     }
-    // Lower, upper and lower case again: the same for ß, ẞ and SS, for σ and ς, for ſ and s.
+    // Lower, upper and lower case in this order give the same result for ß, ẞ and SS, for σ and ς, and for ſ and s.
     for c in c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase) {
         let mut base = None;
         let mut accents = false;
@@ -293,7 +297,7 @@ fn is_ignored(c: char) -> bool {
     matches!(c, '\u{591}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{5C2}' | '\u{640}' | '\u{64B}'..='\u{652}' | '\u{670}')
 }
 
-/// Whether `c` selects a variant of the preceding character: its colour, or a skin tone.
+/// Whether `c` selects a variant of the preceding character, such as its colour or skin tone.
 fn is_variant(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
 }
@@ -327,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_bounded_and_folded_in_every_script() {
+    fn normal_form_separates_and_folds_words_of_any_script() {
         for (text, expected) in [
             ("I love the ACME-Phone!", " i love the acme phone "),
             ("#Acme, @ada.b and a#b me@acme.com", " acme ada b and a b me acme com \u{1} #acme @ada.b "),
@@ -349,7 +353,7 @@ mod tests {
         }
     }
 
-    /// The normal form of the whole text at once, by the rules of Unicode alone.
+    /// Reference implementation: converts the whole text at once by the rules of Unicode, without the fast path.
     fn plainly(text: &str) -> String {
         let text: String = text.nfkc().collect();
         let (mut words, mut marks) = (" ".to_owned(), String::new());
@@ -360,14 +364,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_between_spaces_give_the_form_of_the_whole(
+        fn normal_form_of_parts_equals_that_of_the_whole_text(
             text in "(ab|Don|['’]t|é|Ж|ё|ß|#|@|_|\\.|…|—|“|日|コ|👍🏽|\u{301}|ﬁ|¼|Ａ|\u{A0}|\u{200D}|\n|1|-| ){0,24}") {
             prop_assume!(!negates_inside(&text));
             prop_assert_eq!(normal(&text), plainly(&text), "{:?}", text);
         }
     }
 
-    /// Whether a word may have `n't` inside, or two apostrophes: a Unicode word continues there, an ASCII word ends.
+    /// Whether a word contains `n't` in its middle, or two apostrophes. The fast path ends the word there, UAX #29 does
+    /// not.
     fn negates_inside(text: &str) -> bool {
         let negates_inside = |word: &str| {
             let apostrophes = word.matches(['\'', '’']).count();
@@ -377,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn ascii_and_unicode_paths_agree() {
+    fn ascii_path_gives_the_same_words_as_the_unicode_path() {
         for text in
             ["I don't like @ada.b's C++, it isn't #1 _x_ a__b", "can't 't n't 'n' don'ts", "AT&T 24/7 state-of-the-art"]
         {

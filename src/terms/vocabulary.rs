@@ -1,11 +1,11 @@
-//! Numbers the terms of many texts, so that they are counted without copies of them.
+//! Assigns numbers to the terms of many texts, so that terms can be counted without copies of their text.
 
 use rustc_hash::FxHashMap;
 
 use super::each_term;
 use super::stop_words::is_stop_term;
 
-/// The terms of texts, each with a number. Stop terms have none.
+/// The terms of texts, each with a number. Stop terms have no number.
 #[derive(Debug, Default)]
 pub struct Vocabulary {
     numbers: FxHashMap<Box<str>, Option<u32>>,
@@ -13,7 +13,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The numbers of the distinct terms of `text`, in increasing order, without terms that explain nothing.
+    /// The numbers of the distinct terms of `text` without stop terms, in increasing order.
     pub fn telling(&mut self, text: &str) -> Vec<u32> {
         let mut found = Vec::new();
         each_term(text, &mut |term| found.extend(self.number(term)));
@@ -44,12 +44,12 @@ impl Vocabulary {
         self.terms.is_empty()
     }
 
-    /// The term with `number`; empty if there is none.
+    /// The term with `number`; empty if no term has this number.
     pub fn term(&self, number: u32) -> &str {
         usize::try_from(number).ok().and_then(|at| self.terms.get(at)).map_or("", AsRef::as_ref)
     }
 
-    /// The number of `term`, if a text contained it.
+    /// The number of `term`; `None` if no text contained it or it is a stop term.
     pub fn number_of(&self, term: &str) -> Option<u32> {
         self.numbers.get(term).copied().flatten()
     }

@@ -45,17 +45,17 @@ fn backtest_reports_when_and_how_long_a_rule_fired() {
     assert_eq!(test.evaluations, 241);
     let times: Vec<_> =
         test.firings.iter().map(|f| (f.scope.as_str(), f.pending_at, f.fired_at, f.resolved_at)).collect();
-    // Two of the five minutes with mostly negative posts make 21 negative posts of 41; one makes 13 of 33.
+    // With two mostly negative minutes the window has 21 negative posts of 41, with one such minute 13 of 33.
     let (pending, fired, resolved) = (minute(102), minute(104), Some(minute(119)));
     assert_eq!(times, [("all", pending, fired, resolved), ("source:web", pending, fired, resolved)]);
     assert_eq!(test.firings[0].duration_seconds, 15 * 60);
     assert!((test.firings[0].peak - 9.0 / 13.0).abs() < 1e-9);
-    assert_eq!(run(&spec, &recording, range(0, 240)), test, "it is deterministic");
+    assert_eq!(run(&spec, &recording, range(0, 240)), test, "a second run has the same result");
     let half = run(&spec, &recording, range(0, 110));
     assert_eq!((half.firings[0].resolved_at, half.firings[0].duration_seconds), (None, 360));
 }
 
-/// Four days with one post per minute, and 60 negative posts within ten minutes of the last day.
+/// A history of four days with one post per minute, and 60 negative posts within ten minutes of the last day.
 fn spike() -> History {
     let days = 4 * 1_440;
     let mut counts: Vec<BucketCount> = (0..days).map(|number| count(number, Sentiment::Neutral, 1)).collect();
@@ -76,7 +76,7 @@ fn backtests_of_one_and_two_days_agree_on_a_spike() {
 }
 
 #[test]
-fn past_of_a_demonstration_counts_as_stored_on_time() {
+fn generated_posts_of_a_demonstration_count_as_punctual() {
     let mut history = spike();
     let (start, end) = (4 * 1_440 - 300, 4 * 1_440);
     let mut tally = Tally::default();
@@ -87,17 +87,21 @@ fn past_of_a_demonstration_counts_as_stored_on_time() {
     let window = range(start, start + 10);
     let before = history.seen(window, None, minute(end - 1)).total();
     history.made_up_until = Some(minute(start + 5));
-    assert_eq!(history.seen(window, None, minute(end - 1)).total(), before + 5 * 6, "the first half is made up");
+    assert_eq!(
+        history.seen(window, None, minute(end - 1)).total(),
+        before + 5 * 6,
+        "posts of the generated half count before they were stored"
+    );
     assert_eq!(history.seen(window, None, minute(end)).total(), before + 10 * 6);
 }
 
 #[test]
-fn late_posts_fire_only_with_a_delay() {
+fn late_posts_raise_an_alert_only_with_a_delay() {
     let mut recording = Recording::new(spike());
     let mut tally = Tally::default();
     tally.add(labels(Sentiment::Negative), 6);
     let end = 4 * 1_440;
-    // The feed is polled half an hour late.
+    // The source delivers these posts half an hour late.
     recording.history.late = (end - 300..end - 290)
         .map(|number| LateCount {
             written_at: minute(number),
@@ -115,7 +119,7 @@ fn late_posts_fire_only_with_a_delay() {
     let found = run(&rule("40min"), &recording, range(end - 1_440, end)).firings;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].fired_at >= minute(end - 270), "{found:?}");
-    // Measured delays have the same effect.
+    // A measured delay has the same effect as a configured delay.
     recording.delays.together = Duration::from_secs(40 * 60);
     let measured =
         spec(json!({"kind": "spike", "threshold": 5, "of": "sentiment:negative", "keep_firing_for": "5min"}));
@@ -123,7 +127,7 @@ fn late_posts_fire_only_with_a_delay() {
 }
 
 #[test]
-fn downtime_neither_resolves_nor_raises_an_alert() {
+fn downtime_does_not_resolve_or_raise_an_alert() {
     let mut counts: Vec<BucketCount> = (0..60).map(|number| count(number, Sentiment::Negative, 20)).collect();
     counts.retain(|one| !(30..33).contains(&(one.at.since(minute(0)).as_secs() / 60)));
     let gapless = History::of_counts(range(0, 60), &counts);
@@ -134,12 +138,12 @@ fn downtime_neither_resolves_nor_raises_an_alert() {
     let (known, unknown) = (Recording::new(history), Recording::new(gapless));
     let firings = |spec: &RuleSpec, recording: &Recording| run(spec, recording, range(1, 59)).firings.len();
     assert_eq!((firings(&share, &known), firings(&absence, &known)), (1, 0));
-    // If the downtime is unknown, the incident is counted twice, with a false absence in between.
+    // If the downtime is unknown, the incident fires twice, and a false absence fires in between.
     assert_eq!((firings(&share, &unknown), firings(&absence, &unknown)), (2, 1));
 }
 
 #[test]
-fn windows_with_copies_are_judged_by_their_texts() {
+fn backtest_counts_copies_of_a_text_once() {
     let counts: Vec<BucketCount> = (0..60)
         .flat_map(|number| {
             let copies = if (30..33).contains(&number) { 20 } else { 0 };
@@ -150,7 +154,7 @@ fn windows_with_copies_are_judged_by_their_texts() {
     let mut recording = Recording::new(History::of_counts(range(0, 60), &counts));
     let windows = windows_to_read(&spec, &recording, range(5, 60));
     assert!(!windows.is_empty());
-    assert_eq!(run(&spec, &recording, range(5, 60)).firings.len(), 1, "without texts every post counts");
+    assert_eq!(run(&spec, &recording, range(5, 60)).firings.len(), 1, "without the texts, every copy counts");
     let post = |sentiment, content: String| PostText {
         source: "web".to_owned(),
         author: None,

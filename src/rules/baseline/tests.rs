@@ -7,7 +7,7 @@ use crate::rules::series::BucketCount;
 const HOUR: Duration = Duration::from_secs(3_600);
 const WINDOW: Duration = Duration::from_secs(300);
 
-/// Monday, 2026-01-05.
+/// The start of all histories: Monday, 2026-01-05.
 fn start() -> Timestamp {
     Timestamp::from_unix(1_767_571_200).unwrap()
 }
@@ -20,11 +20,11 @@ fn selection() -> Selection<'static> {
     Selection { class: Class::Posts, source: None }
 }
 
-/// A history of `days` days with the posts per minute that `rate` gives for a day and an hour.
+/// A history of `days` days. `rate` gives the posts per minute for a day and an hour.
 fn history(days: u32, rate: impl Fn(u32, u32) -> i64) -> History {
     let minutes = (0..days * 1_440).map(|number| {
         let (day, hour) = (number / 1_440, number / 60 % 24);
-        // The counts of three consecutive minutes differ, with the rate as their mean.
+        // The counts of three consecutive minutes differ. Their mean is the rate.
         let count = rate(day, hour) + i64::from(number % 3) - 1;
         BucketCount {
             at: start() + MINUTE * number,
@@ -45,18 +45,18 @@ fn score(history: &History, end: Timestamp, count: f64) -> f64 {
 }
 
 #[test]
-fn topic_never_mentioned_before_has_a_level_of_zero() {
+fn baseline_of_a_topic_without_posts_has_the_level_zero() {
     let silent = history(1, |_, _| -1);
     let usual = baseline(&silent, TimeRange::last(WINDOW, at(0, 12, 0)), selection(), None).unwrap();
     assert!(usual.level < 0.1 && usual.windows == 143, "{usual:?}");
     assert!(usual.score(120.0) > 15.0 && usual.score(2.0) < 3.0, "{usual:?}");
-    // With less than six windows after the first post of the feed there is no baseline.
+    // There is no baseline until six windows have passed since the first post.
     assert_eq!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 30)), selection(), None), None);
     assert!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 40)), selection(), None).is_some());
 }
 
 #[test]
-fn surge_at_night_is_a_spike_but_business_hours_are_not() {
+fn surge_at_night_is_a_spike_and_usual_daytime_growth_is_not() {
     let office = |day: u32, hour: u32| if day % 7 < 5 && (8..18).contains(&hour) { 20 } else { -1 };
     for days in [3, 7, 21] {
         let history = history(days + 1, office);
@@ -69,7 +69,7 @@ fn surge_at_night_is_a_spike_but_business_hours_are_not() {
 }
 
 #[test]
-fn weekend_has_its_own_level() {
+fn baseline_of_weekends_differs_from_that_of_workdays() {
     let history = history(22, |day, _| if day % 7 < 5 { 40 } else { 4 });
     let saturday = baseline(&history, TimeRange::last(WINDOW, at(19, 12, 0)), selection(), None).unwrap();
     assert!((15.0..45.0).contains(&saturday.level), "{saturday:?}");
@@ -78,7 +78,7 @@ fn weekend_has_its_own_level() {
 }
 
 #[test]
-fn unobserved_time_is_not_part_of_the_baseline() {
+fn downtime_is_not_part_of_the_baseline() {
     let ten_hours = |_: u32, hour: u32| if (8..18).contains(&hour) { 20 } else { -1 };
     let mut history = history(4, ten_hours);
     let nights = (0..4).flat_map(|day| [(day, 0, 8), (day, 18, 24)]);
@@ -91,7 +91,7 @@ fn unobserved_time_is_not_part_of_the_baseline() {
 }
 
 #[test]
-fn incident_does_not_become_its_own_baseline() {
+fn counts_of_an_incident_do_not_raise_its_baseline() {
     let steady = history(3, |_, _| 4);
     let mut counts = Vec::new();
     for number in 0..3 * 1_440_u32 {
@@ -110,23 +110,22 @@ fn incident_does_not_become_its_own_baseline() {
         let usual = baseline(&history, window, selection(), Some(began - WINDOW)).unwrap();
         assert!(usual.score(200.0) > 5.0 && usual.level < 40.0, "{minutes} min: {usual:?}");
     }
-    // The incident does not raise the level of the next day.
+    // The counts of the incident are clipped, so they do not raise the level of the next day.
     let clipped = baseline(&history, TimeRange::last(WINDOW, at(2, 9, 0)), selection(), None).unwrap();
     assert!(clipped.level < 30.0, "{clipped:?}");
 }
 
 #[test]
-fn equally_rare_counts_have_equal_scores() {
+fn equally_rare_counts_have_equal_scores_at_every_level() {
     let baseline = |level: f64| Baseline { level, spread: (level + SHIFT).sqrt(), windows: 100, days: 7 };
-    // Random variation exceeds each of them once in about 10,000 windows: 21 posts at a level of 8, 140 at a level of
-    // 100.
+    // Random variation exceeds 21 posts at a level of 8, and 140 posts at a level of 100, once in about 10,000 windows.
     assert!((baseline(8.0).score(21.0) - baseline(100.0).score(140.0)).abs() < 0.25);
     assert_eq!((baseline(100.0).score(130.0) * 10.0).round(), 28.0);
 }
 
 #[test]
-fn growth_of_a_generated_history_is_no_spike() {
-    // Forty times as many posts within ten hours.
+fn growth_of_generated_posts_is_not_a_spike() {
+    // The number of posts per minute doubles every hour, up to 64 posts.
     let mut history = history(3, |day, hour| if day == 2 && hour >= 2 { 1 << (hour - 2).min(6) } else { 1 });
     let (end, window) = (at(2, 8, 0), TimeRange::last(WINDOW, at(2, 8, 5)));
     history.made_up_until = Some(end);

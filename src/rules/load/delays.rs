@@ -11,14 +11,14 @@ use crate::rules::{DAY, Delays, LONGEST_DELAY, PUNCTUAL};
 use crate::store::alerts::Arrival;
 use crate::store::{Store, StoreError};
 
-/// How long measured delays are used before they are measured again.
+/// How long measured delays are valid.
 const MEASURED_FOR: Duration = Duration::from_secs(300);
-/// The most of a source's newest posts whose arrivals are compared, and the fewest that give a result.
+/// The maximum number of a source's newest posts whose delays are measured, and the minimum number for a result.
 const ARRIVALS: i64 = 200;
 const LEAST_ARRIVALS: usize = 5;
-/// The part of the posts that arrive within the delay.
+/// The part of the posts that must arrive within the delay.
 const ARRIVED: f64 = 0.95;
-/// The number of largest sources whose delays are measured.
+/// The maximum number of sources whose delays are measured. The largest sources are measured.
 const MAX_SOURCES: usize = 100;
 
 /// The most recently measured delays.
@@ -51,7 +51,8 @@ impl DelayCache {
         Ok(Delays { together, by_source: self.by_source.clone() })
     }
 
-    /// The shortest delay within which nearly all posts of the scope arrive, weighted by the volumes of its sources.
+    /// The shortest delay within which 95 % of the posts of the scope arrive. Sources are weighted by their number of
+    /// posts.
     async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, LoadError> {
         if self.by_source.values().all(Duration::is_zero) {
             return Ok(Duration::ZERO);
@@ -88,8 +89,9 @@ async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Dur
     Ok(delays)
 }
 
-/// The time within which nearly all of the posts arrived, in whole minutes; zero if they are punctual. Posts that
-/// arrived later than the longest delay of a window, such as those of an archive, are ignored.
+/// The time within which 95 % of the posts arrived, in whole minutes; zero if they are punctual. Posts that arrived
+/// later
+/// than the longest delay of a window are ignored, because they come from an archive.
 fn delay(arrivals: &[Arrival]) -> Duration {
     let lateness = |arrival: &Arrival| arrival.stored_at.since(arrival.written_at);
     let mut late: Vec<Duration> = arrivals.iter().map(lateness).filter(|late| *late <= LONGEST_DELAY).collect();
@@ -109,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delay_covers_nearly_all_posts() {
+    fn measured_delay_covers_95_percent_of_the_posts() {
         let of = |minutes: &[u64]| {
             let written_at = Timestamp::from_unix(1_767_225_600).unwrap();
             let arrival =
@@ -119,7 +121,7 @@ mod tests {
         assert_eq!(of(&[0; 40]), 0);
         assert_eq!(of(&[30; 4]), 0, "too few posts");
         assert_eq!(of(&(0..30).collect::<Vec<_>>()), 29);
-        // The delay of an imported archive does not change the delay of current posts.
+        // Posts of an imported archive do not change the delay of current posts.
         assert_eq!(of(&[10, 10, 10, 10, 10, 10, 500_000, 500_000]), 11);
         let mut mostly = vec![0; 97];
         mostly.extend([120; 3]);
