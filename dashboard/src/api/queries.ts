@@ -2,11 +2,12 @@ import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query"
 import type { Extent } from "@/lib/fittedRange";
 import { zone } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
-import type { Search } from "@/lib/search";
+import { type Search, type SentimentOf, topicFilter } from "@/lib/search";
 import {
   type AggregateQuery,
   type AlertsQuery,
   getAggregate,
+  getAlert,
   getAlerts,
   getPosts,
   getSources,
@@ -29,6 +30,7 @@ export interface Snapshot<T> {
 /** The filter of a count. */
 export interface CountFilter {
   topic?: string | undefined;
+  sentiment_of?: SentimentOf | undefined;
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
@@ -40,8 +42,9 @@ export interface CountFilter {
  * The filter that counts take from a search. It leaves out the sentiment, because sentiment shares refer to
  * all posts. Callers that need one sentiment add it.
  */
-export function countFilter({ topic, source, emotion, author, q }: Search): CountFilter {
-  return { topic, source, emotion, author, q };
+export function countFilter(search: Search): CountFilter {
+  const { source, emotion, author, q } = search;
+  return { ...topicFilter(search), source, emotion, author, q };
 }
 
 /** Counts of the window and of the previous period. */
@@ -111,6 +114,14 @@ export function useAlertsQuery(query: AlertsQuery) {
     queryKey: keys.alerts.list(query),
     queryFn: ({ signal }) => getAlerts(query, signal),
     placeholderData: keepPreviousData,
+  });
+}
+
+/** One alert with its evidence. */
+export function alertQuery(id: string) {
+  return queryOptions({
+    queryKey: keys.alerts.one(id),
+    queryFn: ({ signal }) => getAlert(Number(id), signal),
   });
 }
 

@@ -9,6 +9,8 @@ export interface Search {
   to?: string;
   /** A tracked topic. */
   topic?: string;
+  /** Whose sentiment the posts of a topic have. Unset means the one towards the topic. */
+  sentiment_of?: SentimentOf;
   source?: string;
   sentiment?: Sentiment;
   emotion?: Emotion;
@@ -26,6 +28,9 @@ export interface Search {
   /** The post whose drawer is open. */
   post?: string;
 }
+
+/** The sentiment towards the topic, or that of the whole post. */
+export type SentimentOf = "topic" | "post";
 
 /** One day, one week or four weeks earlier. */
 export type AgainstKey = "1d" | "7d" | "28d";
@@ -75,6 +80,7 @@ export function parseSearch(raw: Record<string, unknown>): Search {
   if (sort) search.sort = sort;
   const against = AGAINST_KEYS.find((key) => key === raw.against) ?? timeOf(raw.against);
   if (against) search.against = against;
+  if (raw.sentiment_of === "topic" || raw.sentiment_of === "post") search.sentiment_of = raw.sentiment_of;
   const min = Number(raw.min);
   if (min > 0 && min <= 1) search.min = min;
   if (typeof raw.lang === "string" && /^[a-z]{2,3}$/.test(raw.lang)) search.lang = raw.lang;
@@ -86,7 +92,7 @@ export function parseSearch(raw: Record<string, unknown>): Search {
 }
 
 const KEYS: readonly (keyof Search)[] = [
-  ...["range", "from", "to", "sentiment", "emotion", "sort", "against", "min", "lang"],
+  ...["range", "from", "to", "sentiment", "sentiment_of", "emotion", "sort", "against", "min", "lang"],
   ...["topic", "source", "author", "q", "post"],
 ] as (keyof Search)[];
 
@@ -127,7 +133,14 @@ export function filterCount(search: Search): number {
 }
 
 /** A change that removes all filters and keeps the time range. */
-export const NO_FILTERS: Partial<Search> = Object.fromEntries(FILTER_KEYS.map((key) => [key, undefined]));
+export const NO_FILTERS: Partial<Search> = Object.fromEntries(
+  [...FILTER_KEYS, "sentiment_of"].map((key) => [key, undefined]),
+);
+
+/** The topic and whose sentiment its posts have, which means nothing without a topic. */
+export function topicFilter({ topic, sentiment_of }: Search): Pick<Search, "topic" | "sentiment_of"> {
+  return { topic, sentiment_of: topic === undefined ? undefined : sentiment_of };
+}
 
 function textOf(value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;

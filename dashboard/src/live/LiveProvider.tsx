@@ -3,7 +3,7 @@ import { createContext, type ReactNode, useContext, useEffect, useState, useSync
 import { getPosts } from "@/api/endpoints";
 import { keys, LIVE_GROUPS } from "@/api/keys";
 import { onSessionChange, readToken } from "@/api/session";
-import type { LiveFilter } from "./post";
+import { type Search, topicFilter } from "@/lib/search";
 import { RefreshTimer } from "./refresh";
 import type { Wire } from "./socket";
 import { type LiveState, LiveStore } from "./store";
@@ -11,12 +11,13 @@ import { type LiveState, LiveStore } from "./store";
 const LiveContext = createContext<LiveStore | null>(null);
 
 /** Owns the live connection of the page. */
-export function LiveProvider({ filter, children }: { filter: LiveFilter; children: ReactNode }) {
+export function LiveProvider({ filter, children }: { filter: Search; children: ReactNode }) {
   const store = useNewStore();
-  const { topic, source, sentiment, emotion, author, min, q } = filter;
+  const { source, sentiment, emotion, author, min, q } = filter;
+  const { topic, sentiment_of } = topicFilter(filter);
   useEffect(
-    () => store.setFilter({ topic, source, sentiment, emotion, author, min, q }),
-    [store, topic, source, sentiment, emotion, author, min, q],
+    () => store.setFilter({ topic, sentiment_of, source, sentiment, emotion, author, min, q }),
+    [store, topic, sentiment_of, source, sentiment, emotion, author, min, q],
   );
   useEffect(() => {
     const restart = () => store.start();

@@ -1,4 +1,5 @@
 import type { Emotion, Post, PostEvent, Sentiment } from "@/api/types";
+import type { SentimentOf } from "@/lib/search";
 
 /** A post in the live feed, from the WebSocket or from REST. */
 export interface LivePost {
@@ -23,6 +24,8 @@ export interface LivePost {
 /** The filter of the feed. The server applies topic, source, sentiment and emotion; the client applies the rest. */
 export interface LiveFilter {
   topic?: string | undefined;
+  /** Whose sentiment the posts of the topic have. The server applies only that towards the topic. */
+  sentiment_of?: SentimentOf | undefined;
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
@@ -65,9 +68,9 @@ export function fromPost(post: Post): LivePost {
   };
 }
 
-/** The post with the sentiment towards `topic`, by which lists and charts of a topic count it. */
-export function seenBy(post: LivePost, topic: string | undefined): LivePost {
-  const sentiment = topic === undefined ? undefined : post.towards?.[topic];
+/** The post with the sentiment by which lists and charts of the filter count it: that towards a topic, or its own. */
+export function seenBy(post: LivePost, { topic, sentiment_of }: LiveFilter): LivePost {
+  const sentiment = topic === undefined || sentiment_of === "post" ? undefined : post.towards?.[topic];
   return sentiment ? { ...post, sentiment } : post;
 }
 

@@ -3,6 +3,7 @@ import type { PostsQuery } from "@/api/endpoints";
 import type { PostPage } from "@/api/types";
 import { FakeWire } from "@/testing/live";
 import { eventOf, makePost, type PostSpec, World } from "@/testing/world";
+import type { LiveFilter } from "./post";
 import { LiveStore } from "./store";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -63,6 +64,31 @@ describe("live store", () => {
     await settle();
     expect(ids()).toEqual(["b", "a"]);
     expect(store.snapshot().arrivals.map(({ post: { id } }) => id)).toEqual(["b"]);
+  });
+
+  it("event of a topic has the sentiment that was chosen", async () => {
+    const { store, world, wire, settle } = harness();
+    world.topics.add("acme", "acme");
+    store.start();
+    wire().receive(CONNECTED);
+    const event = {
+      ...eventOf(makePost({ id: "a", at: NOW, sentiment: "negative" })),
+      topics: ["acme"],
+      topic_sentiments: { acme: "positive" as const },
+    };
+    const shown = async (filter: LiveFilter) => {
+      store.setFilter({ topic: "acme", ...filter });
+      await settle();
+      wire().receive({ type: "post", data: event });
+      await settle();
+      return store.snapshot().feed.posts.map(({ sentiment }) => sentiment);
+    };
+    expect(await shown({})).toEqual(["positive"]);
+    expect(await shown({ sentiment_of: "post" })).toEqual(["negative"]);
+    expect(await shown({ sentiment_of: "post", sentiment: "positive" })).toEqual([]);
+    // The server would compare the sentiment towards the topic.
+    expect(wire().sent.at(-1)).toMatchObject({ type: "subscribe", filters: { topic: "acme" } });
+    expect(wire().sent.at(-1)).not.toHaveProperty("filters.sentiment");
   });
 
   it("burst is applied in one update", async () => {

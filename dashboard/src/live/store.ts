@@ -106,7 +106,7 @@ export class LiveStore {
     this.buffer = [];
     this.counted = [];
     this.set({ feed: emptyFeed(), loaded: false, error: null, arrivals: [] });
-    this.socket.subscribe(filter);
+    this.socket.subscribe(subscription(filter));
     void this.sync();
   }
 
@@ -152,7 +152,7 @@ export class LiveStore {
         this.missed();
         break;
       case "post":
-        this.addPost(seenBy(fromEvent(frame.data), this.filter.topic));
+        this.addPost(seenBy(fromEvent(frame.data), this.filter));
         break;
       case "post_deleted":
         this.deleted.push(frame.data.post_id);
@@ -247,7 +247,13 @@ function recent(arrivals: readonly Arrival[], fresh: readonly LivePost[]): Arriv
 }
 
 function sameFilter(a: LiveFilter, b: LiveFilter): boolean {
-  return (["topic", "source", "sentiment", "emotion", "author", "min", "q"] as const).every(
+  return (["topic", "sentiment_of", "source", "sentiment", "emotion", "author", "min", "q"] as const).every(
     (key) => a[key] === b[key],
   );
+}
+
+/** The filter for the server, which would compare the sentiment towards the topic. */
+function subscription(filter: LiveFilter): LiveFilter {
+  const isOfPost = filter.topic !== undefined && filter.sentiment_of === "post";
+  return isOfPost ? { ...filter, sentiment: undefined } : filter;
 }

@@ -8,6 +8,7 @@ import { cx } from "@/ui/cx";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
 import { FilterChip } from "./FilterChip";
 import { SearchField } from "./SearchField";
+import { SentimentOfChoice } from "./SentimentOfChoice";
 import { useView } from "./useView";
 
 const SENTIMENT_OPTIONS = SENTIMENTS.map((value) => ({ value, content: <SentimentMark label={value} /> }));
@@ -43,9 +44,10 @@ export function FilterBar() {
             name="Topic"
             value={search.topic}
             options={topics.map(({ name }) => ({ value: name, content: name }))}
-            onChange={(topic) => change({ topic })}
+            onChange={(topic) => change({ topic, ...(topic ? {} : { sentiment_of: undefined }) })}
           />
         )}
+        {search.topic && <SentimentOfChoice />}
         <FilterChip
           name="Source"
           value={search.source}

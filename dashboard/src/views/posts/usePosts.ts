@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { getPosts, type PostsQuery } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { windowOf } from "@/lib/range";
-import type { Search } from "@/lib/search";
+import { type Search, topicFilter } from "@/lib/search";
 import { fromPost } from "@/live/post";
 
 const PAGE = 100;
@@ -12,7 +12,7 @@ const PAGE = 100;
 export function postsQuery(search: Search, now: number): PostsQuery {
   const window = windowOf(search, now);
   return {
-    topic: search.topic,
+    ...topicFilter(search),
     source: search.source,
     sentiment: search.sentiment,
     emotion: search.emotion,
@@ -29,14 +29,15 @@ export function postsQuery(search: Search, now: number): PostsQuery {
 
 /** The posts of a search, page by page. The list is not refetched automatically. */
 export function usePosts(search: Search) {
-  const { range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort } = search;
+  const { range, from, to, topic, sentiment_of, source, sentiment, emotion, author, lang, min, q, sort } =
+    search;
   const filter = useMemo(
     () =>
       postsQuery(
-        { range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort },
+        { range, from, to, topic, sentiment_of, source, sentiment, emotion, author, lang, min, q, sort },
         Date.now(),
       ),
-    [range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort],
+    [range, from, to, topic, sentiment_of, source, sentiment, emotion, author, lang, min, q, sort],
   );
   const query = useInfiniteQuery({
     queryKey: keys.posts.list(filter),

@@ -69,6 +69,26 @@ describe("topics", () => {
     expect(await screen.findByRole("combobox", { name: "Topic: acme" })).toBeTruthy();
   });
 
+  it("sentiment of the whole post is chosen and asked for", async () => {
+    fill();
+    state.world.topics.add("acme", "acme");
+    const { user, url, settled } = open("/?topic=acme&range=1h");
+    const choice = within(await screen.findByRole("group", { name: "Sentiment" }));
+    expect(choice.getByRole("button", { name: "Towards the topic" }).ariaPressed).toBe("true");
+    await settled();
+    expect(state.requests.join()).not.toContain("sentiment_of");
+    state.requests.length = 0;
+    await user.click(choice.getByRole("button", { name: "Of the whole post" }));
+    await waitFor(() => expect(url()).toContain("sentiment_of=post"));
+    for (const route of ["/api/posts", "/api/sentiment/aggregate", "/api/compare"]) {
+      const asks = (line: string) =>
+        line.startsWith(`GET ${route}?`) && line.includes("topic=acme") && line.includes("sentiment_of=post");
+      await waitFor(() => expect(state.requests.some(asks), route).toBe(true));
+    }
+    await user.click(screen.getByRole("button", { name: "Remove the topic filter" }));
+    await waitFor(() => expect(url()).toBe("/?range=1h"));
+  });
+
   it("following a brand adds topic, rules and sources in one step", async () => {
     fill();
     const { user } = open("/topics");

@@ -1,0 +1,23 @@
+import { Choice } from "@/ui/Choice";
+import { useView } from "./useView";
+
+const OPTIONS = [
+  { value: "topic", label: "Towards the topic" },
+  { value: "post", label: "Of the whole post" },
+] as const;
+
+/** Whose sentiment the posts of the chosen topic have: that towards the topic, or that of the whole post. */
+export function SentimentOfChoice() {
+  const { search, change } = useView();
+  return (
+    <span className="flex max-w-full items-center gap-2 text-xs text-quiet">
+      Sentiment
+      <Choice
+        label="Sentiment"
+        value={search.sentiment_of ?? "topic"}
+        options={OPTIONS}
+        onChange={(of) => change({ sentiment_of: of === "post" ? of : undefined })}
+      />
+    </span>
+  );
+}
