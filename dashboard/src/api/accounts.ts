@@ -1,12 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { api, dataOf, ifMatch } from "./client";
 import { keys } from "./keys";
 import type { FirstAccount, Invitation, Role, Session, SignedInDevice, User, UserChange } from "./types";
 
 /** API calls for accounts and sessions. */
 
-/** The longest page of people and of sessions. */
-const LIMIT = 200;
+/** The length of a page of people and of sessions. */
+const PAGE = 100;
 
 export function signIn(username: string, password: string): Promise<Session> {
   return dataOf(api.POST("/api/session", { body: { username, password } }));
@@ -32,12 +32,17 @@ export async function changePassword(current_password: string, new_password: str
   await dataOf(api.PUT("/api/session/password", { body: { current_password, new_password } }));
 }
 
+/** The people with an account, in the order of their creation, in pages. */
 export function useUsersQuery() {
-  return useQuery({
+  const query = useInfiniteQuery({
     queryKey: keys.users.all,
-    queryFn: async ({ signal }): Promise<User[]> =>
-      (await dataOf(api.GET("/api/users", { params: { query: { limit: LIMIT } }, signal }))).users,
+    queryFn: ({ pageParam: cursor, signal }) =>
+      dataOf(api.GET("/api/users", { params: { query: { limit: PAGE, cursor } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
+  const users: User[] | undefined = query.data?.pages.flatMap((page) => page.users);
+  return { query, users };
 }
 
 export function addUser(name: string, role: Role): Promise<User> {
@@ -57,15 +62,19 @@ export function invite(id: number): Promise<Invitation> {
   return dataOf(api.POST("/api/users/{id}/invitation", { params: { path: { id } } }));
 }
 
-/** The sessions of a user, of everyone (`all`), or one's own (``). */
+/** The sessions of a user, of everyone (`all`), or one's own (``), in pages. */
 export function useDevicesQuery(user: string) {
-  return useQuery({
+  const query = useInfiniteQuery({
     queryKey: keys.devices.list(user),
-    queryFn: async ({ signal }): Promise<SignedInDevice[]> => {
-      const query = { limit: LIMIT, ...(user ? { user } : {}) };
-      return (await dataOf(api.GET("/api/sessions", { params: { query }, signal }))).sessions;
+    queryFn: ({ pageParam: cursor, signal }) => {
+      const query = { limit: PAGE, cursor, ...(user ? { user } : {}) };
+      return dataOf(api.GET("/api/sessions", { params: { query }, signal }));
     },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
+  const devices: SignedInDevice[] | undefined = query.data?.pages.flatMap((page) => page.sessions);
+  return { query, devices };
 }
 
 export async function endSession(id: number): Promise<void> {

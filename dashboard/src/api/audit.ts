@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { api, dataOf } from "./client";
 import { keys } from "./keys";
-import type { AuditEvent, AuditOutcome } from "./types";
+import type { AuditChange, AuditEvent, AuditOutcome } from "./types";
 
 /** The audit log. */
 
@@ -28,9 +28,27 @@ export function useAuditQuery({ actor, outcome }: AuditFilter) {
       ),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    // A refetch of every page would be costly. New events appear when the first page is alone.
-    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? false : 10_000),
+    refetchInterval: refetchFirst,
   });
   const events: AuditEvent[] | undefined = query.data?.pages.flatMap((page) => page.events);
   return { query, events };
+}
+
+/** The changes of alerting, sources and settings with their values, newest first, in pages. */
+export function useChangesQuery() {
+  const query = useInfiniteQuery({
+    queryKey: keys.audit.changes,
+    queryFn: ({ pageParam: cursor, signal }) =>
+      dataOf(api.GET("/api/alerts/audit", { params: { query: { limit: PAGE, cursor } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: refetchFirst,
+  });
+  const changes: AuditChange[] | undefined = query.data?.pages.flatMap((page) => page.entries);
+  return { query, changes };
+}
+
+/** The interval between refetches. A refetch of several pages would be costly. */
+function refetchFirst({ state }: { state: { data?: { pages: unknown[] } | undefined } }): number | false {
+  return (state.data?.pages.length ?? 0) > 1 ? false : 10_000;
 }

@@ -33,7 +33,10 @@ export const keys = {
   release: ["release"],
   users: { all: ["users"] },
   tokens: { all: ["tokens"] },
-  audit: { list: (actor: string, outcome: string) => ["audit", "list", actor, outcome] },
+  audit: {
+    list: (actor: string, outcome: string) => ["audit", "list", actor, outcome],
+    changes: ["audit", "changes"],
+  },
   /** The times of the oldest and the newest post. */
   extent: { all: ["extent"] },
   topics: {

@@ -159,4 +159,9 @@ export type ApiTokenDraft = Schemas["TokenRequest"];
 export type CreatedToken = Schemas["CreatedToken"];
 
 export type AuditEvent = Schemas["SecurityEvent"];
+/** A change of an object, with its values before and after. */
+export type AuditChange = Omit<Schemas["AuditEntry"], "before" | "after"> & {
+  before?: Record<string, unknown> | null;
+  after?: Record<string, unknown> | null;
+};
 export type AuditOutcome = "allowed" | "denied" | "unknown";

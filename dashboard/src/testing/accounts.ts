@@ -1,5 +1,6 @@
 import type {
   ApiToken,
+  AuditChange,
   AuditEvent,
   Role,
   Scope,
@@ -26,6 +27,7 @@ export class AccountWorld {
   readonly devices: SignedInDevice[] = [];
   readonly tokens: ApiToken[] = [];
   readonly events: AuditEvent[] = [];
+  readonly changes: AuditChange[] = [];
   /** The codes of invitations, each with the id of the user. */
   readonly invitations = new Map<string, number>();
   oidc: Session["sign_in"]["oidc"] = [];
@@ -111,12 +113,12 @@ export class AccountWorld {
       case "POST /api/invitation":
         return this.accept(fields.code ?? "");
       case "GET /api/sessions":
-        return ok({ sessions: this.visible(searchParams.get("user")), next_cursor: null });
+        return ok(pageOf("sessions", this.visible(searchParams.get("user")), searchParams));
       case "DELETE /api/sessions":
         this.keep(({ current }) => current);
         return { status: 204 };
       case "GET /api/users":
-        return ok({ users: this.users, next_cursor: null });
+        return ok(pageOf("users", this.users, searchParams));
       case "POST /api/users":
         return this.create(fields.name ?? "", fields.role as Role);
       case "GET /api/tokens":
@@ -124,7 +126,9 @@ export class AccountWorld {
       case "POST /api/tokens":
         return this.createToken(body as { name: string; scopes: string[]; expires_in_days?: number });
       case "GET /api/audit":
-        return ok(this.page(searchParams));
+        return ok(pageOf("events", this.found(searchParams), searchParams));
+      case "GET /api/alerts/audit":
+        return ok(pageOf("entries", this.changes, searchParams));
       default:
         return this.one(method, pathname, body);
     }
@@ -203,17 +207,21 @@ export class AccountWorld {
     remove(this.devices, (device) => !wanted(device));
   }
 
-  private page(params: URLSearchParams) {
-    const [limit, start] = [Number(params.get("limit")), Number(params.get("cursor") ?? 0)];
+  private found(params: URLSearchParams): AuditEvent[] {
     const is = (name: string, value: string) => !params.get(name) || params.get(name) === value;
-    const found = this.events.filter((event) => is("actor", event.actor) && is("outcome", event.outcome));
-    const next = start + limit;
-    return {
-      events: found.slice(start, next),
-      limit,
-      next_cursor: next < found.length ? String(next) : null,
-    };
+    return this.events.filter((event) => is("actor", event.actor) && is("outcome", event.outcome));
   }
+}
+
+/** A page of a list, with the index of the next item as cursor. */
+function pageOf<T>(name: string, items: readonly T[], params: URLSearchParams) {
+  const [limit, start] = [Number(params.get("limit")), Number(params.get("cursor") ?? 0)];
+  const next = start + limit;
+  return {
+    [name]: items.slice(start, next),
+    limit,
+    next_cursor: next < items.length ? String(next) : null,
+  };
 }
 
 function makeDevice(id: number, user: User, part: Partial<SignedInDevice>): SignedInDevice {
@@ -245,6 +253,22 @@ export function makeEvent(id: number, part: Partial<AuditEvent> = {}): AuditEven
     address: "192.0.2.7",
     status: 204,
     request_id: `request-${id}`,
+    ...part,
+  };
+}
+
+/** A change of the audit log with defaults: another threshold of a rule. */
+export function makeChange(id: number, part: Partial<AuditChange> = {}): AuditChange {
+  return {
+    id,
+    at: iso(Date.now() - id * 60_000),
+    actor: "ada",
+    action: "update",
+    object_kind: "rule",
+    object_id: "4",
+    name: "Bad mood",
+    before: { name: "Bad mood", threshold: 0.5 },
+    after: { name: "Bad mood", threshold: 0.6 },
     ...part,
   };
 }

@@ -6,32 +6,35 @@ import { ago, exact } from "@/lib/format";
 import { useNow } from "@/lib/useNow";
 import { Card } from "@/ui/Card";
 import { ConfirmButton } from "@/ui/ConfirmButton";
+import { cx } from "@/ui/cx";
+import { LoadMore } from "@/ui/LoadMore";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useChange } from "@/ui/useSave";
 
 /** The devices that are signed in: one's own, or those of everyone for administrators. */
 export function Devices({ of }: { of: "own" | "all" }) {
-  const query = useDevicesQuery(of === "all" ? "all" : "");
+  const { query, devices } = useDevicesQuery(of === "all" ? "all" : "");
   const now = useNow(10_000);
-  const others = query.data?.filter(({ current }) => !current) ?? [];
+  const others = devices?.filter(({ current }) => !current) ?? [];
   return (
     <Card
       title={of === "all" ? "Signed-in devices" : "Your signed-in devices"}
       action={of === "own" && others.length > 0 ? <EndOthers /> : undefined}
     >
-      {query.error && !query.data ? (
+      {query.error && !devices ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
-      ) : !query.data ? (
+      ) : !devices ? (
         <SkeletonRows rows={2} />
-      ) : query.data.length === 0 ? (
+      ) : devices.length === 0 ? (
         <EmptyState title="No devices are signed in" />
       ) : (
-        <ul className="-mx-4 -mb-4 border-t border-border text-sm">
-          {query.data.map((device) => (
+        <ul className={cx("-mx-4 border-t border-border text-sm", !query.hasNextPage && "-mb-4")}>
+          {devices.map((device) => (
             <DeviceRow key={device.id} device={device} withUser={of === "all"} now={now} />
           ))}
         </ul>
       )}
+      <LoadMore query={query}>Show more devices</LoadMore>
     </Card>
   );
 }

@@ -1,37 +1,58 @@
-import { useState } from "react";
+import { useLocation, useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
 import { type AuditFilter, useAuditQuery } from "@/api/audit";
 import { useDebounced } from "@/lib/useDebounced";
 import { useNow } from "@/lib/useNow";
 import { AdminOnly } from "@/shell/AdminOnly";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
+import { Choice } from "@/ui/Choice";
 import { cx } from "@/ui/cx";
 import { inputClass } from "@/ui/Input";
+import { LoadMore } from "@/ui/LoadMore";
 import { SelectInput } from "@/ui/SelectInput";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { SettingsTabs } from "../settings/SettingsTabs";
 import { AuditRow } from "./AuditRow";
+import { ChangesCard } from "./ChangesCard";
 import { OUTCOMES } from "./outcomes";
 
 const ALL: AuditFilter = { actor: "", outcome: "" };
 
-/** The audit log: who changed what, when and from where, and which requests were denied. */
+/** The part of the log, which is the fragment of the URL. */
+const PARTS = [
+  { value: "requests", label: "Requests" },
+  { value: "changes", label: "Changed values" },
+] as const;
+
+/** The audit log: requests with who sent them from where, and changes with the values before and after. */
 export function Audit() {
+  const hash = useLocation({ select: (location) => location.hash });
+  const part = hash === "changes" ? "changes" : "requests";
+  const navigate = useNavigate();
+  const choice = (
+    <Choice
+      label="Show"
+      value={part}
+      options={PARTS}
+      onChange={(next) => void navigate({ to: ".", hash: next, search: true })}
+    />
+  );
   return (
     <AdminOnly>
       <SettingsTabs />
-      <AuditCard />
+      {part === "changes" ? <ChangesCard action={choice} /> : <AuditCard action={choice} />}
     </AdminOnly>
   );
 }
 
-function AuditCard() {
+function AuditCard({ action }: { action: ReactNode }) {
   const [filter, setFilter] = useState(ALL);
   const { query, events } = useAuditQuery({ ...filter, actor: useDebounced(filter.actor.trim(), 300) });
   const now = useNow(10_000);
   const isFiltered = filter.actor.trim() !== "" || filter.outcome !== "";
   return (
-    <Card title="Audit log" note="sign-ins, changes and denied requests">
+    <Card title="Audit log" note="sign-ins, changes and denied requests" action={action}>
       <Filters filter={filter} onChange={setFilter} />
       {query.error && !events ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
@@ -57,15 +78,7 @@ function AuditCard() {
           ))}
         </ol>
       )}
-      {query.hasNextPage && (
-        <Button
-          className="mt-4"
-          onClick={() => void query.fetchNextPage()}
-          disabled={query.isFetchingNextPage}
-        >
-          {query.isFetchingNextPage ? "Loading" : "Show older events"}
-        </Button>
-      )}
+      <LoadMore query={query}>Show older events</LoadMore>
     </Card>
   );
 }

@@ -7,7 +7,9 @@ import { useNow } from "@/lib/useNow";
 import { AdminOnly } from "@/shell/AdminOnly";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
+import { cx } from "@/ui/cx";
 import { Drawer } from "@/ui/Drawer";
+import { LoadMore } from "@/ui/LoadMore";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { Devices } from "../account/Devices";
 import { SettingsTabs } from "../settings/SettingsTabs";
@@ -40,7 +42,7 @@ export function People() {
 }
 
 function Accounts({ ownId }: { ownId: number | null }) {
-  const query = useUsersQuery();
+  const { query, users } = useUsersQuery();
   const [panel, setPanel] = useState<Panel>(null);
   const now = useNow(10_000);
   const close = () => setPanel(null);
@@ -53,13 +55,13 @@ function Accounts({ ownId }: { ownId: number | null }) {
   return (
     <div className="flex flex-col gap-4">
       <Card title="People" action={invite}>
-        {query.error && !query.data ? (
+        {query.error && !users ? (
           <ErrorState error={query.error} retry={() => void query.refetch()} />
-        ) : !query.data ? (
+        ) : !users ? (
           <SkeletonRows rows={3} />
         ) : (
-          <ul className="-mx-4 -mb-4 border-t border-border text-sm">
-            {query.data.map((user) => (
+          <ul className={cx("-mx-4 border-t border-border text-sm", !query.hasNextPage && "-mb-4")}>
+            {users.map((user) => (
               <UserRow
                 key={user.id}
                 user={user}
@@ -71,6 +73,7 @@ function Accounts({ ownId }: { ownId: number | null }) {
             ))}
           </ul>
         )}
+        <LoadMore query={query}>Show more people</LoadMore>
       </Card>
       <Devices of="all" />
       <Drawer title={panel ? TITLES[panel.kind] : ""} open={panel !== null} onClose={close}>

@@ -40,6 +40,23 @@ describe("people", () => {
     expect(state.world.accounts.users[1]).toMatchObject({ name: "ben", role: "analyst" });
   });
 
+  it("people and devices beyond the first page are loaded on request", async () => {
+    const { accounts } = state.world;
+    for (let n = 1; n <= 103; n++) accounts.addDevice(accounts.add(`person-${n}`, "viewer"));
+    const { user } = open("/settings/people");
+    // Queries by role take seconds for this many rows.
+    const people = () => screen.getAllByLabelText(/^Edit /).length;
+    const devices = () => screen.getAllByText("Sign out").length;
+    await waitFor(() => expect(people()).toBe(100));
+    await user.click(screen.getByText("Show more people"));
+    await waitFor(() => expect(people()).toBe(104));
+    expect(screen.queryByText("Show more people")).toBeNull();
+    // The own device has no button.
+    expect(devices()).toBe(99);
+    await user.click(screen.getByText("Show more devices"));
+    await waitFor(() => expect(devices()).toBe(103));
+  });
+
   it("taken name is reported at its field", async () => {
     const { user } = open("/settings/people");
     await user.click(await screen.findByRole("button", { name: "Invite" }));

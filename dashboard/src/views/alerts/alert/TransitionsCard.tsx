@@ -1,5 +1,8 @@
+import { Link } from "@tanstack/react-router";
 import type { AlertDetail, Transition } from "@/api/types";
 import { exact } from "@/lib/format";
+import { Allowed } from "@/shell/Allowed";
+import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { cx } from "@/ui/cx";
 import { STATES } from "../states";
@@ -17,7 +20,16 @@ const time = new Intl.DateTimeFormat(undefined, {
 export function TransitionsCard({ alert }: { alert: AlertDetail }) {
   const kind = kindOf(alert);
   return (
-    <Card title="Timeline">
+    <Card
+      title="Timeline"
+      action={
+        <Allowed scope="admin">
+          <Link to="/settings/audit" hash="changes" className={buttonClass("plain", "-mr-2")}>
+            Audit log
+          </Link>
+        </Allowed>
+      }
+    >
       {alert.timeline.length === 0 ? (
         <p className="text-sm text-quiet">The timeline is older than the retention period.</p>
       ) : (

@@ -1,0 +1,48 @@
+import type { AuditChange } from "@/api/types";
+import { sentence } from "@/lib/labels";
+
+/** What a change of the audit log reports, in words. */
+
+const ACTIONS: Readonly<Record<string, string>> = {
+  create: "Added",
+  update: "Changed",
+  delete: "Deleted",
+  reset: "Reset",
+  acknowledge: "Acknowledged",
+};
+
+const OBJECTS: Readonly<Record<string, string>> = {
+  rule: "alert rule",
+  mute_timing: "mute timing",
+  inhibit_rule: "inhibition rule",
+};
+
+/** "update", "rule" → "Changed alert rule". */
+export function changeWords({ action, object_kind }: AuditChange): string {
+  return `${ACTIONS[action] ?? sentence(action)} ${OBJECTS[object_kind] ?? object_kind}`;
+}
+
+/** A field of an object that changed. `null` where the object did not have it. */
+export interface FieldChange {
+  field: string;
+  before: string | null;
+  after: string | null;
+}
+
+/** The fields that differ between the object before and after the change. */
+export function fieldChanges({ before, after }: AuditChange): FieldChange[] {
+  const [old, now] = [fieldsOf(before), fieldsOf(after)];
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
+  return names
+    .map((field) => ({ field, before: textOf(old[field]), after: textOf(now[field]) }))
+    .filter((change) => change.before !== change.after);
+}
+
+function fieldsOf(object: unknown): Record<string, unknown> {
+  return typeof object === "object" && object !== null ? (object as Record<string, unknown>) : {};
+}
+
+function textOf(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
