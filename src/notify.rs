@@ -1,12 +1,17 @@
 //! The notifier: sends notifications about alerts to receivers.
 //!
-//! It runs independently of the alerts role; both only use the same store. It follows the transitions of alerts with
-//! its own cursor, assigns alerts to [`group`]s by the [`Router`](crate::domain::notify::Router), and writes messages
-//! to an outbox, from which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the outbox change
-//! in one transaction, so a crash loses no message. A message that was sent but not recorded is sent again with the
-//! same id.
-//! One instance is active: it holds a lease, which each transaction checks. The lease is not that of the alerts role,
-//! so that slow receivers do not delay the evaluation of rules.
+//! The notifier is independent of the alerts role; they share only the store. The notifier follows the transitions of
+//! alerts with its own cursor, assigns alerts to [`group`]s by the [`Router`](crate::domain::notify::Router), and
+//! writes
+//! messages to an outbox. [`deliver`] sends the messages of the outbox through [`receivers`]. The cursor, the groups
+//! and
+//! the outbox change in one transaction, so a crash loses no message. If a crash prevents the outcome of a delivery
+//! from
+//! being recorded, the message is sent again with the same id.
+//!
+//! Only one instance is active: the holder of a lease, which each transaction checks. This lease differs from that of
+//! the
+//! alerts role, so that slow receivers do not delay the evaluation of rules.
 
 pub mod deliver;
 mod details;
@@ -34,21 +39,21 @@ use crate::lifecycle::{Backoff, Shutdown};
 use crate::outbound::Outbound;
 use crate::store::{Lease, Store, StoreError};
 
-/// The lease of the active instance.
+/// The name of the lease that the active instance holds.
 const LEASE: &str = "notifications";
-/// The retention of settled deliveries and expired silences.
+/// How long finished deliveries and expired silences are kept.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Time between two runs of the retention.
+/// The time between two deletions of finished deliveries and expired silences.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
-/// The parts of the application that the notifier uses.
+/// The services that the notifier uses.
 #[derive(Clone)]
 pub struct NotifyServices {
-    /// Has the transitions of alerts, the receivers and routes, and the outbox.
+    /// The store of the transitions of alerts, the receivers, the routes and the outbox.
     pub store: Store,
-    /// Sends the HTTP requests to receivers.
+    /// The HTTP client for requests to receivers.
     pub outbound: Outbound,
-    /// The time at which groups are flushed and attempts start.
+    /// The clock that determines when groups are flushed and deliveries are attempted.
     pub clock: Clock,
 }
 
@@ -59,9 +64,9 @@ pub struct NotifyOptions {
     pub interval: Duration,
     /// The name of this instance, unique among all instances.
     pub holder: String,
-    /// Another instance takes over when the active one has not renewed its lease for this time.
+    /// The validity of the lease. If the active instance does not renew it for this time, another instance takes over.
     pub lease_ttl: Duration,
-    /// The address of the dashboard that receivers can open.
+    /// The URL of the dashboard for links in messages.
     pub external_url: String,
     /// The receivers in the configuration.
     pub receivers: Vec<ReceiverWithSecrets>,
@@ -85,9 +90,9 @@ pub struct NotifyOptions {
 /// When the store fails permanently.
 pub async fn run(services: NotifyServices, options: NotifyOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_counter!("sentistream_notifications_total", "Delivery attempts by kind of receiver and outcome");
-    let mut notifier = Notifier::new(services, options).context("notifier start failed")?;
+    let mut notifier = Notifier::new(services, options).context("cannot start the notifier")?;
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
-    coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("notifier step failed")?;
+    coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("cannot process notifications")?;
     notifier.resign(&shutdown).await;
     Ok(())
 }
@@ -97,7 +102,7 @@ struct Notifier {
     options: NotifyOptions,
     deliveries: Deliveries,
     active: Option<Active>,
-    /// When to renew or acquire the lease.
+    /// When the lease must be renewed, or an attempt to acquire it is due.
     renew_at: Instant,
     prune_at: Instant,
     leases: LeaseManager,
@@ -123,7 +128,7 @@ impl Coordinated for Notifier {
         self.options.interval
     }
 
-    /// The wait also ends when a delivery has an outcome.
+    /// Waits for `pause`, or until the outcome of a delivery is known.
     async fn wait(&mut self, pause: Duration) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -168,7 +173,7 @@ impl Notifier {
             (None, _) => self.step_down(),
             (Some(lease), Some(active)) if active.lease == lease => {}
             (Some(lease), _) => {
-                // Outcomes of deliveries under an older lease must not be recorded.
+                // The outcomes of deliveries that started under an earlier lease must not be recorded.
                 self.deliveries.abandon();
                 let follower = Follower::load(&self.services, &self.options).await?;
                 tracing::info!("notification loop started (leader)");
@@ -185,13 +190,13 @@ impl Notifier {
         }
     }
 
-    /// Waits for deliveries in flight, and releases the lease so that another instance can start at once.
+    /// Waits for deliveries in flight, and releases the lease so that another instance can take over immediately.
     async fn resign(&mut self, shutdown: &Shutdown) {
         let Some(active) = self.active.take() else { return };
         let settle = self.deliveries.settle(&active.lease);
         tokio::select! {
             () = settle => {}
-            () = shutdown.abandoned() => tracing::warn!("shutdown deadline reached: deliveries in flight may be sent again"),
+            () = shutdown.abandoned() => tracing::warn!("shutdown deadline reached: messages in flight may be sent twice"),
         }
         self.leases.release([active.lease]).await;
     }

@@ -1,11 +1,10 @@
 //! Tracked topics: queries that every post is matched against before it is stored.
 //!
 //! [`Query`] is a parsed query, and [`Matcher`] matches posts against all queries in one pass. [`Topics`] holds this
-//! process's copy of the topics. The copy may be outdated for a short time: a transaction that settles posts states the
-//! version of the topics that they were matched with, and the store rejects any other version, so that no post is
-//! stored with outdated topics.
+//! process's copy of the topics. The copy may be outdated for a short time. A transaction that stores posts therefore
+//! names the version of the topics that the posts were matched against, and the store rejects an outdated version.
 //!
-//! A new or changed topic gets a separate small matcher immediately. The matcher of all topics is built in the
+//! New and changed topics get a separate small matcher immediately, until the matcher of all topics is rebuilt in the
 //! background.
 
 mod matcher;
@@ -30,7 +29,7 @@ pub use matcher::{Matcher, Scratch, TooManyTerms, TopicMatch};
 pub use mentions::Words;
 pub use query::{Query, QueryError, QueryNote};
 
-/// The longest time until this process detects a change by another process.
+/// The interval at which this process checks whether another process has changed topics.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// This process's copy of the tracked topics. Clones share it.
@@ -47,25 +46,25 @@ pub struct Tracked {
     version: i64,
     topics: Vec<Topic>,
     by_id: HashMap<TopicId, usize>,
-    /// The matcher of all topics at the time when it was built, without topics that have changed since then.
+    /// The matcher of all topics that existed when it was built. Topics that have changed since then are excluded.
     all: Part,
-    /// The matcher of the topics that changed since then.
+    /// The matcher of the topics that were added or changed since `all` was built.
     changed: Part,
 }
 
-/// A matcher of some topics, and the current query of each.
+/// A matcher of some of the topics, and the current query of each of them.
 #[derive(Clone, Default)]
 struct Part {
     matcher: Arc<Matcher>,
     queries: HashMap<TopicId, String>,
-    /// The parsed queries of the matcher.
+    /// The parsed queries of the topics in the matcher.
     parsed: Arc<HashMap<TopicId, Query>>,
-    /// Topics of the matcher that changed or were deleted since it was built.
+    /// The topics in the matcher that were changed or deleted since it was built. Their matches are ignored.
     gone: HashSet<TopicId>,
 }
 
 impl Topics {
-    /// A copy that has not been loaded yet.
+    /// Creates an empty copy. Topics are read from the store by [`Self::loaded`] or [`Self::refresh`].
     pub fn new(store: Store) -> Self {
         let current = Arc::new(ArcSwap::from_pointee(Tracked::nothing()));
         Self { store, current, building: Arc::default() }
@@ -76,7 +75,7 @@ impl Topics {
         self.current.load_full()
     }
 
-    /// The topics; loads them from the store if they have not been loaded yet.
+    /// The topics. Loads them from the store if they have not been loaded yet.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -95,8 +94,8 @@ impl Topics {
         if current.version == version {
             return Ok(current);
         }
-        // The topics are read after the version. If they are newer, the store rejects the version and they are read
-        // again.
+        // The version is read first. If the topics change in between, the version is outdated, the store rejects it,
+        // and the topics are read again.
         let topics = self.store.topics().await?;
         // The matcher of many topics takes seconds to build.
         let tracked = match tokio::task::spawn_blocking(move || Tracked::after(&current, version, topics)).await {
@@ -113,8 +112,9 @@ impl Topics {
         Ok(self.current())
     }
 
-    /// Builds the matcher of all topics on a blocking thread, so that posts can be matched in the meantime. One build
-    /// runs at a time, and it is repeated if topics have changed.
+    /// Builds the matcher of all topics on a blocking thread, so that posts can be matched in the meantime. Only one
+    /// build
+    /// runs at a time. It is repeated if topics have changed in the meantime.
     fn rebuild(&self, mut tracked: Arc<Tracked>) {
         let (current, building) = (self.current.clone(), self.building.clone());
         if building.swap(true, Ordering::AcqRel) {
@@ -155,7 +155,7 @@ impl Topics {
 }
 
 impl Part {
-    /// A matcher of those `topics` whose queries are valid.
+    /// Builds a matcher of those `topics` whose queries are valid.
     fn new<'t>(topics: impl IntoIterator<Item = &'t Topic>) -> Self {
         let mut read: Vec<(TopicId, Query)> = Vec::new();
         let mut queries = HashMap::new();
@@ -164,12 +164,12 @@ impl Part {
             match Query::parse(&topic.query) {
                 Ok(query) => read.push((topic.id, query)),
                 Err(error) => {
-                    tracing::error!(topic = %topic.name, %error, "query of a stored topic is not valid; the topic matches nothing");
+                    tracing::error!(topic = %topic.name, %error, "stored query is invalid: the topic matches no posts; edit or delete it");
                 }
             }
         }
         let matcher = Matcher::new(read.iter().map(|(id, query)| (*id, query))).unwrap_or_else(|error| {
-            tracing::error!(%error, topics = read.len(), "topics are not matched");
+            tracing::error!(%error, topics = read.len(), "topic matcher not built: no post matches these topics");
             Matcher::default()
         });
         let parsed = Arc::new(read.into_iter().collect());
@@ -196,7 +196,7 @@ impl Tracked {
         Self::of_parts(version, topics, all, Part::default())
     }
 
-    /// `topics`, with the matchers of `before` for topics that have not changed.
+    /// The state for `topics`. Reuses the matchers of `before` for topics that have not changed.
     fn after(before: &Self, version: i64, topics: Vec<Topic>) -> Self {
         if before.topics.is_empty() {
             return Self::new(version, topics);
@@ -245,12 +245,12 @@ impl Tracked {
         self.by_id.get(&id).and_then(|index| self.topics.get(*index))
     }
 
-    /// The names of these topics.
+    /// The names of the topics with these ids. Unknown ids are left out.
     pub fn names(&self, ids: &[TopicId]) -> Vec<String> {
         ids.iter().filter_map(|id| self.get(*id)).map(|topic| topic.name.as_str().to_owned()).collect()
     }
 
-    /// The topics that a post is about, depending on its analysis, in the order of their ids.
+    /// The topics that a post may be about, each with the analysis results for which it matches, sorted by id.
     pub fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicMatch> {
         let mut matched = self.all.matches(subject, scratch);
         if self.is_fragmented() {
@@ -260,14 +260,14 @@ impl Tracked {
         matched
     }
 
-    /// Where a text mentions what a topic's query looks for, in bytes and in order.
+    /// The ranges of bytes at which a text contains terms of a topic's query, in the order of the text.
     pub fn mentions(&self, topic: TopicId, text: &Words<'_>) -> Vec<Range<usize>> {
         let of_all = || self.all.parsed.get(&topic).filter(|_| !self.all.gone.contains(&topic));
         let query = self.changed.parsed.get(&topic).or_else(of_all);
         query.map_or_else(Vec::new, |query| text.mentions(query))
     }
 
-    /// Whether some queries have conditions on labels, so that topics change when a post is judged again.
+    /// Whether any query has conditions on labels, so that the topics of a post may change with its analysis.
     pub fn depend_on_labels(&self) -> bool {
         self.all.matcher.depends_on_labels() || self.changed.matcher.depends_on_labels()
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_topics_match_before_the_full_matcher_is_rebuilt() {
+    fn changed_topic_matches_before_the_full_matcher_is_rebuilt() {
         let first = Tracked::new(1, vec![topic(1, "acme"), topic(2, "apex"), topic(3, "zeta")]);
         let second = Tracked::after(&first, 2, vec![topic(1, "acme"), topic(2, "phone"), topic(4, "acme phone")]);
         assert!(Arc::ptr_eq(&first.all.matcher, &second.all.matcher) && second.is_fragmented());

@@ -15,26 +15,27 @@ use crate::domain::notify::{Attempt, Delivery};
 use crate::store::notify::{AttemptRecord, Next};
 use crate::store::{Lease, Store, StoreError};
 
-/// The maximum number of concurrent deliveries in total and per receiver, so that a receiver that hangs does not block
-/// the others.
+/// The maximum number of concurrent deliveries in total, and per receiver. The limit per receiver prevents a receiver
+/// that does not respond from blocking the others.
 const IN_FLIGHT: usize = 64;
 const PER_RECEIVER: usize = 4;
 
-/// Deliveries in flight.
+/// The deliveries in flight.
 pub struct Deliveries {
     store: Store,
     clock: Clock,
     tools: Tools,
     retry: RetryOptions,
     sending: JoinSet<AttemptRecord>,
-    /// The receivers of deliveries that are being sent or whose outcomes are not recorded yet, by delivery id.
+    /// The deliveries that are being sent or whose outcomes are not recorded yet: the name of the receiver by delivery
+    /// id.
     in_flight: BTreeMap<i64, String>,
-    /// Outcomes to record.
+    /// The outcomes that are not recorded yet.
     done: Vec<AttemptRecord>,
 }
 
 impl Deliveries {
-    /// Creates the state without deliveries.
+    /// Creates the state without deliveries in flight.
     ///
     /// # Errors
     /// When the SMTP settings are invalid.
@@ -50,17 +51,17 @@ impl Deliveries {
         })
     }
 
-    /// Waits until a delivery has an outcome. Without deliveries it waits forever.
+    /// Waits until the outcome of a delivery is known. Without deliveries in flight it waits forever.
     pub async fn finished(&mut self) {
         match self.sending.join_next().await {
             Some(Ok(record)) => self.done.push(record),
-            // A delivery whose task panicked is sent again by the next leader.
+            // If the task of a delivery panics, the next leader sends the message again.
             Some(Err(error)) => tracing::error!(%error, "delivery task failed"),
             None => std::future::pending().await,
         }
     }
 
-    /// Records outcomes, and reads the due deliveries of receivers that are not at their limit.
+    /// Records the outcomes, and reads the due deliveries of receivers that are below their limit.
     ///
     /// # Errors
     /// When the store fails, or another instance has the lease.
@@ -72,11 +73,12 @@ impl Deliveries {
         let busy = self.per_receiver();
         let saturated = |(receiver, count): (&str, usize)| (count >= PER_RECEIVER).then(|| receiver.to_owned());
         let saturated: BTreeSet<String> = busy.into_iter().filter_map(saturated).collect();
-        // The first deliveries of a receiver may already be in flight, so twice as many are read.
+        // Some of the deliveries that are read may already be in flight, so twice as many are read.
         self.store.due_deliveries(2 * PER_RECEIVER as i64, &saturated).await
     }
 
-    /// Sends `due` deliveries up to the limits. `setup` was read after them, so it contains their receivers.
+    /// Starts to send the `due` deliveries, up to the limits. `setup` must be read after `due`, so that it contains the
+    /// receivers.
     pub fn start(&mut self, due: Vec<Delivery>, setup: &Setup) {
         for delivery in due {
             let to_receiver = self.in_flight.values().filter(|receiver| **receiver == delivery.receiver).count();
@@ -135,11 +137,11 @@ impl Deliveries {
             self.done.extend(finished.ok());
         }
         if let Err(error) = self.record(lease).await {
-            tracing::warn!(%error, "delivery outcomes not recorded: the messages are sent again");
+            tracing::warn!(%error, "delivery outcomes not recorded: the messages will be sent again");
         }
     }
 
-    /// Abandons the deliveries in flight, which another instance sends again.
+    /// Cancels the deliveries in flight. The leader sends these messages again.
     pub fn abandon(&mut self) {
         self.sending = JoinSet::new();
         self.in_flight.clear();
@@ -147,7 +149,7 @@ impl Deliveries {
     }
 }
 
-/// One attempt.
+/// One attempt to send a message, with its outcome.
 struct Sent {
     kind: &'static str,
     at: crate::domain::Timestamp,

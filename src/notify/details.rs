@@ -16,10 +16,10 @@ use crate::store::{Store, StoreError};
 /// The maximum number of posts and words in a message.
 const QUOTES: usize = 3;
 const WORDS: usize = 6;
-/// The labels that identify the alerts of a series, for the link to silence them.
+/// The labels that identify a series. The link to silence an alert contains matchers of these labels.
 const IDENTITY: [&str; 6] = ["alertname", "rule_id", "source", "author", "topic", "text"];
 
-/// The details of `alert`; `base` is the address of the dashboard.
+/// The details of `alert`. `base` is the URL of the dashboard.
 ///
 /// # Errors
 /// When the store fails.
@@ -52,7 +52,7 @@ fn quote(post: &Value) -> Option<Quote> {
     })
 }
 
-/// A term, which is stored as a string or as an object with details.
+/// Reads a term, which is stored as a string or as an object with details.
 fn word(term: &Value) -> Option<String> {
     term.as_str().or_else(|| term["term"].as_str()).map(str::to_owned)
 }
@@ -64,15 +64,16 @@ fn matchers(labels: &Labels) -> String {
     utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The usual percentage of a share, over the day before the window. `None` for other rules, if there are no posts, and
-/// for scopes that no rollup counts.
+/// The usual percentage of a share: the percentage on the day before the window. `None` if the rule is not a share,
+/// there
+/// are no posts, or rollups do not contain the counts of the scope.
 async fn usual_percentage(store: &Store, rule: &Rule, alert: &Alert) -> Result<Option<f64>, StoreError> {
     let Condition::Share { of, .. } = rule.spec.condition else { return Ok(None) };
     let topic = match &rule.spec.scope {
         Scope::All | Scope::Source(_) => None,
         Scope::Topic(name) => match store.topic(name).await? {
             Some(topic) => Some(topic.id),
-            // The topic was deleted.
+            // The topic was deleted, so there are no counts.
             None => return Ok(None),
         },
         Scope::Author(_) | Scope::Text(_) => return Ok(None),

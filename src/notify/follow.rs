@@ -12,10 +12,10 @@ use crate::domain::notify::{DeliveryState, Inhibition, Managed, Receiver};
 use crate::store::notify::{Commit, NewDelivery, StoredGroup};
 use crate::store::{Lease, Store, StoreError};
 
-/// The maximum number of transitions of one step.
+/// The maximum number of transitions that one step processes.
 const STEP: i64 = 500;
 
-/// The groups of alerts, and the position in the list of transitions.
+/// The groups of alerts, and the position up to which transitions are processed.
 pub struct Follower {
     services: NotifyServices,
     options: NotifyOptions,
@@ -25,7 +25,8 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Continues where the last instance stopped, with the receivers and routes of this instance's configuration.
+    /// Loads the state that the last active instance stored, and stores the receivers and routes of this instance's
+    /// configuration.
     ///
     /// # Errors
     /// When the store fails.
@@ -37,16 +38,18 @@ impl Follower {
         for StoredGroup { key, state } in store.notification_groups().await? {
             match serde_json::from_str(&state) {
                 Ok(group) => drop(groups.insert(key, group)),
-                // The alerts of this group are sent as new ones.
-                Err(error) => tracing::warn!(key, %error, "group skipped: unreadable"),
+                // Without the record of the group, its alerts are sent again as new alerts.
+                Err(error) => {
+                    tracing::warn!(key, %error, "stored alert group is unreadable: its alerts are sent again")
+                }
             }
         }
         let (services, options) = (services.clone(), options.clone());
-        // The first step reads the set-up and assigns the alerts to groups.
+        // The first step reads the configuration of notifications and assigns the alerts to groups.
         Ok(Self { services, options, setup: Setup::outdated(), cursor: state.cursor, groups })
     }
 
-    /// The set-up as of the last step.
+    /// The configuration of notifications that the last step used.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
@@ -58,7 +61,8 @@ impl Follower {
     pub async fn step(&mut self, lease: &Lease) -> Result<(), StoreError> {
         let done = self.try_step(lease).await;
         if done.is_err() {
-            // The alerts may not be assigned to the groups of the current routes yet.
+            // The failed step may have read a new configuration without storing the groups that follow from it, so the
+            // next step must read it again.
             self.setup.changes = OUTDATED;
         }
         done
@@ -74,8 +78,8 @@ impl Follower {
             let firing = store.firing_instances().await?;
             self.reassign(&mut groups, &firing);
         }
-        // This is read before the transitions, so that an alert that was acknowledged and then resolved counts as
-        // acknowledged.
+        // Acknowledgements are read before transitions. Otherwise an alert that is resolved in between would count as
+        // not acknowledged.
         let acknowledged = if groups.is_empty() { BTreeSet::new() } else { store.acknowledged_alerts().await? };
         let transitions = store.transitions_after(self.cursor, STEP).await?;
         for transition in &transitions {
@@ -83,7 +87,8 @@ impl Follower {
         }
         let cursor = transitions.last().map_or(self.cursor, |last| last.id);
         let mut commit = Commit { cursor: (cursor != self.cursor).then_some(cursor), ..Commit::default() };
-        // If there are more transitions, they may resolve alerts that start to fire in these.
+        // If there are more transitions, they are processed first, because they may resolve alerts that have just
+        // fired.
         let is_complete = transitions.len() < usize::try_from(STEP).unwrap_or(usize::MAX);
         if is_complete && !groups.is_empty() {
             commit.deliveries = self.flush(&mut groups, &acknowledged).await?;
@@ -118,8 +123,8 @@ impl Follower {
         }
     }
 
-    /// Assigns all firing alerts to the groups of the current routes. The record of what a route has sent about an
-    /// alert is kept.
+    /// Assigns all firing alerts to the groups of the current routes. If an alert moves to another group of the same
+    /// route, the record of its last notification moves with it.
     fn reassign(&self, groups: &mut BTreeMap<String, Group>, firing: &[Instance]) {
         let now = self.services.clock.now();
         let mut sent: BTreeMap<SentBy, Option<Notified>> = BTreeMap::new();
@@ -148,7 +153,7 @@ impl Follower {
         }
     }
 
-    /// Notifications that are due. A group with a delivery in flight waits for its outcome.
+    /// Composes the notifications that are due. A group with a delivery in flight waits for the outcome.
     async fn flush(
         &self,
         groups: &mut BTreeMap<String, Group>,
@@ -168,7 +173,7 @@ impl Follower {
                 continue;
             }
             let Some(route) = self.setup.router.get(&group.route) else { continue };
-            // A receiver may be missing from the configuration while routes still refer to it.
+            // A route may refer to a receiver that does not exist.
             let Some(found) = self.setup.receivers.get(&route.receiver) else { continue };
             let receiver = &found.receiver;
             let moment = Moment {
@@ -176,7 +181,7 @@ impl Follower {
                 route,
                 muted: self.setup.is_muted(route, now),
                 suppressed: &suppressed,
-                // An Alertmanager resolves alerts that it does not receive again.
+                // An Alertmanager resolves alerts that are not repeated, so acknowledged alerts must be repeated too.
                 acknowledged: if receiver.channel.is_alertmanager() { &none } else { acknowledged },
                 send_resolved: receiver.send_resolved,
             };
@@ -205,14 +210,14 @@ impl Follower {
     }
 }
 
-/// The notification that one route sent about one alert.
+/// Identifies what one route has sent about one alert.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct SentBy {
     route: String,
     fingerprint: String,
 }
 
-/// Writes the objects of the configuration to the database.
+/// Stores the receivers, routes and other objects of the configuration in the database.
 async fn provision(store: &Store, options: &NotifyOptions) -> Result<(), StoreError> {
     let receivers: Vec<Receiver> = options.receivers.iter().map(|own| own.receiver.clone()).collect();
     provision_kind(store, &receivers).await?;
@@ -224,7 +229,11 @@ async fn provision(store: &Store, options: &NotifyOptions) -> Result<(), StoreEr
 async fn provision_kind<T: Managed>(store: &Store, wanted: &[T]) -> Result<(), StoreError> {
     for name in store.provision_managed(wanted).await? {
         let kind = T::KIND.as_str();
-        tracing::warn!(kind, name, "configured object skipped: an object of the API has the name");
+        tracing::warn!(
+            kind,
+            name,
+            "configured object skipped: an object created through the API has the same name; rename or delete that object"
+        );
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Groups of alerts that share notifications, and the record of what was sent about them. All decisions are pure
-//! functions of the group and the time.
+//! Groups of alerts that share notifications, and the record of the last notification about each alert. All decisions
+//! are pure functions of the group and the time.
 //!
-//! A notification counts as sent when its delivery succeeded. Until then it is in flight: the group sends nothing else,
-//! and a failure leaves the group as it was, so that the next flush sends it again.
+//! A notification counts as sent when its delivery has succeeded. Until then it is in flight, and the group sends no
+//! other notification. If the delivery fails, the record does not change, so the next flush sends the notification
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,27 +14,28 @@ use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, Labels, Transition};
 use crate::domain::notify::{DeliveryState, Reason, Route, Status};
 
-/// The time during which a group tries to report that an alert is resolved.
+/// How long a group retries to report that an alert is resolved.
 const RESOLVED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// The alerts of a route (for one recipient) that have the same values of the labels by which the route groups.
+/// The alerts of a route that have the same values of the labels by which the route groups. Each recipient has separate
+/// groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The route's name.
     pub route: String,
-    /// The address, for receivers with one message per recipient.
+    /// The address of the recipient; `None` for receivers that do not send one message per recipient.
     #[serde(default)]
     pub recipient: Option<String>,
     /// The labels by which the route groups.
     pub labels: Labels,
-    /// The alerts by the fingerprint of their labels, until their end is reported.
+    /// The alerts, by the fingerprint of their labels. An alert is removed after its end has been reported.
     pub members: BTreeMap<String, Member>,
     /// The earliest time of the next notification.
     pub flush_at: Timestamp,
-    /// When the last delivered notification was written to the outbox; `None` before the first one.
+    /// When the last delivered notification was written to the outbox; `None` if there is none.
     #[serde(alias = "told_at")]
     pub notified_at: Option<Timestamp>,
-    /// The last notification, until it is delivered; `None` afterwards.
+    /// The last notification, if it is not delivered yet.
     #[serde(default)]
     pub in_flight: Option<InFlight>,
 }
@@ -51,7 +53,7 @@ pub struct Member {
     pub starts_at: Timestamp,
     /// When the alert was resolved; `None` while it fires.
     pub ends_at: Option<Timestamp>,
-    /// The last delivered notification about the alert; `None` before the first one.
+    /// The last delivered notification about the alert; `None` if there is none.
     #[serde(alias = "told")]
     pub notified: Option<Notified>,
 }
@@ -68,13 +70,13 @@ pub struct Notified {
 pub struct InFlight {
     /// When the notification was written to the outbox.
     pub at: Timestamp,
-    /// The status that it reports for each alert, by fingerprint.
+    /// The status that the notification reports for each alert, by fingerprint.
     pub alerts: BTreeMap<String, Status>,
     /// Whether the delivery failed. A user may still send the message again.
     pub failed: bool,
 }
 
-/// The conditions at the time at which a group is flushed.
+/// The time of a flush, and the conditions at this time.
 pub struct Moment<'a> {
     /// The current time.
     pub now: Timestamp,
@@ -95,7 +97,7 @@ pub struct Moment<'a> {
 pub struct Notification {
     /// Why the notification is sent.
     pub reason: Reason,
-    /// Firing alerts come first. Within each status they are sorted by start time.
+    /// The alerts. Firing alerts come first; alerts with the same status are sorted by start time.
     pub alerts: Vec<NotifiedAlert>,
 }
 
@@ -104,12 +106,12 @@ pub struct Notification {
 pub struct NotifiedAlert {
     /// The fingerprint of the alert's labels.
     pub fingerprint: String,
-    /// The alert as it is in the group.
+    /// The alert.
     pub member: Member,
 }
 
 impl Member {
-    /// The member for an alert that starts to fire.
+    /// Creates the member for an alert that starts to fire.
     pub fn of_transition(transition: &Transition) -> Self {
         Self {
             alert_id: transition.alert_id.unwrap_or_default(),
@@ -121,7 +123,7 @@ impl Member {
         }
     }
 
-    /// The member for an alert that fires.
+    /// Creates the member for an alert that already fires.
     pub fn of_instance(instance: &Instance) -> Self {
         Self {
             alert_id: instance.alert_id.unwrap_or_default(),
@@ -133,7 +135,7 @@ impl Member {
         }
     }
 
-    /// The current status.
+    /// The current status of the alert.
     pub fn status(&self) -> Status {
         if self.ends_at.is_some() { Status::Resolved } else { Status::Firing }
     }
@@ -142,8 +144,8 @@ impl Member {
         self.notified.is_some_and(|notified| notified.status == Status::Firing)
     }
 
-    /// Whether the receiver must be notified. If an alert was resolved and fires again before the receiver was notified
-    /// of the resolution, nothing has changed for the receiver.
+    /// Whether the receiver must be notified. This is not the case if an alert was resolved and fires again before the
+    /// receiver was notified of its end.
     fn is_due(&self, send_resolved: bool) -> bool {
         match self.status() {
             Status::Firing => !self.is_known_to_fire(),
@@ -175,7 +177,7 @@ impl Target<'_> {
 }
 
 impl Group {
-    /// A group whose first alert arrives at `now`.
+    /// Creates a group whose first alert arrives at `now`.
     pub fn new(target: &Target<'_>, now: Timestamp) -> Self {
         Self {
             route: target.route.name.clone(),
@@ -203,7 +205,7 @@ impl Group {
         self.members.is_empty() && self.in_flight.as_ref().is_none_or(|sent| sent.failed)
     }
 
-    /// Adds an alert that fires, or updates the one with the same labels.
+    /// Adds an alert that fires, or replaces the alert with the same labels.
     pub fn fire(&mut self, fingerprint: &str, mut member: Member) {
         if let Some(known) = self.members.get(fingerprint) {
             member.notified = known.notified;
@@ -221,7 +223,7 @@ impl Group {
         }
     }
 
-    /// Applies the outcome of the last delivery. `None`: the delivery was deleted, which counts as a failure.
+    /// Records the outcome of the last delivery. `None`: the delivery was deleted, which counts as a failure.
     pub fn settle(&mut self, outcome: Option<DeliveryState>) {
         let Some(sent) = &mut self.in_flight else { return };
         match outcome {
@@ -241,8 +243,9 @@ impl Group {
         }
     }
 
-    /// Returns the notification that is due at `moment`, and records it as in flight. Suppressed alerts wait, and so do
-    /// reports of their resolution.
+    /// Returns the notification that is due at `moment`, and records it as in flight. Suppressed alerts are not
+    /// included,
+    /// and neither are reports of their end.
     pub fn flush(&mut self, moment: &Moment<'_>) -> Option<Notification> {
         if self.in_flight.as_ref().is_some_and(|sent| !sent.failed) {
             return None;
@@ -251,6 +254,9 @@ impl Group {
             let Some(ended) = member.ends_at else { return true };
             moment.send_resolved && member.is_known_to_fire() && ended + RESOLVED_FOR > moment.now
         });
+        // A flush time further in the future was recorded while the clock was ahead.
+        let longest = moment.route.group_wait.0.max(moment.route.group_interval.0);
+        self.flush_at = self.flush_at.min(moment.now + longest);
         if moment.muted || moment.now < self.flush_at {
             return None;
         }

@@ -10,19 +10,19 @@ use crate::domain::notify::message::common;
 use crate::domain::notify::{Message, MessageAlert, Receiver, Status};
 use crate::store::{Store, StoreError};
 
-/// The annotation that the generated sentence replaces if the rule does not define it.
+/// The annotation for which the generated sentence is used if the rule does not define it.
 const SUMMARY: &str = "summary";
 
-/// Composes messages. It reads each rule only once.
+/// Composes messages. Reads the rules only once.
 pub struct Composer<'a> {
     store: &'a Store,
-    /// Without a trailing slash.
+    /// The URL of the dashboard.
     external_url: &'a str,
     rules: Option<BTreeMap<i64, Rule>>,
 }
 
 impl<'a> Composer<'a> {
-    /// `external_url`: the address of the dashboard that receivers can open.
+    /// Creates a composer. `external_url` is the URL of the dashboard for links in messages.
     pub fn new(store: &'a Store, external_url: &'a str) -> Self {
         Self { store, external_url, rules: None }
     }
@@ -63,7 +63,7 @@ impl<'a> Composer<'a> {
         let NotifiedAlert { fingerprint, member } = alert;
         let base = self.external_url.trim_end_matches('/');
         let stored = self.store.alert(member.alert_id).await?;
-        // While an alert fires, its stored texts have the current figures.
+        // While an alert fires, its stored annotations contain the current values; those of the member are older.
         let current = stored.as_ref().filter(|_| member.ends_at.is_none()).map(|alert| &alert.annotations);
         let mut annotations = current.unwrap_or(&member.annotations).clone();
         let mut shown = None;
@@ -71,7 +71,7 @@ impl<'a> Composer<'a> {
             && let Some(rule) = self.rule(stored.rule_id).await?
         {
             let found = details::of(self.store, &rule, &stored, base).await?;
-            // The summaries of built-in rules are lists of numbers, so the sentence replaces them.
+            // The sentence is easier to read than the summaries of configured rules, which are lists of numbers.
             if rule.provisioned || !annotations.contains_key(SUMMARY) {
                 annotations.insert(SUMMARY.to_owned(), found.sentence.clone());
             }

@@ -1,4 +1,4 @@
-//! Senders: one per kind of receiver.
+//! Senders of messages: one implementation per kind of receiver.
 
 mod command;
 mod email;
@@ -25,14 +25,14 @@ use crate::outbound::{Answer, Outbound, OutboundError};
 
 pub use email::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 
-/// The number of characters of an answer that are recorded.
+/// The maximum number of characters of an answer that are recorded.
 const ANSWER_CHARS: usize = 500;
-/// The longest wait before a retry that a receiver may ask for.
+/// The maximum wait before a retry that a receiver can request.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Sends messages to one receiver.
 pub trait Sender: Send + Sync {
-    /// Sends a message. The implementation must limit the time.
+    /// Sends a message. Implementations must limit the time.
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome>;
 }
 
@@ -41,9 +41,9 @@ pub trait Sender: Send + Sync {
 pub struct Outcome {
     /// The HTTP status, the SMTP code, or the exit code of a command; `None` without an answer.
     pub status: Option<i32>,
-    /// The beginning of the answer.
+    /// The beginning of the answer; `None` without an answer.
     pub answer: Option<String>,
-    /// Whether the receiver accepted the message, or why not.
+    /// Why the receiver did not accept the message; `Ok` if it did.
     pub result: Result<(), DeliveryError>,
 }
 
@@ -55,7 +55,7 @@ pub enum DeliveryError {
     Transient {
         /// The message for the delivery log.
         error: String,
-        /// The wait that the receiver asked for.
+        /// The wait before a retry that the receiver requested.
         after: Option<Duration>,
     },
     /// A retry fails again.
@@ -66,11 +66,11 @@ pub enum DeliveryError {
 /// Why a receiver cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
-    /// The receiver was removed after the message was written to the outbox.
-    #[error("the receiver does not exist any more")]
+    /// The receiver was deleted after the message was written to the outbox.
+    #[error("the receiver was deleted")]
     Unknown,
     /// The receiver requires a secret that is not set or cannot be decrypted.
-    #[error("the secret {0} is missing")]
+    #[error("the secret {0} is missing: set it in the receiver's settings")]
     MissingSecret(&'static str),
     /// The URL cannot be parsed.
     #[error("the URL is invalid")]
@@ -79,14 +79,14 @@ pub enum ReceiverError {
     #[error("the header {0:?} is invalid")]
     Header(String),
     /// The key cannot be used for HMAC-SHA256.
-    #[error("the signing key is invalid")]
+    #[error("the signing key cannot be used for HMAC-SHA256: set another one")]
     SigningKey(#[from] hmac::digest::InvalidLength),
     /// A recipient is not a mail address.
     #[error("{address:?} is not a mail address")]
     Address {
-        /// The address, as in the settings of the receiver.
+        /// The address in the settings of the receiver.
         address: String,
-        /// Why it cannot be parsed.
+        /// Why the address cannot be parsed.
         source: lettre::address::AddressError,
     },
     /// The receiver needs an SMTP server.
@@ -98,18 +98,18 @@ pub enum ReceiverError {
 }
 
 impl Outcome {
-    /// The message was not sent, and a retry would fail too.
+    /// The outcome of a message that was not sent. A retry would fail too.
     pub fn rejected(error: impl Into<String>) -> Self {
         Self { status: None, answer: None, result: Err(DeliveryError::Permanent(error.into())) }
     }
 
-    /// There was no answer.
+    /// The outcome if there was no answer. A retry may succeed.
     fn unanswered(error: impl Into<String>) -> Self {
         let error = error.into();
         Self { status: None, answer: None, result: Err(DeliveryError::Transient { error, after: None }) }
     }
 
-    /// Classifies the answer of an HTTP server: 2xx accepts the message; 408, 429 and 5xx are retried.
+    /// The outcome for the answer of an HTTP server. A status 2xx means success; 408, 429 and 5xx are retried.
     fn of_http(answer: Result<Answer, OutboundError>, clock: &Clock) -> Self {
         let answer = match answer {
             Ok(answer) => answer,
@@ -127,7 +127,7 @@ impl Outcome {
     }
 }
 
-/// `Retry-After` in seconds or as a date. Telegram sends the seconds in the body.
+/// The wait that an answer requests: `Retry-After` in seconds or as a date, or the seconds in the body for Telegram.
 fn retry_after(answer: &Answer, clock: &Clock) -> Option<Duration> {
     let header = || {
         let text = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
@@ -145,7 +145,7 @@ fn retry_after(answer: &Answer, clock: &Clock) -> Option<Duration> {
     header().or_else(body).map(|wait| wait.min(LONGEST_WAIT))
 }
 
-/// The beginning of an answer, in a form that a text column can store.
+/// The beginning of an answer as text that the database can store.
 fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
     preview(&text, ANSWER_CHARS).to_owned()
@@ -155,12 +155,12 @@ fn excerpt(bytes: &[u8]) -> String {
 fn texts(templates: &Templates, delivery: &Delivery) -> Texts {
     let texts = Texts::new(templates, &delivery.message);
     for error in &texts.errors {
-        tracing::warn!(receiver = delivery.receiver, %error, "template failed: default text used");
+        tracing::warn!(receiver = delivery.receiver, %error, "template failed: sending the default text");
     }
     texts
 }
 
-/// Resources that all senders share. Clones share connections.
+/// The resources that all senders share. Clones share connections.
 #[derive(Clone)]
 pub struct Tools {
     outbound: Outbound,
@@ -182,7 +182,7 @@ impl Tools {
     }
 }
 
-/// The sender of a receiver.
+/// Creates the sender for a receiver.
 ///
 /// # Errors
 /// When the receiver cannot be used on this instance.

@@ -7,11 +7,11 @@ use crate::domain::Timestamp;
 /// Attempts and time limits of a delivery.
 #[derive(Clone, Debug)]
 pub struct RetryOptions {
-    /// The wait after the first attempt. It doubles with each attempt.
+    /// The wait after the first attempt. It doubles after each further attempt.
     pub first: Duration,
-    /// The longest wait.
+    /// The maximum wait, unless the receiver requests a longer one.
     pub longest: Duration,
-    /// A delivery fails when it is older than this.
+    /// The time after its creation for which a delivery is retried. After this time it fails.
     pub give_up_after: Duration,
 }
 
@@ -26,8 +26,9 @@ impl Default for RetryOptions {
 }
 
 impl RetryOptions {
-    /// The time of the next attempt; `None` if the delivery fails. `jitter`, in [0, 1), spreads the retries of
-    /// deliveries that failed at the same time over the last fifth of the wait.
+    /// The time of the next attempt; `None` if there are no further attempts. `jitter`, in [0, 1), spreads retries
+    /// after
+    /// simultaneous failures over the last fifth of the wait.
     pub fn next(&self, failed: &Failed, jitter: f64) -> Option<Timestamp> {
         let doublings = failed.attempts.saturating_sub(1).min(16);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest).mul_f64(0.8 + 0.2 * jitter);
@@ -36,7 +37,7 @@ impl RetryOptions {
     }
 }
 
-/// A delivery after a failed attempt.
+/// A failed attempt of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub struct Failed {
     /// The number of attempts so far.
@@ -45,6 +46,6 @@ pub struct Failed {
     pub created_at: Timestamp,
     /// When the failed attempt ended.
     pub now: Timestamp,
-    /// The wait that the receiver asked for.
+    /// The wait that the receiver requested.
     pub asked: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Receivers, routes, silences, inhibition rules and mute timings at one version.
+//! The configuration of notifications at one version: receivers, routes, silences, inhibition rules and mute timings.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 pub struct ReceiverWithSecrets {
     /// The receiver without its secrets.
     pub receiver: Receiver,
-    /// The decrypted secrets, or those in the configuration for a receiver from there.
+    /// The secrets: decrypted from the database, or from the configuration if the receiver is defined there.
     pub secrets: Secrets,
 }
 
@@ -29,7 +29,7 @@ pub struct Setup {
     pub inhibit_rules: Vec<InhibitRule>,
     silences: Vec<Silence>,
     mute_timings: BTreeMap<String, MuteTiming>,
-    /// The version, which increases with each change of one of these objects.
+    /// The version. It increases with each change of any of these objects.
     pub changes: i64,
 }
 
@@ -37,7 +37,7 @@ pub struct Setup {
 pub const OUTDATED: i64 = -1;
 
 impl Setup {
-    /// An empty set-up, which the next step replaces.
+    /// An empty configuration, which the next step replaces.
     pub fn outdated() -> Self {
         Self { changes: OUTDATED, ..Self::default() }
     }
@@ -81,7 +81,7 @@ impl Setup {
         }
     }
 
-    /// The groups of an alert with these labels.
+    /// The groups to which an alert with these labels belongs.
     pub fn targets(&self, labels: &Labels) -> Vec<Target<'_>> {
         let mut targets = Vec::new();
         for route in self.router.routes_of(labels) {
@@ -93,7 +93,7 @@ impl Setup {
         targets
     }
 
-    /// Whether a silence covers an alert with these labels.
+    /// Whether an active silence matches an alert with these labels at `now`.
     pub fn is_silenced(&self, labels: &Labels, now: Timestamp) -> bool {
         self.silences.iter().any(|silence| silence.covers(labels, now))
     }

@@ -1,5 +1,5 @@
-//! Matches a post against all topics at once. The matcher finds the terms of all topics in the post, and then evaluates
-//! only the clauses that one of these terms may make true. The clauses of a query are the parts of its outermost `OR`.
+//! Matches a post against all topics at once. The matcher finds the terms of all topics in the post. It then evaluates
+//! only the clauses that one of these terms can make true. The clauses of a query are the parts of its outermost `OR`.
 
 mod compile;
 mod lists;
@@ -18,32 +18,32 @@ use lists::{Lists, Marks};
 use terms::{Terms, TermsBuilder};
 use tree::{PostView, Tree};
 
-/// Topics that posts can be matched against.
+/// The compiled queries of topics.
 #[derive(Default)]
 pub struct Matcher {
     terms: Terms,
-    /// The topics and clauses that each term may make true, by term.
+    /// For each term, the topics that it makes true and the clauses that it can make true.
     triggered: Lists<Triggered>,
     /// The ids of the topics, in ascending order.
     topics: Vec<TopicId>,
     clauses: Vec<Clause>,
-    /// The conditions of clauses that depend only on the terms that occur.
+    /// The conditions of all [`Condition::Terms`], in one list.
     asked: Vec<Asked>,
-    /// The clauses that may be true without any term.
+    /// The clauses that can be true without any term. They are evaluated for every post.
     always: Vec<u32>,
     depends_on_labels: bool,
 }
 
-/// What a term makes true, or worth evaluating.
+/// The effect of a term that occurs in a post.
 #[derive(Clone, Copy, PartialEq)]
 enum Triggered {
     /// The topic with this index matches.
     Topic(u32),
-    /// The clause with this index may be true.
+    /// The clause with this index can be true and must be evaluated.
     Clause(u32),
 }
 
-/// A condition that is enough for a topic to match.
+/// One clause of a topic's query. The topic matches if any of its clauses is true.
 struct Clause {
     /// The index of the topic.
     topic: u32,
@@ -51,12 +51,13 @@ struct Clause {
 }
 
 enum Condition {
-    /// These terms of `asked` occur or do not occur.
+    /// All of these conditions in `asked` must be true.
     Terms(Range<u32>),
     Tree(Tree),
 }
 
-/// The condition that a term occurs or does not occur: twice the number of the term, plus 1 if it must not occur.
+/// The condition that a term occurs, or that it does not. The value is twice the number of the term, plus 1 if the term
+/// must not occur.
 #[derive(Clone, Copy)]
 struct Asked(u32);
 
@@ -77,7 +78,7 @@ impl Asked {
     }
 }
 
-/// The terms that a condition depends on; `None` if it depends on anything else.
+/// The conditions on terms that `tree` consists of; `None` if it contains any other condition.
 fn asked_by(tree: &Tree) -> Option<Vec<Asked>> {
     match tree {
         Tree::And(trees) => trees.iter().map(Asked::of).collect(),
@@ -85,7 +86,7 @@ fn asked_by(tree: &Tree) -> Option<Vec<Asked>> {
     }
 }
 
-/// A topic that a post is about if its analysis has one of these results.
+/// A topic that a post is about if the analysis of the post has one of these results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicMatch {
     /// The id of the topic.
@@ -95,7 +96,7 @@ pub struct TopicMatch {
 }
 
 impl TopicMatch {
-    /// The topics of `matches` that a post with these labels matches. `None`: the post is unscored.
+    /// The topics among `matches` that a post with these labels matches. `None`: the post is unscored.
     pub fn decided(matches: &[Self], labels: Option<PostLabels>) -> Vec<TopicId> {
         matches.iter().filter(|found| found.labels.contains(labels)).map(|found| found.topic).collect()
     }
@@ -106,11 +107,11 @@ impl TopicMatch {
 pub struct Scratch {
     /// The text of the post in normal form.
     normal: String,
-    /// The numbers of its words.
+    /// The numbers of the words in the text.
     numbers: Vec<u32>,
     terms: Marks,
     candidates: Marks,
-    /// The indexes of the topics that match with any analysis.
+    /// The indexes of the topics that match, whatever the result of the analysis is.
     matched: Marks,
 }
 
@@ -120,7 +121,7 @@ pub struct Scratch {
 pub struct TooManyTerms(#[from] aho_corasick::BuildError);
 
 impl Matcher {
-    /// A matcher of these topics.
+    /// Builds a matcher of these topics.
     ///
     /// # Errors
     /// When the topics have more terms than an automaton supports.
@@ -208,7 +209,7 @@ impl Matcher {
             }
         }
         let post = PostView::new(subject, normal, terms);
-        // Topics that match only with some results of the analysis.
+        // The topics that match only with some results of the analysis.
         let mut partly: Vec<(u32, LabelSet)> = Vec::new();
         for &candidate in candidates.added().iter().chain(&self.always) {
             let Clause { topic, condition } = &self.clauses[candidate as usize];

@@ -8,17 +8,17 @@ use super::node::{Literal, Node, Phrase};
 use super::query::Query;
 use crate::terms::text::{normal, words_of};
 
-/// A text divided into words in normal form, each with its place in the text.
+/// A text divided into words in normal form, each with its position in the text.
 pub struct Words<'t> {
     text: &'t str,
-    /// The words in normal form, each between spaces.
+    /// The words in normal form, separated by spaces.
     joined: String,
-    /// By word: its place in `joined`, and in the text.
+    /// For each word, its position in `joined` and its range of bytes in the text.
     places: Vec<(usize, Range<usize>)>,
 }
 
 impl<'t> Words<'t> {
-    /// Divides `text`.
+    /// Divides `text` into words.
     pub fn of(text: &'t str) -> Self {
         let (mut joined, mut places) = (" ".to_owned(), Vec::new());
         for (at, piece) in text.split_word_bound_indices() {
@@ -34,8 +34,9 @@ impl<'t> Words<'t> {
         Self { text, joined, places }
     }
 
-    /// Where the text has words that make `query` true, in bytes, in order. Conditions on other properties of a post have
-    /// no place in the text, and neither have words that must be absent.
+    /// The ranges of bytes at which the text contains terms of `query`, in the order of the text. Terms that must not
+    /// occur
+    /// and conditions on other properties of a post have no range.
     pub fn mentions(&self, query: &Query) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         self.collect(&query.node, &mut found);
@@ -58,7 +59,7 @@ impl<'t> Words<'t> {
     }
 
     fn pattern(&self, pattern: &str, found: &mut Vec<Range<usize>>) {
-        // A hashtag or a mention is found by its words.
+        // `joined` does not contain the signs of hashtags and mentions, so their words are searched for.
         let words = pattern.contains(['#', '@']).then(|| {
             let name = normal(pattern);
             format!(" {} ", words_of(&name).join(" "))
@@ -74,7 +75,7 @@ impl<'t> Words<'t> {
         }
     }
 
-    /// The place in the text of a range of the words in normal form.
+    /// Converts a range of `joined` to a range of bytes in the text. `None` if no word is in the range.
     fn words_within(&self, start: usize, end: usize) -> Option<Range<usize>> {
         let first = self.places.partition_point(|(at, _)| *at <= start).checked_sub(1)?;
         let last = self.places.partition_point(|(at, _)| *at < end).checked_sub(1)?;
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn mentions_are_found_as_the_text_writes_them() {
+    fn mentions_are_the_words_as_they_are_in_the_text() {
         for (query, text, expected) in [
             ("acme", "I love ACME, and Acme's phones", &["ACME", "Acme's"][..]),
             ("\"acme phone\"", "my Acme-Phone and the acme phone", &["Acme-Phone", "acme phone"]),
@@ -122,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn mentions_are_parts_of_any_text(text in "(acme|Ac|me|#|@|'|é|ß|ﬁ|日|👍🏽|\u{301}|-|\\.| |\n|don't){0,16}") {
+        fn mentions_in_any_text_are_valid_ranges(text in "(acme|Ac|me|#|@|'|é|ß|ﬁ|日|👍🏽|\u{301}|-|\\.| |\n|don't){0,16}") {
             for query in ["acme", "\"me ac\"", "ac*", "日", "#acme"] {
                 let query = Query::parse(query).unwrap();
                 for place in Words::of(&text).mentions(&query) {

@@ -2,7 +2,7 @@
 
 use crate::domain::LabelSet;
 
-/// A condition.
+/// A condition of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// All conditions are true.
@@ -19,11 +19,11 @@ pub enum Node {
     Near(Near),
     /// The unchanged text contains this literal.
     Literal(Literal),
-    /// The name of the post's author, folded, is this one.
+    /// The author's name, folded, equals this name.
     Author(String),
     /// The post is from this source.
     Source(String),
-    /// The post's language is this one or a variety of it; in lower case.
+    /// The post's language is this language (in lower case) or a variety of it.
     Lang(String),
     /// The post has this property.
     Field(Field),
@@ -39,10 +39,10 @@ pub struct Phrase(pub Vec<Glob>);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glob(pub String);
 
-/// Groups of phrases: one phrase of each group occurs close to a phrase of another group.
+/// The operator NEAR: phrases of all groups must occur close to each other, one phrase of each group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Near {
-    /// The alternatives of each group.
+    /// For each group, its alternative phrases.
     pub groups: Vec<Vec<Phrase>>,
     /// The maximum number of words between two neighbours.
     pub distance: usize,
@@ -62,11 +62,11 @@ pub struct Literal {
 /// A property of a post.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
-    /// The URL of the post's page is on this host or a subdomain; in lower case.
+    /// The URL of the post's page is on this host (in lower case) or a subdomain of it.
     Site(String),
-    /// The URL of the post's page contains this text; in lower case.
+    /// The URL of the post's page contains this text (in lower case).
     Url(String),
-    /// A link in the text contains this text; in lower case.
+    /// A link in the text contains this text (in lower case).
     Links(String),
     /// The post is a reply.
     Reply,
@@ -74,27 +74,27 @@ pub enum Field {
     Emoji,
     /// The text contains a link.
     Link,
-    /// The number of hashtags has this relation to this number.
+    /// The comparison of the number of hashtags with this number is true.
     Hashtags(Comparison, usize),
 }
 
-/// A relation between two numbers.
+/// A comparison of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// The number is equal to the other one.
+    /// The first number is equal to the second.
     Equal,
-    /// The number is smaller than the other one.
+    /// The first number is less than the second.
     Less,
-    /// The number is not larger than the other one.
+    /// The first number is less than the second or equal to it.
     AtMost,
-    /// The number is larger than the other one.
+    /// The first number is greater than the second.
     More,
-    /// The number is not smaller than the other one.
+    /// The first number is greater than the second or equal to it.
     AtLeast,
 }
 
 impl Comparison {
-    /// Whether `number` has this relation to `other`.
+    /// Whether the comparison of `number` with `other` is true.
     pub fn holds(self, number: usize, other: usize) -> bool {
         match self {
             Self::Equal => number == other,
@@ -107,7 +107,7 @@ impl Comparison {
 }
 
 impl Node {
-    /// The value of the tree if every condition in it has the value `holds`.
+    /// The value of the tree if every condition at its leaves has the value `holds`.
     pub fn when_all_are(&self, holds: bool) -> bool {
         match self {
             Self::And(nodes) => nodes.iter().all(|node| node.when_all_are(holds)),
@@ -117,7 +117,7 @@ impl Node {
         }
     }
 
-    /// Whether it has a condition on labels.
+    /// Whether the tree contains a condition on labels.
     pub fn depends_on_labels(&self) -> bool {
         match self {
             Self::And(nodes) | Self::Or(nodes) => nodes.iter().any(Self::depends_on_labels),
@@ -127,7 +127,7 @@ impl Node {
         }
     }
 
-    /// The parts of the outermost `OR`. The condition is true if one of them is.
+    /// The parts of the outermost `OR`. The condition is true if any part is true.
     pub fn clauses(&self) -> Vec<&Self> {
         match self {
             Self::Or(nodes) => nodes.iter().flat_map(Self::clauses).collect(),
@@ -137,13 +137,14 @@ impl Node {
 }
 
 impl Glob {
-    /// Whether it contains a wildcard.
+    /// Whether the word contains a wildcard.
     pub fn is_wild(&self) -> bool {
         self.0.contains(['*', '?'])
     }
 
-    /// The longest run of characters without wildcards, as a pattern for the normal form: with a space before it if it
-    /// is the beginning of the word, and after it if it is the end.
+    /// The longest sequence of characters without wildcards, as a pattern for the normal form. The pattern begins with
+    /// a
+    /// space if the sequence is the beginning of the word, and ends with a space if it is the end.
     pub fn seed(&self) -> String {
         let mut best = String::new();
         let mut start = 0;
@@ -157,7 +158,7 @@ impl Glob {
             if end == self.0.len() {
                 pattern.push(' ');
             } else if self.0[end..].starts_with('?') {
-                // The preceding letter is optional.
+                // `?` makes the preceding letter optional, so the letter is not part of the pattern.
                 pattern.pop();
             }
             if pattern.trim().chars().count() > best.trim().chars().count() {
@@ -168,14 +169,14 @@ impl Glob {
         best
     }
 
-    /// Whether it matches a word.
+    /// Whether the pattern matches a word.
     pub fn matches(&self, word: &str) -> bool {
         if !self.is_wild() {
             return self.0 == word;
         }
         let pattern: Vec<char> = self.0.chars().collect();
         let word: Vec<char> = word.chars().collect();
-        // The positions in the pattern that can be reached after each character of the word.
+        // The positions in the pattern that can be reached after the current character of the word.
         let mut reached = vec![false; pattern.len() + 1];
         reached[0] = true;
         skip(&pattern, &mut reached);
@@ -196,8 +197,8 @@ impl Glob {
     }
 }
 
-/// Adds the positions that can be reached without a character: a wildcard may match nothing, and a letter before `?` is
-/// optional.
+/// Adds the positions that can be reached without a character of the word: `*` can match an empty text, and a letter
+/// before `?` is optional.
 fn skip(pattern: &[char], reached: &mut [bool]) {
     for at in 0..pattern.len() {
         if reached[at] && matches!(pattern[at], '*' | '?') {
@@ -210,7 +211,7 @@ fn skip(pattern: &[char], reached: &mut [bool]) {
 }
 
 impl Phrase {
-    /// The positions in `words` at which the phrase begins.
+    /// The indexes in `words` at which the phrase begins.
     pub fn starts<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
         let length = self.0.len();
         (0..(words.len() + 1).saturating_sub(length))
@@ -222,13 +223,13 @@ impl Phrase {
         self.starts(words).next().is_some()
     }
 
-    /// A pattern that occurs in every text with this phrase.
+    /// A pattern that occurs in every text that contains this phrase.
     pub fn seed(&self) -> String {
         self.0.iter().map(Glob::seed).max_by_key(|seed| seed.trim().chars().count()).unwrap_or_default()
     }
 }
 
-/// The position of a phrase.
+/// The position of a phrase in a text, in words.
 #[derive(Clone, Copy, PartialEq)]
 struct Place {
     first: usize,
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn seed_is_the_longest_part_without_wildcards() {
+    fn seed_of_a_word_is_its_longest_part_without_wildcards() {
         let of = |glob: &str| Glob(glob.to_owned()).seed();
         assert_eq!([of("acme"), of("servic*"), of("*phone"), of("a*tomat*")], [" acme ", " servic", "phone ", "tomat"]);
         assert_eq!(of("colou?r"), " colo");

@@ -24,7 +24,7 @@ const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a fi
 pub struct Fault {
     /// The position in the query, counted in characters from 1.
     pub position: usize,
-    /// What is wrong and what is expected there.
+    /// The error at this position, and what is expected there.
     pub message: String,
 }
 
@@ -52,13 +52,16 @@ pub fn query(text: &str) -> Result<Parsed, Fault> {
     if characters > MAX_QUERY_CHARS {
         return Err(Fault::new(
             MAX_QUERY_CHARS + 1,
-            format!("a query has at most {MAX_QUERY_CHARS} characters, this has {characters}"),
+            format!("a query may have at most {MAX_QUERY_CHARS} characters, but this query has {characters}"),
         ));
     }
     let mut parser = Parser { tokens: tokens(text)?, next: 0, terms: 0, end: characters + 1, warnings: Vec::new() };
     let node = parser.or(0)?;
     if let Some(token) = parser.peek() {
-        return Err(Fault::new(token.position, format!("expected the end or OR, found {}", token.kind.shown())));
+        return Err(Fault::new(
+            token.position,
+            format!("expected OR or the end of the query, found {}", token.kind.shown()),
+        ));
     }
     if node.when_all_are(false) {
         return Err(Fault::new(1, "the query contains only exclusions: add something to search for"));
@@ -70,12 +73,12 @@ struct Parser {
     tokens: Vec<Token>,
     next: usize,
     terms: usize,
-    /// The position after the query.
+    /// The position after the last character of the query.
     end: usize,
     warnings: Vec<Fault>,
 }
 
-/// An operand with its position.
+/// An operand of AND, OR or NEAR, with its position in the query.
 struct Operand {
     position: usize,
     node: Node,
@@ -117,7 +120,7 @@ impl Parser {
         }
     }
 
-    /// Operands with NEAR between them.
+    /// Parses one operand, or several operands that are joined by NEAR.
     fn near(&mut self, depth: usize) -> Result<Node, Fault> {
         let first = self.operand(depth)?;
         let Some(Kind::Near { distance, ordered }) = self.peek().map(|token| token.kind.clone()) else {
@@ -137,7 +140,7 @@ impl Parser {
             let operand = self.operand(depth)?;
             groups.push(term::alternatives(operand.node, operand.position)?);
             if groups.len() > MAX_GROUPS {
-                return Err(Fault::new(position, format!("a chain of NEAR has at most {MAX_GROUPS} parts")));
+                return Err(Fault::new(position, format!("a chain of NEAR may have at most {MAX_GROUPS} parts")));
             }
         }
         Ok(Node::Near(Near { groups, distance, ordered }))
@@ -145,11 +148,14 @@ impl Parser {
 
     fn operand(&mut self, depth: usize) -> Result<Operand, Fault> {
         let Some(token) = self.take() else {
-            return Err(Fault::new(self.end, format!("{OPERAND}, found the end")));
+            return Err(Fault::new(self.end, format!("{OPERAND}, found the end of the query")));
         };
         let position = token.position;
         if depth > MAX_DEPTH {
-            return Err(Fault::new(position, format!("brackets and negations nest at most {MAX_DEPTH} deep")));
+            return Err(Fault::new(
+                position,
+                format!("brackets and negations may be nested at most {MAX_DEPTH} levels deep"),
+            ));
         }
         let node = match token.kind {
             Kind::Open => {
@@ -157,7 +163,7 @@ impl Parser {
                 return match self.take() {
                     Some(Token { kind: Kind::Close, .. }) => Ok(Operand { position, node }),
                     Some(found) => Err(Fault::new(found.position, format!("expected ), found {}", found.kind.shown()))),
-                    None => Err(Fault::new(position, "this bracket is not closed: expected ) at the end")),
+                    None => Err(Fault::new(position, "this bracket is not closed: add ) after its content")),
                 };
             }
             Kind::Minus | Kind::Not => {
@@ -178,7 +184,7 @@ impl Parser {
         };
         self.terms += 1;
         if self.terms > MAX_TERMS {
-            return Err(Fault::new(position, format!("a query has at most {MAX_TERMS} terms")));
+            return Err(Fault::new(position, format!("a query may have at most {MAX_TERMS} terms: remove some")));
         }
         Ok(Operand { position, node })
     }

@@ -10,10 +10,10 @@ pub struct Query {
     warnings: Vec<QueryNote>,
 }
 
-/// A warning about a position in a query.
+/// A warning about a likely mistake at a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct QueryNote {
-    /// The position in characters, from 1.
+    /// The position in the query, counted in characters from 1.
     pub position: usize,
     /// The likely mistake and its correction.
     pub message: String,
@@ -23,9 +23,9 @@ pub struct QueryNote {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at character {position}: {message}")]
 pub struct QueryError {
-    /// The position in characters, from 1.
+    /// The position in the query, counted in characters from 1.
     pub position: usize,
-    /// What was expected at this position.
+    /// The error at this position, and what is expected there.
     pub message: String,
 }
 
@@ -33,14 +33,14 @@ impl Query {
     /// Parses a query; docs/topics.md describes the language.
     ///
     /// # Errors
-    /// The position of the error, and what was expected there.
+    /// When the text is not a valid query. The error says at which position, and what is expected there.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let parse::Parsed { node, warnings } = parse::query(text)?;
         let warnings = warnings.into_iter().map(|note| QueryNote { position: note.position, message: note.message });
         Ok(Self { node, warnings: warnings.collect() })
     }
 
-    /// Likely mistakes in the valid query.
+    /// The likely mistakes in a query that is valid.
     pub fn warnings(&self) -> &[QueryNote] {
         &self.warnings
     }

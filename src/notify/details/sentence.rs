@@ -5,8 +5,8 @@ use crate::domain::Sentiment;
 use crate::domain::alert::{Class, Condition, Direction, Labels, Rule, Scope};
 use crate::domain::human_duration::HumanDuration;
 
-/// Describes the alert, such as "78 % of 18 posts about acme are negative, usually 22 %". `usual`: the usual percentage
-/// of a share.
+/// Describes the alert in a sentence such as "78 % of 18 posts about acme are negative, usually 22 %". `usual` is the
+/// usual percentage of a share.
 pub fn of(rule: &Rule, alert: &Alert, usual: Option<f64>) -> String {
     let spec = &rule.spec;
     let facts =

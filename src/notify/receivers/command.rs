@@ -11,22 +11,23 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use super::{DeliveryError, Outcome, Sender, excerpt};
 use crate::domain::notify::Delivery;
 
-/// The number of bytes of the output that are recorded.
+/// The maximum number of bytes of the output that are recorded.
 const OUTPUT: u64 = 2_000;
 
 /// The environment variables that programs inherit from this process. Other variables may contain secrets.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
-/// A program with arguments. Its standard input is the JSON of a webhook. Exit code 0 accepts the message, 75
-/// (`EX_TEMPFAIL`) asks for a retry.
+/// A program with arguments. Its standard input is the JSON of a webhook. Exit code 0 means that the message is
+/// accepted,
+/// and 75 (`EX_TEMPFAIL`) requests a retry.
 ///
-/// It runs in a process group, which is killed when the program ends, at the timeout, and at shutdown.
+/// The program runs in its own process group, which is killed when the program ends, at the timeout, and at shutdown.
 pub struct Command {
     command: Vec<String>,
     timeout: Duration,
 }
 
-/// `EX_TEMPFAIL` of `sysexits.h`.
+/// The exit code `EX_TEMPFAIL` of `sysexits.h`.
 const TEMPORARY_FAILURE: i32 = 75;
 
 impl Command {
@@ -53,13 +54,13 @@ impl Command {
         let body = serde_json::to_vec(&delivery.message).unwrap_or_default();
         let write = async {
             if let Some(mut input) = input {
-                // A program that does not read its input may close it.
+                // Writing fails if the program closes its input without reading it, which is not an error.
                 let _ = input.write_all(&body).await;
             }
         };
         let ended = async {
             let status = child.wait().await;
-            // Child processes may still be running and keep the output open.
+            // Child processes of the program may still run and keep the output open, so that reading would not end.
             group.kill();
             status
         };
@@ -73,18 +74,18 @@ fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
     INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
-/// The process group of a program. It is killed when this is dropped.
+/// The process group of a program. Dropping the value kills the group.
 struct Group(Option<Pid>);
 
 impl Group {
-    /// The process group of which `child` is the leader.
+    /// The process group whose leader is `child`.
     fn of(child: &tokio::process::Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
     fn kill(&mut self) {
         if let Some(group) = self.0.take() {
-            // The process group no longer exists if all its processes have ended.
+            // The only expected error is that all processes of the group have already ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -99,7 +100,7 @@ impl Drop for Group {
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {
-        // The output is only for the log, so errors of reading it are ignored.
+        // The output is used only for the delivery log, so read errors are ignored.
         let _ = (&mut pipe).take(OUTPUT).read_to_end(&mut kept).await;
         let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
     }
@@ -121,9 +122,10 @@ impl Sender for Command {
             };
             let result = match status {
                 Some(0) => Ok(()),
-                Some(TEMPORARY_FAILURE) => {
-                    Err(DeliveryError::Transient { error: "the program asked for a retry".to_owned(), after: None })
-                }
+                Some(TEMPORARY_FAILURE) => Err(DeliveryError::Transient {
+                    error: "the program requested a retry (exit code 75)".to_owned(),
+                    after: None,
+                }),
                 Some(code) => Err(DeliveryError::Permanent(format!("the program ended with exit code {code}"))),
                 None => Err(DeliveryError::Transient { error: "a signal ended the program".to_owned(), after: None }),
             };

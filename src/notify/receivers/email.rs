@@ -1,4 +1,4 @@
-//! Mail over SMTP.
+//! Sends mail over SMTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use super::{DeliveryError, Outcome, ReceiverError, Sender, excerpt, texts};
 use crate::domain::notify::render::{html, text};
 use crate::domain::notify::{Delivery, Templates};
 
-/// The time limits of connecting or one SMTP command, and of a whole message.
+/// The maximum time of connecting and of each SMTP command, and the maximum time to send a message.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpOptions {
-    /// The name or address of the server. TLS verifies the certificate for it.
+    /// The host name or IP address of the server. The TLS certificate must be valid for it.
     pub host: String,
     /// The TCP port of the server.
     pub port: u16,
@@ -31,25 +31,25 @@ pub struct SmtpOptions {
     pub security: SmtpSecurity,
     /// The login, if the server requires one.
     pub credentials: Option<SmtpCredentials>,
-    /// `ada@example.org`, or `Ada <ada@example.org>`.
+    /// The sender: `ada@example.org`, or `Ada <ada@example.org>`.
     pub from: String,
-    /// A certificate authority in PEM, in addition to those of the system.
+    /// The certificate of an authority in PEM that is trusted in addition to those of the system.
     pub authority: Option<Vec<u8>>,
 }
 
 /// The login to the mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpCredentials {
-    /// The name for the login.
+    /// The user name.
     pub username: String,
-    /// The password for the login.
+    /// The password.
     pub password: SecretString,
 }
 
 /// The encryption of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// TLS by STARTTLS. Nothing is sent if the server does not support it.
+    /// TLS by STARTTLS. If the server does not support it, no message is sent.
     StartTls,
     /// TLS from the beginning of the connection.
     Tls,
@@ -96,7 +96,7 @@ impl Mailer {
         let message = &delivery.message;
         let texts = texts(&email.templates, delivery);
         let own = delivery.recipient.as_deref().and_then(|address| address.parse().ok()).map(|mailbox| vec![mailbox]);
-        // The message id is the same in each attempt, so that mail servers can drop duplicates.
+        // Every attempt has the same message id, so that mail servers can drop duplicates.
         let at = delivery.created_at.as_millis();
         let id = format!("<sentistream.{}.{at}@{}>", delivery.id, self.from.email.domain());
         let mut builder = Message::builder()
@@ -113,7 +113,7 @@ impl Mailer {
     }
 }
 
-/// `Auto-Submitted: auto-generated` prevents automatic replies (RFC 3834).
+/// The header `Auto-Submitted: auto-generated`, which prevents automatic replies (RFC 3834).
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -159,9 +159,10 @@ impl Sender for Email {
             match tokio::time::timeout(MESSAGE_TIMEOUT, self.mailer.transport.send(message)).await {
                 Ok(Ok(response)) => accepted(&response),
                 Ok(Err(error)) => rejected(&error),
-                Err(_) => {
-                    Outcome::unanswered(format!("no answer of the mail server within {} s", MESSAGE_TIMEOUT.as_secs()))
-                }
+                Err(_) => Outcome::unanswered(format!(
+                    "the mail server did not respond within {} s",
+                    MESSAGE_TIMEOUT.as_secs()
+                )),
             }
         })
     }
@@ -180,7 +181,7 @@ fn rejected(error: &lettre::transport::smtp::Error) -> Outcome {
         reason = format!("{reason}: {inner}");
         cause = inner.source();
     }
-    // A 5xx answer and an invalid message are permanent.
+    // A retry cannot succeed after a 5xx answer or with an invalid message.
     let result = if error.is_permanent() || error.is_client() {
         Err(DeliveryError::Permanent(reason))
     } else {

@@ -1,4 +1,4 @@
-//! Services that accept JSON over HTTP: chats, incident management services, and Alertmanager.
+//! Sends messages to services that accept JSON over HTTP: chats, incident management services, and Alertmanager.
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -17,7 +17,7 @@ pub struct ServiceSender {
     outbound: Outbound,
     clock: Clock,
     receiver: Receiver,
-    /// The URL of requests. Opsgenie adds a path to it.
+    /// The URL of requests. For Opsgenie a path is appended to it.
     url: Url,
     headers: HeaderMap,
     /// PagerDuty requires its key in the body.
@@ -81,7 +81,7 @@ impl Sender for ServiceSender {
     }
 }
 
-/// `path` (with an optional query) appended to the path of `base`.
+/// Appends `path`, which may contain a query, to the path of `base`.
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));

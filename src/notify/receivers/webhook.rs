@@ -1,4 +1,4 @@
-//! Webhooks in Alertmanager's format, version 4.
+//! Sends messages to webhooks in Alertmanager's format, version 4.
 
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,12 +13,13 @@ use crate::domain::notify::{Channel, Delivery};
 use crate::notify::setup::ReceiverWithSecrets;
 use crate::outbound::Outbound;
 
-/// The id of the delivery, the same in each attempt, so that receivers can drop duplicates.
+/// The header with the id of the delivery. Every attempt has the same id, so that receivers can drop duplicates.
 const DELIVERY: HeaderName = HeaderName::from_static("x-sentistream-delivery");
-/// `t=SECONDS,v1=HEX`: the Unix time of the request, and the HMAC-SHA256 of `SECONDS.BODY` under the signing key.
+/// The header `t=SECONDS,v1=HEX` with the Unix time of the request, and the HMAC-SHA256 of `SECONDS.BODY` under the
+/// signing key.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-sentistream-signature");
 
-/// A webhook.
+/// A sender to a webhook.
 pub struct Webhook {
     outbound: Outbound,
     clock: Clock,

@@ -4,14 +4,14 @@ use super::terms::{TermId, TermsBuilder, frequency};
 use super::tree::Tree;
 use crate::topics::node::{Node, Phrase};
 
-/// The factor by which a part of a word occurs more often than a whole word of the same length.
+/// How many times as often a part of a word occurs as a whole word of the same length. An estimate.
 const PART: f32 = 4.0;
-/// The guessed frequency of an author.
+/// The estimated share of posts by an author.
 const AUTHOR: f32 = 0.001;
 
-/// A condition.
+/// A compiled condition.
 pub struct Compiled {
-    /// The condition, with terms by number.
+    /// The condition, in which terms are replaced by their numbers.
     pub tree: Tree,
     /// The terms without which the condition cannot hold.
     pub triggers: Triggers,
@@ -26,11 +26,11 @@ impl Compiled {
     }
 }
 
-/// When a condition can be true.
+/// Which terms must be found before a condition can be true.
 pub enum Triggers {
-    /// Only when one of these terms occurs. `frequency` is an estimate of how often that is.
+    /// The condition can only be true if one of these terms occurs. `frequency` is the estimated share of such posts.
     Terms { frequency: f32, terms: Vec<u32> },
-    /// Also without any term.
+    /// The condition can be true without any term.
     Always,
 }
 
@@ -42,7 +42,7 @@ impl Triggers {
         }
     }
 
-    /// The triggers of a condition that is true only when one of the `parts` is.
+    /// The triggers of a condition that is true if any part is: those of all parts together.
     fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         let (mut sum, mut all) = (0.0, Vec::new());
         for part in parts {
@@ -53,7 +53,7 @@ impl Triggers {
         Self::Terms { frequency: sum, terms: all }
     }
 
-    /// The triggers of a condition that is true only when all of the `parts` are: those of the rarest part.
+    /// The triggers of a condition that is true if all parts are: those of the rarest part are sufficient.
     fn rarest(parts: impl IntoIterator<Item = Self>) -> Self {
         parts.into_iter().min_by(|one, other| one.frequency().total_cmp(&other.frequency())).unwrap_or(Self::Always)
     }
@@ -82,7 +82,7 @@ pub struct Compiler<'t> {
 }
 
 impl Compiler<'_> {
-    /// A clause of a query. What its triggers imply is left out of the condition.
+    /// Compiles a clause of a query. Parts of the condition that are true whenever a trigger occurs are left out.
     pub fn clause(&mut self, node: &Node) -> Compiled {
         let Node::And(nodes) = node else {
             let mut clause = self.holds(node);
@@ -103,7 +103,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The condition that `node` is true.
+    /// Compiles the condition that `node` is true.
     pub fn holds(&mut self, node: &Node) -> Compiled {
         match node {
             Node::And(nodes) => all(nodes.iter().map(|node| self.holds(node)).collect()),
@@ -140,7 +140,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The condition that `node` is false.
+    /// Compiles the condition that `node` is false.
     fn fails(&mut self, node: &Node) -> Compiled {
         match node {
             Node::And(nodes) => any(nodes.iter().map(|node| self.fails(node)).collect()),
@@ -156,7 +156,7 @@ impl Compiler<'_> {
         Compiled { tree: Tree::Term(number), triggers: Triggers::Terms { frequency, terms: vec![number] } }
     }
 
-    /// A term that too many posts have for it to trigger anything.
+    /// Compiles a term that is not used as a trigger, because too many posts have it.
     fn property(&self, term: TermId) -> Compiled {
         Compiled { tree: Tree::Term(self.terms.number(term)), triggers: Triggers::Always }
     }

@@ -2,7 +2,7 @@
 
 /// Many short lists in one allocation.
 pub struct Lists<T> {
-    /// Where each list begins; the last element is the end of the last list.
+    /// The index at which each list starts. The last element is the end of the last list.
     starts: Vec<u32>,
     items: Vec<T>,
 }
@@ -14,7 +14,7 @@ impl<T> Default for Lists<T> {
 }
 
 impl<T> Lists<T> {
-    /// Lists that were built one by one.
+    /// Joins separate lists.
     pub fn new(lists: Vec<Vec<T>>) -> Self {
         let mut starts = Vec::with_capacity(lists.len() + 1);
         let mut items = Vec::with_capacity(lists.iter().map(Vec::len).sum());
@@ -26,13 +26,13 @@ impl<T> Lists<T> {
         Self { starts, items }
     }
 
-    /// The list of this number.
+    /// The list with this index.
     pub fn get(&self, number: usize) -> &[T] {
         &self.items[self.starts[number] as usize..self.starts[number + 1] as usize]
     }
 }
 
-/// A set of small numbers that is cleared in the time that filling it took.
+/// A set of small numbers. Clearing it takes time in proportion to its content, not to its capacity.
 #[derive(Default)]
 pub struct Marks {
     bits: Vec<u64>,
@@ -41,7 +41,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Empties the set and makes room for numbers below `limit`.
+    /// Clears the set and reserves space for numbers below `limit`.
     pub fn reset(&mut self, limit: usize) {
         for number in self.added.drain(..) {
             self.bits[number as usize / 64] = 0;
@@ -49,7 +49,7 @@ impl Marks {
         self.bits.resize(limit.div_ceil(64).max(self.bits.len()), 0);
     }
 
-    /// Adds a number; whether it is new.
+    /// Adds a number. Returns whether the number is new.
     pub fn add(&mut self, number: u32) -> bool {
         let (word, bit) = (&mut self.bits[number as usize / 64], 1 << (number % 64));
         let is_new = *word & bit == 0;
@@ -60,7 +60,7 @@ impl Marks {
         is_new
     }
 
-    /// Adds numbers.
+    /// Adds several numbers.
     pub fn extend(&mut self, numbers: impl IntoIterator<Item = u32>) {
         numbers.into_iter().for_each(|number| _ = self.add(number));
     }

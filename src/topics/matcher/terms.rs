@@ -1,7 +1,8 @@
-//! The terms of all topics: which of them occur in a post. Sources and languages are terms too.
+//! Finds which terms of all topics occur in a post. Sources and languages are terms too.
 //!
-//! Whole words are looked up in a table, phrases are compared where their rarest word occurs, and an automaton finds the
-//! beginnings and parts of words.
+//! Whole words are looked up in a table. Phrases are compared at the places where their rarest word occurs. An
+//! automaton
+//! finds the beginnings and parts of words.
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use crate::terms::stop_words::is_stop_word;
 use crate::terms::text::{fold, is_unspaced};
 use crate::topics::node::Literal;
 
-/// The number of a word that is in no term.
+/// The number of every word that occurs in no term.
 const UNKNOWN: u32 = u32::MAX;
 
 /// Finds terms. The terms are numbered by kind: words, then phrases, parts of words, literals, authors, sources and
@@ -22,15 +23,15 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Default)]
 pub struct Terms {
     words: FxHashMap<Box<str>, u32>,
-    /// The phrases of which a word is the rarest one, by word.
+    /// For each word, the phrases whose rarest word it is.
     phrases: Lists<Phrase>,
-    /// The words of all phrases.
+    /// The numbers of the words of all phrases, in one list.
     phrase_words: Vec<u32>,
     /// Finds beginnings and parts of words in texts in normal form.
     parts: Finder,
-    /// Finds literals in texts as they are written.
+    /// Finds literals in texts without normalisation.
     literals: Finder,
-    /// Which literals must begin and end at a word boundary.
+    /// For each literal, the ends that must be at a word boundary.
     bounds: Vec<Bounds>,
     authors: FxHashMap<Box<str>, u32>,
     sources: FxHashMap<Box<str>, u32>,
@@ -38,12 +39,12 @@ pub struct Terms {
     count: usize,
 }
 
-/// Several words in a row.
+/// Several consecutive words.
 struct Phrase {
     term: u32,
-    /// The number of words before the rarest one.
+    /// The number of words before the rarest word of the phrase.
     before: u32,
-    /// The range of the words of this phrase in the words of all phrases, without its end.
+    /// The start of the phrase in [`Terms::phrase_words`], inclusive. `end` is exclusive.
     start: u32,
     end: u32,
 }
@@ -55,7 +56,7 @@ struct Finder {
     first: u32,
 }
 
-/// At which ends of a literal there must be a word boundary.
+/// Which ends of a literal must be at a word boundary.
 #[derive(Clone, Copy)]
 struct Bounds {
     start: bool,
@@ -63,12 +64,13 @@ struct Bounds {
 }
 
 impl Terms {
-    /// How many terms there are; their numbers are smaller.
+    /// The number of terms. The numbers of terms are less than this.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Adds the terms that occur in a post to `found`; `normal` is its text in normal form. Overwrites `numbers`.
+    /// Adds the terms that occur in a post to `found`. `normal` is the text of the post in normal form. `numbers` is a
+    /// buffer.
     pub fn find(&self, subject: &Subject<'_>, normal: &str, numbers: &mut Vec<u32>, found: &mut Marks) {
         numbers.clear();
         let words = normal.split(' ').filter(|word| !word.is_empty());
@@ -125,7 +127,7 @@ impl Bounds {
     }
 }
 
-/// A term by its number within its kind. [`TermsBuilder::build`] assigns the numbers within all terms.
+/// A term, by its number among the terms of its kind. [`TermsBuilder::number`] gives its number among all terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TermId {
     /// A whole word.
@@ -144,7 +146,7 @@ pub enum TermId {
     Language(u32),
 }
 
-/// Collects terms, each once.
+/// Collects the terms of queries. Equal terms are stored once.
 #[derive(Default)]
 pub struct TermsBuilder {
     words: FxHashMap<Box<str>, u32>,
@@ -157,12 +159,12 @@ pub struct TermsBuilder {
 }
 
 impl TermsBuilder {
-    /// How many terms there are.
+    /// The number of collected terms.
     pub fn count(&self) -> usize {
         self.number(TermId::Language(self.languages.len() as u32)) as usize
     }
 
-    /// A pattern of the normal form: whole words if it begins and ends with a space, else a part of a word.
+    /// Adds a pattern of the normal form: whole words if it begins and ends with a space, otherwise a part of a word.
     pub fn pattern(&mut self, pattern: &str) -> TermId {
         let inside =
             pattern.strip_prefix(' ').and_then(|rest| rest.strip_suffix(' ')).filter(|words| !words.is_empty());
@@ -175,28 +177,28 @@ impl TermsBuilder {
         TermId::Phrase(*self.phrases.entry(words).or_insert(next))
     }
 
-    /// A text that is searched for as it is written.
+    /// Adds a text that is searched for without normalisation.
     pub fn literal(&mut self, literal: &Literal) -> TermId {
         let next = self.literals.len() as u32;
         TermId::Literal(*self.literals.entry(literal.clone()).or_insert(next))
     }
 
-    /// The author of this folded name.
+    /// Adds the author with this folded name.
     pub fn author(&mut self, name: &str) -> TermId {
         TermId::Author(number(&mut self.authors, name))
     }
 
-    /// Posts of this source.
+    /// Adds the source with this name.
     pub fn source(&mut self, name: &str) -> TermId {
         TermId::Source(number(&mut self.sources, name))
     }
 
-    /// Posts in this language or a variety of it.
+    /// Adds a language, which includes its varieties.
     pub fn language(&mut self, tag: &str) -> TermId {
         TermId::Language(number(&mut self.languages, tag))
     }
 
-    /// The number of a term among all, once all are collected.
+    /// The number of a term among all terms. Call this only after all terms are collected.
     pub fn number(&self, term: TermId) -> u32 {
         let phrases = self.words.len() as u32;
         let parts = phrases + self.phrases.len() as u32;
@@ -215,7 +217,7 @@ impl TermsBuilder {
         }
     }
 
-    /// The finder of the terms.
+    /// Builds the finder of all collected terms.
     ///
     /// # Errors
     /// When there are more terms than an automaton supports.
@@ -234,7 +236,8 @@ impl TermsBuilder {
         for (numbers, number) in phrases {
             let start = phrase_words.len() as u32;
             phrase_words.extend_from_slice(numbers);
-            // Characters of scripts without spaces are equally rare: the one with the fewest phrases is cheapest.
+            // Characters of scripts without spaces have equal estimates, so the character with the fewest phrases is
+            // chosen.
             let cost = |word: u32| (frequency(words[word as usize]), by_word[word as usize].len());
             let cheaper = |one: &(usize, &u32), other: &(usize, &u32)| {
                 let (one, other) = (cost(*one.1), cost(*other.1));
@@ -289,7 +292,7 @@ fn number(numbers: &mut FxHashMap<Box<str>, u32>, text: &str) -> u32 {
     next
 }
 
-/// The texts by their numbers.
+/// The texts, sorted by their numbers.
 fn in_order(numbers: &FxHashMap<Box<str>, u32>) -> Vec<&str> {
     let mut texts = vec![""; numbers.len()];
     for (text, number) in numbers {
@@ -298,7 +301,7 @@ fn in_order(numbers: &FxHashMap<Box<str>, u32>) -> Vec<&str> {
     texts
 }
 
-/// An estimate of how often a pattern of the normal form occurs in a post: longer words are rarer.
+/// The estimated share of posts that contain a pattern of the normal form. Longer words are rarer.
 pub fn frequency(pattern: &str) -> f32 {
     let words = pattern.split(' ').filter(|word| !word.is_empty()).map(|word| {
         let rate = if word.chars().any(is_unspaced) { 0.3 } else { 0.6_f32 };

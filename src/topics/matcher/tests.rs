@@ -10,7 +10,7 @@ fn post(content: &str) -> Subject<'_> {
     Subject { content, author: Some("Ada"), source: "web", lang: Some("en-US"), url: None, is_reply: false }
 }
 
-/// How a topic matches when it is the only one.
+/// The match of a topic if it is the only topic.
 fn alone(topic: TopicId, query: &str, content: &str) -> Option<TopicMatch> {
     let found = matcher(&[query]).matches(&post(content), &mut Scratch::default());
     found.first().map(|found| TopicMatch { topic, ..*found })
@@ -21,7 +21,7 @@ fn matcher(queries: &[&str]) -> Matcher {
     Matcher::new((1..).map(TopicId).zip(&queries)).unwrap()
 }
 
-/// The expected result in a row of the table, and the actual one.
+/// The expected and the actual result for a row of the table.
 fn row(line: &str) -> [String; 2] {
     let columns: Vec<&str> = line.split('\t').collect();
     let (query, content, expected) = (columns[0], columns[1], columns[2]);
@@ -67,7 +67,7 @@ fn every_row_of_the_published_table_is_correct() {
 }
 
 #[test]
-fn all_rows_together_match_as_each_row_alone() {
+fn all_queries_in_one_matcher_match_as_each_query_alone() {
     let rows: Vec<Vec<&str>> = TABLE
         .lines()
         .skip(1)
@@ -89,7 +89,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn random_topics_together_match_as_each_topic_alone(
+    fn random_queries_in_one_matcher_match_as_each_query_alone(
         queries in prop::collection::vec(
             "(aa|bb|-cc|\"aa bb\"|#aa|ab\\*|\\*bb|\\(aa OR -bb\\)|lang:en|-source:x|\\{Aa\\}|aa NEAR/1 bb|emotion:joy|-sentiment:negative|日本)( (OR )?(aa|-bb|cc|#cc|-aa|emotion:fear|本)){0,3}", 1..12),
         contents in prop::collection::vec("(aa|bb|cc|abb|Aa|#aa|#cc|é|日本|本日| ){0,8}", 1..6),

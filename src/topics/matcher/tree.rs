@@ -7,15 +7,15 @@ use crate::domain::{LabelSet, Subject};
 use crate::terms::text::{MARKS, is_emoji, words_of};
 use crate::topics::node::{Field, Near, Phrase};
 
-/// A condition.
+/// A condition, in which terms are replaced by their numbers.
 pub enum Tree {
-    /// All conditions are true; also if there are none.
+    /// All conditions are true. An empty list is true.
     And(Box<[Tree]>),
     /// At least one condition is true.
     Or(Box<[Tree]>),
     /// The condition is false.
     Not(Box<Tree>),
-    /// The term of this number occurs.
+    /// The term with this number occurs.
     Term(u32),
     /// The text contains this phrase with wildcards.
     Phrase(Phrase),
@@ -32,12 +32,12 @@ pub struct PostView<'a> {
     subject: &'a Subject<'a>,
     normal: &'a str,
     words: OnceCell<Vec<&'a str>>,
-    /// The terms that occur in it.
+    /// The numbers of the terms that occur in the post.
     found: &'a Marks,
 }
 
 impl<'a> PostView<'a> {
-    /// A post with its text in normal form and the terms that occur in it.
+    /// Creates the view from the text in normal form and the terms that occur in the post.
     pub fn new(subject: &'a Subject<'a>, normal: &'a str, found: &'a Marks) -> Self {
         Self { subject, normal, words: OnceCell::new(), found }
     }
@@ -62,7 +62,7 @@ impl<'a> PostView<'a> {
 }
 
 impl Tree {
-    /// The results of the analysis with which the condition is true for a post.
+    /// The results of the analysis for which the condition is true for a post.
     pub fn holds(&self, post: &PostView<'_>) -> LabelSet {
         match self {
             Self::And(trees) => {
@@ -124,7 +124,7 @@ impl Field {
     }
 }
 
-/// The host of an address.
+/// The host in a URL.
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
@@ -132,7 +132,7 @@ fn host(url: &str) -> &str {
     host.split(':').next().unwrap_or(host)
 }
 
-/// Whether `host` is `site` or below it.
+/// Whether `host` is `site` or a subdomain of it.
 fn is_below(host: &str, site: &str) -> bool {
     host.strip_suffix(site).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

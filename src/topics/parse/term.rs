@@ -1,4 +1,4 @@
-//! Terms and fields.
+//! Parses the terms and fields of a query.
 
 use super::super::node::{Comparison, Field, Glob, Literal, Near, Node, Phrase};
 use super::{Fault, OPERAND};
@@ -6,12 +6,13 @@ use crate::domain::LabelSet;
 use crate::domain::label::LabelError;
 use crate::terms::text::{MARKS, fold, is_unspaced, normal, words_of};
 
-/// The least number of consecutive letters beside a wildcard. With fewer letters it would match nearly every post.
+/// The minimum number of consecutive letters in a word with wildcards. With fewer letters the word would match nearly
+/// every post.
 const MIN_LETTERS: usize = 2;
 /// Characters that a word may contain between its letters.
 const JOINERS: &str = ".-'’_&/:@,·";
 
-/// A word, `#tag` or `@name`, possibly with wildcards.
+/// Parses a word, `#tag` or `@name`, possibly with wildcards.
 pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     check_characters(text, position)?;
     let marked = text.starts_with(['#', '@', '＃', '＠']);
@@ -23,7 +24,7 @@ pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     }
     let pattern = normal(text);
     if marked {
-        // A complete hashtag or mention.
+        // A hashtag or mention without wildcards.
         return match pattern.split_once(MARKS) {
             Some((_, mark)) => Ok(Node::Text(mark.to_owned())),
             None => Err(nothing(text, position)),
@@ -35,7 +36,7 @@ pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Text(words_pattern(&pattern)))
 }
 
-/// A phrase, possibly with wildcards.
+/// Parses a phrase, possibly with wildcards.
 pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
     let pattern = normal(text);
     if !words_of(&pattern).is_empty() && text.contains(['*', '?']) {
@@ -47,17 +48,17 @@ pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Text(words_pattern(&pattern)))
 }
 
-/// `"…"~n`: all words in any order, with at most `n` other words between neighbours.
+/// Parses `"…"~n`: all words in any order, with at most `n` other words between neighbours.
 pub fn close(text: &str, distance: usize, position: usize) -> Result<Node, Fault> {
     let words = globs(text, position)?;
     if words.len() < 2 {
-        return Err(Fault::new(position, "expected two words or more before ~"));
+        return Err(Fault::new(position, "expected at least two words between the quotes before ~"));
     }
     let groups = words.into_iter().map(|word| vec![Phrase(vec![word])]).collect();
     Ok(Node::Near(Near { groups, distance, ordered: false }))
 }
 
-/// `{…}`: a word with exactly this case and these accents.
+/// Parses `{…}`: a word with exactly this case and these accents.
 pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
     if !text.chars().any(char::is_alphanumeric) {
         return Err(Fault::new(position, "expected a word between { and }"));
@@ -69,18 +70,18 @@ pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
 pub fn warning(text: &str, position: usize) -> Option<Fault> {
     let operator = text.to_uppercase();
     if ["OR", "AND", "NOT"].contains(&&*operator) {
-        return Some(Fault::new(position, format!("{text} is searched as a word: write {operator} for the operator")));
+        return Some(Fault::new(position, format!("{text} is treated as a word: write {operator} for the operator")));
     }
     if operator.starts_with("NEAR/") {
-        return Some(Fault::new(position, format!("{text} is searched as words: write {operator} for the operator")));
+        return Some(Fault::new(position, format!("{text} is treated as words: write {operator} for the operator")));
     }
     if text.ends_with([',', '.', ';', '!', ':']) {
-        return Some(Fault::new(position, format!("the sign at the end of {text} is ignored")));
+        return Some(Fault::new(position, format!("the punctuation mark at the end of {text} is ignored")));
     }
     None
 }
 
-/// `name:value`.
+/// Parses the field `name:value`.
 pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
     if value.trim().is_empty() {
         return Err(Fault::new(position, format!("expected a value directly after {name}:")));
@@ -93,15 +94,18 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
         "lang" => return Err(Fault::new(position, "expected a language tag after lang:, such as en or pt-BR")),
         "site" if !lower.contains('/') => Field::Site(lower.trim_start_matches("www.").to_owned()),
         "site" => {
-            return Err(Fault::new(position, "expected a host after site:, such as example.com; url: takes a path"));
+            return Err(Fault::new(
+                position,
+                "expected a host after site:, such as example.com; to search for a path, use url:",
+            ));
         }
         "url" => Field::Url(lower),
         "links" => Field::Links(lower),
         "is" if lower == "reply" => Field::Reply,
-        "is" => return Err(Fault::new(position, "expected is:reply")),
+        "is" => return Err(Fault::new(position, "unknown value of is: expected is:reply")),
         "has" if lower == "emoji" => Field::Emoji,
         "has" if lower == "link" => Field::Link,
-        "has" => return Err(Fault::new(position, "expected has:emoji or has:link")),
+        "has" => return Err(Fault::new(position, "unknown value of has: expected has:emoji or has:link")),
         "hashtags" => hashtags(&lower, position)?,
         "sentiment" => return labels(name, lower.parse().map(LabelSet::sentiment), position),
         "emotion" => return labels(name, lower.parse().map(LabelSet::emotion), position),
@@ -110,7 +114,7 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Field(field))
 }
 
-/// A condition on the analysis.
+/// Parses a condition on the result of the analysis.
 fn labels(name: &str, set: Result<LabelSet, LabelError>, position: usize) -> Result<Node, Fault> {
     set.map(Node::Labels).map_err(|error| Fault::new(position, format!("{name}: {error}")))
 }
@@ -145,18 +149,18 @@ pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
     }
 }
 
-/// The words of a pattern. For a hashtag or mention these are the words in it.
+/// The words of a pattern. For a hashtag or mention, these are the words without the sign.
 fn words_of_pattern(pattern: &str) -> Vec<Glob> {
     let plain = pattern.replace(['#', '@'], " ");
     let mut words: Vec<Glob> = words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
-    // A pattern without a space at its end is the beginning of a word.
+    // Without a space at its end, a pattern ends with the beginning of a word.
     if let (false, Some(Glob(last))) = (pattern.ends_with(' '), words.last_mut()) {
         last.push('*');
     }
     words
 }
 
-/// The pattern of the words of a normal form.
+/// The part of a normal form that contains the words, as a pattern.
 fn words_pattern(pattern: &str) -> String {
     match pattern.split_once(MARKS) {
         Some((words, _)) => words.to_owned(),
@@ -164,11 +168,11 @@ fn words_pattern(pattern: &str) -> String {
     }
 }
 
-/// `#acm*`: hashtags or mentions that begin with this text.
+/// Parses `#acm*`: hashtags or mentions that begin with this text.
 fn beginning_of_mark(text: &str, position: usize) -> Result<Node, Fault> {
     let beginning = text.trim_end_matches('*');
     if beginning.contains(['*', '?']) {
-        return Err(Fault::new(position, "in a hashtag or mention * belongs at the end: #acme*"));
+        return Err(Fault::new(position, "in a hashtag or mention, * is allowed only at the end, as in #acme*"));
     }
     check_letters(beginning, position)?;
     match normal(beginning).split_once(MARKS) {
@@ -179,7 +183,7 @@ fn beginning_of_mark(text: &str, position: usize) -> Result<Node, Fault> {
 
 fn wild(text: &str, position: usize) -> Result<Node, Fault> {
     let words = globs(text, position)?;
-    // For the beginning of a single word the pattern is sufficient.
+    // A single word that ends with `*` needs no wildcards, because a pattern can match the beginning of a word.
     if let [Glob(word)] = words.as_slice()
         && let Some(beginning) = word.strip_suffix('*')
         && !beginning.contains(['*', '?'])
@@ -189,7 +193,7 @@ fn wild(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Phrase(Phrase(words)))
 }
 
-/// The words of a text with wildcards.
+/// Parses the words of a text with wildcards.
 fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
     // Private-use characters replace the wildcards, so that they stay inside their words during normalisation.
     const STAR: char = '\u{10F8}';
@@ -205,7 +209,7 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
     let normal = normal(&safe);
     let words: Vec<Glob> =
         words_of(&normal).into_iter().map(|word| Glob(word.replace(STAR, "*").replace(MAYBE, "?"))).collect();
-    // A character that is a whole word has no beginning of a word.
+    // In scripts without spaces each character is a word, so a wildcard after it has no effect and is dropped.
     let words: Vec<Glob> = if text.chars().any(is_unspaced) {
         words.into_iter().filter(|word| !is_only_wild(word)).collect()
     } else {
@@ -217,7 +221,7 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
     if let Some(Glob(alone)) = words.iter().find(|word| is_only_wild(word)) {
         return Err(Fault::new(
             position,
-            format!("{alone} must be part of a word such as acme*; to allow other words between two words, use NEAR/n"),
+            format!("{alone} must be part of a word, as in acme*; to allow other words between two words, use NEAR/n"),
         ));
     }
     for word in words.iter().filter(|word| word.is_wild()) {
@@ -232,12 +236,15 @@ fn is_only_wild(word: &Glob) -> bool {
 
 fn check_letters(text: &str, position: usize) -> Result<(), Fault> {
     if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_LETTERS {
-        return Err(Fault::new(position, format!("expected at least {MIN_LETTERS} letters in a row beside * or ?")));
+        return Err(Fault::new(
+            position,
+            format!("expected at least {MIN_LETTERS} consecutive letters next to * or ?"),
+        ));
     }
     Ok(())
 }
 
-/// Rejects characters that normalisation would remove, because the query would then find other texts.
+/// Rejects characters that normalisation would remove, because the query would then match other texts than intended.
 fn check_characters(text: &str, position: usize) -> Result<(), Fault> {
     let chars: Vec<char> = text.trim_end_matches([',', '.', ';', '!', ':']).chars().collect();
     let start = usize::from(text.starts_with(['#', '@', '＃', '＠']));

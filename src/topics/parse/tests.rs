@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::query;
 
 #[test]
-fn errors_name_the_position_and_what_was_expected() {
+fn query_error_names_the_position_and_the_expected_text() {
     for (text, position, part) in [
         ("", 1, "found the end"),
         ("acme OR", 8, "found the end"),
@@ -15,7 +15,7 @@ fn errors_name_the_position_and_what_was_expected() {
         ("-giveaway", 1, "only exclusions"),
         ("a*", 1, "at least 2"),
         ("acme lang:", 6, "value directly after lang:"),
-        ("acme colour:red", 6, "no field colour:"),
+        ("acme colour:red", 6, "unknown field colour:"),
         ("acme lang:e_n", 6, "language tag"),
         ("acme & phone", 6, "found &"),
         ("acme C++", 7, "write raw:\"C++\""),
@@ -34,7 +34,7 @@ fn errors_name_the_position_and_what_was_expected() {
 }
 
 #[test]
-fn likely_mistakes_produce_warnings() {
+fn likely_mistakes_in_a_query_cause_warnings() {
     let warnings = |text: &str| query(text).unwrap().warnings.iter().map(|one| one.position).collect::<Vec<_>>();
     assert_eq!(warnings("acme or apex"), [6]);
     assert_eq!(warnings("acme, near/5 broken and"), [1, 7, 21]);
@@ -43,7 +43,7 @@ fn likely_mistakes_produce_warnings() {
 
 proptest! {
     #[test]
-    fn any_text_becomes_a_query_or_an_error_with_a_position(text in "[a-c\"()#@*?~{}:\\- ORANDTE/5日é]{0,40}") {
+    fn any_text_is_a_query_or_an_error_with_a_valid_position(text in "[a-c\"()#@*?~{}:\\- ORANDTE/5日é]{0,40}") {
         if let Err(error) = query(&text) {
             prop_assert!((1..=text.chars().count() + 1).contains(&error.position));
         }

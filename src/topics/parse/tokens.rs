@@ -1,4 +1,4 @@
-//! The tokens of a query, with their positions.
+//! Splits a query into tokens with their positions.
 
 use super::Fault;
 
@@ -56,7 +56,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The token as it is written in queries.
+    /// The token in the syntax of queries.
     pub fn shown(&self) -> String {
         match self {
             Self::Open => "(".to_owned(),
@@ -81,7 +81,7 @@ pub const FIELDS: [&str; 12] =
 /// The maximum distance of NEAR, in words.
 const MAX_DISTANCE: usize = 100;
 
-/// The tokens of `text`.
+/// Splits `text` into tokens.
 pub fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
     let chars: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
@@ -119,7 +119,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”')
 }
 
-/// The text between quotes. Moves `at` from the opening quote to the position after the closing one.
+/// Reads the text between quotes. Moves `at` from the opening quote to the position after the closing quote.
 fn quoted(chars: &[char], at: &mut usize) -> Result<String, Fault> {
     let start = *at;
     let inside = &chars[start + 1..];
@@ -142,14 +142,14 @@ fn braced(chars: &[char], at: &mut usize) -> Result<String, Fault> {
     Ok(inside[..length].iter().collect())
 }
 
-/// The number after `~`, directly after a phrase.
+/// Reads `~` and the number after it, directly after a phrase; `None` if there is no `~`.
 fn tilde(chars: &[char], at: &mut usize) -> Result<Option<usize>, Fault> {
     if chars.get(*at) != Some(&'~') {
         return Ok(None);
     }
     let digits: String = chars[*at + 1..].iter().take_while(|c| c.is_ascii_digit()).collect();
     let distance = distance(&digits).ok_or_else(|| {
-        Fault::new(*at + 1, format!("expected a number of words up to {MAX_DISTANCE} after ~: \"acme broken\"~5"))
+        Fault::new(*at + 1, format!("expected a number of words up to {MAX_DISTANCE} after ~, as in \"acme broken\"~5"))
     })?;
     *at += 1 + digits.len();
     Ok(Some(distance))
@@ -179,7 +179,7 @@ fn word(chars: &[char], at: &mut usize) -> Result<Kind, Fault> {
             Some(distance) => Ok(Kind::Near { distance, ordered }),
             None => {
                 let expected =
-                    format!("expected NEAR/n with a number of words up to {MAX_DISTANCE}: acme NEAR/5 broken");
+                    format!("expected NEAR/n with a number of words up to {MAX_DISTANCE}, as in acme NEAR/5 broken");
                 Err(Fault::new(start + 1, expected))
             }
         };
@@ -197,7 +197,7 @@ fn word(chars: &[char], at: &mut usize) -> Result<Kind, Fault> {
         let fields = FIELDS.join(":, ");
         return Err(Fault::new(
             start + 1,
-            format!("there is no field {name}:, expected one of {fields}:; quote it to search for the text"),
+            format!("unknown field {name}:, expected one of {fields}:; to search for the text, put it in quotes"),
         ));
     }
     Ok(Kind::Word(text))
