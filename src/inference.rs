@@ -1,7 +1,7 @@
-//! Classifies texts.
+//! Inference: models that classify texts.
 //!
-//! A process has one engine with its own threads. Callers send texts and await analyses. Local and remote models
-//! implement [`Classifier`].
+//! Local and remote models implement [`Classifier`]. A local model runs in an [`Engine`] with its own threads. Callers
+//! send texts and await analyses.
 
 mod active;
 mod answers;
@@ -78,20 +78,20 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// The number of layers; 0 for a remote model.
     pub layers: u32,
-    /// The layers after which the computation for a text may stop; empty if the model has no exits.
+    /// The layers after which the computation for a text may stop early; empty if the model has no early exits.
     pub exits: Vec<u32>,
-    /// The share of sample texts for which int8 has the same labels as f32, in [0, 1]. `null` if it was not measured:
-    /// it is measured only for models other than the builtin one with `precision = "auto"`.
+    /// The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only with
+    /// `precision = "auto"`, and not for the builtin model; otherwise it is `null`.
     pub int8_agreement: Option<f64>,
     /// The languages that the sentiment model declares, as codes such as `en`. Empty: all languages.
     pub languages: Vec<String>,
     /// Properties of the model that make its sentiments misleading for some texts; usually empty.
     pub warnings: Vec<String>,
-    /// The time that loading took, in milliseconds.
+    /// How long loading took, in milliseconds.
     pub load_ms: u64,
 }
 
-/// The number of layers that a model with exits computes.
+/// How many layers a model with early exits computes for a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Depth {
     /// The computation for each text stops at the first exit that accepts it.
@@ -101,13 +101,13 @@ pub enum Depth {
     Full,
 }
 
-/// Classifies texts. Implementations form batches and use their own threads.
+/// A model that classifies texts. Implementations form batches and use their own threads.
 pub trait Classifier: Send + Sync {
-    /// One analysis per text, in order. An error means that there are no results.
+    /// Classifies texts. Returns one analysis per text, in the same order, or an error and no analyses.
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>>;
 
-    /// The same as [`Self::classify`], for interactive requests. They do not wait for the worker's batches, and the
-    /// worker keeps a guaranteed share. Dropping the future cancels work that has not started.
+    /// The same as [`Self::classify`] for interactive requests, which do not wait for the worker's batches. The worker
+    /// keeps a guaranteed share of the time. Dropping the future cancels work that has not started.
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.classify(texts)
     }
@@ -118,16 +118,16 @@ pub trait Classifier: Send + Sync {
         self.classify_interactive(texts)
     }
 
-    /// The classifier for this text, if another one than this is responsible for it.
+    /// The classifier that handles this text, if it is not this one.
     fn of_text<'c>(&'c self, text: &'c str) -> BoxFuture<'c, Result<Option<SharedClassifier>, InferenceError>> {
         let _ = text;
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// The loaded model.
+    /// Information about the loaded model.
     fn info(&self) -> &ModelInfo;
 
-    /// The recent speed, if it is measured.
+    /// The recent speed of the classifier; `None` if it is not measured.
     fn speed(&self) -> Option<Speed> {
         None
     }

@@ -1,4 +1,4 @@
-//! The classifier in use, which may be replaced while the process runs.
+//! The current classifier, which may be replaced while the process runs.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::SharedClassifier;
 
-/// The classifier in use. Clones share it.
+/// The current classifier. Clones share it.
 #[derive(Clone)]
 pub struct ActiveClassifier(Arc<ArcSwap<SharedClassifier>>);
 

@@ -1,9 +1,9 @@
 //! A cache of analyses by token ids.
 //!
-//! Posts that differ only in links or mentions have the same tokens, and so the same analysis. The
-//! cache has two generations. New entries are added to the young generation. When it is full, it becomes the
-//! old generation, and the previous old one is dropped. An entry that is read moves to the young
-//! generation. This bounds the memory and keeps frequent entries.
+//! Posts that differ only in links or mentions have the same tokens, and therefore the same analysis. The cache has two
+//! generations. New entries are added to the young generation. When the young generation is full, it becomes the old
+//! generation, and the previous old generation is dropped. An entry that is read moves to the young generation. This
+//! limits the memory and keeps frequent entries.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -16,16 +16,16 @@ use crate::domain::Analysis;
 use super::Depth;
 use super::panel::Encoded;
 
-/// The number of parts. Each has its own lock.
+/// The number of parts of the cache. Each part has its own lock.
 const PARTS: usize = 16;
-/// The approximate number of bytes that the table needs per entry besides key and value.
+/// The approximate overhead of the table per entry besides key and value, in bytes.
 const OVERHEAD: usize = 32;
 
 /// The cache of one engine.
 pub struct Answers {
     parts: Vec<Mutex<Generations>>,
     hasher: RandomState,
-    /// The maximum number of bytes of a generation of a part; 0: nothing is cached.
+    /// The maximum size of a generation of a part, in bytes. 0 disables the cache.
     limit: usize,
     hits: metrics::Counter,
     misses: metrics::Counter,
@@ -39,7 +39,7 @@ struct Generations {
 }
 
 impl Answers {
-    /// A cache of at most about `max_bytes`; 0: nothing is cached.
+    /// Creates a cache of at most about `max_bytes`. 0 disables the cache.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             parts: (0..PARTS).map(|_| Mutex::default()).collect(),
@@ -50,7 +50,7 @@ impl Answers {
         }
     }
 
-    /// The analysis of a text with these tokens.
+    /// The cached analysis of a text with these tokens.
     pub fn get(&self, text: &Encoded) -> Option<Analysis> {
         if !self.keeps(text) {
             return None;
@@ -85,7 +85,7 @@ impl Answers {
 
     fn part(&self, text: &Encoded) -> MutexGuard<'_, Generations> {
         let number = self.hasher.hash_one(text) as usize % PARTS;
-        // A poisoned mutex is usable, because code under the lock leaves consistent data.
+        // A panic while the lock is held leaves consistent data, so a poisoned mutex can be used.
         self.parts[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn cached_answers_stay_below_the_limit_and_are_identical() {
+    fn answer_cache_stays_below_its_limit() {
         let limit = 64 * 1024;
         let answers = Answers::new(limit);
         let frequent = text(0, Depth::Adaptive);
         answers.insert(&frequent, &analysis(0));
         for id in 1..5_000 {
             answers.insert(&text(id, Depth::Adaptive), &analysis(id));
-            assert_eq!(answers.get(&frequent), Some(analysis(0)), "a frequent answer stays");
+            assert_eq!(answers.get(&frequent), Some(analysis(0)), "a frequently read entry is kept");
         }
         let size: usize = answers
             .parts
@@ -145,11 +145,11 @@ mod tests {
             })
             .sum();
         assert!(size <= limit && size > limit / 4, "{size}");
-        assert_eq!(answers.get(&text(1, Depth::Adaptive)), None, "the oldest answers are dropped");
+        assert_eq!(answers.get(&text(1, Depth::Adaptive)), None, "the oldest entries are dropped");
     }
 
     #[test]
-    fn full_depth_and_a_limit_of_zero_cache_nothing() {
+    fn full_depth_or_a_limit_of_zero_disables_the_cache() {
         let full = text(1, Depth::Full);
         let answers = Answers::new(1 << 20);
         answers.insert(&full, &analysis(1));

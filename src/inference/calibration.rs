@@ -1,9 +1,9 @@
-//! Calibrated confidence: a temperature per head.
+//! Calibration of confidences with a temperature per head.
 //!
-//! A head's scores are sharpened or softened with a temperature, so that about four fifths of the posts with a
-//! confidence of 0.8 have the correct label (Guo et al., "On Calibration of Modern Neural Networks", 2017). Labels do
-//! not change: the largest score remains the largest, and an emotion is above [`EMOTION_THRESHOLD`] after the
-//! calibration exactly if it was before.
+//! A temperature increases or reduces the differences between the scores of a head, so that of all posts with a
+//! confidence of 0.8, about 80 % have the correct label (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+//! Labels do not change: the largest score remains the largest, and an emotion is above [`EMOTION_THRESHOLD`] after
+//! the calibration if and only if it was above before.
 
 mod fit;
 
@@ -21,7 +21,7 @@ pub const FILE: &str = "calibration.json";
 /// The range of accepted temperatures.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.05..=20.0;
 
-/// The calibration of a model, as it is stored in its folder.
+/// The calibration of a model, as stored in the folder of the model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -34,7 +34,7 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// The calibration of a model; empty when none is stored.
+    /// Reads the calibration of a model. Returns an empty calibration if none is stored.
     ///
     /// # Errors
     /// When a file cannot be read or is invalid.
@@ -53,7 +53,7 @@ impl Calibration {
     /// Parses a stored calibration.
     ///
     /// # Errors
-    /// When it is malformed or a temperature is out of range.
+    /// When the JSON is malformed or a temperature is out of range.
     pub fn parse(json: &[u8]) -> Result<Self, LoadError> {
         let calibration: Self = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         for fit in [&calibration.sentiment, &calibration.emotion].into_iter().flatten() {
@@ -68,8 +68,8 @@ impl Calibration {
     }
 }
 
-/// Scales probabilities that sum to 1: the result is the softmax of the logits divided by `temperature`. The largest
-/// score remains the largest.
+/// Applies a temperature to probabilities that sum to 1: the result is the softmax of the logits divided by
+/// `temperature`. The largest score remains the largest.
 pub fn temper_shares(scores: &mut [f32; 3], temperature: f64) {
     let before = *scores;
     let logs = before.map(|score| f64::from(score).ln() / temperature);
@@ -80,8 +80,8 @@ pub fn temper_shares(scores: &mut [f32; 3], temperature: f64) {
     keep_first(&before, scores);
 }
 
-/// Scales independent probabilities: their distances from [`EMOTION_THRESHOLD`], in logits, are divided by
-/// `temperature`.
+/// Applies a temperature to independent probabilities: their distances from [`EMOTION_THRESHOLD`], in logits, are
+/// divided by `temperature`.
 pub fn temper_judgements(scores: &mut [f32; 7], temperature: f64) {
     let before = *scores;
     for score in scores.iter_mut() {
@@ -105,7 +105,7 @@ fn logit(share: f64) -> f64 {
     (share / (1.0 - share)).ln()
 }
 
-/// Keeps the largest score the largest one, because rounding may make two different scores equal.
+/// Ensures that the largest score remains the largest, because rounding may make two different scores equal.
 fn keep_first<const N: usize>(before: &[f32; N], scores: &mut [f32; N]) {
     let mut first = 0;
     for index in 1..N {

@@ -1,27 +1,27 @@
-//! Common classifiers of the Hub that the engine can load.
+//! Common classifiers of the Hugging Face Hub that the engine can load.
 
 use serde::Serialize;
 
-/// A model of the Hub and what it is suited for.
+/// A model of the Hub, and the texts that it is suited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct KnownModel {
     /// A short name for `sentistream models pull`.
     pub alias: &'static str,
-    /// Its repository.
+    /// The repository of the model.
     pub repository: &'static str,
-    /// Its architecture.
+    /// The architecture of the model.
     pub architecture: &'static str,
-    /// The languages of its labelled training texts.
+    /// The languages of the labelled training texts.
     pub languages: &'static [&'static str],
     /// The size of the download in MB.
     pub download_mb: u32,
-    /// The licence that its page states.
+    /// The licence, as stated on the model's page.
     pub licence: &'static str,
-    /// The texts that it is suited for.
+    /// The texts that the model is suited for, and its restrictions.
     pub suited_for: &'static str,
 }
 
-/// The models, those for short posts first.
+/// The models. Models for short posts come first.
 pub const KNOWN: [KnownModel; 5] = [
     KnownModel {
         alias: "tweets-multilingual",

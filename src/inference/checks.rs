@@ -1,8 +1,9 @@
 //! Behavioural checks of a model: 600 templated cases in twenty capabilities, in the manner of CheckList (Ribeiro et
 //! al., "Beyond Accuracy", 2020).
 //!
-//! A labelled data set measures how often a model is right; these cases show what it fails at. The cases are in English
-//! and were written for this file, before any model was measured with them. No model is tuned on them.
+//! A labelled data set measures how often a model is right; these cases show which kinds of texts it classifies
+//! wrongly.
+//! The cases are in English. They were written before any model was measured with them, and no model is tuned on them.
 
 mod cases;
 
@@ -17,26 +18,26 @@ pub use cases::{PER_CAPABILITY, all};
 pub struct Case {
     /// The name of the capability that the case tests.
     pub capability: &'static str,
-    /// One text, or two that are compared.
+    /// One text, or two texts whose results are compared.
     pub texts: Vec<String>,
-    /// The result that passes.
+    /// The result with which the case passes.
     pub expect: Expect,
 }
 
 /// The expected result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// This label.
+    /// The text has this label.
     Label(Sentiment),
-    /// Any label except this one.
+    /// The text has any label except this one.
     Not(Sentiment),
-    /// The same label for both texts (an invariance test).
+    /// Both texts have the same label (an invariance test).
     Same,
     /// The score of this label is at least as high for the second text as for the first (a direction test).
     More(Sentiment),
 }
 
-/// The decrease of a score that a direction test accepts.
+/// The maximum decrease of a score with which a direction test passes.
 const TOLERANCE: f32 = 0.05;
 /// The maximum number of failures in the report of a capability.
 const SHOWN: usize = 2;
@@ -46,7 +47,7 @@ const SHOWN: usize = 2;
 pub struct CapabilityReport {
     /// The name of the capability.
     pub capability: &'static str,
-    /// `label`, `invariance` or `direction`.
+    /// The kind of test: `label`, `invariance` or `direction`.
     pub test: &'static str,
     /// The number of cases.
     pub cases: usize,
@@ -54,7 +55,7 @@ pub struct CapabilityReport {
     pub passed: usize,
     /// The pass rate in percent.
     pub pass_rate: f64,
-    /// The first failures: the texts and their labels.
+    /// The first failures, as examples.
     pub failures: Vec<Failure>,
 }
 
@@ -72,7 +73,7 @@ pub fn texts(cases: &[Case]) -> Vec<String> {
     cases.iter().flat_map(|case| case.texts.iter().cloned()).collect()
 }
 
-/// Compares the analyses of [`texts`] with what the cases expect.
+/// Compares the analyses of [`texts`] with the expected results of the cases.
 pub fn report(cases: &[Case], analyses: &[Analysis]) -> Vec<CapabilityReport> {
     let mut reports: Vec<CapabilityReport> = Vec::new();
     let mut rest = analyses;
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn report_counts_passes_and_shows_failures() {
+    fn report_counts_passed_cases_and_lists_failures() {
         let answer = |sentiment: [f32; 3]| {
             Analysis::from_scores("m".into(), Scores { sentiment, ..Scores::default() }, 3, false)
         };

@@ -1,14 +1,15 @@
-//! The cores that the engines of a process share.
+//! Shares the CPU cores between the engines of a process.
 //!
-//! Each engine has its own queue and threads, but only as many threads compute at the same time as there are cores. A
-//! free core goes to the waiting engine that has computed for the shortest time, so that each of several busy engines
-//! gets the same share of time, however long its batches take. An engine that was idle gets no credit for that time.
+//! Each engine has its own queue and threads, but the number of threads that compute at the same time is limited to the
+//! number of cores. A free core is given to the waiting engine with the least computing time so far. Busy engines
+//! therefore get equal shares of time, however long their batches take. Idle time of an engine gives it no advantage
+//! later.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The cores of a process.
+/// The CPU cores that the engines of a process share.
 #[derive(Debug)]
 pub struct Cores {
     state: Mutex<State>,
@@ -25,9 +26,9 @@ struct State {
 /// The use of the cores by one engine.
 #[derive(Clone, Copy, Debug, Default)]
 struct Usage {
-    /// The time that it has computed, including the expected time of running turns.
+    /// The computing time of the engine so far, including the expected time of turns that still run.
     used: Duration,
-    /// The length of its last turn, which is the expected length of the next one.
+    /// The length of the engine's last turn, which is the expected length of its next turn.
     last: Duration,
     waiting: usize,
     running: usize,
@@ -40,7 +41,7 @@ impl Usage {
 }
 
 impl Cores {
-    /// This many cores, at least one.
+    /// Creates a set of `count` cores, at least one.
     pub fn new(count: usize) -> Arc<Self> {
         let state = State { free: count.max(1), next_id: 0, engines: BTreeMap::new() };
         Arc::new(Self { state: Mutex::new(state), released: Condvar::new() })
@@ -56,14 +57,14 @@ impl Cores {
         CoreShare { cores: Arc::clone(self), id }
     }
 
-    /// A poisoned mutex is usable, because code under the lock leaves consistent data.
+    /// Locks the state. A panic while the lock is held leaves consistent data, so a poisoned mutex can be used.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Whether a core is free and no other waiting engine has computed for a shorter time.
+    /// Whether a core is free, and no other waiting engine has less computing time.
     fn is_turn_of(&self, id: u64) -> bool {
         let waiting = self.engines.iter().filter(|(_, usage)| usage.waiting > 0);
         self.free > 0 && waiting.min_by_key(|(id, usage)| (usage.used, **id)).is_some_and(|(first, _)| *first == id)
@@ -76,7 +77,7 @@ impl State {
     }
 }
 
-/// The share of one engine in the cores. The engine leaves when it is dropped.
+/// An engine's access to the cores. Dropping the value removes the engine.
 #[derive(Debug)]
 pub struct CoreShare {
     cores: Arc<Cores>,
@@ -84,7 +85,7 @@ pub struct CoreShare {
 }
 
 impl CoreShare {
-    /// Waits for a core.
+    /// Waits until the engine may use a core.
     pub fn turn(&self) -> Turn<'_> {
         let mut state = self.cores.lock();
         let least = state.engines.values().filter(|usage| usage.is_active()).map(|usage| usage.used).min();
@@ -121,7 +122,7 @@ impl Drop for CoreShare {
     }
 }
 
-/// A core in use. It is released when this is dropped.
+/// A core in use. Dropping the value releases the core.
 #[derive(Debug)]
 pub struct Turn<'a> {
     share: &'a CoreShare,
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_engines_get_equal_time_and_never_more_cores() {
+    fn busy_engines_share_the_cores_equally() {
         let cores = Cores::new(2);
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let over = AtomicBool::new(false);
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_engine_gets_no_credit_and_leaves_when_dropped() {
+    fn idle_engine_has_no_advantage_and_a_dropped_one_is_removed() {
         let cores = Cores::new(1);
         let (busy, idle) = (cores.join(), cores.join());
         for _ in 0..3 {

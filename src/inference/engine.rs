@@ -1,9 +1,9 @@
-//! The engine: threads that share one queue of texts.
+//! The engine: a local model, and threads that process one queue of texts.
 //!
-//! A caller's texts are queued one by one. A free thread takes the first of these that is available: enough tokenised
-//! texts for a full batch, texts to tokenise, fewer tokenised texts. So a text never waits for a
-//! batch to fill while a thread is free, batches are full under load, and tokenising overlaps with
-//! computing. Batches have no padding, so texts need not be sorted by length.
+//! Each text of a request is a separate entry in the queue. A free thread takes the first available work of this list:
+//! enough tokenised texts for a full batch, texts to tokenise, any tokenised texts. Therefore a text never waits for a
+//! full batch while a thread is free, batches are full under load, and texts are tokenised while others are computed.
+//! Batches have no padding, so texts need not be sorted by length.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,26 +22,26 @@ use super::queue::{Caller, Lane, Progress, Queue, Request, Seen, Way};
 use super::shard::{self, Shared};
 use super::{Classifier, Depth, InferenceError, InferenceOptions, ModelInfo};
 
-/// The minimum size of batches on a graphics card. Smaller batches do not use it fully.
+/// The minimum size of batches on a GPU, in tokens. Smaller batches do not use the GPU fully.
 const CARD_BATCH_TOKENS: usize = 16_384;
 
-/// The maximum number of estimated tokens in the interactive lane. It bounds memory and waiting times.
+/// The maximum number of estimated tokens of interactive requests in the queue. It limits memory and waiting times.
 const INTERACTIVE_TOKENS: usize = 131_072;
 
-/// A local model with its own threads. When it is dropped, the threads end after their current batch.
+/// A local model with its own threads. When the engine is dropped, the threads end after their current batch.
 pub struct Engine {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
     capacity: Arc<Semaphore>,
     max_queued_texts: u32,
-    /// The free capacity of the interactive lane, in estimated tokens.
+    /// The free capacity of the queue for interactive requests, in estimated tokens.
     interactive_capacity: Arc<Semaphore>,
     max_wait: Duration,
     info: ModelInfo,
 }
 
 impl Engine {
-    /// Loads the models and starts the threads. It blocks, so it must not run on the async runtime.
+    /// Loads the models and starts the threads. This blocks, so do not call it on the async runtime.
     ///
     /// # Errors
     /// [`InferenceError::Load`] when a model cannot be loaded.
@@ -106,7 +106,11 @@ impl Engine {
         let permits = u32::try_from(permits).unwrap_or(u32::MAX);
         let permit = tokio::time::timeout(self.max_wait, Arc::clone(capacity).acquire_many_owned(permits))
             .await
-            .map_err(|_| InferenceError::Unavailable("the queue is full; send fewer texts or retry later".to_owned()))?
+            .map_err(|_| {
+                InferenceError::Unavailable(
+                    "the queue of the model is full: send fewer texts, or retry later".to_owned(),
+                )
+            })?
             .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
         let (reply, mut answer) = oneshot::channel();
         let progress = Arc::new(Progress::default());
@@ -115,14 +119,14 @@ impl Engine {
         if !self.queue.push(texts, &request) {
             return Err(InferenceError::Unavailable("the engine has stopped".to_owned()));
         }
-        // Only the jobs hold the request now, so that the wait ends when the last job is dropped.
+        // Only the jobs hold the request from here on, so that the wait ends when the last job is dropped.
         drop(request);
         let mut seen = Seen::default();
         loop {
             if let Ok(answer) = tokio::time::timeout(self.max_wait, &mut answer).await {
                 return answer.map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
             }
-            // The timeout restarts whenever a text is computed, so that a large batch does not time out.
+            // The timeout restarts whenever a text is computed, so that large requests do not time out.
             let now = progress.seen();
             if now == seen && now.is_computing() {
                 return Err(InferenceError::TooSlow(self.max_wait));

@@ -9,8 +9,8 @@ pub enum InferenceError {
     /// The engine is full, starting or stopped; a retry may succeed.
     #[error("the model is not available: {0}")]
     Unavailable(String),
-    /// At least one of these texts makes the analysis fail. Retry each text alone.
-    #[error("the analysis failed: {0}")]
+    /// The analysis fails for at least one of these texts. Retry each text alone.
+    #[error("the model failed on a text: {0}")]
     Failed(String),
     /// The model computed one of these texts for longer than `inference.max_wait`. Retry each text alone, a limited
     /// number of times.
@@ -21,7 +21,7 @@ pub enum InferenceError {
     Load {
         /// The model: `builtin`, a folder, `hf:OWNER/NAME[@REVISION]`, or `PROVIDER:MODEL` for a language model.
         model: String,
-        /// Why it cannot be loaded.
+        /// Why the model cannot be loaded.
         reason: String,
     },
     /// The model cannot be used with these settings.
@@ -34,7 +34,7 @@ pub enum InferenceError {
     },
 }
 
-/// Why a model cannot be loaded. The name of the model is added later.
+/// Why a model cannot be loaded. [`Self::of_model`] adds the name of the model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// A setting must change, or the model is not supported.
@@ -43,11 +43,11 @@ pub enum LoadError {
     /// A file is missing, unreadable or damaged; a retry may succeed.
     #[error("{0}")]
     Files(String),
-    /// The model's network fails on the texts of the int8 check.
+    /// The network of the model failed on the texts of the int8 check.
     #[error("the int8 check failed: {0}")]
     Check(#[from] JudgeError),
     /// A thread that packs weights panicked.
-    #[error("packing the weights panicked")]
+    #[error("a thread panicked while it prepared the weights of the model")]
     Panicked,
 }
 
@@ -58,7 +58,7 @@ impl From<String> for LoadError {
 }
 
 impl LoadError {
-    /// The same error as [`Self::Setting`], for a name in a setting that is wrong.
+    /// Converts the error to [`Self::Setting`], because its cause is a wrong name in a setting.
     pub fn into_setting(self) -> Self {
         Self::Setting(self.to_string())
     }
@@ -72,7 +72,7 @@ impl LoadError {
         }
     }
 
-    /// Adds the name of the model.
+    /// Converts the error to an [`InferenceError`] with the name of the model.
     pub fn of_model(self, model: &impl Display) -> InferenceError {
         let model = model.to_string();
         match self {
@@ -86,15 +86,15 @@ impl LoadError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JudgeError {
     /// The tokenizer cannot read a text.
-    #[error("cannot tokenise: {0}")]
+    #[error("the tokenizer cannot read the text: {0}")]
     Tokenise(String),
     /// The outputs of the model are not finite.
-    #[error("the model's outputs are not finite")]
+    #[error("the outputs of the model are not finite numbers")]
     NotFinite,
-    /// Exits were requested of a model without exits.
-    #[error("the model has no exits, or they are off")]
+    /// Early exits were requested, but the model has none or they are disabled.
+    #[error("the model has no early exits, or they are disabled")]
     NoExits,
-    /// Candle rejects an operation.
+    /// Candle rejected an operation.
     #[error("the computation failed: {0}")]
     Computation(String),
     /// The model panicked, which is a defect.

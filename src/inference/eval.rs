@@ -1,4 +1,4 @@
-//! Evaluates a classifier against human labels.
+//! Evaluates a classifier with texts that people have labelled.
 
 pub mod intervals;
 pub mod targets;
@@ -13,41 +13,58 @@ use crate::domain::{Analysis, Emotion, Sentiment};
 
 use super::ModelInfo;
 
-/// An emotion counts as present above this score.
+/// The score above which an emotion counts as present.
 pub const EMOTION_THRESHOLD: f32 = 0.35;
-/// The number of confidence bins of the calibration error.
+/// The number of confidence bins from which the calibration error is computed.
 const BINS: usize = 15;
 
 /// A text with human labels.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Labelled {
-    /// The text, which posts call `content`.
+    /// The text. The name `content` is accepted too.
     #[serde(alias = "content")]
     pub text: String,
-    /// Its language, if known.
+    /// The language of the text; `None` if it is not known.
     #[serde(default)]
     pub lang: Option<String>,
-    /// Its sentiment, if labelled.
+    /// The correct sentiment; `None` if it is not labelled.
     pub sentiment: Option<Sentiment>,
-    /// Its emotions, if labelled: one or several.
+    /// The correct emotions, one or several; `None` if they are not labelled.
     pub emotions: Option<Vec<Emotion>>,
-    /// What the sentiment is about, as written in the text; the whole text if not given.
+    /// The target of the sentiment, as written in the text; `None` if the sentiment is that of the whole text.
     #[serde(default)]
     pub target: Option<String>,
-    /// The index of the target's first character in the text, if the text mentions it several times.
+    /// The index of the target's first character in the text. Needed only if the text mentions the target several
+    /// times.
     #[serde(default)]
     pub start: Option<usize>,
+}
+
+/// A record and the analysis of its text.
+#[derive(Clone, Copy, Debug)]
+pub struct Prediction<'a> {
+    /// The record.
+    pub record: &'a Labelled,
+    /// What a model predicts.
+    pub analysis: &'a Analysis,
+}
+
+impl<'a> Prediction<'a> {
+    /// Joins records with analyses in the same order.
+    pub fn all(records: &'a [Labelled], analyses: &'a [Analysis]) -> Vec<Self> {
+        records.iter().zip(analyses).map(|(record, analysis)| Self { record, analysis }).collect()
+    }
 }
 
 /// Why labelled records cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
     /// A line is not a labelled record.
-    #[error("line {line}: {reason}; a line is {{\"text\": …, \"sentiment\": …, \"emotions\": […]}}")]
+    #[error("line {line}: {reason}; expected {{\"text\": …, \"sentiment\": …, \"emotions\": […]}}")]
     Line {
         /// The number of the line, from 1.
         line: usize,
-        /// Why it is not a record.
+        /// Why the line is not a record.
         reason: String,
     },
     /// Reading failed.
@@ -58,7 +75,7 @@ pub enum EvalError {
 /// Reads NDJSON records; blank lines are skipped.
 ///
 /// # Errors
-/// At the first invalid line, with its number.
+/// The first invalid line, with its number.
 pub fn read_labelled(lines: impl BufRead) -> Result<Vec<Labelled>, EvalError> {
     let mut records = Vec::new();
     for (index, line) in lines.lines().enumerate() {
@@ -75,24 +92,24 @@ pub fn read_labelled(lines: impl BufRead) -> Result<Vec<Labelled>, EvalError> {
 /// The report of `eval`. Shares are in [0, 1].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// The model's name.
+    /// The name of the model.
     pub model: String,
     /// Properties of the model that make its sentiments misleading for some texts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Its number format.
+    /// The number format of the model's weights.
     pub precision: String,
     /// The number of records.
     pub posts: usize,
     /// The number of records classified per second.
     pub posts_per_second: f64,
-    /// The quality over the records with a sentiment; absent when there are none.
+    /// The quality of sentiment over the records with a sentiment; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentiment: Option<SentimentReport>,
-    /// The quality of the sentiment towards targets, over the records with a target; absent when there are none.
+    /// The quality of the sentiment towards targets, over the records with a target; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<targets::TargetReport>,
-    /// The quality over the records with emotions; absent when there are none.
+    /// The quality of emotion over the records with emotions; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emotion: Option<EmotionReport>,
 }
@@ -108,9 +125,9 @@ pub struct SentimentReport {
     pub macro_f1: f64,
     /// The expected calibration error: the mean difference between confidence and accuracy.
     pub ece: f64,
-    /// Each class.
+    /// The quality of each class.
     pub per_class: BTreeMap<&'static str, ClassReport>,
-    /// Counts by label and by prediction.
+    /// The confusion matrix: for each correct label, the number of records by predicted label.
     pub confusion: BTreeMap<&'static str, BTreeMap<&'static str, usize>>,
 }
 
@@ -119,49 +136,48 @@ pub struct SentimentReport {
 pub struct EmotionReport {
     /// The mean F1 of the labelled classes. A class is predicted if its score is above `threshold`.
     pub macro_f1: f64,
-    /// See [`EMOTION_THRESHOLD`].
+    /// The value of [`EMOTION_THRESHOLD`].
     pub threshold: f64,
     /// The share of records whose top emotion is among the labels.
     pub top1: f64,
     /// The expected calibration error of the scores of all classes.
     pub ece: f64,
-    /// Each class.
+    /// The quality of each class.
     pub per_class: BTreeMap<&'static str, ClassReport>,
 }
 
 /// The quality of one class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ClassReport {
-    /// The share of its predictions that are correct.
+    /// The share of the predictions of this class that are correct.
     pub precision: f64,
-    /// The share of its records that are predicted as such.
+    /// The share of the records of this class that are predicted as this class.
     pub recall: f64,
-    /// Their harmonic mean.
+    /// The harmonic mean of precision and recall.
     pub f1: f64,
     /// The number of records with this label.
     pub support: usize,
 }
 
 impl Report {
-    /// Compares each record with its analysis; all of them took `elapsed`.
-    pub fn new(info: &ModelInfo, judged: &[(Labelled, Analysis)], elapsed: Duration) -> Self {
-        let pairs: Vec<_> = judged.iter().map(|(record, analysis)| (record, analysis)).collect();
+    /// Compares each record with its analysis. `elapsed` is the time of all analyses.
+    pub fn new(info: &ModelInfo, predictions: &[Prediction<'_>], elapsed: Duration) -> Self {
         Self {
             model: info.name.clone(),
             warnings: info.warnings.clone(),
             precision: info.precision.clone(),
-            posts: judged.len(),
-            posts_per_second: judged.len() as f64 / elapsed.as_secs_f64().max(1e-9),
-            sentiment: sentiment_report(&pairs),
+            posts: predictions.len(),
+            posts_per_second: predictions.len() as f64 / elapsed.as_secs_f64().max(1e-9),
+            sentiment: sentiment_report(predictions),
             targets: None,
-            emotion: emotion_report(&pairs),
+            emotion: emotion_report(predictions),
         }
     }
 }
 
-/// The quality of sentiment over the records with one; `None` without.
-pub(super) fn sentiment_report(judged: &[(&Labelled, &Analysis)]) -> Option<SentimentReport> {
-    let labelled = || judged.iter().filter_map(|(record, analysis)| Some((record.sentiment?, *analysis)));
+/// The quality of sentiment over the records with a sentiment; `None` if there are none.
+pub(super) fn sentiment_report(predictions: &[Prediction<'_>]) -> Option<SentimentReport> {
+    let labelled = || predictions.iter().filter_map(|of| Some((of.record.sentiment?, of.analysis)));
     let total = labelled().count();
     if total == 0 {
         return None;
@@ -193,10 +209,10 @@ pub(super) fn sentiment_report(judged: &[(&Labelled, &Analysis)]) -> Option<Sent
 
 /// The expected calibration error: the mean difference between confidence and accuracy over
 /// fifteen equal bins of confidence (Naeini et al., 2015).
-pub fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
+pub fn calibration_error(predictions: impl Iterator<Item = (f64, bool)>) -> f64 {
     let mut bins = [(0.0, 0.0); BINS];
     let mut total = 0.0;
-    for (confidence, right) in judged {
+    for (confidence, right) in predictions {
         let bin = ((confidence * BINS as f64) as usize).min(BINS - 1);
         bins[bin].0 += confidence;
         bins[bin].1 += f64::from(u8::from(right));
@@ -209,9 +225,9 @@ pub fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
     }
 }
 
-/// The quality of emotions over the records with some; `None` without.
-pub(super) fn emotion_report(judged: &[(&Labelled, &Analysis)]) -> Option<EmotionReport> {
-    let labelled = || judged.iter().filter_map(|(record, analysis)| Some((record.emotions.as_ref()?, *analysis)));
+/// The quality of emotions over the records with emotions; `None` if there are none.
+pub(super) fn emotion_report(predictions: &[Prediction<'_>]) -> Option<EmotionReport> {
+    let labelled = || predictions.iter().filter_map(|of| Some((of.record.emotions.as_ref()?, of.analysis)));
     let total = labelled().count();
     if total == 0 {
         return None;
@@ -243,21 +259,21 @@ pub(super) fn emotion_report(judged: &[(&Labelled, &Analysis)]) -> Option<Emotio
 struct Tally {
     both: usize,
     labelled: usize,
-    judged: usize,
+    predicted: usize,
 }
 
 impl Tally {
-    fn add(&mut self, labelled: bool, judged: bool) {
-        self.both += usize::from(labelled && judged);
+    fn add(&mut self, labelled: bool, predicted: bool) {
+        self.both += usize::from(labelled && predicted);
         self.labelled += usize::from(labelled);
-        self.judged += usize::from(judged);
+        self.predicted += usize::from(predicted);
     }
 
     fn report(self) -> ClassReport {
         ClassReport {
-            precision: share(self.both, self.judged),
+            precision: share(self.both, self.predicted),
             recall: share(self.both, self.labelled),
-            f1: share(2 * self.both, self.labelled + self.judged),
+            f1: share(2 * self.both, self.labelled + self.predicted),
             support: self.labelled,
         }
     }
@@ -278,20 +294,25 @@ mod tests {
     use super::*;
     use crate::domain::Scores;
 
-    fn judged(line: &str, sentiment: [f32; 3], emotion: [f32; 7]) -> (Labelled, Analysis) {
-        let record = read_labelled(line.as_bytes()).unwrap().remove(0);
-        (record, Analysis::from_scores("m".into(), Scores { sentiment, emotion }, 3, false))
+    fn analysis(sentiment: [f32; 3], emotion: [f32; 7]) -> Analysis {
+        Analysis::from_scores("m".into(), Scores { sentiment, emotion }, 3, false)
     }
 
     #[test]
     fn report_counts_correct_labels_per_class() {
         let joy = [0.0, 0.0, 0.0, 0.9, 0.1, 0.0, 0.0];
-        let all = [
-            judged(r#"{"text": "a", "sentiment": "positive", "emotions": ["joy"]}"#, [0.1, 0.1, 0.8], joy),
-            judged(r#"{"text": "b", "sentiment": "positive", "emotions": ["sadness", "joy"]}"#, [0.6, 0.2, 0.2], joy),
-            judged(r#"{"text": "c", "sentiment": "negative"}"#, [0.6, 0.2, 0.2], joy),
-            judged(r#"{"text": "d", "emotions": ["anger"]}"#, [0.0, 1.0, 0.0], [0.36, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0]),
+        let lines = r#"{"text": "a", "sentiment": "positive", "emotions": ["joy"]}
+            {"text": "b", "sentiment": "positive", "emotions": ["sadness", "joy"]}
+            {"text": "c", "sentiment": "negative"}
+            {"text": "d", "emotions": ["anger"]}"#;
+        let records = read_labelled(lines.as_bytes()).unwrap();
+        let analyses = [
+            analysis([0.1, 0.1, 0.8], joy),
+            analysis([0.6, 0.2, 0.2], joy),
+            analysis([0.6, 0.2, 0.2], joy),
+            analysis([0.0, 1.0, 0.0], [0.36, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0]),
         ];
+        let all = Prediction::all(&records, &analyses);
         let info = ModelInfo {
             name: "m".into(),
             architecture: "distilbert".into(),
@@ -311,7 +332,7 @@ mod tests {
         assert!((sentiment["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
         assert!((sentiment["macro_recall"].as_f64().unwrap() - 0.75).abs() < 1e-9);
         assert_eq!(sentiment["confusion"]["positive"]["negative"], 1);
-        // One record with confidence 0.8 is correct; of two with 0.6 one is correct.
+        // The only record with a confidence of 0.8 is correct, and one of the two records with 0.6.
         assert!((sentiment["ece"].as_f64().unwrap() - 0.4 / 3.0).abs() < 1e-6, "{sentiment}");
         let emotion = &report["emotion"];
         assert_eq!(emotion["threshold"], 0.35);

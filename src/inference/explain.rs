@@ -1,8 +1,8 @@
 //! Explains the labels of a text: the contribution of each word, by occlusion.
 //!
-//! The text is classified once as a whole and once without each of its words, in one batch. The contribution of a word
-//! is the decrease of the label's score without it; it is negative for a word that speaks against the label.
-//! Contributions do not add up to the score, because words interact.
+//! The text is classified once as a whole, and once without each of its words, in one batch. The contribution of a word
+//! is the decrease of the label's score without this word. It is negative if the word is evidence against the label.
+//! Contributions do not add up to the score, because the effect of a word depends on the other words.
 
 mod words;
 
@@ -12,43 +12,42 @@ use crate::domain::Analysis;
 
 use super::{Classifier, Depth, InferenceError, llm};
 
-/// The maximum number of parts of an explanation. Neighbouring words of a longer text form one part.
+/// The maximum number of parts of an explanation. In longer texts, adjacent words form one part.
 pub const MAX_PARTS: usize = 64;
 /// The minimum number of parts of a text with enough words, independent of its length.
 const MIN_PARTS: usize = 8;
-/// The approximate maximum of characters that are classified to explain one text.
+/// The approximate maximum number of characters that are classified to explain one text.
 const MAX_JUDGED_CHARS: usize = 100_000;
-/// Replaces a text that is empty without its only word, because models need at least one token.
+/// Used in place of a text that is empty without its only word, because models need at least one token.
 const NOTHING: &str = ".";
 
 /// The contributions of the words of a text to its labels.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
-    /// The words in the order of the text, at most 64. In a longer text each part is several
-    /// neighbouring words.
+    /// The words in the order of the text, at most 64. In longer texts each entry consists of several adjacent words.
     pub words: Vec<WordContribution>,
 }
 
-/// The contribution of one word to the labels. A character is a Unicode code point: in JavaScript
+/// The contribution of one word to the labels. Positions count Unicode code points: in JavaScript,
 /// `Array.from(text).slice(start, end).join("") === word.text`.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct WordContribution {
     /// The word as written in the text.
     pub text: String,
-    /// The index of its first character in the text, from 0.
+    /// The index of the word's first character in the text, from 0.
     pub start: usize,
-    /// The index after its last character.
+    /// The index after the word's last character.
     pub end: usize,
-    /// The decrease of the probability of the text's sentiment without it, in [-1, 1].
+    /// The decrease of the probability of the text's sentiment without this word, in [-1, 1].
     pub sentiment: f64,
-    /// The decrease of the score of the text's emotion without it, in [-1, 1].
+    /// The decrease of the score of the text's emotion without this word, in [-1, 1].
     pub emotion: f64,
 }
 
 /// Classifies `text` and computes the contribution of each word.
 ///
 /// # Errors
-/// Those of the classifier.
+/// The error of the classifier.
 pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysis, Explanation), InferenceError> {
     // All variants of the text must be classified by the same model.
     let own = classifier.of_text(text).await?;
@@ -80,7 +79,7 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
     Ok((whole, Explanation { words }))
 }
 
-/// The number of variants of `text` that are classified to explain it. Each is about as long as `text`.
+/// The number of variants of `text` that are classified to explain it. Each variant is about as long as `text`.
 pub fn variants(text: &str) -> usize {
     1 + parts_for(text.chars().count()).min(text.split_whitespace().count())
 }

@@ -1,4 +1,4 @@
-//! A local model with a language model as its fallback for texts that the local model cannot classify.
+//! A local model with a large language model (LLM) as the fallback for texts that the local model cannot classify.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -9,15 +9,15 @@ use super::llm::Llm;
 use super::queue::{Lane, Way};
 use super::{Classifier, Depth, InferenceError, ModelInfo, SharedClassifier, Speed};
 
-/// Classifies with the local model. A text that fails alone is classified by the language model. If the local model is
-/// busy, the caller retries.
+/// Classifies texts with the local model. If the local model fails on a request with a single text, the LLM classifies
+/// this text. Errors of a busy local model are returned, so that the caller retries.
 pub struct WithFallback {
     local: SharedClassifier,
     llm: Llm,
 }
 
 impl WithFallback {
-    /// A classifier that uses `local`, and `llm` as its fallback.
+    /// Creates a classifier that uses `local`, with `llm` as the fallback.
     pub fn new(local: SharedClassifier, llm: Llm) -> Self {
         Self { local, llm }
     }
@@ -29,10 +29,9 @@ impl WithFallback {
             Lane::Interactive => self.local.classify_with(texts, way.depth),
         };
         match (local.await, alone) {
-            // Callers split a failed batch, so that each of its texts arrives here alone.
+            // Callers retry the texts of a failed batch one by one, so a text that fails alone is the cause.
             (Err(InferenceError::Failed(reason)), Some(text)) => {
-                // The error is permanent even if the language model is unavailable, because a retry would fail locally
-                // again.
+                // The error is permanent even if the LLM is unavailable, because the local model would fail again.
                 let second = self.llm.classify(vec![text]).await;
                 second.map_err(|error| InferenceError::Failed(format!("{reason}; the fallback failed too: {error}")))
             }

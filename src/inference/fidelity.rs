@@ -1,8 +1,7 @@
-//! Checks whether a model has the same labels with int8 as with f32.
+//! Checks whether a model gives the same labels with int8 as with f32.
 //!
-//! Nearly all models keep their quality with int8, but not every model does. With `precision = "auto"`, the labels of
-//! sample texts are compared with those of f32 when a model is loaded. If too few agree, the next faster precision
-//! is used.
+//! Most models keep their quality with int8, but not all. With `precision = "auto"`, the int8 and f32 labels of sample
+//! texts are compared when a model is loaded. If too few labels agree, the fastest other precision is used.
 
 use sentistream_kernels::Isa;
 
@@ -24,7 +23,7 @@ const MIN_AGREEMENT: f64 = 0.98;
 pub struct Candidate<'a> {
     /// The name of the model in the log.
     pub name: &'a str,
-    /// The description in the model's config.
+    /// The structure of the model, from its config.
     pub spec: &'a ModelSpec,
     /// The heads of the model, in the order of `spec.heads`.
     pub heads: &'a [HeadMap],
@@ -32,7 +31,7 @@ pub struct Candidate<'a> {
     pub tokenizer: &'a TextTokenizer,
     /// The weights, from which a network of another precision is loaded.
     pub weights: &'a Weights,
-    /// The device and the instruction set; its precision is not used.
+    /// The device and the instruction set. The precision in it is not used.
     pub compute: Compute,
 }
 
@@ -45,10 +44,10 @@ pub struct Checked {
 }
 
 impl Candidate<'_> {
-    /// Returns `int8` if it keeps the labels of f32, otherwise the fastest other precision.
+    /// Returns the network `int8` if its labels agree with f32, otherwise a network of the fastest other precision.
     ///
     /// # Errors
-    /// When a network cannot be loaded or computed.
+    /// When a network cannot be loaded or fails.
     pub fn check(&self, int8: Network) -> Result<Checked, LoadError> {
         let exact = self.load(Precision::F32)?;
         let agreement = self.agreement(&int8, &exact)?;
@@ -125,7 +124,7 @@ mod tests {
         };
         let good = candidate.check(int8(3)).unwrap();
         assert_eq!((good.network.precision(), good.agreement >= MIN_AGREEMENT), (Precision::Int8, true));
-        // A network with other weights simulates a badly rounded one.
+        // A network with other weights simulates one that int8 changes too much.
         let bad: Vec<Checked> = (4..12).map(|seed| candidate.check(int8(seed)).unwrap()).collect();
         let lost: Vec<&Checked> = bad.iter().filter(|checked| checked.agreement < MIN_AGREEMENT).collect();
         assert!(!lost.is_empty());

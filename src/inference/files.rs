@@ -1,4 +1,4 @@
-//! The files of a model: embedded in the binary, or in a folder.
+//! The files of a model, which are embedded in the binary or in a folder.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -8,13 +8,13 @@ use rust_embed::RustEmbed;
 
 use super::error::LoadError;
 
-/// The builtin model. Release builds embed it; other builds read it from the source tree.
+/// The files of the builtin model. Release builds embed them; other builds read them from the source tree.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/model"]
 struct Builtin;
 
-/// The maximum size of the configuration, of a vocabulary or index, and of a file with weights, in bytes. Known models
-/// have much smaller files.
+/// The maximum sizes of the config, of a vocabulary or index, and of a file with weights, in bytes. The files of known
+/// models are much smaller.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
 const MAX_VOCABULARY_BYTES: u64 = 256 << 20;
 const MAX_WEIGHTS_BYTES: u64 = 16 << 30;
@@ -36,17 +36,18 @@ impl ModelFiles {
         Self { location: Location::Builtin, name: "sentistream-mini".to_owned() }
     }
 
-    /// The files in a folder, which belong to a model with this name.
+    /// The files of the model `name` in a folder.
     pub fn in_folder(folder: PathBuf, name: String) -> Self {
         Self { location: Location::Folder(folder), name }
     }
 
-    /// The name stored with each analysis: that of the builtin model, of the folder, or of the repository on the Hub.
+    /// The name that is stored with each analysis: of the builtin model, of the folder, or of the repository on the
+    /// Hub.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Their location, for messages.
+    /// The location of the files, for messages.
     pub fn location(&self) -> String {
         match &self.location {
             Location::Builtin => "this binary".to_owned(),
@@ -54,7 +55,7 @@ impl ModelFiles {
         }
     }
 
-    /// Their folder; `None`: in the binary.
+    /// The folder of the files; `None` if they are embedded in the binary.
     pub fn folder(&self) -> Option<&Path> {
         match &self.location {
             Location::Builtin => None,
@@ -62,7 +63,7 @@ impl ModelFiles {
         }
     }
 
-    /// The path of a file; `None`: in the binary.
+    /// The path of a file; `None` if the files are embedded in the binary.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.folder().map(|folder| folder.join(name))
     }
@@ -75,31 +76,32 @@ impl ModelFiles {
         }
     }
 
-    /// The path of a file that can be read without waiting for another process; `None`: in the binary.
+    /// The path of a regular file, which can be read without waiting for another process; `None` if the files are
+    /// embedded in the binary.
     ///
     /// # Errors
-    /// When it is missing, is not a regular file (such as a pipe or a device), or is too large.
+    /// When the file is missing, is not a regular file (but a pipe or a device, for example), or is too large.
     pub fn regular(&self, name: &str) -> Result<Option<PathBuf>, LoadError> {
         let Some(path) = self.path(name) else { return Ok(None) };
-        // A link may lead to the file, as in the cache of the Hub.
+        // `metadata` follows links, which the cache of the Hub contains.
         let metadata = std::fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
         let limit = max_bytes(name);
         if !metadata.is_file() {
-            return Err(unreadable(&path, &"it is not a regular file"));
+            return Err(unreadable(&path, &"not a regular file"));
         }
         if metadata.len() > limit {
-            return Err(unreadable(&path, &format!("it is larger than {} MiB", limit >> 20)));
+            return Err(unreadable(&path, &format!("larger than {} MiB", limit >> 20)));
         }
         Ok(Some(path))
     }
 
-    /// The bytes of one file. The bytes of the builtin model are borrowed from the binary.
+    /// The content of a file. The content of an embedded file is borrowed from the binary.
     ///
     /// # Errors
-    /// When it is missing or unreadable, or is too large.
+    /// When the file is missing, unreadable or too large.
     pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, LoadError> {
         let Some(path) = self.regular(name)? else {
-            let missing = || LoadError::Files(format!("{name} is not in this binary"));
+            let missing = || LoadError::Files(format!("{name} is not embedded in this binary"));
             return Builtin::get(name).map(|file| file.data).ok_or_else(missing);
         };
         std::fs::read(&path).map(Cow::Owned).map_err(|error| unreadable(&path, &error))
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_regular_files_of_a_plausible_size_are_read() {
+    fn irregular_or_too_large_model_file_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let files = ModelFiles::in_folder(folder.path().to_owned(), "x".to_owned());
         let refusal = |name: &str| files.read(name).unwrap_err().to_string();
@@ -139,7 +141,7 @@ mod tests {
             std::os::unix::fs::symlink("/dev/zero", folder.path().join("tokenizer.json")).unwrap();
             assert!(refusal("tokenizer.json").contains("not a regular file"), "{}", refusal("tokenizer.json"));
         }
-        // The file is sparse: it takes no space.
+        // The file is sparse, so it uses no disk space.
         let large = std::fs::File::create(folder.path().join("config.json")).unwrap();
         large.set_len(MAX_CONFIG_BYTES + 1).unwrap();
         assert!(refusal("config.json").contains("larger than 16 MiB"), "{}", refusal("config.json"));

@@ -70,7 +70,7 @@ impl Shard<'_> {
                     queue.push_ready(ready);
                 }
             }
-            Task::Judge(batch) => self.settle(batch),
+            Task::Classify(batch) => self.settle(batch),
         }
     }
 

@@ -4,29 +4,30 @@ use serde::{Deserialize, Serialize};
 
 use super::{Calibration, TEMPERATURES, temper_judgements, temper_shares, tempered_judgement};
 use crate::domain::{Analysis, Emotion, Sentiment};
-use crate::inference::eval::{Labelled, calibration_error};
+use crate::inference::eval::{Prediction, calibration_error};
 
 /// The minimum number of labelled texts for a fit.
 const MIN_TEXTS: usize = 200;
-/// The inverse golden ratio: the part of the interval that a step of the search keeps.
+/// The inverse golden ratio: the part of the interval that remains after a step of the search.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 /// The number of search steps, which reduce the interval to 10⁻⁸ of its length.
 const STEPS: usize = 40;
-/// The minimum probability of a label, so that the loss of a wrong label is finite.
+/// The minimum probability of a label. It makes the loss of a wrong label finite.
 const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;
-/// The minimum for an independent probability and its complement.
+/// The minimum of an independent probability and of its complement.
 const LEAST_JUDGEMENT: f64 = 1e-9;
 
 /// The temperature of a head, and its effect on held-out texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadFit {
-    /// A value above 1 reduces the confidence, a value below 1 increases it. It is 1 when no other value improved the
-    /// loss on held-out texts.
+    /// The temperature. A value above 1 reduces the confidence, a value below 1 increases it. The value is 1 if no
+    /// other
+    /// value improved the loss on held-out texts.
     pub temperature: f64,
-    /// The number of texts that the temperature was fitted on.
+    /// The number of texts to which the temperature was fitted.
     pub fitted_on: usize,
-    /// The number of held-out texts that the errors and losses were measured on.
+    /// The number of held-out texts on which the errors and losses were measured.
     pub measured_on: usize,
     /// The expected calibration error without the temperature.
     pub ece_before: f64,
@@ -42,22 +43,22 @@ pub struct HeadFit {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
     /// There are too few labels.
-    #[error("there are {found} texts with a label for {head}; a temperature needs at least {MIN_TEXTS}")]
+    #[error("there are {found} texts with a label for {head}, but a temperature needs at least {MIN_TEXTS}: add texts")]
     TooFew { head: &'static str, found: usize },
     /// No text has a label.
-    #[error("no text has a label to fit a temperature to")]
+    #[error("no text has a label: a temperature needs texts with `sentiment` or `emotions`")]
     Nothing,
 }
 
-/// Fits a temperature for each head that has labels, on every second text, and measures it on the
-/// others. The analyses must come from the uncalibrated model.
+/// Fits a temperature for each head that has labels. Every second text is used for the fit, and the other texts for the
+/// measurement. The analyses must come from the uncalibrated model.
 ///
 /// # Errors
 /// When there are too few labels.
-pub fn fit(judged: &[(Labelled, Analysis)]) -> Result<Calibration, FitError> {
-    let sentiment: Vec<_> = judged.iter().filter_map(|(text, analysis)| Some((text.sentiment?, analysis))).collect();
+pub fn fit(predictions: &[Prediction<'_>]) -> Result<Calibration, FitError> {
+    let sentiment: Vec<_> = predictions.iter().filter_map(|of| Some((of.record.sentiment?, of.analysis))).collect();
     let emotion: Vec<_> =
-        judged.iter().filter_map(|(text, analysis)| Some((text.emotions.as_deref()?, analysis))).collect();
+        predictions.iter().filter_map(|of| Some((of.record.emotions.as_deref()?, of.analysis))).collect();
     if sentiment.is_empty() && emotion.is_empty() {
         return Err(FitError::Nothing);
     }
@@ -78,7 +79,7 @@ trait Case: Clone {
     /// The negative log-likelihood of the label at a temperature.
     fn loss(&self, temperature: f64) -> f64;
 
-    /// The confidences at a temperature, each with whether the label was correct.
+    /// The confidences at a temperature. Each has a flag that says whether the label was correct.
     fn confidences(&self, temperature: f64) -> Vec<(f64, bool)>;
 }
 
@@ -134,9 +135,9 @@ fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, FitE
     }
     let every_other = |first: usize| cases.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();
     let (learnt, unseen) = (every_other(0), every_other(1));
-    // The temperature is rounded as in the file, so that the measured value is the one that will be used.
+    // The temperature is rounded as in the file, so that the measurement applies to the stored value.
     let found = (best(&learnt) * 1e4).round() / 1e4;
-    // A temperature that does not reduce the loss of held-out texts is overfitted and is discarded.
+    // A temperature that does not reduce the loss of held-out texts is overfitted, so it is discarded.
     let temperature = if loss(&unseen, found) < loss(&unseen, 1.0) { found } else { 1.0 };
     let error = |temperature: f64| calibration_error(unseen.iter().flat_map(|case| case.confidences(temperature)));
     let shown = |value: f64| (value * 1e6).round() / 1e6;

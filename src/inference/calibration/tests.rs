@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::fit::FitError;
 use super::*;
 use crate::domain::{Analysis, Scores};
-use crate::inference::eval::Labelled;
+use crate::inference::eval::{Labelled, Prediction};
 
 fn top(scores: &[f32]) -> usize {
     (0..scores.len()).fold(0, |top, index| if scores[index] > scores[top] { index } else { top })
@@ -25,7 +25,7 @@ proptest! {
         prop_assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{:?}", scores);
 
         let mut before = judgements;
-        // Next to the threshold, rounding could change the label.
+        // Rounding errors could change the label of a score next to the threshold.
         before[0] = f32::from_bits(EMOTION_THRESHOLD.to_bits().wrapping_add_signed(near));
         let mut scores = before;
         temper_judgements(&mut scores, temperature);
@@ -38,7 +38,7 @@ proptest! {
 }
 
 #[test]
-fn temperature_on_shares_equals_temperature_on_outputs() {
+fn temperature_on_probabilities_equals_that_on_logits() {
     let softmax = |outputs: [f32; 3]| {
         let sum: f32 = outputs.iter().map(|output| output.exp()).sum();
         outputs.map(|output| output.exp() / sum)
@@ -50,28 +50,29 @@ fn temperature_on_shares_equals_temperature_on_outputs() {
     }
 }
 
-/// The model is worse on the texts of the fit than on the others, so the fitted temperature is wrong.
+/// The model is worse on the texts of the fit than on the other texts, so the fitted temperature is wrong.
 #[test]
-fn unhelpful_temperature_is_discarded() {
-    let judged: Vec<(Labelled, Analysis)> = (0..1_000)
+fn temperature_that_does_not_reduce_the_loss_is_discarded() {
+    let (records, analyses): (Vec<Labelled>, Vec<Analysis>) = (0..1_000)
         .map(|n| {
             let label = if n % 2 == 0 && n % 8 != 0 { "negative" } else { "positive" };
             let record = serde_json::from_str(&format!(r#"{{"text": "t{n}", "sentiment": "{label}"}}"#)).unwrap();
             let scores = Scores { sentiment: [0.05, 0.05, 0.9], emotion: [0.0; 7] };
             (record, Analysis::from_scores("m".into(), scores, 3, false))
         })
-        .collect();
-    let sentiment = fit(&judged).unwrap().sentiment.unwrap();
+        .unzip();
+    let predictions = Prediction::all(&records, &analyses);
+    let sentiment = fit(&predictions).unwrap().sentiment.unwrap();
     assert_eq!(sentiment.temperature, 1.0, "{sentiment:?}");
     assert_eq!(sentiment.nll_before, sentiment.nll_after);
 }
 
-/// Texts of an overconfident model: its log-odds are three times too large.
+/// The model is overconfident: its log-odds are three times too large.
 #[test]
 fn overconfident_model_gets_temperature() {
-    let judged: Vec<(Labelled, Analysis)> = (0..4_000)
+    let (records, analyses): (Vec<Labelled>, Vec<Analysis>) = (0..4_000)
         .map(|n| {
-            // Three of four texts are positive. The odds of the model are 27 to 1 instead of 3 to 1.
+            // Three of four texts are positive, but the model gives odds of 27 to 1 instead of 3 to 1.
             let positive = n / 2 % 4 != 3;
             let sentiment = [1.0 / 28.0, 0.0, 27.0 / 28.0];
             let line = format!(
@@ -83,8 +84,9 @@ fn overconfident_model_gets_temperature() {
             let emotion = [0.01, 0.0, 0.0, 0.9996, 0.0, 0.0, 0.0];
             (record, Analysis::from_scores("m".into(), Scores { sentiment, emotion }, 3, false))
         })
-        .collect();
-    let calibration = fit(&judged).unwrap();
+        .unzip();
+    let predictions = Prediction::all(&records, &analyses);
+    let calibration = fit(&predictions).unwrap();
     let sentiment = calibration.sentiment.as_ref().unwrap();
     assert!((sentiment.temperature - 3.0).abs() < 0.01, "{sentiment:?}");
     assert!(sentiment.ece_before > 0.2 && sentiment.ece_after < 0.001, "{sentiment:?}");
@@ -94,7 +96,7 @@ fn overconfident_model_gets_temperature() {
     let stored = serde_json::to_vec(&calibration).unwrap();
     assert_eq!(Calibration::parse(&stored).unwrap(), calibration);
 
-    assert_eq!(fit(&judged[..150]), Err(FitError::TooFew { head: "sentiment", found: 150 }));
+    assert_eq!(fit(&predictions[..150]), Err(FitError::TooFew { head: "sentiment", found: 150 }));
     let wrong = Calibration::parse(
         br#"{"sentiment": {"temperature": 0, "fitted_on": 1, "measured_on": 1,
         "ece_before": 0, "ece_after": 0, "nll_before": 0, "nll_after": 0}}"#,

@@ -1,4 +1,4 @@
-//! The cases: templates, and the words that fill them.
+//! The cases of the behavioural checks: templates, and the words that are inserted into them.
 
 use super::{Case, Expect};
 use crate::domain::Sentiment::{self, Negative, Neutral, Positive};
@@ -10,7 +10,7 @@ const THINGS: [&str; 6] = ["phone", "app", "restaurant", "headset", "update", "s
 const PRAISE: [&str; 5] = ["great", "wonderful", "excellent", "fantastic", "brilliant"];
 const BLAME: [&str; 5] = ["terrible", "awful", "horrible", "dreadful", "useless"];
 
-/// Texts and their sentiment, for tests that change something else.
+/// Texts with their sentiment, for tests that change other properties of a text.
 const OPINIONS: [(&str, Sentiment); 6] = [
     ("I love the new camera, it is so sharp", Positive),
     ("The support team solved my problem in five minutes, thank you", Positive),
@@ -64,7 +64,7 @@ fn pair(capability: &'static str, (first, second): (String, String), expect: Exp
     Case { capability, texts: vec![first, second], expect }
 }
 
-/// Every combination of template, thing and word.
+/// The cases of every combination of template, thing and word.
 fn products(
     capability: &'static str,
     templates: &[&str],
@@ -94,7 +94,7 @@ fn facts() -> Vec<Case> {
     products("facts", &FACTS, (&THINGS, &[""]), Expect::Label(Neutral))
 }
 
-/// A stronger word must not weaken the opinion.
+/// Cases in which a word is intensified. This must not reduce the score of the sentiment.
 fn intensified() -> Vec<Case> {
     const STRONGER: [&str; 3] = ["really", "absolutely", "extremely"];
     let mut cases = Vec::new();
@@ -109,7 +109,7 @@ fn intensified() -> Vec<Case> {
     cases
 }
 
-/// A change of a text that keeps its meaning.
+/// A change of a text that does not change its meaning.
 type Variant = fn(&str) -> String;
 
 const SHOUTS: [Variant; 5] = [
@@ -141,14 +141,14 @@ const MARKS: [Variant; 5] = [
     |text| text.replace(' ', "  "),
 ];
 
-/// Every variant of every opinion. The label must not change.
+/// The cases of every variant of every opinion. The label must not change.
 fn variants(capability: &'static str, variants: &[Variant; 5]) -> Vec<Case> {
     let of =
         |variant: Variant| OPINIONS.map(|(text, _)| pair(capability, (text.to_owned(), variant(text)), Expect::Same));
     variants.iter().flat_map(|variant| of(*variant)).collect()
 }
 
-/// `text` with two different letters swapped in its long word number `place`.
+/// Swaps two different letters in a long word of `text`. `place` is the index of the word among the long words.
 fn swapped(text: &str, place: usize) -> String {
     let mut long = 0;
     let word = |word: &str| {
@@ -205,7 +205,7 @@ fn replaced(capability: &'static str, hole: &str, templates: &[&str; 6], pairs: 
     cases
 }
 
-/// An emoji of a sentiment must not reduce the score of that sentiment.
+/// Cases in which an emoji of the same sentiment is added. This must not reduce the score of the sentiment.
 fn emoji() -> Vec<Case> {
     let mut cases = Vec::new();
     for (text, _) in &OPINIONS[..5] {
@@ -219,7 +219,7 @@ fn emoji() -> Vec<Case> {
     cases
 }
 
-/// The part after "but" determines the sentiment.
+/// Cases in which the part after "but" determines the sentiment.
 fn contrast() -> Vec<Case> {
     let mut cases = Vec::new();
     for thing in THINGS {
@@ -236,7 +236,7 @@ fn contrast() -> Vec<Case> {
     cases
 }
 
-/// The present state determines the sentiment.
+/// Cases in which the present state determines the sentiment.
 fn change_over_time() -> Vec<Case> {
     let mut cases = Vec::new();
     for thing in THINGS {
@@ -264,7 +264,7 @@ fn questions() -> Vec<Case> {
     products("questions", &QUESTIONS, (&THINGS, &[""]), Expect::Label(Neutral))
 }
 
-/// The opinion of the writer determines the sentiment, not a reported opinion.
+/// Cases in which the opinion of the writer determines the sentiment, and not a reported opinion.
 fn reported_opinions() -> Vec<Case> {
     let mut cases = Vec::new();
     for thing in THINGS {
@@ -308,7 +308,7 @@ fn sarcasm() -> Vec<Case> {
     products("sarcasm", &JOKES, (&THINGS, &[""]), Expect::Label(Negative))
 }
 
-/// News report facts without an opinion.
+/// Cases of news headlines, which report facts without an opinion.
 fn headlines() -> Vec<Case> {
     const NEWS: [&str; 5] = [
         "Acme to present new {thing} in Berlin next week",

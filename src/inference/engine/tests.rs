@@ -7,7 +7,7 @@ use crate::inference::panel::Encoded;
 use crate::inference::{ExitPolicy, Precision};
 
 fn options() -> InferenceOptions {
-    // Other tests may keep the machine busy.
+    // Other tests may use all cores for a long time.
     let max_wait = Duration::from_secs(600);
     InferenceOptions { threads: Some(2), precision: Precision::F32, max_wait, ..InferenceOptions::default() }
 }
@@ -40,7 +40,7 @@ async fn classify_returns_analyses_in_order() {
 
 #[tokio::test]
 async fn long_text_beyond_windows_is_truncated() {
-    // More neutral tokens than fit into one window, followed by angry ones. All fit into two windows.
+    // The neutral tokens do not fit into one window. Together with the angry tokens they fit into two windows.
     let text = "the meeting is on tuesday at noon ".repeat(110) + &"I hate this terrible thing! ".repeat(30);
     let judged = async |max_windows| {
         let options = InferenceOptions { max_windows, max_wait: Duration::from_secs(300), ..options() };
@@ -50,18 +50,21 @@ async fn long_text_beyond_windows_is_truncated() {
     assert_eq!((beginning.tokens, beginning.truncated, beginning.sentiment), (512, true, Sentiment::Neutral));
     assert!(whole.tokens > 512 && !whole.truncated, "{whole:?}");
     let negative = |analysis: &Analysis| analysis.scores.sentiment[0];
-    assert!(negative(&whole) > negative(&beginning) + 0.2, "the end of a long text counts: {whole:?} {beginning:?}");
+    assert!(
+        negative(&whole) > negative(&beginning) + 0.2,
+        "the end of a long text must count: {whole:?} {beginning:?}"
+    );
 }
 
 #[tokio::test]
 async fn text_longer_than_a_post_is_cut_and_reported() {
     let engine = Engine::load(&options()).unwrap();
-    // A single word is a single token.
+    // Each of these texts is a single word, and therefore a single token.
     let judged = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();
     assert_eq!(judged.iter().map(|analysis| analysis.truncated).collect::<Vec<_>>(), [false, true]);
 }
 
-/// Panics at a certain word, like a faulty model.
+/// A faulty model: it panics if a text contains a certain word.
 struct Faulty(Panel);
 
 impl Judge for Faulty {
@@ -97,7 +100,7 @@ async fn panicking_text_fails_only_its_request() {
     }
 }
 
-/// Blocks at a text with a certain word until the test releases it.
+/// A model that blocks at a text with a certain word until the test releases it.
 struct Stuck {
     panel: Panel,
     released: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
@@ -127,14 +130,14 @@ async fn text_computed_beyond_max_wait_is_too_slow() {
     let engine = Engine::start(&judge, info, &options).unwrap();
     let slow = engine.classify(texts(&["endless"])).await;
     assert!(matches!(slow, Err(InferenceError::TooSlow(_))), "{slow:?}");
-    // A text that waits behind it gets the error of a busy engine.
+    // A text that waits behind the blocked text gets the error of a busy engine.
     let waiting = engine.classify(texts(&["a fine day"])).await;
     assert!(matches!(waiting, Err(InferenceError::Unavailable(_))), "{waiting:?}");
     drop(release);
 }
 
 #[tokio::test]
-async fn full_queue_makes_callers_wait() {
+async fn full_queue_delays_callers_without_errors() {
     let options = InferenceOptions { max_queued_texts: 3, max_batch_tokens: 16, ..options() };
     let engine = Engine::load(&options).unwrap();
     let callers = (0..8).map(|caller| {
@@ -156,7 +159,7 @@ fn varied(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn exits_off_equals_full_depth_and_analyses_report_layers() {
+async fn disabled_exits_give_the_same_analyses_as_full_depth() {
     for precision in [Precision::F32, Precision::Int8] {
         let options = InferenceOptions { precision, ..options() };
         let adaptive = Engine::load(&options).unwrap();
@@ -187,7 +190,7 @@ async fn analysis_is_independent_of_its_batch_and_of_the_cache() {
         assert_eq!(together, engine.classify(texts.clone()).await.unwrap(), "{precision}, from the cache");
         let speed = engine.speed().unwrap();
         assert!(speed.cached > 0.4, "{speed:?}");
-        // The tokens do not depend on the target of a link or mention.
+        // Links and mentions are replaced before tokenising, so these texts have the same tokens.
         let copies = ["so happy!! https://a.example/1 @ada", "so happy!! https://b.example/2 @bob"];
         let both = engine.classify(copies.map(str::to_owned).to_vec()).await.unwrap();
         assert_eq!(both[0], both[1]);
@@ -209,7 +212,7 @@ fn empty_model_folder_error_names_path() {
     assert!(error.contains("config.json") && error.contains(&*folder.path().to_string_lossy()), "{error}");
 }
 
-/// A tokenizer with a vocabulary of a few words.
+/// A tokenizer whose vocabulary contains a few words.
 const SMALL_TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
     "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "fine": 1, "bad": 2, "day": 3}, "unk_token": "[UNK]"}}"#;
@@ -232,7 +235,7 @@ async fn two_class_model_uses_builtin_for_emotion() {
         let sum: f32 = analyses[0].scores.sentiment.iter().sum();
         assert!((sum - 1.0).abs() < 1e-5);
     }
-    // The model has no emotion head.
+    // A model without an emotion head cannot be the emotion model.
     let options = InferenceOptions { emotion_model: Some(model), ..options() };
     let error = Engine::load(&options).err().unwrap().to_string();
     assert!(error.contains("not emotions"), "{error}");

@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::domain::Sentiment;
 use crate::domain::language::code;
-use crate::domain::{Analysis, Sentiment};
 
-use super::Labelled;
+use super::Prediction;
 
 /// The number of bootstrap resamples.
 const RESAMPLES: usize = 1_000;
-/// Groups with fewer texts are left out, because their intervals would be too wide to be useful.
+/// The minimum number of texts of a group. The intervals of smaller groups would be too wide to be useful.
 const MIN_GROUP: usize = 20;
-/// Upper limits of the groups by length, in characters.
+/// The groups by length: the maximum number of characters, and the name.
 const LENGTHS: [(usize, &str); 4] = [(40, "1-40"), (80, "41-80"), (160, "81-160"), (usize::MAX, "161+")];
 
 /// A value and its 95 % bootstrap interval.
@@ -42,14 +42,14 @@ pub struct Quality {
     pub macro_f1: Estimate,
 }
 
-/// The quality over all texts, and over groups of at least twenty of them.
+/// The quality over all texts, and over groups of at least twenty texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intervals {
-    /// Over all texts.
+    /// The quality over all texts.
     pub all: Quality,
-    /// By language: the `lang` of the record, or the detected language.
+    /// The quality by language: the `lang` of the record, or the detected language.
     pub by_language: BTreeMap<String, Quality>,
-    /// By length in characters.
+    /// The quality by length in characters.
     pub by_length: BTreeMap<&'static str, Quality>,
 }
 
@@ -58,7 +58,7 @@ pub struct Intervals {
 pub struct Comparison {
     /// The name of the model.
     pub model: String,
-    /// The name of the model that it is compared with.
+    /// The name of the other model.
     pub other: String,
     /// The number of labelled texts.
     pub posts: usize,
@@ -66,25 +66,25 @@ pub struct Comparison {
     pub only_model: usize,
     /// The number of texts that only `other` classifies correctly.
     pub only_other: usize,
-    /// The value of `other` minus that of `model`.
+    /// The accuracy of `other` minus that of `model`.
     pub accuracy: Estimate,
-    /// The value of `other` minus that of `model`.
+    /// The macro F1 of `other` minus that of `model`.
     pub macro_f1: Estimate,
-    /// McNemar's exact test, two-sided: the probability of such a difference in accuracy if both models are equally
-    /// good.
+    /// The two-sided p-value of McNemar's exact test: the probability of such a difference in accuracy if both models
+    /// are equally good.
     pub p_value: f64,
 }
 
-/// A label and a prediction, as indexes.
+/// A correct label and a prediction, as indexes.
 pub(super) type Pair = (usize, usize);
 
 /// The quality of sentiment with its intervals; `None` without labelled texts. `detect` returns the language of a
-/// text whose record has none.
-pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Option<&'static str>) -> Option<Intervals> {
+/// text whose record names no language.
+pub fn intervals(predictions: &[Prediction<'_>], detect: &dyn Fn(&str) -> Option<&'static str>) -> Option<Intervals> {
     let mut all: Vec<Pair> = Vec::new();
     let mut languages: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
     let mut lengths: BTreeMap<&'static str, Vec<Pair>> = BTreeMap::new();
-    for (record, analysis) in judged {
+    for Prediction { record, analysis } in predictions {
         let Some(label) = record.sentiment else { continue };
         let pair = (label.index(), analysis.sentiment.index());
         all.push(pair);
@@ -107,23 +107,30 @@ pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Optio
     })
 }
 
+/// The predictions of a model.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelPredictions<'a> {
+    /// The name of the model.
+    pub model: &'a str,
+    /// Its predictions.
+    pub predictions: &'a [Prediction<'a>],
+}
+
 /// Compares the predictions of two models; `None` without labelled texts. Both lists have the same records.
-pub fn compare(
-    (model, judged): (&str, &[(Labelled, Analysis)]),
-    (other, others): (&str, &[Analysis]),
-) -> Option<Comparison> {
-    let pairs: Vec<(Pair, Pair)> = judged
+pub fn compare(one: ModelPredictions<'_>, other: ModelPredictions<'_>) -> Option<Comparison> {
+    let pairs: Vec<(Pair, Pair)> = one
+        .predictions
         .iter()
-        .zip(others)
-        .filter_map(|((record, one), other)| {
-            let label = record.sentiment?.index();
-            Some(((label, one.sentiment.index()), (label, other.sentiment.index())))
+        .zip(other.predictions)
+        .filter_map(|(one, other)| {
+            let label = one.record.sentiment?.index();
+            Some(((label, one.analysis.sentiment.index()), (label, other.analysis.sentiment.index())))
         })
         .collect();
     if pairs.is_empty() {
         return None;
     }
-    let right = |(label, judged): Pair| label == judged;
+    let right = |(label, predicted): Pair| label == predicted;
     let only_model = pairs.iter().filter(|(one, other)| right(*one) && !right(*other)).count();
     let only_other = pairs.iter().filter(|(one, other)| !right(*one) && right(*other)).count();
     let difference = |of: fn(&Confusion) -> f64| {
@@ -137,8 +144,8 @@ pub fn compare(
         })
     };
     Some(Comparison {
-        model: model.to_owned(),
-        other: other.to_owned(),
+        model: one.model.to_owned(),
+        other: other.model.to_owned(),
         posts: pairs.len(),
         only_model,
         only_other,
@@ -170,13 +177,13 @@ fn estimate<T>(items: &[T], measure: impl Fn(&mut dyn Iterator<Item = &T>) -> f6
     Estimate { value: measure(&mut items.iter()), low: at(0.025), high: at(0.975) }
 }
 
-/// Counts by label and prediction.
+/// The number of texts by correct label and prediction.
 #[derive(Default)]
 struct Confusion([[usize; 3]; 3]);
 
 impl Confusion {
-    fn add(&mut self, (label, judged): Pair) {
-        self.0[label][judged] += 1;
+    fn add(&mut self, (label, predicted): Pair) {
+        self.0[label][predicted] += 1;
     }
 
     fn accuracy(&self) -> f64 {
@@ -190,9 +197,9 @@ impl Confusion {
         let (mut sum, mut classes) = (0.0, 0);
         for class in Sentiment::ALL.map(Sentiment::index) {
             let labelled: usize = self.0[class].iter().sum();
-            let judged: usize = self.0.iter().map(|row| row[class]).sum();
+            let predicted: usize = self.0.iter().map(|row| row[class]).sum();
             if labelled > 0 {
-                sum += 2.0 * self.0[class][class] as f64 / (labelled + judged) as f64;
+                sum += 2.0 * self.0[class][class] as f64 / (labelled + predicted) as f64;
                 classes += 1;
             }
         }
@@ -200,11 +207,12 @@ impl Confusion {
     }
 }
 
-/// The two-sided p-value of McNemar's exact test. If both models are equally good, each discordant text is a fair coin
-/// flip.
+/// The two-sided p-value of McNemar's exact test. If both models are equally good, each text on which only one of them
+/// is
+/// correct is a fair coin flip.
 fn mcnemar(one: usize, other: usize) -> f64 {
     let (flips, less) = (one + other, one.min(other));
-    // The logarithm of the binomial coefficients avoids an overflow for large counts.
+    // Binomial coefficients of large counts would overflow, so their logarithm is computed.
     let mut log_choose = 0.0_f64;
     let mut tail = 0.0;
     for hits in 0..=less {
@@ -235,9 +243,9 @@ impl SplitMix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_labelled;
+    use super::super::{Labelled, read_labelled};
     use super::*;
-    use crate::domain::Scores;
+    use crate::domain::{Analysis, Scores};
 
     fn analysis(sentiment: usize) -> Analysis {
         let mut scores = Scores::default();
@@ -245,28 +253,44 @@ mod tests {
         Analysis::from_scores("m".into(), scores, 3, false)
     }
 
-    /// `count` records of one label, of which the first `right` are classified correctly.
-    fn judged(lang: &str, count: usize, right: usize) -> Vec<(Labelled, Analysis)> {
-        let line = format!(r#"{{"text": "x", "lang": "{lang}", "sentiment": "positive"}}"#);
-        let record = read_labelled(line.as_bytes()).unwrap().remove(0);
-        (0..count).map(|index| (record.clone(), analysis(if index < right { 2 } else { 0 }))).collect()
+    /// `count` records of one label. The first `right` of them are classified correctly.
+    struct Sample {
+        records: Vec<Labelled>,
+        analyses: Vec<Analysis>,
+    }
+
+    impl Sample {
+        fn new(lang: &str, count: usize, right: usize) -> Self {
+            let line = format!(r#"{{"text": "x", "lang": "{lang}", "sentiment": "positive"}}"#);
+            let record = read_labelled(line.as_bytes()).unwrap().remove(0);
+            Self { records: vec![record; count], analyses: analyses(count, right) }
+        }
+
+        fn predictions(&self) -> Vec<Prediction<'_>> {
+            Prediction::all(&self.records, &self.analyses)
+        }
+    }
+
+    fn analyses(count: usize, right: usize) -> Vec<Analysis> {
+        (0..count).map(|index| analysis(if index < right { 2 } else { 0 })).collect()
     }
 
     #[test]
     fn intervals_contain_value_and_shrink_with_texts() {
-        let (few, many) = (judged("en", 40, 30), judged("en", 4_000, 3_000));
-        let of = |judged: &[(Labelled, Analysis)]| intervals(judged, &|_| None).unwrap().all.accuracy;
+        let (few, many) = (Sample::new("en", 40, 30), Sample::new("en", 4_000, 3_000));
+        let of = |sample: &Sample| intervals(&sample.predictions(), &|_| None).unwrap().all.accuracy;
         let (few, many) = (of(&few), of(&many));
         assert_eq!((few.value, many.value), (0.75, 0.75));
-        // The normal approximation gives ±0.134 and ±0.0134.
+        // The normal approximation of the intervals is ±0.134 and ±0.0134.
         assert!((few.high - few.low - 0.268).abs() < 0.05, "{few:?}");
         assert!((many.high - many.low - 0.0268).abs() < 0.005, "{many:?}");
     }
 
     #[test]
     fn groups_have_enough_texts_and_given_languages() {
-        let mut all = judged("de-AT", 30, 10);
-        all.extend(judged("fr", 5, 5));
+        let (german, french) = (Sample::new("de-AT", 30, 10), Sample::new("fr", 5, 5));
+        let mut all = german.predictions();
+        all.extend(french.predictions());
         let intervals = intervals(&all, &|_| None).unwrap();
         assert_eq!(intervals.by_language.keys().collect::<Vec<_>>(), ["de"]);
         assert_eq!(intervals.by_length.keys().collect::<Vec<_>>(), [&"1-40"]);
@@ -275,14 +299,15 @@ mod tests {
 
     #[test]
     fn compare_counts_discordant_texts_and_tests_them() {
-        let model = judged("en", 100, 60);
-        let better: Vec<Analysis> = (0..100).map(|index| analysis(if index < 80 { 2 } else { 0 })).collect();
-        let found = compare(("a", &model), ("b", &better)).unwrap();
+        let sample = Sample::new("en", 100, 60);
+        let better = analyses(100, 80);
+        let of_better = Prediction::all(&sample.records, &better);
+        let one = ModelPredictions { model: "a", predictions: &sample.predictions() };
+        let found = compare(one, ModelPredictions { model: "b", predictions: &of_better }).unwrap();
         assert_eq!((found.only_model, found.only_other), (0, 20));
         assert!((found.accuracy.value - 0.2).abs() < 1e-9 && found.accuracy.low > 0.1, "{found:?}");
-        // Twenty coin flips with the same result, either way.
+        // Twenty coin flips all have the same result, in one of two directions.
         assert!((found.p_value - 2.0 * 0.5_f64.powi(20)).abs() < 1e-12);
-        let same: Vec<Analysis> = model.iter().map(|(_, analysis)| analysis.clone()).collect();
-        assert_eq!(compare(("a", &model), ("b", &same)).unwrap().p_value, 1.0);
+        assert_eq!(compare(one, one).unwrap().p_value, 1.0);
     }
 }

@@ -1,18 +1,18 @@
-//! The quality of the sentiment towards targets: labels of whole texts against labels for the target.
+//! The quality of the sentiment towards targets. Compares the label of the whole text and the label for the target.
 
 use std::ops::Range;
 use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::domain::{Analysis, Sentiment};
+use crate::domain::Sentiment;
 use crate::inference::towards::{Sentences, Target};
 use crate::inference::{Classifier, InferenceError};
 
-use super::Labelled;
 use super::intervals::{Quality, quality_of};
+use super::{Labelled, Prediction};
 
-/// The maximum number of texts per call of the model.
+/// The maximum number of texts per call of the classifier.
 const CHUNK: usize = 1_024;
 
 /// The quality over the records with a target.
@@ -22,37 +22,26 @@ pub struct TargetReport {
     pub posts: usize,
     /// The number of records whose text has several clauses.
     pub divided: usize,
-    /// The number of parts that were classified in addition to the texts.
+    /// The number of parts of texts that were classified in addition to the whole texts.
     pub parts: usize,
-    /// The time that the parts took, in seconds.
+    /// The time to classify the parts, in seconds.
     pub seconds: f64,
-    /// The label of the whole text.
+    /// The quality if the label of the whole text is used.
     pub whole: Quality,
-    /// The label for the target.
+    /// The quality if the label for the target is used.
     pub targets: Quality,
 }
 
 /// Classifies the parts of the records with a target; `None` if there are no such records.
 ///
 /// # Errors
-/// Those of the classifier.
+/// The error of the classifier.
 pub async fn report(
     classifier: &dyn Classifier,
-    judged: &[(Labelled, Analysis)],
+    predictions: &[Prediction<'_>],
 ) -> Result<Option<TargetReport>, InferenceError> {
-    let found: Vec<(&Labelled, &Analysis, Sentiment, Option<Target>)> = judged
-        .iter()
-        .filter_map(|(record, analysis)| {
-            let mentions = mentions(record);
-            let target = Target::of(&Sentences::of(&record.text), &mentions);
-            record.sentiment.filter(|_| record.target.is_some()).map(|label| (record, analysis, label, target))
-        })
-        .collect();
-    let parts: Vec<String> = found
-        .iter()
-        .filter_map(|(record, _, _, target)| Some((record, target.as_ref()?)))
-        .flat_map(|(record, target)| target.parts().map(|part| record.text[part].to_owned()))
-        .collect();
+    let found: Vec<Case<'_>> = predictions.iter().filter_map(|of| Case::of(*of)).collect();
+    let parts: Vec<String> = found.iter().flat_map(Case::parts).collect();
     let started = Instant::now();
     let mut scores = Vec::with_capacity(parts.len());
     for chunk in parts.chunks(CHUNK) {
@@ -60,8 +49,8 @@ pub async fn report(
     }
     let seconds = started.elapsed().as_secs_f64();
     let mut rest = scores.as_slice();
-    let mut pairs = Vec::with_capacity(found.len());
-    for (_, analysis, label, target) in &found {
+    let (mut whole, mut targets) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
+    for Case { label, prediction: Prediction { analysis, .. }, target } in &found {
         let opinion = target.as_ref().map(|target| {
             let parts: Vec<Range<usize>> = target.parts().collect();
             let (own, others) = rest.split_at(parts.len());
@@ -69,22 +58,47 @@ pub async fn report(
             let scores_of = |range: &Range<usize>| parts.iter().position(|part| part == range).map(|at| own[at]);
             target.judge(&analysis.scores, scores_of).sentiment
         });
-        pairs.push((label.index(), analysis.sentiment.index(), opinion.unwrap_or(analysis.sentiment).index()));
+        whole.push((label.index(), analysis.sentiment.index()));
+        targets.push((label.index(), opinion.unwrap_or(analysis.sentiment).index()));
     }
-    if pairs.is_empty() {
+    if found.is_empty() {
         return Ok(None);
     }
     Ok(Some(TargetReport {
-        posts: pairs.len(),
-        divided: found.iter().filter(|(_, _, _, target)| target.is_some()).count(),
+        posts: found.len(),
+        divided: found.iter().filter(|case| case.target.is_some()).count(),
         parts: parts.len(),
         seconds,
-        whole: quality_of(&pairs.iter().map(|(label, whole, _)| (*label, *whole)).collect::<Vec<_>>()),
-        targets: quality_of(&pairs.iter().map(|(label, _, target)| (*label, *target)).collect::<Vec<_>>()),
+        whole: quality_of(&whole),
+        targets: quality_of(&targets),
     }))
 }
 
-/// Where the record's text mentions its target.
+/// A record with a target.
+struct Case<'a> {
+    prediction: Prediction<'a>,
+    label: Sentiment,
+    /// The clauses about the target; `None` if the text has only one clause.
+    target: Option<Target>,
+}
+
+impl<'a> Case<'a> {
+    /// `None` if the record has no target or no sentiment.
+    fn of(prediction: Prediction<'a>) -> Option<Self> {
+        let record = prediction.record;
+        let label = record.sentiment.filter(|_| record.target.is_some())?;
+        let target = Target::of(&Sentences::of(&record.text), &mentions(record));
+        Some(Self { prediction, label, target })
+    }
+
+    /// The texts to classify in addition to the whole text.
+    fn parts(&self) -> Vec<String> {
+        let text = &self.prediction.record.text;
+        self.target.iter().flat_map(Target::parts).map(|part| text[part].to_owned()).collect()
+    }
+}
+
+/// The ranges of bytes at which the record's text mentions its target.
 fn mentions(record: &Labelled) -> Vec<Range<usize>> {
     let (text, Some(target)) = (&record.text, record.target.as_deref().filter(|target| !target.is_empty())) else {
         return Vec::new();
@@ -112,7 +126,11 @@ mod tests {
             found(r#"{"text": "é Acme, Acme", "target": "Acme", "start": 8}"#),
             std::iter::once(9..13).collect::<Vec<_>>()
         );
-        assert_eq!(found(r#"{"text": "é Acme, Acme", "target": "Acme", "start": 3}"#).len(), 2, "not at the target");
+        assert_eq!(
+            found(r#"{"text": "é Acme, Acme", "target": "Acme", "start": 3}"#).len(),
+            2,
+            "a start that is not at the target is ignored"
+        );
         assert!(found(r#"{"text": "Acme"}"#).is_empty() && found(r#"{"text": "Acme", "target": ""}"#).is_empty());
     }
 }

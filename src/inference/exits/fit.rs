@@ -1,9 +1,11 @@
-//! Fitting the thresholds of exits.
+//! Fits the thresholds of early exits.
 //!
 //! The search starts with thresholds of 1, at which no text stops early. Each step lowers one threshold to the next
-//! value of a grid: the threshold that saves most work per text whose labels change. Of all visited thresholds, the
-//! result is the one with the least work that meets the goal. The search continues after a step that misses the goal,
-//! because later steps may meet it again. One half of the texts is used for the search, the other half for measuring.
+//! value of a grid. It selects the threshold that saves the most computation per text whose labels change. Among all
+//! visited combinations of thresholds that meet the goal, the result is the one with the least computation. The search
+//! continues after a step that misses the goal, because later steps may meet it again. One half of the texts is used
+//! for
+//! the search, and the other half for the measurement.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -12,7 +14,7 @@ use serde::Serialize;
 
 use crate::domain::Analysis;
 use crate::inference::error::JudgeError;
-use crate::inference::eval::{Labelled, emotion_report, sentiment_report};
+use crate::inference::eval::{Labelled, Prediction, emotion_report, sentiment_report};
 use crate::inference::network::Scratch;
 use crate::inference::panel::{Encoded, Judge, Panel};
 use crate::inference::{InferenceError, InferenceOptions, ModelInfo};
@@ -23,52 +25,70 @@ use super::{Cost, first_only};
 const STEPS: u32 = 50;
 /// The number of texts that a thread computes at once.
 const CHUNK: usize = 32;
-/// The minimum number of texts for a reliable fit.
+/// The minimum number of texts for a fit.
 const MIN_TEXTS: usize = 400;
 
-/// The agreement with all layers at which a fit to quality ends.
+/// The agreement with all layers below which the search for the goal `Quality` ends.
 const MIN_AGREEMENT: f64 = 0.9;
 
 /// The condition that fitted thresholds must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FitGoal {
-    /// At least this share of texts gets the same labels as from all layers, in [0, 1]. Needs no labelled texts.
+    /// At least this share of texts, in [0, 1], must get the same labels as with all layers. Needs no labelled texts.
     Agreement(f64),
-    /// The quality on labelled texts is at least that of all layers.
+    /// The quality on labelled texts must be at least the quality with all layers.
     Quality,
 }
 
 /// The results of a text at every exit and after all layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextTrace {
-    /// The gate value and the analysis of each exit, in the order of the layers.
-    pub exits: Vec<(f32, Analysis)>,
+    /// The results at each exit, in the order of the layers.
+    pub exits: Vec<ExitTrace>,
     /// The analysis with all layers.
     pub last: Analysis,
 }
 
-/// Fitted thresholds and their effect on texts that they were not fitted on.
+/// The result of a text at an exit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExitTrace {
+    /// The value of the gate, which is compared with the threshold.
+    pub gate: f32,
+    /// The analysis if the text stops at the exit.
+    pub analysis: Analysis,
+}
+
+/// A record and the results of its text.
+#[derive(Clone, Debug)]
+pub struct TracedRecord {
+    /// The record.
+    pub record: Labelled,
+    /// The results of its text.
+    pub trace: TextTrace,
+}
+
+/// Fitted thresholds, and their effect on held-out texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExitFit {
     /// The threshold of each exit, by its layer.
     pub thresholds: BTreeMap<u32, f32>,
-    /// The number of texts that the thresholds were fitted on.
+    /// The number of texts to which the thresholds were fitted.
     pub fitted_on: usize,
-    /// The number of held-out texts that the following values were measured on.
+    /// The number of held-out texts on which the following values were measured.
     pub measured_on: usize,
     /// The share of texts with the same sentiment and emotion as with all layers, in [0, 1].
     pub agreement: f64,
-    /// Mean layers of a token.
+    /// The mean number of layers per token.
     pub layers_per_token: f64,
     /// The mean of sentiment macro recall and emotion macro F1; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<f64>,
-    /// The same for all layers.
+    /// The same mean with all layers; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_layers_quality: Option<f64>,
 }
 
-/// Computes texts with all layers and every exit. It blocks, and uses all cores.
+/// Computes texts with all layers and every exit. This blocks and uses all cores.
 ///
 /// # Errors
 /// When the model cannot be loaded, has no exits, or fails.
@@ -82,9 +102,13 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
         for chunk in texts.chunks(CHUNK) {
             let encoded: Vec<Encoded> = chunk.iter().map(|text| panel.encode(text)).collect::<Result<_, _>>()?;
             let found = panel.trace(&encoded.iter().collect::<Vec<_>>(), &mut scratch)?;
-            traces.extend(encoded.iter().zip(found).map(|(text, trace)| TextTrace {
-                exits: trace.exits.iter().map(|exit| (exit.gate, panel.analysis(text, exit.scores))).collect(),
-                last: panel.analysis(text, trace.last),
+            traces.extend(encoded.iter().zip(found).map(|(text, trace)| {
+                TextTrace {
+                    exits: (trace.exits.iter())
+                        .map(|exit| ExitTrace { gate: exit.gate, analysis: panel.analysis(text, exit.scores) })
+                        .collect(),
+                    last: panel.analysis(text, trace.last),
+                }
             }));
         }
         Ok(traces)
@@ -97,11 +121,11 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
     Ok((panel.info(), parts?.into_iter().flatten().collect()))
 }
 
-/// Fits thresholds on every second text and measures them on the others.
+/// Fits thresholds to every second text, and measures them on the other texts.
 ///
 /// # Errors
-/// When there are too few texts, or labels are needed and missing.
-pub fn fit(info: &ModelInfo, texts: &[(Labelled, TextTrace)], goal: FitGoal) -> Result<ExitFit, FitError> {
+/// When there are too few texts, or the goal needs labels and no text has any.
+pub fn fit(info: &ModelInfo, texts: &[TracedRecord], goal: FitGoal) -> Result<ExitFit, FitError> {
     if texts.len() < MIN_TEXTS {
         return Err(FitError::TooFew { found: texts.len() });
     }
@@ -151,23 +175,23 @@ pub fn fit(info: &ModelInfo, texts: &[(Labelled, TextTrace)], goal: FitGoal) -> 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
     /// There are too few texts.
-    #[error("there are {found} texts; thresholds need at least {MIN_TEXTS}")]
+    #[error("there are {found} texts, but thresholds need at least {MIN_TEXTS}: add texts")]
     TooFew {
         /// The number of texts.
         found: usize,
     },
     /// No text has a label.
-    #[error("no text has a label; fit to an agreement with all layers instead (--fit-exits 0.97)")]
+    #[error("no text has a label: add labels, or fit to an agreement with all layers (--fit-exits 0.97)")]
     NoLabels,
 }
 
-/// One half of the texts.
+/// One half of the texts, for the fit or for the measurement.
 struct Half<'a> {
     info: &'a ModelInfo,
-    texts: Vec<&'a (Labelled, TextTrace)>,
+    texts: Vec<&'a TracedRecord>,
 }
 
-/// The effect of thresholds.
+/// The effect of a combination of thresholds.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
     work: f64,
@@ -192,20 +216,20 @@ impl Half<'_> {
     fn outcome(&self, steps: &[u32]) -> Outcome {
         let mut cost = Cost::default();
         let mut same = 0;
-        let mut judged = Vec::with_capacity(self.texts.len());
-        for (record, trace) in self.texts.iter().copied() {
-            let leaves = trace.exits.iter().zip(steps).position(|((gate, _), &step)| *gate > threshold(step));
+        let mut predictions = Vec::with_capacity(self.texts.len());
+        for TracedRecord { record, trace } in self.texts.iter().copied() {
+            let leaves = trace.exits.iter().zip(steps).position(|(exit, &step)| exit.gate > threshold(step));
             let (analysis, layers) = match leaves {
-                Some(exit) => (&trace.exits[exit].1, self.info.exits[exit]),
+                Some(exit) => (&trace.exits[exit].analysis, self.info.exits[exit]),
                 None => (&trace.last, self.info.layers),
             };
             cost.add(trace.last.tokens, (layers, first_only(self.info, layers)));
             same += usize::from((analysis.sentiment, analysis.emotion) == (trace.last.sentiment, trace.last.emotion));
-            judged.push((record, analysis));
+            predictions.push(Prediction { record, analysis });
         }
         let parts = [
-            sentiment_report(&judged).map(|report| report.macro_recall),
-            emotion_report(&judged).map(|report| report.macro_f1),
+            sentiment_report(&predictions).map(|report| report.macro_recall),
+            emotion_report(&predictions).map(|report| report.macro_f1),
         ];
         let known: Vec<f64> = parts.into_iter().flatten().collect();
         Outcome {
@@ -217,6 +241,6 @@ impl Half<'_> {
 }
 
 fn threshold(step: u32) -> f32 {
-    // The threshold is rounded as in the output, so that the measured value is the one that will be used.
+    // The threshold is rounded as in the output, so that the measurement applies to the reported value.
     (f64::from(100 - (STEPS - step)) / 100.0) as f32
 }

@@ -31,28 +31,38 @@ fn record(line: &str) -> Labelled {
 }
 
 #[test]
-fn depth_report_counts_work_leaving_and_agreement() {
+fn depth_report_counts_layers_exits_and_agreement() {
     let label = || record(r#"{"text": "a", "sentiment": "positive"}"#);
-    let judged = [(label(), analysis(GOOD, 2)), (label(), analysis(BAD, 6))];
+    let (records, analyses) = ([label(), label()], [analysis(GOOD, 2), analysis(BAD, 6)]);
+    let predictions = Prediction::all(&records, &analyses);
     let full = [analysis(GOOD, 6), analysis(GOOD, 6)];
-    let report = DepthReport::new(&info(), &judged, &full).unwrap();
-    // The first text: one layer of ten tokens and an exit. The second: five layers, two exits and the last layer.
+    let report = DepthReport::new(&info(), &predictions, &full).unwrap();
+    // The first text has ten tokens with one layer, and an exit. The second has five layers, two exits and the last
+    // layer.
     assert!((report.layers_per_token - (11.0 + 53.0) / 20.0).abs() < 1e-9, "{report:?}");
     assert!((report.all_layers_per_token - 5.1).abs() < 1e-9, "{report:?}");
     assert_eq!(report.leaving, BTreeMap::from([(2, 0.5), (5, 0.0), (6, 0.5)]));
     assert_eq!((report.same_sentiment, report.same_emotion), (0.5, 1.0));
     assert_eq!(report.all_layers_sentiment.unwrap().accuracy, 1.0);
     let without = ModelInfo { exits: Vec::new(), ..info() };
-    assert_eq!(DepthReport::new(&without, &judged, &full), None);
+    assert_eq!(DepthReport::new(&without, &predictions, &full), None);
 }
 
-/// Texts whose first exit is correct exactly if its gate is above 0.8. The second exit is always correct.
-fn traces() -> Vec<(Labelled, TextTrace)> {
+fn exit(gate: f32, analysis: Analysis) -> ExitTrace {
+    ExitTrace { gate, analysis }
+}
+
+fn labelled(trace: TextTrace) -> TracedRecord {
+    TracedRecord { record: record(r#"{"text": "a", "sentiment": "positive"}"#), trace }
+}
+
+/// Texts whose first exit is correct if and only if its gate is above 0.8. The second exit is always correct.
+fn traces() -> Vec<TracedRecord> {
     let one = |n: u32| {
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;
         let first = if gate > 0.8 { GOOD } else { BAD };
-        let exits = vec![(gate, analysis(first, 2)), (0.9, analysis(GOOD, 5))];
-        (record(r#"{"text": "a", "sentiment": "positive"}"#), TextTrace { exits, last: analysis(GOOD, 6) })
+        let exits = vec![exit(gate, analysis(first, 2)), exit(0.9, analysis(GOOD, 5))];
+        labelled(TextTrace { exits, last: analysis(GOOD, 6) })
     };
     (0..1_000).map(|n| one(n / 2)).collect()
 }
@@ -72,22 +82,24 @@ fn fitted_thresholds_keep_quality_and_agreement() {
 #[test]
 fn fit_without_texts_or_labels_is_an_error() {
     assert!(matches!(fit(&info(), &traces()[..9], FitGoal::Quality), Err(fit::FitError::TooFew { found: 9 })));
-    let unlabelled: Vec<_> = traces().into_iter().map(|(_, trace)| (record(r#"{"text": "a"}"#), trace)).collect();
+    let unlabelled: Vec<_> =
+        traces().into_iter().map(|of| TracedRecord { record: record(r#"{"text": "a"}"#), ..of }).collect();
     assert_eq!(fit(&info(), &unlabelled, FitGoal::Quality), Err(fit::FitError::NoLabels));
     assert!(fit(&info(), &unlabelled, FitGoal::Agreement(0.95)).is_ok());
 }
 
-/// The exit is wrong where its gate is above 0.98, so the first steps reduce the quality. Below 0.98 it is better than
-/// the last layer.
+/// The exit is wrong where its gate is above 0.98, so the first steps of the search reduce the quality. Where the gate
+/// is
+/// below 0.98, the exit is better than the last layer.
 #[test]
 fn fit_continues_after_a_step_that_loses_quality() {
     let one = |n: u32| {
-        // The last layer is wrong for every tenth text.
+        // The last layer is wrong for one of ten texts.
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;
         let exit = if gate > 0.98 { BAD } else { GOOD };
         let last = if n.is_multiple_of(10) { BAD } else { GOOD };
-        let exits = vec![(0.0, analysis(GOOD, 2)), (gate, analysis(exit, 5))];
-        (record(r#"{"text": "a", "sentiment": "positive"}"#), TextTrace { exits, last: analysis(last, 6) })
+        let exits = vec![self::exit(0.0, analysis(GOOD, 2)), self::exit(gate, analysis(exit, 5))];
+        labelled(TextTrace { exits, last: analysis(last, 6) })
     };
     let traces: Vec<_> = (0..1_000).map(|n| one(n / 2)).collect();
     let fitted = fit(&info(), &traces, FitGoal::Quality).unwrap();

@@ -3,7 +3,7 @@ use crate::domain::{Emotion, Sentiment};
 use crate::inference::{Engine, InferenceOptions, Precision};
 
 fn engine() -> Engine {
-    // Other tests may keep the machine busy.
+    // Other tests may use all cores for a long time.
     let max_wait = std::time::Duration::from_secs(600);
     let options =
         InferenceOptions { threads: Some(1), precision: Precision::F32, max_wait, ..InferenceOptions::default() };
@@ -22,7 +22,7 @@ async fn decisive_word_contributes_most() {
         let found: String = text.chars().skip(word.start).take(word.end - word.start).collect();
         assert_eq!(found, word.text);
     }
-    // The contribution is the decrease of the score, with all layers.
+    // Explanations compute all layers, so the comparison must too.
     let without = engine.classify_with(vec![text.replace("terrible", "")], Depth::Full).await.unwrap().remove(0);
     let lost = analysis.scores.sentiment[0] - without.scores.sentiment[0];
     assert!((top.sentiment - f64::from(lost)).abs() < 1e-4, "{} against {lost}", top.sentiment);

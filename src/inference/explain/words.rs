@@ -1,14 +1,16 @@
-//! Splitting a text into the words of an explanation.
+//! Splits a text into the words of an explanation.
 
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// At most `max` byte ranges that contain all words of `text`, in order. A range is one word, or several
-/// neighbouring words if there are more than `max`.
+/// Divides `text` into at most `max` ranges of bytes that contain all its words, in order. A range is one word, or
+/// several
+/// adjacent words if there are more than `max` words.
 ///
-/// These are words: words by the rules of Unicode (UAX #29), with a leading `#` or `@`; whole web addresses; emoji; and
-/// punctuation that carries sentiment: `!`, `?`, or several marks in a row (`:)`, `...`).
+/// The following count as words: words by the rules of Unicode (UAX #29), with a leading `#` or `@`; whole URLs; emoji;
+/// and
+/// punctuation that expresses sentiment: `!`, `?`, or several consecutive marks (`:)`, `...`).
 pub fn parts(text: &str, max: usize) -> Vec<Range<usize>> {
     let words = words(text);
     let together = words.len().div_ceil(max.max(1)).max(1);
@@ -51,7 +53,7 @@ fn chunk_words(chunk: &str) -> Vec<Range<usize>> {
     words
 }
 
-/// Punctuation that carries sentiment.
+/// The range of punctuation within `marks` that expresses sentiment; `None` if there is none.
 fn emotive_marks(chunk: &str, marks: Range<usize>) -> Option<Range<usize>> {
     let text = &chunk[marks.clone()];
     let mut chars = text.chars();
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn words_keep_tags_urls_and_emoticons() {
+    fn hashtags_urls_and_emoticons_are_single_words() {
         assert_eq!(
             shown("I can't  stand, #acme's new “phone” :( https://a.example/b?c=d 😡😡!", 99),
             ["I", "can't", "stand", "#acme's", "new", "phone", ":(", "https://a.example/b?c=d", "😡😡!"]

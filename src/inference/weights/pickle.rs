@@ -1,5 +1,7 @@
 //! PyTorch checkpoints: the current zip format, and the format before 2020.
 
+mod cost;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,9 +10,11 @@ use std::path::Path;
 
 use candle_core::pickle::{Object, PthTensors, Stack, TensorInfo};
 use candle_core::{DType, Device, Tensor};
+use zip::ZipArchive;
 
 use super::Values;
 use crate::inference::error::LoadError;
+use cost::Budget;
 
 /// The start of the old format: two pickles, a magic number and the version 1001
 /// (`torch/serialization.py`, `MAGIC_NUMBER` and `PROTOCOL_VERSION`).
@@ -19,9 +23,15 @@ const OLD: [u8; 21] = [
     0x03, 0x2e,
 ];
 
-/// The largest ratio by which an archive compresses its content. A tensor that needs more bytes than this allows is not
-/// in the file, and gets no memory.
-const DEFLATE_RATIO: u64 = 1_032;
+/// The memory of the objects of a checkpoint, without the values of its tensors, in bytes. Those of large models take a few
+/// MiB.
+const MAX_OBJECTS: u64 = 128 << 20;
+/// The maximum number of tensors, and of parts of an archive.
+const MAX_TENSORS: usize = 10_000;
+/// The maximum size of all tensors in relation to the file. Tensors may share storages, and archives may be compressed.
+const MAX_EXPANSION: u64 = 8;
+/// The part of an archive that names its tensors.
+const DIRECTORY: &str = "data.pkl";
 
 /// Reads all tensors of the checkpoint at `path`. No code in it is executed: classes are only names.
 ///
@@ -47,22 +57,64 @@ fn is_old(path: &Path) -> std::io::Result<bool> {
 
 fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: candle_core::Error| format!("{e}; the file is damaged or not a PyTorch checkpoint");
+    check_archive(path)?;
     let checkpoint = PthTensors::new(path, None).map_err(fail)?;
-    let largest = std::fs::metadata(path).map_err(|e| e.to_string())?.len().saturating_mul(DEFLATE_RATIO);
+    let mut room = Room::of(path)?;
     let mut tensors = HashMap::new();
     for (name, info) in checkpoint.tensor_infos() {
         if !is_weight(info.dtype) {
             continue;
         }
-        if size(info).is_none_or(|size| size as u64 > largest) {
-            return Err(LoadError::Files(format!("{name}: the tensor is larger than its file can contain")));
-        }
+        // The library reads up to the first value.
+        let start = info.layout.start_offset();
+        room.take(name, size(info).and_then(|size| size.checked_add(start)))?;
         let tensor = checkpoint.get(name).map_err(|e| format!("{name}: {e}"))?;
         if let Some(tensor) = tensor {
             tensors.insert(name.clone(), values(&tensor).map_err(|e| format!("{name}: {e}"))?);
         }
     }
     Ok(tensors)
+}
+
+/// Checks what the library reads into memory without a limit.
+fn check_archive(path: &Path) -> Result<(), LoadError> {
+    let fail = |e: zip::result::ZipError| format!("{e}; the file is damaged or not a PyTorch checkpoint");
+    let mut archive = ZipArchive::new(BufReader::new(File::open(path).map_err(|e| e.to_string())?)).map_err(fail)?;
+    check_count(archive.len())?;
+    let mut budget = Budget::new(MAX_OBJECTS);
+    for index in 0..archive.len() {
+        let part = archive.by_index(index).map_err(fail)?;
+        if part.name().is_ok_and(|name| name.ends_with(DIRECTORY)) {
+            budget.take(&mut BufReader::new(part))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_count(tensors: usize) -> Result<(), LoadError> {
+    if tensors > MAX_TENSORS {
+        return Err(LoadError::Files(format!("it has {tensors} parts or tensors, more than {MAX_TENSORS}")));
+    }
+    Ok(())
+}
+
+/// The bytes that tensors may still have.
+struct Room(u64);
+
+impl Room {
+    /// The room for the tensors of the file at `path`.
+    fn of(path: &Path) -> Result<Self, LoadError> {
+        let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+        Ok(Self(length.saturating_mul(MAX_EXPANSION)))
+    }
+
+    /// Takes the bytes of the tensor `name`; `None` is a number that is too large.
+    fn take(&mut self, name: &str, bytes: Option<usize>) -> Result<(), LoadError> {
+        let left = bytes.and_then(|bytes| self.0.checked_sub(bytes as u64));
+        let too_large = || LoadError::Files(format!("{name}: the tensors are larger than the file can contain"));
+        self.0 = left.ok_or_else(too_large)?;
+        Ok(())
+    }
 }
 
 /// Whether a tensor has weights. Old checkpoints also contain counters.
@@ -81,17 +133,20 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
     let mut reader = BufReader::new(File::open(path).map_err(fail)?);
     reader.seek(SeekFrom::Start(OLD.len() as u64)).map_err(fail)?;
-    unpickle(&mut reader)?;
-    let Object::Dict(entries) = unpickle(&mut reader)? else {
+    let mut budget = Budget::new(MAX_OBJECTS);
+    unpickle(&mut reader, &mut budget)?;
+    let Object::Dict(entries) = unpickle(&mut reader, &mut budget)? else {
         return Err(LoadError::Files("it contains no state_dict".to_owned()));
     };
     let mut infos: Vec<TensorInfo> = Vec::new();
     for (name, value) in entries {
         infos.extend(value.into_tensor_info(name, Path::new("")).map_err(|e| e.to_string())?);
     }
-    let Object::List(keys) = unpickle(&mut reader)? else {
+    let Object::List(keys) = unpickle(&mut reader, &mut budget)? else {
         return Err(LoadError::Files("it contains no list of storages".to_owned()));
     };
+    check_count(infos.len().max(keys.len()))?;
+    let mut room = Room::of(path)?;
     let mut tensors = HashMap::new();
     for key in keys {
         let key = key.unicode().map_err(|other| format!("{other:?} is not the key of a storage"))?;
@@ -107,15 +162,25 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
         if read != size {
             return Err(LoadError::Files(format!("it ends within the storage {key}; the file is truncated")));
         }
-        for info in mine.into_iter().filter(|info| is_weight(info.dtype)) {
-            let tensor = strided(info, &bytes).map_err(|e| format!("{}: {e}", info.name))?;
+        if !is_weight(dtype) {
+            continue;
+        }
+        let storage = Storage::read(dtype, &bytes)?;
+        for info in mine {
+            room.take(&info.name, self::size(info))?;
+            let tensor = storage.view(info).map_err(|e| format!("{}: {e}", info.name))?;
             tensors.insert(info.name.clone(), tensor);
         }
     }
     Ok(tensors)
 }
 
-fn unpickle(reader: &mut impl BufRead) -> Result<Object, LoadError> {
+/// Reads a pickle that fits into `budget`.
+fn unpickle(reader: &mut (impl BufRead + Seek), budget: &mut Budget) -> Result<Object, LoadError> {
+    let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
+    let start = reader.stream_position().map_err(fail)?;
+    budget.take(reader)?;
+    reader.seek(SeekFrom::Start(start)).map_err(fail)?;
     let mut stack = Stack::empty();
     stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| LoadError::Files(e.to_string()))
 }
@@ -126,28 +191,42 @@ fn size(info: &TensorInfo) -> Option<usize> {
     dims.copied().try_fold(info.dtype.size_in_bytes(), usize::checked_mul)
 }
 
-/// The values of a tensor, which is a view of a storage.
-fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, LoadError> {
-    let size = info.dtype.size_in_bytes();
-    let all: Vec<f32> = Tensor::from_raw_buffer(bytes, info.dtype, &[bytes.len() / size], &Device::Cpu)
-        .and_then(|tensor| tensor.to_dtype(DType::F32)?.to_vec1::<f32>())
-        .map_err(|e| e.to_string())?;
-    let shape = info.layout.dims().to_vec();
-    let start = info.layout.start_offset() / size;
-    let exceeds = || LoadError::Files("it exceeds its storage".to_owned());
-    let count = self::size(info).map(|bytes| bytes / size).filter(|count| *count <= all.len()).ok_or_else(exceeds)?;
-    let mut values = Vec::with_capacity(count);
-    for index in 0..count {
-        let mut rest = index;
-        let mut place = start;
-        for (&length, &stride) in shape.iter().zip(info.layout.stride()).rev() {
-            place = (rest % length).checked_mul(stride).and_then(|step| place.checked_add(step)).ok_or_else(exceeds)?;
-            rest /= length;
-        }
-        let value = all.get(place).ok_or_else(exceeds)?;
-        values.push(*value);
+/// The values that tensors are views of.
+struct Storage {
+    dtype: DType,
+    values: Vec<f32>,
+}
+
+impl Storage {
+    fn read(dtype: DType, bytes: &[u8]) -> Result<Self, LoadError> {
+        let values = Tensor::from_raw_buffer(bytes, dtype, &[bytes.len() / dtype.size_in_bytes()], &Device::Cpu)
+            .and_then(|tensor| tensor.to_dtype(DType::F32)?.to_vec1::<f32>())
+            .map_err(|e| e.to_string())?;
+        Ok(Self { dtype, values })
     }
-    Ok(Values { shape, values })
+
+    /// The values of a tensor.
+    fn view(&self, info: &TensorInfo) -> Result<Values, LoadError> {
+        let size = info.dtype.size_in_bytes();
+        let shape = info.layout.dims().to_vec();
+        let start = info.layout.start_offset() / size;
+        let exceeds = || LoadError::Files("it exceeds its storage".to_owned());
+        let count = self::size(info).map(|bytes| bytes / size);
+        let count = count.filter(|count| *count <= self.values.len() && info.dtype == self.dtype);
+        let count = count.ok_or_else(exceeds)?;
+        let mut values = Vec::with_capacity(count);
+        for index in 0..count {
+            let mut rest = index;
+            let mut place = start;
+            for (&length, &stride) in shape.iter().zip(info.layout.stride()).rev() {
+                let step = (rest % length).checked_mul(stride);
+                place = step.and_then(|step| place.checked_add(step)).ok_or_else(exceeds)?;
+                rest /= length;
+            }
+            values.push(*self.values.get(place).ok_or_else(exceeds)?);
+        }
+        Ok(Values { shape, values })
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +251,28 @@ mod tests {
     }
 
     #[test]
+    fn pickle_that_grows_in_memory_is_refused_in_both_formats() {
+        let mut pickle = b"\x80\x02)q\x00".to_vec();
+        (0..40).for_each(|_| pickle.extend(b"h\x00h\x00\x86q\x00"));
+        pickle.push(b'.');
+        let reason = refusal(&[&OLD[..], &pickle].concat());
+        assert!(reason.contains("too much memory"), "{reason}");
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        writer.start_file("archive/data.pkl", zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, &pickle).unwrap();
+        let reason = refusal(&writer.finish().unwrap().into_inner());
+        assert!(reason.contains("too much memory"), "{reason}");
+    }
+
+    #[test]
+    fn tensors_that_repeat_a_storage_are_limited() {
+        let mut room = Room(100);
+        assert!(room.take("a", Some(60)).is_ok());
+        assert!(room.take("b", Some(60)).is_err());
+        assert!(room.take("c", None).is_err());
+    }
+
+    #[test]
     fn tensor_larger_than_its_storage_is_refused() {
         for (dims, strides) in
             [(vec![1 << 40], vec![1]), (vec![1 << 40, 1 << 40], vec![1, 1]), (vec![2], vec![usize::MAX])]
@@ -183,7 +284,8 @@ mod tests {
                 path: "/0".to_owned(),
                 storage_size: 2,
             };
-            let refused = strided(&info, &[0; 8]).err().expect("an error");
+            let storage = Storage::read(DType::F32, &[0; 8]).unwrap();
+            let refused = storage.view(&info).err().expect("an error");
             assert!(refused.to_string().contains("exceeds its storage"), "{refused}");
         }
     }

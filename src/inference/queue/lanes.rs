@@ -1,0 +1,169 @@
+//! The two lanes of texts, and the choice of the next task.
+
+use std::collections::VecDeque;
+
+use crate::inference::panel::Encoded;
+
+use super::request::{Lane, Slot};
+
+/// The maximum number of texts, and the approximate maximum of bytes, that a thread tokenises before it takes the next
+/// task.
+const MAX_CHUNK: usize = 32;
+const MAX_CHUNK_BYTES: usize = 64 * 1024;
+/// The number of bytes whose tokenising takes about as long as computing one token.
+const BYTES_PER_TOKEN_COST: usize = 256;
+/// While bulk work waits, this many of its tokens are computed per token of interactive work.
+const BULK_SHARE: usize = 3;
+/// The minimum number of tokens of a part when a batch is split between free threads.
+pub(super) const MIN_SHARE: usize = 96;
+
+/// A text of a request.
+pub struct Job {
+    /// The text to classify.
+    pub text: String,
+    /// The place of the analysis.
+    pub slot: Slot,
+}
+
+/// A text that is tokenised.
+pub struct Ready {
+    /// The tokens of the text.
+    pub encoded: Encoded,
+    /// The place of the analysis.
+    pub slot: Slot,
+}
+
+/// The next thing for a thread to do.
+pub enum Task {
+    /// Tokenise these texts.
+    Tokenise(Vec<Job>),
+    /// Classify these texts as one batch.
+    Classify(Vec<Ready>),
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    interactive: Waiting,
+    bulk: Waiting,
+    /// The number of bulk tokens to compute before interactive work is taken first again.
+    owed_to_bulk: usize,
+    /// The number of threads that wait.
+    pub(super) idle: usize,
+    pub(super) closed: bool,
+}
+
+/// The texts that wait in a lane.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) jobs: VecDeque<Job>,
+    ready: VecDeque<Ready>,
+    ready_tokens: usize,
+}
+
+impl State {
+    pub(super) fn has_work(&self) -> bool {
+        !self.interactive.is_empty() || !self.bulk.is_empty()
+    }
+
+    pub(super) fn lane(&mut self, lane: Lane) -> &mut Waiting {
+        match lane {
+            Lane::Interactive => &mut self.interactive,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// The next task. Interactive work is taken first unless bulk work waits and has received less than its share.
+    pub(super) fn take(&mut self, limits: Limits) -> Option<Task> {
+        self.interactive.forget_cancelled();
+        self.bulk.forget_cancelled();
+        if self.bulk.is_empty() {
+            self.owed_to_bulk = 0;
+        }
+        let lane = match (self.interactive.is_empty(), self.owed_to_bulk > 0) {
+            (false, false) => Lane::Interactive,
+            _ => Lane::Bulk,
+        };
+        let idle = self.idle;
+        let taken = self.lane(lane).take(limits, idle)?;
+        match lane {
+            Lane::Interactive if !self.bulk.is_empty() => self.owed_to_bulk += taken.cost * BULK_SHARE,
+            Lane::Interactive => {}
+            Lane::Bulk => self.owed_to_bulk = self.owed_to_bulk.saturating_sub(taken.cost),
+        }
+        Some(taken.task)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) max_batch_tokens: usize,
+    pub(super) threads: usize,
+}
+
+/// A task and its approximate cost in tokens.
+struct Taken {
+    task: Task,
+    cost: usize,
+}
+
+impl Waiting {
+    /// Adds a tokenised text.
+    pub(super) fn push_ready(&mut self, ready: Ready) {
+        self.ready_tokens += ready.encoded.cost();
+        self.ready.push_back(ready);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.ready.is_empty()
+    }
+
+    /// Drops texts at the front whose caller no longer waits.
+    fn forget_cancelled(&mut self) {
+        while self.jobs.front().is_some_and(|job| job.slot.request.is_over()) {
+            self.jobs.pop_front();
+        }
+        while let Some(ready) = self.ready.pop_front_if(|ready| ready.slot.request.is_over()) {
+            self.ready_tokens -= ready.encoded.cost();
+        }
+    }
+
+    fn take(&mut self, limits: Limits, idle: usize) -> Option<Taken> {
+        let Limits { max_batch_tokens, threads } = limits;
+        if self.ready_tokens >= max_batch_tokens || (self.jobs.is_empty() && !self.ready.is_empty()) {
+            let before = self.ready_tokens;
+            let batch = self.take_batch(max_batch_tokens, idle);
+            for ready in &batch {
+                ready.slot.begin();
+            }
+            return Some(Taken { task: Task::Classify(batch), cost: before - self.ready_tokens });
+        }
+        let chunk = self.jobs.len().div_ceil(threads).min(MAX_CHUNK);
+        let mut bytes = 0;
+        let fit = self.jobs.iter().take(chunk).take_while(|job| {
+            let first = bytes == 0;
+            bytes += job.text.len().max(1);
+            first || bytes <= MAX_CHUNK_BYTES
+        });
+        let jobs: Vec<Job> = self.jobs.drain(..fit.count()).collect();
+        let bytes: usize = jobs.iter().map(|job| job.text.len()).sum();
+        (!jobs.is_empty()).then_some(Taken { task: Task::Tokenise(jobs), cost: bytes / BYTES_PER_TOKEN_COST })
+    }
+
+    /// The oldest texts, up to `limit` tokens, or an equal share of all when other threads idle.
+    fn take_batch(&mut self, limit: usize, idle: usize) -> Vec<Ready> {
+        let share = self.ready_tokens.div_ceil(idle + 1).max(MIN_SHARE);
+        let limit = limit.min(share);
+        let mut batch = Vec::new();
+        let mut tokens = 0;
+        while let Some(ready) = self.ready.front() {
+            let cost = ready.encoded.cost();
+            if tokens + cost > limit && !batch.is_empty() {
+                break;
+            }
+            tokens += cost;
+            batch.extend(self.ready.pop_front());
+        }
+        self.ready_tokens -= tokens;
+        batch
+    }
+}
