@@ -18,11 +18,14 @@ window.addEventListener("hashchange", () => {
 });
 
 const queries = createQueries();
+const router = createAppRouter(queries);
+// The view and its data load while the frame renders.
+void router.load();
 void queries.prefetchQuery(sessionQuery);
 
 createRoot(root).render(
   <StrictMode>
-    <App router={createAppRouter()} queries={queries} />
+    <App router={router} queries={queries} />
   </StrictMode>,
 );
 

@@ -1,4 +1,11 @@
-import { createRootRoute, createRoute, createRouter, type RouterHistory } from "@tanstack/react-router";
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  type RouterHistory,
+} from "@tanstack/react-router";
+import { alertQuery } from "./api/queries";
 import { parseSearch, readQuery, writeQuery } from "./lib/search";
 import { NotFound } from "./shell/NotFound";
 import { Root } from "./shell/Root";
@@ -6,7 +13,11 @@ import { RouteError } from "./shell/RouteError";
 import { lazyPart } from "./ui/lazy";
 import { SkeletonRows } from "./ui/states";
 
-const root = createRootRoute({ component: Root, validateSearch: parseSearch, notFoundComponent: NotFound });
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Root,
+  validateSearch: parseSearch,
+  notFoundComponent: NotFound,
+});
 
 const under = { getParentRoute: () => root };
 
@@ -48,6 +59,10 @@ const alerts = createRoute({
 const alert = createRoute({
   ...under,
   path: "/alerts/$id",
+  // The alert is read while the code of its page loads.
+  loader: ({ context, params }) => {
+    void context.queries.prefetchQuery(alertQuery(params.id));
+  },
   component: lazyPart(
     async () => (await import("./views/alerts/alert/AlertPage")).AlertPage,
     <SkeletonRows />,
@@ -171,9 +186,10 @@ const routeTree = root.addChildren([
 ]);
 
 /** Creates the router. Tests pass their own history. Views load on first use, on hover, or when the page is idle. */
-export function createAppRouter(history?: RouterHistory) {
+export function createAppRouter(queries: QueryClient, history?: RouterHistory) {
   return createRouter({
     routeTree,
+    context: { queries },
     ...(history ? { history } : {}),
     parseSearch: readQuery,
     stringifySearch: writeQuery,

@@ -78,9 +78,9 @@ export function serve() {
 
 /** Opens the dashboard at a path. */
 export function open(path: string) {
-  const router = createAppRouter(createMemoryHistory({ initialEntries: [path] }));
   const queries = createQueries();
   queries.setDefaultOptions({ queries: { ...queries.getDefaultOptions().queries, retry: false } });
+  const router = createAppRouter(queries, createMemoryHistory({ initialEntries: [path] }));
   render(<App router={router} queries={queries} />);
   return {
     user: userEvent.setup(),

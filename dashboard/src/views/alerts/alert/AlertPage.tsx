@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { getAlert } from "@/api/endpoints";
 import { keys } from "@/api/keys";
+import { alertQuery } from "@/api/queries";
 import { getRule } from "@/api/rules";
 import type { AlertDetail } from "@/api/types";
 import { PostText } from "@/posts/PostText";
@@ -25,11 +25,7 @@ import { ValueCard } from "./ValueCard";
 /** The page of an alert: figures, evidence, timeline and deliveries. */
 export function AlertPage() {
   const { id } = useParams({ from: "/alerts/$id" });
-  const query = useQuery({
-    queryKey: keys.alerts.one(id),
-    queryFn: ({ signal }) => getAlert(Number(id), signal),
-    retry: (failures, error) => failures < 2 && !isMissing(error),
-  });
+  const query = useQuery(alertQuery(id));
   if (query.data) return <Page alert={query.data} />;
   if (isMissing(query.error)) {
     return (
