@@ -1,9 +1,18 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import {
+  createContext,
+  type ReactNode,
+  startTransition,
+  useContext,
+  useEffect,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { getPosts } from "@/api/endpoints";
 import { keys, LIVE_GROUPS } from "@/api/keys";
 import { onSessionChange, readToken } from "@/api/session";
 import { type Search, topicFilter } from "@/lib/search";
+import type { Arrival } from "./overlay";
 import { RefreshTimer } from "./refresh";
 import type { Wire } from "./socket";
 import { type LiveState, LiveStore } from "./store";
@@ -42,9 +51,26 @@ export function LiveProvider({ filter, children }: { filter: Search; children: R
 
 /** Selects a part of the live state. The component renders when it changes. */
 export function useLive<T>(select: (state: LiveState) => T): T {
-  const store = useContext(LiveContext);
-  if (!store) throw new Error("useLive must be used inside LiveProvider");
+  const store = useStore();
   return useSyncExternalStore(store.subscribe, () => select(store.snapshot()));
+}
+
+/** The posts that arrived since totals were read. React renders their totals and charts in slices between other tasks. */
+export function useArrivals(): readonly Arrival[] {
+  const store = useStore();
+  const [arrivals, setArrivals] = useState(() => store.snapshot().arrivals);
+  useEffect(() => {
+    const update = () => startTransition(() => setArrivals(store.snapshot().arrivals));
+    update();
+    return store.subscribe(update);
+  }, [store]);
+  return arrivals;
+}
+
+function useStore(): LiveStore {
+  const store = useContext(LiveContext);
+  if (!store) throw new Error("live state is available only inside LiveProvider");
+  return store;
 }
 
 function useNewStore(): LiveStore {

@@ -5,7 +5,7 @@ import { type Comparison, compare } from "@/lib/metrics";
 import { bucketLength, MINUTE, type TimeWindow, windowOf } from "@/lib/range";
 import { DEFAULT_RANGE, type RangeKey, type Search } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
-import { useLive } from "@/live/LiveProvider";
+import { useArrivals } from "@/live/LiveProvider";
 import { withArrivals } from "@/live/overlay";
 
 export interface ComparisonState {
@@ -55,7 +55,7 @@ function useCompared(
   window: TimeWindow,
   complete: boolean,
 ): Comparison | undefined {
-  const arrivals = useLive((state) => state.arrivals);
+  const arrivals = useArrivals();
   return useMemo(() => {
     if (!data) return undefined;
     const { answer, asOf } = data;
