@@ -30,7 +30,6 @@ mod options;
 mod panel;
 mod queue;
 mod reference;
-mod routed;
 pub mod routes;
 mod shard;
 mod source;
@@ -93,7 +92,7 @@ pub struct ModelInfo {
 
 /// How many layers a model with early exits computes for a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Depth {
+pub enum LayerDepth {
     /// The computation for each text stops at the first exit that accepts it.
     #[default]
     Adaptive,
@@ -113,7 +112,11 @@ pub trait Classifier: Send + Sync {
     }
 
     /// The same as [`Self::classify_interactive`], with a selectable depth for models with exits.
-    fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+    fn classify_with(
+        &self,
+        texts: Vec<String>,
+        depth: LayerDepth,
+    ) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         let _ = depth;
         self.classify_interactive(texts)
     }

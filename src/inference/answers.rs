@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Analysis;
 
-use super::Depth;
+use super::LayerDepth;
 use super::panel::Encoded;
 
 /// The number of parts of the cache. Each part has its own lock.
@@ -80,7 +80,7 @@ impl Answers {
     }
 
     fn keeps(&self, text: &Encoded) -> bool {
-        self.limit > 0 && text.depth == Depth::Adaptive
+        self.limit > 0 && text.depth == LayerDepth::Adaptive
     }
 
     fn part(&self, text: &Encoded) -> MutexGuard<'_, Generations> {
@@ -116,7 +116,7 @@ mod tests {
     use crate::domain::Scores;
     use crate::inference::tokens::Tokens;
 
-    fn text(id: u32, depth: Depth) -> Encoded {
+    fn text(id: u32, depth: LayerDepth) -> Encoded {
         let main = Tokens { windows: vec![vec![101, id]], read: 2, truncated: false };
         Encoded { main, emotion: None, depth }
     }
@@ -130,10 +130,10 @@ mod tests {
     fn answer_cache_stays_below_its_limit() {
         let limit = 64 * 1024;
         let answers = Answers::new(limit);
-        let frequent = text(0, Depth::Adaptive);
+        let frequent = text(0, LayerDepth::Adaptive);
         answers.insert(&frequent, &analysis(0));
         for id in 1..5_000 {
-            answers.insert(&text(id, Depth::Adaptive), &analysis(id));
+            answers.insert(&text(id, LayerDepth::Adaptive), &analysis(id));
             assert_eq!(answers.get(&frequent), Some(analysis(0)), "a frequently read entry is kept");
         }
         let size: usize = answers
@@ -145,17 +145,17 @@ mod tests {
             })
             .sum();
         assert!(size <= limit && size > limit / 4, "{size}");
-        assert_eq!(answers.get(&text(1, Depth::Adaptive)), None, "the oldest entries are dropped");
+        assert_eq!(answers.get(&text(1, LayerDepth::Adaptive)), None, "the oldest entries are dropped");
     }
 
     #[test]
     fn full_depth_or_a_limit_of_zero_disables_the_cache() {
-        let full = text(1, Depth::Full);
+        let full = text(1, LayerDepth::Full);
         let answers = Answers::new(1 << 20);
         answers.insert(&full, &analysis(1));
         assert_eq!(answers.get(&full), None);
         let none = Answers::new(0);
-        none.insert(&text(1, Depth::Adaptive), &analysis(1));
-        assert_eq!(none.get(&text(1, Depth::Adaptive)), None);
+        none.insert(&text(1, LayerDepth::Adaptive), &analysis(1));
+        assert_eq!(none.get(&text(1, LayerDepth::Adaptive)), None);
     }
 }

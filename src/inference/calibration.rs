@@ -82,11 +82,11 @@ pub fn temper_shares(scores: &mut [f32; 3], temperature: f64) {
 
 /// Applies a temperature to independent probabilities: their distances from [`EMOTION_THRESHOLD`], in logits, are
 /// divided by `temperature`.
-pub fn temper_judgements(scores: &mut [f32; 7], temperature: f64) {
+pub fn temper_independent(scores: &mut [f32; 7], temperature: f64) {
     let before = *scores;
     for score in scores.iter_mut() {
         let was_present = *score > EMOTION_THRESHOLD;
-        let tempered = tempered_judgement(f64::from(*score), temperature) as f32;
+        let tempered = tempered_independent(f64::from(*score), temperature) as f32;
         *score = match was_present {
             true => tempered.max(EMOTION_THRESHOLD.next_up()),
             false => tempered.min(EMOTION_THRESHOLD),
@@ -95,7 +95,7 @@ pub fn temper_judgements(scores: &mut [f32; 7], temperature: f64) {
     keep_first(&before, scores);
 }
 
-fn tempered_judgement(score: f64, temperature: f64) -> f64 {
+fn tempered_independent(score: f64, temperature: f64) -> f64 {
     let middle = logit(f64::from(EMOTION_THRESHOLD));
     let log_odds = middle + (logit(score) - middle) / temperature;
     1.0 / (1.0 + (-log_odds).exp())

@@ -17,10 +17,10 @@ use crate::domain::Analysis;
 use super::answers::Answers;
 use super::cores::Cores;
 use super::meter::{Meter, Speed};
-use super::panel::{Judge, Panel};
+use super::panel::{BatchClassifier, Panel};
 use super::queue::{Caller, Lane, Progress, Queue, Request, Seen, Way};
 use super::shard::{self, Shared};
-use super::{Classifier, Depth, InferenceError, InferenceOptions, ModelInfo};
+use super::{Classifier, InferenceError, InferenceOptions, LayerDepth, ModelInfo};
 
 /// The minimum size of batches on a GPU, in tokens. Smaller batches do not use the GPU fully.
 const CARD_BATCH_TOKENS: usize = 16_384;
@@ -52,8 +52,8 @@ impl Engine {
         info.load_ms = start.elapsed().as_millis() as u64;
         let least = if panel.on_graphics_card() { CARD_BATCH_TOKENS } else { 1 };
         let options = InferenceOptions { max_batch_tokens: options.max_batch_tokens.max(least), ..options.clone() };
-        let judge: Arc<dyn Judge> = Arc::new(panel);
-        Self::start(&judge, info, &options)
+        let classifier: Arc<dyn BatchClassifier> = Arc::new(panel);
+        Self::start(&classifier, info, &options)
     }
 
     /// Starts the threads of a loaded model.
@@ -61,7 +61,7 @@ impl Engine {
     /// # Errors
     /// When a thread cannot be started.
     pub(super) fn start(
-        judge: &Arc<dyn Judge>,
+        classifier: &Arc<dyn BatchClassifier>,
         info: ModelInfo,
         options: &InferenceOptions,
     ) -> Result<Self, InferenceError> {
@@ -71,7 +71,7 @@ impl Engine {
         let engine = Self {
             queue: Arc::new(Queue::new(options.max_batch_tokens.max(1), threads)),
             shared: Arc::new(Shared {
-                judge: Arc::clone(judge),
+                classifier: Arc::clone(classifier),
                 meter: Meter::new(threads),
                 answers: Answers::new(options.answer_cache_bytes),
                 cores: options.cores.as_ref().map(Cores::join),
@@ -142,14 +142,18 @@ impl Engine {
 
 impl Classifier for Engine {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts, Way { lane: Lane::Bulk, depth: Depth::Adaptive }).boxed()
+        self.answer(texts, Way { lane: Lane::Bulk, depth: LayerDepth::Adaptive }).boxed()
     }
 
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.classify_with(texts, Depth::Adaptive)
+        self.classify_with(texts, LayerDepth::Adaptive)
     }
 
-    fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+    fn classify_with(
+        &self,
+        texts: Vec<String>,
+        depth: LayerDepth,
+    ) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.answer(texts, Way { lane: Lane::Interactive, depth }).boxed()
     }
 

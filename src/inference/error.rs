@@ -45,7 +45,7 @@ pub enum LoadError {
     Files(String),
     /// The network of the model failed on the texts of the int8 check.
     #[error("the int8 check failed: {0}")]
-    Check(#[from] JudgeError),
+    Check(#[from] ClassifyError),
     /// A thread that packs weights panicked.
     #[error("a thread panicked while it prepared the weights of the model")]
     Panicked,
@@ -84,7 +84,7 @@ impl LoadError {
 
 /// Why a loaded model cannot classify texts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JudgeError {
+pub enum ClassifyError {
     /// The tokenizer cannot read a text.
     #[error("the tokenizer cannot read the text: {0}")]
     Tokenise(String),
@@ -102,8 +102,8 @@ pub enum JudgeError {
     Panicked(String),
 }
 
-impl From<JudgeError> for InferenceError {
-    fn from(error: JudgeError) -> Self {
+impl From<ClassifyError> for InferenceError {
+    fn from(error: ClassifyError) -> Self {
         Self::Failed(error.to_string())
     }
 }

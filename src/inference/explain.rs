@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use crate::domain::Analysis;
 
-use super::{Classifier, Depth, InferenceError, llm};
+use super::{Classifier, InferenceError, LayerDepth, llm};
 
 /// The maximum number of parts of an explanation. In longer texts, adjacent words form one part.
 pub const MAX_PARTS: usize = 64;
 /// The minimum number of parts of a text with enough words, independent of its length.
 const MIN_PARTS: usize = 8;
 /// The approximate maximum number of characters that are classified to explain one text.
-const MAX_JUDGED_CHARS: usize = 100_000;
+const MAX_ANALYSED_CHARS: usize = 100_000;
 /// Used in place of a text that is empty without its only word, because models need at least one token.
 const NOTHING: &str = ".";
 
@@ -61,7 +61,7 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
         if rest.trim().is_empty() { NOTHING.to_owned() } else { rest }
     });
     let texts: Vec<String> = std::iter::once(text.to_owned()).chain(variants).collect();
-    let mut analyses = classifier.classify_with(texts, Depth::Full).await?.into_iter();
+    let mut analyses = classifier.classify_with(texts, LayerDepth::Full).await?.into_iter();
     let whole = analyses.next().ok_or_else(|| InferenceError::Failed("the model returned no result".to_owned()))?;
     let (sentiment, emotion) = (whole.sentiment.index(), whole.emotion.index());
     let mut chars = Chars { text, byte: 0, char: 0 };
@@ -85,7 +85,7 @@ pub fn variants(text: &str) -> usize {
 }
 
 fn parts_for(chars: usize) -> usize {
-    (MAX_JUDGED_CHARS / chars.max(1)).clamp(MIN_PARTS, MAX_PARTS)
+    (MAX_ANALYSED_CHARS / chars.max(1)).clamp(MIN_PARTS, MAX_PARTS)
 }
 
 /// The difference of two scores, rounded to their precision.

@@ -7,7 +7,7 @@ use crate::domain::Analysis;
 
 use super::llm::Llm;
 use super::queue::{Lane, Way};
-use super::{Classifier, Depth, InferenceError, ModelInfo, SharedClassifier, Speed};
+use super::{Classifier, InferenceError, LayerDepth, ModelInfo, SharedClassifier, Speed};
 
 /// Classifies texts with the local model. If the local model fails on a request with a single text, the LLM classifies
 /// this text. Errors of a busy local model are returned, so that the caller retries.
@@ -42,14 +42,18 @@ impl WithFallback {
 
 impl Classifier for WithFallback {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts, Way { lane: Lane::Bulk, depth: Depth::Adaptive }).boxed()
+        self.answer(texts, Way { lane: Lane::Bulk, depth: LayerDepth::Adaptive }).boxed()
     }
 
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.classify_with(texts, Depth::Adaptive)
+        self.classify_with(texts, LayerDepth::Adaptive)
     }
 
-    fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+    fn classify_with(
+        &self,
+        texts: Vec<String>,
+        depth: LayerDepth,
+    ) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.answer(texts, Way { lane: Lane::Interactive, depth }).boxed()
     }
 

@@ -6,7 +6,7 @@
 use sentistream_kernels::Isa;
 
 use super::Precision;
-use super::error::{JudgeError, LoadError};
+use super::error::{ClassifyError, LoadError};
 use super::labels::HeadMap;
 use super::network::{Input, Network, Scratch};
 use super::options::Compute;
@@ -71,7 +71,7 @@ impl Candidate<'_> {
     }
 
     /// The share of sample texts for which all heads of both networks select the same class.
-    fn agreement(&self, one: &Network, other: &Network) -> Result<f64, JudgeError> {
+    fn agreement(&self, one: &Network, other: &Network) -> Result<f64, ClassifyError> {
         let tokens = SAMPLES.lines().map(|text| self.tokenizer.encode(text, 1)).collect::<Result<Vec<_>, _>>()?;
         let inputs: Vec<Input<'_>> =
             tokens.iter().map(|tokens| Input { ids: &tokens.windows[0], may_exit: true }).collect();

@@ -1,10 +1,13 @@
 //! The encoder for CPUs: the same network as [`super::reference`], but several times faster.
 //!
-//! The texts of a batch are concatenated without padding, so each linear layer is one product over
-//! all their tokens; only attention is per text ([`layer`]). Weights are packed once, query, key and
-//! value are one product, and the last layer computes only what the first token needs ([`first`]).
-//! With int8 and bf16, the input rows of every product are rounded by the previous step, while they are in
-//! the cache. A text stops at the first exit that accepts it ([`stages`]).
+//! The texts of a batch are concatenated without padding, so each linear layer is one matrix product over all their
+//! tokens; only attention is computed per text ([`layer`]). Weights are packed once. Query, key and value are computed
+//! by
+//! one product. The last layer computes only what the first token needs ([`first`]). With int8 and bf16, the input rows
+//! of
+//! every product are rounded by the preceding step, while they are in the CPU cache. A text stops at the first exit
+//! that
+//! accepts it ([`stages`]).
 
 mod build;
 mod first;
@@ -47,10 +50,10 @@ struct LastLayer {
     rest: LayerRest,
 }
 
-/// An early exit. Its layer is computed for the first token of each text, and its head
-/// returns the outputs of all heads and the gate.
+/// An early exit. The layer of the exit is computed for the first token of each text. The head of the exit returns the
+/// outputs of all heads and the gate.
 struct Exit {
-    /// The index of its layer, from 0.
+    /// The index of the exit's layer, from 0.
     layer: usize,
     /// A text stops here if its gate output is above this limit.
     gate_limit: f32,
@@ -58,25 +61,25 @@ struct Exit {
     head: Head,
 }
 
-/// The number of tokens for which a thread keeps memory while it waits.
+/// The number of tokens for which a waiting thread keeps memory.
 const KEPT_TOKENS: usize = 1_024;
 
-/// Memory that a thread reuses. It grows to the size of the largest batch, until [`Scratch::shrink`].
+/// Memory that a thread reuses for each batch. It grows with the largest batch; [`Scratch::shrink`] reduces it.
 #[derive(Default)]
 pub struct Scratch {
     /// The number of tokens of the largest batch since the last [`Self::shrink`].
     largest: usize,
-    /// The tokens of a group between the parts of a layer.
+    /// The rows of the tokens of the current group, between the parts of a layer.
     tokens: Vec<f32>,
     token_rounded: Rounded,
-    /// Queries, keys and values of a layer.
+    /// The queries, keys and values of a layer.
     attention: Vec<f32>,
     buffers: Buffers,
     first: first::Memory,
-    /// Outputs of a head.
+    /// The output of the first linear layer of a head.
     hidden: Vec<f32>,
     outputs: Vec<f32>,
-    /// The rows of each text of the group: of its queries and of its tokens.
+    /// For each text of the group, the rows of its queries and the rows of its tokens.
     spans: Vec<(RowRange, RowRange)>,
     /// The texts of the group, by their index in the batch.
     group: Vec<usize>,
@@ -94,7 +97,7 @@ impl Scratch {
     }
 }
 
-/// The first `len` values of a buffer, which grows if necessary.
+/// The first `len` values of a buffer. Enlarges the buffer if necessary.
 fn resized(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
         buffer.resize(len, 0.0);
@@ -117,7 +120,7 @@ impl FusedEncoder {
         self.exits.len()
     }
 
-    /// The target of rounded rows; `None` with f32.
+    /// The destination of rounded rows; `None` with f32, for which rows are not rounded.
     fn rounded<'a>(&self, rounded: &'a mut Rounded, rows: usize, width: usize) -> Option<Target<'a>> {
         match self.format {
             Format::F32 => None,
@@ -136,7 +139,7 @@ impl FusedEncoder {
         }
     }
 
-    /// The normalised embeddings of texts, as the tokens of the group.
+    /// Computes the normalised embeddings of texts and stores them as the tokens of the group.
     fn embed(&self, texts: &[&[u32]], scratch: &mut Scratch) {
         let dim = self.shape.dim;
         let count = texts.iter().map(|text| text.len()).sum();

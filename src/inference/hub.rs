@@ -1,8 +1,8 @@
-//! Models of the Hugging Face Hub: finds them in the cache or downloads them.
+//! Finds models of the Hugging Face Hub in the cache, or downloads them.
 //!
-//! The cache has the layout of the Hub's own tools, which can share it. A download pins the revision:
-//! its commit is stored under the name of the branch, and later starts use that commit
-//! without a request. `models pull` updates the commit of the branch.
+//! The cache has the layout of the Hub's own tools, which can share it. A download pins the revision: its commit is
+//! stored
+//! under the name of the branch, and later starts use this commit without a request. `models pull` updates the commit.
 
 mod cache;
 mod download;
@@ -18,15 +18,15 @@ use super::files::ModelFiles;
 
 pub use cache::{cached, find};
 
-/// The branch that is used when none is named.
+/// The branch that is used if the setting names no revision.
 const DEFAULT_REVISION: &str = "main";
 
 /// A model of the Hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubModel {
-    /// `OWNER/NAME`. Some old repositories have only a name.
+    /// The repository as `OWNER/NAME`. Some old repositories have only a name.
     pub repository: String,
-    /// A branch, tag or commit; `None`: `main`.
+    /// A branch, tag or commit; `None` for `main`.
     pub revision: Option<String>,
 }
 
@@ -42,13 +42,13 @@ impl fmt::Display for HubModel {
 pub struct HubOptions {
     /// The folder of downloaded models (`models--OWNER--NAME/snapshots/…`).
     pub cache: PathBuf,
-    /// The Hub's address, without a slash at its end.
+    /// The URL of the Hub, without a trailing slash.
     pub endpoint: String,
     /// The token for private and gated models. `None`: requests carry no token.
     pub token: Option<SecretString>,
     /// Whether requests to the Hub are disabled.
     pub offline: bool,
-    /// A download fails when no data arrives for this long.
+    /// The maximum time without data, after which a download fails.
     pub silence_limit: Duration,
 }
 
@@ -103,8 +103,8 @@ pub enum HubError {
         /// The HTTP status of the Hub's response: 401, 403 or 404.
         status: u16,
     },
-    /// The model exists, the revision does not.
-    #[error("{repository} has no revision `{revision}`: name a branch, a tag or a commit, or none for the newest")]
+    /// The model exists, but the revision does not.
+    #[error("{repository} has no revision `{revision}`: use a branch, a tag or a commit, or omit it for the newest")]
     NoRevision {
         /// The model in the form `OWNER/NAME`.
         repository: String,
@@ -116,8 +116,8 @@ pub enum HubError {
     Unsupported(String),
     /// The model is not in the cache, and downloads are off.
     #[error(
-        "it is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` on a machine \
-         with a network, and copy that folder here"
+        "the model is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` on a machine \
+         with access to the Hub, and copy this folder"
     )]
     Offline {
         /// The model in the form `hf:OWNER/NAME[@REVISION]`.
@@ -136,20 +136,20 @@ pub enum HubError {
         /// Why the request or the download failed, or why the response is invalid.
         reason: String,
     },
-    /// A transfer ended early. The bytes received so far are kept.
-    #[error("the download of {file} was interrupted ({reason}): try again, it resumes at the last byte received")]
+    /// The transfer of a file ended early. The bytes received so far are kept.
+    #[error("the download of {file} was interrupted ({reason}): retry; it resumes at the last byte received")]
     Broken {
         /// The path of the file in the repository.
         file: String,
         /// Why the transfer ended, or how many of the bytes were received.
         reason: String,
     },
-    /// A file differs from the Hub's size or hash.
-    #[error("{file} is damaged ({reason}) and was deleted: try again")]
+    /// The size or the hash of a file differs from that on the Hub.
+    #[error("{file} is damaged ({reason}) and was deleted: download the model again")]
     Damaged {
         /// The path of the file in the repository.
         file: String,
-        /// How the file differs from the description of the Hub, or why it cannot be checked.
+        /// The difference, or why the file cannot be checked.
         reason: String,
     },
     /// The disk is full.
@@ -168,7 +168,7 @@ pub enum HubError {
         /// The error of the operating system.
         reason: String,
     },
-    /// The endpoint is not https.
+    /// The endpoint is neither https nor on loopback.
     #[error(
         "inference.hub.endpoint is {endpoint}, which is not https: a token and a model must not go over a network in \
          plain text; use https, or http on loopback"
@@ -186,15 +186,15 @@ pub enum HubError {
         value: String,
     },
     /// Another process downloads the same file.
-    #[error("another process downloads {file} into the same cache: start again when it has finished")]
+    #[error("another process is downloading {file} into the same cache: retry when that download is complete")]
     Busy {
         /// The path of the file in the repository.
         file: String,
     },
     /// No data arrived for too long.
     #[error(
-        "the Hub sent no data for {seconds} s: try again, the download resumes at the last byte received; for a slow \
-         network raise inference.hub.timeout"
+        "the Hub sent no data for {seconds} s: retry; the download resumes at the last byte received. For a slow \
+         network, increase inference.hub.timeout"
     )]
     Silent {
         /// The limit that was exceeded (`inference.hub.timeout`), in seconds.
@@ -203,7 +203,7 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// Whether a setting must change. Otherwise a retry may succeed.
+    /// Whether a setting must be changed. Otherwise a retry may succeed.
     pub fn is_setting(&self) -> bool {
         matches!(
             self,
@@ -220,10 +220,10 @@ impl HubError {
     }
 }
 
-/// Returns the model from the cache, or downloads it. It blocks.
+/// Returns the model from the cache, or downloads it. Blocks the thread.
 ///
 /// # Errors
-/// Why it is not available.
+/// Why the model is not available.
 pub fn obtain(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     match find(model, options)? {
         Some(snapshot) => Ok(snapshot),
@@ -231,10 +231,10 @@ pub fn obtain(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubErr
     }
 }
 
-/// Downloads the current version of the model, as far as its files are not in the cache. It blocks.
+/// Downloads the files of the model's current version that are not in the cache. Blocks the thread.
 ///
 /// # Errors
-/// Why it is not available.
+/// Why the model is not available.
 pub fn pull(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     if options.offline {
         let cache = options.cache.display().to_string();

@@ -1,10 +1,10 @@
-//! Maps the classes of a model to our sentiments and emotions, and its outputs to scores.
+//! Maps the classes of a model to sentiments and emotions, and its outputs to scores.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{Emotion, Sentiment};
 
-use super::calibration::{Calibration, temper_judgements, temper_shares};
+use super::calibration::{Calibration, temper_independent, temper_shares};
 use super::error::LoadError;
 use super::spec::HeadSpec;
 
@@ -13,7 +13,7 @@ use super::spec::HeadSpec;
 pub enum HeadScores {
     /// The scores sum to 1 and are in the order of [`Sentiment::ALL`].
     Sentiment([f32; 3]),
-    /// In the order of [`Emotion::ALL`].
+    /// The scores are independent and in the order of [`Emotion::ALL`].
     Emotion([f32; 7]),
 }
 
@@ -22,7 +22,8 @@ pub enum HeadScores {
 pub struct HeadMap {
     target: Target,
     independent: bool,
-    /// For heads with two sentiment classes: the output of the neutral class minus the mean of both outputs.
+    /// For heads without a neutral class: the output of the added neutral class, relative to the mean of the two
+    /// outputs.
     neutral_gain: Option<f32>,
     /// The temperature of the calibration.
     temperature: Option<f64>,
@@ -30,22 +31,22 @@ pub struct HeadMap {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Target {
-    /// The class of each output.
+    /// The sentiment of each output.
     Sentiment(Vec<Sentiment>),
     Emotion(Vec<Emotion>),
 }
 
-/// Settings for models with other classes than ours.
+/// Settings for models whose classes are not named like the labels of SentiStream.
 #[derive(Clone, Copy, Debug)]
 pub struct Labelling<'a> {
     /// The label of each class, by the name of the class.
     pub labels: &'a BTreeMap<String, String>,
-    /// See [`super::InferenceOptions::neutral_margin`].
+    /// The setting [`super::InferenceOptions::neutral_margin`].
     pub neutral_margin: f32,
 }
 
 impl HeadMap {
-    /// Derives from the names of its classes whether a head classifies sentiment or emotion.
+    /// Determines from the names of its classes whether a head classifies sentiment or emotion.
     ///
     /// # Errors
     /// When a class is unknown.
@@ -56,11 +57,13 @@ impl HeadMap {
             .map(|class| labelling.labels.get(class).unwrap_or(class).trim().to_lowercase())
             .collect();
         let sentiments: Option<Vec<Sentiment>> = names.iter().map(|name| sentiment(name)).collect();
-        // "neutral" is in both sets and does not distinguish them.
+        // The class "neutral" belongs to both sets, so it does not identify the set.
         if let Some(classes) = sentiments {
             let has = |wanted| classes.contains(&wanted);
             if !has(Sentiment::Positive) || !has(Sentiment::Negative) {
-                return Err(LoadError::Setting("a sentiment model needs a positive and a negative class".to_owned()));
+                return Err(LoadError::Setting(
+                    "the classes of a sentiment model must include positive and negative".to_owned(),
+                ));
             }
             let margin = labelling.neutral_margin.clamp(0.0, 0.999);
             let gain = 0.5 * ((1.0 + margin) / (1.0 - margin)).ln();
@@ -85,13 +88,13 @@ impl HeadMap {
         })
     }
 
-    /// Adds the temperature of this head.
+    /// Sets the temperature of the calibration for this head.
     pub fn calibrated(self, calibration: &Calibration) -> Self {
         let fit = if self.is_emotion() { &calibration.emotion } else { &calibration.sentiment };
         Self { temperature: fit.as_ref().map(|fit| fit.temperature).filter(|temperature| *temperature != 1.0), ..self }
     }
 
-    /// The meaning of each output.
+    /// The label of each output.
     pub fn meanings(&self) -> Vec<&'static str> {
         match &self.target {
             Target::Sentiment(classes) => classes.iter().map(|class| class.as_str()).collect(),
@@ -109,7 +112,7 @@ impl HeadMap {
         self.meanings().contains(&"neutral")
     }
 
-    /// The effects of missing classes and of a narrow domain on other texts. `name` and `classes` are those of the
+    /// Warnings about missing classes and a narrow domain of training texts. `name` and `classes` are those of the
     /// model.
     pub fn warnings(&self, name: &str, classes: &[String]) -> Vec<String> {
         let two_classes = (!self.has_neutral()).then(|| {
@@ -139,11 +142,13 @@ impl HeadMap {
                 }
                 for (class, score) in classes.iter().zip(logits) {
                     let total = &mut scores[class.index()];
-                    // Probabilities that sum to 1 are added; of independent ones the largest is used.
+                    // If several classes map to one label, probabilities that sum to 1 are added. Of independent
+                    // probabilities
+                    // the largest is used.
                     *total = if self.independent { total.max(score) } else { *total + score };
                 }
                 if let Some(temperature) = self.temperature {
-                    temper_judgements(&mut scores, temperature);
+                    temper_independent(&mut scores, temperature);
                 }
                 HeadScores::Emotion(scores)
             }
@@ -183,7 +188,7 @@ fn unknown(class: &str) -> String {
     )
 }
 
-/// Parts of names of models, and the texts that such models were trained on.
+/// Parts of the names of models, with the texts on which such models were trained.
 const DOMAINS: [(&str, &str); 9] = [
     ("sst2", "sentences of film reviews"),
     ("sst-2", "sentences of film reviews"),
@@ -196,7 +201,7 @@ const DOMAINS: [(&str, &str); 9] = [
     ("review", "reviews"),
 ];
 
-/// The single domain of a model, if its name or its classes tell it.
+/// The only domain of a model's training texts, if it is known from the name or the classes.
 fn domain(name: &str, classes: &[String]) -> Option<&'static str> {
     let name = name.to_lowercase();
     let named = DOMAINS.iter().find(|(part, _)| name.contains(part)).map(|(_, domain)| *domain);
@@ -213,8 +218,8 @@ fn sentiment(name: &str) -> Option<Sentiment> {
     }
 }
 
-/// The emotion of a class name in lower case. Finer sets (GoEmotions) are grouped
-/// as their authors propose.
+/// The emotion of a class name in lower case. The emotions of finer sets (GoEmotions) are grouped as their authors
+/// propose.
 fn emotion(name: &str) -> Option<Emotion> {
     Some(match name {
         "anger" | "angry" | "annoyance" | "disapproval" => Emotion::Anger,
@@ -262,9 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn two_classes_yield_neutral_within_margin() {
+    fn model_with_two_classes_returns_neutral_within_the_margin() {
         let map = map(&["NEGATIVE", "POSITIVE"], false, &[]).unwrap();
-        // The margin of 0.3 corresponds to 0.65 against 0.35, a difference of outputs of 0.619.
+        // A margin of 0.3 means probabilities of 0.65 and 0.35, for which the outputs differ by 0.619.
         for (difference, wanted) in [(0.0, 1), (0.61, 1), (0.63, 2), (-0.61, 1), (-0.63, 0), (9.0, 2)] {
             let scores = sentiment_of(&map, &[0.0, difference]);
             let top = (0..3).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn two_classes_and_single_domains_are_warned_about() {
+    fn missing_neutral_class_and_narrow_domain_cause_warnings() {
         let warnings = |name: &str, classes: &[&str]| {
             let owned: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
             map(classes, false, &[]).unwrap().warnings(name, &owned)
@@ -303,8 +308,8 @@ mod tests {
         let shares = map(&["sadness", "joy", "love", "anger", "fear", "surprise"], false, &[]).unwrap();
         let HeadScores::Emotion(scores) = shares.scores(&[0.0; 6]) else { panic!("a sentiment head") };
         assert!((scores[Emotion::Joy.index()] - 2.0 / 6.0).abs() < 1e-6, "{scores:?}");
-        let judged = map(&["admiration", "grief", "joy"], true, &[]).unwrap();
-        let HeadScores::Emotion(scores) = judged.scores(&[0.0, -9.0, 2.0]) else { panic!("a sentiment head") };
+        let emotion = map(&["admiration", "grief", "joy"], true, &[]).unwrap();
+        let HeadScores::Emotion(scores) = emotion.scores(&[0.0, -9.0, 2.0]) else { panic!("a sentiment head") };
         assert!((scores[Emotion::Joy.index()] - sigmoid(2.0)).abs() < 1e-6, "{scores:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The weight names of each architecture, and the activation of its head.
+//! The names of the weights of each architecture, and the activation of its head.
 
 use super::error::LoadError;
 use super::spec::{Family, ModelSpec};
@@ -10,7 +10,7 @@ pub struct Layout {
     family: Family,
 }
 
-/// A part of a layer.
+/// A part of a layer that has weights.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// The queries of the attention.
@@ -34,7 +34,7 @@ pub enum Part {
 /// The activation between the two linear layers of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadActivation {
-    /// The larger of the value and zero.
+    /// ReLU: the larger of the value and zero.
     Relu,
     /// The hyperbolic tangent.
     Tanh,
@@ -53,7 +53,7 @@ impl HeadActivation {
 /// The activation between the two linear layers of an exit.
 pub const EXIT_ACTIVATION: HeadActivation = HeadActivation::Relu;
 
-/// The weights of exits.
+/// The names of the weights of early exits.
 pub mod exit {
     /// The names of the two linear layers of the exit after `layer`, counted from 1.
     pub fn names(layer: usize) -> [String; 2] {
@@ -75,17 +75,17 @@ impl Layout {
         }
     }
 
-    /// The word embeddings.
+    /// The name of the word embeddings.
     pub fn words(self) -> String {
         format!("{}.embeddings.word_embeddings.weight", self.root())
     }
 
-    /// The normalisation of the embeddings.
+    /// The prefix of the names of the normalisation of the embeddings.
     pub fn embedding_norm(self) -> String {
         format!("{}.embeddings.LayerNorm", self.root())
     }
 
-    /// A part of layer `index`.
+    /// The prefix of the names of a part of layer `index`.
     pub fn layer(self, index: usize, part: Part) -> String {
         let root = self.root();
         if self.family == Family::DistilBert {
@@ -114,7 +114,7 @@ impl Layout {
         format!("{root}.encoder.layer.{index}.{name}")
     }
 
-    /// The two linear layers of the head whose names start with `prefix`.
+    /// The prefixes of the names of the two linear layers of a head. `prefix` is the prefix of the head.
     pub fn head(self, prefix: &str) -> [String; 2] {
         let [hidden, classes] = match self.family {
             Family::DistilBert => ["pre_classifier", "classifier"],
@@ -124,7 +124,7 @@ impl Layout {
         [format!("{prefix}{hidden}"), format!("{prefix}{classes}")]
     }
 
-    /// The activation between the two linear layers of the head.
+    /// The activation between the two linear layers of a head.
     pub fn head_activation(self) -> HeadActivation {
         match self.family {
             Family::DistilBert => HeadActivation::Relu,
@@ -132,8 +132,9 @@ impl Layout {
         }
     }
 
-    /// The vectors that are added to the word embeddings at each position: the position embedding and, if the
-    /// architecture has token types, the embedding of the first type.
+    /// The vectors that are added to the word embeddings, one per position. A vector is the position embedding plus, if
+    /// the
+    /// architecture has token types, the embedding of the first token type.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.

@@ -1,11 +1,13 @@
-//! A language model behind an OpenAI-compatible API as a [`Classifier`].
+//! A large language model (LLM) with an OpenAI-compatible API as a [`Classifier`].
 //!
-//! A request contains several texts. Each result in the response is validated separately. Valid results are
-//! kept, and the other texts are requested again in smaller parts, down to a single text.
-//! When a response has no valid result, a probe sentence is sent. If the probe fails too, the server
-//! is unavailable and the texts are retried later ([`InferenceError::Unavailable`]). If it succeeds,
-//! a text that has no valid result in a separate request fails ([`InferenceError::Failed`]).
-//! Results are cached for some minutes, so that a retried batch sends no text twice.
+//! A request contains several texts. Each result in the response is validated separately. Valid results are kept; all
+//! other
+//! texts are requested again in smaller parts, down to a single text. If a response has no valid result, a probe
+//! sentence
+//! is sent. If the probe fails too, the server is unavailable, and the texts are retried later
+//! ([`InferenceError::Unavailable`]). If the probe succeeds, a text without a valid result in a request of its own
+//! fails
+//! ([`InferenceError::Failed`]). Results are cached for ten minutes, so that a retried batch sends no text twice.
 
 mod answer;
 mod breaker;
@@ -45,12 +47,12 @@ const MAX_REQUEST_CHARS: usize = 12_000;
 const MAX_KEPT: u64 = 20_000;
 /// The lifetime of a cached result.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// The maximum wait between two attempts of a request. If the server asks for a longer wait, the circuit breaker opens.
+/// The maximum wait between two attempts of a request. If the server requests a longer wait, the request fails.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// A sentence that every working language model classifies.
+/// A sentence that every working LLM can classify.
 const PROBE: &str = "I love this, it is wonderful and makes me so happy!";
 
-/// The server, and options of requests to it.
+/// The server of an LLM, and the options of requests to it.
 #[derive(Clone, Debug)]
 pub struct LlmOptions {
     /// The provider: `groq`, or the name of a host. It is the first part of the model's name in analyses.
@@ -69,7 +71,7 @@ pub struct LlmOptions {
     pub max_in_flight: usize,
     /// The number of retries of a failed request.
     pub retries: usize,
-    /// The wait before the first retry. It doubles with each retry and has jitter.
+    /// The wait before the first retry, with jitter. It doubles with each retry.
     pub retry_wait: Duration,
     /// The maximum number of requests of this process.
     pub budget: Budget,
@@ -78,13 +80,13 @@ pub struct LlmOptions {
 }
 
 impl LlmOptions {
-    /// The name stored with analyses: `groq:llama-3.1-8b-instant`.
+    /// The name that is stored with each analysis, such as `groq:llama-3.1-8b-instant`.
     pub fn name(&self) -> String {
         format!("{}:{}", self.provider, self.model)
     }
 }
 
-/// A language model. Clones share it.
+/// An LLM. Clones share it.
 #[derive(Clone)]
 pub struct Llm(Arc<Inner>);
 
@@ -103,7 +105,7 @@ struct Inner {
 pub struct Question {
     /// The text.
     pub text: String,
-    /// What the sentiment should be about, as written in the text; `None`: the whole text.
+    /// The target of the sentiment, as written in the text; `None` for the sentiment of the whole text.
     pub target: Option<String>,
 }
 
@@ -125,16 +127,16 @@ impl Asked {
     }
 }
 
-/// The outcome of a request.
+/// The usable part of a response.
 enum Use {
-    /// Valid results for all texts except these.
+    /// All texts except these have valid results.
     AllBut(Vec<Asked>),
-    /// No valid result, with the reason.
+    /// No text has a valid result. The second value is the reason.
     None(Vec<Asked>, String),
 }
 
 impl Llm {
-    /// A language model. No request is sent yet.
+    /// Creates a client of the LLM. This sends no request.
     ///
     /// # Errors
     /// [`InferenceError::Load`] when the options are invalid.
@@ -165,15 +167,15 @@ impl Llm {
         })))
     }
 
-    /// Classifies each text about its target. The emotions are those of the whole texts.
+    /// Classifies the sentiment of each text towards its target. The emotions are those of the whole texts.
     ///
     /// # Errors
-    /// As for [`Classifier::classify`].
+    /// The errors of [`Classifier::classify`].
     pub async fn classify_targets(&self, questions: Vec<Question>) -> Result<Vec<Analysis>, InferenceError> {
         self.0.answer(questions).await
     }
 
-    /// The current state.
+    /// The current state of the LLM.
     pub fn state(&self) -> LlmState {
         self.0.breaker.state_now()
     }
@@ -204,23 +206,25 @@ impl Inner {
             }
         }
         let asked: Vec<Asked> = missing.into_values().collect();
-        let parts = self.parts(asked).into_iter().map(|part| self.judge(part));
-        // All parts are awaited even if one fails, because their results are cached for the next attempt.
-        let judged: Vec<_> = stream::iter(parts).buffer_unordered(self.options.max_in_flight.max(1)).collect().await;
-        for scores in judged {
+        let parts = self.parts(asked).into_iter().map(|part| self.classify_part(part));
+        // All parts are awaited even if one fails, because the results of the others are cached for the next attempt.
+        let classified: Vec<_> =
+            stream::iter(parts).buffer_unordered(self.options.max_in_flight.max(1)).collect().await;
+        for scores in classified {
             found.extend(scores?);
         }
         digests
             .into_iter()
             .map(|(digest, truncated)| {
                 let scores = found.get(&digest).copied();
-                let scores = scores.ok_or_else(|| InferenceError::Unavailable("a result is missing".to_owned()))?;
+                let scores = scores
+                    .ok_or_else(|| InferenceError::Unavailable("the response lacks the result of a text".to_owned()))?;
                 Ok(Analysis::from_scores(Arc::clone(&self.name), scores, 0, truncated))
             })
             .collect()
     }
 
-    /// Splits texts into parts that fit into a request.
+    /// Splits texts into parts, each of which fits into a request.
     fn parts(&self, asked: Vec<Asked>) -> Vec<Vec<Asked>> {
         let mut parts: Vec<Vec<Asked>> = Vec::new();
         let mut chars = 0;
@@ -240,9 +244,9 @@ impl Inner {
         parts
     }
 
-    /// Classifies every text of a part. The number of requests is bounded, because each response without a valid
-    /// result halves the next part, and a single text is requested at most twice.
-    async fn judge(&self, part: Vec<Asked>) -> Result<Vec<([u8; 32], Scores)>, InferenceError> {
+    /// Classifies every text of a part. The number of requests is limited: a response without a valid result halves the
+    /// next part, and a single text is requested at most twice.
+    async fn classify_part(&self, part: Vec<Asked>) -> Result<Vec<([u8; 32], Scores)>, InferenceError> {
         let _turn = self.in_flight.acquire().await.map_err(|e| InferenceError::Unavailable(e.to_string()))?;
         let mut found = Vec::with_capacity(part.len());
         let mut waiting = vec![part];
@@ -278,7 +282,7 @@ impl Inner {
         Ok(found)
     }
 
-    /// Sends the probe sentence.
+    /// Sends the probe sentence, and returns an error if it has no valid result either.
     async fn probe(&self, reason: &str) -> Result<(), InferenceError> {
         let probe = Asked { digest: [0; 32], text: PROBE.to_owned(), target: None };
         match self.ask(vec![probe], &mut Vec::new()).await? {
@@ -290,7 +294,7 @@ impl Inner {
         }
     }
 
-    /// Requests the results of a part and caches the valid ones.
+    /// Requests the results of a part, and caches the valid results.
     async fn ask(&self, part: Vec<Asked>, found: &mut Vec<([u8; 32], Scores)>) -> Result<Use, InferenceError> {
         let posts: Vec<PromptPost<'_>> =
             part.iter().map(|asked| PromptPost { text: &asked.text, target: asked.target.as_deref() }).collect();
@@ -327,7 +331,8 @@ impl Inner {
         Ok(Use::AllBut(rest))
     }
 
-    /// The body of the response, or why the server rejects this request.
+    /// Sends a request with retries. Returns the body of the response, or the reason why the server rejects this
+    /// request.
     async fn send(&self, posts: &[PromptPost<'_>]) -> Result<Result<Vec<u8>, String>, InferenceError> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.options.retry_wait)
@@ -380,8 +385,10 @@ impl Inner {
     fn pass(&self) -> Result<(), InferenceError> {
         self.breaker.pass().map_err(|closed| {
             let reason = match closed {
-                LlmState::Paused { until, reason } => format!("it is paused until {until} after: {reason}"),
-                LlmState::Spent { until } => format!("the budget is used up until {until}"),
+                LlmState::Paused { until, reason } => {
+                    format!("requests are paused until {until}, because of: {reason}")
+                }
+                LlmState::Spent { until } => format!("the request budget is used up until {until}"),
                 LlmState::Ready => "a trial request is in progress".to_owned(),
             };
             InferenceError::Unavailable(format!("{}: {reason}", self.name))

@@ -1,4 +1,4 @@
-//! The speed of the engine over the last five minutes.
+//! Measures the speed of an engine over the last five minutes.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,8 @@ const BUCKETS: u32 = 30;
 /// The recent speed of a model.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Speed {
-    /// The length of the measured time: five minutes, or less if the model was loaded later.
+    /// The length of the measured time in seconds: five minutes, or the time since the model was loaded if it is
+    /// shorter.
     pub window_seconds: f64,
     /// The number of texts classified per second.
     pub posts_per_second: f64,
@@ -24,11 +25,11 @@ pub struct Speed {
     pub mean_layers: Option<f64>,
     /// The share of texts whose analysis was cached, in [0, 1].
     pub cached: f64,
-    /// The share of the threads' time spent on batches, in [0, 1]; at 1 inference is the bottleneck.
+    /// The share of the threads' time that is spent on batches, in [0, 1]. At 1, inference is the bottleneck.
     pub utilisation: f64,
 }
 
-/// One batch.
+/// The measurements of one batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Batch {
     /// The number of posts that got an analysis.
@@ -39,11 +40,11 @@ pub struct Batch {
     pub layers: u64,
     /// The sum of the tokens of these texts.
     pub tokens: usize,
-    /// The time that the thread needed.
+    /// How long the thread computed the batch.
     pub took: Duration,
 }
 
-/// Adds up batches of all threads.
+/// Collects the measurements of all threads.
 #[derive(Debug)]
 pub struct Meter {
     started: Instant,
@@ -66,7 +67,7 @@ struct Bucket {
 }
 
 impl Meter {
-    /// A meter of an engine with `threads` that starts now.
+    /// Creates a meter that starts now, for an engine with this number of threads.
     pub fn new(threads: usize) -> Self {
         Self { started: Instant::now(), threads, buckets: Mutex::default() }
     }
@@ -102,7 +103,7 @@ impl Meter {
 
     fn in_bucket_at(&self, at: Duration, change: impl FnOnce(&mut Bucket)) {
         let number = bucket_number(at);
-        // After a panic a part of one batch may be missing, which is negligible here.
+        // After a panic while the lock was held, at most one batch is missing, which is negligible.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         forget(&mut buckets, number);
         if buckets.back().is_none_or(|last| last.number < number) {
@@ -157,12 +158,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn meter_counts_last_five_minutes() {
+    fn meter_counts_only_the_last_five_minutes() {
         let meter = Meter::new(2);
         let secs = Duration::from_secs;
         assert_eq!(meter.speed_at(secs(10)).batch_ms, None);
         for second in 0..1_000 {
-            // Slow at first, then 4 posts of 10 tokens in half a second of one of two threads.
+            // The engine is slow at first. Then each second one of two threads computes 4 posts of 10 tokens in half a
+            // second.
             let posts = if second < 600 { 1 } else { 4 };
             meter.record_at(
                 secs(second),

@@ -1,7 +1,7 @@
-//! One loaded model: its tokenizer, its network and the meaning of its outputs.
+//! One loaded model: its tokenizer, its network, and the labels of its outputs.
 
 use super::calibration::Calibration;
-use super::error::{JudgeError, LoadError};
+use super::error::{ClassifyError, LoadError};
 use super::exits;
 use super::fidelity::Candidate;
 use super::labels::{HeadMap, HeadScores, Labelling};
@@ -17,18 +17,18 @@ use super::{InferenceError, InferenceOptions, ModelSource, Precision};
 pub struct Model {
     /// The name stored with each analysis.
     pub name: String,
-    /// The description in its config.
+    /// The structure of the model, from its config.
     pub spec: ModelSpec,
     /// The number of trained weights.
     pub parameters: u64,
-    /// The share of sample texts with equal labels, as in [`super::ModelInfo::int8_agreement`].
+    /// The value of [`super::ModelInfo::int8_agreement`].
     pub int8_agreement: Option<f64>,
     tokenizer: TextTokenizer,
     network: Network,
     heads: Vec<HeadMap>,
 }
 
-/// The scores of one text; `None` for a head that the model lacks.
+/// The scores of one text. The scores of a head that the model does not have are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ModelScores {
     /// The score of each sentiment, in the order of `Sentiment::ALL`.
@@ -53,7 +53,7 @@ pub struct ModelTrace {
 pub struct ExitScores {
     /// The estimated probability that the last layer selects the same labels.
     pub gate: f32,
-    /// The scores that the exit gives.
+    /// The scores at the exit.
     pub scores: ModelScores,
 }
 
@@ -61,7 +61,7 @@ impl Model {
     /// Loads a model from its files.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] with the reason.
+    /// [`InferenceError::Load`] says why the model cannot be loaded.
     pub fn load(source: &ModelSource, options: &InferenceOptions) -> Result<Self, InferenceError> {
         Self::read(source, options).map_err(|e| e.of_model(source))
     }
@@ -83,7 +83,7 @@ impl Model {
         let compute = options.compute()?;
         let mut network = Network::load(&spec, &weights, compute)?;
         let mut int8_agreement = None;
-        // The builtin model needs no check: its quality with int8 is measured (docs/inference.md).
+        // The builtin model is not checked, because its quality with int8 has been measured (docs/inference.md).
         let is_unknown = *source != ModelSource::Builtin && compute.precision == Precision::Auto;
         if is_unknown && network.precision() == Precision::Int8 {
             let (heads, tokenizer, weights) = (&heads, &tokenizer, &weights);
@@ -103,18 +103,22 @@ impl Model {
         })
     }
 
-    /// Whether it classifies sentiment, and whether it classifies emotion.
-    pub fn judges(&self) -> (bool, bool) {
-        let emotion = self.heads.iter().any(HeadMap::is_emotion);
-        (self.heads.iter().any(|head| !head.is_emotion()), emotion)
+    /// Whether the model classifies sentiment.
+    pub fn has_sentiment(&self) -> bool {
+        self.heads.iter().any(|head| !head.is_emotion())
     }
 
-    /// Whether it classifies emotion and has no neutral class.
+    /// Whether the model classifies emotion.
+    pub fn has_emotion(&self) -> bool {
+        self.heads.iter().any(HeadMap::is_emotion)
+    }
+
+    /// Whether the model classifies emotion, but has no neutral class.
     pub fn lacks_neutral_emotion(&self) -> bool {
         self.heads.iter().any(|head| head.is_emotion() && !head.has_neutral())
     }
 
-    /// What limits its sentiments; see [`super::ModelInfo::warnings`].
+    /// The value of [`super::ModelInfo::warnings`].
     pub fn warnings(&self) -> Vec<String> {
         let heads = self.heads.iter().zip(&self.spec.heads).filter(|(head, _)| !head.is_emotion());
         heads.flat_map(|(head, spec)| head.warnings(&self.name, &spec.classes)).collect()
@@ -125,20 +129,20 @@ impl Model {
         self.network.precision()
     }
 
-    /// Whether it computes on a graphics card.
+    /// Whether the model computes on a GPU.
     pub fn on_graphics_card(&self) -> bool {
         self.network.on_graphics_card()
     }
 
-    /// The tokens of a text, in at most `max_windows` windows.
+    /// Tokenises a text into at most `max_windows` windows.
     ///
     /// # Errors
-    /// When the tokenizer cannot read it.
-    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, JudgeError> {
+    /// When the tokenizer cannot read the text.
+    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, ClassifyError> {
         self.tokenizer.encode(text, max_windows)
     }
 
-    /// The layers that have an exit; empty without exits.
+    /// The layers that have an exit; empty if the model has no exits.
     pub fn exit_layers(&self) -> Vec<u32> {
         if !self.network.has_exits() {
             return Vec::new();
@@ -146,22 +150,22 @@ impl Model {
         self.spec.exits.iter().map(|exit| exit.layer as u32).collect()
     }
 
-    /// The scores of texts, in order.
+    /// Computes the scores of texts. The result has the order of the texts.
     ///
     /// # Errors
     /// When the network fails or its outputs are not finite.
-    pub fn judge(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, JudgeError> {
+    pub fn classify(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, ClassifyError> {
         let Outputs { logits, layers } = self.network.run(texts, scratch)?;
         let outputs = self.spec.outputs();
         check_finite(&logits)?;
         Ok(logits.chunks_exact(outputs).zip(layers).map(|(logits, layers)| self.scores(logits, layers)).collect())
     }
 
-    /// The scores of texts with all layers, and those of each exit.
+    /// Computes the scores of texts with all layers, and at each exit.
     ///
     /// # Errors
     /// When the model has no exits, or the network fails, or its outputs are not finite.
-    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, JudgeError> {
+    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, ClassifyError> {
         let (Outputs { logits, layers }, trace) = self.network.trace(texts, scratch)?;
         let outputs = self.spec.outputs();
         check_finite(&logits)?;
@@ -194,6 +198,6 @@ impl Model {
     }
 }
 
-fn check_finite(values: &[f32]) -> Result<(), JudgeError> {
-    if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(JudgeError::NotFinite) }
+fn check_finite(values: &[f32]) -> Result<(), ClassifyError> {
+    if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(ClassifyError::NotFinite) }
 }

@@ -21,19 +21,19 @@ pub use super::hub::{HubError, HubModel, HubOptions, Snapshot, pull};
 /// An available model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Available {
-    /// Its name in `inference.model`.
+    /// The name of the model in `inference.model`.
     pub model: String,
-    /// The commit of a model of the Hub.
+    /// The commit of a model of the Hub; `None` for other models.
     pub commit: Option<String>,
-    /// The folder of its files; `None`: in the binary.
+    /// The folder of the model's files; `None` if they are embedded in the binary.
     pub folder: Option<PathBuf>,
-    /// Its architecture.
+    /// The architecture of the model; `None` if it is not known.
     pub architecture: Option<String>,
-    /// Why it cannot be used.
+    /// Why the model cannot be used; `None` if it can.
     pub problem: Option<String>,
 }
 
-/// The builtin model, the models of the Hub in the cache, and the folders in the options.
+/// Lists the builtin model, the models of the Hub in the cache, and the folders in the options.
 pub fn available(options: &InferenceOptions) -> Vec<Available> {
     let named = [Some(&options.model), options.emotion_model.as_ref()].into_iter().flatten();
     let folders = named.filter(|source| matches!(source, ModelSource::Directory(_)));
@@ -64,13 +64,13 @@ fn of_files(model: String, commit: Option<String>, files: Result<ModelFiles, Loa
 /// The description of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Description {
-    /// Its name in `inference.model`.
+    /// The name of the model in `inference.model`.
     pub model: String,
     /// The name stored with each analysis.
     pub name: String,
-    /// The folder of its files; `None`: in the binary.
+    /// The folder of the model's files; `None` if they are embedded in the binary.
     pub folder: Option<PathBuf>,
-    /// Its architecture.
+    /// The architecture of the model.
     pub architecture: String,
     /// The number of trained weights.
     pub parameters: u64,
@@ -84,33 +84,34 @@ pub struct Description {
     pub vocabulary: usize,
     /// The maximum length of an input, in tokens.
     pub max_tokens: usize,
-    /// The languages that it declares; empty if it declares none.
+    /// The languages that the model declares; empty if it declares none.
     pub languages: Vec<String>,
-    /// Its classification heads.
+    /// The classification heads of the model.
     pub heads: Vec<HeadDescription>,
     /// Properties of the model that make its sentiments misleading for some texts; usually empty.
     pub warnings: Vec<String>,
-    /// The calibration of its confidence.
+    /// The calibration of the model's confidences.
     pub calibration: Calibration,
 }
 
 /// A classification head of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HeadDescription {
-    /// `sentiment` or `emotion`; absent when the classes are not recognised.
-    pub judges: Option<&'static str>,
+    /// What the head classifies: `sentiment` or `emotion`; absent if the classes are not recognised.
+    #[serde(rename = "judges")]
+    pub classifies: Option<&'static str>,
     /// Whether the classes are independent of each other.
     pub independent: bool,
-    /// Its classes and their meanings, in the order of the outputs.
+    /// The classes in the order of the outputs, each with the label that it maps to.
     pub classes: Vec<(String, Option<String>)>,
-    /// Why the classes are not recognised, and what to set.
+    /// Why the classes are not recognised, and which setting solves this.
     pub problem: Option<String>,
 }
 
 /// Describes a model. A model of the Hub must be in the cache.
 ///
 /// # Errors
-/// When it is not available, or its files are invalid.
+/// When the model is not available, or its files are invalid.
 pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Description, InferenceError> {
     let describe = || -> Result<Description, LoadError> {
         let files = local_files(source, &options.hub)?;
@@ -137,11 +138,12 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
     describe().map_err(|e| e.of_model(source))
 }
 
-/// Checks the models of a route without loading them. Models of the Hub that are not in the cache are not checked, unless
-/// downloads are disabled.
+/// Checks the model of a route without loading it. A model of the Hub that is not in the cache is checked only if
+/// downloads
+/// are disabled.
 ///
 /// # Errors
-/// When a model is missing, is not a sentiment classifier, or declares languages without one of `languages`.
+/// When the model is missing, is not a sentiment classifier, or does not support all `languages`.
 pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(), InferenceError> {
     let model = &options.model;
     let setting = |reason: String| {
@@ -151,17 +153,17 @@ pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(
     if let Some(spec) = local_spec(model, options)? {
         let labels = options.labels_of(model);
         let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
-        let mut judges_sentiment = false;
+        let mut classifies_sentiment = false;
         for head in &spec.heads {
-            judges_sentiment |= !HeadMap::new(head, labelling).map_err(|e| e.of_model(model))?.is_emotion();
+            classifies_sentiment |= !HeadMap::new(head, labelling).map_err(|e| e.of_model(model))?.is_emotion();
         }
-        if !judges_sentiment {
-            return Err(setting("its classes are not sentiments (positive, negative)".to_owned()));
+        if !classifies_sentiment {
+            return Err(setting("the classes of the model are not sentiments (positive, negative)".to_owned()));
         }
         let unknown = languages.iter().find(|lang| !spec.languages.is_empty() && !spec.languages.contains(lang));
         if let Some(lang) = unknown {
             let declared = spec.languages.join(", ");
-            return Err(setting(format!("it declares only {declared}; remove {lang:?}, or name another model")));
+            return Err(setting(format!("the model declares only {declared}; remove {lang:?}, or use another model")));
         }
     }
     match &options.emotion_model {
@@ -176,7 +178,7 @@ pub fn is_local(options: &InferenceOptions) -> bool {
     sources.into_iter().flatten().all(|source| local_files(source, &options.hub).is_ok())
 }
 
-/// The description of a model on this machine; `None` for a model of the Hub that can be downloaded.
+/// The structure of a model on this machine; `None` for a model of the Hub that must be downloaded first.
 fn local_spec(source: &ModelSource, options: &InferenceOptions) -> Result<Option<ModelSpec>, InferenceError> {
     let read = || -> Result<Option<ModelSpec>, LoadError> {
         if let ModelSource::Hub(model) = source
@@ -191,18 +193,18 @@ fn local_spec(source: &ModelSource, options: &InferenceOptions) -> Result<Option
     read().map_err(|e| e.of_model(source))
 }
 
-/// The files of a model, without a request to the Hub.
+/// Finds the files of a model without a request to the Hub.
 fn local_files(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
     let ModelSource::Hub(model) = source else { return source::find(source, options) };
     let found = hub::find(model, options).map_err(|e| LoadError::Setting(e.to_string()))?;
     let snapshot = found.ok_or_else(|| {
         let cache = options.cache.display();
-        LoadError::Setting(format!("it is not in {cache}; download it with `sentistream models pull {model}`"))
+        LoadError::Setting(format!("the model is not in {cache}; download it with `sentistream models pull {model}`"))
     })?;
     Ok(snapshot.files())
 }
 
-/// The warnings of the sentiment heads that are recognised.
+/// The warnings of all sentiment heads whose classes are recognised.
 fn warnings(name: &str, spec: &ModelSpec, labelling: Labelling<'_>) -> Vec<String> {
     let heads = spec.heads.iter().filter_map(|head| Some((HeadMap::new(head, labelling).ok()?, head)));
     let sentiment = heads.filter(|(map, _)| !map.is_emotion());
@@ -216,23 +218,23 @@ fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescriptio
         Err(_) => vec![None; head.classes.len()],
     };
     HeadDescription {
-        judges: map.as_ref().ok().map(|map| if map.is_emotion() { "emotion" } else { "sentiment" }),
+        classifies: map.as_ref().ok().map(|map| if map.is_emotion() { "emotion" } else { "sentiment" }),
         independent: head.independent,
         classes: head.classes.iter().cloned().zip(meanings).collect(),
         problem: map.err().map(|error| error.to_string()),
     }
 }
 
-/// The calibration files of the heads in use.
+/// The paths of the calibration files of the heads in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CalibrationFiles {
-    /// The file of the sentiment head; `None`: it is in the binary.
+    /// The file of the sentiment head; `None` if the model is embedded in the binary.
     pub sentiment: Option<PathBuf>,
-    /// The file of the emotion head; `None`: it is in the binary.
+    /// The file of the emotion head; `None` if the model is embedded in the binary.
     pub emotion: Option<PathBuf>,
 }
 
-/// The files in the folders of the models in use, or the file in the options for both.
+/// The paths of the files in the folders of the models in use. If the options name a file, it is used for both heads.
 ///
 /// # Errors
 /// When a model is not available.
@@ -247,7 +249,7 @@ pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles,
     let sentiment = beside(&options.model)?;
     let emotion = match &options.emotion_model {
         Some(source) => beside(source)?,
-        None if describe(&options.model, options)?.heads.iter().any(|head| head.judges == Some("emotion")) => {
+        None if describe(&options.model, options)?.heads.iter().any(|head| head.classifies == Some("emotion")) => {
             sentiment.clone()
         }
         None => None,
@@ -255,10 +257,10 @@ pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles,
     Ok(CalibrationFiles { sentiment, emotion })
 }
 
-/// The error when a calibration cannot be written.
+/// The error that a calibration cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot write {}: {reason}; name another file with --calibration-out, and inference.calibration to use it",
+    "cannot write {}: {reason}; choose another file with --calibration-out, and set inference.calibration to it",
     path.display()
 )]
 pub struct CalibrationError {
@@ -266,7 +268,7 @@ pub struct CalibrationError {
     reason: String,
 }
 
-/// Writes a calibration, and keeps the values of other heads in the file.
+/// Writes a calibration. Values of other heads in the file are kept.
 ///
 /// # Errors
 /// When the file is invalid or cannot be written.
@@ -281,16 +283,16 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), Calibrati
         emotion: new.emotion.clone().or(old.emotion),
     };
     let json = serde_json::to_string_pretty(&both).map_err(|e| fail(&e))?;
-    // The file is replaced atomically, because a model that is being loaded may read it.
+    // The file is replaced atomically, because another process may be reading it.
     let temporary = path.with_extension("json.new");
     std::fs::write(&temporary, json + "\n").and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
-        // The temporary file may not exist.
+        // Removing fails if the temporary file was not created, which needs no handling.
         let _ = std::fs::remove_file(&temporary);
         fail(&e)
     })
 }
 
-/// The overrides whose names are not classes of their models.
+/// The overrides of labels whose names are not classes of their models.
 pub(super) fn unknown_labels<'a>(
     labels: &'a BTreeMap<String, String>,
     specs: &[&ModelSpec],

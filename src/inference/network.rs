@@ -1,9 +1,9 @@
-//! The network of a model: the fastest implementation that supports it.
+//! The network of a model. Selects the fastest implementation that supports the model.
 
 use candle_core::Device;
 use sentistream_kernels::{Format, Isa};
 
-use super::error::{JudgeError, LoadError};
+use super::error::{ClassifyError, LoadError};
 use super::fused::{self, FusedEncoder};
 use super::options::Compute;
 use super::reference::ReferenceEncoder;
@@ -22,16 +22,16 @@ enum Encoder {
     Reference(ReferenceEncoder),
 }
 
-/// Memory that a thread reuses between batches.
+/// Buffers that a thread reuses between batches.
 pub type Scratch = fused::Scratch;
 
 pub use fused::{Input, Outputs, Trace};
 
 impl Network {
-    /// Builds the network with the options `compute`.
+    /// Builds the network for the device and the precision in `compute`.
     ///
     /// # Errors
-    /// When a weight is missing, or no implementation supports these options.
+    /// When a weight is missing, or no implementation supports the device and the precision.
     pub fn load(spec: &ModelSpec, weights: &Weights, compute: impl Into<Compute>) -> Result<Self, LoadError> {
         let compute = compute.into();
         if let Some(device) = graphics_card(compute.device)? {
@@ -76,48 +76,48 @@ impl Network {
         self.precision
     }
 
-    /// Whether it computes on a graphics card.
+    /// Whether the network computes on a GPU.
     pub fn on_graphics_card(&self) -> bool {
         matches!(&self.encoder, Encoder::Reference(encoder) if encoder.is_on_card())
     }
 
-    /// Whether it has early exits. Only the fused encoder supports them.
+    /// Whether the network has early exits. Only the fused encoder supports them.
     pub fn has_exits(&self) -> bool {
         matches!(&self.encoder, Encoder::Fused(encoder) if encoder.exits() > 0)
     }
 
-    /// The outputs of texts.
+    /// Computes the outputs of texts.
     ///
     /// # Errors
     /// When the computation fails.
-    pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Outputs, JudgeError> {
+    pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Outputs, ClassifyError> {
         match &self.encoder {
             Encoder::Fused(encoder) => Ok(encoder.run(texts, scratch, None)),
             Encoder::Reference(encoder) => {
                 let ids: Vec<&[u32]> = texts.iter().map(|text| text.ids).collect();
-                let logits = encoder.logits(&ids).map_err(|e| JudgeError::Computation(e.to_string()))?;
+                let logits = encoder.logits(&ids).map_err(|e| ClassifyError::Computation(e.to_string()))?;
                 Ok(Outputs { logits, layers: vec![encoder.layers(); texts.len()] })
             }
         }
     }
 
-    /// As [`Self::run`] with all layers, and the outputs of all exits.
+    /// Computes the outputs of texts with all layers, and the outputs of all exits.
     ///
     /// # Errors
     /// When the network has no exits, or the computation fails.
-    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<(Outputs, Trace), JudgeError> {
+    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<(Outputs, Trace), ClassifyError> {
         match &self.encoder {
             Encoder::Fused(encoder) if encoder.exits() > 0 => {
                 let mut trace = Trace::new();
                 let outputs = encoder.run(texts, scratch, Some(&mut trace));
                 Ok((outputs, trace))
             }
-            _ => Err(JudgeError::NoExits),
+            _ => Err(ClassifyError::NoExits),
         }
     }
 }
 
-/// The graphics card that `device` selects; `None` for the CPU.
+/// The GPU that `device` selects; `None` for the CPU.
 fn graphics_card(device: DeviceChoice) -> Result<Option<Device>, LoadError> {
     let card = |number| {
         Device::new_cuda(number).map_err(|e| LoadError::Setting(format!("inference.device cuda:{number}: {e}")))
@@ -128,7 +128,7 @@ fn graphics_card(device: DeviceChoice) -> Result<Option<Device>, LoadError> {
         DeviceChoice::Auto => Ok(None),
         DeviceChoice::Cuda(number) if cfg!(feature = "cuda") => card(number).map(Some),
         DeviceChoice::Cuda(number) => Err(LoadError::Setting(format!(
-            "inference.device is cuda:{number}, but this build cannot use graphics cards; \
+            "inference.device is cuda:{number}, but this build does not support GPUs; \
              build it with `--features cuda`, or set inference.device to cpu"
         ))),
     }

@@ -21,7 +21,7 @@ pub struct OptionError(String);
 /// The origin of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ModelSource {
-    /// The model inside the binary.
+    /// The model that is embedded in the binary.
     #[default]
     Builtin,
     /// A folder with `config.json`, a tokenizer and weights.
@@ -35,7 +35,7 @@ impl FromStr for ModelSource {
 
     fn from_str(text: &str) -> Result<Self, OptionError> {
         match text.trim() {
-            "" => Err(OptionError("a model is `builtin`, a folder, or hf:OWNER/NAME[@REVISION]".to_owned())),
+            "" => Err(OptionError("must be `builtin`, a folder, or hf:OWNER/NAME[@REVISION]".to_owned())),
             "builtin" => Ok(Self::Builtin),
             name => Ok(match name.strip_prefix("hf:") {
                 None => Self::Directory(PathBuf::from(name)),
@@ -63,17 +63,17 @@ impl fmt::Display for ModelSource {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Precision {
-    /// The fastest format with the quality of `F32`: [`Self::Int8`] if there are kernels for this machine
-    /// and the model's shape, otherwise [`Self::F32`].
+    /// The fastest format that keeps the quality of `F32`: [`Self::Int8`] if kernels exist for this machine and for the
+    /// shape of the model, otherwise [`Self::F32`].
     #[default]
     Auto,
     /// 32-bit floats.
     F32,
-    /// 16-bit floats with the range of 32-bit ones.
+    /// 16-bit floats with the range of 32-bit floats.
     Bf16,
     /// 16-bit floats.
     F16,
-    /// 8-bit integers: weights scaled per output, activations per token.
+    /// 8-bit integers, with a scale per output for weights and a scale per token for activations.
     Int8,
 }
 
@@ -103,19 +103,19 @@ impl FromStr for Precision {
         [Self::Auto, Self::F32, Self::Bf16, Self::F16, Self::Int8]
             .into_iter()
             .find(|precision| precision.as_str() == text)
-            .ok_or_else(|| OptionError("a precision is one of auto, f32, bf16, f16, int8".to_owned()))
+            .ok_or_else(|| OptionError("must be one of auto, f32, bf16, f16, int8".to_owned()))
     }
 }
 
 /// The device that a model runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first graphics card if there is one and this build supports it, otherwise the CPU.
+    /// The first GPU if there is one and this build supports it, otherwise the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// A graphics card, by its number.
+    /// The GPU with this number.
     Cuda(usize),
 }
 
@@ -124,9 +124,9 @@ pub enum DeviceChoice {
 pub struct Compute {
     /// The number format.
     pub precision: Precision,
-    /// The processor.
+    /// The device.
     pub device: DeviceChoice,
-    /// The instructions of the CPU; `None`: the fastest.
+    /// The instruction set of the CPU; `None` for the fastest.
     pub isa: Option<Isa>,
 }
 
@@ -139,7 +139,7 @@ impl From<Precision> for Compute {
 /// The CPU instructions that a model uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Instructions {
-    /// The fastest of this machine.
+    /// The fastest instructions of this machine.
     #[default]
     #[strum(serialize = "auto")]
     Auto,
@@ -161,10 +161,10 @@ pub enum Instructions {
 }
 
 impl Instructions {
-    /// The instruction set; `None` for the fastest.
+    /// The instruction set; `None` for the fastest of this machine.
     ///
     /// # Errors
-    /// When this machine does not have it.
+    /// When this machine does not have the instruction set.
     fn isa(self) -> Result<Option<Isa>, LoadError> {
         if self == Self::Auto {
             return Ok(None);
@@ -195,55 +195,57 @@ pub struct InferenceOptions {
     pub emotion_model: Option<ModelSource>,
     /// The emotions of a model without an emotion head, if `emotion_model` is not set.
     pub missing_emotions: MissingEmotions,
-    /// The number of computing threads; `None`: one per core.
+    /// The number of computing threads; `None` for one thread per core.
     pub threads: Option<usize>,
-    /// The cores that this engine shares with others; `None`: it does not wait for them.
+    /// The cores that this engine shares with other engines; `None` if it never waits for a core.
     pub cores: Option<Arc<Cores>>,
     /// The number format.
     pub precision: Precision,
-    /// The processor.
+    /// The device.
     pub device: DeviceChoice,
     /// The instructions of the CPU.
     pub instructions: Instructions,
     /// Whether texts may stop at an early exit.
     pub exits: ExitPolicy,
-    /// Thresholds of exits that replace those of the model's config, by layer.
+    /// Thresholds of exits, by layer. They replace those of the model's config.
     pub exit_thresholds: BTreeMap<usize, f32>,
-    /// The maximum memory of cached analyses, in bytes; 0: no cache.
+    /// The maximum memory of cached analyses, in bytes. 0 disables the cache.
     pub answer_cache_bytes: usize,
-    /// The maximum number of tokens in a batch. A single longer text forms its own batch.
+    /// The maximum number of tokens in a batch. A text with more tokens forms its own batch.
     pub max_batch_tokens: usize,
     /// The maximum number of windows of a long text. The text after the last window is truncated.
     pub max_windows: usize,
-    /// The maximum number of texts in the queue and in computation. Further callers wait.
+    /// The maximum number of texts that are queued or computed. If it is reached, callers wait.
     pub max_queued_texts: usize,
     /// The maximum time that a caller waits for space in the queue, and then for a text to be computed.
     pub max_wait: Duration,
-    /// The label of classes by their name, for names without a meaning: `LABEL_0` → `negative`.
+    /// The label of each class, by the name of the class, for names that are not recognised: `LABEL_0` → `negative`.
     pub labels: BTreeMap<String, String>,
-    /// The same for `emotion_model`. It takes precedence over `labels`.
+    /// The same for the classes of `emotion_model`. It takes precedence over `labels`.
     pub emotion_labels: BTreeMap<String, String>,
-    /// A model with two sentiment classes returns neutral if their scores differ by less than this (0 to 1).
+    /// The margin of a model with two sentiment classes, 0 to 1. If the scores differ by less than this, the result is
+    /// neutral.
     pub neutral_margin: f32,
-    /// An emotion model without a neutral class returns neutral if no score reaches this (0 to 1).
+    /// The threshold of an emotion model without a neutral class, 0 to 1. If no score reaches it, the result is
+    /// neutral.
     pub emotion_threshold: f32,
     /// The calibration of the confidence.
     pub calibration: CalibrationSource,
-    /// Access to the Hub.
+    /// The options for access to the Hub.
     pub hub: HubOptions,
 }
 
-/// The emotions of a model that classifies only sentiment.
+/// Which emotions texts get if the model classifies only sentiment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingEmotions {
-    /// Those of the builtin model, which supports English.
+    /// The emotions of the builtin model, which supports English.
     #[default]
     Builtin,
-    /// None: every text is neutral, and the scores are 0.
+    /// The emotion of every text is neutral, and all scores are 0.
     Neutral,
 }
 
-/// The origin of the temperatures of the heads.
+/// Where the temperatures of the heads come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CalibrationSource {
     /// The file in the folder of the model, if it exists.
@@ -264,7 +266,7 @@ impl InferenceOptions {
         Ok(Compute { precision: self.precision, device: self.device, isa: self.instructions.isa()? })
     }
 
-    /// The overrides of classes for `source`. For the emotion model, its own overrides take precedence.
+    /// The labels of classes for the model `source`. For the emotion model, `emotion_labels` takes precedence.
     pub(super) fn labels_of(&self, source: &ModelSource) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
         if self.emotion_model.as_ref() == Some(source) && self.model != *source {

@@ -1,4 +1,4 @@
-//! The models of an engine: one for both tasks, or one for each.
+//! The models of an engine: one model for both tasks, or one model for each task.
 
 use std::sync::Arc;
 
@@ -6,28 +6,28 @@ use crate::domain::op::preview;
 use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, Scores};
 
-use super::error::JudgeError;
+use super::error::ClassifyError;
 use super::model::{Model, ModelScores, ModelTrace};
 use super::models;
 use super::network::{Input, Scratch};
 use super::options::MissingEmotions;
 use super::tokens::Tokens;
 use super::windows::pooled;
-use super::{Depth, InferenceError, InferenceOptions, ModelInfo, ModelSource};
+use super::{InferenceError, InferenceOptions, LayerDepth, ModelInfo, ModelSource};
 
-/// Classifies texts on the calling thread. The engine's threads share one.
-pub trait Judge: Send + Sync {
+/// Classifies texts on the calling thread. All threads of an engine share one implementation.
+pub trait BatchClassifier: Send + Sync {
     /// Tokenises a text for the models.
     ///
     /// # Errors
-    /// When a tokenizer cannot read it.
-    fn encode(&self, text: &str) -> Result<Encoded, JudgeError>;
+    /// When a tokenizer cannot read the text.
+    fn encode(&self, text: &str) -> Result<Encoded, ClassifyError>;
 
-    /// One analysis per text, in order.
+    /// Classifies texts. Returns one analysis per text, in the same order.
     ///
     /// # Errors
-    /// When a network fails. Then no text has an analysis.
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError>;
+    /// When a network fails. In this case no analysis is returned.
+    fn classify(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, ClassifyError>;
 }
 
 /// A tokenised text.
@@ -37,8 +37,8 @@ pub struct Encoded {
     pub main: Tokens,
     /// The tokens for the emotion model, if there is one.
     pub emotion: Option<Tokens>,
-    /// The layers to compute.
-    pub depth: Depth,
+    /// Which layers to compute.
+    pub depth: LayerDepth,
 }
 
 impl Encoded {
@@ -57,7 +57,7 @@ pub struct Panel {
     emotion_threshold: f32,
 }
 
-/// The maximum number of tokens in one pass. Long texts are computed in several passes to bound memory.
+/// The maximum number of tokens in one pass. Long texts are computed in several passes to limit memory.
 const MAX_COMPUTED_TOKENS: usize = 4_096;
 
 impl Panel {
@@ -67,14 +67,14 @@ impl Panel {
     /// [`InferenceError::Load`] when a model cannot be loaded or lacks the required head.
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
         let main = Model::load(&options.model, options)?;
-        if !main.judges().0 {
-            let reason = "its classes are not sentiments (positive, negative)".to_owned();
+        if !main.has_sentiment() {
+            let reason = "the classes of the model are not sentiments (positive, negative)".to_owned();
             return Err(InferenceError::Setting { model: options.model.to_string(), reason });
         }
         let emotion_source = match &options.emotion_model {
             Some(source) if *source == options.model => None,
             Some(source) => Some(source.clone()),
-            None if main.judges().1 || options.missing_emotions == MissingEmotions::Neutral => None,
+            None if main.has_emotion() || options.missing_emotions == MissingEmotions::Neutral => None,
             None => Some(ModelSource::Builtin),
         };
         let emotion = match emotion_source {
@@ -95,12 +95,12 @@ impl Panel {
         })
     }
 
-    /// Whether a model computes on a graphics card.
+    /// Whether a model computes on a GPU.
     pub fn on_graphics_card(&self) -> bool {
         std::iter::once(&self.main).chain(&self.emotion).any(Model::on_graphics_card)
     }
 
-    /// The description of the models. The engine adds the loading time.
+    /// Information about the models. The engine adds the loading time.
     pub fn info(&self) -> ModelInfo {
         let models = || std::iter::once(&self.main).chain(&self.emotion);
         let joined = |of: fn(&Model) -> String| {
@@ -126,20 +126,22 @@ impl Panel {
 
 fn emotion_model(source: &ModelSource, options: &InferenceOptions) -> Result<Model, InferenceError> {
     let model = Model::load(source, options)?;
-    if model.judges().1 {
+    if model.has_emotion() {
         return Ok(model);
     }
-    let reason = "its classes are not emotions (anger, joy, …)".to_owned();
+    let reason = "the classes of the model are not emotions (anger, joy, …)".to_owned();
     Err(InferenceError::Setting { model: source.to_string(), reason })
 }
 
-/// Checks that each override names a class of the model, because a misspelt name would have no effect.
+/// Checks that each configured label names a class of a model. A misspelt name would have no effect otherwise.
 fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Model>)) -> Result<(), InferenceError> {
     let specs: Vec<_> = std::iter::once(main).chain(emotion).map(|model| &model.spec).collect();
     let own = if options.emotion_model.is_some() { &specs[specs.len() - 1..] } else { &[] };
     let unknown = |key: &str, (label, classes): (&str, String)| InferenceError::Setting {
         model: main.name.clone(),
-        reason: format!("{key} names the class `{label}`, which the model does not have; its classes are: {classes}"),
+        reason: format!(
+            "{key} names the class `{label}`, which the model does not have; use one of its classes: {classes}"
+        ),
     };
     if let Some(found) = models::unknown_labels(&options.labels, &specs) {
         return Err(unknown("inference.labels", found));
@@ -150,23 +152,24 @@ fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Mo
     }
 }
 
-impl Judge for Panel {
-    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
-        // Texts are cut to the limit of a post, because tokenising needs many times the memory of the text.
+impl BatchClassifier for Panel {
+    fn encode(&self, text: &str) -> Result<Encoded, ClassifyError> {
+        // Texts are truncated to the maximum length of a post, because tokenising needs many times the memory of a
+        // text.
         let read = preview(text, MAX_CONTENT_CHARS);
         let emotion = self.emotion.as_ref().map(|model| model.encode(read, self.max_windows)).transpose()?;
         let mut main = self.main.encode(read, self.max_windows)?;
         main.truncated |= read.len() < text.len();
-        Ok(Encoded { main, emotion, depth: Depth::Adaptive })
+        Ok(Encoded { main, emotion, depth: LayerDepth::Adaptive })
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
+    fn classify(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, ClassifyError> {
         let main: Vec<Asked<'_>> = texts.iter().map(|text| Asked { tokens: &text.main, depth: text.depth }).collect();
-        let mut all = judge_windows(&self.main, &main, scratch)?;
+        let mut all = classify_windows(&self.main, &main, scratch)?;
         if let Some(model) = &self.emotion {
             let tokens = texts.iter().filter_map(|text| Some((text.emotion.as_ref()?, text.depth)));
             let other: Vec<Asked<'_>> = tokens.map(|(tokens, depth)| Asked { tokens, depth }).collect();
-            for (scores, other) in all.iter_mut().zip(judge_windows(model, &other, scratch)?) {
+            for (scores, other) in all.iter_mut().zip(classify_windows(model, &other, scratch)?) {
                 scores.emotion = other.emotion;
                 scores.layers = scores.layers.max(other.layers);
             }
@@ -178,14 +181,18 @@ impl Judge for Panel {
 /// A text to compute with one model.
 struct Asked<'a> {
     tokens: &'a Tokens,
-    depth: Depth,
+    depth: LayerDepth,
 }
 
-/// The scores of each text. The scores of several windows are pooled.
-fn judge_windows(model: &Model, texts: &[Asked<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, JudgeError> {
+/// Computes the scores of each text. If a text has several windows, their scores are pooled.
+fn classify_windows(
+    model: &Model,
+    texts: &[Asked<'_>],
+    scratch: &mut Scratch,
+) -> Result<Vec<ModelScores>, ClassifyError> {
     let mut windows = Vec::with_capacity(texts.len());
     for asked in texts {
-        let may_exit = asked.depth == Depth::Adaptive;
+        let may_exit = asked.depth == LayerDepth::Adaptive;
         windows.extend(asked.tokens.windows.iter().map(|ids| Input { ids, may_exit }));
     }
     let mut all = Vec::with_capacity(windows.len());
@@ -197,7 +204,7 @@ fn judge_windows(model: &Model, texts: &[Asked<'_>], scratch: &mut Scratch) -> R
             tokens <= MAX_COMPUTED_TOKENS
         });
         let (now, later) = rest.split_at(fit.count().max(1));
-        all.extend(model.judge(now, scratch)?);
+        all.extend(model.classify(now, scratch)?);
         rest = later;
     }
     if all.len() == texts.len() {
@@ -228,16 +235,16 @@ fn together(all: &[ModelScores], windows: &[Vec<u32>]) -> ModelScores {
 }
 
 impl Panel {
-    /// The scores of texts at each exit and after all layers. Only the first window of a text is computed.
+    /// Computes the scores of texts at each exit and after all layers. Only the first window of each text is used.
     ///
     /// # Errors
     /// When the model has no exits, or the network fails.
-    pub fn trace(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, JudgeError> {
+    pub fn trace(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, ClassifyError> {
         let inputs = texts.iter().map(|text| Input { ids: &text.main.windows[0], may_exit: true });
         self.main.trace(&inputs.collect::<Vec<_>>(), scratch)
     }
 
-    /// The analysis of a text with these scores.
+    /// Creates the analysis of a text from its scores.
     pub fn analysis(&self, text: &Encoded, scores: ModelScores) -> Analysis {
         let layers = Some(scores.layers);
         let is_emotion_known = scores.emotion.is_some_and(|emotion| self.is_sure(&emotion));
@@ -251,8 +258,9 @@ impl Panel {
         Analysis { layers, emotion, ..analysis }
     }
 
-    /// Whether one of these scores is high enough for its emotion. A model without a neutral class has to reach the
-    /// threshold, because one of its emotions is always the largest.
+    /// Whether any score is high enough for an emotion. A model without a neutral class must reach the threshold,
+    /// because
+    /// one of its emotions always has the largest score.
     fn is_sure(&self, emotion: &[f32; 7]) -> bool {
         let model = self.emotion.as_ref().unwrap_or(&self.main);
         !model.lacks_neutral_emotion() || emotion.iter().any(|score| *score >= self.emotion_threshold)

@@ -1,4 +1,4 @@
-//! The queue of the engine's threads: two lanes of texts, and the requests that collect the results.
+//! The queue of the engine's threads. Texts wait in two lanes, and requests collect the analyses of their texts.
 
 mod lanes;
 mod request;
@@ -10,7 +10,7 @@ use lanes::{Limits, MIN_SHARE, State};
 pub use lanes::{Job, Ready, Task};
 pub use request::{Caller, Lane, Progress, Request, Seen, Slot, Way};
 
-/// The queue that the threads share. The permits of the engine bound its length.
+/// The queue that the threads share. Its length is limited by the permits that the engine gives to requests.
 pub struct Queue {
     state: Mutex<State>,
     changed: Condvar,
@@ -18,12 +18,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// An empty queue of `threads` threads. `max_batch_tokens`: the maximum number of tokens of a batch.
+    /// Creates an empty queue for `threads` threads. `max_batch_tokens` is the maximum number of tokens of a batch.
     pub fn new(max_batch_tokens: usize, threads: usize) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), limits: Limits { max_batch_tokens, threads } }
     }
 
-    /// Queues texts; `false` when the queue is closed.
+    /// Adds texts to the queue. Returns `false` if the queue is closed.
     pub fn push(&self, texts: Vec<String>, request: &Arc<Request>) -> bool {
         let mut state = lock(&self.state);
         if state.closed {
@@ -38,7 +38,7 @@ impl Queue {
         true
     }
 
-    /// Queues tokenised texts.
+    /// Adds tokenised texts to the queue.
     pub fn push_ready(&self, ready: Vec<Ready>) {
         let mut state = lock(&self.state);
         let mut tokens = 0;
@@ -46,19 +46,20 @@ impl Queue {
             tokens += ready.encoded.cost();
             state.lane(ready.slot.request.way.lane).push_ready(ready);
         }
-        // A small batch is left to the calling thread: waking another thread would take longer than the computation.
+        // The calling thread takes a small batch itself, because waking another thread would take longer than
+        // computing.
         if tokens > MIN_SHARE {
             self.wake(true);
         }
     }
 
-    /// The next task, without waiting; `None` if there is none or the queue is closed.
+    /// Takes the next task without waiting; `None` if there is no task or the queue is closed.
     pub fn poll(&self) -> Option<Task> {
         let mut state = lock(&self.state);
         if state.closed { None } else { state.take(self.limits) }
     }
 
-    /// Waits for the next task; `None` when the queue is closed.
+    /// Waits for the next task and takes it; `None` if the queue is closed.
     pub fn next(&self) -> Option<Task> {
         let mut state = lock(&self.state);
         loop {
@@ -74,12 +75,12 @@ impl Queue {
         }
     }
 
-    /// Whether texts wait.
+    /// Whether texts are waiting.
     pub fn has_work(&self) -> bool {
         lock(&self.state).has_work()
     }
 
-    /// Waits for texts without taking them; `false` when the queue is closed.
+    /// Waits for texts without taking them. Returns `false` if the queue is closed.
     pub fn wait(&self) -> bool {
         let mut state = lock(&self.state);
         while !state.closed && !state.has_work() {
@@ -90,7 +91,7 @@ impl Queue {
         !state.closed
     }
 
-    /// Ends the threads. Queued texts are dropped, which fails their requests.
+    /// Closes the queue, which ends the threads. Queued texts are dropped, so their requests fail.
     pub fn close(&self) {
         let mut state = lock(&self.state);
         *state = State { closed: true, idle: state.idle, ..State::default() };
@@ -106,7 +107,7 @@ impl Queue {
     }
 }
 
-/// Locks a mutex. A poisoned mutex is usable, because code under the lock leaves consistent data.
+/// Locks a mutex. A panic while the lock is held leaves consistent data, so a poisoned mutex can be used.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

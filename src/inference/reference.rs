@@ -1,5 +1,6 @@
-//! The encoder on Candle's tensors: simple, exact, for any shape. It is the reference in tests of the fused
-//! encoder, and runs models that the fused encoder does not support.
+//! The encoder on Candle's tensors: simple, exact, and for models of any shape. It is the reference in tests of the
+//! fused
+//! encoder, and it runs models that the fused encoder does not support.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
@@ -35,7 +36,7 @@ struct Layer {
 }
 
 struct Linear {
-    /// Inputs by outputs.
+    /// The weight matrix. Its rows are inputs, its columns outputs.
     weight: Tensor,
     bias: Tensor,
 }
@@ -64,7 +65,7 @@ impl ReferenceEncoder {
         Self::load_on(&Device::Cpu, spec, weights, precision)
     }
 
-    /// As [`Self::load`], on any device.
+    /// Builds the encoder on any device.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape, or the device has not enough memory.
@@ -114,17 +115,17 @@ impl ReferenceEncoder {
         self.layers.len() as u32
     }
 
-    /// Whether its weights are on a graphics card.
+    /// Whether the weights are on a GPU.
     pub fn is_on_card(&self) -> bool {
         self.words.device().is_cuda()
     }
 
-    /// The concatenated outputs of all heads, text by text.
+    /// Computes the outputs of all heads, concatenated text by text.
     ///
     /// # Errors
     /// When Candle rejects an operation.
     pub fn logits(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
-        // Texts are sorted by length, so that the attention of texts of one length is a single product.
+        // Texts are sorted by length, so that the attention of all texts with the same length is a single product.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&place| texts[place].len());
         let sorted: Vec<&[u32]> = order.iter().map(|&place| texts[place]).collect();
@@ -196,14 +197,14 @@ impl ReferenceEncoder {
         layer.output_norm.forward(&(layer.narrow.forward(&wide)? + tokens)?)
     }
 
-    /// Reshapes the rows of texts of one length to a matrix per text and head.
+    /// Reshapes the rows of texts with the same length to a matrix per text and head.
     fn heads_apart(&self, rows: &Tensor, (texts, length): (usize, usize)) -> Result<Tensor> {
         let width = rows.dim(1)? / self.attention_heads;
         rows.reshape((texts, length, self.attention_heads, width))?.transpose(1, 2)?.contiguous()
     }
 }
 
-/// Attention within each text; the rows of the texts one after another.
+/// Computes attention within each text. The result contains the rows of the texts one after another.
 fn attend(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
     let (texts, heads, length, width) = query.dims4()?;
     let scores = (query.matmul(&key.t()?.contiguous()?)? / (width as f64).sqrt())?;

@@ -1,11 +1,13 @@
-//! Models for the languages that the main model does not judge.
+//! Models for the languages that the main model does not support.
 //!
 //! A route names languages and a model. The model is loaded when the first post in one of its languages arrives, and
-//! released when none has arrived for a while. Each model has its own engine and queue; the engines share the cores
-//! ([`super::Cores`]). Nothing waits for a route for longer than [`RoutesOptions::wait`]: posts whose model is being
-//! loaded, fails or cannot keep up are stored unscored, and judged later from the store.
+//! released when no such post has arrived for some time. Each model has its own engine and queue; the engines share the
+//! cores ([`super::Cores`]). A batch waits for a route for at most [`RoutesOptions::wait`]. If the model is being
+//! loaded,
+//! fails or cannot keep up, its posts are stored unscored, and are analysed later from the store.
 
 mod model;
+mod routed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,8 +18,9 @@ use futures_util::future::BoxFuture;
 use crate::clock::Clock;
 use crate::domain::language::primary;
 
-use super::routed::Routed;
 use super::{InferenceError, SharedClassifier};
+
+use routed::Routed;
 
 pub use model::{Route, RouteState, RouteStatus};
 
@@ -29,24 +32,24 @@ pub type Detect = fn(&str) -> Option<&'static str>;
 /// A route before its model is loaded.
 #[derive(Clone)]
 pub struct RouteSpec {
-    /// Codes such as `de`. Each belongs to one route.
+    /// The languages as codes such as `de`. A language belongs to at most one route.
     pub languages: Vec<String>,
-    /// The model's name in the configuration.
+    /// The name of the model in the configuration.
     pub model: String,
-    /// Loads it.
+    /// The function that loads the model.
     pub load: Load,
 }
 
 /// The limits of routes.
 #[derive(Clone)]
 pub struct RoutesOptions {
-    /// The longest time that a batch of posts waits for the model of a route.
+    /// The maximum time that a batch of posts waits for the model of a route.
     pub wait: Duration,
-    /// A model that no text has needed for this time is released; `None`: it stays in memory.
+    /// The time without texts after which a model is released; `None` if models stay in memory.
     pub unload_after: Option<Duration>,
-    /// The language of texts without a stated one; `None`: it is not detected.
+    /// The detection of the language of texts for which none is given; `None` if languages are not detected.
     pub detect: Option<Detect>,
-    /// The clock of the time without use, and of the pause after a failed load.
+    /// The clock for the release of unused models, and for the pause after a failed load.
     pub clock: Clock,
 }
 
@@ -66,7 +69,7 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// These routes. No model is loaded yet.
+    /// Creates routes without loading their models.
     pub fn new(specs: Vec<RouteSpec>, options: RoutesOptions) -> Self {
         let mut by_language = HashMap::new();
         for (number, spec) in specs.iter().enumerate() {
@@ -88,7 +91,7 @@ impl Routes {
         &self.routes
     }
 
-    /// The number of the route for a language, in [`Self::all`].
+    /// The index in [`Self::all`] of the route for a language.
     pub fn number_of(&self, lang: Option<&str>) -> Option<usize> {
         if self.is_empty() {
             return None;
@@ -101,18 +104,20 @@ impl Routes {
         self.routes.get(self.number_of(lang)?)
     }
 
-    /// The language of a text without a stated one, if it is detected.
+    /// The detection of languages; `None` if languages are not detected.
     pub(super) fn detector(&self) -> Option<Detect> {
         self.options.detect
     }
 
-    /// A classifier for interactive requests, which sends each text to the route of its language, and all others to
-    /// `main`. Waits until the model of a route is loaded.
+    /// A classifier for interactive requests. It sends each text to the route for its language, and texts without a
+    /// route
+    /// to `main`. It waits until the model of a route is loaded.
     pub fn over(&self, main: SharedClassifier) -> SharedClassifier {
         if self.is_empty() { main } else { Arc::new(Routed::new(main, self.clone())) }
     }
 
-    /// Releases models that were not needed for a while. Call it regularly. Texts in progress are completed.
+    /// Releases models that have not been used for [`RoutesOptions::unload_after`]. Call this regularly. Texts in
+    /// progress are completed.
     pub fn release_unused(&self) {
         let Some(limit) = self.options.unload_after else { return };
         for route in self.routes.iter() {

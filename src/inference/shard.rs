@@ -1,4 +1,4 @@
-//! The loop of one engine thread.
+//! The loop that each thread of an engine runs.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -10,10 +10,10 @@ use crate::domain::Analysis;
 
 use super::answers::Answers;
 use super::cores::CoreShare;
-use super::error::JudgeError;
+use super::error::ClassifyError;
 use super::meter::{Batch, Meter};
 use super::network::Scratch;
-use super::panel::{Encoded, Judge};
+use super::panel::{BatchClassifier, Encoded};
 use super::queue::{Job, Queue, Ready, Task};
 
 /// Runs tasks until the queue is closed.
@@ -35,7 +35,9 @@ pub fn run(queue: &Queue, shared: &Shared) {
             if !queue.wait() {
                 return;
             }
-            // A task is taken only after the core, so that it can still go to another thread or be cancelled.
+            // The thread waits for a core before it takes a task, so that meanwhile another thread can take the task,
+            // or its
+            // caller can cancel it.
             let _turn = cores.turn();
             if let Some(task) = queue.poll() {
                 shard.execute(task, queue);
@@ -46,13 +48,13 @@ pub fn run(queue: &Queue, shared: &Shared) {
 
 /// The state that the threads of an engine share in addition to the queue.
 pub struct Shared {
-    /// The models that classify texts.
-    pub judge: Arc<dyn Judge>,
-    /// Measures the speed of all threads.
+    /// The classifier of batches.
+    pub classifier: Arc<dyn BatchClassifier>,
+    /// The measurement of the speed of all threads.
     pub meter: Meter,
     /// The cache of analyses.
     pub answers: Answers,
-    /// The cores that it shares with other engines; `None`: it is the only engine.
+    /// Access to the cores that the engine shares with other engines; `None` if it never waits for a core.
     pub cores: Option<CoreShare>,
 }
 
@@ -79,7 +81,7 @@ impl Shard<'_> {
         if slot.request.is_over() {
             return None;
         }
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.shared.judge.encode(&text)));
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.shared.classifier.encode(&text)));
         match encoded.unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(encoded) => {
                 let encoded = Encoded { depth: slot.request.depth(), ..encoded };
@@ -95,11 +97,11 @@ impl Shard<'_> {
         }
     }
 
-    /// Classifies a batch. If it fails, each request is classified separately, so that a text that makes
-    /// the model fail affects only its own request.
+    /// Classifies a batch. If that fails, each request is classified separately, so that a text that makes the model
+    /// fail affects only its own request.
     fn settle(&mut self, mut batch: Vec<Ready>) {
         batch.retain(|ready| !ready.slot.request.is_over());
-        let Err(error) = self.judge_batch(&batch) else { return };
+        let Err(error) = self.classify_batch(&batch) else { return };
         let mut requests: Vec<Vec<Ready>> = Vec::new();
         for ready in batch {
             match requests.iter_mut().find(|group| Arc::ptr_eq(&group[0].slot.request, &ready.slot.request)) {
@@ -111,14 +113,14 @@ impl Shard<'_> {
             return alone[0].slot.request.fail(error.into());
         }
         for request in requests {
-            if let Err(error) = self.judge_batch(&request) {
+            if let Err(error) = self.classify_batch(&request) {
                 request[0].slot.request.fail(error.into());
             }
         }
     }
 
     /// Classifies each distinct text of the batch once and stores the analyses.
-    fn judge_batch(&mut self, batch: &[Ready]) -> Result<(), JudgeError> {
+    fn classify_batch(&mut self, batch: &[Ready]) -> Result<(), ClassifyError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -134,7 +136,7 @@ impl Shard<'_> {
             })
             .collect();
         let started = Instant::now();
-        let analyses = self.judge_texts(&texts)?;
+        let analyses = self.classify_texts(&texts)?;
         let tokens = texts.iter().map(|text| text.cost()).sum();
         let layers = analyses.iter().filter_map(|analysis| analysis.layers).map(u64::from).sum();
         self.shared.meter.record(Batch {
@@ -156,18 +158,18 @@ impl Shard<'_> {
         Ok(())
     }
 
-    fn judge_texts(&mut self, texts: &[&Encoded]) -> Result<Vec<Analysis>, JudgeError> {
+    fn classify_texts(&mut self, texts: &[&Encoded]) -> Result<Vec<Analysis>, ClassifyError> {
         let Self { shared, scratch } = self;
-        let outcome = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(texts, scratch)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| shared.classifier.classify(texts, scratch)));
         outcome.unwrap_or_else(|panic| {
-            // A panic may leave inconsistent scratch memory.
+            // A panic may leave inconsistent buffers, so they are discarded.
             self.scratch = Scratch::default();
             Err(panicked(&*panic))
         })
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> JudgeError {
+fn panicked(panic: &(dyn Any + Send)) -> ClassifyError {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    JudgeError::Panicked(words.unwrap_or("no message").to_owned())
+    ClassifyError::Panicked(words.unwrap_or("no message").to_owned())
 }

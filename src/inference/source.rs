@@ -1,11 +1,11 @@
-//! Finds the files of a model: in the binary, in a folder, or on the Hub.
+//! Finds the files of a model, which are embedded in the binary, in a folder, or on the Hub.
 
 use super::error::LoadError;
 use super::files::ModelFiles;
 use super::hub::{self, HubOptions};
 use super::options::ModelSource;
 
-/// The files of `source`. A model of the Hub is downloaded if it is not in the cache.
+/// Finds the files of a model. A model of the Hub is downloaded if it is not in the cache.
 ///
 /// # Errors
 /// When the folder cannot be opened, or the model is not available.

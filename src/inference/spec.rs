@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::LoadError;
 use crate::domain::language::code;
 
-/// The shape of an encoder. Fields have DistilBERT's names; those of BERT and RoBERTa are aliases.
+/// The shape of an encoder. The fields have the names of DistilBERT; the names of BERT and RoBERTa are aliases.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EncoderShape {
     /// The size of the vocabulary.
@@ -35,63 +35,63 @@ pub struct EncoderShape {
     pub layer_norm_eps: f32,
 }
 
-/// The value of DistilBERT, and the default of BERT.
+/// The fixed value of DistilBERT, which is also the default of BERT.
 fn default_epsilon() -> f32 {
     1e-12
 }
 
-/// An architecture. All have the same encoder with other weight names, and different heads.
+/// A family of architectures. All families have the same encoder, but other names of weights and other heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// No token types; a head of linear, ReLU, linear.
+    /// DistilBERT: no token types, and a head of linear, ReLU, linear.
     DistilBert,
-    /// A pooler (linear, tanh) before the classifier.
+    /// BERT: a pooler (linear, tanh) before the classifier.
     Bert,
-    /// RoBERTa and XLM-RoBERTa: positions start after the padding id; a head of linear, tanh, linear.
+    /// RoBERTa and XLM-RoBERTa: positions start after the padding id, and a head of linear, tanh, linear.
     Roberta,
 }
 
-/// A classification head: linear, activation, linear, on the first token.
+/// A classification head on the first token: linear, activation, linear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadSpec {
-    /// The prefix of the names of its weights (`sentiment.`, or empty).
+    /// The prefix of the names of the head's weights: `sentiment.`, `emotion.` or empty.
     pub prefix: String,
     /// The classes, in the order of the outputs.
     pub classes: Vec<String>,
-    /// Whether the classes are independent (sigmoid) or exclude each other (softmax).
+    /// Whether the classes are independent of each other (sigmoid). Otherwise they exclude each other (softmax).
     pub independent: bool,
 }
 
-/// A model's description.
+/// The structure of a model, from its `config.json`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
-    /// The architecture's name.
+    /// The name of the architecture.
     pub architecture: String,
-    /// Its family, which determines the weight names and the head.
+    /// The family of the architecture, which determines the names of weights and the head.
     pub family: Family,
-    /// The encoder.
+    /// The shape of the encoder.
     pub shape: EncoderShape,
     /// The index of the position embedding of the first token.
     pub first_position: usize,
-    /// The heads, at least one; their outputs are concatenated in this order.
+    /// The heads, at least one. Their outputs are concatenated in this order.
     pub heads: Vec<HeadSpec>,
     /// The early exits, in the order of the layers.
     pub exits: Vec<ExitSpec>,
-    /// The languages that it was trained for, as codes such as `en`; empty if it declares none.
+    /// The languages that the model was trained for, as codes such as `en`; empty if it declares none.
     pub languages: Vec<String>,
 }
 
-/// An early exit. A small head on the first token after a layer computes the outputs of all heads and a
-/// gate, the estimated probability that the last layer selects the same labels.
+/// An early exit: a small head on the first token after a layer. It computes the outputs of all heads, and a gate: the
+/// estimated probability that the last layer selects the same labels.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, serde::Serialize)]
 pub struct ExitSpec {
-    /// Its layer, counted from 1.
+    /// The layer before the exit, counted from 1.
     pub layer: usize,
-    /// A text stops here if the gate exceeds this, in [0, 1].
+    /// The threshold, in [0, 1]. A text stops at this exit if the gate is above the threshold.
     pub threshold: f32,
 }
 
-/// The order of the heads in the outputs of an exit; the gate comes last.
+/// The order of the heads in the outputs of an exit. The gate comes last.
 const EXIT_HEADS: [&str; 2] = ["sentiment.", "emotion."];
 
 #[derive(Deserialize)]
@@ -128,7 +128,7 @@ impl ModelSpec {
     /// Reads `config.json`.
     ///
     /// # Errors
-    /// When it is invalid or not supported.
+    /// When the JSON is invalid, or the model is not supported.
     pub fn parse(json: &[u8]) -> Result<Self, LoadError> {
         let invalid = |e: serde_json::Error| LoadError::Setting(format!("config.json: {e}"));
         let raw: RawConfig = serde_json::from_slice(json).map_err(invalid)?;
@@ -153,7 +153,7 @@ impl ModelSpec {
                 "config.json: position_embedding_type `{kind}` is not supported, only `absolute`"
             )));
         }
-        // The flattened option hides the cause of an error, so the shape is parsed again to report it.
+        // The flattened `Option` is `None` after any error, so the shape is parsed again to report the cause.
         let shape = match raw.shape {
             Some(shape) => shape,
             None => serde_json::from_slice(json).map_err(invalid)?,
@@ -176,7 +176,8 @@ impl ModelSpec {
         self.shape.max_position_embeddings - self.first_position
     }
 
-    /// The index of each output of the heads, and then of the gate, in the outputs of an exit.
+    /// The order in which the outputs of an exit must be read: the index of each output of the heads, then that of the
+    /// gate.
     pub fn exit_order(&self) -> Vec<usize> {
         let classes = |prefix: &str| {
             let head = self.heads.iter().find(|head| head.prefix == prefix);
@@ -189,14 +190,14 @@ impl ModelSpec {
         outputs.chain([self.outputs()]).collect()
     }
 
-    /// The number of outputs of all heads.
+    /// The total number of outputs of all heads.
     pub fn outputs(&self) -> usize {
         self.heads.iter().map(|head| head.classes.len()).sum()
     }
 }
 
 impl RawHead {
-    /// Adds default class names, which the reference library omits for a classifier with two default classes.
+    /// Adds the default names of two classes, because the reference library does not write them to the config.
     fn or_default(mut self, is_classifier: bool) -> Self {
         if self.id2label.is_empty() && is_classifier {
             self.id2label = (0..2).map(|id| (id.to_string(), format!("LABEL_{id}"))).collect();
@@ -208,13 +209,14 @@ impl RawHead {
 fn languages(tags: &[String]) -> Result<Vec<String>, LoadError> {
     let code = |tag: &String| {
         code(tag).ok_or_else(|| {
-            LoadError::Setting(format!("config.json: languages must be codes such as \"en\", has {tag:?}"))
+            LoadError::Setting(format!("config.json: languages must be codes such as \"en\", but one is {tag:?}"))
         })
     };
     tags.iter().map(code).collect()
 }
 
-/// Far above the sizes of known encoders. The sizes determine how much memory is reserved before the weights are read.
+/// The maximum sizes of an encoder, far above those of known models. They limit the memory that is reserved before the
+/// weights are read.
 const MAX_VOCABULARY: usize = 4_000_000;
 const MAX_POSITIONS: usize = 131_072;
 const MAX_WIDTH: usize = 16_384;
@@ -236,14 +238,16 @@ fn check(shape: &EncoderShape, first_position: usize) -> Result<(), LoadError> {
         return Err(LoadError::Setting("config.json: every size must be above 0".to_owned()));
     }
     if let Some((name, size, limit)) = sizes.iter().find(|(_, size, limit)| size > limit) {
-        return Err(LoadError::Setting(format!("config.json: {name} must be at most {limit}, is {size}")));
+        return Err(LoadError::Setting(format!("config.json: {name} must be at most {limit}, but is {size}")));
     }
     let least = first_position.saturating_add(3);
     if max_position_embeddings < least {
         return Err(LoadError::Setting(format!("config.json: max_position_embeddings must be at least {least}")));
     }
     if !dim.is_multiple_of(n_heads) {
-        return Err(LoadError::Setting(format!("config.json: dim {dim} cannot be split over {n_heads} heads")));
+        return Err(LoadError::Setting(format!(
+            "config.json: dim {dim} must be a multiple of the number of heads, {n_heads}"
+        )));
     }
     Ok(())
 }
@@ -255,7 +259,9 @@ fn exits(exits: Vec<ExitSpec>, (shape, heads): (&EncoderShape, &[HeadSpec])) -> 
     let mut prefixes: Vec<&str> = heads.iter().map(|head| head.prefix.as_str()).collect();
     prefixes.sort_by_key(|prefix| EXIT_HEADS.iter().position(|head| head == prefix));
     if prefixes != EXIT_HEADS {
-        return Err(LoadError::Setting("config.json: exits need the heads sentiment and emotion".to_owned()));
+        return Err(LoadError::Setting(
+            "config.json: a model with exits must have the heads sentiment and emotion".to_owned(),
+        ));
     }
     let mut before = 0;
     for exit in &exits {
@@ -268,7 +274,7 @@ fn exits(exits: Vec<ExitSpec>, (shape, heads): (&EncoderShape, &[HeadSpec])) -> 
         }
         if !(0.0..=1.0).contains(&exit.threshold) {
             return Err(LoadError::Setting(format!(
-                "config.json: the threshold of an exit must be in [0, 1], is {}",
+                "config.json: the threshold of an exit must be in [0, 1], but is {}",
                 exit.threshold
             )));
         }
@@ -287,7 +293,7 @@ fn head(prefix: &str, raw: RawHead) -> Result<HeadSpec, LoadError> {
     let mut classes = vec![String::new(); count];
     for (id, label) in raw.id2label {
         let place = id.parse::<usize>().ok().and_then(|id| classes.get_mut(id));
-        let wrong = || format!("config.json: id2label must count from 0 to {}, not `{id}`", count - 1);
+        let wrong = || format!("config.json: id2label must have the keys 0 to {}, but has `{id}`", count - 1);
         *place.ok_or_else(|| LoadError::Setting(wrong()))? = label;
     }
     let independent = raw.problem_type.as_deref() == Some("multi_label_classification");
@@ -299,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_that_no_encoder_has_are_refused() {
+    fn config_with_implausible_sizes_is_rejected() {
         for name in ["vocab_size", "max_position_embeddings", "dim", "n_layers", "n_heads", "hidden_dim"] {
             let mut config = serde_json::json!({
                 "model_type": "distilbert", "vocab_size": 9, "max_position_embeddings": 8, "dim": 8, "n_layers": 1,
@@ -328,7 +334,7 @@ mod tests {
         assert!(config(r#"{"model_type": "distilbert"}"#).contains("missing field"));
         let sizes = r#""vocab_size": 9, "max_position_embeddings": 8, "n_layers": 1, "hidden_dim": 4"#;
         let uneven = format!(r#"{{"model_type": "distilbert", {sizes}, "dim": 10, "n_heads": 4}}"#);
-        assert!(config(&uneven).contains("dim 10 cannot be split over 4 heads"));
+        assert!(config(&uneven).contains("dim 10 must be a multiple of the number of heads, 4"));
         let unnamed = format!(r#"{{"model_type": "distilbert", {sizes}, "dim": 8, "n_heads": 4}}"#);
         let vague = r#"{"model_type": "bert", "hidden_size": 8, "vocab_size": 9, "max_position_embeddings": 8,
             "num_hidden_layers": 1, "intermediate_size": 4, "num_attention_heads": 4,

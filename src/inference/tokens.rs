@@ -6,18 +6,19 @@ use std::panic::catch_unwind;
 
 use tokenizers::{Encoding, Tokenizer};
 
-use super::error::{JudgeError, LoadError};
+use super::error::{ClassifyError, LoadError};
 use super::windows::windows;
 
 /// A tokenised text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// The token ids of the text's windows, including special tokens. A text that fits into one input has one window.
-    /// A window has at least one token and at most the model's limit.
+    /// The token ids of each window of the text, including special tokens. A text that fits into the model's input has
+    /// one
+    /// window. A window has at least one token, and at most the maximum number of the model.
     pub windows: Vec<Vec<u32>>,
-    /// The number of tokens of the text that are in a window. Special tokens count once.
+    /// The number of tokens of the text that the windows cover, plus the special tokens of one window.
     pub read: usize,
-    /// Whether the text has more tokens.
+    /// Whether the text has more tokens than the windows cover.
     pub truncated: bool,
 }
 
@@ -28,7 +29,7 @@ impl Tokens {
     }
 }
 
-/// A model's tokenizer with its limits.
+/// The tokenizer of a model, with the model's limits.
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
     max_tokens: usize,
@@ -36,13 +37,13 @@ pub struct TextTokenizer {
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json`.
+    /// Parses `tokenizer.json`.
     ///
     /// # Errors
-    /// When it is invalid, or has more tokens than the model.
+    /// When the JSON is invalid, or the tokenizer has more tokens than the model.
     pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, LoadError> {
         let invalid = |e: tokenizers::Error| LoadError::Files(format!("tokenizer.json: {e}"));
-        // Its parser panics on some files, such as one that is cut within the decoder.
+        // The parser panics on some damaged files, such as a file that ends within the decoder.
         let parsed = catch_unwind(|| Tokenizer::from_bytes(json));
         let damaged = |_| LoadError::Files("tokenizer.json is damaged".to_owned());
         let mut tokenizer = parsed.map_err(damaged)?.map_err(invalid)?;
@@ -52,25 +53,25 @@ impl TextTokenizer {
             let reason = format!("tokenizer.json has {known} tokens, but the model has only {vocab_size}");
             return Err(LoadError::Files(reason));
         }
-        // `split` truncates texts and reports it; texts are never padded.
+        // `encode` splits long texts itself and reports a truncation. Texts are never padded.
         tokenizer.with_truncation(None).map_err(invalid)?;
         tokenizer.with_padding(None);
         Ok(Self { tokenizer, max_tokens, vocab_size })
     }
 
-    /// The tokens of `text`. A text that is too long is split into at most `max_windows` windows, each
-    /// with the special tokens.
+    /// Tokenises `text`. A text that is too long for the model is split into at most `max_windows` windows, each with
+    /// the special tokens.
     ///
     /// # Errors
-    /// When the tokenizer fails.
-    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, JudgeError> {
-        let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| JudgeError::Tokenise(e.to_string()))?;
+    /// When the tokenizer fails, or returns no tokens or unknown ones.
+    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, ClassifyError> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| ClassifyError::Tokenise(e.to_string()))?;
         let ids = encoding.get_ids();
         if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocab_size) {
-            return Err(JudgeError::Tokenise(format!("the token {id} is not in the vocabulary of the model")));
+            return Err(ClassifyError::Tokenise(format!("the token {id} is not in the vocabulary of the model")));
         }
         if ids.is_empty() {
-            return Err(JudgeError::Tokenise("the text has no tokens".to_owned()));
+            return Err(ClassifyError::Tokenise("the text has no tokens".to_owned()));
         }
         if ids.len() <= self.max_tokens {
             return Ok(Tokens { windows: vec![ids.to_vec()], read: ids.len(), truncated: false });
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_that_is_cut_within_the_decoder_is_refused() {
+    fn tokenizer_file_that_ends_early_is_rejected() {
         let refused = TextTokenizer::parse(br#"{"version": "1.0", "decoder": {"type": "WordPiece", "#, 128, 100);
         assert_eq!(refused.err(), Some(LoadError::Files("tokenizer.json is damaged".to_owned())));
     }

@@ -1,12 +1,15 @@
-//! How a text speaks about one of several things that it mentions.
+//! Determines the sentiment of a text towards one of several things that it mentions.
 //!
-//! A label of a whole text counts for everything in it: `I love Acme, but Apex is terrible` is neither positive nor
-//! negative, although it praises one and damns the other. [`Target`] finds the parts of a text that are about one target:
-//! the clauses around its mentions, in two widths, and the nearest words. The same model classifies the parts, and
-//! [`Target::judge`] combines their scores with those of the whole text. A text that is one clause needs no parts.
+//! The label of a whole text is not valid for everything in it: `I love Acme, but Apex is terrible` is positive about
+//! Acme
+//! and negative about Apex. [`Target`] finds the parts of a text that are about one target: wide and narrow clauses
+//! around
+//! its mentions, and the nearest words. The same model classifies the parts, and [`Target::opinion`] combines their
+//! scores
+//! with those of the whole text. A text that consists of one clause needs no parts.
 //!
-//! The weights were fitted on the development parts of public sets with labels of targets; docs/topics.md has the
-//! figures of the test parts.
+//! The weights were fitted to the development parts of public data sets with labels for targets. docs/topics.md has the
+//! results for the test parts.
 
 mod clauses;
 
@@ -20,37 +23,38 @@ pub use clauses::Sentences;
 
 /// The maximum number of mentions of one target that are considered.
 const MAX_MENTIONS: usize = 6;
-/// The weights of the logarithms of scores: of the whole text, and of the parts in the order of [`Target::scales`].
+/// The weights of the logarithms of scores: for the whole text, then for the parts in the order of [`Target::scales`].
 const WEIGHTS: [f32; 4] = [0.12, 0.20, 0.30, 0.29];
-/// Added for each sentiment, in the order of [`Sentiment::ALL`]: parts of texts seem neutral to a model more often than
-/// people find them.
+/// The bias of each sentiment, in the order of [`Sentiment::ALL`]. It corrects that models classify parts of texts as
+/// neutral more often than people do.
 const BIAS: [f32; 3] = [0.24, -0.28, 0.27];
-/// Added to scores, so that one score near zero does not decide alone.
+/// Added to each score, so that a single score near zero does not determine the result.
 const FLOOR: f32 = 1e-4;
 
 /// The parts of a text that are about one target. Ranges are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Wide clauses, narrow clauses and nearest words: one range for each mention, in order, without repetitions.
+    /// The wide clauses, the narrow clauses and the nearest words of all mentions. Each list is sorted and has no
+    /// duplicates.
     scales: [Vec<Range<usize>>; 3],
-    /// The trimmed text. The caller already has its scores.
+    /// The range of the trimmed text, for which the caller already has the scores.
     whole: Range<usize>,
 }
 
-/// How a text speaks about a target.
+/// The sentiment of a text towards a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opinion {
     /// The sentiment towards the target.
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
-    /// The clause that has the largest share in the result, in bytes.
+    /// The range of bytes of the clause that contributes most to the result.
     pub clause: Range<usize>,
 }
 
 impl Target {
-    /// The parts of a text about a target that is mentioned at these ranges of bytes. `None` if the label of the whole
-    /// text holds for the target: it is not mentioned, or the text is a single clause.
+    /// Finds the parts of a text about a target that is mentioned at these ranges of bytes. `None` if the label of the
+    /// whole text applies, because the target is not mentioned or the text is a single clause.
     pub fn of(sentences: &Sentences<'_>, mentions: &[Range<usize>]) -> Option<Self> {
         let text = sentences.text();
         let mut all: Vec<Range<usize>> = Vec::new();
@@ -79,15 +83,15 @@ impl Target {
         Some(Self { scales, whole })
     }
 
-    /// The parts to classify, without repetitions and without the whole text.
+    /// The parts to classify, without duplicates and without the whole text.
     pub fn parts(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let parts = self.scales.iter().flatten().filter(|range| **range != self.whole);
         let distinct: BTreeSet<(usize, usize)> = parts.map(|range| (range.start, range.end)).collect();
         distinct.into_iter().map(|(start, end)| start..end)
     }
 
-    /// Combines the scores of the whole text with those of the parts, which `scores_of` returns by range.
-    pub fn judge(&self, whole: &Scores, scores_of: impl Fn(&Range<usize>) -> Option<[f32; 3]>) -> Opinion {
+    /// Combines the scores of the whole text with those of the parts. `scores_of` returns the scores of a part.
+    pub fn opinion(&self, whole: &Scores, scores_of: impl Fn(&Range<usize>) -> Option<[f32; 3]>) -> Opinion {
         let mut logits = BIAS;
         let mut add = |scores: &[f32; 3], weight: f32| {
             for (logit, score) in logits.iter_mut().zip(scores) {

@@ -1,5 +1,4 @@
-//! A model's tokenizer: its `tokenizer.json`, or one built from the vocabulary files of older
-//! repositories.
+//! Reads the tokenizer of a model from `tokenizer.json`, or builds it from the vocabulary files of older repositories.
 
 mod sentencepiece;
 
@@ -12,7 +11,7 @@ use super::error::LoadError;
 use super::files::ModelFiles;
 use super::spec::Family;
 
-/// The settings of `tokenizer_config.json` for a tokenizer that is built from a vocabulary.
+/// The settings of `tokenizer_config.json` that matter for a tokenizer built from a vocabulary.
 #[derive(Deserialize)]
 struct TokenizerConfig {
     #[serde(default = "default_true")]
@@ -28,7 +27,7 @@ fn default_true() -> bool {
     true
 }
 
-/// The files that a tokenizer of a `family` is built from when there is no `tokenizer.json`.
+/// The sets of files from which a tokenizer of `family` can be built if there is no `tokenizer.json`.
 fn sources(family: Family) -> [&'static [&'static str]; 2] {
     match family {
         Family::DistilBert | Family::Bert => [&["vocab.txt"], &["vocab.txt"]],
@@ -36,7 +35,7 @@ fn sources(family: Family) -> [&'static [&'static str]; 2] {
     }
 }
 
-/// The files from which the tokenizer is built, if all of a set exist.
+/// The first set of files of which all exist; `None` if no set is complete.
 pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     if has("tokenizer.json") {
         return Some(vec!["tokenizer.json".to_owned()]);
@@ -46,17 +45,17 @@ pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>>
     Some(names.iter().copied().chain(config).map(str::to_owned).collect())
 }
 
-/// The error message when there are no tokenizer files.
+/// The error message if there are no tokenizer files.
 pub fn missing(place: &str, family: Family) -> String {
     let [first, second] = sources(family).map(|names| names.join(" and "));
     let or = if first == second { first } else { format!("{first}, or {second}") };
     format!("{place} has no tokenizer: neither tokenizer.json nor {or}")
 }
 
-/// The JSON of a model's tokenizer.
+/// The JSON of the tokenizer of a model.
 ///
 /// # Errors
-/// When its files are missing or invalid.
+/// When the files of the tokenizer are missing or invalid.
 pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]>, LoadError> {
     if files.has("tokenizer.json") {
         return files.read("tokenizer.json");
@@ -82,7 +81,8 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
     std::str::from_utf8(bytes).map_err(|e| LoadError::Files(format!("{file}: {e}")))
 }
 
-/// BERT's tokenizer (WordPiece): words, in lower case by default, are split into the longest known pieces.
+/// Builds BERT's tokenizer (WordPiece). It splits words, which are in lower case by default, into the longest known
+/// pieces.
 fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let lines = text("vocab.txt", vocab)?.lines();
     let ids: serde_json::Map<String, Value> =
@@ -108,7 +108,7 @@ fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, LoadErro
     }))
 }
 
-/// RoBERTa's tokenizer (byte-level BPE): pairs of bytes are merged in the order of a list.
+/// Builds RoBERTa's tokenizer (byte-level BPE). It merges pairs of bytes in the order of a list.
 fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let ids: serde_json::Map<String, Value> = serde_json::from_slice(vocab).map_err(|e| format!("vocab.json: {e}"))?;
     let id = |token: &str| ids.get(token).cloned().ok_or_else(|| format!("vocab.json has no {token}"));
@@ -134,7 +134,7 @@ fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<V
     }))
 }
 
-/// A token that is never split. A mask includes the space before it.
+/// The definition of a token that is never split. The mask token includes the space before it.
 fn special_token(token: &str, id: &Value) -> Value {
     json!({
         "id": id, "content": token, "single_word": false, "lstrip": token == "<mask>", "rstrip": false,
@@ -142,7 +142,7 @@ fn special_token(token: &str, id: &Value) -> Value {
     })
 }
 
-/// Adds a token before a text and one after it.
+/// The definition of a post-processor that adds a token before and after a text.
 fn around((first, first_id): (&str, &Value), (last, last_id): (&str, &Value)) -> Value {
     let special = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
     let text = json!({"Sequence": {"id": "A", "type_id": 0}});

@@ -1,4 +1,4 @@
-//! The trained weights of a model: safetensors files or PyTorch checkpoints.
+//! Reads the trained weights of a model from safetensors files or PyTorch checkpoints.
 
 mod pickle;
 
@@ -17,8 +17,9 @@ use super::files::ModelFiles;
 
 const SAFETENSORS: &str = "model.safetensors";
 const PICKLE: &str = "pytorch_model.bin";
-/// The maximum size of the list of tensors, in bytes. An entry takes about 100 bytes, and known models have fewer than
-/// 2,000 tensors. A tensor in memory takes many times the bytes of its entry.
+/// The maximum size of the list of tensors, in bytes. The limit is needed because a parsed entry takes much more memory
+/// than
+/// its about 100 bytes in the file. Known models have fewer than 2,000 tensors.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
 
 /// Opened weight files.
@@ -31,7 +32,7 @@ enum Part {
         file: String,
         bytes: Cow<'static, [u8]>,
         metadata: Metadata,
-        /// The offset of the tensors.
+        /// The offset of the tensors in the file.
         start: usize,
     },
     Pickle {
@@ -40,23 +41,23 @@ enum Part {
     },
 }
 
-/// A tensor of a checkpoint that was read into memory.
+/// A tensor of a checkpoint, in memory.
 struct Values {
     shape: Vec<usize>,
     values: Vec<f32>,
 }
 
-/// A tensor in one of the parts.
+/// A tensor, and the part that contains it.
 struct Found<'a> {
     part: &'a Part,
     name: String,
 }
 
 impl Weights {
-    /// Opens the weights of a model, in any of the supported files.
+    /// Opens the weights of a model, in any supported format.
     ///
     /// # Errors
-    /// When there are none, or a file has another format.
+    /// When the model has no weight files, or a file has another format.
     pub fn read(files: &ModelFiles) -> Result<Self, LoadError> {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
@@ -71,51 +72,51 @@ impl Weights {
         Ok(Self { parts: parts.collect::<Result<_, LoadError>>()? })
     }
 
-    /// Opens the bytes of a safetensors file.
+    /// Opens the content of a safetensors file.
     ///
     /// # Errors
-    /// When it has another format.
+    /// When the content has another format.
     #[cfg(test)]
     pub fn open(bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
         Ok(Self { parts: vec![Part::safetensors(SAFETENSORS.to_owned(), bytes)?] })
     }
 
-    /// The tensor `name` as floats, which must have `shape`.
+    /// Reads the tensor `name`, which must have `shape`, as floats.
     ///
     /// # Errors
-    /// When it is missing or of another shape or type.
+    /// When the tensor is missing, or has another shape or type.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         self.find(name)?.shaped(shape)?.floats()
     }
 
-    /// The tensor `name` of one dimension as floats.
+    /// Reads the tensor `name`, which must have one dimension, as floats.
     ///
     /// # Errors
-    /// When it is missing or of another shape or type.
+    /// When the tensor is missing, or has another shape or type.
     pub fn values(&self, name: &str) -> Result<Vec<f32>, LoadError> {
         let found = self.find(name)?;
         let shape = found.shape().to_vec();
         found.shaped(&shape[..1.min(shape.len())])?.floats()
     }
 
-    /// The tensor `name` as floats, with any number of rows of `width` values.
+    /// Reads the tensor `name`, which must have rows of `width` values, as floats.
     ///
     /// # Errors
-    /// When it is missing or of another shape or type.
+    /// When the tensor is missing, or has another shape or type.
     pub fn rows(&self, name: &str, width: usize) -> Result<Vec<f32>, LoadError> {
         let found = self.find(name)?;
         let shape = found.shape().to_vec();
         match shape.as_slice() {
             [_, columns] if *columns == width && shape[0] > 0 => found.floats(),
-            _ => Err(found.fail(format!("its shape is {shape:?}, config.json requires rows of {width}"))),
+            _ => Err(found.fail(format!("the shape is {shape:?}, but config.json requires rows of {width}"))),
         }
     }
 
-    /// The embeddings `name`, which must have `shape`. Half precision is not converted, and not copied
-    /// if the file is part of the binary.
+    /// Reads the embeddings `name`, which must have `shape`. Half precision is not converted, and not copied if the
+    /// file is embedded in the binary.
     ///
     /// # Errors
-    /// When it is missing or of another shape or type.
+    /// When the tensor is missing, or has another shape or type.
     pub fn words(&self, name: &str, shape: &[usize]) -> Result<Words, LoadError> {
         let found = self.find(name)?.shaped(shape)?;
         Ok(match found.half() {
@@ -129,8 +130,8 @@ impl Weights {
         self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
     }
 
-    /// Releases the memory of weights in the binary, which were read once for packing. Word embeddings are used in
-    /// place; they are read again when a text contains the word.
+    /// Releases the memory of embedded weights after packing. Word embeddings are used in place: the system reads them
+    /// again when a text contains the word.
     pub fn release(&self) {
         for part in &self.parts {
             if let Part::Safetensors { bytes: Cow::Borrowed(bytes), .. } = part {
@@ -147,25 +148,25 @@ impl Weights {
         let found = named(name).or_else(|| named(&older(name)?));
         found.ok_or_else(|| {
             let file = self.parts.first().map_or(SAFETENSORS, Part::file);
-            LoadError::Files(format!("{file}: {name}: it is missing"))
+            LoadError::Files(format!("{file} has no tensor {name}; use the weights that belong to config.json"))
         })
     }
 }
 
-/// The name of a normalisation weight in old checkpoints.
+/// The name of a normalisation weight in old checkpoints; `None` if it is the same.
 fn older(name: &str) -> Option<String> {
     let norm = |end: &str| name.strip_suffix(end).filter(|norm| norm.ends_with("LayerNorm"));
     let scale = norm(".weight").map(|norm| format!("{norm}.gamma"));
     scale.or_else(|| norm(".bias").map(|norm| format!("{norm}.beta")))
 }
 
-/// The index of weights that are spread over several files.
+/// The index of weights that are divided into several files.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// The entry file of a model's weights.
+/// The file through which the weights of a model are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightFile {
     /// A single file with all weights.
@@ -174,7 +175,7 @@ pub enum WeightFile {
     Index(String),
 }
 
-/// The entry file, of those that exist. Safetensors are preferred.
+/// Selects one of the files that exist. Safetensors files are preferred.
 pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
     [SAFETENSORS, PICKLE].into_iter().find_map(|whole| {
         let index = format!("{whole}.index.json");
@@ -185,15 +186,15 @@ pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
     })
 }
 
-/// The error message when there is no weight file.
+/// The error message if there is no weight file.
 pub fn missing(place: &str) -> String {
-    format!("{place} has no weights: neither {SAFETENSORS} nor {PICKLE}, whole or with an index")
+    format!("{place} has no weights: neither {SAFETENSORS} nor {PICKLE}, nor an index of one of them")
 }
 
-/// The files with a model's weights.
+/// The files that contain the weights of a model.
 ///
 /// # Errors
-/// When there are none, or an index cannot be read.
+/// When there are no weights, or an index cannot be read.
 pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, LoadError> {
     match choose(|name| files.has(name)) {
         Some(WeightFile::Whole(name)) => Ok(vec![name]),
@@ -205,13 +206,15 @@ pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, LoadError> {
 /// The files that an index names.
 ///
 /// # Errors
-/// When it is invalid, or names files outside its folder.
+/// When the index is invalid, or names files outside its folder.
 pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
     let index: Index = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
-        Some(name) => Err(LoadError::Files(format!("`{name}` is not the name of a file beside it"))),
-        None if names.is_empty() => Err(LoadError::Files("the index names no file".to_owned())),
+        Some(name) => {
+            Err(LoadError::Files(format!("the index names `{name}`, which is not a file in the same folder")))
+        }
+        None if names.is_empty() => Err(LoadError::Files("the index names no weight files".to_owned())),
         None => Ok(names.into_iter().collect()),
     }
 }
@@ -222,10 +225,10 @@ impl Part {
         if header > MAX_HEADER_BYTES {
             let limit = MAX_HEADER_BYTES >> 20;
             return Err(LoadError::Files(format!(
-                "{file}: its header is larger than {limit} MiB; the file is damaged or not a model"
+                "{file}: the header is larger than {limit} MiB; the file is damaged or not a model"
             )));
         }
-        // This checks that every tensor lies within the file.
+        // This also checks that every tensor is within the file.
         let (length, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| format!("{file}: {e}; the file is damaged or truncated, download it again"))?;
         Ok(Self::Safetensors { file, bytes, metadata, start: length + size_of::<u64>() })
@@ -272,7 +275,7 @@ impl Found<'_> {
     fn shaped(self, shape: &[usize]) -> Result<Self, LoadError> {
         match self.shape() == shape {
             true => Ok(self),
-            false => Err(self.fail(format!("its shape is {:?}, config.json requires {shape:?}", self.shape()))),
+            false => Err(self.fail(format!("the shape is {:?}, but config.json requires {shape:?}", self.shape()))),
         }
     }
 
@@ -286,11 +289,11 @@ impl Found<'_> {
         };
         match values.iter().all(|value| value.is_finite()) {
             true => Ok(values),
-            false => Err(self.fail("it contains values that are not finite")),
+            false => Err(self.fail("the tensor contains values that are not finite")),
         }
     }
 
-    /// The bytes of a tensor in half precision.
+    /// The bytes of the tensor if it has half precision; otherwise `None`.
     fn half(&self) -> Option<Cow<'static, [u8]>> {
         let Part::Safetensors { bytes, start, .. } = self.part else { return None };
         let (info, data) = self.part.info(&self.name).filter(|(info, _)| info.dtype == Dtype::F16)?;
@@ -325,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_with_millions_of_tensors_is_refused() {
+    fn weight_file_with_a_huge_header_is_rejected() {
         let tensors: Vec<String> =
             (0..100_000).map(|n| format!(r#""{n}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#)).collect();
         let header = format!("{{{}}}", tensors.join(","));

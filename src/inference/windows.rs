@@ -1,16 +1,19 @@
-//! Texts that are longer than the input of a model: they are split into overlapping windows, whose scores are pooled.
+//! Splits texts that are longer than the input of a model into overlapping windows, and pools the scores of the
+//! windows.
 //!
-//! The windows of a text have equal lengths and overlap by an eighth of the model's input, so
-//! that every word has context in at least one window. The scores of the text are the mean
-//! of its windows' scores, weighted by their number of tokens. The text after the last allowed window is truncated.
+//! The windows of a text have equal lengths and overlap by an eighth of the model's input, so that every word has
+//! context
+//! in at least one window. The scores of a text are the mean of the scores of its windows, weighted by their number of
+//! tokens. The part of a text after the last allowed window is ignored.
 
 use std::ops::Range;
 
-/// The inverse of the part of a window that the next window repeats.
+/// The model's input divided by the overlap of two windows.
 const OVERLAP: usize = 8;
 
-/// The ranges of the windows of `tokens` tokens: at most `max` windows (at least 1) of at most `limit` tokens (at least
-/// 1). The second value is whether all tokens are covered.
+/// The ranges of the windows of a text with `tokens` tokens: at most `max` windows of at most `limit` tokens. Both
+/// limits
+/// must be at least 1. The second value says whether the windows cover all tokens.
 pub fn windows(tokens: usize, limit: usize, max: usize) -> (Vec<Range<usize>>, bool) {
     let (limit, max) = (limit.max(1), max.max(1));
     if tokens <= limit {
@@ -29,7 +32,7 @@ pub fn windows(tokens: usize, limit: usize, max: usize) -> (Vec<Range<usize>>, b
     ((0..count).map(window).collect(), tokens <= readable)
 }
 
-/// The mean of the windows' scores, weighted by `weights`.
+/// The mean of the scores of windows, weighted by `weights`.
 pub fn pooled<const N: usize>(scores: &[[f32; N]], weights: &[usize]) -> [f32; N] {
     let total: usize = weights.iter().sum();
     let mut pooled = [0.0; N];

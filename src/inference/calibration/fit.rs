@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Calibration, TEMPERATURES, temper_judgements, temper_shares, tempered_judgement};
+use super::{Calibration, TEMPERATURES, temper_independent, temper_shares, tempered_independent};
 use crate::domain::{Analysis, Emotion, Sentiment};
 use crate::inference::eval::{Prediction, calibration_error};
 
@@ -15,7 +15,7 @@ const STEPS: usize = 40;
 /// The minimum probability of a label. It makes the loss of a wrong label finite.
 const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;
 /// The minimum of an independent probability and of its complement.
-const LEAST_JUDGEMENT: f64 = 1e-9;
+const LEAST_SCORE: f64 = 1e-9;
 
 /// The temperature of a head, and its effect on held-out texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct HeadFit {
 
 /// Why no temperature can be fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FitError {
+pub enum CalibrationFitError {
     /// There are too few labels.
     #[error("there are {found} texts with a label for {head}, but a temperature needs at least {MIN_TEXTS}: add texts")]
     TooFew { head: &'static str, found: usize },
@@ -55,22 +55,22 @@ pub enum FitError {
 ///
 /// # Errors
 /// When there are too few labels.
-pub fn fit(predictions: &[Prediction<'_>]) -> Result<Calibration, FitError> {
+pub fn fit(predictions: &[Prediction<'_>]) -> Result<Calibration, CalibrationFitError> {
     let sentiment: Vec<_> = predictions.iter().filter_map(|of| Some((of.record.sentiment?, of.analysis))).collect();
     let emotion: Vec<_> =
         predictions.iter().filter_map(|of| Some((of.record.emotions.as_deref()?, of.analysis))).collect();
     if sentiment.is_empty() && emotion.is_empty() {
-        return Err(FitError::Nothing);
+        return Err(CalibrationFitError::Nothing);
     }
     let shares =
         |(label, analysis): &(Sentiment, &Analysis)| Shares { label: *label, scores: analysis.scores.sentiment };
-    let judgements = |(labels, analysis): &(&[Emotion], &Analysis)| Judgements {
+    let independent = |(labels, analysis): &(&[Emotion], &Analysis)| IndependentScores {
         present: Emotion::ALL.map(|emotion| labels.contains(&emotion)),
         scores: analysis.scores.emotion,
     };
     Ok(Calibration {
         sentiment: head("sentiment", &sentiment.iter().map(shares).collect::<Vec<_>>())?,
-        emotion: head("emotion", &emotion.iter().map(judgements).collect::<Vec<_>>())?,
+        emotion: head("emotion", &emotion.iter().map(independent).collect::<Vec<_>>())?,
     })
 }
 
@@ -106,31 +106,31 @@ impl Case for Shares {
 }
 
 #[derive(Clone)]
-struct Judgements {
+struct IndependentScores {
     present: [bool; 7],
     scores: [f32; 7],
 }
 
-impl Case for Judgements {
+impl Case for IndependentScores {
     fn loss(&self, temperature: f64) -> f64 {
         let losses = self.scores.iter().zip(self.present).map(|(&score, present)| {
-            let score = tempered_judgement(f64::from(score).clamp(LEAST_JUDGEMENT, 1.0 - LEAST_JUDGEMENT), temperature);
-            -(if present { score } else { 1.0 - score }).max(LEAST_JUDGEMENT).ln()
+            let score = tempered_independent(f64::from(score).clamp(LEAST_SCORE, 1.0 - LEAST_SCORE), temperature);
+            -(if present { score } else { 1.0 - score }).max(LEAST_SCORE).ln()
         });
         losses.sum()
     }
 
     fn confidences(&self, temperature: f64) -> Vec<(f64, bool)> {
         let mut scores = self.scores;
-        temper_judgements(&mut scores, temperature);
+        temper_independent(&mut scores, temperature);
         scores.into_iter().map(f64::from).zip(self.present).collect()
     }
 }
 
-fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, FitError> {
+fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, CalibrationFitError> {
     match cases.len() {
         0 => return Ok(None),
-        found @ 1..MIN_TEXTS => return Err(FitError::TooFew { head: name, found }),
+        found @ 1..MIN_TEXTS => return Err(CalibrationFitError::TooFew { head: name, found }),
         _ => {}
     }
     let every_other = |first: usize| cases.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();

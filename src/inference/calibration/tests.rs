@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::fit::FitError;
+use super::fit::CalibrationFitError;
 use super::*;
 use crate::domain::{Analysis, Scores};
 use crate::inference::eval::{Labelled, Prediction};
@@ -13,7 +13,7 @@ proptest! {
     #[test]
     fn no_temperature_changes_a_label(
         outputs in prop::array::uniform3(-40.0f32..40.0),
-        judgements in prop::array::uniform7(0.0f32..=1.0),
+        independent in prop::array::uniform7(0.0f32..=1.0),
         near in -3i32..=3,
         temperature in 0.05f64..20.0,
     ) {
@@ -24,11 +24,11 @@ proptest! {
         prop_assert_eq!(top(&before), top(&scores), "{:?} → {:?}", before, scores);
         prop_assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{:?}", scores);
 
-        let mut before = judgements;
+        let mut before = independent;
         // Rounding errors could change the label of a score next to the threshold.
         before[0] = f32::from_bits(EMOTION_THRESHOLD.to_bits().wrapping_add_signed(near));
         let mut scores = before;
-        temper_judgements(&mut scores, temperature);
+        temper_independent(&mut scores, temperature);
         prop_assert_eq!(top(&before), top(&scores), "{:?} → {:?}", before, scores);
         for (before, after) in before.iter().zip(scores) {
             prop_assert_eq!(*before > EMOTION_THRESHOLD, after > EMOTION_THRESHOLD, "{} → {}", before, after);
@@ -96,7 +96,7 @@ fn overconfident_model_gets_temperature() {
     let stored = serde_json::to_vec(&calibration).unwrap();
     assert_eq!(Calibration::parse(&stored).unwrap(), calibration);
 
-    assert_eq!(fit(&predictions[..150]), Err(FitError::TooFew { head: "sentiment", found: 150 }));
+    assert_eq!(fit(&predictions[..150]), Err(CalibrationFitError::TooFew { head: "sentiment", found: 150 }));
     let wrong = Calibration::parse(
         br#"{"sentiment": {"temperature": 0, "fitted_on": 1, "measured_on": 1,
         "ece_before": 0, "ece_after": 0, "nll_before": 0, "nll_after": 0}}"#,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{Emotion, Sentiment};
-use crate::inference::error::JudgeError;
+use crate::inference::error::ClassifyError;
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
@@ -42,11 +42,11 @@ async fn classify_returns_analyses_in_order() {
 async fn long_text_beyond_windows_is_truncated() {
     // The neutral tokens do not fit into one window. Together with the angry tokens they fit into two windows.
     let text = "the meeting is on tuesday at noon ".repeat(110) + &"I hate this terrible thing! ".repeat(30);
-    let judged = async |max_windows| {
+    let analyses = async |max_windows| {
         let options = InferenceOptions { max_windows, max_wait: Duration::from_secs(300), ..options() };
         Engine::load(&options).unwrap().classify(vec![text.clone()]).await.unwrap().remove(0)
     };
-    let (whole, beginning) = (judged(2).await, judged(1).await);
+    let (whole, beginning) = (analyses(2).await, analyses(1).await);
     assert_eq!((beginning.tokens, beginning.truncated, beginning.sentiment), (512, true, Sentiment::Neutral));
     assert!(whole.tokens > 512 && !whole.truncated, "{whole:?}");
     let negative = |analysis: &Analysis| analysis.scores.sentiment[0];
@@ -60,23 +60,23 @@ async fn long_text_beyond_windows_is_truncated() {
 async fn text_longer_than_a_post_is_cut_and_reported() {
     let engine = Engine::load(&options()).unwrap();
     // Each of these texts is a single word, and therefore a single token.
-    let judged = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();
-    assert_eq!(judged.iter().map(|analysis| analysis.truncated).collect::<Vec<_>>(), [false, true]);
+    let analyses = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();
+    assert_eq!(analyses.iter().map(|analysis| analysis.truncated).collect::<Vec<_>>(), [false, true]);
 }
 
 /// A faulty model: it panics if a text contains a certain word.
 struct Faulty(Panel);
 
-impl Judge for Faulty {
-    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
+impl BatchClassifier for Faulty {
+    fn encode(&self, text: &str) -> Result<Encoded, ClassifyError> {
         assert!(!text.contains("unreadable"), "cannot read this");
         self.0.encode(text)
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
+    fn classify(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, ClassifyError> {
         let poison = self.0.encode("poison")?;
         assert!(!texts.contains(&&poison), "poisoned");
-        self.0.judge(texts, scratch)
+        self.0.classify(texts, scratch)
     }
 }
 
@@ -84,8 +84,8 @@ impl Judge for Faulty {
 async fn panicking_text_fails_only_its_request() {
     let panel = Panel::load(&options()).unwrap();
     let info = panel.info();
-    let judge: Arc<dyn Judge> = Arc::new(Faulty(panel));
-    let engine = Engine::start(&judge, info, &options()).unwrap();
+    let classifier: Arc<dyn BatchClassifier> = Arc::new(Faulty(panel));
+    let engine = Engine::start(&classifier, info, &options()).unwrap();
     for _ in 0..10 {
         let (good, bad, unreadable, other) = tokio::join!(
             engine.classify(texts(&["a fine day", "a bad day"])),
@@ -106,17 +106,17 @@ struct Stuck {
     released: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
 }
 
-impl Judge for Stuck {
-    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
+impl BatchClassifier for Stuck {
+    fn encode(&self, text: &str) -> Result<Encoded, ClassifyError> {
         self.panel.encode(text)
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
+    fn classify(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, ClassifyError> {
         if texts.contains(&&self.panel.encode("endless")?) {
             // `recv` returns when the test drops the sender.
             let _ = self.released.lock().unwrap().recv();
         }
-        self.panel.judge(texts, scratch)
+        self.panel.classify(texts, scratch)
     }
 }
 
@@ -125,9 +125,9 @@ async fn text_computed_beyond_max_wait_is_too_slow() {
     let panel = Panel::load(&options()).unwrap();
     let info = panel.info();
     let (release, released) = std::sync::mpsc::sync_channel(0);
-    let judge: Arc<dyn Judge> = Arc::new(Stuck { panel, released: released.into() });
+    let classifier: Arc<dyn BatchClassifier> = Arc::new(Stuck { panel, released: released.into() });
     let options = InferenceOptions { threads: Some(1), max_wait: Duration::from_millis(200), ..options() };
-    let engine = Engine::start(&judge, info, &options).unwrap();
+    let engine = Engine::start(&classifier, info, &options).unwrap();
     let slow = engine.classify(texts(&["endless"])).await;
     assert!(matches!(slow, Err(InferenceError::TooSlow(_))), "{slow:?}");
     // A text that waits behind the blocked text gets the error of a busy engine.
@@ -167,7 +167,7 @@ async fn disabled_exits_give_the_same_analyses_as_full_depth() {
         let off = Engine::load(&InferenceOptions { exits: ExitPolicy::Off, ..options.clone() }).unwrap();
         assert!(off.info().exits.is_empty());
         let texts = varied(60);
-        let full = adaptive.classify_with(texts.clone(), Depth::Full).await.unwrap();
+        let full = adaptive.classify_with(texts.clone(), LayerDepth::Full).await.unwrap();
         assert_eq!(full, off.classify(texts.clone()).await.unwrap(), "{precision}");
         assert!(full.iter().all(|analysis| analysis.layers == Some(6)));
         let some = adaptive.classify(texts).await.unwrap();

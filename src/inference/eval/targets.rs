@@ -56,7 +56,7 @@ pub async fn report(
             let (own, others) = rest.split_at(parts.len());
             rest = others;
             let scores_of = |range: &Range<usize>| parts.iter().position(|part| part == range).map(|at| own[at]);
-            target.judge(&analysis.scores, scores_of).sentiment
+            target.opinion(&analysis.scores, scores_of).sentiment
         });
         whole.push((label.index(), analysis.sentiment.index()));
         targets.push((label.index(), opinion.unwrap_or(analysis.sentiment).index()));

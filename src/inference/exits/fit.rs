@@ -13,10 +13,10 @@ use std::num::NonZero;
 use serde::Serialize;
 
 use crate::domain::Analysis;
-use crate::inference::error::JudgeError;
+use crate::inference::error::ClassifyError;
 use crate::inference::eval::{Labelled, Prediction, emotion_report, sentiment_report};
 use crate::inference::network::Scratch;
-use crate::inference::panel::{Encoded, Judge, Panel};
+use crate::inference::panel::{BatchClassifier, Encoded, Panel};
 use crate::inference::{InferenceError, InferenceOptions, ModelInfo};
 
 use super::{Cost, first_only};
@@ -96,7 +96,7 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
     let panel = Panel::load(options)?;
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
     let share = texts.len().div_ceil(threads.max(1)).max(1);
-    let of_part = |texts: &[String]| -> Result<Vec<TextTrace>, JudgeError> {
+    let of_part = |texts: &[String]| -> Result<Vec<TextTrace>, ClassifyError> {
         let mut scratch = Scratch::default();
         let mut traces = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(CHUNK) {
@@ -115,7 +115,7 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
     };
     let parts = std::thread::scope(|scope| {
         let running: Vec<_> = texts.chunks(share).map(|texts| scope.spawn(move || of_part(texts))).collect();
-        let panicked = || Err(JudgeError::Panicked("a thread panicked".to_owned()));
+        let panicked = || Err(ClassifyError::Panicked("a thread panicked".to_owned()));
         running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).collect::<Result<Vec<_>, _>>()
     });
     Ok((panel.info(), parts?.into_iter().flatten().collect()))
@@ -125,16 +125,16 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
 ///
 /// # Errors
 /// When there are too few texts, or the goal needs labels and no text has any.
-pub fn fit(info: &ModelInfo, texts: &[TracedRecord], goal: FitGoal) -> Result<ExitFit, FitError> {
+pub fn fit(info: &ModelInfo, texts: &[TracedRecord], goal: FitGoal) -> Result<ExitFit, ExitFitError> {
     if texts.len() < MIN_TEXTS {
-        return Err(FitError::TooFew { found: texts.len() });
+        return Err(ExitFitError::TooFew { found: texts.len() });
     }
     let half = |first: usize| Half { info, texts: texts.iter().skip(first).step_by(2).collect() };
     let (fitted, held_out) = (half(0), half(1));
     let full = vec![STEPS; info.exits.len()];
     let full_quality = fitted.outcome(&full).quality;
     if goal == FitGoal::Quality && full_quality.is_none() {
-        return Err(FitError::NoLabels);
+        return Err(ExitFitError::NoLabels);
     }
     let meets = |outcome: &Outcome| match goal {
         FitGoal::Agreement(wanted) => outcome.agreement >= wanted,
@@ -173,7 +173,7 @@ pub fn fit(info: &ModelInfo, texts: &[TracedRecord], goal: FitGoal) -> Result<Ex
 
 /// Why no thresholds can be fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FitError {
+pub enum ExitFitError {
     /// There are too few texts.
     #[error("there are {found} texts, but thresholds need at least {MIN_TEXTS}: add texts")]
     TooFew {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::Scores;
+use crate::inference::eval::Labelled;
 
 fn info() -> ModelInfo {
     ModelInfo {
@@ -81,10 +82,10 @@ fn fitted_thresholds_keep_quality_and_agreement() {
 
 #[test]
 fn fit_without_texts_or_labels_is_an_error() {
-    assert!(matches!(fit(&info(), &traces()[..9], FitGoal::Quality), Err(fit::FitError::TooFew { found: 9 })));
+    assert!(matches!(fit(&info(), &traces()[..9], FitGoal::Quality), Err(fit::ExitFitError::TooFew { found: 9 })));
     let unlabelled: Vec<_> =
         traces().into_iter().map(|of| TracedRecord { record: record(r#"{"text": "a"}"#), ..of }).collect();
-    assert_eq!(fit(&info(), &unlabelled, FitGoal::Quality), Err(fit::FitError::NoLabels));
+    assert_eq!(fit(&info(), &unlabelled, FitGoal::Quality), Err(fit::ExitFitError::NoLabels));
     assert!(fit(&info(), &unlabelled, FitGoal::Agreement(0.95)).is_ok());
 }
 

@@ -23,7 +23,7 @@ async fn decisive_word_contributes_most() {
         assert_eq!(found, word.text);
     }
     // Explanations compute all layers, so the comparison must too.
-    let without = engine.classify_with(vec![text.replace("terrible", "")], Depth::Full).await.unwrap().remove(0);
+    let without = engine.classify_with(vec![text.replace("terrible", "")], LayerDepth::Full).await.unwrap().remove(0);
     let lost = analysis.scores.sentiment[0] - without.scores.sentiment[0];
     assert!((top.sentiment - f64::from(lost)).abs() < 1e-4, "{} against {lost}", top.sentiment);
 }

@@ -1,4 +1,4 @@
-//! Packing a model's weights.
+//! Packs the weights of a model.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,7 +25,7 @@ struct Packer<'a> {
 }
 
 impl FusedEncoder {
-    /// Whether all sizes of a model are multiples of the number of lanes.
+    /// Whether all sizes of a model are multiples of [`LANES`], which the kernels require.
     pub fn fits(shape: &EncoderShape) -> bool {
         let width = shape.dim / shape.n_heads;
         width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
@@ -63,8 +63,9 @@ struct Packed {
     exits: Vec<Exit>,
 }
 
-/// Calls `make` with each index below `count` and returns the results in the order of the indexes. It uses one thread
-/// per core and no more, because each call needs several times the memory of its result.
+/// Calls `make` with each index below `count`, and returns the results in the order of the indexes. At most one call
+/// per
+/// core runs at the same time, because each call needs several times the memory of its result.
 fn in_parallel<T: Send>(
     count: usize,
     make: impl Fn(usize) -> Result<T, LoadError> + Sync,
@@ -95,13 +96,13 @@ fn in_parallel<T: Send>(
 }
 
 impl Packer<'_> {
-    /// Packs all layers and exits. This runs in parallel, because it takes most of the loading time.
+    /// Packs all layers and exits in parallel. This takes most of the loading time.
     fn layers(&self, spec: &ModelSpec) -> Result<Packed, LoadError> {
         let shape = &spec.shape;
         let last = shape.n_layers - 1;
         let mut rests = in_parallel(shape.n_layers, |index| self.rest(index, shape))?;
         let attentions = in_parallel(last, |index| self.all_tokens(index, shape))?;
-        // The layers that compute only first tokens: the last layer and the layer of each exit.
+        // The last layer and the layers of exits compute only first tokens.
         let of_first: Vec<usize> = std::iter::once(last).chain(spec.exits.iter().map(|exit| exit.layer - 1)).collect();
         let mut firsts = in_parallel(of_first.len(), |place| self.first_token(of_first[place], shape))?.into_iter();
         let (Some(first), Some(rest)) = (firsts.next(), rests.pop()) else {
@@ -112,11 +113,12 @@ impl Packer<'_> {
         Ok(Packed { layers, last: LastLayer { first, rest }, exits: exits.collect::<Result<_, _>>()? })
     }
 
-    /// Query (already scaled), key and value.
+    /// The weights of the query (already scaled), the key and the value.
     fn attention(&self, index: usize, shape: &EncoderShape) -> Result<[RawLinear; 3], LoadError> {
         let raw = |part| self.raw(&self.layout.layer(index, part), self.dim, self.dim);
         let mut query = raw(Part::Query)?;
-        // Scores are divided by the square root of the width of a head. The weights of queries include this factor.
+        // Attention scores are divided by the square root of the width of a head. This factor is merged into the
+        // weights of the queries.
         let scale = 1.0 / ((self.dim / shape.n_heads) as f32).sqrt();
         query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
         Ok([query, raw(Part::Key)?, raw(Part::Value)?])
@@ -183,7 +185,7 @@ impl Packer<'_> {
         })
     }
 
-    /// An exit. Its outputs are reordered to the order of the heads, with the gate last.
+    /// Packs an exit. Its outputs are reordered to the order of the heads, followed by the gate.
     fn exit(&self, (exit, first): (&ExitSpec, FirstToken), spec: &ModelSpec) -> Result<Exit, LoadError> {
         let [hidden, classes] = exit::names(exit.layer);
         let bias = self.weights.values(&format!("{hidden}.bias"))?;
@@ -217,8 +219,8 @@ impl Packer<'_> {
         }
     }
 
-    /// Packs a linear layer whose input rows are normalised but not scaled by the weight and bias of the normalisation:
-    /// these are merged into its own weights.
+    /// Packs a linear layer that follows a normalisation. The weight and bias of the normalisation are merged into the
+    /// weights of the layer, so its input rows are normalised only.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
         if self.format != Format::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {

@@ -1,18 +1,19 @@
 //! A layer that computes only the first token of each text: the last layer, and the layer of an exit.
 //!
-//! A score is the product of a query and a key, and a key is the product of weights and a token. So
-//! the query is multiplied by the weights of the keys once, and the result by the tokens.
-//! The bias of the keys adds the same value to all scores of a text, so softmax
-//! ignores it. In the same way the tokens are averaged first, and the weights of the values are applied
-//! to the average. The attention weights sum to one, so the bias is added once. No key or value of
-//! a single token is computed.
+//! A score is the product of a query and a key, and a key is the product of weights and a token. Therefore the query is
+//! multiplied by the weights of the keys once, and the result is multiplied by the tokens. The bias of the keys adds
+//! the
+//! same value to all scores of a text and has no effect on softmax, so it is omitted. In the same way, the tokens are
+//! averaged first, and the weights of the values are applied to the average. The attention weights sum to 1, so the
+//! bias
+//! of the values is added once. The keys and values of single tokens are not computed.
 
 use sentistream_kernels::{Attention, Columns, Every, Linear, QueryKeyValue, Rounded, RowRange};
 
 use super::layer::{Finish, LayerRest};
 use super::{FusedEncoder, Scratch, pick, resized};
 
-/// The number of texts whose attention is computed at once. It needs a row as wide as a token per text and head.
+/// The number of texts whose attention is computed at once. It limits memory: each text needs a row per head.
 const TEXTS: usize = 24;
 
 /// The attention of a layer for the first token.
@@ -31,17 +32,17 @@ pub struct HeadProjection {
     pub values: Linear,
 }
 
-/// Memory for the layer.
+/// Buffers for the layer.
 #[derive(Default)]
 pub struct Memory {
     /// The first token of each text.
     pub rows: Vec<f32>,
     rounded: Rounded,
-    /// The rows of the tokens of each text.
+    /// For each text, the rows of its tokens.
     pub texts: Vec<RowRange>,
     queries: Vec<f32>,
     query_rounded: Rounded,
-    /// A query per text and head, as wide as a token.
+    /// For each text and head, the query multiplied by the weights of the keys.
     projected: Vec<f32>,
     averages: Vec<f32>,
     average_rounded: Rounded,
@@ -49,7 +50,7 @@ pub struct Memory {
 }
 
 impl FusedEncoder {
-    /// Applies a layer to the first token of each of `scratch.first.texts`, into `scratch.first.rows`.
+    /// Applies a layer to the first token of each text in `scratch.first.texts`. The result is in `scratch.first.rows`.
     pub(super) fn first_token(&self, own: &FirstToken, rest: &LayerRest, scratch: &mut Scratch) {
         let dim = self.shape.dim;
         let texts = scratch.first.texts.len();
@@ -65,7 +66,7 @@ impl FusedEncoder {
         self.finish(rest, Finish { rows, rounded, buffers: &mut scratch.buffers, round_output: false });
     }
 
-    /// Copies the first token of each text.
+    /// Copies the first token of each text to `scratch.first.rows`.
     fn gather(&self, scratch: &mut Scratch) {
         let dim = self.shape.dim;
         let Memory { rows, rounded, texts, .. } = &mut scratch.first;
@@ -76,7 +77,8 @@ impl FusedEncoder {
         }
     }
 
-    /// The attention of some first tokens. Each head of a text has one query, which is applied to whole tokens.
+    /// Computes the attention of the first tokens of `texts`. Each head of a text has one query, which is applied to
+    /// whole tokens.
     fn attend(&self, own: &FirstToken, texts: RowRange, scratch: &mut Scratch) {
         let (dim, heads) = (self.shape.dim, self.shape.n_heads);
         let memory = &mut scratch.first;

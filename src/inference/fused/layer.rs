@@ -4,7 +4,7 @@ use sentistream_kernels::{Activate, AddNorm, Attention, Columns, Linear, Norm, Q
 
 use super::{FusedEncoder, Scratch, pick, resized};
 
-/// The number of tokens whose feed-forward part is computed at once, so that its wide rows stay in the cache.
+/// The number of tokens whose feed-forward part is computed at once. The limit keeps its wide rows in the CPU cache.
 const BLOCK: usize = 96;
 
 /// A layer for all tokens.
@@ -29,7 +29,7 @@ pub struct LayerRest {
     pub output_norm: Norm,
 }
 
-/// Memory for the part of a layer after its attention.
+/// Buffers for the part of a layer after its attention.
 #[derive(Default)]
 pub struct Buffers {
     /// The output of the attention.
@@ -42,13 +42,13 @@ pub struct Buffers {
 
 /// The rows to which the part of a layer after its attention is applied.
 pub struct Finish<'a> {
-    /// The input of the layer; its output afterwards.
+    /// The input of the layer, which is replaced by its output.
     pub rows: &'a mut [f32],
     /// The rounded form of `rows`, in the format of the next product.
     pub rounded: &'a mut Rounded,
-    /// The buffers, whose `attended` has the output of the attention for each row.
+    /// The buffers. `attended` must contain the output of the attention for each row.
     pub buffers: &'a mut Buffers,
-    /// Whether the output is rounded for another layer.
+    /// Whether to round the output, because another layer follows.
     pub round_output: bool,
 }
 
@@ -71,7 +71,8 @@ impl FusedEncoder {
         self.finish(&layer.rest, Finish { rows, rounded: token_rounded, buffers, round_output: true });
     }
 
-    /// Output projection and feed-forward part, each added to the rows and normalised.
+    /// Applies the output projection and the feed-forward part. The result of each is added to the rows, which are then
+    /// normalised.
     pub(super) fn finish(&self, rest: &LayerRest, finish: Finish<'_>) {
         let Finish { rows, rounded, buffers, round_output } = finish;
         let dim = self.shape.dim;

@@ -1,9 +1,10 @@
-//! Runs texts through the layers in groups, from exit to exit.
+//! Computes texts in groups. A stage consists of the layers up to the next exit.
 //!
-//! An exit needs only the first token of its layer, which is computed first. Texts that the exit accepts are finished;
-//! the tokens of the others are stored as they were before the layer. The remaining texts of all groups form new groups
-//! of up to [`GROUP_TOKENS`] tokens, so that late layers compute full tiles. The outputs of a text depend only on its
-//! own tokens, not on its group.
+//! An exit needs only the first token of its layer, which is computed first. Texts that the exit accepts are complete.
+//! The tokens of the other texts are stored as they were before this layer. The remaining texts of all groups form new
+//! groups of up to [`GROUP_TOKENS`] tokens, so that late layers compute full tiles too. The outputs of a text depend
+//! only
+//! on its own tokens, not on its group.
 
 use std::mem;
 use std::ops::Range;
@@ -12,15 +13,16 @@ use sentistream_kernels::{Rounded, RowRange};
 
 use super::{Exit, FusedEncoder, Scratch, resized};
 
-/// The approximate maximum of tokens of a group, so that its rows stay in the cache.
+/// The approximate maximum number of tokens of a group. The limit keeps its rows in the CPU cache.
 const GROUP_TOKENS: usize = 512;
 
 /// A text to compute.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// Its token ids, below the size of the vocabulary. At least one, at most as many as the model has positions.
+    /// The token ids: at least one, and at most as many as the model has positions. All must be less than the size of
+    /// the vocabulary.
     pub ids: &'a [u32],
-    /// Whether it may stop at an exit.
+    /// Whether the text may stop at an exit.
     pub may_exit: bool,
 }
 
@@ -36,10 +38,10 @@ pub struct Outputs {
 /// The outputs of all exits: for each text and exit, the outputs of all heads and the gate.
 pub type Trace = Vec<f32>;
 
-/// Texts that wait between two stages.
+/// Texts that wait for the next stage.
 #[derive(Default)]
 pub struct Parked {
-    /// The index of each text in the batch, and its rows.
+    /// For each text, its index in the batch and its rows.
     texts: Vec<(usize, RowRange)>,
     tokens: Vec<f32>,
     rounded: Rounded,
@@ -51,13 +53,13 @@ impl Parked {
     }
 }
 
-/// The last step of a stage.
+/// The last step of a stage: an exit, or after the last layer the heads.
 enum End<'a> {
     Exit { exit: &'a Exit, number: usize },
     Heads,
 }
 
-/// The state of one call.
+/// The state of one call of [`FusedEncoder::run`].
 struct Run<'a> {
     texts: &'a [Input<'a>],
     outputs: Outputs,
@@ -65,7 +67,7 @@ struct Run<'a> {
 }
 
 impl FusedEncoder {
-    /// Computes the outputs of texts. With `trace` it also computes the outputs of all exits, and no text stops early.
+    /// Computes the outputs of texts. With `trace`, no text stops early, and the outputs of all exits are computed too.
     pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch, trace: Option<&mut Trace>) -> Outputs {
         let width = self.outputs();
         scratch.largest = scratch.largest.max(texts.iter().map(|text| text.ids.len()).sum());
@@ -109,7 +111,7 @@ impl FusedEncoder {
         run.outputs
     }
 
-    /// The number of outputs of all heads.
+    /// The total number of outputs of all heads.
     fn outputs(&self) -> usize {
         self.heads.iter().map(|head| head.count).sum()
     }
@@ -147,7 +149,7 @@ impl FusedEncoder {
         }
     }
 
-    /// Applies an exit to the group: texts that it accepts get their outputs, the others wait for the next stage.
+    /// Applies an exit to the group. Texts that the exit accepts get their outputs; all others wait for the next stage.
     fn leave(&self, run: &mut Run<'_>, (exit, number): (&Exit, usize), scratch: &mut Scratch) {
         let is_traced = run.trace.is_some();
         let Scratch { spans, group, first, .. } = scratch;
@@ -201,7 +203,7 @@ impl FusedEncoder {
     }
 }
 
-/// Makes all waiting texts the group, without a copy.
+/// Makes all waiting texts the current group without copying their rows.
 fn swap_in(scratch: &mut Scratch) {
     let Scratch { parked, tokens, token_rounded, spans, group, .. } = scratch;
     mem::swap(tokens, &mut parked.tokens);
@@ -212,7 +214,8 @@ fn swap_in(scratch: &mut Scratch) {
     group.extend(parked.texts.iter().map(|&(index, _)| index));
 }
 
-/// Splits texts into groups of neighbours with about equal numbers of tokens, at most about [`GROUP_TOKENS`].
+/// Splits texts into groups of adjacent texts. All groups have about the same number of tokens, about [`GROUP_TOKENS`]
+/// at most.
 fn groups(lengths: &[usize]) -> Vec<Range<usize>> {
     let total: usize = lengths.iter().sum();
     let count = total.div_ceil(GROUP_TOKENS).max(1);

@@ -63,7 +63,7 @@ fn fused_encoder_any_length_equals_reference() {
     let weights = Weights::open(small_weights(7).into()).unwrap();
     let reference = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();
     let mut numbers = Numbers(11);
-    // More texts than the last layer computes at once.
+    // There are more texts than the last layer computes at once.
     let lengths = [1, 2, 3, 15, 16, 17, 31, 47, 48, 49, 64, 95, 97, 200, 511, 512, 1, 5, 4, 3, 2, 6, 7, 8, 9, 1, 12];
     let texts: Vec<Vec<u32>> =
         lengths.iter().map(|&length| (0..length).map(|_| (numbers.next() % 50) as u32).collect()).collect();
@@ -84,7 +84,7 @@ fn fused_encoder_any_length_equals_reference() {
                     "{isa:?} {format:?}, {length} tokens: got {got}, expected {wanted}"
                 );
             }
-            // Each text alone, after a larger batch has used the same memory.
+            // A text alone has the same outputs, although a larger batch has used the same memory.
             for (text, all) in inputs.iter().zip(got.chunks_exact(2)) {
                 let alone = encoder.run(&[*text], &mut scratch, None).logits;
                 assert_eq!(alone, all, "{isa:?} {format:?}, {} tokens", text.ids.len());
@@ -105,7 +105,7 @@ fn scratch_memory_is_released_after_a_large_batch_only() {
         scratch.shrink();
         scratch.tokens.capacity()
     };
-    assert!(run(1, &mut scratch) > 0, "memory of a usual batch is kept");
-    assert_eq!(run(8, &mut scratch), 0, "memory of a large batch is released");
-    assert!(run(1, &mut scratch) > 0, "and the next batch runs as before");
+    assert!(run(1, &mut scratch) > 0, "the memory of a usual batch is kept");
+    assert_eq!(run(8, &mut scratch), 0, "the memory of a large batch is released");
+    assert!(run(1, &mut scratch) > 0, "the next batch can be computed");
 }

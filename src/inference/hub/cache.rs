@@ -1,4 +1,4 @@
-//! The models in the cache.
+//! Finds and lists the models in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use crate::inference::spec::ModelSpec;
 use crate::inference::vocabulary;
 use crate::inference::weights;
 
-/// The model in the cache, if it is complete.
+/// Finds a model in the cache. `None` if it is not there, or incomplete.
 ///
 /// # Errors
-/// [`HubError::Unsupported`] when it is in the cache but not supported.
+/// [`HubError::Unsupported`] when the model is in the cache but not supported.
 pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, HubError> {
     let Some(commit) = commit(model, options) else { return Ok(None) };
     let snapshot = snapshot(&model.repository, commit, options);
@@ -25,16 +25,16 @@ pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, 
     Ok(is_complete(&files, &spec).then_some(snapshot))
 }
 
-/// The folder of a commit, whether or not it exists.
+/// The snapshot of a commit. Its folder may not exist.
 pub fn snapshot(repository: &str, commit: String, options: &HubOptions) -> Snapshot {
     let folder = Cache::new(options.cache.clone()).model(repository.to_owned()).pointer_path(&commit);
     Snapshot { repository: repository.to_owned(), commit, folder }
 }
 
-/// The model's config.
+/// Reads the config of a model.
 ///
 /// # Errors
-/// [`HubError::Unsupported`] when it is not supported.
+/// [`HubError::Unsupported`] when the model is not supported.
 pub fn spec(files: &ModelFiles) -> Result<ModelSpec, HubError> {
     files.read("config.json").and_then(|json| ModelSpec::parse(&json)).map_err(|e| HubError::Unsupported(e.to_string()))
 }
@@ -58,13 +58,13 @@ fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
 /// A model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
-    /// Its name, with the revision that was requested.
+    /// The model, with the revision that was requested.
     pub model: HubModel,
-    /// Its files, or the reason why it is incomplete or cannot be used.
+    /// The files of the model, or the reason why it is incomplete or cannot be used.
     pub snapshot: Result<Snapshot, String>,
 }
 
-/// The models in the cache, by name. A cache that does not exist is empty.
+/// The models in the cache, sorted by name. Returns an empty list if the cache does not exist.
 pub fn cached(options: &HubOptions) -> Vec<Cached> {
     let mut models: Vec<HubModel> = Vec::new();
     for folder in entries(&options.cache) {
@@ -77,7 +77,7 @@ pub fn cached(options: &HubOptions) -> Vec<Cached> {
         }
     }
     models.sort_by(|a, b| (&a.repository, &a.revision).cmp(&(&b.repository, &b.revision)));
-    let incomplete = || "incomplete: `sentistream models pull` completes it".to_owned();
+    let incomplete = || "incomplete: complete it with `sentistream models pull`".to_owned();
     let check = |model: HubModel| {
         let snapshot = find(&model, options).map_err(|e| e.to_string()).and_then(|found| found.ok_or_else(incomplete));
         Cached { model, snapshot }
@@ -85,8 +85,9 @@ pub fn cached(options: &HubOptions) -> Vec<Cached> {
     models.into_iter().map(check).collect()
 }
 
-/// The names of branches and tags in `refs`. Names of branches may contain slashes. Commits, which other tools also
-/// store there, are skipped.
+/// The names of branches and tags in the folder `refs`. Names may contain slashes. Commits, which other tools also
+/// store
+/// in this folder, are skipped.
 fn revisions(refs: &Path, folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for path in entries(folder) {

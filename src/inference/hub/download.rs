@@ -1,7 +1,7 @@
-//! Downloading a model into the cache.
+//! Downloads a model into the cache.
 //!
-//! Requests block, so a download runs on a separate thread. The caller fails with a timeout when that thread sends no
-//! event for too long.
+//! Requests block, so a download runs on a separate thread. The caller stops with an error if the thread sends no event
+//! for too long.
 
 mod client;
 
@@ -14,7 +14,7 @@ use super::{HubError, HubModel, HubOptions, Snapshot};
 /// The capacity of the channel of events.
 const EVENTS: usize = 64;
 
-/// An event that the thread sends to the caller.
+/// An event that the download thread sends to the caller.
 enum Event {
     /// The download of a file starts.
     File { name: String, size: u64 },
@@ -26,10 +26,10 @@ enum Event {
     Done(Result<Snapshot, HubError>),
 }
 
-/// Downloads the files of `model` that the cache lacks.
+/// Downloads the files of `model` that are not in the cache.
 ///
 /// # Errors
-/// Why it is not available.
+/// Why the model is not available.
 pub fn run(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     let (sender, events) = mpsc::sync_channel(EVENTS);
     let mut job =
@@ -37,7 +37,7 @@ pub fn run(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError>
     let thread = std::thread::Builder::new().name("hub-download".to_owned());
     let spawned = thread.spawn(move || {
         let outcome = job.run();
-        // The caller may have timed out.
+        // Sending fails if the caller has timed out, which needs no handling.
         let _ = job.events.sender.send(Event::Done(outcome));
     });
     if let Err(e) = spawned {
@@ -65,7 +65,7 @@ fn watch(events: &Receiver<Event>, options: &HubOptions) -> Result<Snapshot, Hub
     }
 }
 
-/// The thread's end of the channel of events.
+/// The sender of events on the download thread.
 #[derive(Clone)]
 struct EventSender {
     sender: SyncSender<Event>,
@@ -75,7 +75,7 @@ struct EventSender {
 
 impl EventSender {
     fn alive(&self) {
-        // The event is not needed if the channel is full or the caller has timed out.
+        // If the channel is full, other events show that the thread is alive.
         let _ = self.sender.try_send(Event::Alive);
     }
 
@@ -88,11 +88,11 @@ impl EventSender {
     /// Reports the start of a file of `size` bytes.
     fn file(&mut self, name: &str, size: u64) {
         self.pending = 0;
-        // The caller may have timed out.
+        // Sending fails if the caller has timed out, which needs no handling.
         let _ = self.sender.send(Event::File { name: name.to_owned(), size });
     }
 
-    /// Reports that `bytes` more were received.
+    /// Reports that `bytes` further bytes were received.
     fn received(&mut self, bytes: u64) {
         self.pending += bytes;
         if self.sender.try_send(Event::Bytes(self.pending)).is_ok() {

@@ -1,4 +1,4 @@
-//! The progress of a download: a bar on a terminal, otherwise lines in the log.
+//! Shows the progress of a download: a bar on a terminal, otherwise lines in the log.
 
 use std::io::IsTerminal as _;
 
@@ -10,18 +10,18 @@ pub struct Meter {
     file: String,
     size: u64,
     done: u64,
-    /// The progress that was logged, in tenths of the file.
+    /// The last progress that was logged, in tenths of the file.
     logged: u64,
 }
 
 impl Meter {
-    /// A meter without a file. It shows a bar if stderr is a terminal.
+    /// Creates a meter without a file. It shows a bar if stderr is a terminal.
     pub fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0).with_style(style()));
         Self { bar, file: String::new(), size: 0, done: 0, logged: 0 }
     }
 
-    /// Starts the progress of a file, also after a retry.
+    /// Starts the progress of a file. Also used for a retry.
     pub fn file(&mut self, file: String, size: u64) {
         if self.file != file {
             self.logged = 0;

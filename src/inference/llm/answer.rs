@@ -1,4 +1,4 @@
-//! Parses the response of a language model. Only values that match the requested schema are accepted.
+//! Parses the response of an LLM. Only values that match the requested schema are accepted.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,20 +21,21 @@ struct Message {
 }
 
 #[derive(Deserialize)]
-struct Judgements {
-    judgements: Vec<Value>,
+struct Results {
+    #[serde(rename = "judgements")]
+    results: Vec<Value>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
-struct Judgement {
+struct TextResult {
     index: usize,
     sentiment: Sentiment,
     confidence: f64,
     emotion: Emotion,
 }
 
-/// The scores of `count` texts from the body of a response; `None` for each text without a valid
-/// result. Unknown indexes are ignored, and an index that occurs twice is invalid.
+/// Reads the scores of `count` texts from the body of a response; `None` for each text without a valid result. Unknown
+/// indexes are ignored. A text whose index occurs twice has no valid result.
 ///
 /// # Errors
 /// When the whole response is invalid.
@@ -42,13 +43,13 @@ pub fn read(body: &[u8], count: usize) -> Result<Vec<Option<Scores>>, &'static s
     let completion: Completion = serde_json::from_slice(body).map_err(|_| "the response is not a chat completion")?;
     let content = completion.choices.into_iter().next().and_then(|choice| choice.message.content);
     let content = content.ok_or("the response is empty")?;
-    let Judgements { judgements } =
+    let Results { results } =
         serde_json::from_str(bare(&content)).map_err(|_| "the response is not the requested JSON")?;
     let mut found: Vec<Vec<Scores>> = vec![Vec::new(); count];
-    for judgement in judgements {
-        // Invalid results are skipped, because the others may be valid.
-        let Ok(judgement) = serde_json::from_value::<Judgement>(judgement) else { continue };
-        if let (Some(place), Some(scores)) = (found.get_mut(judgement.index), scores(judgement)) {
+    for result in results {
+        // An invalid result is skipped, because the results of other texts may be valid.
+        let Ok(result) = serde_json::from_value::<TextResult>(result) else { continue };
+        if let (Some(place), Some(scores)) = (found.get_mut(result.index), scores(result)) {
             place.push(scores);
         }
     }
@@ -63,17 +64,17 @@ fn bare(content: &str) -> &str {
     inner.and_then(|inner| inner.strip_suffix("```")).unwrap_or(content).trim()
 }
 
-/// Converts a result to scores. A language model reports one confidence and one emotion: the other two sentiments share
-/// the remaining probability, and the emotion has the score 1.
-fn scores(judgement: Judgement) -> Option<Scores> {
-    if !(0.0..=1.0).contains(&judgement.confidence) {
+/// Converts a result to scores. An LLM reports one confidence and one emotion, so the other two sentiments share the
+/// remaining probability, and the emotion has the score 1.
+fn scores(result: TextResult) -> Option<Scores> {
+    if !(0.0..=1.0).contains(&result.confidence) {
         return None;
     }
     // With a confidence below a third, the label would not have the largest score.
-    let confidence = judgement.confidence.max(0.34) as f32;
+    let confidence = result.confidence.max(0.34) as f32;
     let mut scores = Scores { sentiment: [(1.0 - confidence) / 2.0; 3], emotion: [0.0; 7] };
-    scores.sentiment[judgement.sentiment.index()] = confidence;
-    scores.emotion[judgement.emotion.index()] = 1.0;
+    scores.sentiment[result.sentiment.index()] = confidence;
+    scores.emotion[result.emotion.index()] = 1.0;
     Some(scores)
 }
 
@@ -123,7 +124,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_response_is_read_or_refused(content: String, bytes: Vec<u8>) {
+        fn any_response_is_parsed_or_rejected(content: String, bytes: Vec<u8>) {
             let _ = (read(&body(&content), 3), read(&bytes, 3));
         }
     }

@@ -1,8 +1,9 @@
-//! Decides whether a request may be sent: the budget and the circuit breaker.
+//! The budget and the circuit breaker, which decide whether a request may be sent.
 //!
-//! The budget counts every request in fixed windows (a minute, a day of UTC) of this process. The
-//! breaker opens after several failures in a row, for a longer time after each opening. Then one trial request is
-//! allowed, which closes the breaker or opens it again.
+//! The budget counts the requests of this process in fixed windows: minutes, and days of UTC. The breaker opens after
+//! several consecutive failures, each time for longer. After this time one trial request is allowed, whose outcome
+//! closes
+//! the breaker or opens it again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,9 +11,9 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-/// The number of failures in a row that open the breaker.
+/// The number of consecutive failures that open the breaker.
 const FAILURES: u32 = 5;
-/// The time that the breaker stays open at first, and at most.
+/// How long the breaker stays open the first time, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,26 +28,26 @@ pub struct Budget {
     pub per_day: Option<u64>,
 }
 
-/// The state of the language model.
+/// The state of the LLM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmState {
-    /// The language model accepts requests.
+    /// Requests are allowed.
     Ready,
-    /// Requests failed, or the server asked for a pause. No request is sent before `until`.
+    /// Requests have failed, or the server requested a pause. No request is sent before `until`.
     Paused {
-        /// The end of the pause; the current time while a trial request has no outcome.
+        /// The end of the pause; the current time while a trial request is in progress.
         until: Timestamp,
         /// The message of the last failure.
         reason: String,
     },
     /// The budget is used up. No request is sent before `until`.
     Spent {
-        /// The end of the minute or the day whose budget is used up; if both are, the later end.
+        /// The end of the minute or the day whose budget is used up. If both are used up, the later end.
         until: Timestamp,
     },
 }
 
-/// Admits or rejects each request.
+/// Decides about each request.
 pub struct Breaker {
     clock: Clock,
     budget: Budget,
@@ -56,10 +57,10 @@ pub struct Breaker {
 #[derive(Default)]
 struct State {
     failures: u32,
-    /// How often the breaker opened since the last success.
+    /// How often the breaker has opened since the last success.
     openings: u32,
     open_until: Option<Timestamp>,
-    /// When the trial request was sent. If it has no outcome, another trial is allowed after a pause.
+    /// When the last trial request was sent. If its outcome is not reported, another trial is allowed after a pause.
     trial: Option<Timestamp>,
     reason: String,
     minute: Window,
@@ -73,7 +74,7 @@ struct Window {
 }
 
 impl Window {
-    /// The end of the window, if its limit is reached.
+    /// The end of the window; `None` if its limit is not reached.
     fn full_until(&mut self, (width, most): (Duration, Option<u64>), now: Timestamp) -> Option<Timestamp> {
         let start = now.floor(width);
         if self.start != Some(start) {
@@ -84,7 +85,7 @@ impl Window {
 }
 
 impl Breaker {
-    /// A closed circuit breaker with an unused budget.
+    /// Creates a closed circuit breaker with an unused budget.
     pub fn new(clock: Clock, budget: Budget) -> Self {
         Self { clock, budget, state: Mutex::default() }
     }
@@ -92,7 +93,7 @@ impl Breaker {
     /// Takes one request from the budget.
     ///
     /// # Errors
-    /// The state that forbids a request now.
+    /// The state because of which no request may be sent now.
     pub fn pass(&self) -> Result<(), LlmState> {
         let now = self.clock.now();
         let mut state = self.state();
@@ -125,16 +126,16 @@ impl Breaker {
         minute.max(day).map_or(LlmState::Ready, |until| LlmState::Spent { until })
     }
 
-    /// Records a success.
+    /// Records that a request succeeded.
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.openings > 0 {
-            tracing::info!("language model recovered");
+            tracing::info!("LLM recovered, requests resumed");
         }
         (state.failures, state.openings, state.open_until, state.trial) = (0, 0, None, None);
     }
 
-    /// Records a failure. `wait` is the pause that the server asked for.
+    /// Records that a request failed. `wait` is the pause that the server requested.
     pub fn failed(&self, reason: &str, wait: Option<Duration>) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -143,7 +144,7 @@ impl Breaker {
         let opens = state.trial.is_some() || state.failures >= FAILURES;
         if opens {
             if state.openings == 0 {
-                tracing::warn!(reason, "language model paused after repeated failures");
+                tracing::warn!(reason, "LLM requests paused after repeated failures");
             }
             let pause = FIRST_PAUSE.saturating_mul(1 << state.openings.min(5)).min(LONGEST_PAUSE);
             state.openings += 1;
@@ -156,13 +157,13 @@ impl Breaker {
         }
     }
 
-    /// Records that a request ended without evidence of the server's state.
+    /// Records that a request ended with an outcome that says nothing about the state of the server.
     pub fn gave_up(&self) {
         self.state().trial = None;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A poisoned lock is usable, because code under the lock leaves a consistent state.
+        // A panic while the lock is held leaves a consistent state, so a poisoned lock can be used.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -186,7 +187,7 @@ mod tests {
         assert_eq!(breaker.pass(), Err(LlmState::Paused { until: at(30), reason: "HTTP 500".to_owned() }));
         clock.set(at(30));
         assert_eq!(breaker.pass(), Ok(()), "one trial request is allowed");
-        assert!(breaker.pass().is_err(), "a second trial request is refused");
+        assert!(breaker.pass().is_err(), "a second trial request is rejected");
         breaker.failed("HTTP 500", None);
         assert!(matches!(breaker.state_now(), LlmState::Paused { until, .. } if until == at(90)), "twice as long");
         clock.set(at(90));

@@ -1,4 +1,4 @@
-//! One request to an OpenAI-compatible API.
+//! Sends single requests to an OpenAI-compatible API.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::inference::InferenceError;
 use super::LlmOptions;
 use super::prompt::{self, AnswerForm, Extras, PromptPost};
 
-/// The names of the parameter that limits the tokens of a response. OpenAI's newer models refuse the second one, some
-/// other servers the first one.
+/// The names of the parameter that limits the tokens of a response. Newer models of OpenAI reject the second name, and
+/// some other servers reject the first name.
 const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
-/// The maximum size of an error response that is read.
+/// The maximum number of bytes of an error response that are read.
 const MAX_REFUSAL_BYTES: usize = 16 * 1024;
-/// The maximum size of a response that is read.
+/// The maximum size of a response, in bytes.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// Why a request failed.
@@ -26,35 +26,34 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 pub enum ChatError {
     /// The server is unreachable, busy or failing. The same request may succeed later.
     Failing { reason: String, wait: Option<Duration> },
-    /// The server refuses this request. Another request may succeed.
+    /// The server rejects this request. Another request may succeed.
     Refused(String),
 }
 
-/// A server with its key.
+/// A client of a server.
 pub struct Chat {
     client: Client,
     url: Url,
     key: Option<HeaderValue>,
     model: String,
-    /// Whether the server does not support JSON schemas.
+    /// Whether the server has rejected JSON schemas.
     plain: AtomicBool,
-    /// Whether the server refuses a temperature.
+    /// Whether the server has rejected the parameter `temperature`.
     untempered: AtomicBool,
-    /// The index of the parameter in [`LIMITS`] that the server accepts. An index after the last one means that it
-    /// accepts none.
+    /// The index in [`LIMITS`] of the parameter that is sent. An index after the last name means that no limit is sent.
     limit: AtomicUsize,
 }
 
 impl Chat {
-    /// A client of the server in `options`. No request is sent yet.
+    /// Creates a client of the server in `options`. This sends no request.
     ///
     /// # Errors
     /// [`InferenceError::Load`] when the key is not valid in a header, or TLS cannot be set up.
     pub fn new(options: &LlmOptions) -> Result<Self, InferenceError> {
         let wrong = |reason: String| InferenceError::Load { model: options.name(), reason };
-        // An error means that a provider is already installed.
+        // The only error is that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would send posts and the key to another server.
+        // Redirects are not followed, because they would send posts and the key to another server.
         let client = Client::builder().redirect(redirect::Policy::none()).timeout(options.timeout).build();
         let key = options.api_key.as_ref().map(|key| {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))?;
@@ -85,14 +84,14 @@ impl Chat {
     /// Records that the server does not support JSON schemas.
     pub fn use_objects(&self) {
         if !self.plain.swap(true, Ordering::Relaxed) {
-            tracing::info!("language model server rejects JSON schemas; falling back to JSON objects");
+            tracing::info!("LLM server rejects JSON schemas: requesting plain JSON objects");
         }
     }
 
-    /// The body of the response about `posts`.
+    /// Sends a request about `posts`, and returns the body of the response.
     ///
     /// # Errors
-    /// See [`ChatError`].
+    /// [`ChatError`] says whether a retry may succeed.
     pub async fn ask(&self, posts: &[PromptPost<'_>], form: AnswerForm) -> Result<Vec<u8>, ChatError> {
         loop {
             let extras = self.extras();
@@ -108,17 +107,17 @@ impl Chat {
         Extras { temperature: !self.untempered.load(Ordering::Relaxed), limit }
     }
 
-    /// Leaves the parameter that a refusal names out of later requests. Returns whether it was one of `extras`.
+    /// Omits the parameter that an error response names from later requests. Returns whether this request contained it.
     fn leave_out(&self, refusal: &str, extras: Extras) -> bool {
         if extras.temperature && refusal.contains("temperature") {
             self.untempered.store(true, Ordering::Relaxed);
-            tracing::info!("language model refuses a temperature, requests omit it");
+            tracing::info!("LLM server rejects the parameter temperature: omitting it");
             return true;
         }
         let Some(limit) = extras.limit.filter(|limit| refusal.contains(limit)) else { return false };
         let next = LIMITS.iter().position(|name| *name == limit).map_or(LIMITS.len(), |place| place + 1);
         self.limit.store(next, Ordering::Relaxed);
-        tracing::info!(limit, "language model refuses this parameter for the token limit, requests omit it");
+        tracing::info!(limit, "LLM server rejects the parameter for the token limit: omitting it");
         true
     }
 
@@ -129,7 +128,7 @@ impl Chat {
             request = request.header(AUTHORIZATION, key.clone());
         }
         let failing = |reason: String| Refusal::from(ChatError::Failing { reason, wait: None });
-        // Errors of the client contain the URL, which may hold secrets.
+        // The URL is removed from errors, because it may contain secrets.
         let mut answer = request.send().await.map_err(|e| failing(describe(&e.without_url())))?;
         let status = answer.status();
         if !status.is_success() {
@@ -153,7 +152,7 @@ impl Chat {
     }
 }
 
-/// The error of a request, and the text of the server's error response.
+/// The error of a request, with the body of the server's error response.
 struct Refusal {
     error: ChatError,
     body: String,
@@ -167,7 +166,7 @@ impl From<ChatError> for Refusal {
 
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        "no complete response in time (llm.timeout)".to_owned()
+        "no complete response within llm.timeout".to_owned()
     } else if error.is_connect() {
         "cannot connect".to_owned()
     } else {
@@ -176,7 +175,7 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 fn refusal(status: StatusCode, retry_after: Option<&HeaderValue>) -> ChatError {
-    // Dates, the other form of the header, are rare here and fall back to the exponential backoff.
+    // The header may also be a date. This is rare, so the exponential backoff is used instead.
     let seconds = retry_after.and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let wait = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds)).map(Duration::from_secs_f64);
     match status {

@@ -1,4 +1,4 @@
-//! Compares outputs with those of the reference library for the same weights.
+//! Compares outputs with those of the reference library (Transformers) for the same weights.
 
 mod architectures;
 
@@ -21,7 +21,7 @@ struct Expected {
     exit_logits: std::collections::BTreeMap<String, Vec<f32>>,
 }
 
-/// Inputs that are computed with all layers.
+/// The texts as inputs that are computed with all layers.
 fn all_layers(texts: &[Expected]) -> Vec<Input<'_>> {
     texts.iter().map(|text| Input { ids: &text.ids, may_exit: false }).collect()
 }
@@ -48,10 +48,10 @@ fn expected() -> Vec<Expected> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The largest difference of an output from the reference, all texts in one batch.
+/// The largest difference between an output and the reference. All texts are in one batch.
 fn largest_difference(loaded: &Loaded, expected: &[Expected]) -> f32 {
     let logits = loaded.network.run(&all_layers(expected), &mut Scratch::default()).unwrap().logits;
-    // Heads are ordered by name: emotion, sentiment.
+    // The heads are sorted by name: emotion, then sentiment.
     let wanted = expected.iter().flat_map(|text| text.emotion_logits.iter().chain(&text.sentiment_logits));
     assert_eq!(logits.len(), expected.len() * 10);
     logits.iter().zip(wanted).map(|(got, wanted)| (got - wanted).abs()).fold(0.0, f32::max)
@@ -88,16 +88,16 @@ fn int8_outputs_are_near_reference() {
     assert!(difference < 0.6, "{difference}");
 }
 
-/// The outputs of exits equal the reference, and each text stops at the first exit whose gate accepts it.
+/// Outputs of exits must equal the reference, and each text must stop at the first exit whose gate accepts it.
 #[test]
-fn exit_outputs_equal_reference_and_gates_select_the_exit() {
+fn exit_outputs_equal_reference_and_gates_stop_texts() {
     let expected = expected();
     for (precision, limit) in [(Precision::F32, 1e-3), (Precision::Bf16, 0.3), (Precision::Int8, 1.2)] {
         let Loaded { network, spec, .. } = builtin(precision);
         let mut scratch = Scratch::default();
         let inputs: Vec<Input<'_>> = expected.iter().map(|text| Input { ids: &text.ids, may_exit: true }).collect();
         let (full, trace) = network.trace(&inputs, &mut scratch).unwrap();
-        assert_eq!(full, network.run(&all_layers(&expected), &mut scratch).unwrap(), "a trace takes all layers");
+        assert_eq!(full, network.run(&all_layers(&expected), &mut scratch).unwrap(), "a trace computes all layers");
         let adaptive = network.run(&inputs, &mut scratch).unwrap();
         let mut taken = Vec::new();
         for (index, (text, trace)) in expected.iter().zip(trace.chunks_exact(4 * 11)).enumerate() {

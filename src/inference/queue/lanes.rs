@@ -1,4 +1,4 @@
-//! The two lanes of texts, and the choice of the next task.
+//! The two lanes of waiting texts, and the selection of the next task.
 
 use std::collections::VecDeque;
 
@@ -6,34 +6,33 @@ use crate::inference::panel::Encoded;
 
 use super::request::{Lane, Slot};
 
-/// The maximum number of texts, and the approximate maximum of bytes, that a thread tokenises before it takes the next
-/// task.
+/// The maximum number of texts that a thread tokenises in one task, and the approximate maximum number of their bytes.
 const MAX_CHUNK: usize = 32;
 const MAX_CHUNK_BYTES: usize = 64 * 1024;
-/// The number of bytes whose tokenising takes about as long as computing one token.
+/// The number of bytes that are tokenised in about the time in which one token is computed.
 const BYTES_PER_TOKEN_COST: usize = 256;
-/// While bulk work waits, this many of its tokens are computed per token of interactive work.
+/// The number of bulk tokens that are computed per token of interactive work while bulk work is waiting.
 const BULK_SHARE: usize = 3;
-/// The minimum number of tokens of a part when a batch is split between free threads.
+/// The minimum number of tokens of each part if a batch is split between free threads.
 pub(super) const MIN_SHARE: usize = 96;
 
 /// A text of a request.
 pub struct Job {
     /// The text to classify.
     pub text: String,
-    /// The place of the analysis.
+    /// Where the analysis is stored.
     pub slot: Slot,
 }
 
-/// A text that is tokenised.
+/// A tokenised text.
 pub struct Ready {
     /// The tokens of the text.
     pub encoded: Encoded,
-    /// The place of the analysis.
+    /// Where the analysis is stored.
     pub slot: Slot,
 }
 
-/// The next thing for a thread to do.
+/// A task for a thread.
 pub enum Task {
     /// Tokenise these texts.
     Tokenise(Vec<Job>),
@@ -47,12 +46,12 @@ pub(super) struct State {
     bulk: Waiting,
     /// The number of bulk tokens to compute before interactive work is taken first again.
     owed_to_bulk: usize,
-    /// The number of threads that wait.
+    /// The number of threads that wait for a task.
     pub(super) idle: usize,
     pub(super) closed: bool,
 }
 
-/// The texts that wait in a lane.
+/// The texts that are waiting in one lane.
 #[derive(Default)]
 pub(super) struct Waiting {
     pub(super) jobs: VecDeque<Job>,
@@ -72,7 +71,8 @@ impl State {
         }
     }
 
-    /// The next task. Interactive work is taken first unless bulk work waits and has received less than its share.
+    /// Takes the next task. Interactive work comes first, unless bulk work is waiting and has received less than its
+    /// share.
     pub(super) fn take(&mut self, limits: Limits) -> Option<Task> {
         self.interactive.forget_cancelled();
         self.bulk.forget_cancelled();
@@ -117,7 +117,7 @@ impl Waiting {
         self.jobs.is_empty() && self.ready.is_empty()
     }
 
-    /// Drops texts at the front whose caller no longer waits.
+    /// Drops texts at the front whose request is complete, failed or cancelled.
     fn forget_cancelled(&mut self) {
         while self.jobs.front().is_some_and(|job| job.slot.request.is_over()) {
             self.jobs.pop_front();
@@ -149,7 +149,8 @@ impl Waiting {
         (!jobs.is_empty()).then_some(Taken { task: Task::Tokenise(jobs), cost: bytes / BYTES_PER_TOKEN_COST })
     }
 
-    /// The oldest texts, up to `limit` tokens, or an equal share of all when other threads idle.
+    /// Takes the oldest texts, up to `limit` tokens. If other threads are idle, takes only an equal share of all
+    /// tokens.
     fn take_batch(&mut self, limit: usize, idle: usize) -> Vec<Ready> {
         let share = self.ready_tokens.div_ceil(idle + 1).max(MIN_SHARE);
         let limit = limit.min(share);

@@ -1,4 +1,4 @@
-//! The requests whose texts are queued, and the collection of their analyses.
+//! Requests, whose texts are queued separately. A request collects the analyses of its texts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,29 +6,29 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::domain::Analysis;
-use crate::inference::{Depth, InferenceError};
+use crate::inference::{InferenceError, LayerDepth};
 
 use super::lock;
 
 /// The priority of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Interactive requests, which are taken first unless bulk work has received less than its share.
+    /// Interactive requests. They come first, unless bulk work has received less than its share.
     Interactive,
     /// Batches of the worker.
     Bulk,
 }
 
-/// The lane and the depth of a request.
+/// How a request is processed: its lane and its depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
     /// The priority.
     pub lane: Lane,
-    /// The layers to compute.
-    pub depth: Depth,
+    /// Which layers to compute.
+    pub depth: LayerDepth,
 }
 
-/// The slot of a text's analysis in its request.
+/// The position in a request at which the analysis of a text is stored.
 #[derive(Clone)]
 pub struct Slot {
     /// The request that the text belongs to.
@@ -42,7 +42,7 @@ impl Slot {
         self.request.progress.begin();
     }
 
-    /// Stores an analysis that needed no computation, as [`Self::fill`] does.
+    /// Stores a cached analysis, which needed no computation. The last analysis of a request completes it.
     pub fn fill_cached(&self, analysis: Analysis) {
         self.begin();
         self.fill(analysis);
@@ -54,7 +54,7 @@ impl Slot {
     }
 }
 
-/// The texts of one call. Its permits are released when its last job is dropped.
+/// A request: the texts of one call. Its permits are released when its last job is dropped.
 pub struct Request {
     answer: Mutex<Answer>,
     progress: Arc<Progress>,
@@ -64,9 +64,9 @@ pub struct Request {
 
 /// The caller's side of a request.
 pub struct Caller {
-    /// Receives the analyses.
+    /// The channel to which the analyses are sent.
     pub reply: oneshot::Sender<Result<Vec<Analysis>, InferenceError>>,
-    /// The permits of its texts in the queue.
+    /// The permits for the request's texts in the queue.
     pub permit: OwnedSemaphorePermit,
     /// The progress that the caller observes.
     pub progress: Arc<Progress>,
@@ -75,12 +75,12 @@ pub struct Caller {
 /// The progress of a request.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// The number of computations that were started. A text that is computed again counts again.
+    /// The number of computations that were started. A text that is computed twice counts twice.
     begun: AtomicUsize,
     finished: AtomicUsize,
 }
 
-/// A [`Progress`] at one moment.
+/// The state of a [`Progress`] at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     begun: usize,
@@ -113,27 +113,27 @@ struct Answer {
 }
 
 impl Request {
-    /// A request of `texts` texts, whose analyses are sent to `caller`.
+    /// Creates a request of `texts` texts. The analyses are sent to `caller`.
     pub fn new(texts: usize, way: Way, caller: Caller) -> Arc<Self> {
         let Caller { reply, permit, progress } = caller;
         let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(reply) };
         Arc::new(Self { answer: Mutex::new(answer), progress, way, _permit: permit })
     }
 
-    /// The layers to compute for its texts.
-    pub fn depth(&self) -> Depth {
+    /// Which layers to compute for the texts.
+    pub fn depth(&self) -> LayerDepth {
         self.way.depth
     }
 
-    /// Whether it is completed, failed, or dropped by the caller.
+    /// Whether the request is complete, has failed, or was cancelled by the caller.
     pub fn is_over(&self) -> bool {
         lock(&self.answer).reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
-    /// Completes the request with an error. Its waiting texts are dropped later.
+    /// Ends the request with an error. Its waiting texts are dropped later.
     pub fn fail(&self, error: InferenceError) {
         if let Some(reply) = lock(&self.answer).reply.take() {
-            // The caller may have dropped the future.
+            // Sending fails if the caller has cancelled the request, which needs no handling.
             let _ = reply.send(Err(error));
         }
     }
@@ -148,7 +148,7 @@ impl Request {
             && let Some(reply) = answer.reply.take()
         {
             let analyses = answer.analyses.drain(..).flatten().collect();
-            // The caller may have dropped the future.
+            // Sending fails if the caller has cancelled the request, which needs no handling.
             let _ = reply.send(Ok(analyses));
         }
     }

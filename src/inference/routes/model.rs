@@ -1,4 +1,4 @@
-//! One route: its model is loaded on demand, and released when it is not needed.
+//! A route, whose model is loaded on demand and released when it is not needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use super::{Load, RouteSpec, RoutesOptions};
 /// The pause between two attempts to load a model.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// A route. Clones share the model.
+/// A route. Clones share its model.
 #[derive(Clone)]
 pub struct Route(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct Inner {
     wait: Duration,
     clock: Clock,
     stage: watch::Sender<Stage>,
-    /// When it was last needed, in microseconds since the Unix epoch.
+    /// When the model was last needed, in microseconds since the Unix epoch.
     used_at: AtomicI64,
     posts: AtomicU64,
     is_behind: AtomicBool,
@@ -45,13 +45,13 @@ enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteState {
-    /// No text has needed it yet, or for a while.
+    /// The model is not loaded, because no text has needed it recently.
     Unloaded,
-    /// It is being loaded.
+    /// The model is being loaded.
     Loading,
-    /// It classifies.
+    /// The model is loaded and classifies texts.
     Connected,
-    /// It could not be loaded. A later text tries again.
+    /// The model could not be loaded. After a pause, the next text that needs it causes another attempt.
     Failed,
 }
 
@@ -67,20 +67,20 @@ impl RouteState {
     }
 }
 
-/// What a route does at the moment.
+/// The current status of a route.
 #[derive(Clone, Debug)]
 pub struct RouteStatus {
     /// The state of the model.
     pub state: RouteState,
-    /// Why the model could not be loaded.
+    /// Why the model could not be loaded; `None` unless the state is `Failed`.
     pub reason: Option<String>,
-    /// The loaded model.
+    /// Information about the loaded model; `None` if no model is loaded.
     pub info: Option<ModelInfo>,
-    /// Its recent speed.
+    /// The recent speed of the loaded model.
     pub speed: Option<Speed>,
-    /// The number of texts that it has classified since the start of the process.
+    /// The number of texts that the model has classified since the start of the process.
     pub posts: u64,
-    /// Whether posts are stored unscored until the model has caught up.
+    /// Whether new posts are stored unscored until the model has classified all waiting posts.
     pub is_behind: bool,
 }
 
@@ -97,7 +97,7 @@ impl Route {
             used_at: AtomicI64::new(options.clock.now().as_micros()),
             posts: AtomicU64::new(0),
             is_behind: AtomicBool::new(false),
-            // Posts may have been stored before the route existed.
+            // Posts of the route's languages may have been stored unscored before the start of this process.
             has_unscored: AtomicBool::new(true),
         }))
     }
@@ -107,16 +107,16 @@ impl Route {
         &self.0.languages
     }
 
-    /// The model's name in the configuration.
+    /// The name of the model in the configuration.
     pub fn model(&self) -> &str {
         &self.0.model
     }
 
-    /// Classifies posts. `None`: the model is not available now or cannot keep up. The posts should be stored unscored,
-    /// and [`Self::left_unscored`] be called after that.
+    /// Classifies posts. Returns `None` if the model is not available or cannot keep up. The caller must then store the
+    /// posts unscored and call [`Self::left_unscored`].
     ///
     /// # Errors
-    /// When a text makes the model fail, as [`InferenceError::Failed`] and [`InferenceError::TooSlow`].
+    /// [`InferenceError::Failed`] and [`InferenceError::TooSlow`] when a text makes the model fail.
     pub async fn classify(&self, texts: Vec<String>) -> Result<Option<Vec<Analysis>>, InferenceError> {
         if self.0.is_behind.load(Ordering::Relaxed) {
             return Ok(None);
@@ -129,7 +129,7 @@ impl Route {
                     tracing::warn!(
                         model = self.model(),
                         languages = self.languages().join(","),
-                        "model of a route not available in time, its posts are stored unscored and judged later"
+                        "model of a route not available in time, its posts are stored unscored and analysed later"
                     );
                 }
                 Ok(None)
@@ -137,7 +137,7 @@ impl Route {
         }
     }
 
-    /// Classifies stored posts, however long the model needs.
+    /// Classifies stored posts, without a time limit.
     ///
     /// # Errors
     /// When the model cannot be loaded, or a text makes it fail.
@@ -147,16 +147,16 @@ impl Route {
         Ok(analyses)
     }
 
-    /// Counts texts that were classified with the model.
+    /// Counts texts that the model has classified.
     pub(in crate::inference) fn counted(&self, texts: usize) {
         self.touch();
         self.0.posts.fetch_add(texts as u64, Ordering::Relaxed);
     }
 
-    /// The model. Loads it, or waits until it is loaded.
+    /// Returns the model. Loads it if necessary, and waits until it is loaded.
     ///
     /// # Errors
-    /// [`InferenceError::Unavailable`] with the reason when it cannot be loaded.
+    /// [`InferenceError::Unavailable`] with the reason when the model cannot be loaded.
     pub async fn ready(&self) -> Result<SharedClassifier, InferenceError> {
         self.touch();
         self.request();
@@ -165,8 +165,8 @@ impl Route {
         match loaded.map(|stage| stage.clone()) {
             Ok(Stage::Ready(classifier)) => Ok(classifier),
             Ok(Stage::Failed { reason, .. }) => Err(self.unavailable(&reason)),
-            // The sender lives as long as this route.
-            Ok(Stage::Unloaded | Stage::Loading) | Err(_) => Err(self.unavailable("it is not loaded")),
+            // Waiting fails only if the sender is dropped, which happens together with this route.
+            Ok(Stage::Unloaded | Stage::Loading) | Err(_) => Err(self.unavailable("the model is not loaded")),
         }
     }
 
@@ -204,7 +204,11 @@ impl Route {
                 let info = classifier.info();
                 tracing::info!(model = info.name, load_ms = info.load_ms, "model of a route loaded");
                 for warning in &info.warnings {
-                    tracing::warn!(model = info.name, warning, "model may mislead");
+                    tracing::warn!(
+                        model = info.name,
+                        warning,
+                        "model has properties that make its sentiments misleading for some texts"
+                    );
                 }
                 Stage::Ready(classifier)
             }
@@ -214,7 +218,7 @@ impl Route {
                     model = self.model(),
                     languages = self.languages().join(","),
                     error = reason,
-                    "model of a route not loaded, its posts are stored unscored until it is"
+                    "model of a route not loaded: its posts are stored unscored until it is loaded"
                 );
                 Stage::Failed { reason: reason.into(), at: self.0.clock.now() }
             }
@@ -234,7 +238,7 @@ impl Route {
                 is_loaded
             });
         if released {
-            tracing::info!(model = self.model(), "model of a route released, because no text has needed it");
+            tracing::info!(model = self.model(), "unused model of a route released");
             self.gauge();
         }
     }
@@ -248,25 +252,25 @@ impl Route {
         });
     }
 
-    /// Reports that posts of its languages were stored unscored.
+    /// Records that posts in the languages of this route were stored unscored.
     pub fn left_unscored(&self) {
         self.0.has_unscored.store(true, Ordering::Relaxed);
     }
 
-    /// Whether stored posts of its languages may be unscored. The next call returns `false` unless
-    /// [`Self::left_unscored`] is called before it.
+    /// Whether stored posts in the languages of this route may be unscored. Resets the flag that
+    /// [`Self::left_unscored`] sets.
     pub fn take_unscored(&self) -> bool {
         self.0.has_unscored.swap(false, Ordering::Relaxed)
     }
 
-    /// Ends the time in which posts are stored unscored without waiting for the model.
+    /// Records that no stored posts are waiting any more, so that new posts are sent to the model again.
     pub fn caught_up(&self) {
         if self.0.is_behind.swap(false, Ordering::Relaxed) {
-            tracing::info!(model = self.model(), "model of a route has judged all waiting posts");
+            tracing::info!(model = self.model(), "model of a route has analysed all waiting posts");
         }
     }
 
-    /// What it does now.
+    /// The current status of the route.
     pub fn status(&self) -> RouteStatus {
         let (state, reason, classifier) = match &*self.0.stage.borrow() {
             Stage::Unloaded => (RouteState::Unloaded, None, None),

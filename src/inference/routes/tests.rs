@@ -36,7 +36,7 @@ fn named(name: &str) -> SharedClassifier {
     }))
 }
 
-/// The loads of a model: the first ones fail.
+/// Counts the loads of a model, and makes the first loads fail.
 #[derive(Clone, Default)]
 struct Loads {
     count: Arc<AtomicUsize>,
@@ -103,7 +103,7 @@ async fn model_loads_at_first_use_and_is_released_when_unused() {
 }
 
 #[tokio::test]
-async fn failed_load_leaves_posts_and_is_retried_after_a_pause() {
+async fn failed_load_leaves_posts_unscored_and_is_retried_later() {
     let clock = Clock::fixed(Timestamp::EPOCH);
     let loads = Loads { failures: 1, ..Loads::default() };
     let routes = Routes::new(vec![loads.route(&["de"], "multi")], options(&clock));
@@ -111,17 +111,17 @@ async fn failed_load_leaves_posts_and_is_retried_after_a_pause() {
     assert!(german.classify(texts(&["a"])).await.unwrap().is_none());
     let status = german.status();
     assert!(status.state == RouteState::Failed && status.reason.unwrap().contains("no network"));
-    assert!(german.classify_late(texts(&["a"])).await.is_err(), "no attempt follows immediately");
+    assert!(german.classify_late(texts(&["a"])).await.is_err(), "no attempt follows before the pause has passed");
     assert_eq!(loads.seen(), 1);
     clock.set(clock.now() + Duration::from_secs(30));
     assert!(german.classify_late(texts(&["a"])).await.is_ok());
-    assert!(german.classify(texts(&["a"])).await.unwrap().is_none(), "older posts are judged first");
+    assert!(german.classify(texts(&["a"])).await.unwrap().is_none(), "older posts are analysed first");
     german.caught_up();
     assert!(german.classify(texts(&["a"])).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn interactive_texts_go_to_the_model_of_their_language() {
+async fn interactive_text_is_sent_to_the_model_for_its_language() {
     let clock = Clock::fixed(Timestamp::EPOCH);
     let loads = Loads::default();
     let routes = Routes::new(vec![loads.route(&["de"], "german")], options(&clock));

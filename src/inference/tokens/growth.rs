@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::inference::error::LoadError;
 
-/// The maximum factor by which replacements may lengthen a text. It is computed as if each replacement applied to the
-/// result of the others: 20 for the builtin tokenizer, whose replacements shorten texts.
+/// The maximum factor by which normalizers may lengthen a text. The factor is an upper limit, which assumes that all
+/// replacements apply to each other's results. It is 20 for the builtin tokenizer, although that shortens texts.
 const MAX_FACTOR: f64 = 64.0;
-/// The maximum number of bytes that a normalizer puts before a text.
+/// The maximum number of bytes that a normalizer may insert before a text.
 const MAX_PREFIX: usize = 1_024;
 /// The maximum number of normalizers.
 const MAX_NORMALIZERS: usize = 64;
-/// The bytes that a character may become in the usual tables of a precompiled normalizer: those of Unicode's NFKC have
-/// at most 33.
+/// The maximum length of a replacement in the usual tables of a precompiled normalizer, in bytes. Replacements of
+/// Unicode's NFKC have at most 33 bytes.
 const USUAL_ENTRY: usize = 64;
 
 #[derive(Deserialize)]
@@ -33,13 +33,16 @@ pub fn check(json: &[u8]) -> Result<(), LoadError> {
     let mut flat = Vec::new();
     flatten(&outline.normalizer.unwrap_or_default(), &mut flat);
     if flat.len() > MAX_NORMALIZERS {
-        let reason = format!("tokenizer.json has {} normalizers, the limit is {MAX_NORMALIZERS}", flat.len());
+        let reason = format!(
+            "tokenizer.json has {} normalizers, but the limit is {MAX_NORMALIZERS}; use another model",
+            flat.len()
+        );
         return Err(LoadError::Files(reason));
     }
     let factor: f64 = flat.iter().map(factor).product();
     if factor > MAX_FACTOR {
         let reason = format!(
-            "tokenizer.json: its normalizers can make a text {factor:.0} times as long, the limit is {MAX_FACTOR}; \
+            "tokenizer.json: the normalizers can make a text {factor:.0} times as long, but the limit is {MAX_FACTOR}; \
              use another model"
         );
         return Err(LoadError::Files(reason));
@@ -47,7 +50,9 @@ pub fn check(json: &[u8]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Collects the normalizers in sequences, in order. They are recognized by their fields, because their type is optional.
+/// Collects all normalizers, including those in nested sequences. They are recognised by their fields, because the
+/// field
+/// `type` is optional.
 fn flatten(normalizer: &Value, flat: &mut Vec<Value>) {
     match normalizer.get("normalizers").and_then(Value::as_array) {
         Some(sequence) => sequence.iter().for_each(|part| flatten(part, flat)),
@@ -55,7 +60,7 @@ fn flatten(normalizer: &Value, flat: &mut Vec<Value>) {
     }
 }
 
-/// How many times as long a text may become.
+/// The factor by which a normalizer can lengthen a text.
 fn factor(normalizer: &Value) -> f64 {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map_or(0, str::len);
     if text(normalizer.get("prepend")) > MAX_PREFIX {
@@ -65,13 +70,14 @@ fn factor(normalizer: &Value) -> f64 {
     if entry > USUAL_ENTRY {
         return entry as f64;
     }
-    // A regular expression may match a single character.
+    // A regular expression has no `String`, and may match a single byte.
     let replaced = text(normalizer.get("pattern").and_then(|pattern| pattern.get("String"))).max(1);
     (text(normalizer.get("content")) as f64 / replaced as f64).max(1.0)
 }
 
-/// The length of the longest replacement in a precompiled table: the length of an index, the index, and texts that end
-/// with a zero.
+/// The length of the longest replacement in a precompiled table. The table contains the length of an index, the index,
+/// and
+/// texts that end with a zero byte.
 fn longest_entry(table: &str) -> usize {
     let Ok(bytes) = STANDARD.decode(table) else { return 0 };
     let index = bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length)) as usize;
@@ -95,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn normalizers_that_multiply_a_text_are_refused() {
+    fn normalizer_that_multiplies_a_text_is_rejected() {
         let long = "a".repeat(100_000);
         let twice = json!({"type": "Sequence", "normalizers": [replace("a", &long), replace("a", &long)]});
         let nested = json!({"normalizers": [{"normalizers": vec![replace("a", "aa"); 7]}]});
@@ -111,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_normalizers_are_accepted() {
+    fn normalizers_of_known_models_are_accepted() {
         let usual = json!({"type": "Sequence", "normalizers": [
             {"type": "Prepend", "prepend": "▁"}, replace(" ", "▁"), replace("``", "\""), {"type": "NFKD"},
             {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}, {"type": "Lowercase"},

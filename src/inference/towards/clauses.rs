@@ -1,17 +1,18 @@
-//! The parts of a text around a mention: sentences and words by Unicode's rules (UAX #29), clauses by punctuation,
-//! conjunctions and words of contrast.
+//! Finds the parts of a text around a mention. Sentences and words follow the rules of Unicode (UAX #29); clauses end
+//! at
+//! punctuation, conjunctions and words of contrast.
 
 use std::cell::OnceCell;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The minimum number of words of a clause. A shorter one belongs to its neighbour.
+/// The minimum number of words of a clause. A shorter part is joined with the adjacent clause.
 const LEAST_WORDS: usize = 3;
-/// The number of words on each side of a mention that are near it.
+/// The number of words on each side of a mention that count as nearest words.
 const NEAR: usize = 5;
 
-/// How finely a sentence is divided.
+/// Where a sentence is divided into clauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     /// At semicolons, colons, dashes and words of contrast.
@@ -20,7 +21,7 @@ pub enum Width {
     Narrow,
 }
 
-/// Words that begin a part that contrasts with the one before.
+/// Words that begin a clause that contrasts with the preceding clause.
 const CONTRASTS: [&str; 12] = [
     "but",
     "however",
@@ -39,7 +40,7 @@ const CONTRASTS: [&str; 12] = [
 const CONJUNCTIONS: [&str; 14] = [
     "and", "or", "because", "since", "so", "which", "who", "when", "where", "if", "unless", "until", "after", "before",
 ];
-/// Words at the beginning of a sentence that refer to something in the sentence before.
+/// Words at the beginning of a sentence that usually refer to something in the preceding sentence.
 const PRONOUNS: [&str; 15] = [
     "it",
     "its",
@@ -58,13 +59,13 @@ const PRONOUNS: [&str; 15] = [
     "these",
 ];
 
-/// Words that a dot shortens and that another capitalised word often follows.
+/// Abbreviations that end with a dot and often precede a capitalised word, so that the dot does not end a sentence.
 const ABBREVIATIONS: [&str; 22] = [
     "Mr", "Mrs", "Ms", "Dr", "Prof", "Sen", "Sens", "Rep", "Reps", "Gov", "Gen", "Col", "Lt", "Sgt", "Capt", "Rev",
     "Hon", "St", "Jr", "Sr", "vs", "U.S",
 ];
 
-/// A text and its sentences, which are found once, at the first use.
+/// A text and its sentences. The sentences are found at the first use.
 pub struct Sentences<'t> {
     text: &'t str,
     ranges: OnceCell<Vec<Range<usize>>>,
@@ -76,7 +77,7 @@ impl<'t> Sentences<'t> {
         Self { text, ranges: OnceCell::new() }
     }
 
-    /// The text that they are from.
+    /// The text.
     pub(super) fn text(&self) -> &'t str {
         self.text
     }
@@ -124,7 +125,8 @@ impl<'t> Sentences<'t> {
         trimmed(text, start..end.max(mention.end.min(text.len())))
     }
 
-    /// The pronoun at the beginning of the sentence after `mention`, which probably refers to it.
+    /// The pronoun at the beginning of the sentence after `mention`, which probably refers to the mention; `None` if
+    /// the sentence begins with another word.
     pub(super) fn pronoun_after(&self, mention: &Range<usize>) -> Option<Range<usize>> {
         let next = self.ranges().iter().find(|range| range.start >= mention.end)?;
         let word = word_ranges(self.text, next).next()?;
@@ -132,7 +134,7 @@ impl<'t> Sentences<'t> {
     }
 }
 
-/// The sentences of a text; a line break ends a sentence too. A dot after an abbreviation does not.
+/// The sentences of a text. A line break ends a sentence too; a dot after an abbreviation does not.
 fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut sentences: Vec<Range<usize>> = Vec::new();
     for (start, part) in text.split_sentence_bound_indices() {
@@ -145,7 +147,7 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
     sentences
 }
 
-/// Whether the dot at the end of a part belongs to an abbreviation or to an initial.
+/// Whether the dot at the end of `part` belongs to an abbreviation or an initial.
 fn ends_abbreviated(part: &str) -> bool {
     let Some(rest) = part.trim_end_matches(' ').strip_suffix('.') else { return false };
     let is_edge = |c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | '‘');
@@ -153,7 +155,7 @@ fn ends_abbreviated(part: &str) -> bool {
     word.chars().count() == 1 && word.chars().all(char::is_uppercase) || ABBREVIATIONS.contains(&word)
 }
 
-/// Divides a sentence.
+/// Divides a sentence into clauses.
 fn pieces(text: &str, sentence: &Range<usize>, width: Width) -> Vec<Range<usize>> {
     let tokens: Vec<(usize, &str)> = text[sentence.clone()].split_word_bound_indices().collect();
     let is = |index: Option<usize>, wanted: &dyn Fn(&str) -> bool| {

@@ -53,11 +53,11 @@ fn text_of_one_clause_needs_no_parts() {
     for text in ["Acme is great", "I really love my new Acme phone today!", " Acme "] {
         assert_eq!(target_of(text, &[place(text, "Acme")]), None, "{text:?}");
     }
-    assert_eq!(target_of("Acme is great, but Apex is not good", &[]), None, "without a mention");
+    assert_eq!(target_of("Acme is great, but Apex is not good", &[]), None, "the target is not mentioned");
 }
 
 #[test]
-fn pronoun_carries_the_target_into_the_next_sentence() {
+fn pronoun_in_the_next_sentence_counts_as_a_mention() {
     let text = "I bought an Acme phone yesterday. It broke after one hour. Bye.";
     let pronoun = Sentences::of(text).pronoun_after(&place(text, "Acme")).unwrap();
     assert_eq!(&text[pronoun], "It");
@@ -67,7 +67,7 @@ fn pronoun_carries_the_target_into_the_next_sentence() {
 }
 
 #[test]
-fn nearest_words_stay_in_the_sentence() {
+fn nearest_words_do_not_leave_the_sentence() {
     let text = "One two three. Four five six seven eight nine Acme ten eleven twelve more and more and more.";
     assert_eq!(
         &text[Sentences::of(text).nearby(&place(text, "Acme"))],
@@ -76,13 +76,13 @@ fn nearest_words_stay_in_the_sentence() {
 }
 
 #[test]
-fn opposite_clauses_give_opposite_opinions() {
+fn opposite_clauses_give_opposite_sentiments() {
     let text = "I love the Acme phone, but the Apex phone is terrible.";
     let whole = Scores { sentiment: [0.3, 0.5, 0.2], emotion: [0.0; 7] };
     let scores = |part: &Range<usize>| {
         Some(if text[part.clone()].contains("terrible") { [0.9, 0.08, 0.02] } else { [0.02, 0.08, 0.9] })
     };
-    let of = |name: &str| target_of(text, &[place(text, name)]).unwrap().judge(&whole, scores);
+    let of = |name: &str| target_of(text, &[place(text, name)]).unwrap().opinion(&whole, scores);
     let (acme, apex) = (of("Acme"), of("Apex"));
     assert_eq!((acme.sentiment, apex.sentiment), (Sentiment::Positive, Sentiment::Negative));
     assert_eq!(&text[acme.clause], "I love the Acme phone");
@@ -100,7 +100,7 @@ proptest! {
             for part in target.parts() {
                 prop_assert!(!text[part].is_empty());
             }
-            let opinion = target.judge(&Scores { sentiment: [0.3, 0.3, 0.4], emotion: [0.0; 7] }, |_| None);
+            let opinion = target.opinion(&Scores { sentiment: [0.3, 0.3, 0.4], emotion: [0.0; 7] }, |_| None);
             prop_assert!(opinion.confidence.is_finite() && text.get(opinion.clause).is_some());
         }
     }

@@ -1,5 +1,5 @@
-//! Builds XLM-RoBERTa's tokenizer from a SentencePiece model, a protocol buffer (`sentencepiece_model.proto`)
-//! of which three fields are used.
+//! Builds XLM-RoBERTa's tokenizer from the file of a SentencePiece model, which is a protocol buffer
+//! (`sentencepiece_model.proto`). Only a few of its fields are used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::inference::error::LoadError;
 
 const FILE: &str = "sentencepiece.bpe.model";
 
-/// The fields of `ModelProto`, `SentencePiece` and `NormalizerSpec`.
+/// The numbers of the used fields of `ModelProto`, `SentencePiece` and `NormalizerSpec`.
 mod field {
     /// The pieces of a `ModelProto`.
     pub const PIECES: u64 = 1;
@@ -24,13 +24,13 @@ mod field {
     pub const CHARSMAP: u64 = 2;
 }
 
-/// The tokenizer, with the token ids that the model was trained with: four special tokens, then the pieces of the file
-/// except its first three, then the mask.
+/// Builds the tokenizer with the token ids of the model's training: four special tokens, then the pieces of the file
+/// except the first three, then the mask token.
 ///
 /// # Errors
 /// When the file is not a SentencePiece model.
 pub fn unigram(model: &[u8]) -> Result<Value, LoadError> {
-    let damaged = || format!("{FILE}: it is damaged or not a SentencePiece model");
+    let damaged = || format!("{FILE} is damaged or not a SentencePiece model; download it again");
     let mut pieces = Vec::new();
     let mut charsmap: &[u8] = &[];
     for (number, value) in Fields(model).collect::<Option<Vec<_>>>().ok_or_else(damaged)? {
@@ -40,7 +40,7 @@ pub fn unigram(model: &[u8]) -> Result<Value, LoadError> {
             _ => {}
         }
     }
-    // The first three pieces (unknown, start, end) have another order and are replaced.
+    // The first three pieces (unknown, start, end) are replaced by the four special tokens, whose order differs.
     let own = pieces.get(3..).filter(|own| !own.is_empty()).ok_or_else(damaged)?;
     let first = ["<s>", "<pad>", "</s>", "<unk>"].map(|token| (token.to_owned(), 0.0));
     let last = ("<mask>".to_owned(), 0.0);
@@ -87,7 +87,7 @@ fn map_of(bytes: &[u8]) -> Option<&[u8]> {
     Some(map)
 }
 
-/// A field's value in its wire format.
+/// The value of a field in its wire format.
 enum Wire<'a> {
     /// A value of a type that is not needed.
     Other,

@@ -1,4 +1,4 @@
-//! PyTorch checkpoints: the current zip format, and the format before 2020.
+//! Reads PyTorch checkpoints in the zip format, and in the format that was used before 2020.
 
 mod cost;
 
@@ -16,35 +16,38 @@ use super::Values;
 use crate::inference::error::LoadError;
 use cost::Budget;
 
-/// The start of the old format: two pickles, a magic number and the version 1001
-/// (`torch/serialization.py`, `MAGIC_NUMBER` and `PROTOCOL_VERSION`).
+/// The first bytes of the old format: two pickles with a magic number and the version 1001 (`MAGIC_NUMBER` and
+/// `PROTOCOL_VERSION` in `torch/serialization.py`).
 const OLD: [u8; 21] = [
     0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e, 0x80, 0x02, 0x4d, 0xe9,
     0x03, 0x2e,
 ];
 
-/// The memory of the objects of a checkpoint, without the values of its tensors, in bytes. Those of large models take a few
-/// MiB.
+/// The maximum memory of the objects of a checkpoint, without the values of its tensors, in bytes. The objects of large
+/// models need a few MiB.
 const MAX_OBJECTS: u64 = 128 << 20;
 /// The maximum number of tensors, and of parts of an archive.
 const MAX_TENSORS: usize = 10_000;
-/// The maximum size of all tensors in relation to the file. Tensors may share storages, and archives may be compressed.
+/// The maximum ratio of the size of all tensors to the size of the file. It is above 1, because tensors may share
+/// storages,
+/// and archives may be compressed.
 const MAX_EXPANSION: u64 = 8;
 /// The part of an archive that names its tensors.
 const DIRECTORY: &str = "data.pkl";
 
-/// Reads all tensors of the checkpoint at `path`. No code in it is executed: classes are only names.
+/// Reads all tensors of the checkpoint at `path`. Code in the checkpoint is not executed: classes are read as names
+/// only.
 ///
 /// # Errors
-/// When it is not a checkpoint, or a tensor cannot be read.
+/// When the file is not a checkpoint, or a tensor cannot be read.
 pub fn read(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let is_old = is_old(path).map_err(|e| e.to_string())?;
-    // The library panics on some damaged files, such as one with a tensor without arguments.
+    // The library panics on some damaged files, for example if a tensor has no arguments.
     let read = catch_unwind(|| if is_old { read_old(path) } else { read_archive(path) });
-    let damaged = |_| LoadError::Files("it is damaged or not a PyTorch checkpoint".to_owned());
+    let damaged = |_| LoadError::Files("the file is damaged or not a PyTorch checkpoint; download it again".to_owned());
     let tensors = read.map_err(damaged)??;
     match tensors.is_empty() {
-        true => Err(LoadError::Files("it has no named tensors; save the model's state_dict".to_owned())),
+        true => Err(LoadError::Files("the checkpoint has no named tensors; save the model's state_dict".to_owned())),
         false => Ok(tensors),
     }
 }
@@ -65,7 +68,7 @@ fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
         if !is_weight(info.dtype) {
             continue;
         }
-        // The library reads up to the first value.
+        // The library reads everything before the first value of a tensor.
         let start = info.layout.start_offset();
         room.take(name, size(info).and_then(|size| size.checked_add(start)))?;
         let tensor = checkpoint.get(name).map_err(|e| format!("{name}: {e}"))?;
@@ -76,7 +79,7 @@ fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     Ok(tensors)
 }
 
-/// Checks what the library reads into memory without a limit.
+/// Checks the parts of an archive that the library reads into memory without a limit.
 fn check_archive(path: &Path) -> Result<(), LoadError> {
     let fail = |e: zip::result::ZipError| format!("{e}; the file is damaged or not a PyTorch checkpoint");
     let mut archive = ZipArchive::new(BufReader::new(File::open(path).map_err(|e| e.to_string())?)).map_err(fail)?;
@@ -93,22 +96,24 @@ fn check_archive(path: &Path) -> Result<(), LoadError> {
 
 fn check_count(tensors: usize) -> Result<(), LoadError> {
     if tensors > MAX_TENSORS {
-        return Err(LoadError::Files(format!("it has {tensors} parts or tensors, more than {MAX_TENSORS}")));
+        return Err(LoadError::Files(format!(
+            "the file has {tensors} parts or tensors, but the limit is {MAX_TENSORS}"
+        )));
     }
     Ok(())
 }
 
-/// The bytes that tensors may still have.
+/// The number of bytes that further tensors may have.
 struct Room(u64);
 
 impl Room {
-    /// The room for the tensors of the file at `path`.
+    /// The limit for the tensors of the file at `path`.
     fn of(path: &Path) -> Result<Self, LoadError> {
         let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
         Ok(Self(length.saturating_mul(MAX_EXPANSION)))
     }
 
-    /// Takes the bytes of the tensor `name`; `None` is a number that is too large.
+    /// Subtracts the size of the tensor `name`. A size of `None` exceeds the range of `usize`.
     fn take(&mut self, name: &str, bytes: Option<usize>) -> Result<(), LoadError> {
         let left = bytes.and_then(|bytes| self.0.checked_sub(bytes as u64));
         let too_large = || LoadError::Files(format!("{name}: the tensors are larger than the file can contain"));
@@ -117,7 +122,7 @@ impl Room {
     }
 }
 
-/// Whether a tensor has weights. Old checkpoints also contain counters.
+/// Whether a tensor contains weights. Old checkpoints also contain tensors with counters.
 fn is_weight(dtype: DType) -> bool {
     matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
 }
@@ -127,8 +132,9 @@ fn values(tensor: &Tensor) -> candle_core::Result<Values> {
     Ok(Values { shape: tensor.dims().to_vec(), values })
 }
 
-/// Reads the old format. After the header it contains information about the machine, the tensors, the keys of their
-/// storages, and then each storage with its length and values.
+/// Reads the old format. After the header, a file contains information about the machine, the tensors, the keys of
+/// their
+/// storages, and each storage with its length and values.
 fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
     let mut reader = BufReader::new(File::open(path).map_err(fail)?);
@@ -136,14 +142,14 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let mut budget = Budget::new(MAX_OBJECTS);
     unpickle(&mut reader, &mut budget)?;
     let Object::Dict(entries) = unpickle(&mut reader, &mut budget)? else {
-        return Err(LoadError::Files("it contains no state_dict".to_owned()));
+        return Err(LoadError::Files("the checkpoint contains no state_dict; save the model's state_dict".to_owned()));
     };
     let mut infos: Vec<TensorInfo> = Vec::new();
     for (name, value) in entries {
         infos.extend(value.into_tensor_info(name, Path::new("")).map_err(|e| e.to_string())?);
     }
     let Object::List(keys) = unpickle(&mut reader, &mut budget)? else {
-        return Err(LoadError::Files("it contains no list of storages".to_owned()));
+        return Err(LoadError::Files("the checkpoint contains no list of storages; the file is damaged".to_owned()));
     };
     check_count(infos.len().max(keys.len()))?;
     let mut room = Room::of(path)?;
@@ -156,11 +162,11 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
         let dtype = mine.first().ok_or_else(|| format!("no tensor has the type of the storage {key}"))?.dtype;
         let size = usize::try_from(i64::from_le_bytes(length)).ok().and_then(|n| n.checked_mul(dtype.size_in_bytes()));
         let size = size.ok_or_else(|| format!("the length of the storage {key} is invalid"))?;
-        // Reads until the end of the file, so that a wrong length does not allocate memory.
+        // `read_to_end` allocates memory only for bytes that exist, so a wrong length cannot exhaust the memory.
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(size as u64).read_to_end(&mut bytes).map_err(fail)?;
         if read != size {
-            return Err(LoadError::Files(format!("it ends within the storage {key}; the file is truncated")));
+            return Err(LoadError::Files(format!("the file is truncated within the storage {key}; download it again")));
         }
         if !is_weight(dtype) {
             continue;
@@ -175,7 +181,7 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     Ok(tensors)
 }
 
-/// Reads a pickle that fits into `budget`.
+/// Reads a pickle, if its objects fit into `budget`.
 fn unpickle(reader: &mut (impl BufRead + Seek), budget: &mut Budget) -> Result<Object, LoadError> {
     let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
     let start = reader.stream_position().map_err(fail)?;
@@ -185,13 +191,13 @@ fn unpickle(reader: &mut (impl BufRead + Seek), budget: &mut Budget) -> Result<O
     stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| LoadError::Files(e.to_string()))
 }
 
-/// The bytes of a tensor; `None` if the number is too large.
+/// The size of a tensor in bytes; `None` if it exceeds the range of `usize`.
 fn size(info: &TensorInfo) -> Option<usize> {
     let dims = info.layout.dims().iter();
     dims.copied().try_fold(info.dtype.size_in_bytes(), usize::checked_mul)
 }
 
-/// The values that tensors are views of.
+/// A storage: the values of which tensors are views.
 struct Storage {
     dtype: DType,
     values: Vec<f32>,
@@ -205,12 +211,12 @@ impl Storage {
         Ok(Self { dtype, values })
     }
 
-    /// The values of a tensor.
+    /// Reads the values of a tensor, which is a strided view of this storage.
     fn view(&self, info: &TensorInfo) -> Result<Values, LoadError> {
         let size = info.dtype.size_in_bytes();
         let shape = info.layout.dims().to_vec();
         let start = info.layout.start_offset() / size;
-        let exceeds = || LoadError::Files("it exceeds its storage".to_owned());
+        let exceeds = || LoadError::Files("the tensor exceeds its storage; the file is damaged".to_owned());
         let count = self::size(info).map(|bytes| bytes / size);
         let count = count.filter(|count| *count <= self.values.len() && info.dtype == self.dtype);
         let count = count.ok_or_else(exceeds)?;
@@ -243,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn tensor_without_arguments_is_refused() {
+    fn checkpoint_tensor_without_arguments_is_rejected() {
         let machine = b"\x80\x02}.";
         let tensors = b"\x80\x02}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n)Rs.";
         let reason = refusal(&[&OLD[..], machine, tensors].concat());
@@ -251,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn pickle_that_grows_in_memory_is_refused_in_both_formats() {
+    fn pickle_that_grows_in_memory_is_rejected_in_both_formats() {
         let mut pickle = b"\x80\x02)q\x00".to_vec();
         (0..40).for_each(|_| pickle.extend(b"h\x00h\x00\x86q\x00"));
         pickle.push(b'.');
@@ -265,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_that_repeat_a_storage_are_limited() {
+    fn size_of_tensors_that_share_a_storage_is_limited() {
         let mut room = Room(100);
         assert!(room.take("a", Some(60)).is_ok());
         assert!(room.take("b", Some(60)).is_err());
@@ -273,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn tensor_larger_than_its_storage_is_refused() {
+    fn checkpoint_tensor_larger_than_its_storage_is_rejected() {
         for (dims, strides) in
             [(vec![1 << 40], vec![1]), (vec![1 << 40, 1 << 40], vec![1, 1]), (vec![2], vec![usize::MAX])]
         {

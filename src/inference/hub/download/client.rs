@@ -1,4 +1,4 @@
-//! The work of the download thread, and the conversion of request errors.
+//! Implements the download thread, and converts errors of requests.
 
 mod api;
 mod transfer;
@@ -19,13 +19,13 @@ use crate::inference::weights::{self, WeightFile};
 use api::{Api, ApiError};
 use transfer::Wanted;
 
-/// The maximum number of attempts per file. The wait between attempts doubles.
+/// The maximum number of attempts per file. The wait doubles after each attempt.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The number of bytes read at once when a file is checked.
 const CHUNK: usize = 1 << 20;
 
-/// A download.
+/// A download, which runs on its own thread.
 pub struct Job {
     /// The repository and revision to download.
     pub model: HubModel,
@@ -87,7 +87,7 @@ impl Job {
             None => return Err(HubError::Unsupported(weights::missing(&self.model.repository))),
         }
         self.files(&(&api, &info), &names)?;
-        // The commit of the revision is stored last, so that a start without a network always finds a complete model.
+        // The commit of the revision is stored last, so that a start without a network never finds an incomplete model.
         let named = Repo::with_revision(self.model.repository.clone(), RepoType::Model, revision);
         Cache::new(self.options.cache.clone()).repo(named).create_ref(&info.sha).map_err(|e| self.disk(&e))?;
         Ok(snapshot)
@@ -122,7 +122,7 @@ impl Job {
         match api.info(repository, revision) {
             Ok(json) => serde_json::from_slice(&json).map_err(|e| self.unreachable(&e)),
             Err(ApiError::Status(status)) if matches!(status.as_u16(), 401 | 403 | 404) => {
-                // A 404 may mean that the model or only the revision does not exist.
+                // The status 404 means that the model, or only the revision, does not exist.
                 let may_be_known = status == 404 && revision != DEFAULT_REVISION;
                 let is_known = may_be_known && api.info(repository, DEFAULT_REVISION).is_ok();
                 let (endpoint, repository) = (self.options.endpoint.clone(), repository.clone());
@@ -146,7 +146,7 @@ impl Job {
         Ok(())
     }
 
-    /// Refuses a download for which the disk has not enough space. Bytes of an earlier attempt count as received.
+    /// Fails if the disk has not enough free space for the download. Bytes of an earlier attempt count as received.
     fn check_space(&self, needed: u64) -> Result<(), HubError> {
         std::fs::create_dir_all(&self.options.cache).map_err(|e| self.disk(&e))?;
         let Ok(room) = rustix::fs::statvfs(&self.options.cache) else { return Ok(()) };
@@ -167,7 +167,8 @@ impl Job {
     fn file(&mut self, wanted: &Wanted<'_>, size: Option<u64>) -> Result<(), HubError> {
         let path = self.transfer(wanted)?;
         self.verify(&path, size).map_err(|reason| {
-            // Removes the file and the link to it. If that fails, the next attempt detects the damage again.
+            // Removes the file and the link to it. An error is ignored, because the next attempt detects the damage
+            // again.
             let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
             let _ = std::fs::remove_file(&path);
             HubError::Damaged { file: wanted.name.to_owned(), reason }
@@ -197,7 +198,7 @@ impl Job {
             self.events.alive();
         }
         let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 differs".to_owned()) }
+        if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 differs from that on the Hub".to_owned()) }
     }
 
     fn meaning(&self, error: ApiError, name: &str) -> HubError {

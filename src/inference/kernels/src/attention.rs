@@ -1,4 +1,4 @@
-//! Attention within each text of a batch.
+//! Computes attention within each text of a batch.
 
 use crate::simd::{Isa, Kernel, LANES, Simd};
 
@@ -6,7 +6,7 @@ use super::linear::ProductF32;
 use super::math::exp;
 use super::tiles::{each_row, for_tiles, pick};
 
-/// The number of query rows that are computed at once, so that the scores of a long text stay in the cache.
+/// The number of query rows that are computed at once. The limit keeps the scores of a long text in the CPU cache.
 const QUERIES: usize = 64;
 /// A value below every score.
 const LEAST: f32 = -1e30;
@@ -23,13 +23,13 @@ pub struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// The values from a column of a row on.
+    /// The values of a row, from `column` to the end of the matrix.
     #[inline(always)]
     fn from(&self, row: usize, column: usize) -> &'a [f32] {
         &self.values[row * self.stride + self.start + column..]
     }
 
-    /// Sixteen values of a row.
+    /// Sixteen values of a row, from `column`.
     #[inline(always)]
     fn row(&self, row: usize, column: usize) -> &'a [f32; LANES] {
         &self.from(row, column).as_chunks::<LANES>().0[0]
@@ -54,11 +54,11 @@ pub struct QueryKeyValue<'a> {
     pub keys: Columns<'a>,
     /// The values of all heads, side by side.
     pub values: Columns<'a>,
-    /// The query rows and the key rows of each text.
+    /// For each text, its query rows and its key rows.
     pub spans: &'a [(RowRange, RowRange)],
 }
 
-/// Attention of the queries of each text to the tokens of the same text.
+/// The attention of the queries of each text to the tokens of the same text.
 pub struct Attention<'a> {
     /// The queries, keys and values of all texts.
     pub input: QueryKeyValue<'a>,
@@ -68,16 +68,16 @@ pub struct Attention<'a> {
     pub width: usize,
     /// The output: a row per query, with the concatenated outputs of the heads.
     pub out: &'a mut [f32],
-    /// Memory that is reused between calls.
+    /// Buffers that are reused between calls.
     pub buffers: &'a mut AttentionBuffers,
 }
 
-/// Memory for one text and one head.
+/// Buffers for one text and one head.
 #[derive(Default)]
 pub struct AttentionBuffers {
-    /// Transposed queries: each vector has one value of sixteen queries.
+    /// Transposed queries: each vector contains the same component of sixteen queries.
     queries: Vec<[f32; LANES]>,
-    /// A row per token, with the score of each query.
+    /// The scores, with a row per token and a column per query.
     scores: Vec<f32>,
     /// The sum of the exponentials of each query's scores.
     totals: Vec<f32>,
@@ -109,7 +109,7 @@ impl Kernel for Attention<'_> {
 }
 
 impl Attention<'_> {
-    /// Transposes the queries. Lanes after the last query are zero, and their results are not read.
+    /// Transposes the queries. Lanes after the last query are zero; their results are not used.
     #[inline(always)]
     fn pack<S: Simd>(&mut self, simd: S, queries: RowRange, head: usize) {
         let Self { buffers, width, input, .. } = self;
@@ -128,7 +128,7 @@ impl Attention<'_> {
         }
     }
 
-    /// Computes one head. Each lane is a query, so that softmax needs no sum over lanes, and tokens need no padding.
+    /// Computes one head. Each lane holds a query, so that softmax needs no sum over lanes and tokens need no padding.
     #[inline(always)]
     fn attend<S: Simd>(&mut self, simd: S, (queries, tokens): (RowRange, RowRange), head: usize) {
         let Self { buffers, width, heads, input, .. } = self;
@@ -165,7 +165,7 @@ impl Attention<'_> {
     }
 }
 
-/// Softmax of sixteen columns from `start` on, without the final division by `total`.
+/// Computes the softmax of the sixteen columns from `start`, without the final division by `total`.
 #[inline(always)]
 fn softmax<S: Simd>(simd: S, (scores, padded): (&mut [f32], usize), (start, total): (usize, &mut [f32; LANES])) {
     let mut largest = simd.splat(LEAST);

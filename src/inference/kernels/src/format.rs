@@ -1,4 +1,4 @@
-//! The number format of products.
+//! The number format of matrix products.
 
 /// The number format of the rows and weights of a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,6 +7,6 @@ pub enum Format {
     F32,
     /// 16-bit floats with the range of 32-bit ones.
     Bf16,
-    /// 8-bit integers with a scale.
+    /// 8-bit integers with a scale factor.
     Int8,
 }

@@ -1,4 +1,4 @@
-//! The vector code of the encoder.
+//! The vectorised kernels of the encoder.
 //!
 //! This crate contains the hot loops of inference and all `unsafe` code of SentiStream. It does not
 //! depend on the other crates, and is compiled with optimisation in every profile. Each kernel is

@@ -1,8 +1,9 @@
-//! Linear layers: weights packed once for the tiles of the matrix product.
+//! Linear layers, whose weights are packed once for the tiles of the matrix product.
 //!
-//! Outputs are divided into groups of sixteen, one per lane. A tile is a few rows by a few groups. Its
-//! sums stay in registers while it iterates over the inputs. The rows of all texts are
-//! concatenated without padding, so that one product computes a whole batch.
+//! Outputs are divided into groups of sixteen, one output per lane. A tile covers a few rows and a few groups. The sums
+//! of
+//! a tile stay in registers during the loop over the inputs. The rows of all texts are concatenated without padding, so
+//! that one product computes a whole batch.
 
 use half::bf16;
 
@@ -24,12 +25,12 @@ enum Packed {
     F32(Vec<[f32; LANES]>),
     /// Weights in bf16, ordered by group, then by pair of inputs.
     Bf16(Vec<[u16; 2 * LANES]>),
-    /// Weights as bytes, ordered by group, then by four inputs.
+    /// Weights as bytes, ordered by group, then by groups of four inputs.
     Int8 {
         weights: Vec<[i8; 4 * LANES]>,
         /// The scale of each output's weights.
         scales: Vec<[f32; LANES]>,
-        /// The sum of each output's weights, by which the offset of an activation is multiplied.
+        /// The sum of each output's weights. The offset of an activation row is multiplied by it.
         sums: Vec<[f32; LANES]>,
     },
 }
@@ -40,7 +41,7 @@ pub struct RawLinear {
     pub weight: Vec<f32>,
     /// The bias of each output.
     pub bias: Vec<f32>,
-    /// The number of inputs, which is the length of a row of `weight`.
+    /// The number of inputs: the length of a row of `weight`.
     pub inputs: usize,
 }
 
@@ -96,8 +97,8 @@ impl Linear {
         Self { weights: Packed::Bf16(weights), bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
-    /// Rounds weights to bytes, with a scale per output, and packs them. The largest byte is the largest
-    /// value for which the products of `isa` are exact.
+    /// Rounds weights to bytes with a scale per output, and packs them. The largest byte is the largest value for which
+    /// the products of `isa` are exact.
     pub fn int8(raw: &RawLinear, isa: Isa) -> Self {
         let limit = f32::from(isa.max_weight());
         let groups = raw.groups();
@@ -112,8 +113,9 @@ impl Linear {
             let mut sum = 0i32;
             for (four, packed) in row.as_chunks::<4>().0.iter().zip(&mut weights[group * steps..][..steps]) {
                 for (i, weight) in four.iter().enumerate() {
-                    // Adding and subtracting 1.5 · 2²³ rounds to the nearest integer. Unlike a rounding
-                    // instruction, this is fast on every machine.
+                    // Adding and subtracting 1.5 · 2²³ rounds to the nearest integer, and is fast on every machine, in
+                    // contrast to
+                    // a rounding instruction.
                     let rounded = (weight * inverse + ROUNDER - ROUNDER) as i8;
                     packed[4 * lane + i] = rounded;
                     sum += i32::from(rounded);
@@ -130,7 +132,8 @@ impl Linear {
         self.bias.len()
     }
 
-    /// Computes `out` = `rows` × weights + bias for the rows that `every` selects. Other rows of `out` do not change.
+    /// Computes `out` = `rows` × weights + bias for the rows that `every` selects. The other rows of `out` do not
+    /// change.
     ///
     /// # Panics
     /// When the format of the rows differs from that of the weights, or a length does not match.
@@ -305,7 +308,7 @@ struct ProductInt8<'a> {
     /// The rows, each as groups of four inputs.
     rows: &'a [[u8; 4]],
     affine: &'a [Affine],
-    /// The step between two rows that are read and written.
+    /// The distance between two rows that are read and written, in rows.
     every: usize,
     steps: usize,
     weights: &'a [[i8; 4 * LANES]],

@@ -2,7 +2,7 @@
 
 use crate::simd::{LANES, Simd};
 
-/// 1.5 · 2²³. Adding it to a small number rounds the number to the nearest integer.
+/// 1.5 · 2²³. Adding it to a small number rounds that number to the nearest integer.
 pub const ROUNDER: f32 = 12_582_912.0;
 
 /// The required accuracy of GELU.
@@ -10,7 +10,7 @@ pub const ROUNDER: f32 = 12_582_912.0;
 pub enum Closeness {
     /// An error of at most 5e-6.
     Exact,
-    /// An error of at most 2e-4, for values that are then rounded to a byte or to bf16.
+    /// An error of at most 2e-4, for values that are rounded to a byte or to bf16 afterwards.
     Rounded,
 }
 
@@ -43,9 +43,10 @@ const ROUNDED: [f32; 8] = [
     -0.002_729_015_4,
 ];
 
-/// max(x, 0) − GELU(x) depends only on |x|. It is approximated by sixteen parabolas, each
-/// around a multiple of `WIDTH`, through the Chebyshev nodes: constant, linear and square coefficients. The
-/// error is at most 8e-5. After the last piece the difference is about zero.
+/// The width of the pieces in which max(x, 0) − GELU(x) is approximated. This difference depends only on |x|. Each of
+/// the
+/// sixteen pieces is a parabola around a multiple of `WIDTH` through the Chebyshev nodes; [`PIECES`] has the constant,
+/// linear and square coefficients. The error is at most 8e-5. Above the last piece the difference is about zero.
 const WIDTH: f32 = 0.26;
 const PIECES: [[f32; LANES]; 3] = [
     [
@@ -125,7 +126,7 @@ fn gelu_by<S: Simd>(simd: S, x: S::F, limit: f32, coefficients: &[f32]) -> S::F 
 #[inline(always)]
 fn gelu_by_pieces<S: Simd>(simd: S, x: S::F) -> S::F {
     let size = simd.min(simd.abs(x), simd.splat(15.49 * WIDTH));
-    // The lowest bits of the sum contain the nearest integer.
+    // The lowest bits of the sum contain the nearest integer, which is the index of the piece.
     let piece = simd.fma(size, simd.splat(1.0 / WIDTH), simd.splat(ROUNDER));
     let [constant, linear, square] = [0, 1, 2].map(|power| simd.look_up(&PIECES[power], piece));
     let below = simd.fma(simd.fma(square, size, linear), size, constant);
@@ -137,7 +138,7 @@ fn gelu_by_pieces<S: Simd>(simd: S, x: S::F) -> S::F {
 pub fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    /// The Taylor coefficients 1/n!, accurate to a few units in the last place within ± ln 2 / 2.
+    /// The Taylor coefficients 1/n!. The result is accurate to a few units in the last place within ± ln 2 / 2.
     const TAYLOR: [f32; 7] = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
     let x = simd.max(x, simd.splat(-87.0));
     let power = simd.round(simd.mul(x, simd.splat(std::f32::consts::LOG2_E)));

@@ -1,23 +1,23 @@
-//! Memory of the program's file.
+//! Releases memory into which the file of the program is mapped.
 
-/// Releases the memory of `bytes` that are part of the program's file. They are read from the file again when they are
-/// used. Bytes elsewhere stay as they are.
+/// Releases the memory of `bytes` if they are mapped from the file of the program. The system reads them from the file
+/// again when they are used. Other memory is not released.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the advice is a system call on an address")]
 pub fn release_file_pages(bytes: &[u8]) {
     let range = bytes.as_ptr_range();
-    // Whole pages only; no page is larger.
+    // Only whole pages can be released. `LARGEST_PAGE` is a multiple of every page size.
     let (start, end) =
         ((range.start as usize).next_multiple_of(LARGEST_PAGE), range.end as usize & !(LARGEST_PAGE - 1));
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     if start < end && maps.lines().any(|line| is_unchanged_file(line, start, end)) {
-        // SAFETY: the pages are a private, read-only mapping of a file. Memory that is `[u8]` has no addresses that the
-        // loader would have written, so the pages still have the content of the file, and the system reads it again.
+        // SAFETY: the pages are a private, read-only mapping of a file. The loader writes only addresses, which `[u8]`
+        // does not contain, so the pages still equal the file, from which the system reads them again.
         unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
     }
 }
 
-/// Does nothing: the system decides.
+/// Does nothing, because this is implemented only for Linux.
 #[cfg(not(target_os = "linux"))]
 pub fn release_file_pages(_: &[u8]) {}
 

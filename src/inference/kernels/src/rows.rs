@@ -1,5 +1,5 @@
-//! Operations on rows between the matrix products: rounding, activation,
-//! normalisation, embedding. Each reads a row once, while it is in the L1 cache.
+//! Operations on rows between the matrix products: rounding, activation, normalisation and embedding. Each operation
+//! reads a row once, while the row is in the L1 cache.
 
 use serde::Deserialize;
 
@@ -8,10 +8,10 @@ use crate::simd::{Isa, Kernel, LANES, Simd};
 use super::format::Format;
 use super::math::{Closeness, gelu};
 
-/// Rows that are rounded for the next product.
+/// Rows that are rounded for the next matrix product.
 #[derive(Default)]
 pub struct Rounded {
-    /// The rows as bytes: a value is about `scale * byte + offset`.
+    /// The rows as bytes. A value is approximately `scale * byte + offset`.
     pub bytes: Vec<u8>,
     /// The scale and offset of each row of `bytes`.
     pub affine: Vec<Affine>,
@@ -24,7 +24,7 @@ pub struct Rounded {
 pub struct Affine {
     /// The difference of two values whose bytes differ by one.
     pub scale: f32,
-    /// The value of the byte 0.
+    /// The value that the byte 0 represents.
     pub offset: f32,
 }
 
@@ -44,7 +44,7 @@ pub enum Target<'a> {
 }
 
 impl Rounded {
-    /// Space for rows of bytes; earlier contents are overwritten.
+    /// Space for rows of bytes. Overwrites the earlier content.
     pub fn byte_rows(&mut self, rows: usize, width: usize, max: u8) -> Target<'_> {
         if self.bytes.len() < rows * width {
             self.bytes.resize(rows * width, 0);
@@ -55,7 +55,7 @@ impl Rounded {
         Target::Bytes { bytes: &mut self.bytes[..rows * width], affine: &mut self.affine[..rows], max }
     }
 
-    /// Space for rows of bf16; earlier contents are overwritten.
+    /// Space for rows of bf16. Overwrites the earlier content.
     pub fn half_rows(&mut self, rows: usize, width: usize) -> Target<'_> {
         if self.halves.len() < rows * width {
             self.halves.resize(rows * width, 0);
@@ -63,8 +63,8 @@ impl Rounded {
         Target::Halves(&mut self.halves[..rows * width])
     }
 
-    /// Copies `count` rows of another buffer, starting at `from`, to the rows starting at `to`. With floats there are
-    /// no rows.
+    /// Copies `count` rows of another buffer, starting at `from`, to the rows starting at `to`. Does nothing for the
+    /// format f32, whose rows are not rounded.
     pub fn copy_rows(
         &mut self,
         format: Format,
@@ -128,7 +128,7 @@ impl Target<'_> {
                 let offset = simd.splat(least);
                 let bytes = bytes[row * width..][..width].as_chunks_mut::<LANES>().0;
                 for (chunk, bytes) in values.iter().zip(bytes) {
-                    // The largest value becomes `max`, with an error of less than half a step.
+                    // The byte of the largest value is `max`, with an error of less than half a step.
                     simd.store_bytes(simd.mul(simd.sub(simd.load(chunk), offset), steps), bytes);
                 }
                 affine[row] = Affine { scale: range / max, offset: least };
@@ -177,10 +177,10 @@ impl Kernel for Round<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// GELU, by the error function.
+    /// GELU, computed with the error function.
     #[default]
     Gelu,
-    /// The larger of the value and zero.
+    /// ReLU: the larger of the value and zero.
     Relu,
 }
 
@@ -225,7 +225,7 @@ impl Kernel for Activate<'_> {
     }
 }
 
-/// Weights of a layer normalisation.
+/// The weights of a layer normalisation.
 pub struct Norm {
     /// The factor of each value of a row; its length is the width of a row.
     pub weight: Vec<f32>,
@@ -236,8 +236,9 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Normalises a row. The row is rounded before weight and bias are applied, which are merged into the weights
-    /// of the next layer: with a few large weights, rounding would be too coarse for the other values.
+    /// Normalises a row. The rounded row is computed before weight and bias are applied: with a few large weights,
+    /// rounding
+    /// would be too coarse for the other values. Weight and bias are merged into the weights of the next layer instead.
     #[inline(always)]
     fn apply<S: Simd>(&self, simd: S, index: usize, (row, rounded): (&mut [f32], &mut Option<Target<'_>>)) {
         let share = 1.0 / row.len() as f32;
@@ -295,7 +296,7 @@ pub struct AddNorm<'a> {
     pub added: &'a [f32],
     /// The normalisation of the sums.
     pub norm: &'a Norm,
-    /// The destination of the rounded rows, without weight and bias of `norm`. `None`: they are not rounded.
+    /// The destination of the rounded rows, without weight and bias of `norm`. `None`: the rows are not rounded.
     pub rounded: Option<Target<'a>>,
 }
 
@@ -319,7 +320,7 @@ impl Kernel for AddNorm<'_> {
     }
 }
 
-/// The word embeddings. They are by far the largest weights and are kept in the format of the file.
+/// The word embeddings, in the format of the file. They are by far the largest weights.
 pub enum Words {
     /// Half precision, little-endian.
     F16(std::borrow::Cow<'static, [u8]>),
@@ -339,7 +340,7 @@ pub struct Embed<'a> {
     pub norm: &'a Norm,
     /// The output: a row per token, text by text.
     pub rows: &'a mut [f32],
-    /// The destination of the rounded rows, without weight and bias of `norm`. `None`: they are not rounded.
+    /// The destination of the rounded rows, without weight and bias of `norm`. `None`: the rows are not rounded.
     pub rounded: Option<Target<'a>>,
 }
 

@@ -1,9 +1,10 @@
 //! Vectors of sixteen lanes on every instruction set.
 //!
-//! A kernel is written once, generic over [`Simd`], and compiled for each instruction set. The instruction set
-//! is selected once, when the model is loaded. The implementation in [`portable`] is plain Rust: it is the fallback,
-//! and the reference in tests of every other implementation. All `unsafe` code is in the folder of
-//! this module.
+//! A kernel is written once, generic over [`Simd`], and compiled for each instruction set. The instruction set is
+//! selected
+//! when the model is loaded. The implementation in [`portable`] is plain Rust. It is the fallback, and the reference
+//! with
+//! which tests compare all other implementations. All `unsafe` vector code is in the folder of this module.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -24,7 +25,7 @@ pub const LANES: usize = 16;
 pub(crate) trait Simd: Copy {
     /// Sixteen floats.
     type F: Copy;
-    /// Sixteen 32-bit integers: sums of products.
+    /// Sixteen 32-bit integers, for sums of products.
     type I: Copy;
     /// Four bytes of an activation row, repeated in every lane.
     type A: Copy;
@@ -32,7 +33,7 @@ pub(crate) trait Simd: Copy {
     type W: Copy;
     /// Two bf16 values of an activation row, repeated in every lane.
     type P: Copy;
-    /// Two weights (bf16) for each of the sixteen lanes.
+    /// Two bf16 weights for each of the sixteen lanes.
     type Q: Copy;
     /// The largest byte of an activation for which [`Self::dot`] is exact.
     const MAX_ACTIVATION: u8;
@@ -49,32 +50,32 @@ pub(crate) trait Simd: Copy {
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
-    /// `a * b + c`. Whether the product is rounded before the addition depends on the machine.
+    /// Computes `a * b + c`. Whether the product is rounded before the addition depends on the machine.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     fn abs(self, value: Self::F) -> Self::F;
-    /// The value of `table` at the index in the lowest four bits of each lane's bit pattern.
+    /// For each lane, the value of `table` at the index in the lowest four bits of the lane.
     fn look_up(self, table: &[f32; LANES], places: Self::F) -> Self::F;
-    /// Rounds to the nearest integer, ties to even.
+    /// Rounds each lane to the nearest integer, ties to even.
     fn round(self, value: Self::F) -> Self::F;
     /// Two to the power of each lane, which must be an integer from -126 to 127.
     fn exp2(self, value: Self::F) -> Self::F;
     fn sum(self, value: Self::F) -> f32;
     fn least(self, value: Self::F) -> f32;
     fn largest(self, value: Self::F) -> f32;
-    /// Sixteen half-precision numbers, little-endian.
+    /// Loads sixteen half-precision numbers, little-endian.
     fn load_f16(self, from: &[u8; 2 * LANES]) -> Self::F;
     /// Rounds lanes from 0 to 255 to bytes, ties to even.
     fn store_bytes(self, value: Self::F, to: &mut [u8; LANES]);
-    /// Transposes the block.
+    /// Transposes a matrix of 16 × 16 values in place.
     fn transpose(self, block: &mut [[f32; LANES]; LANES]);
 
     fn zero_sums(self) -> Self::I;
     fn load_weights(self, from: &[i8; 4 * LANES]) -> Self::W;
     fn splat_activations(self, four: [u8; 4]) -> Self::A;
-    /// Adds to each lane the product of the four activations with its four weights. Exact for
-    /// activations up to [`Self::MAX_ACTIVATION`] and weights within ±[`Self::MAX_WEIGHT`].
+    /// Adds to each lane the dot product of the four activations and the lane's four weights. Exact for activations up
+    /// to [`Self::MAX_ACTIVATION`] and weights within ±[`Self::MAX_WEIGHT`].
     fn dot(self, sums: Self::I, activations: Self::A, weights: Self::W) -> Self::I;
     fn to_floats(self, sums: Self::I) -> Self::F;
 
@@ -82,8 +83,8 @@ pub(crate) trait Simd: Copy {
     fn store_halves(self, value: Self::F, to: &mut [u16; LANES]);
     fn load_half_weights(self, from: &[u16; 2 * LANES]) -> Self::Q;
     fn splat_halves(self, two: [u16; 2]) -> Self::P;
-    /// Adds to each lane the product of the two activations with its two weights. Numbers below
-    /// 2⁻¹²⁶ may be treated as zero.
+    /// Adds to each lane the dot product of the two activations and the lane's two weights. Numbers below 2⁻¹²⁶ may be
+    /// treated as zero.
     fn dot_halves(self, sums: Self::F, activations: Self::P, weights: Self::Q) -> Self::F;
 }
 
@@ -93,7 +94,7 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S);
 }
 
-/// An instruction set that this machine supports. Only detection creates values of it.
+/// An instruction set that this machine supports. Values are created only after its detection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Set);
 
@@ -102,18 +103,18 @@ enum Set {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2<false>),
-    /// With dot products of bytes.
+    /// AVX2 with dot products of bytes.
     #[cfg(target_arch = "x86_64")]
     AvxVnni(avx2::Avx2<true>),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512<false>),
-    /// With dot products of bf16.
+    /// AVX-512 with dot products of bf16.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16(avx512::Avx512<true>),
 }
 
 impl Isa {
-    /// All instruction sets of this machine, the fastest last.
+    /// All instruction sets of this machine, from the slowest to the fastest.
     pub fn available() -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "only x86-64 has more"))]
         let mut sets = vec![Self(Set::Portable)];
@@ -132,7 +133,7 @@ impl Isa {
         Self::available().into_iter().find(|isa| isa.name() == name)
     }
 
-    /// Its name in the settings.
+    /// The name of the instruction set in the settings.
     pub fn name(self) -> &'static str {
         match self.0 {
             Set::Portable => "portable",
@@ -152,12 +153,12 @@ impl Isa {
         Self::available().pop().unwrap_or(Self(Set::Portable))
     }
 
-    /// Whether it is faster than Candle's own loops.
+    /// Whether kernels with this instruction set are faster than Candle.
     pub fn is_fast(self) -> bool {
         cfg!(target_arch = "aarch64") || self.0 != Set::Portable
     }
 
-    /// Whether it has dot products of bf16, which are twice as fast as products of floats.
+    /// Whether the instruction set has dot products of bf16, which are twice as fast as products of floats.
     pub fn has_halves(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return matches!(self.0, Set::Avx512Bf16(_));
@@ -165,7 +166,7 @@ impl Isa {
         false
     }
 
-    /// See [`Simd::MAX_ACTIVATION`].
+    /// The largest byte of an activation for which integer products are exact.
     pub fn max_activation(self) -> u8 {
         match self.0 {
             Set::Portable => portable::Portable::MAX_ACTIVATION,
@@ -180,7 +181,7 @@ impl Isa {
         }
     }
 
-    /// See [`Simd::MAX_WEIGHT`].
+    /// The largest byte of a weight for which integer products are exact.
     pub fn max_weight(self) -> u8 {
         match self.0 {
             #[cfg(target_arch = "x86_64")]

@@ -31,9 +31,9 @@ fn naive(rows: &[f32], raw: &RawLinear) -> Vec<f64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// The numbers of rows and groups vary, so that every size of tile is used.
+    /// The numbers of rows and groups vary, so that all sizes of tiles are used.
     #[test]
-    fn products_equal_naive_loop(
+    fn matrix_products_equal_a_naive_loop(
         count in 1usize..40,
         chunks in 1usize..6,
         groups in 1usize..10,
@@ -69,7 +69,8 @@ proptest! {
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: got {got}, expected {wanted}");
             }
-            // With some of the rows, their results are the same as with all rows, and the others do not change.
+            // If only some rows are selected, their results equal those of a product of all rows, and the other rows do
+            // not change.
             let every = Every { first: count / 3, step: 1 + count / 4 };
             let meant = |row: usize| row >= every.first && (row - every.first).is_multiple_of(every.step);
             let int8_rows = Rows::Bytes(&rounded.bytes, &rounded.affine);
@@ -102,7 +103,7 @@ proptest! {
     }
 }
 
-/// Attention by its definition, one query, head and value at a time.
+/// Attention computed by its definition, for one query, head and value at a time.
 fn naive_attention(input: &QueryKeyValue<'_>, (heads, width): (usize, usize)) -> Vec<f64> {
     let at =
         |of: &Columns<'_>, (row, column): (usize, usize)| f64::from(of.values[row * of.stride + of.start + column]);
@@ -131,7 +132,7 @@ fn naive_attention(input: &QueryKeyValue<'_>, (heads, width): (usize, usize)) ->
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Texts of various lengths, with a query for each token or only for the first one.
+    /// The texts have various lengths, with a query for each token or only for the first token.
     #[test]
     fn attention_equals_naive_loop(
         lengths in prop::collection::vec(prop_oneof![1usize..50, 60usize..140], 1..5),
@@ -179,7 +180,7 @@ impl Kernel for Functions<'_> {
 }
 
 #[test]
-fn functions_stay_within_documented_error() {
+fn gelu_and_exp_stay_within_the_documented_error() {
     for isa in Isa::available() {
         for step in -900i16..100 {
             let x: [f32; LANES] = std::array::from_fn(|lane| (f32::from(step) + lane as f32 / 16.0) / 10.0);

@@ -1,4 +1,4 @@
-//! Small random models of every architecture and file format (`scripts/make-tiny-models`).
+//! Tests with small random models of every architecture and file format (`scripts/make-tiny-models`).
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ fn load(name: &str) -> Loaded {
     Loaded { spec, tokenizer, weights, expected }
 }
 
-/// The largest difference from the reference, all texts in one batch.
+/// The largest difference between an output and the reference. All texts are in one batch.
 fn difference(loaded: &Loaded, logits: impl Fn(&[&[u32]]) -> Vec<f32>) -> f32 {
     let texts: Vec<&[u32]> = loaded.expected.iter().map(|text| text.ids.as_slice()).collect();
     let wanted: Vec<f32> = loaded.expected.iter().flat_map(|text| text.logits.iter().copied()).collect();
@@ -67,7 +67,7 @@ fn architectures_equal_reference() {
             let tokens = loaded.tokenizer.encode(&text.text, 1).unwrap();
             assert_eq!(tokens.windows[0], text.ids, "{name}: {}", text.text);
         }
-        // The last text is longer than the input of any of them.
+        // The last text is longer than the maximum input of every model, so it was truncated to this input.
         assert_eq!(loaded.expected.last().unwrap().ids.len(), loaded.spec.max_tokens(), "{name}");
         let reference = ReferenceEncoder::load(&loaded.spec, &loaded.weights, Precision::F32).unwrap();
         let off = difference(&loaded, |texts| reference.logits(texts).unwrap());
@@ -128,9 +128,9 @@ fn incomplete_folder_error_names_missing_file() {
     assert!(error.contains("model.safetensors nor pytorch_model.bin"), "{error}");
     let error = vocabulary::tokenizer(&files, crate::inference::spec::Family::Roberta).unwrap_err().to_string();
     assert!(error.contains("tokenizer.json nor vocab.json and merges.txt, or sentencepiece.bpe.model"), "{error}");
-    // An index must not name files outside of the folder of the model.
+    // An index that names a file outside the folder of the model is rejected.
     let index = br#"{"weight_map": {"a": "../../secret"}}"#;
     std::fs::write(place.path().join("model.safetensors.index.json"), index).unwrap();
     let error = Weights::read(&files).err().unwrap().to_string();
-    assert!(error.contains("`../../secret` is not the name of a file beside it"), "{error}");
+    assert!(error.contains("`../../secret`, which is not a file in the same folder"), "{error}");
 }

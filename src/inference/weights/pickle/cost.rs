@@ -1,7 +1,8 @@
-//! The memory that a pickle takes when it is read.
+//! Computes the memory that a pickle needs when it is read.
 //!
-//! The library has no limit: objects that are copied from the memo double with each copy, and deeply nested ones end the
-//! process when they are freed. This module runs the same instructions over sizes instead of objects.
+//! The library that reads pickles has no limits. Objects that are copied from the memo can double with each copy, and
+//! freeing deeply nested objects overflows the stack. This module runs the same instructions on the sizes of objects
+//! instead of the objects.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
@@ -10,21 +11,21 @@ use crate::inference::error::LoadError;
 
 /// The memory of one object without its text, in bytes.
 const OBJECT: u64 = 64;
-/// The deepest nesting of objects. Checkpoints have about ten levels.
+/// The maximum nesting of objects. Checkpoints have about ten levels.
 const MAX_DEPTH: u32 = 100;
 
-/// The bytes that the pickles of a file may still take in memory.
+/// The number of bytes that further pickles of a file may need in memory.
 pub struct Budget {
     left: u64,
 }
 
 impl Budget {
-    /// A budget of this many bytes.
+    /// Creates a budget of `bytes`.
     pub fn new(bytes: u64) -> Self {
         Self { left: bytes }
     }
 
-    /// Takes the memory of the pickle that starts in `reader`, and reads it to its end.
+    /// Reads a pickle to its end, and subtracts the memory that it needs.
     ///
     /// # Errors
     /// When the memory or the nesting exceeds the limits, or the library cannot read the pickle either.
@@ -35,13 +36,13 @@ impl Budget {
     }
 
     fn spend(&mut self, bytes: u64) -> Result<(), LoadError> {
-        let too_large = || LoadError::Files("its pickle needs too much memory; save the model's state_dict".to_owned());
+        let too_large = || LoadError::Files("the pickle needs too much memory; save the model's state_dict".to_owned());
         self.left = self.left.checked_sub(bytes).ok_or_else(too_large)?;
         Ok(())
     }
 }
 
-/// The size of an object with all objects in it.
+/// The size of an object, including all objects that it contains.
 #[derive(Clone, Copy)]
 struct Size {
     bytes: u64,
@@ -60,7 +61,8 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// Runs an instruction. Returns `false` after the last one. The names are those of Python's `pickletools`.
+    /// Runs an instruction. Returns `false` after the last instruction. The comments name the instructions as Python's
+    /// `pickletools` does.
     fn step(&mut self, reader: &mut impl BufRead) -> Result<bool, LoadError> {
         match number(reader, 1)? {
             // PROTO
@@ -118,7 +120,7 @@ impl Machine<'_> {
             0x6a => self.copy(number(reader, 4)?)?,
             // STOP
             0x2e => return Ok(false),
-            code => return Err(damaged(format!("it has the unknown instruction {code}"))),
+            code => return Err(damaged(format!("the pickle has the unknown instruction {code}"))),
         }
         Ok(true)
     }
@@ -135,7 +137,7 @@ impl Machine<'_> {
         self.push(0)
     }
 
-    /// Pushes an object that contains others of this size.
+    /// Pushes an object that contains objects of the size `inner`.
     fn push_size(&mut self, inner: Size) -> Result<(), LoadError> {
         self.budget.spend(OBJECT)?;
         let size = Size { bytes: inner.bytes.saturating_add(OBJECT), depth: inner.depth + 1 };
@@ -145,7 +147,7 @@ impl Machine<'_> {
 
     fn checked(&self, size: Size) -> Result<Size, LoadError> {
         if size.depth > MAX_DEPTH {
-            return Err(damaged(format!("its pickle has more than {MAX_DEPTH} levels")));
+            return Err(damaged(format!("the pickle has more than {MAX_DEPTH} levels")));
         }
         Ok(size)
     }
@@ -155,11 +157,11 @@ impl Machine<'_> {
             Some(Item::Object(size)) => Ok(size),
             // The library treats a mark as an object here.
             Some(Item::Mark) => Ok(Size { bytes: OBJECT, depth: 1 }),
-            None => Err(damaged("its stack is empty".to_owned())),
+            None => Err(damaged("the pickle has an instruction without its objects".to_owned())),
         }
     }
 
-    /// The sum of the last `count` objects.
+    /// Removes the last `count` objects, and returns the sum of their sizes.
     fn pop_many(&mut self, count: usize) -> Result<Size, LoadError> {
         let mut sum = Size { bytes: 0, depth: 0 };
         for _ in 0..count {
@@ -174,7 +176,7 @@ impl Machine<'_> {
             match self.stack.pop() {
                 Some(Item::Object(size)) => sum = sum.and(size),
                 Some(Item::Mark) => return Ok(sum),
-                None => return Err(damaged("it lacks a mark".to_owned())),
+                None => return Err(damaged("the pickle lacks a mark".to_owned())),
             }
         }
     }
@@ -196,7 +198,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// The memo gets a copy of the last object.
+    /// Copies the last object to the memo.
     fn store(&mut self, id: u64) -> Result<(), LoadError> {
         let size = self.pop()?;
         self.budget.spend(size.bytes)?;
@@ -205,10 +207,10 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// The stack gets a copy of an object of the memo.
+    /// Copies an object of the memo to the stack.
     fn copy(&mut self, id: u64) -> Result<(), LoadError> {
         let known = self.memo.get(&u32::try_from(id).unwrap_or(u32::MAX)).copied();
-        let size = known.ok_or_else(|| damaged(format!("its memo has no object {id}")))?;
+        let size = known.ok_or_else(|| damaged(format!("the memo of the pickle has no object {id}")))?;
         self.budget.spend(size.bytes)?;
         self.stack.push(Item::Object(size));
         Ok(())
@@ -229,7 +231,7 @@ fn failed(error: io::Error) -> LoadError {
     damaged(error.to_string())
 }
 
-/// A little-endian number of up to 8 bytes.
+/// Reads a little-endian number of up to 8 bytes.
 fn number(reader: &mut impl BufRead, bytes: usize) -> Result<u64, LoadError> {
     let mut number = [0; 8];
     reader.read_exact(&mut number[..bytes]).map_err(failed)?;
@@ -241,7 +243,7 @@ fn skip(reader: &mut impl BufRead, bytes: u64) -> Result<(), LoadError> {
     if skipped == bytes { Ok(()) } else { Err(failed(io::ErrorKind::UnexpectedEof.into())) }
 }
 
-/// The length of a line, at most `most` bytes.
+/// Skips a line of at most `most` bytes, and returns its length.
 fn line(reader: &mut impl BufRead, most: u64) -> Result<u64, LoadError> {
     let mut length = 0_u64;
     loop {
@@ -250,7 +252,7 @@ fn line(reader: &mut impl BufRead, most: u64) -> Result<u64, LoadError> {
         let count = end.map_or(bytes.len(), |end| end + 1);
         reader.consume(count);
         length += count as u64;
-        // At the end of the file the library takes what there is.
+        // At the end of the file, the library accepts a line without a line break.
         if end.is_some() || count == 0 || length > most {
             return Ok(length);
         }
@@ -266,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn objects_that_double_with_each_copy_are_refused() {
-        // x = (); then 40 times x = (x, x).
+    fn pickle_whose_objects_double_with_each_copy_is_rejected() {
+        // The pickle is x = (), and then 40 times x = (x, x).
         let mut pickle = b"\x80\x02)q\x00".to_vec();
         (0..40).for_each(|_| pickle.extend(b"h\x00h\x00\x86q\x00"));
         pickle.push(b'.');
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn deeply_nested_objects_are_refused() {
+    fn pickle_with_deeply_nested_objects_is_rejected() {
         let nested = |levels: usize| [b"\x80\x02)".as_slice(), &b"\x85".repeat(levels), b"."].concat();
         assert_eq!(refusal(&nested(90)), None);
         assert!(refusal(&nested(200)).expect("an error").contains("levels"));
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn many_objects_and_long_texts_are_refused() {
+    fn pickle_with_many_objects_or_long_texts_is_rejected() {
         assert!(refusal(&[&b"N".repeat(100_000)[..], b"."].concat()).expect("an error").contains("too much memory"));
         let text = [&b"X\xff\xff\xff\xff"[..], b"abc."].concat();
         assert!(refusal(&text).expect("an error").contains("too much memory"));
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn instructions_without_their_objects_are_refused() {
+    fn pickle_instruction_without_its_objects_is_rejected() {
         for pickle in [&b"R."[..], b"t.", b"h\x07.", b"\x86", b"\xff.", b"", b"q\x00"] {
             assert!(refusal(pickle).expect("an error").contains("damaged"), "{pickle:?}");
         }

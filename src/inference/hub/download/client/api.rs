@@ -1,4 +1,4 @@
-//! The Hub's HTTP interface. Calls block, because a download runs on a separate thread.
+//! The HTTP API of the Hub. Calls block, because a download runs on a separate thread.
 
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
@@ -10,7 +10,7 @@ use crate::outbound;
 
 /// The maximum size of the description of a revision, in bytes.
 const MAX_INFO_BYTES: usize = 16 << 20;
-/// The maximum number of relative redirects to a file.
+/// The maximum number of redirects within the Hub.
 const MAX_REDIRECTS: usize = 5;
 const REPO_COMMIT: &str = "x-repo-commit";
 const LINKED_ETAG: &str = "x-linked-etag";
@@ -19,7 +19,7 @@ const ETAG: &str = "etag";
 /// A client of the Hub, with its token.
 pub struct Api {
     runtime: Runtime,
-    /// A client that follows redirects. Other hosts do not get the token.
+    /// A client that follows redirects. It does not send the token to other hosts.
     client: Client,
     /// A client that does not follow redirects.
     direct: Client,
@@ -30,7 +30,7 @@ pub struct Api {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The Hub refused the request.
+    /// The Hub rejected the request.
     #[error("status {}", .0.as_u16())]
     Status(StatusCode),
     /// There was no response, or only a part of it.
@@ -67,7 +67,7 @@ pub struct Metadata {
 }
 
 impl Api {
-    /// A client of the endpoint in `options`.
+    /// Creates a client of the endpoint in `options`.
     ///
     /// # Errors
     /// When TLS or the runtime cannot be set up, or the token is not a valid header value.
@@ -88,7 +88,7 @@ impl Api {
                 .https_only(options.endpoint.starts_with("https://"))
                 .redirect(policy)
                 .referer(false)
-                // The caller times out earlier. This timeout ends the thread.
+                // The caller times out earlier. This longer timeout only ensures that the thread ends.
                 .read_timeout(2 * options.silence_limit)
                 .user_agent(concat!("sentistream/", env!("CARGO_PKG_VERSION")))
                 .build()
@@ -100,7 +100,7 @@ impl Api {
     /// The JSON description of a revision.
     ///
     /// # Errors
-    /// When it is refused, interrupted or too long.
+    /// When the request is rejected or interrupted, or the description is too long.
     pub fn info(&self, repository: &str, revision: &str) -> Result<Vec<u8>, ApiError> {
         let revision = revision.replace('/', "%2F");
         let url = format!("{}/api/models/{repository}/revision/{revision}?blobs=true", self.endpoint);
@@ -109,21 +109,21 @@ impl Api {
         while let Some(chunk) = self.next(&mut body)? {
             bytes.extend_from_slice(chunk.as_ref());
             if bytes.len() > MAX_INFO_BYTES {
-                return Err(ApiError::Answer(format!("it is longer than {MAX_INFO_BYTES} bytes")));
+                return Err(ApiError::Answer(format!("longer than {MAX_INFO_BYTES} bytes")));
             }
         }
         Ok(bytes)
     }
 
-    /// The address of the file `name` of a repository at a commit.
+    /// The URL of the file `name` of a repository at a commit.
     pub fn url(&self, repository: &str, commit: &str, name: &str) -> String {
         format!("{}/{repository}/resolve/{commit}/{name}", self.endpoint)
     }
 
-    /// The metadata of the file at `url`. The size of a large file is requested from the host that has it.
+    /// The metadata of the file at `url`. The size of a large file is requested from the host that stores it.
     ///
     /// # Errors
-    /// When it is refused, or a header is missing.
+    /// When the request is rejected, or a header is missing.
     pub fn metadata(&self, url: &str) -> Result<Metadata, ApiError> {
         let probe = |client: &Client, url: Url| self.send(client.get(url).header(RANGE, "bytes=0-0"));
         let mut at = Url::parse(url).map_err(|e| ApiError::Answer(format!("{url}: {e}")))?;
@@ -150,10 +150,10 @@ impl Api {
         Ok(Metadata { commit, etag, size: size.ok_or(ApiError::Header("content-range"))? })
     }
 
-    /// The file at `url`, from byte `start` on.
+    /// Requests the file at `url`, starting with the byte `start`.
     ///
     /// # Errors
-    /// When it is refused, or there is no response.
+    /// When the request is rejected, or there is no response.
     pub fn open(&self, url: &str, start: u64) -> Result<Response, ApiError> {
         self.send(self.client.get(url).header(RANGE, format!("bytes={start}-")))
     }
@@ -171,7 +171,7 @@ impl Api {
     }
 
     fn checked(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        // `send` creates timers, so it must be called inside the runtime.
+        // `send` creates timers, so it must be called within the runtime.
         let answer = self.runtime.block_on(async { request.send().await })?;
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() { Err(ApiError::Status(status)) } else { Ok(answer) }

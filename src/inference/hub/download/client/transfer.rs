@@ -15,10 +15,10 @@ use super::api::Api;
 
 /// The number of hex digits of a commit.
 const COMMIT_DIGITS: usize = 40;
-/// The numbers of hex digits of the hashes of small and large files.
+/// The numbers of hex digits of the hashes: of small files, and of large files.
 const ETAG_DIGITS: [usize; 2] = [40, 64];
 
-/// A file of a repository at a commit.
+/// A file to download: a file of a repository at a commit.
 pub struct Wanted<'a> {
     /// The client of the Hub.
     pub api: &'a Api,
@@ -28,7 +28,7 @@ pub struct Wanted<'a> {
     pub commit: &'a str,
 }
 
-/// Refuses plain HTTP over a network, which would expose the token and allow a model to be replaced.
+/// Rejects plain HTTP over a network. It would expose the token, and an attacker could replace a model.
 ///
 /// # Errors
 /// [`HubError::Insecure`] for an endpoint that is neither https nor on loopback.
@@ -44,10 +44,10 @@ pub fn check_endpoint(options: &HubOptions) -> Result<(), HubError> {
     if url.scheme() == "https" || (url.scheme() == "http" && is_loopback) { Ok(()) } else { Err(insecure()) }
 }
 
-/// Checks the commit that the Hub names.
+/// Checks the format of the commit that the Hub sent.
 ///
 /// # Errors
-/// [`HubError::Untrusted`] when it is not 40 hex digits.
+/// [`HubError::Untrusted`] when the commit is not 40 hex digits.
 pub fn check_commit(commit: &str) -> Result<(), HubError> {
     if commit.len() == COMMIT_DIGITS && is_hex(commit) { Ok(()) } else { Err(untrusted("commit", commit)) }
 }
@@ -65,7 +65,7 @@ fn is_inside(name: &str) -> bool {
     !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// The paths of a file in the cache. All of their parts were checked.
+/// The paths of a file in the cache. All parts of the paths have been validated.
 struct Places {
     blob: PathBuf,
     part: PathBuf,
@@ -73,7 +73,7 @@ struct Places {
 }
 
 impl Job {
-    /// Downloads a file, or the rest of one, and links it into its snapshot.
+    /// Downloads a file, or the missing rest of it, and links it into its snapshot.
     pub fn transfer(&mut self, wanted: &Wanted<'_>) -> Result<PathBuf, HubError> {
         if !is_inside(wanted.name) {
             return Err(untrusted("file name", wanted.name));
@@ -121,7 +121,7 @@ impl Job {
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|e| self.disk(&e))?;
         let mut start = file.metadata().map_err(|e| self.disk(&e))?.len();
         if start >= source.size {
-            // The partial file of an earlier attempt is too long, or complete but unchecked.
+            // The partial file of an earlier attempt may be too long, or complete but unchecked, so it is discarded.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
@@ -131,7 +131,7 @@ impl Job {
         }
         let mut answer = wanted.api.open(&source.url, start).map_err(|error| self.meaning(error, name))?;
         if start > 0 && answer.status().as_u16() != 206 {
-            // The server ignored the range and sends the whole file.
+            // The server ignores the requested range and sends the whole file.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_hashes_that_leave_the_cache_are_refused() {
+    fn name_or_hash_that_leaves_the_cache_is_rejected() {
         for name in ["../x", "/etc/passwd", "a/../../b", "", "./x", "a/./../b"] {
             assert!(!is_inside(name), "{name}");
         }

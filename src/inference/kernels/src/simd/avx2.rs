@@ -1,5 +1,5 @@
-//! Lanes in two 256-bit registers (Intel since Haswell, AMD since Excavator), and, where the machine
-//! has them, the dot products of AVX-VNNI (Intel since Alder Lake, AMD since Zen 5).
+//! Implements the lanes with two 256-bit registers of AVX2 (Intel since Haswell, AMD since Excavator), and with the dot
+//! products of AVX-VNNI (Intel since Alder Lake, AMD since Zen 5) if the machine supports them.
 #![expect(unsafe_code, reason = "vector instructions; the portable implementation is the safe equivalent")]
 
 use std::arch::x86_64::*;
@@ -23,27 +23,27 @@ impl<const VNNI: bool> Avx2<VNNI> {
 }
 
 impl Avx2<false> {
-    /// Runs a kernel compiled for these instructions.
+    /// Runs a kernel that is compiled for these instructions.
     #[inline]
     pub fn run(self, kernel: impl Kernel) {
         #[target_feature(enable = "avx2,fma,f16c")]
         fn compiled(simd: Avx2<false>, kernel: impl Kernel) {
             kernel.run(simd);
         }
-        // SAFETY: `self` exists, so `detect` has found the instructions.
+        // SAFETY: only `detect` creates `self`, so this machine has the instructions.
         unsafe { compiled(self, kernel) }
     }
 }
 
 impl Avx2<true> {
-    /// Runs a kernel compiled for these instructions.
+    /// Runs a kernel that is compiled for these instructions.
     #[inline]
     pub fn run(self, kernel: impl Kernel) {
         #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
         fn compiled(simd: Avx2<true>, kernel: impl Kernel) {
             kernel.run(simd);
         }
-        // SAFETY: as above, and `detect` has also found AVX-VNNI.
+        // SAFETY: only `detect` creates `self`, so this machine has the instructions, including AVX-VNNI.
         unsafe { compiled(self, kernel) }
     }
 }
@@ -64,8 +64,8 @@ impl<T: Copy> Pair<T> {
     }
 }
 
-// SAFETY of every block below: a value of `Avx2` exists only where `detect` has found the
-// instructions; loads and stores are unaligned and stay within arrays of the size they touch.
+// SAFETY of every block below: only `detect` creates a value of `Avx2`, so this machine has the instructions. Loads and
+// stores are unaligned, and access only arrays of the required size.
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = Pair<__m256>;
     type I = Pair<__m256i>;
@@ -74,7 +74,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type P = Pair<__m256>;
     type Q = Pair<__m256i>;
     const MAX_ACTIVATION: u8 = 255;
-    // Without VNNI pairs of products are summed in 16 bits: 2 · 255 · 64 fits.
+    // Without VNNI, pairs of products are summed in signed 16 bits: 2 · 255 · 64 does not overflow.
     const MAX_WEIGHT: u8 = if VNNI { 127 } else { 64 };
     const MANY_REGISTERS: bool = false;
     const LOOKS_UP: bool = false;
@@ -179,7 +179,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     fn store_bytes(self, value: Self::F, to: &mut [u8; LANES]) {
         unsafe {
             let words = value.map(|v| _mm256_cvtps_epi32(v));
-            // Packing works within 128-bit parts; the permutation restores the order.
+            // The packing instruction works within each 128-bit part, so a permutation restores the order.
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(words.0, words.1));
             let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
             _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
@@ -242,7 +242,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     #[inline(always)]
     fn dot_halves(self, sums: Self::F, activations: Pair<__m256>, weights: Self::Q) -> Self::F {
         sums.zip(weights, |sums, weights| unsafe {
-            // The value with the even index is the lower half of each lane.
+            // The lower half of each lane is the value with the even index; the shift makes it a float.
             let even = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(weights));
             let odd = _mm256_castsi256_ps(_mm256_and_si256(weights, _mm256_set1_epi32(-0x1_0000)));
             _mm256_fmadd_ps(activations.1, odd, _mm256_fmadd_ps(activations.0, even, sums))

@@ -1,5 +1,5 @@
-//! Lanes in one 512-bit register, with VNNI dot products (Intel since Ice Lake, AMD since Zen 4)
-//! and, where the machine has them, products of bf16 (Intel since Cooper Lake, AMD since Zen 4).
+//! Implements the lanes with one 512-bit register and the dot products of VNNI (Intel since Ice Lake, AMD since Zen 4),
+//! and with products of bf16 (Intel since Cooper Lake, AMD since Zen 4) if the machine supports them.
 #![expect(unsafe_code, reason = "vector instructions; the portable implementation is the safe equivalent")]
 
 use std::arch::x86_64::*;
@@ -24,35 +24,34 @@ impl<const BF16: bool> Avx512<BF16> {
 }
 
 impl Avx512<false> {
-    /// Runs a kernel compiled for these instructions.
+    /// Runs a kernel that is compiled for these instructions.
     #[inline]
     pub fn run(self, kernel: impl Kernel) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
         fn compiled(simd: Avx512<false>, kernel: impl Kernel) {
             kernel.run(simd);
         }
-        // SAFETY: `self` exists, so `detect` has found the AVX-512 parts, whose presence implies
-        // AVX2, FMA and F16C.
+        // SAFETY: only `detect` creates `self`, so this machine has the AVX-512 instructions, which imply AVX2, FMA and
+        // F16C.
         unsafe { compiled(self, kernel) }
     }
 }
 
 impl Avx512<true> {
-    /// Runs a kernel compiled for these instructions.
+    /// Runs a kernel that is compiled for these instructions.
     #[inline]
     pub fn run(self, kernel: impl Kernel) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
         fn compiled(simd: Avx512<true>, kernel: impl Kernel) {
             kernel.run(simd);
         }
-        // SAFETY: as above, and `detect` has also found BF16.
+        // SAFETY: only `detect` creates `self`, so this machine has the instructions, including BF16.
         unsafe { compiled(self, kernel) }
     }
 }
 
-// SAFETY of every block below: a value of `Avx512` exists only where `detect` has found the
-// instructions; loads and stores are unaligned and go through references to arrays of the size
-// that they touch.
+// SAFETY of every block below: only `detect` creates a value of `Avx512`, so this machine has the instructions. Loads
+// and stores are unaligned, and access only arrays of the required size.
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type F = __m512;
     type I = __m512i;
@@ -165,7 +164,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             for (row, from) in rows.iter_mut().zip(block.iter()) {
                 *row = _mm512_loadu_ps(from.as_ptr());
             }
-            // Within each 128-bit part: blocks of 4 × 4.
+            // First, blocks of 4 × 4 are transposed within each 128-bit part.
             let mut quad = rows;
             for q in [0, 4, 8, 12] {
                 let low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[q], rows[q + 1]));
@@ -177,7 +176,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 quad[q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, next_high));
                 quad[q + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, next_high));
             }
-            // Then the 128-bit parts themselves.
+            // Then the 128-bit parts are transposed.
             for column in 0..4 {
                 let rows = [quad[column], quad[4 + column], quad[8 + column], quad[12 + column]];
                 let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(rows[0], rows[1]);
@@ -226,7 +225,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     fn store_halves(self, value: __m512, to: &mut [u16; LANES]) {
         unsafe {
             let bits = _mm512_castps_si512(value);
-            // Adds half of the last remaining place, minus one if that place is even, to round ties to even.
+            // Adds half of the last remaining place, minus one if this place is even, so that ties are rounded to even.
             let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
             let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
             let halves = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded));
@@ -252,7 +251,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 let halves = |bits| std::mem::transmute::<__m512i, __m512bh>(bits);
                 return _mm512_dpbf16_ps(sums, halves(activations), halves(weights));
             }
-            // The value with the even index is the lower half of each lane.
+            // The lower half of each lane is the value with the even index; the shift makes it a float.
             let even = |halves| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves));
             let odd = |halves| _mm512_castsi512_ps(_mm512_and_si512(halves, _mm512_set1_epi32(-0x1_0000)));
             let sums = _mm512_fmadd_ps(even(activations), even(weights), sums);

@@ -7,14 +7,16 @@ use crate::format::Format;
 
 use super::{Isa, Kernel, LANES, Simd};
 
-/// The number of independent sums: enough to hide the latency of a product, and few enough for the registers.
+/// The number of independent sums. It is large enough to hide the latency of a product, and small enough for the
+/// registers.
 const SUMS: usize = 12;
 /// The number of products per sum between two reads of the clock.
 const STEPS: usize = 20_000;
 const TIME: Duration = Duration::from_millis(300);
 
-/// The number of operations per second of `threads` together, with operands in registers. A product and a sum count as
-/// two operations. It is an upper limit for matrix products. `None` if this machine has no instructions for the format.
+/// The number of operations per second of `threads` threads together, with operands in registers. A product and a sum
+/// count as two operations. No matrix product can exceed this number. `None` if this machine lacks instructions for the
+/// format.
 pub fn peak(format: Format, threads: usize) -> Option<f64> {
     let isa = Isa::best();
     let per_product = match format {

@@ -1,10 +1,10 @@
-//! The vectors in plain Rust.
+//! Implements the vectors in plain Rust.
 
 use half::{bf16, f16};
 
 use super::{LANES, Simd};
 
-/// Any machine. On aarch64 the compiler vectorises these loops with NEON, which every such CPU has.
+/// Vectors for any machine. On aarch64 the compiler vectorises these loops with NEON, which every such CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Portable;
 
@@ -64,7 +64,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn fma(self, a: Floats, b: Floats, c: Floats) -> Floats {
-        // Without such an instruction `mul_add` would call the C library.
+        // On machines without such an instruction, `mul_add` would call the C library, which is slow.
         if cfg!(target_arch = "aarch64") {
             std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
         } else {
@@ -183,7 +183,7 @@ impl Simd for Portable {
     }
 }
 
-/// A bf16 is the upper half of a float.
+/// Converts a bf16 to a float. A bf16 is the upper half of a float.
 #[inline(always)]
 fn widen(half: u16) -> f32 {
     f32::from_bits(u32::from(half) << 16)

@@ -5,11 +5,13 @@ use futures_util::future::{BoxFuture, try_join_all};
 
 use crate::domain::Analysis;
 
-use super::queue::{Lane, Way};
-use super::routes::{Route, Routes};
-use super::{Classifier, Depth, InferenceError, ModelInfo, SharedClassifier, Speed};
+use super::{Route, Routes};
+use crate::inference::queue::{Lane, Way};
+use crate::inference::{Classifier, InferenceError, LayerDepth, ModelInfo, SharedClassifier, Speed};
 
-/// Classifies texts with the model of the route for their detected language, and all others with the main model.
+/// Classifies each text with the model of the route for its detected language. Texts without a route are classified
+/// with
+/// the main model.
 pub struct Routed {
     main: SharedClassifier,
     routes: Routes,
@@ -20,7 +22,7 @@ impl Routed {
         Self { main, routes }
     }
 
-    /// The number of the route for each text; `None`: the main model.
+    /// The index of the route for each text; `None` for the main model.
     async fn numbers(&self, texts: &[String]) -> Vec<Option<usize>> {
         let Some(detect) = self.routes.detector() else { return vec![None; texts.len()] };
         let (routes, owned) = (self.routes.clone(), texts.to_vec());
@@ -64,7 +66,7 @@ impl Routed {
     }
 }
 
-/// The texts of one model, with their places in the request.
+/// The texts for one model, with their positions in the request.
 struct Group {
     number: Option<usize>,
     indices: Vec<usize>,
@@ -73,14 +75,18 @@ struct Group {
 
 impl Classifier for Routed {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts, Way { lane: Lane::Bulk, depth: Depth::Adaptive }).boxed()
+        self.answer(texts, Way { lane: Lane::Bulk, depth: LayerDepth::Adaptive }).boxed()
     }
 
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.classify_with(texts, Depth::Adaptive)
+        self.classify_with(texts, LayerDepth::Adaptive)
     }
 
-    fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+    fn classify_with(
+        &self,
+        texts: Vec<String>,
+        depth: LayerDepth,
+    ) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.answer(texts, Way { lane: Lane::Interactive, depth }).boxed()
     }
 
