@@ -1,4 +1,4 @@
-//! Cases of the cache, within a process and over Redis.
+//! Conformance cases of the cache, which run over the cache in memory and over Redis.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::sync::{Barrier, Notify};
 use crate::stream::fixture::{connect, eventually, redis_url};
 use crate::stream::server::{Outsider, OwnRedis};
 
-/// Longer than any case takes.
+/// A time to live that no case reaches.
 const LONG: Duration = Duration::from_secs(600);
 const BRIEF: Duration = Duration::from_millis(100);
-/// The command timeout. The cache's own timeout is much shorter.
+/// The command timeout of Redis. The timeout of the cache is much shorter.
 const COMMAND: Duration = Duration::from_secs(10);
 
 fn local(ttl: Duration) -> Cache {
@@ -47,7 +47,7 @@ impl Computation {
     }
 }
 
-/// A Redis that responds slowly counts as empty, so caching an answer may take several attempts.
+/// If Redis responds slowly, the cache counts as empty, so several attempts may be needed to cache an answer.
 async fn answers_expire_after_their_time_to_live((here, there): (Cache, Cache), brief: Cache) {
     let computation = Computation::default();
     assert!(!computation.get(&here, "a").await.hit);
@@ -84,7 +84,7 @@ async fn concurrent_requests_for_a_key_share_one_computation(cache: Cache) {
         };
         cache.get_or_compute("a", compute).await.unwrap().hit
     };
-    // The requests start in order, and the computation ends after all of them have started.
+    // All requests start before the computation ends, so they share it.
     let asked = join_all((0..20).map(|_| ask()));
     let (hits, ()) = join(asked, async { all_asked.notify_one() }).await;
     assert_eq!((computation.runs(), hits.into_iter().filter(|hit| *hit).count()), (1, 19));
@@ -96,8 +96,8 @@ async fn error_is_shared_and_not_cached(cache: Cache) {
     assert!(!Computation::default().get(&cache, "a").await.hit);
 }
 
-/// The result of a computation that started before the cache was cleared may contain deleted data.
-async fn clearing_the_cache_outdates_running_computations(cache: Cache) {
+/// A computation that started before the cache was cleared may return deleted data, so its result must not be cached.
+async fn clearing_the_cache_discards_running_computations(cache: Cache) {
     let began = Arc::new(Barrier::new(2));
     let cleared = Arc::new(Barrier::new(2));
     let old = tokio::spawn({
@@ -138,7 +138,7 @@ macro_rules! on_both {
 on_both!(
     concurrent_requests_for_a_key_share_one_computation,
     error_is_shared_and_not_cached,
-    clearing_the_cache_outdates_running_computations
+    clearing_the_cache_discards_running_computations
 );
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +157,7 @@ async fn redis_answers_expire_after_their_time_to_live() {
     assert!(!keys.is_empty());
     for key in keys {
         let ttl: i64 = Outsider::at(&redis_url()).await.run("PTTL", &[key.as_bytes()]).await;
-        assert_ne!(ttl, -1, "{key} has no expiry");
+        assert_ne!(ttl, -1, "{key} has no time to live");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Cases of the live bus, within a process and over Redis.
+//! Conformance cases of the live bus, which run over the bus in memory and over Redis.
 
 use std::time::{Duration, Instant};
 
@@ -111,13 +111,13 @@ async fn until(subscription: &mut Subscription, id: &str) {
 async fn subscribed(bus: &LiveBus) -> Subscription {
     let mut subscription = bus.subscribe();
     loop {
-        // The subscription may not be active yet.
+        // The probe is published again until the subscription is active and receives it.
         let _ = bus.publish(vec![post("probe")]).await;
         if tokio::time::timeout(Duration::from_millis(50), subscription.recv()).await.is_ok() {
             break;
         }
     }
-    // Skips the remaining probes.
+    // Further probes may be in the channel, so they are skipped.
     eventually("the bus can publish", || async { bus.publish(vec![post("end")]).await.ok() }).await;
     until(&mut subscription, "end").await;
     subscription
@@ -202,7 +202,7 @@ async fn closed_bus_ends_its_subscriptions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_other_programs_are_read_and_unknown_ones_ignored() {
+async fn events_of_other_programs_are_received_if_known() {
     let channels = channels();
     let bus = redis_bus(&redis_url(), &channels);
     let mut subscription = subscribed(&bus).await;
@@ -210,7 +210,7 @@ async fn events_of_other_programs_are_read_and_unknown_ones_ignored() {
     let (updates, events) = (channels.updates.as_bytes(), channels.events.as_bytes());
     let LiveEvent::Post(theirs) = post("theirs") else { unreachable!() };
     let bare = serde_json::to_vec(&theirs).unwrap();
-    // Unknown messages are ignored.
+    // The first five messages are unknown or malformed, so they must be ignored.
     let published: [(&[u8], &[u8]); 6] = [
         (updates, b"no json"),
         (events, br#"{"type":"surprise","data":{}}"#),
@@ -231,12 +231,12 @@ async fn assert_interrupted(bus: &LiveBus, subscription: &mut Subscription) {
     loop {
         match next(subscription).await {
             Received::Message(LiveMessage::Interrupted) => break,
-            // Events that were published before the interruption.
+            // An event that was published before the interruption.
             Received::Message(LiveMessage::Event { .. }) => {}
             Received::Lagged(_) => panic!("the buffer is large enough for these events"),
         }
     }
-    // On a busy machine the subscription may be interrupted again.
+    // On a busy machine the subscription may be interrupted again, so publishing is repeated.
     let deadline = Instant::now() + DEADLINE;
     loop {
         assert!(Instant::now() < deadline, "the subscription received no event after the interruption");

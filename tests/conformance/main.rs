@@ -1,4 +1,4 @@
-//! The contracts that every backend must fulfil: the same cases run over each of them.
+//! Conformance tests: the same cases run over every backend of the store, the stream, the live bus and the cache.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 

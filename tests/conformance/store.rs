@@ -1,4 +1,4 @@
-//! The store's contract, over SQLite and Postgres.
+//! Conformance cases of the store, which run over SQLite and Postgres.
 
 mod accounts;
 mod aggregates;

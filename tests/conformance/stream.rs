@@ -1,4 +1,4 @@
-//! Cases of the stream, over the embedded queue and over Redis.
+//! Conformance cases of the stream, which run over the embedded queue and over Redis.
 
 mod claims;
 mod dead_letters;
@@ -10,7 +10,7 @@ pub mod server;
 
 use fixture::Fixture;
 
-/// Runs each case on both backends.
+/// Defines a test on each backend for each case.
 macro_rules! on_both {
     ($($group:ident: $($case:ident),+;)+) => {
         mod on_local {
@@ -44,7 +44,7 @@ on_both! {
         settled_entry_is_never_delivered_again,
         idle_consumers_without_claims_are_removed;
     numbers:
-        books_balance_after_every_step,
+        stream_counts_balance_after_every_step,
         full_stream_refuses_appends_until_entries_are_settled,
         entries_below_the_lowest_needed_id_are_never_delivered;
     dead_letters:

@@ -8,12 +8,12 @@ use sentistream::store::accounts::{
 use super::fixture::{Fixture, cases, seconds};
 
 cases!(
-    first_user_uses_a_code_up_only_once,
-    names_are_unique_in_any_case,
+    first_user_can_use_a_sign_in_code_only_once,
+    user_names_that_differ_only_in_case_are_the_same,
     last_administrator_is_not_removed_by_concurrent_changes,
-    session_ends_with_its_user_and_its_time,
-    session_needs_the_password_that_was_verified,
-    sessions_of_a_user_are_bounded,
+    session_ends_when_its_user_or_lifetime_ends,
+    session_is_refused_after_the_verified_password_changed,
+    number_of_sessions_of_a_user_is_limited,
     identity_is_found_again_and_never_linked_by_name,
     invitation_is_redeemed_once,
 );
@@ -43,7 +43,7 @@ fn session(fixture: &Fixture, user: &User, secret: &str) -> NewSession {
     }
 }
 
-async fn first_user_uses_a_code_up_only_once(fixture: Fixture) {
+async fn first_user_can_use_a_sign_in_code_only_once(fixture: Fixture) {
     let store = &fixture.store;
     let expiry = fixture.clock.now() + seconds(10);
     store.create_sign_in_code("code", expiry).await.expect("a code");
@@ -57,10 +57,10 @@ async fn first_user_uses_a_code_up_only_once(fixture: Fixture) {
     assert_eq!((done, store.count_users().await.expect("a number")), (1, 1));
     assert_eq!(attempt("eve", "code").await.expect("an answer"), FirstUser::Exists);
     assert!(!is_valid("code").await);
-    assert!(!store.redeem_sign_in_code("code").await.expect("an answer"), "the code is used up");
+    assert!(!store.redeem_sign_in_code("code").await.expect("an answer"), "the code was already used");
 }
 
-async fn names_are_unique_in_any_case(fixture: Fixture) {
+async fn user_names_that_differ_only_in_case_are_the_same(fixture: Fixture) {
     let viewer = fixture.store.create_user(new("ada", UserRole::Viewer)).await.expect("an answer");
     assert_eq!(viewer, UserCreated::NeedsAdmin);
     user(&fixture, "Zoë", UserRole::Admin).await;
@@ -90,7 +90,7 @@ async fn last_administrator_is_not_removed_by_concurrent_changes(fixture: Fixtur
     assert_eq!(fixture.store.count_users().await.expect("a number"), 0);
 }
 
-async fn session_ends_with_its_user_and_its_time(fixture: Fixture) {
+async fn session_ends_when_its_user_or_lifetime_ends(fixture: Fixture) {
     let store = &fixture.store;
     let ada = user(&fixture, "ada", UserRole::Admin).await;
     let bob = user(&fixture, "bob", UserRole::Editor).await;
@@ -120,12 +120,12 @@ async fn session_ends_with_its_user_and_its_time(fixture: Fixture) {
     fixture.pass(seconds(40));
     assert_eq!(live().await, 1, "a request extends the session");
     fixture.pass(seconds(30));
-    assert_eq!(live().await, 0, "the absolute time-out");
+    assert_eq!(live().await, 0, "the session has reached its maximum lifetime");
     store.prune_sessions(idle).await.expect("a write");
     assert!(!is_known("a").await);
 }
 
-async fn session_needs_the_password_that_was_verified(fixture: Fixture) {
+async fn session_is_refused_after_the_verified_password_changed(fixture: Fixture) {
     let store = &fixture.store;
     let ada = user(&fixture, "ada", UserRole::Admin).await;
     let verified = |secret: &str| {
@@ -140,7 +140,7 @@ async fn session_needs_the_password_that_was_verified(fixture: Fixture) {
     }
 }
 
-async fn sessions_of_a_user_are_bounded(fixture: Fixture) {
+async fn number_of_sessions_of_a_user_is_limited(fixture: Fixture) {
     let ada = user(&fixture, "ada", UserRole::Admin).await;
     for number in 0..60 {
         let new = session(&fixture, &ada, &format!("secret-{number}"));
@@ -149,7 +149,7 @@ async fn sessions_of_a_user_are_bounded(fixture: Fixture) {
     let filter = SessionFilter { user_id: Some(ada.id), before: None, idle: seconds(1_000) };
     assert_eq!(fixture.store.sessions(filter, 200).await.expect("sessions").len(), 50);
     assert!(fixture.store.session("secret-59").await.expect("an answer").is_some());
-    assert!(fixture.store.session("secret-9").await.expect("an answer").is_none(), "the oldest have ended");
+    assert!(fixture.store.session("secret-9").await.expect("an answer").is_none(), "the oldest sessions have ended");
 }
 
 async fn identity_is_found_again_and_never_linked_by_name(fixture: Fixture) {

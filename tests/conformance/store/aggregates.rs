@@ -1,4 +1,4 @@
-//! Counts over time.
+//! Cases of counts over time.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::fixture::{Fixture, START, analysis, at, cases, delete, insert, post, 
 cases!(
     aggregate_has_every_bucket_and_counts_posts_once,
     days_begin_at_midnight_of_the_time_zone,
-    invalid_aggregate_queries_are_refused_with_a_reason,
+    invalid_aggregate_query_is_rejected_with_a_reason,
     window_counts_exactly_its_posts,
     sources_are_listed_with_their_newest_post,
 );
@@ -84,7 +84,7 @@ async fn aggregate_has_every_bucket_and_counts_posts_once(fixture: Fixture) {
 }
 
 async fn days_begin_at_midnight_of_the_time_zone(fixture: Fixture) {
-    // In New York clocks go forward on 2026-03-08: that day has 23 hours.
+    // In New York, clocks go forward on 2026-03-08, so this day has 23 hours.
     written_at(
         &fixture,
         &["2026-03-08T04:59:00Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:00Z", "2026-03-09T04:00:00Z"],
@@ -102,7 +102,7 @@ async fn days_begin_at_midnight_of_the_time_zone(fixture: Fixture) {
     assert_eq!(totals(&fixture, &days).await, expected);
 }
 
-async fn invalid_aggregate_queries_are_refused_with_a_reason(fixture: Fixture) {
+async fn invalid_aggregate_query_is_rejected_with_a_reason(fixture: Fixture) {
     let refusal = async |query: &AggregateQuery| match fixture.store.aggregate(query).await {
         Err(AggregateFailure::Query(error)) => error,
         other => panic!("{other:?}"),
@@ -118,7 +118,7 @@ async fn invalid_aggregate_queries_are_refused_with_a_reason(fixture: Fixture) {
 async fn window_counts_exactly_its_posts(fixture: Fixture) {
     let mut random = StdRng::seed_from_u64(1);
     let now = at(START);
-    // Half of them are from the last hours. The other half is older than any minute rollup.
+    // Half of the posts are from the last hours. The other half is older than the oldest minute rollup.
     let posts: Vec<_> = (0..400)
         .map(|number| {
             let age = if number % 2 == 0 {

@@ -33,7 +33,7 @@ struct Written {
 }
 
 fn write(rng: &mut StdRng, number: usize, now: Timestamp) -> Written {
-    // Up to three hours late, with microseconds. Some are older than the oldest rollup per second.
+    // Posts are up to three hours old, with microseconds. Some are older than the oldest rollup per second.
     let age = Duration::from_micros(rng.random_range(0..3 * 3_600_000_000));
     let age = if rng.random_bool(0.6) { age / 20 } else { age };
     Written {
@@ -85,7 +85,7 @@ async fn topic(fixture: &Fixture) -> TopicId {
     fixture.store.create_topic(new).await.expect("the store answers").expect("a new name").id
 }
 
-/// Settles changes, each with the topics that its post matches.
+/// Settles changes. `topics` contains the topics that the post of each change matches.
 async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: Vec<Vec<TopicId>>) {
     let keys = fixture.append(changes.len()).await;
     let matched = Matched {

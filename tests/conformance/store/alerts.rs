@@ -1,8 +1,8 @@
-//! Alert rows, the states of series, and the lease that allows changes.
+//! Cases of alert rows, the states of series, and the lease that is required for changes.
 
 use sentistream::domain::alert::{Acknowledgement, Instance, InstanceState, Labels, Severity, Transition, fingerprint};
 use sentistream::domain::{Alert, AlertState};
-use sentistream::store::alerts::{AlertFilter, Applied, NewAlert, Step};
+use sentistream::store::alerts::{AlertFilter, AlertPage, Applied, NewAlert, Step};
 use sentistream::store::{Lease, StoreError};
 use serde_json::json;
 
@@ -121,7 +121,7 @@ async fn open_alert_continues_under_a_new_rule(fixture: Fixture) {
     let opened = apply(&fixture, &lease, &[fire("unrest", "all"), fire("unrest", "source:web")]).await;
     let ids: Vec<_> = opened.iter().map(|applied| applied.transition.alert_id).collect();
     assert_eq!(open(&fixture).await.iter().map(|alert| Some(alert.id)).collect::<Vec<_>>(), ids);
-    // A rule that replaced another rule of this name does not inherit its series.
+    // A rule that replaces another rule with the same name does not inherit its series.
     let mut again = fire("unrest", "all");
     again.instance.rule_id = 2;
     let applied = apply(&fixture, &lease, &[again]).await;
@@ -151,7 +151,8 @@ async fn alert_pages_are_newest_first(fixture: Fixture) {
     loop {
         let page = fixture.store.alerts(&AlertFilter::default(), after, 3).await.expect("a page");
         assert_eq!(page.total, 7);
-        seen.extend(page.alerts.iter().map(|alert| alert.id));
+        let page = page.page;
+        seen.extend(page.items.iter().map(|alert| alert.id));
         after = page.next;
         if after.is_none() {
             break;
@@ -169,9 +170,9 @@ async fn alert_pages_are_newest_first(fixture: Fixture) {
         (AlertFilter { severity: Some(Severity::Info), ..all() }, &ids[4..5]),
         (AlertFilter { rule_id: Some(7), ..all() }, &[]),
     ] {
-        let page = fixture.store.alerts(&filter, None, 50).await.expect("a page");
-        let found: Vec<i64> = page.alerts.iter().map(|alert| alert.id).collect();
-        assert_eq!((found.as_slice(), page.total, page.next), (expected, expected.len() as i64, None), "{filter:?}");
+        let AlertPage { page, total } = fixture.store.alerts(&filter, None, 50).await.expect("a page");
+        let found: Vec<i64> = page.items.iter().map(|alert| alert.id).collect();
+        assert_eq!((found.as_slice(), total, page.next), (expected, expected.len() as i64, None), "{filter:?}");
     }
 }
 
@@ -202,7 +203,7 @@ async fn deleted_post_is_removed_from_evidence(fixture: Fixture) {
     assert!(fixture.store.delete_post(&post_id("b")).await.expect("deleted"));
     let nothing = json!({"negative": 9, "evidence": [], "top_authors": []});
     assert_eq!(evidence().await, nothing);
-    // The posts were deleted before this alert was written.
+    // The posts are deleted before this alert is written.
     let opened = apply(&fixture, &lease, &[fire("unrest", "source:web")]).await;
     assert_eq!(opened[0].alert.as_ref().expect("an alert").details, nothing);
 }
@@ -215,7 +216,7 @@ async fn open_alert_is_acknowledged_with_audit_entry(fixture: Fixture) {
     assert_eq!(alert.acknowledged, Some(mark.clone()));
     assert_eq!(fixture.store.alert(id).await.expect("an answer"), Some(alert));
     let page = fixture.store.alert_audit(None, 10).await.expect("a page");
-    assert_eq!((page.entries[0].actor.as_str(), page.entries[0].action.as_str()), ("ann", "acknowledge"));
+    assert_eq!((page.items[0].actor.as_str(), page.items[0].action.as_str()), ("ann", "acknowledge"));
     change_state(&fixture, &lease, "all", Normal).await;
     assert_eq!(fixture.store.acknowledge_alert(id, &mark).await.expect("an answer"), None, "the alert is resolved");
 }

@@ -1,4 +1,4 @@
-//! Every entry has one outcome, and the counters match the rows.
+//! Cases which check that every entry has one outcome, and that counters equal the number of rows.
 
 use sentistream::domain::{Counts, Emotion, Outcome, Sentiment, TimeRange, Timestamp};
 use sentistream::store::posts::{PostFilter, Start};
@@ -12,7 +12,8 @@ cases!(
     redelivery_changes_nothing_and_reports_stored_times,
 );
 
-/// All stored posts, newest first, and their counts. The totals and the counts of the window around them must agree.
+/// All stored posts, newest first, and their counts. Checks that the totals equal the counts of a window around all
+/// posts.
 pub async fn posts_and_counts(fixture: &Fixture) -> (Vec<String>, Counts) {
     let page = fixture.store.posts(&PostFilter::default(), Start::Offset(0), 500).await.expect("a page");
     let mut totals = Counts::default();
@@ -21,9 +22,13 @@ pub async fn posts_and_counts(fixture: &Fixture) -> (Vec<String>, Counts) {
     }
     let all = TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range");
     let window = fixture.store.window(all, None).await.expect("a window");
-    assert_eq!(totals, window, "the totals and the rollups by time agree");
-    assert_eq!(i64::try_from(page.posts.len()).expect("few"), totals.posts(), "the rollups count the rows");
-    (page.posts.into_iter().map(|post| post.post_id).collect(), totals)
+    assert_eq!(totals, window, "the totals must equal the rollups by time");
+    assert_eq!(
+        i64::try_from(page.items.len()).expect("few"),
+        totals.posts(),
+        "the rollups must equal the number of rows"
+    );
+    (page.items.into_iter().map(|post| post.post_id).collect(), totals)
 }
 
 async fn post_is_stored_with_its_analysis(fixture: Fixture) {
@@ -128,7 +133,7 @@ async fn redelivery_changes_nothing_and_reports_stored_times(fixture: Fixture) {
     for batch in [batch(), batch().into_iter().rev().collect(), vec![batch().remove(0)], vec![batch().remove(4)]] {
         for settled in fixture.store.settle(batch).await.expect("settled") {
             assert_eq!(settled.outcome, None);
-            // Other services may still hold copies of the deleted post.
+            // A redelivered deletion reports its posts again, because other services may still hold copies of them.
             let again = |removed: &RemovedPost| removed.post_id == post_id("c") && removed.analyzed_at.is_none();
             assert!(settled.removed.iter().all(again), "{:?}", settled.removed);
         }

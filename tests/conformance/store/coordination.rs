@@ -1,4 +1,4 @@
-//! Leases, cursors, direct deletions, and pruning.
+//! Cases of leases, cursors, direct deletions, and pruning.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use sentistream::store::settle::{Change, Settlement};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::stream::fixture::eventually;
+
 use super::books::posts_and_counts;
 use super::fixture::{Fixture, Place, at, cases, insert, post, post_id, seconds};
 
@@ -18,13 +20,13 @@ cases!(
     lease_has_one_holder_and_a_growing_token,
     lease_of_host_with_fast_clock_expires_in_time,
     source_continues_after_its_stored_cursor,
-    feeds_are_reported_and_paused_and_expire_when_silent,
+    feed_report_can_be_paused_and_expires_without_updates,
     deleted_post_is_not_stored_again,
     pruning_removes_old_entries_and_minute_counts,
     server_messages_are_english_for_a_superuser,
 );
 
-/// Data errors are recognised by the English messages of Postgres.
+/// The store recognises data errors by the English messages of Postgres.
 async fn server_messages_are_english_for_a_superuser(fixture: Fixture) {
     let Place::Postgres { url } = &fixture.place else { return };
     let database = url.rsplit('/').next().expect("a name");
@@ -41,7 +43,7 @@ async fn server_messages_are_english_for_a_superuser(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM seen WHERE language = 'C'").await, 1);
 }
 
-/// Lets the lease of `holder` expire.
+/// Makes the lease of `holder` expire.
 async fn expire(fixture: &Fixture, name: &str, holder: &str) {
     fixture.store.acquire_lease(name, holder, seconds(0)).await.expect("an answer").expect("its lease");
 }
@@ -71,17 +73,15 @@ async fn lease_has_one_holder_and_a_growing_token(fixture: Fixture) {
 }
 
 async fn lease_of_host_with_fast_clock_expires_in_time(fixture: Fixture) {
-    // The clock of this host is an hour ahead, and the host dies right after acquiring the lease.
+    // The clock of this host is an hour ahead. The host fails immediately after it has acquired the lease.
     fixture.pass(seconds(3_600));
     let dead = fixture.store.acquire_lease("alerts", "fast", Duration::from_millis(50)).await.expect("an answer");
     assert!(dead.is_some());
     fixture.clock.set(at(super::fixture::START));
-    let taken = async {
-        while fixture.store.acquire_lease("alerts", "other", seconds(30)).await.expect("an answer").is_none() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(seconds(30), taken).await.expect("another host takes over");
+    eventually("another host takes over", || async {
+        fixture.store.acquire_lease("alerts", "other", seconds(30)).await.expect("an answer")
+    })
+    .await;
 }
 
 async fn source_continues_after_its_stored_cursor(fixture: Fixture) {
@@ -105,7 +105,7 @@ async fn source_continues_after_its_stored_cursor(fixture: Fixture) {
     assert_eq!(fixture.store.cursor("feed").await.expect("an answer").as_deref(), Some("4"));
 }
 
-async fn feeds_are_reported_and_paused_and_expire_when_silent(fixture: Fixture) {
+async fn feed_report_can_be_paused_and_expires_without_updates(fixture: Fixture) {
     let report = |name: &str, report: &str| FeedReport { name: name.to_owned(), report: report.to_owned() };
     assert!(
         !fixture.store.set_feed_paused("news", Paused::Yes).await.expect("an answer"),
@@ -139,7 +139,7 @@ async fn deleted_post_is_not_stored_again(fixture: Fixture) {
     assert!(!fixture.store.delete_post(&post_id("a")).await.expect("an answer"), "the post is deleted");
     assert_eq!(posts_and_counts(&fixture).await.1.total(), 0);
 
-    // The same entry again, another entry of the same post, and an entry of the post that did not exist.
+    // The batch contains the same entry again, another entry of the same post, and an entry of the unknown post.
     let again = fixture.store.settle(batch()).await.expect("settled");
     assert_eq!((again[0].outcome, again[0].stored), (None, None));
     let outcomes = fixture.outcomes(vec![insert(post("a")), insert(post("b"))]).await;
@@ -174,7 +174,7 @@ async fn pruning_removes_old_entries_and_minute_counts(fixture: Fixture) {
     assert!(remembered <= 1, "{remembered} entries are still stored");
     assert_eq!((counted("12").await.expect("kept"), counted("15").await.expect("kept")), (1, 1));
 
-    // Eight days after the first post its minute count is pruned, and its hour count remains.
+    // Eight days after the first post, its minute count is pruned, but its other counts remain.
     fixture.pass(seconds(8 * 86_400 - 2 * 3_600));
     fixture.store.prune(None, &CancellationToken::new()).await.expect("pruned");
     assert!(counted("12").await.is_err());

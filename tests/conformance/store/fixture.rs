@@ -1,4 +1,4 @@
-//! The fixture of a case: an empty store of one backend, a clock, and entries to settle.
+//! The fixture of a case: an empty store on one backend, a clock, and entries to settle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use sentistream::sqlite::{Sqlite, SqliteOptions};
 use sentistream::store::settle::{Change, Settled, Settlement};
 use sentistream::store::{PostgresOptions, Retention, Store};
 
-/// Runs each case on each backend.
+/// Defines a test on each backend for each case.
 macro_rules! cases {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
@@ -37,7 +37,7 @@ pub(crate) use cases;
 /// The time at the start of a case.
 pub const START: &str = "2026-03-01T12:00:00Z";
 
-/// An empty store and its surroundings.
+/// An empty store with its database and clock.
 pub struct Fixture {
     pub store: Store,
     pub clock: Clock,
@@ -51,7 +51,7 @@ pub enum Place {
     Postgres { url: String },
 }
 
-/// A time as RFC 3339.
+/// Parses a time in RFC 3339.
 pub fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
@@ -85,7 +85,7 @@ impl Fixture {
         Self { store, clock, place, next: AtomicU64::new(1) }
     }
 
-    /// The same database, opened as another process opens it.
+    /// Opens the same database again, as another process does.
     pub fn another_store(&self) -> Store {
         match &self.place {
             Place::Sqlite { sqlite, .. } => Store::sqlite(sqlite.clone(), retention(), self.clock.clone()),
@@ -152,12 +152,12 @@ impl Fixture {
         self.store.settle(batch).await.expect("settled")
     }
 
-    /// As [`Self::settle`], for one change.
+    /// Appends and settles one change.
     pub async fn settle_one(&self, change: Change) -> Settled {
         self.settle(vec![change]).await.remove(0)
     }
 
-    /// As [`Self::settle`]; returns only the outcomes.
+    /// Appends and settles changes, and returns only the outcomes.
     pub async fn outcomes(&self, changes: Vec<Change>) -> Vec<Option<Outcome>> {
         self.settle(changes).await.into_iter().map(|settled| settled.outcome).collect()
     }
@@ -170,7 +170,7 @@ pub fn open(path: &std::path::Path) -> Sqlite {
     Sqlite::open(&options).expect("a database file")
 }
 
-/// A store of a Postgres database.
+/// Connects a store to a Postgres database.
 pub fn connect(url: &str, clock: &Clock) -> Store {
     let options = PostgresOptions {
         url: SecretString::from(url),
@@ -182,12 +182,12 @@ pub fn connect(url: &str, clock: &Clock) -> Store {
     Store::postgres(&options, retention(), clock.clone()).expect("a valid URL")
 }
 
-/// Creates a database in the test's Postgres and returns its URL.
+/// Creates a database on the Postgres server of the tests, and returns its URL.
 pub async fn empty_database() -> String {
     database("UTF8").await
 }
 
-/// As [`empty_database`], with an encoding.
+/// Creates a database with an encoding on the Postgres server of the tests, and returns its URL.
 pub async fn database(encoding: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "the environment configures the test's servers")]
     let url = std::env::var("SENTISTREAM_TEST_POSTGRES_URL")

@@ -1,4 +1,4 @@
-//! The result does not depend on the order, the batches or the workers in which entries are settled.
+//! Cases which check that the result does not depend on the order, the batches or the workers of settlements.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +16,14 @@ use super::fixture::{Fixture, analysis, at, author, cases, post, post_id, second
 cases!(
     any_order_of_batches_gives_same_posts_and_counts,
     two_workers_with_same_entries_count_them_once,
-    author_deletion_covers_posts_in_flight,
+    author_deletion_covers_posts_that_are_being_settled,
     deleted_author_may_post_again,
     cancelled_settlement_still_commits,
 );
 
-/// The final state of one post after all of its entries, in any order: deleted if an entry deletes it or if it was
-/// appended before its author was deleted; otherwise the version that was edited last.
+/// The final state of a post after all of its entries. The post is deleted if an entry deletes it, or if it was
+/// appended
+/// before the deletion of its author. Otherwise it has the version that was edited last.
 #[derive(Default)]
 struct Expected {
     first_brought: Option<usize>,
@@ -144,7 +145,7 @@ async fn any_order_of_batches_gives_same_posts_and_counts(fixture: Fixture) {
         assert_eq!(languages.get("de").copied().unwrap_or_default(), recount.unscored(), "round {round}");
     }
     let books = fixture.store.outcomes("one").await.expect("books");
-    assert_eq!(books.settled(), appended, "every entry has one outcome");
+    assert_eq!(books.settled(), appended, "every entry must have one outcome");
 }
 
 async fn two_workers_with_same_entries_count_them_once(fixture: Fixture) {
@@ -178,7 +179,7 @@ async fn two_workers_with_same_entries_count_them_once(fixture: Fixture) {
     assert_eq!((ids.len(), counts.total()), (36, 36));
 }
 
-async fn author_deletion_covers_posts_in_flight(fixture: Fixture) {
+async fn author_deletion_covers_posts_that_are_being_settled(fixture: Fixture) {
     let keys = fixture.append(201).await;
     let (deletion, inserts) = keys.split_last().expect("entries");
     let mut running = Vec::new();
@@ -237,7 +238,7 @@ async fn cancelled_settlement_still_commits(fixture: Fixture) {
     let (post, analysis) = version("a", &source("web"), "ada", None);
     let batch = vec![Settlement { key: keys[0].clone(), change: Change::Insert { post, analysis } }];
     let mut settling = Box::pin(fixture.store.settle(batch));
-    // The settlement has started and is dropped before it ends.
+    // Polls once, so that the settlement starts, and then drops it before it ends.
     let begun = futures_util::poll!(&mut settling);
     drop(settling);
     assert!(begun.is_pending());

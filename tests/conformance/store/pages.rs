@@ -1,4 +1,4 @@
-//! Reading posts: order, pages, filters, totals.
+//! Cases of reading posts: order, pages, filters, and totals.
 
 use sentistream::domain::{Author, Emotion, Sentiment};
 use sentistream::store::posts::{COUNT_LIMIT, PostFilter, Start, Total};
@@ -8,7 +8,7 @@ use super::fixture::{Fixture, analysis, at, author, cases, post, seconds, source
 
 cases!(
     pages_have_no_gaps_and_no_repetitions,
-    each_filter_keeps_matching_posts,
+    each_filter_selects_only_matching_posts,
     words_are_found_in_any_case,
     totals_are_exact_or_marked_as_capped,
 );
@@ -16,12 +16,12 @@ cases!(
 async fn ids(fixture: &Fixture, filter: &PostFilter) -> Vec<String> {
     let page = fixture.store.posts(filter, Start::Offset(0), 100).await.expect("a page");
     let total = fixture.store.count_posts(filter).await.expect("a total");
-    assert_eq!(total, Total { count: page.posts.len() as i64, capped: false }, "{filter:?}");
-    page.posts.into_iter().map(|post| post.post_id).collect()
+    assert_eq!(total, Total { count: page.items.len() as i64, capped: false }, "{filter:?}");
+    page.items.into_iter().map(|post| post.post_id).collect()
 }
 
 async fn pages_have_no_gaps_and_no_repetitions(fixture: Fixture) {
-    // Four posts in each second, so that pages end between posts of equal time.
+    // Each second has four posts, so that some pages end between posts with equal times.
     let changes = (0..25).map(|number| {
         let mut post = post(&format!("p{number:02}"));
         post.created_at = post.created_at + seconds(number / 4);
@@ -37,16 +37,16 @@ async fn pages_have_no_gaps_and_no_repetitions(fixture: Fixture) {
         let page = fixture.store.posts(&none, from, 7).await.expect("a page");
         let by_offset = fixture.store.posts(&none, Start::Offset(seen.len() as i64), 7).await.expect("a page");
         assert_eq!(page, by_offset);
-        assert!(page.posts.len() == 7 || page.next.is_none());
+        assert!(page.items.len() == 7 || page.next.is_none());
         start = page.next.map(Start::After);
-        seen.extend(page.posts.into_iter().map(|post| post.post_id));
+        seen.extend(page.items.into_iter().map(|post| post.post_id));
     }
     assert_eq!(seen, expected);
     let behind = fixture.store.posts(&none, Start::Offset(25), 7).await.expect("a page");
-    assert_eq!((behind.posts.len(), behind.next), (0, None));
+    assert_eq!((behind.items.len(), behind.next), (0, None));
 }
 
-async fn each_filter_keeps_matching_posts(fixture: Fixture) {
+async fn each_filter_selects_only_matching_posts(fixture: Fixture) {
     let version = |id: &str, place: &str, writer: &str, sentiment, emotion, minute: u64| {
         let mut post = post(id);
         post.source = source(place);
@@ -144,12 +144,12 @@ async fn totals_are_exact_or_marked_as_capped(fixture: Fixture) {
     assert_eq!(total(all()).await, exact(posts));
     assert_eq!(total(PostFilter { emotion: Some(Emotion::Joy), ..all() }).await, exact(posts));
     assert_eq!(total(PostFilter { emotion: Some(Emotion::Fear), ..all() }).await, exact(0));
-    // Ranges that do not start or end at bucket boundaries, and open ranges.
+    // The ranges include open ranges, and ranges that do not start or end at bucket boundaries.
     let start = Some(at("2026-03-01T00:10:07Z"));
     assert_eq!(total(PostFilter { start, ..all() }).await, exact(posts - 607));
     let end = Some(at("2026-03-01T02:31:59.5Z"));
     assert_eq!(total(PostFilter { start, end, ..all() }).await, exact(9_120 - 607));
-    // Only a scan can count these.
+    // Rollups cannot count posts by confidence, so they must be scanned.
     let confident = PostFilter { min_confidence: Some(0.5), ..all() };
     assert_eq!(total(confident.clone()).await, Total { count: COUNT_LIMIT, capped: true });
     assert_eq!(total(PostFilter { end, ..confident }).await, exact(9_120));

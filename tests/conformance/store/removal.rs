@@ -1,8 +1,10 @@
-//! Deletions: their results, and other work that continues while they run.
+//! Cases of deletions: their results, and concurrent work.
 
 use sentistream::domain::{EntryKey, Outcome};
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
 use tokio_util::sync::CancellationToken;
+
+use crate::stream::fixture::eventually;
 
 use super::fixture::{Fixture, Place, admin, author, cases, delete, insert, post, post_id, seconds, source};
 
@@ -56,7 +58,7 @@ async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
         assert_eq!(fixture.number("SELECT count(*) FROM social_media_posts").await, 1);
         return;
     };
-    // Another transaction locks one of the posts, so that the deletion waits in one of its steps.
+    // Another transaction locks one of the posts, so that the deletion waits within one of its steps.
     let other = admin(url).await;
     other.batch_execute("BEGIN; SELECT 1 FROM post_keys WHERE post_id = 'a700' FOR UPDATE").await.expect("a lock");
     let key = fixture.append(1).await.remove(0);
@@ -64,13 +66,11 @@ async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
     let batch = vec![Settlement { key, change: deletion_of("ada") }];
     let deletion = tokio::spawn(async move { store.settle(batch).await.expect("settled").remove(0) });
     let left = "SELECT count(*) FROM social_media_posts WHERE author = 'ada'";
-    let begun = async {
-        while fixture.number("SELECT count(*) FROM author_keys").await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(seconds(20), begun).await.expect("the tombstone is committed before the posts are deleted");
-    // While it waits, other workers store posts, and late posts of the author are refused.
+    eventually("the tombstone is committed before the posts are deleted", || async {
+        (fixture.number("SELECT count(*) FROM author_keys").await > 0).then_some(())
+    })
+    .await;
+    // While the deletion waits, other workers can store posts, and late posts of the author are rejected.
     let late = EntryKey { epoch: "one".into(), id: sentistream::domain::EntryId { ms: 1, seq: 1 } };
     let batch = vec![Settlement { key: late, change: by("ada", "late") }];
     let skipped =
@@ -92,15 +92,16 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     let (store, first) = (fixture.store.clone(), batch.clone());
     let deletion = tokio::spawn(async move { store.settle(first).await });
     let left = "SELECT count(*) FROM social_media_posts";
+    // The steps are short, so the first step is observed without pauses, during which the deletion could end.
     let begun = async {
         while fixture.number(left).await == 1_300 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(seconds(20), begun).await.expect("the first step");
     deletion.abort();
     let _ = deletion.await;
-    // The entry is delivered again, to another process.
+    // The same entry is now delivered to another process.
     let settled = fixture.another_store().settle(batch).await.expect("settled").remove(0);
     assert_eq!(settled.removed.len(), 1_300);
     assert!(settled.removed.iter().all(|post| post.analyzed_at == Some(fixture.clock.now())));
@@ -111,7 +112,7 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
 
 async fn deletion_erases_dead_letters_from_the_file(fixture: Fixture) {
     if let Place::Postgres { .. } = &fixture.place {
-        // Dead letters are in Redis, not in the database.
+        // With Postgres, dead letters are in Redis and not in the database.
         return;
     }
     fixture.settle(vec![insert(post("a"))]).await;

@@ -1,4 +1,4 @@
-//! Retention of posts and counts, and erasure.
+//! Cases of the retention of posts and counts, and of erasure.
 
 use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
 use sentistream::domain::notify::{AlertDetails, Message, Reason};
@@ -21,7 +21,7 @@ cases!(
     erasure_removes_all_posts_of_author_on_source,
     pruning_clears_evidence,
     erasure_clears_evidence_of_deleted_posts,
-    removed_posts_are_removed_from_messages,
+    removed_post_is_removed_from_notification_messages,
     tombstones_are_pruned_with_posts,
     resolved_alerts_are_pruned_with_their_transitions,
     cancelled_pruning_removes_nothing,
@@ -34,7 +34,7 @@ fn keeping(fixture: &Fixture, posts: u64, rollups: Option<u64>) -> Store {
 }
 
 async fn stored(store: &Store) -> usize {
-    store.posts(&PostFilter::default(), Start::Offset(0), 500).await.expect("a page").posts.len()
+    store.posts(&PostFilter::default(), Start::Offset(0), 500).await.expect("a page").items.len()
 }
 
 async fn total(store: &Store) -> i64 {
@@ -52,7 +52,7 @@ async fn pruned_posts_keep_their_counts_and_stay_removed(fixture: Fixture) {
     fixture.settle(changes).await;
     let store = keeping(&fixture, DAY, None);
     fixture.pass(seconds(60));
-    // Rows of entries that may be delivered again are kept.
+    // Rows are kept while their entries may be delivered again.
     let needed = |seq| EntryKey { epoch: "one".into(), id: EntryId { ms: 0, seq } };
     if matches!(fixture.place, super::fixture::Place::Postgres { .. }) {
         store.prune(Some(needed(1)), &CancellationToken::new()).await.expect("pruned");
@@ -64,7 +64,7 @@ async fn pruned_posts_keep_their_counts_and_stay_removed(fixture: Fixture) {
     assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 1_101);
     assert_eq!(fixture.number("SELECT count(*) FROM sentiment_analysis").await, 1);
 
-    // A late copy is skipped, and so is a new post that is older than the retention.
+    // A late copy of a post, and a new post that is older than the retention, are both skipped.
     let keys = fixture.append(2).await;
     let batch = keys.into_iter().zip([insert(old(3)), insert(old(9_999))]);
     let batch = batch.map(|(key, change)| Settlement { key, change }).collect();
@@ -190,7 +190,7 @@ async fn pruning_clears_evidence(fixture: Fixture) {
 async fn erasure_clears_evidence_of_deleted_posts(fixture: Fixture) {
     by_ada(&fixture, "a").await;
     fire(&fixture, &["a"]).await;
-    // The state that the previous release leaves: the post is pruned, and the alert still quotes it.
+    // Creates a state of the previous release, which pruned posts without removing them from alerts.
     fixture.run("DELETE FROM social_media_posts").await;
     assert_eq!(quoting(&fixture).await, 1);
     let other = fixture.store.erase_author(&source("blog"), &author("ada")).await.expect("erased");
@@ -217,7 +217,7 @@ async fn quote(fixture: &Fixture, id: &str) {
     fixture.store.add_delivery(&new).await.expect("added");
 }
 
-async fn removed_posts_are_removed_from_messages(fixture: Fixture) {
+async fn removed_post_is_removed_from_notification_messages(fixture: Fixture) {
     for id in ["a", "b", "c"] {
         by_ada(&fixture, id).await;
         quote(&fixture, id).await;
@@ -254,7 +254,7 @@ async fn tombstones_are_pruned_with_posts(fixture: Fixture) {
     let before = fixture.number(tombstones).await;
     assert!(before >= 2, "{before}");
     store.prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
-    assert_eq!(fixture.number(tombstones).await, before, "copies of these posts may still arrive");
+    assert_eq!(fixture.number(tombstones).await, before, "tombstones are kept while copies of these posts may arrive");
     fixture.pass(seconds(2 * DAY));
     store.prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
     assert_eq!(fixture.number(tombstones).await, 0);

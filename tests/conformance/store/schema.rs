@@ -1,4 +1,4 @@
-//! The tables as other programs see them, and migrations.
+//! Cases of migrations, and of the tables that other programs read.
 
 use sentistream::clock::Clock;
 use sentistream::store::Store;
@@ -57,7 +57,7 @@ async fn migrating_again_runs_nothing(fixture: Fixture) {
     }
 }
 
-/// Migrates an empty database from several instances at once; each migration runs in one of them.
+/// Migrates an empty database from several instances at once. Checks that each migration runs in only one of them.
 async fn migrate_at_once(instances: Vec<Store>) {
     let pending = instances[0].pending_migrations().await.expect("names");
     assert!(!pending.is_empty());
@@ -76,7 +76,7 @@ async fn migrate_at_once(instances: Vec<Store>) {
 async fn concurrent_migrators_run_each_migration_once_on_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.db");
-    // Each instance opens the file separately, as processes do, at the same time.
+    // All instances open the file separately and at the same time, as processes do.
     let opening: Vec<_> = (0..4)
         .map(|_| {
             let path = path.clone();

@@ -1,4 +1,4 @@
-//! Searching posts by words returns the same results with and without the index.
+//! Cases of the search for words. The results must be the same with and without the index.
 
 use sentistream::domain::{PostId, TimeRange};
 use sentistream::store::posts::{PostCursor, PostFilter, Sort, Start};
@@ -14,7 +14,7 @@ cases!(
     indexed_search_equals_a_scan,
     posts_indexed_without_symbols_are_indexed_again,
     common_words_are_counted_to_the_limit,
-    samples_of_words_have_the_posts_of_their_range,
+    search_sample_contains_only_posts_of_its_range,
 );
 
 const TEXTS: [&str; 12] = [
@@ -46,12 +46,12 @@ fn words(query: &str) -> PostFilter {
     PostFilter { words: query.split_whitespace().map(str::to_owned).collect(), ..PostFilter::default() }
 }
 
-/// The numbers of the posts with the words of `query`, in order, and the counted total.
+/// The ids of the posts that contain the words of `query`, in order, and the reported total.
 async fn found(fixture: &Fixture, query: &str) -> (Vec<String>, i64) {
     let filter = words(query);
     let page = fixture.store.sorted_posts(&filter, Sort::Oldest, Start::Offset(0), 50).await.expect("a page");
     let count = fixture.store.count_posts(&filter).await.expect("a total").count;
-    (page.posts.into_iter().map(|post| post.post_id).collect(), count)
+    (page.items.into_iter().map(|post| post.post_id).collect(), count)
 }
 
 async fn words_are_found_in_any_script_and_position(fixture: Fixture) {
@@ -110,7 +110,7 @@ async fn search_results_change_with_edits_and_deletions(fixture: Fixture) {
 }
 
 async fn search_pages_follow_order_and_cursor(fixture: Fixture) {
-    // More posts than are scanned before the index is used, with few matches.
+    // There are few matches, and more posts than a search scans before it uses the index.
     for batch in 0..10 {
         let changes = (0..500).map(|number| {
             let mut post = post(&format!("{batch}-{number}"));
@@ -122,21 +122,21 @@ async fn search_pages_follow_order_and_cursor(fixture: Fixture) {
         fixture.settle(changes.collect()).await;
     }
     let filter = words("zeppelin");
-    let all = fixture.store.posts(&filter, Start::Offset(0), 50).await.expect("a page").posts;
+    let all = fixture.store.posts(&filter, Start::Offset(0), 50).await.expect("a page").items;
     assert_eq!(all.len(), 20);
     assert!(all.is_sorted_by(|one, next| one.created_at > next.created_at));
     let mut paged = Vec::new();
     let mut start = Start::Offset(0);
     while let Some(next) = {
         let page = fixture.store.posts(&filter, start, 7).await.expect("a page");
-        paged.extend(page.posts);
+        paged.extend(page.items);
         page.next
     } {
         assert!(matches!(next, PostCursor::Newest { .. }));
         start = Start::After(next);
     }
     assert_eq!(paged, all);
-    let skipped = fixture.store.posts(&filter, Start::Offset(15), 50).await.expect("a page").posts;
+    let skipped = fixture.store.posts(&filter, Start::Offset(15), 50).await.expect("a page").items;
     assert_eq!(skipped, all[15..]);
     let bounded = PostFilter { start: Some(at("2026-03-01T12:20:00Z")), ..filter };
     let expected = all.iter().filter(|post| post.created_at >= at("2026-03-01T12:20:00Z")).count() as i64;
@@ -145,7 +145,7 @@ async fn search_pages_follow_order_and_cursor(fixture: Fixture) {
 
 async fn posts_stored_before_the_index_are_found_and_indexed(fixture: Fixture) {
     filled(&fixture).await;
-    // The state after the migration of a database with posts.
+    // Restores the state after the migration of a database with posts: no post is indexed.
     fixture.run(
         "DELETE FROM post_search; UPDATE search_state SET done = 0, last = (SELECT max(id) FROM social_media_posts)",
     )
@@ -157,13 +157,13 @@ async fn posts_stored_before_the_index_are_found_and_indexed(fixture: Fixture) {
     assert_eq!(found(&fixture, "phone").await.1, 2);
 }
 
-/// Parts of generated texts.
+/// The parts from which texts are generated.
 const PARTS: [&str; 24] = [
     "love", "gloves", "lov", "over", "th", "the", "a", "b", "x", "C++", "++", "+", "#tag", "tag", "50%", "don't",
     "東京", "京都", "で", "🙂", "❤️", "é", "7", "straße",
 ];
 
-/// Posts of parts in an order that is the same in every run. Some parts are joined without a space.
+/// Generates the same texts from [`PARTS`] in every run. Some parts are joined without a space.
 fn generated(count: usize) -> Vec<(String, String)> {
     let mut state = 7_u64;
     let mut draw = move |below: usize| {
@@ -207,7 +207,7 @@ async fn indexed_search_equals_a_scan(fixture: Fixture) {
         let filter = self::words(&query);
         let total = fixture.store.count_posts(&filter).await.expect("a total");
         assert_eq!((total.count, total.capped), (expected as i64, false), "{query}");
-        let page = fixture.store.posts(&filter, Start::Offset(0), 500).await.expect("a page").posts;
+        let page = fixture.store.posts(&filter, Start::Offset(0), 500).await.expect("a page").items;
         assert_eq!(page.len(), expected, "{query}");
         assert!(page.iter().all(|post| holds(&post.content)), "{query}");
     }
@@ -230,7 +230,7 @@ async fn posts_indexed_without_symbols_are_indexed_again(fixture: Fixture) {
     }
 }
 
-/// Stores copies of the only post, with every fiftieth text different, without adding them to the index.
+/// Stores copies of the only post without adding them to the index. Every fiftieth copy has another text.
 async fn copy(fixture: &Fixture, count: usize) {
     fixture
         .run(&format!(
@@ -254,7 +254,7 @@ async fn common_words_are_counted_to_the_limit(fixture: Fixture) {
     }
 }
 
-async fn samples_of_words_have_the_posts_of_their_range(fixture: Fixture) {
+async fn search_sample_contains_only_posts_of_its_range(fixture: Fixture) {
     let texts = generated(400);
     fill(&fixture, &texts).await;
     let created = post("any").created_at;

@@ -1,4 +1,4 @@
-//! Tracked topics: matches and their counts, versions, and posts that were stored before.
+//! Cases of tracked topics: matches and their counts, versions, and the backfill of older posts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
 use sentistream::store::settle::{Change, Matched, Settlement, TopicTest};
 use sentistream::store::topics::{Edited, ExistingPosts, NewTopic, TopicEdit};
+use sentistream::topics::Topics;
 
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ cases!(
     topic_backfill_matches_stored_posts_once,
     dropped_topic_has_no_rows_left,
     counts_of_several_topics_are_independent,
+    topics_of_a_restored_database_replace_later_ones,
 );
 
 fn name(text: &str) -> TopicName {
@@ -39,7 +41,7 @@ async fn topic(fixture: &Fixture, called: &str, existing_posts: ExistingPosts) -
     fixture.store.create_topic(new).await.expect("the store answers").expect("a new name")
 }
 
-/// Settles changes whose posts match `topics`. Returns their keys too.
+/// Settles changes whose posts match `topics`. Returns the keys of the entries, and the results.
 async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: &[TopicId]) -> (Vec<EntryKey>, Vec<Option<Outcome>>) {
     let keys = fixture.append(changes.len()).await;
     let matched = Matched {
@@ -62,7 +64,7 @@ fn everything() -> TimeRange {
 async fn posts_of(fixture: &Fixture, topic: &Topic) -> Vec<String> {
     let filter = PostFilter { topic: Some(topic.id), ..PostFilter::default() };
     let page = fixture.store.sorted_posts(&filter, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
-    let found = page.posts.len() as i64;
+    let found = page.items.len() as i64;
     assert_eq!(fixture.store.count_posts(&filter).await.expect("a total").count, found);
     // The range does not start or end at a bucket boundary, so posts are counted too.
     let wide = TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range");
@@ -81,7 +83,7 @@ async fn posts_of(fixture: &Fixture, topic: &Topic) -> Vec<String> {
     }
     let words = PostFilter { words: vec!["content".to_owned()], ..filter };
     assert_eq!(fixture.store.counts(everything(), &words).await.expect("counts").total(), found);
-    page.posts.into_iter().map(|post| post.post_id).collect()
+    page.items.into_iter().map(|post| post.post_id).collect()
 }
 
 fn written(id: &str, minutes_ago: u64) -> Post {
@@ -101,12 +103,12 @@ async fn topic_counts_follow_inserts_edits_and_deletions(fixture: Fixture) {
     assert_eq!(posts_of(&fixture, &acme).await, ["c", "d", "b", "a"]);
     assert_eq!(posts_of(&fixture, &other).await, ["d"]);
 
-    // A redelivery changes nothing, whatever topics it matches.
+    // A redelivery changes nothing, even if it matches other topics.
     let again = keys.into_iter().zip(posts()).map(|(key, change)| Settlement { key, change }).collect();
     fixture.store.settle(again).await.expect("settled");
     assert_eq!(posts_of(&fixture, &acme).await.len(), 4);
 
-    // An edit that matches another topic, and one that changes the time.
+    // One edit matches another topic, and another edit changes the time.
     settle(&fixture, vec![replace(written("a", 1), START)], &[other.id]).await;
     settle(&fixture, vec![replace(written("b", 30), START)], &[acme.id]).await;
     assert_eq!(posts_of(&fixture, &acme).await, ["c", "b", "d"]);
@@ -125,7 +127,7 @@ async fn topic_counts_follow_inserts_edits_and_deletions(fixture: Fixture) {
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &other).await.len()), (0, 0));
     assert_eq!(fixture.number("SELECT count(*) FROM post_topics").await, 0);
     assert_eq!(fixture.number("SELECT coalesce(sum(abs(count)), 0) FROM topic_rollups").await, 0);
-    // A late copy is added to no topic.
+    // A late copy of a deleted post is not added to a topic.
     let (_, outcomes) = settle(&fixture, vec![insert(written("d", 3))], &[acme.id]).await;
     assert_eq!((outcomes, posts_of(&fixture, &acme).await.len()), (vec![Some(Outcome::Skipped)], 0));
 }
@@ -168,7 +170,7 @@ async fn posts_matched_with_older_topics_are_refused(fixture: Fixture) {
     assert_eq!(fixture.store.create_topic(taken).await.expect("an answer"), None);
 }
 
-/// Matches stored posts until none is left. `matches` decides by the content.
+/// Matches stored posts until none is left. `matches` returns the topics for a content.
 async fn backfill(fixture: &Fixture, matches: impl Fn(&str) -> Vec<TopicId> + Send + Sync + 'static) -> (usize, usize) {
     let test = TopicTest {
         version: fixture.store.topics_version().await.expect("a version"),
@@ -193,14 +195,14 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
     let late = topic(&fixture, "late", ExistingPosts::Leave).await;
     assert!(acme.backfill.is_running() && !late.backfill.is_running());
-    // Some of the new posts are stored while old ones are matched.
+    // Some new posts are stored while old posts are being matched.
     settle(&fixture, vec![insert(written("p998", 1)), insert(written("p999", 1))], &[acme.id, late.id]).await;
     let (one, two) = (acme.id, late.id);
     let ends_in_nine = move |content: &str| if content.ends_with('9') { vec![one, two] } else { vec![] };
     assert_eq!(backfill(&fixture, ends_in_nine).await, (70, 0));
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (72, 2));
 
-    // A second backfill with other matches adds the missing rows and removes the wrong ones.
+    // A second backfill with other matches adds missing rows and removes wrong rows.
     let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else {
         panic!("the topic exists")
     };
@@ -220,7 +222,7 @@ async fn dropped_topic_has_no_rows_left(fixture: Fixture) {
     let Edited::Done(_) = fixture.store.drop_topic(&name("acme"), Some(1)).await.expect("an answer") else {
         panic!("it exists")
     };
-    // A post that is deleted before its matches are removed does not change other counts.
+    // Deleting a post before the matches of the dropped topic are removed must not change other counts.
     settle(&fixture, vec![delete("a")], &[]).await;
     fixture.store.prune(None, &CancellationToken::new()).await.expect("pruned");
     assert_eq!(posts_of(&fixture, &other).await, ["b"]);
@@ -259,7 +261,7 @@ async fn counts_of_several_topics_are_independent(fixture: Fixture) {
         fixture.store.topic_windows(everything(), Some(&source("nowhere")), SentimentOf::Topic).await.expect("counts");
     assert!(nowhere.is_empty());
 
-    // The configuration changes: it drops one topic and changes another, and topics of the API remain.
+    // The configuration drops one topic and changes another. Topics that were created through the API remain.
     let version = fixture.store.topics_version().await.expect("a version");
     fixture.store.provision_topics(vec![provided("two", "2")]).await.expect("provided");
     fixture.store.provision_topics(vec![provided("two", "2")]).await.expect("provided");
@@ -270,4 +272,17 @@ async fn counts_of_several_topics_are_independent(fixture: Fixture) {
     let two = fixture.store.topic(&name("two")).await.expect("an answer").expect("a topic");
     assert!(two.backfill.is_running() && two.revision == 2, "stored posts are matched with the new query");
     assert_eq!(fixture.store.topic(&name("mine")).await.expect("an answer"), Some(mine));
+}
+
+async fn topics_of_a_restored_database_replace_later_ones(fixture: Fixture) {
+    topic(&fixture, "phone", ExistingPosts::Leave).await;
+    let topics = Topics::new(fixture.store.clone());
+    let before = topics.refresh().await.expect("topics");
+    assert_eq!(before.all().len(), 1);
+
+    // Simulates a replica without the last change that has taken over, or a restored backup.
+    fixture.run("DELETE FROM topics; UPDATE topic_state SET version = version - 1").await;
+    let after = topics.refresh().await.expect("topics");
+    assert_eq!(after.version(), fixture.store.topics_version().await.expect("a version"), "posts can be settled");
+    assert!(after.version() < before.version() && after.all().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The sentiment towards topics: counts by either label agree with the posts, whatever happens to them.
+//! Cases of the sentiment towards topics. After any changes, counts by either label must agree with the posts.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::alerts::{BucketWidth, LatePosts};
 use sentistream::store::posts::{PostFilter, Sort, Start};
 use sentistream::store::settle::{
-    Change, Matched, Rejudgement, Rejudgements, Replaced, Settlement, TopicJudgement, TopicTest,
+    Change, Matched, Reanalyses, Reanalysis, Replaced, Settlement, TopicReanalysis, TopicTest,
 };
 use sentistream::store::topics::{Edited, ExistingPosts, NewTopic};
 
@@ -22,7 +22,7 @@ cases!(
     counts_by_either_label_agree_with_posts,
     sentiment_of_topic_selects_and_counts_its_posts,
     pending_matches_are_determined_once,
-    second_judgements_replace_only_what_they_were_asked_about,
+    second_opinion_replaces_only_the_requested_sentiment,
     changes_by_previous_release_keep_counts_of_topics_exact,
     alerts_read_posts_of_a_topic_with_the_sentiment_towards_it,
 );
@@ -42,7 +42,7 @@ fn own(sentiment: Sentiment, confidence: f64) -> Towards {
     Towards::Own(TopicSentiment { sentiment, confidence, clause: Some(Clause { start: 2, end: 9 }) })
 }
 
-/// Settles changes, each with its topics.
+/// Settles changes. Each change comes with the topics of its post.
 async fn settle(fixture: &Fixture, changes: Vec<(Change, Vec<PostTopic>)>) {
     let keys = fixture.append(changes.len()).await;
     let (changes, topics): (Vec<Change>, Vec<Vec<PostTopic>>) = changes.into_iter().unzip();
@@ -54,7 +54,7 @@ async fn settle(fixture: &Fixture, changes: Vec<(Change, Vec<PostTopic>)>) {
     fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version is current");
 }
 
-/// The times of posts do not lie at the boundaries of buckets, so that posts are counted too.
+/// A range that contains all posts. It does not start or end at a bucket boundary, so that posts are counted too.
 fn wide() -> TimeRange {
     TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range")
 }
@@ -119,11 +119,11 @@ async fn check(fixture: &Fixture, topic: TopicId) {
                 "{of:?} {sentiment:?}"
             );
             let page = fixture.store.sorted_posts(&wanted, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
-            assert_eq!(page.posts.len() as i64, expected, "{of:?} {sentiment:?}");
+            assert_eq!(page.items.len() as i64, expected, "{of:?} {sentiment:?}");
             let searched = PostFilter { words: vec!["content".to_owned()], ..wanted };
             let page =
                 fixture.store.sorted_posts(&searched, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
-            assert_eq!(page.posts.len() as i64, expected, "{of:?} {sentiment:?} with words");
+            assert_eq!(page.items.len() as i64, expected, "{of:?} {sentiment:?} with words");
             total += fixture.number(&rows(&thousandths, sentiment.as_str())).await;
         }
         let unscored = fixture.number(&rows("count(*)", "")).await;
@@ -135,10 +135,10 @@ async fn check(fixture: &Fixture, topic: TopicId) {
     }
 }
 
-/// The number of different posts. A deleted one does not come back.
+/// The number of different posts. A deleted post is not stored again.
 const IDS: u64 = 24;
 
-/// A small generator, so that a failure can be repeated.
+/// A random number generator with a fixed seed, so that a failure can be reproduced.
 struct Numbers(u64);
 
 impl Numbers {
@@ -166,30 +166,30 @@ impl Numbers {
     }
 }
 
-/// Determines all pending matches as `towards` says.
+/// Determines the sentiment of all pending matches at random.
 async fn determine(fixture: &Fixture, numbers: &mut Numbers) {
     let pending = fixture.store.pending_topics(7).await.expect("posts");
-    let judgement = |post: &sentistream::store::settle::PendingPost| TopicJudgement {
+    let reanalysis = |post: &sentistream::store::settle::PendingPost| TopicReanalysis {
         post_id: post.post_id.clone(),
         analyzed_at: post.analyzed_at,
         replaces: Towards::Pending,
         topics: post.topics.iter().map(|topic| PostTopic { topic: *topic, towards: numbers.towards() }).collect(),
     };
-    let judged = pending.iter().map(judgement).collect();
-    fixture.store.judge_topics(judged).await.expect("stored");
+    let reanalysed = pending.iter().map(reanalysis).collect();
+    fixture.store.reanalyse_topics(reanalysed).await.expect("stored");
 }
 
-async fn rejudge(fixture: &Fixture, id: &str) {
+async fn reanalyse(fixture: &Fixture, id: &str) {
     let Some(stored) = fixture.store.post(&post_id(id)).await.expect("an answer") else { return };
     let Some(before) = stored.analysis else { return };
-    let list = vec![Rejudgement {
+    let list = vec![Reanalysis {
         post_id: post_id(id),
         analysis: analysis(Sentiment::Neutral, Emotion::Fear),
         replaces: Replaced::Analysis(before.analyzed_at),
     }];
     fixture
         .store
-        .rejudge(Rejudgements { list, topics: None })
+        .reanalyse(Reanalyses { list, topics: None })
         .await
         .expect("an answer")
         .expect("the version is current");
@@ -216,7 +216,7 @@ async fn counts_by_either_label_agree_with_posts(fixture: Fixture) {
         settle(&fixture, changes).await;
         match numbers.below(5) {
             0 => determine(&fixture, &mut numbers).await,
-            1 => rejudge(&fixture, &format!("p{}", numbers.below(IDS))).await,
+            1 => reanalyse(&fixture, &format!("p{}", numbers.below(IDS))).await,
             2 => {
                 let Edited::Done(_) = fixture.store.rematch_topic(&topics[0].name).await.expect("an answer") else {
                     panic!("the topic exists")
@@ -254,7 +254,7 @@ async fn sentiment_of_topic_selects_and_counts_its_posts(fixture: Fixture) {
     assert_eq!(fixture.store.topics_of_post(&post_id("a")).await.expect("topics"), both);
     let found = async |topic: TopicId, of: SentimentOf, sentiment: Sentiment, least: f64| {
         let wanted = PostFilter { sentiment: Some(sentiment.into()), min_confidence: Some(least), ..filter(topic, of) };
-        fixture.store.sorted_posts(&wanted, Sort::Newest, Start::Offset(0), 5).await.expect("a page").posts.len()
+        fixture.store.sorted_posts(&wanted, Sort::Newest, Start::Offset(0), 5).await.expect("a page").items.len()
     };
     assert_eq!(found(apex.id, SentimentOf::Topic, Sentiment::Negative, 0.6).await, 1);
     assert_eq!(found(apex.id, SentimentOf::Topic, Sentiment::Negative, 0.61).await, 0);
@@ -262,8 +262,8 @@ async fn sentiment_of_topic_selects_and_counts_its_posts(fixture: Fixture) {
     assert_eq!(found(apex.id, SentimentOf::Post, Sentiment::Positive, 0.7).await, 1);
     assert_eq!(found(acme.id, SentimentOf::Topic, Sentiment::Positive, 0.85).await, 1);
     let page = fixture.store.posts(&filter(apex.id, SentimentOf::Topic), Start::Offset(0), 5).await.expect("a page");
-    let towards = fixture.store.sentiments_towards(apex.id, &page.posts).await.expect("labels");
-    assert_eq!(towards.get(&page.posts[0].id), Some(&(Sentiment::Negative, 0.6)));
+    let towards = fixture.store.sentiments_towards(apex.id, &page.items).await.expect("labels");
+    assert_eq!(towards.get(&page.items[0].id), Some(&(Sentiment::Negative, 0.6)));
     let all = fixture.store.counts(everything(), &PostFilter::default()).await.expect("counts");
     assert_eq!(all.sentiment(Sentiment::Positive), 1, "the post itself is unchanged");
 }
@@ -275,31 +275,32 @@ async fn pending_matches_are_determined_once(fixture: Fixture) {
     let found = fixture.store.pending_topics(10).await.expect("posts");
     assert_eq!(found.iter().map(|post| &*post.post_id).collect::<Vec<_>>(), ["a", "b"]);
     assert!(found[0].scores.is_some() && found[1].scores.is_none() && found[1].analyzed_at.is_none());
-    let judged = |id: &str, analyzed_at, towards| TopicJudgement {
+    let reanalysed = |id: &str, analyzed_at, towards| TopicReanalysis {
         post_id: id.to_owned(),
         analyzed_at,
         replaces: Towards::Pending,
         topics: vec![PostTopic { topic: acme.id, towards }],
     };
-    let outdated = judged("a", Some(at("2020-01-01T00:00:00Z")), own(Sentiment::Negative, 0.8));
-    fixture.store.judge_topics(vec![outdated]).await.expect("stored");
+    let outdated = reanalysed("a", Some(at("2020-01-01T00:00:00Z")), own(Sentiment::Negative, 0.8));
+    fixture.store.reanalyse_topics(vec![outdated]).await.expect("stored");
     assert_eq!(fixture.store.pending_topics(10).await.expect("posts").len(), 2, "the post was analysed again since");
     let batch = || {
         vec![
-            judged("a", found[0].analyzed_at, own(Sentiment::Negative, 0.8)),
-            judged("b", None, Towards::Post),
-            judged("gone", None, Towards::Post),
+            reanalysed("a", found[0].analyzed_at, own(Sentiment::Negative, 0.8)),
+            reanalysed("b", None, Towards::Post),
+            reanalysed("gone", None, Towards::Post),
         ]
     };
-    assert_eq!(fixture.store.judge_topics(batch()).await.expect("stored"), [true, true, false]);
-    assert_eq!(fixture.store.judge_topics(batch()).await.expect("stored"), [false, false, false]);
+    assert_eq!(fixture.store.reanalyse_topics(batch()).await.expect("stored"), [true, true, false]);
+    assert_eq!(fixture.store.reanalyse_topics(batch()).await.expect("stored"), [false, false, false]);
     assert!(fixture.store.pending_topics(10).await.expect("posts").is_empty());
     check(&fixture, acme.id).await;
     let counts = fixture.store.counts(everything(), &filter(acme.id, SentimentOf::Topic)).await.expect("counts");
     assert_eq!((counts.sentiment(Sentiment::Negative), counts.unscored()), (1, 1));
 }
 
-/// The statement with which the previous release adds a post to the counts of a topic (`sign` 1) or subtracts it (-1).
+/// The statement with which the previous release adds a post to the counts of a topic (`sign` 1) or removes it (`sign`
+/// -1).
 fn counted_by_previous_release(topic: TopicId, id: &str, sign: i64) -> String {
     format!(
         "INSERT INTO topic_rollups AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
@@ -314,7 +315,7 @@ fn counted_by_previous_release(topic: TopicId, id: &str, sign: i64) -> String {
 
 async fn changes_by_previous_release_keep_counts_of_topics_exact(fixture: Fixture) {
     if matches!(fixture.place, Place::Sqlite { .. }) {
-        // Only one process owns a SQLite file, so two releases cannot run beside each other.
+        // Only one process can use a SQLite file, so two releases cannot run at the same time.
         return;
     }
     let topics = [topic(&fixture, "acme").await, topic(&fixture, "apex").await];
@@ -349,7 +350,7 @@ async fn changes_by_previous_release_keep_counts_of_topics_exact(fixture: Fixtur
     assert_eq!(fixture.store.topics_of_post(&post_id("kept")).await.expect("topics"), both());
 }
 
-async fn second_judgements_replace_only_what_they_were_asked_about(fixture: Fixture) {
+async fn second_opinion_replaces_only_the_requested_sentiment(fixture: Fixture) {
     let (acme, apex) = (topic(&fixture, "acme").await, topic(&fixture, "apex").await);
     let doubtful = own(Sentiment::Neutral, 0.4);
     let both = vec![
@@ -359,7 +360,7 @@ async fn second_judgements_replace_only_what_they_were_asked_about(fixture: Fixt
     settle(&fixture, vec![(insert(post("a")), both)]).await;
     let analyzed_at = fixture.store.post(&post_id("a")).await.expect("an answer").expect("stored").analysis;
     let analyzed_at = analyzed_at.map(|analysis| analysis.analyzed_at);
-    let second = |topic: TopicId, towards: Towards| TopicJudgement {
+    let second = |topic: TopicId, towards: Towards| TopicReanalysis {
         post_id: "a".to_owned(),
         analyzed_at,
         replaces: doubtful.clone(),
@@ -371,7 +372,7 @@ async fn second_judgements_replace_only_what_they_were_asked_about(fixture: Fixt
         second(acme.id, negative.clone()),
         second(acme.id, own(Sentiment::Positive, 0.8)),
     ];
-    assert_eq!(fixture.store.judge_topics(batch).await.expect("stored"), [false, true, false]);
+    assert_eq!(fixture.store.reanalyse_topics(batch).await.expect("stored"), [false, true, false]);
     let topics = fixture.store.topics_of_post(&post_id("a")).await.expect("topics");
     assert_eq!(
         topics.iter().map(|topic| topic.towards.clone()).collect::<Vec<_>>(),

@@ -1,11 +1,11 @@
-//! Posts without a sentiment are counted separately and by language, never as neutral.
+//! Cases of posts without a sentiment. They are counted separately and by language, and never as neutral.
 
 use std::collections::BTreeMap;
 
 use sentistream::domain::{Counts, Emotion, Outcome, Period, Sentiment, SentimentFilter, TimeRange, Timestamp};
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
-use sentistream::store::settle::{Change, Rejudgement, Rejudgements, Replaced};
+use sentistream::store::settle::{Change, Reanalyses, Reanalysis, Replaced};
 
 use super::fixture::{
     Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds, source,
@@ -17,14 +17,14 @@ cases!(
     removal_of_unscored_post_corrects_counts,
     unscored_post_is_found_by_filter_and_sorted_last,
     unscored_post_gets_no_second_opinion,
-    unscored_post_is_judged_later_unless_its_text_changed,
+    unscored_post_is_analysed_later_unless_its_text_changed,
 );
 
 fn all_time() -> TimeRange {
     TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range")
 }
 
-/// The counts of all posts. Checks that the totals, the window and the buckets agree.
+/// The counts of all posts. Checks that the totals, the window and the buckets have the same counts.
 async fn counts(fixture: &Fixture) -> Counts {
     let window = fixture.store.window(all_time(), None).await.expect("counts");
     let mut totals = Counts::default();
@@ -110,7 +110,7 @@ async fn unscored_post_is_found_by_filter_and_sorted_last(fixture: Fixture) {
     fixture.settle(vec![insert(post("a")), insert_unscored(post("b")), insert(post("c"))]).await;
     let ids = async |filter: &PostFilter, sort| {
         let page = fixture.store.sorted_posts(filter, sort, Start::Offset(0), 10).await.expect("a page");
-        page.posts.into_iter().map(|post| post.post_id).collect::<Vec<_>>()
+        page.items.into_iter().map(|post| post.post_id).collect::<Vec<_>>()
     };
     let unscored = PostFilter { sentiment: Some(SentimentFilter::Unscored), ..PostFilter::default() };
     assert_eq!(ids(&unscored, Sort::Newest).await, ["b"]);
@@ -128,34 +128,34 @@ async fn unscored_post_gets_no_second_opinion(fixture: Fixture) {
     fixture.settle_one(insert_unscored(post("a"))).await;
     let analyzed_at = fixture.clock.now();
     fixture.pass(seconds(1));
-    let rejudgement = Rejudgement {
+    let reanalysis = Reanalysis {
         post_id: post_id("a"),
         analysis: analysis(Sentiment::Negative, Emotion::Fear),
         replaces: Replaced::Analysis(analyzed_at),
     };
-    let batch = Rejudgements { list: vec![rejudgement], topics: None };
-    assert_eq!(fixture.store.rejudge(batch).await.expect("an answer"), Some(vec![None]));
+    let batch = Reanalyses { list: vec![reanalysis], topics: None };
+    assert_eq!(fixture.store.reanalyse(batch).await.expect("an answer"), Some(vec![None]));
     assert_eq!(counts(&fixture).await.unscored(), 1);
 }
 
-async fn unscored_post_is_judged_later_unless_its_text_changed(fixture: Fixture) {
+async fn unscored_post_is_analysed_later_unless_its_text_changed(fixture: Fixture) {
     fixture.settle(vec![insert_unscored(post("a")), insert_unscored(post("b"))]).await;
     fixture.pass(seconds(1));
     let content = post("a").content.clone();
-    let judged = |id: &str, content: String| Rejudgement {
+    let reanalysed = |id: &str, content: String| Reanalysis {
         post_id: post_id(id),
         analysis: analysis(Sentiment::Negative, Emotion::Fear),
         replaces: Replaced::Unscored { content },
     };
-    let list = vec![judged("a", content.clone()), judged("b", format!("{content} (edited)"))];
-    let done = fixture.store.rejudge(Rejudgements { list, topics: None }).await.expect("an answer").expect("no topics");
+    let list = vec![reanalysed("a", content.clone()), reanalysed("b", format!("{content} (edited)"))];
+    let done = fixture.store.reanalyse(Reanalyses { list, topics: None }).await.expect("an answer").expect("no topics");
     assert!(done[0].is_some() && done[1].is_none());
     let counted = counts(&fixture).await;
     assert_eq!((counted.unscored(), counted.total()), (1, 1));
     let stored = fixture.store.post(&post_id("a")).await.expect("an answer").expect("the post");
     assert_eq!(stored.labels().map(|labels| labels.sentiment), Some(Sentiment::Negative));
     // A second attempt changes nothing.
-    let again = Rejudgements { list: vec![judged("a", content)], topics: None };
-    assert_eq!(fixture.store.rejudge(again).await.expect("an answer"), Some(vec![None]));
+    let again = Reanalyses { list: vec![reanalysed("a", content)], topics: None };
+    assert_eq!(fixture.store.reanalyse(again).await.expect("an answer"), Some(vec![None]));
     assert_eq!(counts(&fixture).await, counted);
 }

@@ -1,4 +1,4 @@
-//! One step of a rolling upgrade: the previous release beside this one, and a newer release.
+//! Cases of rolling upgrades: the previous release runs beside this one, or a newer release has migrated the schema.
 
 use sentistream::clock::Clock;
 use sentistream::domain::Outcome;
@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::fixture::{Fixture, Place, cases, connect, database, delete, insert, post};
 
 cases!(
-    schema_of_a_newer_release_is_refused,
+    schema_of_an_incompatible_newer_release_is_rejected,
     schema_of_a_compatible_newer_release_is_used,
     posts_of_previous_release_are_searched_edited_and_deleted,
 );
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
 
-async fn schema_of_a_newer_release_is_refused(fixture: Fixture) {
+async fn schema_of_an_incompatible_newer_release_is_rejected(fixture: Fixture) {
     fixture.run(NEWER).await;
     fixture.run("UPDATE schema_info SET compatible_since = '99990101000000'").await;
     for error in [
@@ -50,7 +50,7 @@ fn statements_of_previous_release(id: &str) -> String {
 
 async fn posts_of_previous_release_are_searched_edited_and_deleted(fixture: Fixture) {
     if matches!(fixture.place, Place::Sqlite { .. }) {
-        // Only one process owns a SQLite file, so two releases cannot run beside each other.
+        // Only one process can use a SQLite file, so two releases cannot run at the same time.
         return;
     }
     fixture.settle(vec![insert(post("model"))]).await;
@@ -58,7 +58,7 @@ async fn posts_of_previous_release_are_searched_edited_and_deleted(fixture: Fixt
     let filter = PostFilter { words: vec!["phone".to_owned()], ..PostFilter::default() };
     let found = async || {
         let page = fixture.store.posts(&filter, Start::Offset(0), 50).await.expect("a page");
-        page.posts.into_iter().map(|post| post.post_id).collect::<Vec<_>>()
+        page.items.into_iter().map(|post| post.post_id).collect::<Vec<_>>()
     };
     assert_eq!(found().await, ["old"]);
     assert_eq!(fixture.store.index_missing(&CancellationToken::new()).await.expect("indexed"), 1);
@@ -73,7 +73,7 @@ async fn posts_of_previous_release_are_searched_edited_and_deleted(fixture: Fixt
 }
 
 #[tokio::test]
-async fn database_with_a_non_utf8_encoding_is_refused() {
+async fn database_with_a_non_utf8_encoding_is_rejected() {
     let store = connect(&database("LATIN1").await, &Clock::system());
     for error in [store.migrate().await.expect_err("refused"), store.pending_migrations().await.expect_err("refused")] {
         assert!(matches!(&error, StoreError::Schema(SchemaError::Encoding { encoding }) if encoding == "LATIN1"));

@@ -1,4 +1,4 @@
-//! Claims, renewals, releases, and the entries of a dead process.
+//! Cases of claims, renewals, releases, and entries of a process that has crashed.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub async fn entries_are_delivered_in_order_and_unchanged(fixture: Fixture) {
     assert!(stream.claim(&me, 10, NO_WAIT).await.unwrap().is_empty());
 }
 
-/// An entry that crashes its process must not increase the deliveries of other entries.
+/// An entry that crashes its process must not increase the delivery count of other entries.
 pub async fn entry_delivered_twice_is_rescued_alone(fixture: Fixture) {
     let stream = fixture.open().await;
     stream.append(posts(0..3)).await.unwrap();
@@ -84,7 +84,7 @@ pub async fn no_entry_is_claimed_twice(fixture: Fixture) {
 
 pub async fn waiting_claim_returns_when_another_process_appends(fixture: Fixture) {
     let (stream, elsewhere) = (fixture.open().await, fixture.open().await);
-    // In some rounds the append happens while the claim waits, in others before it waits.
+    // Depending on the timing, the append happens while the claim waits or before.
     for (round, process) in [&stream, &elsewhere, &stream, &elsewhere].into_iter().enumerate() {
         let waiting = tokio::spawn({
             let stream = stream.clone();
@@ -116,7 +116,7 @@ pub async fn expired_claim_is_rescued_and_counts_as_delivery(fixture: Fixture) {
     assert!(rescued.iter().all(|entry| entry.deliveries == 2));
     assert_eq!(rescued[0].fields, claimed[0].fields);
 
-    // The slow consumer lost the claims: it can neither renew nor release claims of another.
+    // The slow consumer has lost its claims, so it can neither renew nor release them.
     let renewed = Instant::now();
     stream.renew(&quick, &keys(&rescued)).await.unwrap();
     stream.renew(&slow, &keys(&claimed)).await.unwrap();
@@ -140,14 +140,14 @@ pub async fn renewed_claim_is_not_rescued(fixture: Fixture) {
         stream.renew(&me, &renewed).await.unwrap();
         rescued.extend(stream.rescue(&other, 10).await.unwrap());
         if begun.elapsed() >= CLAIM_IDLE {
-            // The machine paused for longer than the claim lasts, so the result is not defined.
+            // The machine paused for longer than a claim is valid, so the test cannot check the result.
             return;
         }
         tokio::time::sleep(CLAIM_IDLE / 20).await;
     }
     assert!(ids(&rescued).iter().all(|id| id == "p1"), "only the claim that was not renewed expired: {rescued:?}");
     assert!(!rescued.is_empty());
-    // Renewing does not count as a delivery.
+    // A renewal does not count as a delivery.
     stream.release(&me, &renewed, Release::Failed).await.unwrap();
     let again = eventually("p0 is rescued", || async {
         stream.rescue(&other, 10).await.unwrap().into_iter().find(|entry| entry.key == renewed[0])
@@ -172,7 +172,7 @@ pub async fn only_a_release_after_a_failure_counts_as_delivery(fixture: Fixture)
         let (holder, next) = if i % 2 == 0 { (&me, &other) } else { (&other, &me) };
         let released = Instant::now();
         stream.release(holder, &keys(&held), how).await.unwrap();
-        // Immediately: long before the claim expires.
+        // A released entry can be claimed immediately, long before its claim would expire.
         held = stream.rescue(next, 10).await.unwrap();
         assert!(
             released.elapsed() > CLAIM_IDLE || held.len() == 1,
@@ -206,7 +206,7 @@ pub async fn entries_of_a_dead_process_are_claimed_by_another(fixture: Fixture) 
     let deliveries: Vec<_> = rescued.iter().map(|entry| entry.deliveries).collect();
     assert_eq!(deliveries, [2, 2, 2, 1, 1, 1], "claimed entries count as delivered, released ones do not");
 
-    // The second process ends too: each delivery counts, so a post that crashes every process is detected.
+    // The second process crashes too. Each delivery counts, so that a post that crashes every process is detected.
     drop(next);
     let third = fixture.open().await;
     let mut rescued = rescue(&third, &b, 9).await;
@@ -224,7 +224,7 @@ pub async fn cancelled_claim_counts_no_delivery(fixture: Fixture) {
     let claimed = stream.claim(&gone, 1, NO_WAIT).await.unwrap();
     fixture.settle(&stream, &gone, &claimed).await;
 
-    // The claim is cancelled while it waits, as in a shutdown.
+    // The claim is cancelled while it waits, as during a shutdown.
     let waiting = tokio::time::timeout(CLAIM_IDLE / 3, stream.claim(&gone, 10, DEADLINE)).await;
     assert!(waiting.is_err());
     stream.append(posts(0..3)).await.unwrap();
@@ -247,7 +247,7 @@ pub async fn settled_entry_is_never_delivered_again(fixture: Fixture) {
     stream.append(posts(0..3)).await.unwrap();
     let claimed = stream.claim(&a, 10, NO_WAIT).await.unwrap();
     let rescued = rescue(&stream, &b, 3).await;
-    // The first consumer was only slow: it settles entries that the other has claimed.
+    // The first consumer was slow, and now settles entries that the other consumer has claimed.
     fixture.settle(&stream, &a, &claimed[..2]).await;
     stream.release(&b, &keys(&rescued), Release::Failed).await.unwrap();
     let left = rescue(&stream, &b, 1).await;

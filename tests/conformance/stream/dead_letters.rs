@@ -1,4 +1,4 @@
-//! Dead letters.
+//! Cases of dead letters.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub async fn entry_is_dead_lettered_once_with_unchanged_bytes(fixture: Fixture) 
     let error = "content: is not valid UTF-8 \u{1f4a5}\n";
     assert!(stream.dead_letter(request(&entries[0], error), now).await.unwrap());
 
-    // An entry is not dead-lettered twice, by a consumer that lost it, or after it was settled.
+    // An entry cannot be dead-lettered twice, by a consumer that has lost it, or after it was settled.
     assert!(!stream.dead_letter(request(&entries[0], "again"), now).await.unwrap());
     assert!(!stream.dead_letter(request(&slow[0], "late"), now).await.unwrap());
     fixture.settle(&stream, &b, &entries[1..]).await;
@@ -78,7 +78,7 @@ pub async fn dead_letters_are_paged_replayed_and_purged(fixture: Fixture) {
     let errors: Vec<_> = seen.iter().map(|letter| letter.error.as_str()).collect();
     assert_eq!(errors, ["error 6", "error 5", "error 4", "error 3", "error 2", "error 1", "error 0"]);
 
-    // A command that runs beside the server changes the dead letters.
+    // A command that runs while the server runs changes the dead letters.
     let command = fixture.open().await;
     let chosen = DeadLetterSelection::Ids(vec![seen[0].id, seen[2].id]);
     assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 2);
@@ -92,7 +92,7 @@ pub async fn dead_letters_are_paged_replayed_and_purged(fixture: Fixture) {
     let depth = stream.depth().await.unwrap();
     assert_eq!((depth.appended, depth.dead_lettered, depth.dead_letters), (9, 7, 0));
 
-    // All entries that existed are removed, in any number of steps.
+    // A purge removes all dead letters, in several steps.
     stream.append(posts(0..1_300)).await.unwrap();
     let entries = stream.claim(&me, 2_000, NO_WAIT).await.unwrap();
     dead_letter_all(&stream, &entries).await;
@@ -131,5 +131,9 @@ pub async fn forgotten_posts_have_no_dead_letters(fixture: Fixture) {
     assert_eq!(left.len(), 698);
     assert!(left.iter().all(|letter| !matches!(letter.fields.get("post_id"), Some(b"p0" | b"p650"))));
     let depth = stream.depth().await.unwrap();
-    assert_eq!((depth.appended, depth.dead_lettered, depth.pending()), (701, 701, 0), "the books do not change");
+    assert_eq!(
+        (depth.appended, depth.dead_lettered, depth.pending()),
+        (701, 701, 0),
+        "a purge does not change the counts"
+    );
 }

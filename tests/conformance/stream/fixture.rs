@@ -1,4 +1,4 @@
-//! The fixture of a case: a separate stream, which each simulated process opens.
+//! The fixture of a case: its own stream, which each simulated process opens.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use sentistream::store::{Retention, Store};
 use sentistream::stream::{Consumer, Entry, LocalStream, RedisStream, Stream, StreamOptions};
 use tempfile::TempDir;
 
-/// The idle time after which claims may be taken over. It is short, because tests wait for it. On a busy machine it
-/// may elapse between two steps of a test.
+/// The idle time after which a claim expires. It is short, because tests wait for it. On a busy machine it may pass
+/// between two steps of a test.
 pub const CLAIM_IDLE: Duration = Duration::from_millis(300);
-/// The longest time that a case waits for a condition.
+/// The maximum time that a case waits for a condition.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub struct Fixture {
@@ -60,7 +60,7 @@ impl Fixture {
         }
     }
 
-    /// Settles entries as a worker does: with SQLite in the store's commit, and then acknowledged.
+    /// Settles entries as a worker does. With SQLite, the commit of the store removes them; then they are acknowledged.
     pub async fn settle(&self, stream: &Stream, consumer: &Consumer, entries: &[Entry]) {
         if let Place::Local { path, .. } = &self.place {
             let seqs: Vec<String> = entries.iter().map(|entry| entry.key.id.seq.to_string()).collect();
@@ -73,7 +73,7 @@ impl Fixture {
 }
 
 impl Fixture {
-    /// The rows of a table of the embedded queue.
+    /// The number of rows of a table of the embedded queue.
     pub async fn count_rows(&self, table: &str) -> i64 {
         let Place::Local { path, .. } = &self.place else { panic!("Redis has no tables") };
         let sqlite = open_sqlite(path.clone()).await;
@@ -108,7 +108,7 @@ pub fn redis_url() -> String {
         .expect("SENTISTREAM_TEST_REDIS_URL is not set: run the tests with `make test`, which starts a Redis for them")
 }
 
-/// Opens the file with its tables, which the store creates.
+/// Opens the SQLite file. The store creates its tables.
 async fn open_sqlite(path: PathBuf) -> Sqlite {
     let options =
         SqliteOptions { path, readers: 4, read_timeout: Duration::from_secs(5), busy_timeout: Duration::from_secs(5) };
@@ -122,7 +122,7 @@ pub fn consumer(name: &str) -> Consumer {
     Consumer(Arc::from(name))
 }
 
-/// An entry with a post.
+/// The fields of an entry with a post.
 pub fn post(id: &str) -> RawFields {
     let mut fields = RawFields::default();
     fields.push("post_id", id);
@@ -155,12 +155,12 @@ where
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
+        assert!(Instant::now() < deadline, "timed out after {DEADLINE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Rescues until there are `count` entries.
+/// Repeats the rescue until `count` entries are rescued.
 pub async fn rescue(stream: &Stream, consumer: &Consumer, count: usize) -> Vec<Entry> {
     let mut rescued = Vec::new();
     let deadline = Instant::now() + DEADLINE;

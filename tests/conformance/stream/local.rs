@@ -1,4 +1,4 @@
-//! Cases of only the embedded queue: several processes on one file.
+//! Cases that apply only to the embedded queue, which several processes may open.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::fixture::{DEADLINE, Fixture, consumer, ids, keys, posts};
 #[tokio::test(flavor = "multi_thread")]
 async fn command_beside_the_server_claims_no_entries() {
     let mut fixture = Fixture::local();
-    // No claim expires in this case.
+    // The idle time is so long that no claim expires in this case.
     fixture.options.claim_idle = DEADLINE;
     let server = fixture.open().await;
     let me = consumer("me");
     server.append(posts(0..6)).await.unwrap();
     let working = server.claim(&me, 4, Duration::ZERO).await.unwrap();
 
-    // An import: it opens the file, appends, reads the depth, and exits.
+    // An import opens the file, appends entries, reads the depth, and exits.
     let import = fixture.open().await;
     import.append(posts(6..9)).await.unwrap();
     let depth = import.depth().await.unwrap();
@@ -51,8 +51,8 @@ async fn dead_letter_above_its_size_limit_drops_the_oldest() {
     }
     let kept = server.dead_letters(100, None).await.unwrap();
     assert!((7..=9).contains(&kept.len()), "{}", kept.len());
-    assert_eq!(kept[0].fields.get("post_id").unwrap(), b"p29", "the newest are kept");
-    // Removals decrease the byte count.
+    assert_eq!(kept[0].fields.get("post_id").unwrap(), b"p29", "the newest dead letters are kept");
+    // The removal of dead letters must decrease the count of their bytes.
     server.purge_dead_letters(&sentistream::stream::DeadLetterSelection::All).await.unwrap();
     let empty = fixture.count_rows("dead_letter_size where bytes = 0").await;
     assert_eq!(empty, 1);

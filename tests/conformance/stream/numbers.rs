@@ -1,4 +1,4 @@
-//! Depth, back-pressure, and entries that are no longer needed.
+//! Cases of the depth, of back-pressure, and of entries that are no longer needed.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ async fn check(stream: &Stream, expected: [u64; 5], step: &str) -> Depth {
         [appended, lag, claimed, dead_lettered],
         "{step}"
     );
-    assert_eq!(depth.appended, settled + depth.dead_lettered + depth.pending(), "{step}: the books balance");
+    assert_eq!(depth.appended, settled + depth.dead_lettered + depth.pending(), "{step}: the counts must balance");
     depth
 }
 
-pub async fn books_balance_after_every_step(fixture: Fixture) {
+pub async fn stream_counts_balance_after_every_step(fixture: Fixture) {
     let stream = fixture.open().await;
     let (a, b) = (consumer("a"), consumer("b"));
     let empty = check(&stream, [0, 0, 0, 0, 0], "new").await;
@@ -84,7 +84,7 @@ pub async fn full_stream_refuses_appends_until_entries_are_settled(mut fixture: 
     elsewhere.append(posts(8..10)).await.unwrap();
     assert!(matches!(stream.append(posts(10..11)).await, Err(StreamError::Full { pending: 10, .. })));
 
-    // Claimed entries are not settled.
+    // Claimed entries still count as pending.
     let claimed = stream.claim(&me, 4, NO_WAIT).await.unwrap();
     assert!(matches!(stream.append(posts(10..11)).await, Err(StreamError::Full { pending: 10, .. })));
     fixture.settle(&stream, &me, &claimed).await;
@@ -95,7 +95,8 @@ pub async fn full_stream_refuses_appends_until_entries_are_settled(mut fixture: 
     let rest = stream.claim(&me, 100, NO_WAIT).await.unwrap();
     assert_eq!(rest.len(), 10);
     fixture.settle(&stream, &me, &rest).await;
-    // An empty stream accepts a batch larger than the limit, which could otherwise never be appended.
+    // An empty stream accepts a batch that is larger than the limit, because such a batch could never be appended
+    // otherwise.
     assert_eq!(stream.append(posts(20..45)).await.unwrap().len(), 25);
 }
 

@@ -1,4 +1,4 @@
-//! Cases of only Redis: other programs on the same stream, and every kind of loss.
+//! Cases that apply only to Redis: other programs on the same stream, faults, and losses.
 
 mod deployments;
 mod faults;

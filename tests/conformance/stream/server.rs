@@ -1,4 +1,4 @@
-//! A separate Redis that a test can stop, freeze and restart, and a network that fails.
+//! A separate Redis server that a test can stop, freeze and restart, and a network that can fail.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct OwnRedis {
 }
 
 impl OwnRedis {
-    /// A server whose writes survive a crash.
+    /// Starts a server that writes every command to disk, so that no write is lost in a crash.
     pub fn start() -> Self {
         Self::start_with(&["--appendonly", "yes"])
     }
@@ -34,7 +34,7 @@ impl OwnRedis {
         server
     }
 
-    /// A server that is not started yet.
+    /// Prepares a server without starting it.
     pub fn not_started(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder, port: free_port(), args: args.iter().map(|&arg| arg.to_owned()).collect(), child: None }
@@ -60,7 +60,7 @@ impl OwnRedis {
         }
     }
 
-    /// Kills the server without running signal handlers.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -68,7 +68,7 @@ impl OwnRedis {
         }
     }
 
-    /// Stops answering, with all connections open.
+    /// Pauses the server process. Connections stay open, but get no answers.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -85,12 +85,12 @@ impl OwnRedis {
 
 impl Drop for OwnRedis {
     fn drop(&mut self) {
-        // SIGKILL also ends a stopped process.
+        // SIGKILL also ends a paused process.
         self.kill();
     }
 }
 
-/// Another program on the same Redis.
+/// A client that simulates another program on the same Redis.
 pub struct Outsider(Client);
 
 impl Outsider {
@@ -126,7 +126,7 @@ impl Network {
                     let (mut near, mut far) = (near, far);
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        // Keeps the current connections open but drops all of their data.
+                        // Keeps the connection open, but forwards no more data.
                         _ = swallow.changed() => std::future::pending().await,
                     }
                 });

@@ -1,4 +1,4 @@
-//! Cluster, Sentinel and TLS.
+//! Cases of Redis Cluster, Sentinel and TLS.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,7 @@ use crate::stream::server::{Outsider, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
-/// Makes every kind of call once.
+/// Makes every kind of call on the stream once.
 async fn make_every_call(stream: &Stream) {
     let me = consumer("me");
     stream.append(posts(0..5)).await.unwrap();
@@ -79,7 +79,7 @@ async fn cluster_requires_names_with_one_hash_tag() {
     let mut subscription = bus.subscribe();
     let event = LiveEvent::PostDeleted(PostId::parse("x").unwrap());
     let heard = loop {
-        // The subscription may not be active yet.
+        // The event is published again until the subscription is active and receives it.
         bus.publish(vec![event.clone()]).await.unwrap();
         if let Ok(heard) = tokio::time::timeout(Duration::from_millis(50), subscription.recv()).await {
             break heard;
@@ -144,7 +144,7 @@ async fn client_follows_a_failover_to_the_new_master() {
     entries.extend(held);
     entries.sort_by_key(|entry| entry.key.id);
     entries.dedup_by(|a, b| a.key == b.key);
-    // An append whose answer was lost was retried, which may have added a duplicate.
+    // An append was retried if its answer was lost, which may have added a duplicate.
     let mut ids = ids(&entries);
     ids.dedup();
     assert_eq!(ids, ["p0", "p1", "p2", "p3"]);

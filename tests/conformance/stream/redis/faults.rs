@@ -1,4 +1,4 @@
-//! Redis is unavailable, slow, or disconnected.
+//! Cases in which Redis is unavailable, slow or disconnected.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use crate::stream::server::{Network, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
 const TIMEOUT: Duration = Duration::from_millis(400);
-/// The additional time of a timeout on a busy machine.
+/// The time by which a call may exceed its timeout on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// A fixture, a stream with a short command timeout, and one with a long timeout.
+/// A fixture, a stream with a short command timeout, and a stream with a long command timeout.
 async fn with_short_and_long_timeout(url: &str) -> (Fixture, Stream, Stream) {
     let mut fixture = Fixture::redis_at(url);
     fixture.options.command_timeout = DEADLINE;
@@ -22,7 +22,7 @@ async fn with_short_and_long_timeout(url: &str) -> (Fixture, Stream, Stream) {
     (fixture, short, long)
 }
 
-/// Checks that every kind of call fails within the timeout because Redis is unavailable.
+/// Checks that every kind of call fails within the timeout with the error that Redis is unavailable.
 async fn assert_unavailable(stream: &Stream) {
     async fn unavailable<T: std::fmt::Debug>(call: impl Future<Output = Result<T, StreamError>>, name: &str) {
         let start = Instant::now();
@@ -66,7 +66,7 @@ async fn work_resumes_after_redis_was_frozen() {
     server.thaw();
     eventually("the stream is available again", || async { stream.ping().await.ok() }).await;
 
-    // Redis executed reads whose callers had already timed out: no consumer processes those entries.
+    // Redis executes reads whose callers have timed out. No consumer processes the entries of such reads.
     let lost = eventually("p1 is delivered", || async {
         let mut entries = stream.claim(&me, 10, NO_WAIT).await.ok()?;
         entries.extend(other.rescue(&you, 10).await.unwrap());
@@ -101,7 +101,7 @@ async fn waiting_claim_survives_a_frozen_redis() {
         eventually("Redis answers", || async { other.ping().await.ok() }).await;
     }
     other.append(posts(0..1)).await.unwrap();
-    // Either the claim returns the entry, or a read that timed out received it and any consumer can rescue it.
+    // Either the claim returns the entry, or a read that has timed out received it, so that any consumer can rescue it.
     let rescued = tokio::spawn(async move {
         eventually("the entry can be claimed", || async {
             let entries = other.rescue(&consumer("you"), 10).await.unwrap_or_default();
@@ -134,7 +134,7 @@ async fn connection_that_drops_packets_is_replaced() {
         eventually("the stream is connected again", || async { stream.ping().await.ok() }).await;
         assert!(start.elapsed() < TIMEOUT * 4 + SLACK, "it took {:?}", start.elapsed());
     }
-    // More than the socket buffers hold, so that a hanging write times out too.
+    // The data exceed the socket buffers, so that a blocked write times out too.
     network.drop_data_of_open_connections();
     let mut big = posts(2..3);
     big[0].push("padding", vec![b'x'; 32 * 1024 * 1024]);

@@ -1,4 +1,4 @@
-//! Redis loses the stream, its consumer group or its outcome counters, partly or completely.
+//! Cases in which Redis loses the stream, its consumer group or its outcome counters, partly or completely.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn flushall_begins_a_new_epoch_and_work_continues() {
     let before = scene.depth().await;
     assert_eq!((before.appended, before.dead_lettered), (5, 1));
 
-    // One process waits for entries while everything is deleted.
+    // A process waits for entries while all keys are deleted.
     let waiting = tokio::spawn({
         let other = other.clone();
         async move { other.claim(&consumer("waiting"), 10, DEADLINE).await }
@@ -71,7 +71,7 @@ async fn flushall_begins_a_new_epoch_and_work_continues() {
     let rest = stream.claim(me, 10, NO_WAIT).await.unwrap();
     let _: String = scene.outsider().await.run("FLUSHALL", &[]).await;
 
-    // Claimed entries are settled in the store under their old keys. The stream ignores these keys.
+    // Claimed entries are still settled in the store under their old keys, which the stream ignores.
     stream.renew(me, &keys(&lost)).await.unwrap();
     stream.release(me, &keys(&rest), Release::Failed).await.unwrap();
     stream.ack(me, &keys(&lost)).await.unwrap();
@@ -94,7 +94,7 @@ async fn flushall_begins_a_new_epoch_and_work_continues() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleted_group_rereads_entries_and_counts_none_twice() {
+async fn deleted_group_delivers_entries_again_and_counts_them_once() {
     let scene = Scene::new(OwnRedis::start()).await;
     let (stream, me) = (&scene.stream, &scene.me);
     stream.append(posts(0..6)).await.unwrap();
@@ -126,7 +126,7 @@ async fn deleted_stream_begins_a_new_epoch() {
     let outsider = scene.outsider().await;
     let name = scene.fixture.options.name.as_bytes();
     let _: i64 = outsider.run("DEL", &[name]).await;
-    // Another program appends first, before any process notices the loss.
+    // Another program appends before any process has noticed the loss.
     let _: String = outsider.run("XADD", &[name, b"*", b"post_id", b"theirs"]).await;
 
     scene.stream.append(vec![post("ours")]).await.unwrap();
@@ -137,7 +137,7 @@ async fn deleted_stream_begins_a_new_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lost_books_restart_with_the_open_entries() {
+async fn lost_outcome_counters_restart_with_the_pending_entries() {
     let scene = Scene::new(OwnRedis::start()).await;
     let (stream, me) = (&scene.stream, &scene.me);
     stream.append(posts(0..10)).await.unwrap();
@@ -149,7 +149,7 @@ async fn lost_books_restart_with_the_open_entries() {
     }
     let depth = scene.depth().await;
     assert_eq!((depth.appended, depth.lag, depth.claimed), (7, 5, 2));
-    // A claim of a process that has not noticed the loss has the new epoch.
+    // A process that has not noticed the loss can still release its claims, whose entries now have the new epoch.
     stream.release(me, &keys(&claimed[3..]), Release::Untried).await.unwrap();
     assert_eq!(scene.settle_all().await, 7);
     assert_eq!(scene.depth().await.appended, 7);
@@ -189,7 +189,7 @@ async fn restart_from_an_older_copy_begins_a_new_epoch() {
     scene.server.run();
 
     let after = eventually("Redis is available again", || async { scene.stream.depth().await.ok() }).await;
-    assert_ne!(after.epoch, before.epoch, "three entries are lost, so the old books can never balance");
+    assert_ne!(after.epoch, before.epoch, "three entries are lost, so the counts of the old epoch cannot balance");
     assert_eq!((after.appended, after.lag, after.claimed), (4, 2, 2));
     assert_eq!(scene.settle_all().await, 4);
     assert_eq!(scene.depth().await.appended, 4);

@@ -1,4 +1,4 @@
-//! Redis with little memory: streams are bounded by bytes, and a full server still settles entries.
+//! Cases in which Redis has little memory. The size of streams is limited, and a full server still settles entries.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::stream::server::{Outsider, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
-/// A post of about 4 KB.
+/// The fields of a post of about 4 KB.
 fn large(id: usize) -> RawFields {
     let mut fields = post(&format!("p{id}"));
     fields.push("note", "n".repeat(4_000));
@@ -23,7 +23,7 @@ async fn small_redis() -> (OwnRedis, Fixture, Outsider) {
     (redis, fixture, outsider)
 }
 
-/// Sets a memory limit below the memory in use.
+/// Sets a memory limit that is below the memory in use.
 async fn fill(stream: &Stream, outsider: &Outsider) {
     let used = stream.depth().await.unwrap().memory.unwrap().used;
     let _: String = outsider.run("CONFIG", &[b"SET", b"maxmemory", (used * 9 / 10).to_string().as_bytes()]).await;
@@ -62,7 +62,7 @@ async fn full_redis_refuses_appends_and_settles_entries() {
     assert!(stream.depth().await.unwrap().memory.unwrap().is_full());
 
     let _: String = outsider.run("CONFIG", &[b"SET", b"maxmemory", b"32mb"]).await;
-    // Settling the rest frees the memory that appends need.
+    // Settling the remaining entries frees the memory that appends need.
     loop {
         let entries = stream.claim(&me, 500, NO_WAIT).await.unwrap();
         if entries.is_empty() {
@@ -85,7 +85,7 @@ async fn processed_stream_is_bounded_by_bytes() {
     }
     let bytes: u64 = outsider.run("MEMORY", &[b"USAGE", fixture.options.processed.as_bytes()]).await;
     assert!((1 << 20..5 << 19).contains(&bytes), "{bytes} bytes");
-    // The newest posts are kept, and the index finds them.
+    // The newest posts are kept, and the index contains them.
     let length: u64 = outsider.run("XLEN", &[fixture.options.processed.as_bytes()]).await;
     let newest = [PostId::parse("p1999").unwrap()];
     stream.forget_posts(&newest, &newest).await.unwrap();
@@ -106,7 +106,7 @@ async fn dead_letter_is_bounded_by_bytes() {
         }
     }
     let depth = stream.depth().await.unwrap();
-    assert_eq!(depth.dead_lettered, 1_000, "dropped dead letters still count in the books");
+    assert_eq!(depth.dead_lettered, 1_000, "dropped dead letters still count as dead-lettered");
     assert!((100..300).contains(&depth.dead_letters), "{} dead letters", depth.dead_letters);
     let newest = stream.dead_letters(1, None).await.unwrap().remove(0);
     assert_eq!(newest.fields.get("post_id"), Some(b"p999".as_slice()));
@@ -118,7 +118,7 @@ async fn dead_letter_is_bounded_by_bytes() {
     assert_eq!(outsider.run::<u64>("XLEN", &[fixture.options.dead_letter.as_bytes()]).await, 0);
 }
 
-/// Microseconds that Redis spent in scripts.
+/// The time that Redis has spent in scripts, in microseconds.
 async fn script_time(outsider: &Outsider) -> u64 {
     let stats: String = outsider.run("INFO", &[b"commandstats"]).await;
     let eval = stats.lines().find_map(|line| line.strip_prefix("cmdstat_eval:")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Other programs append to, read, delete from and trim the stream.
+//! Cases in which other programs append to, read, delete from and trim the stream.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ async fn entries_of_other_programs_are_delivered() {
     let fixture = Fixture::redis();
     let outsider = Outsider::at(&redis_url()).await;
     let name = fixture.options.name.as_bytes();
-    // Before and after a process of SentiStream opens the stream.
+    // The other program appends both before and after a process of SentiStream opens the stream.
     let first: String = outsider.run("XADD", &[name, b"*", b"post_id", b"x0", b"content", b"\xff\x00"]).await;
     let stream = fixture.open().await;
     let me = consumer("me");
@@ -66,16 +66,20 @@ async fn entries_deleted_by_other_programs_are_not_pending() {
     let me = consumer("me");
     let appended = stream.append(posts(0..8)).await.unwrap();
     let claimed = stream.claim(&me, 3, NO_WAIT).await.unwrap();
-    // Deletes one claimed entry and one that no consumer has read.
+    // Deletes a claimed entry, and an entry that no consumer has read.
     for id in [appended[1], appended[5]] {
         assert_eq!(outsider.run::<i64>("XDEL", &[name, id.to_string().as_bytes()]).await, 1);
     }
     let depth = stream.depth().await.unwrap();
-    assert_eq!((depth.lag, depth.claimed), (4, 3), "Redis does not know the lag now, so the entries are counted");
+    assert_eq!(
+        (depth.lag, depth.claimed),
+        (4, 3),
+        "Redis does not report the lag after a deletion, so the entries are counted"
+    );
     let rescued = rescue(&stream, &me, 2).await;
     assert_eq!(ids(&rescued), ["p0", "p2"]);
     let depth = stream.depth().await.unwrap();
-    assert_eq!((depth.lag, depth.claimed, depth.appended), (4, 2, 7), "the claimed one is detected as deleted");
+    assert_eq!((depth.lag, depth.claimed, depth.appended), (4, 2, 7), "the claimed entry is detected as deleted");
     fixture.settle(&stream, &me, &claimed).await;
     let rest = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     assert_eq!(ids(&rest), ["p3", "p4", "p6", "p7"]);
@@ -144,7 +148,7 @@ async fn other_programs_can_read_dead_letters_and_processed_posts() {
         &id,
     ];
     assert_eq!(letters[0].1, expected);
-    // Dead letters of other programs are listed and replayed unchanged.
+    // Dead letters that other programs wrote are listed and replayed unchanged.
     let _: String = outsider.run("XADD", &[dead, b"*", b"post_id", b"theirs"]).await;
     assert_eq!(stream.dead_letters(1, None).await.unwrap()[0].fields.get("post_id"), Some(b"theirs".as_slice()));
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 2);
