@@ -2,16 +2,12 @@
 //!
 //! The notifier is independent of the alerts role; they share only the store. The notifier follows the transitions of
 //! alerts with its own cursor, assigns alerts to [`group`]s by the [`Router`](crate::domain::notify::Router), and
-//! writes
-//! messages to an outbox. [`deliver`] sends the messages of the outbox through [`receivers`]. The cursor, the groups
-//! and
-//! the outbox change in one transaction, so a crash loses no message. If a crash prevents the outcome of a delivery
-//! from
-//! being recorded, the message is sent again with the same id.
+//! writes messages to an outbox. [`deliver`] sends the messages of the outbox through [`receivers`]. The cursor, the
+//! groups and the outbox change in one transaction, so a crash loses no message. If a crash prevents the outcome of a
+//! delivery from being recorded, the message is sent again with the same id.
 //!
 //! Only one instance is active: the holder of a lease, which each transaction checks. This lease differs from that of
-//! the
-//! alerts role, so that slow receivers do not delay the evaluation of rules.
+//! the alerts role, so that slow receivers do not delay the evaluation of rules.
 
 pub mod deliver;
 mod details;

@@ -2,14 +2,14 @@
 //! windows, share this code. All decisions are pure functions; only [`load`] reads the store.
 //!
 //! A rule watches one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
-//! gives a [`Judgement`] per series from a [`View`] of the counts; [`machine`] turns judgements over time into states.
+//! gives an [`Evaluation`] per series from a [`View`] of the counts; [`machine`] turns evaluations over time into states.
 
 pub mod backtest;
 pub mod baseline;
 mod chance;
 pub mod copies;
+pub mod evaluate;
 pub mod history;
-pub mod judge;
 pub mod load;
 pub mod machine;
 pub mod series;
@@ -23,8 +23,8 @@ use crate::domain::human_duration::HumanDuration;
 use crate::domain::{TimeRange, Timestamp};
 
 pub use copies::DistinctCounts;
+use evaluate::{Evaluation, Target};
 pub use history::{Gaps, History};
-use judge::{Judgement, Target};
 use series::Tally;
 
 /// One day: the period before a window from which the variation of the counts is estimated.
@@ -144,34 +144,34 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
 
 /// A series with the result of its evaluation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
+pub struct EvaluatedSeries {
     /// The series.
     pub group: Group,
     /// The end of the window that was evaluated.
     pub end: Timestamp,
     /// Whether the condition holds for the series, and the numbers on which the decision is based.
-    pub judgement: Judgement,
+    pub evaluation: Evaluation,
 }
 
 /// The results of all series of a rule.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct JudgedRule {
+pub struct EvaluatedRule {
     /// The series that were evaluated.
-    pub series: Vec<Judged>,
+    pub series: Vec<EvaluatedSeries>,
     /// The number of sources with posts that were not evaluated, because there are more than [`MAX_SOURCES`].
     pub left_out: usize,
 }
 
 /// Evaluates the series of `spec`: those that have posts, and those that were not normal at the last evaluation.
-pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> JudgedRule {
-    let judged = |group: Group| {
+pub fn evaluate_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> EvaluatedRule {
+    let evaluated = |group: Group| {
         let end = moment.end - moment.delays.of(spec, group.source.as_deref());
         let incident = moment.known.get(&group.scope).copied().flatten();
-        let judgement = judge::judge(spec, view, Target { source: group.source.as_deref(), end, incident });
-        Judged { group, end, judgement }
+        let evaluation = evaluate::evaluate(spec, view, Target { source: group.source.as_deref(), end, incident });
+        EvaluatedSeries { group, end, evaluation }
     };
     let (groups, left_out) = groups(spec, view, moment);
-    JudgedRule { series: groups.into_iter().map(judged).collect(), left_out }
+    EvaluatedRule { series: groups.into_iter().map(evaluated).collect(), left_out }
 }
 
 /// The series to evaluate, and the number of sources that are left out.
@@ -246,16 +246,16 @@ pub fn labels(id: i64, spec: &RuleSpec, group: &Group) -> Labels {
 }
 
 /// The annotations of the rule. Their placeholders are replaced by values.
-pub fn annotations(spec: &RuleSpec, group: &Group, judgement: &Judgement) -> Labels {
+pub fn annotations(spec: &RuleSpec, group: &Group, evaluation: &Evaluation) -> Labels {
     let is_share = matches!(spec.condition, Condition::Share { .. } | Condition::Shift { .. });
     let shown =
         |number: f64| if is_share { format!("{} %", round(100.0 * number, 1)) } else { round(number, 2).to_string() };
     let number = |number: Option<f64>| number.map_or_else(|| "none".to_owned(), shown);
     let value = |name: &str| match name {
-        "value" => number(judgement.value),
+        "value" => number(evaluation.value),
         "threshold" => number(Some(spec.condition.threshold())),
-        "posts" => judgement.posts.to_string(),
-        "baseline" => number(judgement.baseline),
+        "posts" => evaluation.posts.to_string(),
+        "baseline" => number(evaluation.baseline),
         "window" => HumanDuration(spec.window).to_string(),
         "scope" => group.scope.clone(),
         "source" => group.source.clone().unwrap_or_else(|| "all sources".to_owned()),
@@ -320,9 +320,9 @@ mod tests {
         let delays = Delays::default();
         let known = BTreeMap::from([("source:3".to_owned(), None), ("source:gone".to_owned(), None)]);
         let moment = Moment { end: Timestamp::from_unix(1_767_225_600).unwrap(), delays: &delays, known: &known };
-        let few = judge_all(&spec, &Crowd(498), moment);
+        let few = evaluate_all(&spec, &Crowd(498), moment);
         assert_eq!((few.series.len(), few.left_out), (499, 0));
-        let many = judge_all(&spec, &Crowd(3_000), moment);
+        let many = evaluate_all(&spec, &Crowd(3_000), moment);
         assert_eq!((many.series.len(), many.left_out), (MAX_SOURCES, 3_000 - 499));
         let watches = |name: &str| many.series.iter().any(|one| one.group.source.as_deref() == Some(name));
         assert_eq!(["3", "gone", "3000", "2503", "2502"].map(watches), [true, true, true, true, false]);

@@ -37,6 +37,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Topics {
     store: Store,
     current: Arc<ArcSwap<Tracked>>,
+    /// Locked while the topics are read, so that an earlier copy never replaces a later one.
+    refreshing: Arc<tokio::sync::Mutex<()>>,
     /// Whether the matcher of all topics is being built.
     building: Arc<AtomicBool>,
 }
@@ -67,7 +69,7 @@ impl Topics {
     /// Creates an empty copy. Topics are read from the store by [`Self::loaded`] or [`Self::refresh`].
     pub fn new(store: Store) -> Self {
         let current = Arc::new(ArcSwap::from_pointee(Tracked::nothing()));
-        Self { store, current, building: Arc::default() }
+        Self { store, current, refreshing: Arc::default(), building: Arc::default() }
     }
 
     /// The topics as they were last loaded.
@@ -84,11 +86,13 @@ impl Topics {
         if current.version == 0 { self.refresh().await } else { Ok(current) }
     }
 
-    /// Loads the current topics from the store.
+    /// Loads the current topics from the store. Their version may be lower than before, when the database was restored or
+    /// a replica without the last changes has taken over.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn refresh(&self) -> Result<Arc<Tracked>, StoreError> {
+        let _refreshing = self.refreshing.lock().await;
         let version = self.store.topics_version().await?;
         let current = self.current();
         if current.version == version {
@@ -105,7 +109,7 @@ impl Topics {
             Err(_) => return Ok(self.current()),
         };
         let fragmented = tracked.is_fragmented();
-        self.current.rcu(|current| if current.version > version { current.clone() } else { tracked.clone() });
+        self.current.store(tracked.clone());
         if fragmented {
             self.rebuild(tracked);
         }
@@ -113,8 +117,7 @@ impl Topics {
     }
 
     /// Builds the matcher of all topics on a blocking thread, so that posts can be matched in the meantime. Only one
-    /// build
-    /// runs at a time. It is repeated if topics have changed in the meantime.
+    /// build runs at a time. It is repeated if topics have changed in the meantime.
     fn rebuild(&self, mut tracked: Arc<Tracked>) {
         let (current, building) = (self.current.clone(), self.building.clone());
         if building.swap(true, Ordering::AcqRel) {

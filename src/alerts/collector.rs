@@ -9,13 +9,14 @@ use serde_json::json;
 use super::AlertsServices;
 use super::evidence::Case;
 use super::histories::Histories;
+use super::meta::NO_BASELINE;
 use super::tick::{CountResult, Feed};
 use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
 use crate::domain::{TimeRange, Timestamp};
-use crate::rules::judge::{Judgement, Verdict, needs_texts};
-use crate::rules::load::{LoadError, Windows, feed};
+use crate::rules::evaluate::{Evaluation, Verdict, needs_texts};
+use crate::rules::load::{RuleLoadError, Windows, feed};
 use crate::rules::machine::SeriesState;
-use crate::rules::{Group, Judged, JudgedRule, Moment, annotations, judge_all, labels};
+use crate::rules::{EvaluatedRule, EvaluatedSeries, Group, Moment, annotations, evaluate_all, labels};
 use crate::store::StoreError;
 use crate::store::alerts::{AlertUpdate, NewAlert, Step};
 
@@ -26,9 +27,6 @@ const EXPLAINED: usize = 50;
 /// for one alert.
 const EXPLAINED_AGAIN: usize = 10;
 const EXPLAINED_EVERY: Duration = Duration::from_secs(120);
-/// The reason of a series that cannot be evaluated yet, because it has too little history. This is not a failure.
-pub(super) const NO_BASELINE: &str = "there is too little history for a baseline";
-
 /// The data about an open alert that an evaluation needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
@@ -63,7 +61,7 @@ pub struct Collector {
 struct Evaluated<'a> {
     rule: &'a Rule,
     windows: &'a Windows,
-    judged: &'a Judged,
+    result: &'a EvaluatedSeries,
     before: Option<&'a Instance>,
 }
 
@@ -95,49 +93,49 @@ impl Collector {
         let active: BTreeMap<String, Option<Timestamp>> =
             known.iter().map(|series| (series.scope.clone(), series.began)).collect();
         let moment = Moment { end: self.end, delays, known: &active };
-        let JudgedRule { series: mut judged, left_out } = judge_all(&rule.spec, windows, moment);
+        let EvaluatedRule { series: mut result, left_out } = evaluate_all(&rule.spec, windows, moment);
         self.left_out.insert(rule.id, left_out);
-        let reads = judged.iter().filter(|one| needs_texts(&rule.spec, one.judgement.verdict));
+        let reads = result.iter().filter(|one| needs_texts(&rule.spec, one.evaluation.verdict));
         let ranges: HashSet<TimeRange> = reads.map(|one| TimeRange::last(rule.spec.window, one.end)).collect();
         if !ranges.is_empty() {
             for range in ranges {
                 match windows.read_texts(&services.store, &feed(&rule.spec.scope), range).await {
                     Ok(()) => {}
-                    Err(LoadError::Store(error)) => return Err(error),
+                    Err(RuleLoadError::Store(error)) => return Err(error),
                     Err(error) => {
                         self.failed(rule, known, &error.to_string());
                         return Ok(());
                     }
                 }
             }
-            judged = judge_all(&rule.spec, windows, moment).series;
+            result = evaluate_all(&rule.spec, windows, moment).series;
         }
-        for series in known.iter().filter(|series| !judged.iter().any(|one| one.group.scope == series.scope)) {
+        for series in known.iter().filter(|series| !result.iter().any(|one| one.group.scope == series.scope)) {
             self.end_series(series, "the rule no longer watches this series");
         }
-        for judged in &judged {
-            let before = known.iter().find(|series| series.scope == judged.group.scope);
+        for result in &result {
+            let before = known.iter().find(|series| series.scope == result.group.scope);
             // Skips a window that ends before the last evaluated one, for example because an old entry is replayed or
             // a delay has grown. A last window that ends after `now` was evaluated while the clock was ahead; it is
             // ignored.
-            if before.is_some_and(|before| before.evaluated_at > judged.end && before.evaluated_at <= self.now) {
+            if before.is_some_and(|before| before.evaluated_at > result.end && before.evaluated_at <= self.now) {
                 continue;
             }
-            self.series(services, Evaluated { rule, windows, judged, before }).await?;
+            self.series(services, Evaluated { rule, windows, result, before }).await?;
         }
         Ok(())
     }
 
     async fn series(&mut self, services: &AlertsServices, evaluated: Evaluated<'_>) -> Result<(), StoreError> {
-        let Evaluated { rule, windows, judged, before } = &evaluated;
-        let Judged { group, end, judgement } = judged;
+        let Evaluated { rule, windows, result, before } = &evaluated;
+        let EvaluatedSeries { group, end, evaluation } = result;
         let current = state_of(*before, *end);
         let window = TimeRange::last(rule.spec.window, *end);
         let is_history = || self.histories.reach(window, (&rule.spec.scope, group));
-        if judgement.verdict == Verdict::Holds && !current.state.is_alerting() && is_history() {
+        if evaluation.verdict == Verdict::Holds && !current.state.is_alerting() && is_history() {
             return Ok(());
         }
-        let after = current.after(&rule.spec, Some(judgement.verdict), *end);
+        let after = current.after(&rule.spec, Some(evaluation.verdict), *end);
         if after.state == current.state && !is_followed(after.state) {
             return Ok(());
         }
@@ -147,17 +145,17 @@ impl Collector {
             _ => (labels(rule.id, &rule.spec, group), rule.spec.severity),
         };
         let opens = if after.state.is_alerting() && !current.state.is_alerting() {
-            let case = Case { spec: &rule.spec, group, window, judgement, view: *windows };
+            let case = Case { spec: &rule.spec, group, window, evaluation, view: *windows };
             self.opened += 1;
             let mut details =
                 if self.opened > EXPLAINED { case.numbers() } else { case.details(&services.store).await? };
-            details.insert("peak".to_owned(), json!(judgement.value));
+            details.insert("peak".to_owned(), json!(evaluation.value));
             Some(NewAlert {
                 alert_type: rule.spec.name.clone(),
-                actual_value: judgement.value.unwrap_or_default(),
+                actual_value: evaluation.value.unwrap_or_default(),
                 window_start: window.start(),
                 window_end: window.end(),
-                post_count: i32::try_from(judgement.posts).unwrap_or(i32::MAX),
+                post_count: i32::try_from(evaluation.posts).unwrap_or(i32::MAX),
                 details: details.into(),
             })
         } else {
@@ -175,12 +173,12 @@ impl Collector {
             began: after.began,
             evaluated_at: *end,
             alert_id: before.and_then(|before| before.alert_id),
-            value: judgement.value,
+            value: evaluation.value,
             threshold: rule.spec.condition.threshold(),
             severity,
             labels,
-            annotations: annotations(&rule.spec, group, judgement),
-            reason: reason(judgement),
+            annotations: annotations(&rule.spec, group, evaluation),
+            reason: reason(evaluation),
         };
         self.steps.push(Step { from: current.state, instance, at: self.now, opens });
         Ok(())
@@ -188,12 +186,12 @@ impl Collector {
 
     /// Records the current values of an alert that is already open, and searches its evidence again from time to time.
     async fn update(&mut self, services: &AlertsServices, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
-        let Evaluated { rule, windows, judged: Judged { group, end, judgement }, before } = evaluated;
+        let Evaluated { rule, windows, result: EvaluatedSeries { group, end, evaluation }, before } = evaluated;
         let Some(id) = before.and_then(|before| before.alert_id) else { return Ok(()) };
-        let (Some(figures), Some(value)) = (self.open.get(&id), judgement.value) else { return Ok(()) };
+        let (Some(figures), Some(value)) = (self.open.get(&id), evaluation.value) else { return Ok(()) };
         let window = TimeRange::last(rule.spec.window, *end);
-        let case = Case { spec: &rule.spec, group, window, judgement, view: *windows };
-        let is_due = judgement.verdict == Verdict::Holds && self.now.since(figures.explained_at) >= EXPLAINED_EVERY;
+        let case = Case { spec: &rule.spec, group, window, evaluation, view: *windows };
+        let is_due = evaluation.verdict == Verdict::Holds && self.now.since(figures.explained_at) >= EXPLAINED_EVERY;
         let mut details = if is_due && self.explained.len() < EXPLAINED_AGAIN {
             self.explained.push(id);
             case.details(&services.store).await?
@@ -209,8 +207,8 @@ impl Collector {
             threshold_value: rule.spec.condition.threshold(),
             actual_value: value,
             window,
-            post_count: i32::try_from(judgement.posts).unwrap_or(i32::MAX),
-            annotations: annotations(&rule.spec, group, judgement),
+            post_count: i32::try_from(evaluation.posts).unwrap_or(i32::MAX),
+            annotations: annotations(&rule.spec, group, evaluation),
             details,
         });
         Ok(())
@@ -280,8 +278,8 @@ fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
 }
 
 /// Why the series could not be evaluated; `None` if it was evaluated.
-fn reason(judgement: &Judgement) -> Option<String> {
-    (judgement.verdict == Verdict::NoBaseline).then(|| NO_BASELINE.to_owned())
+fn reason(evaluation: &Evaluation) -> Option<String> {
+    (evaluation.verdict == Verdict::NoBaseline).then(|| NO_BASELINE.to_owned())
 }
 
 /// Whether every evaluation of a series in this state is stored, because the dashboard shows its current value.

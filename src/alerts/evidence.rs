@@ -11,8 +11,8 @@ use crate::domain::counts::percentage;
 use crate::domain::event::PREVIEW_CHARS;
 use crate::domain::op::preview;
 use crate::domain::{Emotion, Sentiment, Source, TimeRange};
-use crate::rules::judge::{Judgement, negative_ratio};
-use crate::rules::load::LoadError;
+use crate::rules::evaluate::{Evaluation, negative_ratio};
+use crate::rules::load::RuleLoadError;
 use crate::rules::series::Tally;
 use crate::rules::{DAY, Group, View, copies, load};
 use crate::store::posts::{PostFilter, Start, StoredPost};
@@ -47,9 +47,16 @@ pub struct Case<'a> {
     /// The window in which the series was evaluated.
     pub window: TimeRange,
     /// The result of the evaluation, with the value that is compared with the threshold.
-    pub judgement: &'a Judgement,
+    pub evaluation: &'a Evaluation,
     /// The counts of the posts in the rule's scope.
     pub view: &'a dyn View,
+}
+
+/// The posts of a source in the window: the counted ones, and all.
+struct SourceCount {
+    name: String,
+    count: i64,
+    posts: i64,
 }
 
 impl Case<'_> {
@@ -69,7 +76,7 @@ impl Case<'_> {
         emotions.retain(|(_, count)| *count > 0);
         emotions.sort_by_key(|(label, count)| (std::cmp::Reverse(*count), *label));
         let emotion = |(label, count): &(Emotion, i64)| json!({"emotion": label, "count": count, "percentage": percentage(*count, total)});
-        let usual = self.judgement.usual.map(
+        let usual = self.evaluation.usual.map(
             |usual| json!({"level": usual.level, "spread": usual.spread, "windows": usual.windows, "days": usual.days}),
         );
         let fields = [
@@ -79,11 +86,11 @@ impl Case<'_> {
             ("negative_ratio", json!(negative_ratio(&tally))),
             ("top_emotions", json!(emotions.iter().map(emotion).collect::<Vec<_>>())),
             ("kind", json!(self.spec.condition.kind())),
-            ("value", json!(self.judgement.value)),
+            ("value", json!(self.evaluation.value)),
             ("threshold", json!(self.spec.condition.threshold())),
-            ("baseline", json!(self.judgement.baseline)),
+            ("baseline", json!(self.evaluation.baseline)),
             ("usual", json!(usual)),
-            ("p_value", json!(self.judgement.p_value)),
+            ("p_value", json!(self.evaluation.p_value)),
             ("top_sources", json!(self.top_sources(&tally))),
             ("link", json!(self.link())),
             ("evidence", json!([])),
@@ -102,7 +109,7 @@ impl Case<'_> {
         }
         let filter = match self.filter(store).await {
             Ok(filter) => filter,
-            Err(LoadError::Store(error)) => return Err(error),
+            Err(RuleLoadError::Store(error)) => return Err(error),
             // The topic was deleted after the rule was read, so its posts cannot be selected any more.
             Err(_) => return Ok(details),
         };
@@ -119,7 +126,7 @@ impl Case<'_> {
     }
 
     /// The filter that selects the posts that the rule counts.
-    async fn filter(&self, store: &Store) -> Result<PostFilter, LoadError> {
+    async fn filter(&self, store: &Store) -> Result<PostFilter, RuleLoadError> {
         let mut filter = load::filter(store, &self.spec.scope).await?;
         if let Some(source) = &self.group.source {
             // Parsing does not fail, because the name comes from a stored post.
@@ -140,21 +147,18 @@ impl Case<'_> {
             Some(name) => vec![name.clone()],
             None => self.view.sources(self.window).into_iter().collect(),
         };
-        let mut sources: Vec<(String, i64, i64)> = names
-            .into_iter()
-            .map(|name| {
-                let tally = self.view.window(self.window, Some(&name));
-                (name, tally.of(class), tally.posts())
-            })
-            .filter(|(_, count, _)| *count > 0)
-            .collect();
-        sources.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
+        let counted = |name: String| {
+            let tally = self.view.window(self.window, Some(&name));
+            SourceCount { name, count: tally.of(class), posts: tally.posts() }
+        };
+        let mut sources: Vec<SourceCount> = names.into_iter().map(counted).filter(|source| source.count > 0).collect();
+        sources.sort_by(|one, other| (other.count, &one.name).cmp(&(one.count, &other.name)));
         sources.truncate(NAMED);
         let all = tally.of(class);
         sources
             .into_iter()
-            .map(|(name, count, total)| {
-                json!({"source": name, "count": count, "posts": total, "percentage": percentage(count, all)})
+            .map(|SourceCount { name, count, posts }| {
+                json!({"source": name, "count": count, "posts": posts, "percentage": percentage(count, all)})
             })
             .collect()
     }
@@ -190,7 +194,7 @@ async fn newest(
     most: i64,
 ) -> Result<Vec<StoredPost>, StoreError> {
     let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
-    Ok(store.posts(&filter, Start::Offset(0), most).await?.posts)
+    Ok(store.posts(&filter, Start::Offset(0), most).await?.items)
 }
 
 /// The newest posts of every hour of `day` that match `filter`.

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::collector::NO_BASELINE;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, InstanceState, Labels, Rule, Severity, fingerprint};
 use crate::store::alerts::{NewAlert, Step};
 use crate::store::notify::FailingReceiver;
+
+/// The reason of a series that cannot be evaluated yet, because it has too little history. This is not a failure.
+pub(super) const NO_BASELINE: &str = "there is too little history for a baseline";
 
 /// The rule id of the series in this module.
 pub const META: i64 = 0;

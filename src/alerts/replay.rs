@@ -4,7 +4,7 @@
 //! The engine evaluates each minute of the ranges, and writes states and transitions. It publishes no events. It cannot
 //! cause notifications, because a demonstration only starts if no receivers exist.
 
-use super::tick::{Evaluation, Memory, TickError, evaluate};
+use super::tick::{EvaluationRequest, Memory, TickError, evaluate};
 use super::{AlertsServices, LEASE};
 use crate::domain::TimeRange;
 use crate::lease::LeaseManager;
@@ -39,7 +39,7 @@ async fn replay_range(
     let mut at = range.start().ceil(STEP);
     while at <= range.end() {
         let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
-        let evaluation = Evaluation { now: at, end: at, only: Some(rules) };
+        let evaluation = EvaluationRequest { now: at, end: at, only: Some(rules) };
         // The future is large, so it is boxed to keep this one small.
         Box::pin(evaluate(services, &handle.lease, memory, evaluation)).await?;
         at = at + STEP;

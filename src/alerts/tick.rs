@@ -12,7 +12,7 @@ use super::meta::{self, META};
 use super::{AlertsOptions, AlertsServices};
 use crate::domain::alert::{Instance, Rule, Scope};
 use crate::domain::{Alert, LiveEvent, Timestamp};
-use crate::rules::load::{DelayCache, LoadError, QuarterCache, Wanted, Windows, feed, live};
+use crate::rules::load::{DelayCache, QuarterCache, RuleLoadError, Wanted, Windows, feed, live};
 use crate::rules::{Delays, MAX_SOURCES, needs_history, windows};
 use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
@@ -61,9 +61,9 @@ pub struct Memory {
 
 impl Memory {
     /// Logs the rules that have begun to leave out sources, and sets the metric of left-out sources.
-    fn report_left_out(&mut self, judged: &BTreeMap<i64, usize>, rules: &[Rule]) {
+    fn report_left_out(&mut self, evaluated: &BTreeMap<i64, usize>, rules: &[Rule]) {
         self.left_out.retain(|id, _| rules.iter().any(|rule| rule.id == *id));
-        for (id, left_out) in judged {
+        for (id, left_out) in evaluated {
             let before = self.left_out.insert(*id, *left_out).unwrap_or_default();
             if let (0, 1.., Some(rule)) = (before, *left_out, rules.iter().find(|rule| rule.id == *id)) {
                 let rule = rule.spec.name.as_str();
@@ -93,7 +93,7 @@ pub(super) struct Feed {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CountError {
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] RuleLoadError),
     #[error("counting the posts took longer than {} s: choose a narrower scope or a shorter window", READ_LIMIT.as_secs())]
     Slow,
 }
@@ -114,14 +114,14 @@ pub async fn tick(
     let now = services.clock.now();
     services.store.observe(DOWNTIME.max(options.interval * 4)).await?;
     let end = window_end(services, options, now).await?;
-    let changes = evaluate(services, lease, memory, Evaluation { now, end, only: None }).await?;
+    let changes = evaluate(services, lease, memory, EvaluationRequest { now, end, only: None }).await?;
     metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
     publish(services, changes).await;
     Ok(())
 }
 
 /// The rules to evaluate, and the time of the evaluation.
-pub(super) struct Evaluation<'a> {
+pub(super) struct EvaluationRequest<'a> {
     /// The time that is stored with the changes.
     pub now: Timestamp,
     /// The end of the windows of series without a delay.
@@ -142,9 +142,9 @@ pub(super) async fn evaluate(
     services: &AlertsServices,
     lease: &Lease,
     memory: &mut Memory,
-    evaluation: Evaluation<'_>,
+    evaluation: EvaluationRequest<'_>,
 ) -> Result<Changes, TickError> {
-    let Evaluation { now, end, only } = evaluation;
+    let EvaluationRequest { now, end, only } = evaluation;
     let mut list = services.store.alert_rules().await?;
     if list.unreadable != memory.unreadable {
         memory.unreadable.clone_from(&list.unreadable);
@@ -177,7 +177,7 @@ pub(super) async fn evaluate(
         Some(ids) => list.rules.iter().filter(|rule| ids.contains(&rule.id)).collect(),
         None => dues.take(&list.rules, Instant::now()),
     };
-    let judged = due.len() as u64;
+    let evaluated = due.len() as u64;
     let mut feeds = read(services, &due, end, memory).await?;
     // The start of a history import is stored before its first post, so the imports of all counted posts are known
     // here.
@@ -203,7 +203,7 @@ pub(super) async fn evaluate(
     memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
     memory.report_left_out(&collector.left_out, &list.rules);
-    metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
+    metrics::counter!("sentistream_alert_evaluations_total").increment(evaluated);
     Ok(Changes { applied, updated })
 }
 
@@ -253,7 +253,7 @@ async fn read(
             // A scope that is slow to count must not delay the rules of other scopes.
             tokio::time::timeout(READ_LIMIT, counting).await.unwrap_or(Err(CountError::Slow))
         };
-        if let Err(CountError::Load(LoadError::Store(error))) = counted {
+        if let Err(CountError::Load(RuleLoadError::Store(error))) = counted {
             return Err(error);
         }
         feeds.insert(scope, counted);

@@ -18,19 +18,25 @@ const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HumanDuration(pub Duration);
 
+/// Why a text is not a duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a duration up to 366d such as \"250ms\", \"15s\", \"5min\" or \"8d\", found {found:?}")]
+pub struct DurationError {
+    /// The text.
+    found: String,
+}
+
 /// Parses `"250ms"`, `"15s"`, `"5min"`, `"2h"`, `"8d"`, and sums such as `"1h 30min"`: the friendly format of jiff,
 /// with days of 24 hours. The maximum is 366 days.
 ///
 /// # Errors
-/// When the text is not such a duration. The message describes the allowed values.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+/// When the text is not such a duration.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let parsed = text.trim().parse::<Span>().ok().and_then(|span| {
         let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
         Duration::try_from(exact).ok().filter(|duration| *duration <= LONGEST)
     });
-    parsed.ok_or_else(|| {
-        format!("expected a duration up to 366d such as \"250ms\", \"15s\", \"5min\" or \"8d\", found {text:?}")
-    })
+    parsed.ok_or_else(|| DurationError { found: text.to_owned() })
 }
 
 impl fmt::Display for HumanDuration {
@@ -52,9 +58,9 @@ impl fmt::Display for HumanDuration {
 }
 
 impl FromStr for HumanDuration {
-    type Err = String;
+    type Err = DurationError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, DurationError> {
         parse_duration(text).map(Self)
     }
 }

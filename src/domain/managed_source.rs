@@ -1,5 +1,7 @@
 //! A source that a user added: its name, its kind, and its settings without secrets.
 
+mod accounts;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;

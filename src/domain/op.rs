@@ -1,7 +1,7 @@
 //! The operation that a stream entry requests.
 
 use super::post::DraftTime;
-use super::{Author, Post, PostDraft, PostId, RawFields, Source, Timestamp};
+use super::{Author, InvalidValue, Post, PostDraft, PostId, RawFields, Source, Timestamp};
 
 /// The meaning of a valid stream entry.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,9 +119,9 @@ impl Reader<'_> {
         std::str::from_utf8(bytes).map(|text| Some(text.to_owned())).map_err(|_| reject(name, "is not valid UTF-8"))
     }
 
-    fn required<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Rejection> {
+    fn required<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, InvalidValue>) -> Result<T, Rejection> {
         let text = self.text(name)?.ok_or_else(|| reject(name, "is required"))?;
-        parse(&text).map_err(|message| reject(name, message))
+        parse(&text).map_err(|error| reject(name, error))
     }
 
     fn post(&self, now: Timestamp) -> Result<Post, Rejection> {

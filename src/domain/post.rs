@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{InvalidValue, Timestamp};
 
 /// The maximum length of `post_id`, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
@@ -51,9 +51,9 @@ macro_rules! text_type {
             /// Parses a value.
             ///
             /// # Errors
-            /// A message that says what is allowed, without the field's name.
-            pub fn parse(text: &str) -> Result<Self, String> {
-                let parse: fn(&str) -> Result<String, String> = $parse;
+            /// When the text is not such a value.
+            pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+                let parse: fn(&str) -> Result<String, InvalidValue> = $parse;
                 parse(text).map(Self)
             }
 
@@ -80,7 +80,7 @@ text_type! {
     /// The id of a post, unique across all sources: 1–256 bytes without U+0000.
     PostId, |text| {
         if text.is_empty() || text.len() > MAX_ID_BYTES {
-            return Err(format!("must be 1 to {MAX_ID_BYTES} bytes, has {}", text.len()));
+            return Err(InvalidValue::ByteCount { max: MAX_ID_BYTES, found: text.len() });
         }
         without_nul(text)
     }
@@ -92,7 +92,7 @@ text_type! {
         let lower = text.to_lowercase();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
         if lower.is_empty() || lower.len() > MAX_SOURCE_CHARS || !lower.chars().all(valid) {
-            return Err(format!("must be 1 to {MAX_SOURCE_CHARS} characters of a-z, 0-9, '_', '.' and '-'"));
+            return Err(InvalidValue::Name { max: MAX_SOURCE_CHARS });
         }
         Ok(lower)
     }
@@ -103,15 +103,15 @@ text_type! {
     Author, |text| {
         let length = text.chars().count();
         if text.trim().is_empty() || length > MAX_AUTHOR_CHARS {
-            return Err(format!("must be 1 to {MAX_AUTHOR_CHARS} characters, has {length}"));
+            return Err(InvalidValue::CharCount { max: MAX_AUTHOR_CHARS, found: length });
         }
         without_nul(text)
     }
 }
 
-fn without_nul(text: &str) -> Result<String, String> {
+fn without_nul(text: &str) -> Result<String, InvalidValue> {
     if text.contains('\0') {
-        return Err("must not contain U+0000".to_owned());
+        return Err(InvalidValue::Nul);
     }
     Ok(text.to_owned())
 }
@@ -211,7 +211,7 @@ impl PostDraft {
     /// One error per invalid field.
     pub fn validate(self, now: Timestamp) -> Result<Post, Vec<FieldError>> {
         let mut errors = Vec::new();
-        let mut keep = |field: &str, message: String| errors.push(FieldError::new(field, message));
+        let mut keep = |field: &str, error: InvalidValue| errors.push(FieldError::new(field, error));
 
         let post_id = required(self.post_id, PostId::parse).map_err(|e| keep("post_id", e)).ok();
         let source = required(self.source, Source::parse).map_err(|e| keep("source", e)).ok();
@@ -228,7 +228,7 @@ impl PostDraft {
             Some(time) => {
                 let parsed = time.parse();
                 if parsed.is_none() {
-                    keep("created_at", super::time::TimeError.to_string());
+                    errors.push(FieldError::new("created_at", super::time::TimeError.to_string()));
                 }
                 parsed
             }
@@ -252,22 +252,25 @@ impl PostDraft {
     }
 }
 
-fn required<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
-    value.ok_or_else(|| "is required".to_owned()).and_then(|text| parse(&text))
+fn required<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, InvalidValue>) -> Result<T, InvalidValue> {
+    value.ok_or(InvalidValue::Missing).and_then(|text| parse(&text))
 }
 
 /// An empty optional text is treated as missing, because CSV does not distinguish them.
-fn optional<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+fn optional<T>(
+    value: Option<String>,
+    parse: impl Fn(&str) -> Result<T, InvalidValue>,
+) -> Result<Option<T>, InvalidValue> {
     value.filter(|text| !text.trim().is_empty()).map(|text| parse(&text)).transpose()
 }
 
-fn valid_content(text: &str) -> Result<String, String> {
+fn valid_content(text: &str) -> Result<String, InvalidValue> {
     if text.trim().is_empty() {
-        return Err("must not be blank".to_owned());
+        return Err(InvalidValue::Blank);
     }
     let length = text.chars().count();
     if length > MAX_CONTENT_CHARS {
-        return Err(format!("must be at most {MAX_CONTENT_CHARS} characters, has {length}"));
+        return Err(InvalidValue::TooManyChars { max: MAX_CONTENT_CHARS, found: length });
     }
     without_nul(text)
 }
@@ -278,9 +281,9 @@ pub fn is_web_url(url: &str) -> bool {
     (has_scheme("http://") || has_scheme("https://")) && !url.contains(char::is_control)
 }
 
-fn bounded(text: &str, max: usize) -> Result<String, String> {
+fn bounded(text: &str, max: usize) -> Result<String, InvalidValue> {
     if text.len() > max {
-        return Err(format!("must be at most {max} bytes, has {}", text.len()));
+        return Err(InvalidValue::TooManyBytes { max, found: text.len() });
     }
     without_nul(text)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Sentiment, Timestamp};
+use super::{InvalidValue, Sentiment, Timestamp};
 
 /// The id of a topic's rows. It is never reused for another topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -20,21 +20,21 @@ pub struct TopicName(String);
 /// The maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 64;
 /// Names that would conflict with the paths `/api/topics/…`. Clients remove `.` and `..` from paths.
-const RESERVED: [&str; 4] = ["preview", "share", ".", ".."];
+const RESERVED: &[&str] = &["preview", "share", ".", ".."];
 
 impl TopicName {
     /// Parses a name.
     ///
     /// # Errors
-    /// When the text is not a valid name. The message describes the allowed values.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// When the text is not a valid name.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let lower = text.to_lowercase();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
         if lower.is_empty() || lower.len() > MAX_NAME_CHARS || !lower.chars().all(valid) {
-            return Err(format!("must be 1 to {MAX_NAME_CHARS} characters of a-z, 0-9, '_', '.' and '-'"));
+            return Err(InvalidValue::Name { max: MAX_NAME_CHARS });
         }
         if RESERVED.contains(&&*lower) {
-            return Err(format!("must not be one of {}", RESERVED.join(", ")));
+            return Err(InvalidValue::Reserved(RESERVED));
         }
         Ok(Self(lower))
     }

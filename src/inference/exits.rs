@@ -8,36 +8,10 @@ use serde::Serialize;
 
 use crate::domain::Analysis;
 
-use super::error::LoadError;
+use super::ModelInfo;
 use super::eval::{EmotionReport, Prediction, SentimentReport, emotion_report, sentiment_report};
-use super::spec::ModelSpec;
-use super::{ExitPolicy, InferenceOptions, ModelInfo};
 
 pub use fit::{ExitFit, ExitTrace, FitGoal, TextTrace, TracedRecord, fit, trace};
-
-/// Applies the settings of `options` to the exits of a model.
-///
-/// # Errors
-/// When the settings contain a threshold for a layer without an exit.
-pub(super) fn configure(spec: &mut ModelSpec, options: &InferenceOptions) -> Result<(), LoadError> {
-    if options.exits == ExitPolicy::Off {
-        spec.exits.clear();
-    }
-    if spec.exits.is_empty() {
-        return Ok(());
-    }
-    for (&layer, &threshold) in &options.exit_thresholds {
-        let Some(exit) = spec.exits.iter_mut().find(|exit| exit.layer == layer) else {
-            let layers: Vec<String> = spec.exits.iter().map(|exit| exit.layer.to_string()).collect();
-            return Err(LoadError::Setting(format!(
-                "inference.exit_thresholds names layer {layer}, but the model has exits only after the layers {}",
-                layers.join(", ")
-            )));
-        };
-        exit.threshold = threshold;
-    }
-    Ok(())
-}
 
 /// The amount of computation for texts. Layers are counted per token, because an exit and the last layer compute only
 /// the first token of a text.

@@ -2,12 +2,9 @@
 //!
 //! The texts of a batch are concatenated without padding, so each linear layer is one matrix product over all their
 //! tokens; only attention is computed per text ([`layer`]). Weights are packed once. Query, key and value are computed
-//! by
-//! one product. The last layer computes only what the first token needs ([`first`]). With int8 and bf16, the input rows
-//! of
-//! every product are rounded by the preceding step, while they are in the CPU cache. A text stops at the first exit
-//! that
-//! accepts it ([`stages`]).
+//! by one product. The last layer computes only what the first token needs ([`first`]). With int8 and bf16, the input
+//! rows of every product are rounded by the preceding step, while they are in the CPU cache. A text stops at the first
+//! exit that accepts it ([`stages`]).
 
 mod build;
 mod first;

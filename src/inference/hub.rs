@@ -1,8 +1,8 @@
 //! Finds models of the Hugging Face Hub in the cache, or downloads them.
 //!
 //! The cache has the layout of the Hub's own tools, which can share it. A download pins the revision: its commit is
-//! stored
-//! under the name of the branch, and later starts use this commit without a request. `models pull` updates the commit.
+//! stored under the name of the branch, and later starts use this commit without a request. `models pull` updates the
+//! commit.
 
 mod cache;
 mod download;

@@ -143,8 +143,7 @@ impl HeadMap {
                 for (class, score) in classes.iter().zip(logits) {
                     let total = &mut scores[class.index()];
                     // If several classes map to one label, probabilities that sum to 1 are added. Of independent
-                    // probabilities
-                    // the largest is used.
+                    // probabilities the largest is used.
                     *total = if self.independent { total.max(score) } else { *total + score };
                 }
                 if let Some(temperature) = self.temperature {

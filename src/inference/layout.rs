@@ -133,8 +133,7 @@ impl Layout {
     }
 
     /// The vectors that are added to the word embeddings, one per position. A vector is the position embedding plus, if
-    /// the
-    /// architecture has token types, the embedding of the first token type.
+    /// the architecture has token types, the embedding of the first token type.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.

@@ -1,13 +1,10 @@
 //! A large language model (LLM) with an OpenAI-compatible API as a [`Classifier`].
 //!
 //! A request contains several texts. Each result in the response is validated separately. Valid results are kept; all
-//! other
-//! texts are requested again in smaller parts, down to a single text. If a response has no valid result, a probe
-//! sentence
-//! is sent. If the probe fails too, the server is unavailable, and the texts are retried later
+//! other texts are requested again in smaller parts, down to a single text. If a response has no valid result, a probe
+//! sentence is sent. If the probe fails too, the server is unavailable, and the texts are retried later
 //! ([`InferenceError::Unavailable`]). If the probe succeeds, a text without a valid result in a request of its own
-//! fails
-//! ([`InferenceError::Failed`]). Results are cached for ten minutes, so that a retried batch sends no text twice.
+//! fails ([`InferenceError::Failed`]). Results are cached for ten minutes, so that a retried batch sends no text twice.
 
 mod answer;
 mod breaker;

@@ -2,7 +2,6 @@
 
 use super::calibration::Calibration;
 use super::error::{ClassifyError, LoadError};
-use super::exits;
 use super::fidelity::Candidate;
 use super::labels::{HeadMap, HeadScores, Labelling};
 use super::network::{Input, Network, Outputs, Scratch};
@@ -11,7 +10,7 @@ use super::spec::{ExitSpec, ModelSpec};
 use super::tokens::{TextTokenizer, Tokens};
 use super::vocabulary;
 use super::weights::Weights;
-use super::{InferenceError, InferenceOptions, ModelSource, Precision};
+use super::{ExitPolicy, InferenceError, InferenceOptions, ModelSource, Precision};
 
 /// A loaded model.
 pub struct Model {
@@ -70,7 +69,7 @@ impl Model {
         let files = source::find(source, &options.hub)?;
         let config = files.read("config.json").map_err(LoadError::into_setting)?;
         let mut spec = ModelSpec::parse(&config)?;
-        exits::configure(&mut spec, options)?;
+        configure_exits(&mut spec, options)?;
         let labels = options.labels_of(source);
         let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
         let heads =
@@ -200,4 +199,28 @@ impl Model {
 
 fn check_finite(values: &[f32]) -> Result<(), ClassifyError> {
     if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(ClassifyError::NotFinite) }
+}
+
+/// Applies the settings of `options` to the exits of a model.
+///
+/// # Errors
+/// When the settings contain a threshold for a layer without an exit.
+fn configure_exits(spec: &mut ModelSpec, options: &InferenceOptions) -> Result<(), LoadError> {
+    if options.exits == ExitPolicy::Off {
+        spec.exits.clear();
+    }
+    if spec.exits.is_empty() {
+        return Ok(());
+    }
+    for (&layer, &threshold) in &options.exit_thresholds {
+        let Some(exit) = spec.exits.iter_mut().find(|exit| exit.layer == layer) else {
+            let layers: Vec<String> = spec.exits.iter().map(|exit| exit.layer.to_string()).collect();
+            return Err(LoadError::Setting(format!(
+                "inference.exit_thresholds names layer {layer}, but the model has exits only after the layers {}",
+                layers.join(", ")
+            )));
+        };
+        exit.threshold = threshold;
+    }
+    Ok(())
 }

@@ -139,8 +139,7 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
 }
 
 /// Checks the model of a route without loading it. A model of the Hub that is not in the cache is checked only if
-/// downloads
-/// are disabled.
+/// downloads are disabled.
 ///
 /// # Errors
 /// When the model is missing, is not a sentiment classifier, or does not support all `languages`.

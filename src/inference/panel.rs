@@ -259,8 +259,7 @@ impl Panel {
     }
 
     /// Whether any score is high enough for an emotion. A model without a neutral class must reach the threshold,
-    /// because
-    /// one of its emotions always has the largest score.
+    /// because one of its emotions always has the largest score.
     fn is_sure(&self, emotion: &[f32; 7]) -> bool {
         let model = self.emotion.as_ref().unwrap_or(&self.main);
         !model.lacks_neutral_emotion() || emotion.iter().any(|score| *score >= self.emotion_threshold)

@@ -93,8 +93,7 @@ impl Queue {
 
     /// Closes the queue, which ends the threads. Queued texts are dropped, so their requests fail.
     pub fn close(&self) {
-        let mut state = lock(&self.state);
-        *state = State { closed: true, idle: state.idle, ..State::default() };
+        lock(&self.state).close();
         self.wake(true);
     }
 

@@ -1,6 +1,5 @@
 //! The encoder on Candle's tensors: simple, exact, and for models of any shape. It is the reference in tests of the
-//! fused
-//! encoder, and it runs models that the fused encoder does not support.
+//! fused encoder, and it runs models that the fused encoder does not support.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 

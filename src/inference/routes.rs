@@ -3,8 +3,7 @@
 //! A route names languages and a model. The model is loaded when the first post in one of its languages arrives, and
 //! released when no such post has arrived for some time. Each model has its own engine and queue; the engines share the
 //! cores ([`super::Cores`]). A batch waits for a route for at most [`RoutesOptions::wait`]. If the model is being
-//! loaded,
-//! fails or cannot keep up, its posts are stored unscored, and are analysed later from the store.
+//! loaded, fails or cannot keep up, its posts are stored unscored, and are analysed later from the store.
 
 mod model;
 mod routed;
@@ -110,8 +109,7 @@ impl Routes {
     }
 
     /// A classifier for interactive requests. It sends each text to the route for its language, and texts without a
-    /// route
-    /// to `main`. It waits until the model of a route is loaded.
+    /// route to `main`. It waits until the model of a route is loaded.
     pub fn over(&self, main: SharedClassifier) -> SharedClassifier {
         if self.is_empty() { main } else { Arc::new(Routed::new(main, self.clone())) }
     }

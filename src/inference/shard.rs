@@ -36,8 +36,7 @@ pub fn run(queue: &Queue, shared: &Shared) {
                 return;
             }
             // The thread waits for a core before it takes a task, so that meanwhile another thread can take the task,
-            // or its
-            // caller can cancel it.
+            // or its caller can cancel it.
             let _turn = cores.turn();
             if let Some(task) = queue.poll() {
                 shard.execute(task, queue);

@@ -13,8 +13,7 @@ use super::windows::windows;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tokens {
     /// The token ids of each window of the text, including special tokens. A text that fits into the model's input has
-    /// one
-    /// window. A window has at least one token, and at most the maximum number of the model.
+    /// one window. A window has at least one token, and at most the maximum number of the model.
     pub windows: Vec<Vec<u32>>,
     /// The number of tokens of the text that the windows cover, plus the special tokens of one window.
     pub read: usize,
@@ -43,11 +42,12 @@ impl TextTokenizer {
     /// When the JSON is invalid, or the tokenizer has more tokens than the model.
     pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, LoadError> {
         let invalid = |e: tokenizers::Error| LoadError::Files(format!("tokenizer.json: {e}"));
+        // First, because the parser normalizes the added tokens.
+        growth::check(json)?;
         // The parser panics on some damaged files, such as a file that ends within the decoder.
         let parsed = catch_unwind(|| Tokenizer::from_bytes(json));
         let damaged = |_| LoadError::Files("tokenizer.json is damaged".to_owned());
         let mut tokenizer = parsed.map_err(damaged)?.map_err(invalid)?;
-        growth::check(json)?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {
             let reason = format!("tokenizer.json has {known} tokens, but the model has only {vocab_size}");
@@ -96,11 +96,39 @@ impl TextTokenizer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn refusal(json: &[u8]) -> String {
+        TextTokenizer::parse(json, 128, 100).err().expect("an error").to_string()
+    }
 
     #[test]
     fn tokenizer_file_that_ends_early_is_rejected() {
-        let refused = TextTokenizer::parse(br#"{"version": "1.0", "decoder": {"type": "WordPiece", "#, 128, 100);
-        assert_eq!(refused.err(), Some(LoadError::Files("tokenizer.json is damaged".to_owned())));
+        let reason = refusal(br#"{"version": "1.0", "decoder": {"type": "WordPiece", "#);
+        assert!(reason.starts_with("tokenizer.json"), "{reason}");
+    }
+
+    #[test]
+    fn normalizers_are_checked_before_they_run() {
+        // The parser normalizes added tokens: this one would have 10^10 bytes.
+        let long = "a".repeat(100_000);
+        let replace = json!({"type": "Replace", "pattern": {"String": "a"}, "content": long});
+        let added = json!({
+            "id": 1, "content": "a", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true,
+            "special": false,
+        });
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [added],
+            "normalizer": {"type": "Sequence", "normalizers": [replace, replace]},
+            "pre_tokenizer": null, "post_processor": null, "decoder": null,
+            "model": {
+                "type": "WordPiece", "unk_token": "u", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100, "vocab": {"u": 0, "a": 1},
+            },
+        });
+        let reason = refusal(tokenizer.to_string().as_bytes());
+        assert!(reason.contains("times as long"), "{reason}");
     }
 }

@@ -1,12 +1,9 @@
 //! Determines the sentiment of a text towards one of several things that it mentions.
 //!
 //! The label of a whole text is not valid for everything in it: `I love Acme, but Apex is terrible` is positive about
-//! Acme
-//! and negative about Apex. [`Target`] finds the parts of a text that are about one target: wide and narrow clauses
-//! around
-//! its mentions, and the nearest words. The same model classifies the parts, and [`Target::opinion`] combines their
-//! scores
-//! with those of the whole text. A text that consists of one clause needs no parts.
+//! Acme and negative about Apex. [`Target`] finds the parts of a text that are about one target: wide and narrow
+//! clauses around its mentions, and the nearest words. The same model classifies the parts, and [`Target::opinion`]
+//! combines their scores with those of the whole text. A text that consists of one clause needs no parts.
 //!
 //! The weights were fitted to the development parts of public data sets with labels for targets. docs/topics.md has the
 //! results for the test parts.

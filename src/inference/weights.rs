@@ -18,8 +18,7 @@ use super::files::ModelFiles;
 const SAFETENSORS: &str = "model.safetensors";
 const PICKLE: &str = "pytorch_model.bin";
 /// The maximum size of the list of tensors, in bytes. The limit is needed because a parsed entry takes much more memory
-/// than
-/// its about 100 bytes in the file. Known models have fewer than 2,000 tensors.
+/// than its about 100 bytes in the file. Known models have fewer than 2,000 tensors.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
 
 /// Opened weight files.

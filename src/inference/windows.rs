@@ -2,9 +2,8 @@
 //! windows.
 //!
 //! The windows of a text have equal lengths and overlap by an eighth of the model's input, so that every word has
-//! context
-//! in at least one window. The scores of a text are the mean of the scores of its windows, weighted by their number of
-//! tokens. The part of a text after the last allowed window is ignored.
+//! context in at least one window. The scores of a text are the mean of the scores of its windows, weighted by their
+//! number of tokens. The part of a text after the last allowed window is ignored.
 
 use std::ops::Range;
 
@@ -12,8 +11,7 @@ use std::ops::Range;
 const OVERLAP: usize = 8;
 
 /// The ranges of the windows of a text with `tokens` tokens: at most `max` windows of at most `limit` tokens. Both
-/// limits
-/// must be at least 1. The second value says whether the windows cover all tokens.
+/// limits must be at least 1. The second value says whether the windows cover all tokens.
 pub fn windows(tokens: usize, limit: usize, max: usize) -> (Vec<Range<usize>>, bool) {
     let (limit, max) = (limit.max(1), max.max(1));
     if tokens <= limit {

@@ -24,9 +24,8 @@ pub struct SourcePart {
     /// The same number for the earlier range. It is not scaled to the length of the current range.
     pub previous_posts: i64,
     /// The contribution to the difference that the first entry of `changes` describes; without changes, to the
-    /// difference
-    /// in the number of posts. The unit is percentage points of all posts for a share, and posts for a number of posts.
-    /// The contributions of all sources sum to the difference.
+    /// difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a
+    /// number of posts. The contributions of all sources sum to the difference.
     pub contribution: f64,
     /// The ids of up to three posts of the source.
     pub post_ids: Vec<String>,
@@ -175,8 +174,7 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
 }
 
 /// The ids of the posts to cite: those of the current range that `is_one` accepts, with the measured sentiment first,
-/// then
-/// by confidence.
+/// then by confidence.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
     let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));

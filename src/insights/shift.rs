@@ -62,16 +62,14 @@ pub struct Shift {
 }
 
 /// The significant differences: first of the share of a sentiment, then of the number of posts. Shares are compared
-/// only
-/// if `compare_sentiments` is set; they cannot differ if the filter selects a single sentiment.
+/// only if `compare_sentiments` is set; they cannot differ if the filter selects a single sentiment.
 pub fn shifts(current: &Side, previous: &Side, compare_sentiments: bool) -> Vec<Shift> {
     let share = if compare_sentiments { share_shift(&current.counts, &previous.counts) } else { None };
     share.into_iter().chain(volume(current, previous)).collect()
 }
 
 /// The most significant difference of the share of negative or positive posts, by a two-proportion z-test. An increase
-/// is
-/// preferred to a decrease.
+/// is preferred to a decrease.
 fn share_shift(current: &Counts, previous: &Counts) -> Option<Shift> {
     if current.total().min(previous.total()) < LEAST_POSTS {
         return None;

@@ -59,8 +59,7 @@ fn text_group(group: &[&SampledPost]) -> Option<TextGroup> {
 }
 
 /// The ids of the posts with the highest `scores`, which has one score per post. Among posts with equal scores those
-/// with
-/// the highest confidence come first. Copies of a text count once.
+/// with the highest confidence come first. Copies of a text count once.
 pub fn typical(posts: &[&SampledPost], scores: &[f64]) -> Vec<String> {
     let score = |index: usize| scores.get(index).copied().unwrap_or_default();
     let mut order: Vec<usize> = (0..posts.len()).collect();

@@ -244,8 +244,7 @@ impl Group {
     }
 
     /// Returns the notification that is due at `moment`, and records it as in flight. Suppressed alerts are not
-    /// included,
-    /// and neither are reports of their end.
+    /// included, and neither are reports of their end.
     pub fn flush(&mut self, moment: &Moment<'_>) -> Option<Notification> {
         if self.in_flight.as_ref().is_some_and(|sent| !sent.failed) {
             return None;

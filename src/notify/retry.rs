@@ -27,8 +27,7 @@ impl Default for RetryOptions {
 
 impl RetryOptions {
     /// The time of the next attempt; `None` if there are no further attempts. `jitter`, in [0, 1), spreads retries
-    /// after
-    /// simultaneous failures over the last fifth of the wait.
+    /// after simultaneous failures over the last fifth of the wait.
     pub fn next(&self, failed: &Failed, jitter: f64) -> Option<Timestamp> {
         let doublings = failed.attempts.saturating_sub(1).min(16);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest).mul_f64(0.8 + 0.2 * jitter);

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::copies::{DistinctCounts, PostText};
-use super::judge::{Verdict, needs_texts};
+use super::evaluate::{Verdict, needs_texts};
 use super::load::scaled;
 use super::machine::SeriesState;
 use super::series::Tally;
-use super::{Delays, History, Judged, Moment, View, judge_all};
+use super::{Delays, EvaluatedSeries, History, Moment, View, evaluate_all};
 use crate::domain::alert::{InstanceState, RuleSpec};
 use crate::domain::{TimeRange, Timestamp};
 
@@ -151,18 +151,20 @@ pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest
         };
         let active: BTreeMap<String, Option<Timestamp>> = known.iter().filter_map(active).collect();
         let moment = Moment { end: at, delays: &recording.delays, known: &active };
-        for Judged { group, end, judgement } in judge_all(spec, &Past { recording, now: at }, moment).series {
+        for EvaluatedSeries { group, end, evaluation } in
+            evaluate_all(spec, &Past { recording, now: at }, moment).series
+        {
             let run = known.entry(group.scope).or_insert_with(|| SeriesRun::new(end));
             let before = run.current.state;
-            run.advance(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
+            run.advance(spec, BacktestStep { at, end, verdict: evaluation.verdict, value: evaluation.value });
             if before == run.current.state && !result.evaluations.is_multiple_of(every) {
                 continue;
             }
             run.points.push(Point {
                 at,
-                value: judgement.value,
-                baseline: judgement.baseline,
-                posts: judgement.posts,
+                value: evaluation.value,
+                baseline: evaluation.baseline,
+                posts: evaluation.posts,
                 state: run.current.state,
             });
         }
@@ -190,9 +192,9 @@ pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange)
     let mut at = range.start().ceil(STEP);
     while at <= range.end() {
         let moment = Moment { end: at, delays: &recording.delays, known: &known };
-        for judged in judge_all(spec, &Past { recording, now: at }, moment).series {
-            if needs_texts(spec, judged.judgement.verdict) {
-                windows.insert(TimeRange::last(spec.window, judged.end));
+        for evaluated in evaluate_all(spec, &Past { recording, now: at }, moment).series {
+            if needs_texts(spec, evaluated.evaluation.verdict) {
+                windows.insert(TimeRange::last(spec.window, evaluated.end));
             }
         }
         at = at + step;
@@ -202,7 +204,7 @@ pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange)
 
 /// One evaluation of a series.
 #[derive(Clone, Copy)]
-struct Evaluation {
+struct BacktestStep {
     at: Timestamp,
     /// The end of the window.
     end: Timestamp,
@@ -226,7 +228,7 @@ impl SeriesRun {
         Self { current, pending_at: None, open: None, firings: Vec::new(), points: Vec::new() }
     }
 
-    fn advance(&mut self, spec: &RuleSpec, now: Evaluation) {
+    fn advance(&mut self, spec: &RuleSpec, now: BacktestStep) {
         let before = self.current;
         self.current = before.after(spec, Some(now.verdict), now.end);
         self.pending_at = self.current.began.and(self.pending_at.or(Some(now.at)));

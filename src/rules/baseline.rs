@@ -3,20 +3,18 @@
 //! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks of
 //! history. Few observations make a rate unreliable, so each rate is shrunk towards its parent: a quarter of the week
 //! towards the same quarter of all workdays or weekend days, this one towards the same quarter of all days, and that
-//! one
-//! towards the mean of all quarters. A cell with `n` observations has the weight `n / (n + 1)` against its parent.
-//! Counts
-//! far above the expected count are clipped before the rates are computed, so that an incident does not raise the level
-//! of the following days. The profile is multiplied by the ratio of the counts of the last three hours to the expected
-//! counts, so that it follows growth and unusual days. Time without posts counts as zero; downtime is left out.
+//! one towards the mean of all quarters. A cell with `n` observations has the weight `n / (n + 1)` against its parent.
+//! Counts far above the expected count are clipped before the rates are computed, so that an incident does not raise
+//! the level of the following days. The profile is multiplied by the ratio of the counts of the last three hours to the
+//! expected counts, so that it follows growth and unusual days. Time without posts counts as zero; downtime is left
+//! out.
 //!
 //! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on
 //! which the counts of a Poisson process have the standard deviation 1 at every level. Two estimates of the spread are
 //! computed on this scale, and the larger estimate is used. The first is 1.4826 times the median absolute deviation of
 //! the residuals of the last day's windows of the same length. The second follows from the relative error of the
-//! profile
-//! in the hours of the last two weeks; this error is assumed to be large while there are few days of history. Both
-//! estimates are at least the spread of a Poisson process.
+//! profile in the hours of the last two weeks; this error is assumed to be large while there are few days of history.
+//! Both estimates are at least the spread of a Poisson process.
 //!
 //! The score of a count is its distance from the level on this scale, divided by the spread.
 
@@ -106,7 +104,7 @@ pub fn baseline(
     let step = if before.since(first) < DAY { QUARTER } else { QUARTER * 4 };
     let until = before.floor(step).max(first.floor(QUARTER));
     let key = ProfileKey { class: selection.class, source: selection.source.map(str::to_owned), length, until };
-    let profile = history.profiles.get(key, || Profile::build(history, first, until, length, selection));
+    let profile = history.profiles.get(key, || Profile::build(history, Windows { first, until, length }, selection));
     let observed = observed_time(history, TimeRange::new(first, before)?);
     if observed < length * LEAST_WINDOWS {
         return None;
@@ -163,14 +161,20 @@ struct Observation {
     exposure: f64,
 }
 
+/// The windows that a baseline is for.
+#[derive(Clone, Copy)]
+struct Windows {
+    /// When the counts begin.
+    first: Timestamp,
+    /// Counts from this time on are left out.
+    until: Timestamp,
+    /// The length of a window.
+    length: Duration,
+}
+
 impl Profile {
-    fn build(
-        history: &History,
-        first: Timestamp,
-        until: Timestamp,
-        length: Duration,
-        selection: Selection<'_>,
-    ) -> Option<Self> {
+    fn build(history: &History, of: Windows, selection: Selection<'_>) -> Option<Self> {
+        let Windows { first, until, length } = of;
         let range = TimeRange::new(first.max(until - PROFILE).ceil(QUARTER), until)?;
         let windows = history.quarters.windows(range, QUARTER, selection);
         let observation = |window: &super::series::WindowCount| {

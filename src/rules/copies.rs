@@ -18,8 +18,7 @@ const SHINGLE: usize = 3;
 /// Texts with at least this Jaccard index of their shingles are copies of each other.
 const ALIKE: f64 = 0.6;
 /// The number of bands of minimal hashes (Broder, "On the resemblance and containment of documents", 1997), and the
-/// hashes
-/// per band. Texts with a Jaccard index of 0.6 have a band in common with a probability of 0.93.
+/// hashes per band. Texts with a Jaccard index of 0.6 have a band in common with a probability of 0.93.
 const BANDS: usize = 6;
 const ROWS: usize = 2;
 
@@ -84,8 +83,7 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
             }
             for counts in counts.values() {
                 // An author counts with the most frequent labels of their posts. Among equally frequent labels the
-                // lowest
-                // are used, so that the result does not depend on the order of the posts.
+                // lowest are used, so that the result does not depend on the order of the posts.
                 let most = counts.iter().max_by_key(|(labels, count)| (**count, std::cmp::Reverse(**labels)));
                 if let Some((labels, _)) = most {
                     tally.add(*labels, 1);

@@ -31,7 +31,7 @@ const REACH: Duration = Duration::from_secs(7 * 3_600);
 
 /// Why counts could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub enum RuleLoadError {
     /// The store failed or does not respond.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,7 +87,7 @@ impl Windows {
     ///
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.
-    pub async fn read_texts(&mut self, store: &Store, scope: &Scope, range: TimeRange) -> Result<(), LoadError> {
+    pub async fn read_texts(&mut self, store: &Store, scope: &Scope, range: TimeRange) -> Result<(), RuleLoadError> {
         if let Entry::Vacant(entry) = self.texts.entry(range) {
             entry.insert(texts(store, scope, range).await?);
         }
@@ -151,7 +151,7 @@ pub async fn live(
     scope: &Scope,
     wanted: &Wanted,
     cache: &mut QuarterCache,
-) -> Result<Windows, LoadError> {
+) -> Result<Windows, RuleLoadError> {
     let reader = Reader::new(store, scope).await?;
     let earliest = wanted.ranges.iter().map(TimeRange::start).chain(wanted.baseline.map(|end| end - PROFILE)).min();
     let Some(earliest) = earliest else { return Ok(Windows::default()) };
@@ -194,7 +194,7 @@ pub async fn live(
 ///
 /// # Errors
 /// When the store does not answer, too many posts match, or the topic is not tracked.
-pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<History, LoadError> {
+pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<History, RuleLoadError> {
     let reader = Reader::new(store, scope).await?;
     let past = TimeRange::last(range.length() + DAY + REACH + LONGEST_DELAY, range.end());
     if !scope.is_rolled_up() {
@@ -208,7 +208,7 @@ pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<H
     let late = LatePosts { range: past, topic: reader.topic, least: PUNCTUAL, most: LONGEST_DELAY };
     let late = store.late_posts(&late, MAX_POSTS + 1).await?;
     if late.len() as i64 > MAX_POSTS {
-        return Err(LoadError::TooMany(scope.clone()));
+        return Err(RuleLoadError::TooMany(scope.clone()));
     }
     history.late = late.iter().map(late_count).collect();
     Ok(history)
@@ -218,7 +218,7 @@ pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<H
 ///
 /// # Errors
 /// When the store does not answer, or the topic is not tracked.
-pub async fn texts(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<PostText>, LoadError> {
+pub async fn texts(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<PostText>, RuleLoadError> {
     let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(store, scope).await? };
     let page = store.posts(&filter, Start::Offset(0), MAX_TEXTS).await?;
     let text = |post: crate::store::posts::StoredPost| PostText {
@@ -227,7 +227,7 @@ pub async fn texts(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec
         author: post.author,
         content: post.content,
     };
-    Ok(page.posts.into_iter().map(text).collect())
+    Ok(page.items.into_iter().map(text).collect())
 }
 
 /// Reads the series of one scope.
@@ -240,9 +240,9 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    async fn new(store: &'a Store, scope: &'a Scope) -> Result<Self, LoadError> {
+    async fn new(store: &'a Store, scope: &'a Scope) -> Result<Self, RuleLoadError> {
         let Scope::Topic(name) = scope else { return Ok(Self { store, scope, topic: None, since: None }) };
-        let topic = store.topic(name).await?.ok_or_else(|| LoadError::NoTopic(name.clone()))?;
+        let topic = store.topic(name).await?.ok_or_else(|| RuleLoadError::NoTopic(name.clone()))?;
         // Older posts count only after all of them have been matched against the topic.
         let matched = topic.backfill.last > 0 && !topic.backfill.is_running();
         let since = (!matched).then_some(topic.updated_at);
@@ -292,11 +292,11 @@ fn late_count(mark: &PostMark) -> LateCount {
     LateCount { written_at: arrival.written_at, stored_at: arrival.stored_at, source: mark.source.clone(), tally }
 }
 
-async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<PostMark>, LoadError> {
+async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<PostMark>, RuleLoadError> {
     let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(store, scope).await? };
     let marks = store.post_marks(&filter, MAX_POSTS + 1).await?;
     if marks.len() as i64 > MAX_POSTS {
-        return Err(LoadError::TooMany(scope.clone()));
+        return Err(RuleLoadError::TooMany(scope.clone()));
     }
     Ok(marks)
 }
@@ -305,7 +305,7 @@ async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<Pos
 ///
 /// # Errors
 /// When the store does not answer, or the topic is not tracked.
-pub async fn filter(store: &Store, scope: &Scope) -> Result<PostFilter, LoadError> {
+pub async fn filter(store: &Store, scope: &Scope) -> Result<PostFilter, RuleLoadError> {
     Ok(match scope {
         Scope::All => PostFilter::default(),
         Scope::Source(name) => PostFilter { source: Some(name.clone()), ..PostFilter::default() },

@@ -16,13 +16,12 @@
 
 use std::time::Duration;
 
-use super::judge::Verdict;
+use super::evaluate::Verdict;
 use crate::domain::Timestamp;
 use crate::domain::alert::{InstanceState, NoData, RuleSpec};
 
 /// The state after an evaluation with this verdict. The current `state` has lasted for `held`. A `verdict` of `None`
-/// means
-/// that the posts could not be counted.
+/// means that the posts could not be counted.
 pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Option<Verdict>) -> InstanceState {
     use InstanceState::{Error, Firing, NoData as Empty, Normal, Pending, Recovering};
     let Some(verdict) = verdict else { return if state.is_alerting() { state } else { Error } };

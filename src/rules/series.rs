@@ -215,8 +215,7 @@ impl Series {
     }
 
     /// The counts of consecutive windows of `length` within `range`. The newest window comes first and ends at the end
-    /// of
-    /// the range.
+    /// of the range.
     pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
         let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
         let (first, mut end) = (clamp(range.start().ceil(self.width)), clamp(range.end()));

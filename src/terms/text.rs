@@ -1,15 +1,12 @@
 //! The normal form in which texts are searched: case-folded words that are separated by spaces.
 //!
 //! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: first the words, then U+0001, then the hashtags and
-//! mentions
-//! with their signs. A query term is converted to the same form, so that a search is a search for a substring: a word
-//! is
-//! ` acme `, the beginning of a word is ` acm`, a hashtag is ` #acme `, and a phrase is ` acme phones `.
+//! mentions with their signs. A query term is converted to the same form, so that a search is a search for a substring:
+//! a word is ` acme `, the beginning of a word is ` acm`, a hashtag is ` #acme `, and a phrase is ` acme phones `.
 //!
 //! Characters are compared in NFKC, with full case folding (`STRASSE` is equal to `straße`), without the accents of
 //! Latin and Greek letters, and without skin tones. Words end at the boundaries of UAX #29, and also at apostrophes,
-//! dots
-//! and hyphens; `don't` becomes `dont`. Texts in Han, kana, Hangul and other scripts without spaces are split into
+//! dots and hyphens; `don't` becomes `dont`. Texts in Han, kana, Hangul and other scripts without spaces are split into
 //! characters, so a term in such a script is a phrase of characters.
 
 use std::borrow::Cow;

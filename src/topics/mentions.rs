@@ -35,8 +35,7 @@ impl<'t> Words<'t> {
     }
 
     /// The ranges of bytes at which the text contains terms of `query`, in the order of the text. Terms that must not
-    /// occur
-    /// and conditions on other properties of a post have no range.
+    /// occur and conditions on other properties of a post have no range.
     pub fn mentions(&self, query: &Query) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         self.collect(&query.node, &mut found);

@@ -143,8 +143,7 @@ impl Glob {
     }
 
     /// The longest sequence of characters without wildcards, as a pattern for the normal form. The pattern begins with
-    /// a
-    /// space if the sequence is the beginning of the word, and ends with a space if it is the end.
+    /// a space if the sequence is the beginning of the word, and ends with a space if it is the end.
     pub fn seed(&self) -> String {
         let mut best = String::new();
         let mut start = 0;

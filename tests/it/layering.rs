@@ -1,5 +1,5 @@
-//! Checks the imports of `src/`: services never import a role, roles never import each other, and only the composition
-//! root and the room of settings in force use the configuration.
+//! Checks the imports in `src/`: services never import a role, roles never import each other, and only the composition
+//! root, the commands and the settings use the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -34,7 +34,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "secrets" => set(&[]),
         "telemetry" => set(&["domain", "outbound"]),
         "language" => set(&["domain"]),
-        // A room owns the types of its settings.
+        // Each service owns the types of its settings, so the configuration imports services.
         "config" => Some(ROOMS.into_iter().chain(["domain"]).collect()),
         "inference" => set(&["domain", "clock", "outbound"]),
         "sources" => set(&["domain", "clock", "outbound"]),
@@ -48,7 +48,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "lease" => set(&["store", "lifecycle"]),
         "topics" => set(&["domain", "store", "lifecycle", "terms"]),
         "store" => set(&["domain", "clock", "secrets", "sqlite"]),
-        // An entry carries the trace of its append.
+        // An entry contains the trace context of its append.
         "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),
         "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
         role if ROLES.contains(&role) => {
@@ -61,7 +61,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
 fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("src is readable") {
         let path = entry.expect("entry is readable").path();
-        // A separate crate, which cannot import this one.
+        // The folder is a separate crate, which cannot import this crate.
         if path.join("Cargo.toml").exists() {
             continue;
         }
@@ -73,7 +73,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// The crate's modules that `text` names in paths, comments left out.
+/// The modules of the crate that paths in `text` name. Comments are ignored.
 fn imports(text: &str) -> BTreeSet<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     code.match_indices("crate::")
@@ -102,6 +102,19 @@ fn first_name(path: &str) -> String {
 }
 
 #[test]
+fn front_page_of_the_crate_names_every_module() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let text = fs::read_to_string(root).expect("source is UTF-8");
+    let (map, _) = text.split_once("# Invariants").expect("a map before the invariants");
+    let (services, map) = map.split_once("# Map").expect("a map");
+    let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<&str> = modules.filter(|module| !map.contains(&format!("[`{module}`]"))).collect();
+    assert!(missing.is_empty(), "add {missing:?} to the map in src/lib.rs");
+    let rooms: Vec<&str> = ROOMS.into_iter().filter(|room| !services.contains(&format!("[`{room}`]"))).collect();
+    assert!(rooms.is_empty(), "add {rooms:?} to the services in src/lib.rs");
+}
+
+#[test]
 fn modules_import_only_what_the_map_allows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -109,8 +122,8 @@ fn modules_import_only_what_the_map_allows() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut violations = Vec::new();
     for (path, text) in &files {
-        // Tests of a role open the embedded database as the composition root does.
-        if path.ends_with("/tests.rs") {
+        // Tests of a role may create services, as the composition root does.
+        if path.ends_with("/tests.rs") || path.contains("/tests/") {
             continue;
         }
         let relative = path.strip_prefix(&root.display().to_string()).expect("below src").trim_start_matches('/');

@@ -1,4 +1,4 @@
-//! The language model: its faults and limits, and their effect on posts.
+//! Tests of the LLM against a fake server: faults and limits, and their effect on posts.
 
 pub mod fake;
 mod posts;
@@ -91,7 +91,7 @@ async fn posts_share_one_request_and_results_keep_their_order() {
 #[tokio::test]
 async fn obeyed_prompt_injection_affects_only_its_own_post() {
     let (fake, _, llm) = app().await;
-    // The model follows the instructions in a post: it returns labels from the post, and two results for other posts.
+    // The model follows the instructions in a post: it returns labels from this post, and two results for other posts.
     fake.always(|seen| {
         let Some((spoilt, _)) = seen.posts().into_iter().find(|(_, text)| text.contains("INJECT")) else {
             return Reply::Good;
@@ -134,7 +134,7 @@ async fn malformed_answers_are_retried_in_smaller_batches() {
 }
 
 #[tokio::test]
-async fn invalid_answers_open_the_breaker_and_fail_no_post() {
+async fn invalid_answers_open_the_breaker_and_posts_wait() {
     for reply in [
         Reply::WrongLabels,
         Reply::Missing(0),
@@ -153,7 +153,7 @@ async fn invalid_answers_open_the_breaker_and_fail_no_post() {
         let llm = Llm::new(options).unwrap();
         let always = reply.clone();
         fake.always(move |_| always.clone());
-        // Until the breaker opens.
+        // Repeated failures open the breaker.
         for _ in 0..6 {
             let error = llm.classify(texts(&["love"])).await.unwrap_err();
             assert!(matches!(error, InferenceError::Unavailable(_)), "{reply:?}: {error}");
@@ -172,7 +172,7 @@ async fn invalid_answers_open_the_breaker_and_fail_no_post() {
 }
 
 #[tokio::test]
-async fn post_that_the_server_refuses_fails_alone() {
+async fn post_that_the_server_rejects_fails_alone() {
     let (fake, _, llm) = app().await;
     fake.always(|seen| if asks_about(seen, "forbidden") { Reply::Status(400, None) } else { Reply::Good });
     let all = ["love 1", "hate 2", "forbidden", "day 4", "day 5"];
@@ -180,7 +180,7 @@ async fn post_that_the_server_refuses_fails_alone() {
     let before = fake.seen().len();
     assert!(before < 24, "{before} requests");
     assert_eq!(llm.classify(texts(&["love 1", "hate 2", "day 4", "day 5"])).await.unwrap().len(), 4);
-    // Posts in the halves that were not sent before are sent now; the results of the others are cached.
+    // Only posts of halves that were not requested yet are sent. The results of all other posts are cached.
     assert!(fake.seen().len() <= before + 1, "{} then {}", before, fake.seen().len());
 }
 
@@ -209,7 +209,7 @@ async fn busy_server_gets_no_requests_until_retry_after() {
 }
 
 #[tokio::test]
-async fn budget_bounds_requests_per_period() {
+async fn budget_limits_the_requests_per_period() {
     let (fake, clock) = (FakeLlm::start().await, Clock::fixed(at(0)));
     let budget = Budget { per_minute: Some(2), per_day: Some(3) };
     let llm = Llm::new(LlmOptions { budget, ..options(&fake, &clock) }).unwrap();
@@ -228,7 +228,7 @@ async fn budget_bounds_requests_per_period() {
 }
 
 #[tokio::test]
-async fn refused_parameter_is_left_out_of_later_requests() {
+async fn rejected_parameter_is_omitted_from_later_requests() {
     let (fake, _, llm) = app().await;
     fake.always(|seen| {
         let refused = ["temperature", "max_completion_tokens"].into_iter().find(|name| !seen.body[name].is_null());
@@ -241,6 +241,6 @@ async fn refused_parameter_is_left_out_of_later_requests() {
     let before = fake.seen().len();
     assert_eq!(labels(&llm.classify(texts(&["hate 2"])).await.unwrap()), [Sentiment::Negative]);
     let seen = fake.seen();
-    assert_eq!((before, seen.len()), (3, 4), "later requests leave out what was refused");
+    assert_eq!((before, seen.len()), (3, 4), "later requests omit the rejected parameters");
     assert!(seen[3].body["max_tokens"].as_u64() >= Some(128), "another name limits the answer");
 }

@@ -1,4 +1,4 @@
-//! Tests of the whole program through its public surfaces.
+//! Tests of the whole program through its public interfaces.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
@@ -17,6 +17,7 @@ mod fakes;
 mod fuzz;
 mod layering;
 mod llm;
+mod maintenance;
 mod models;
 #[path = "../support/ports.rs"]
 mod ports;

@@ -1,4 +1,4 @@
-//! Models from folders and from the Hub, with every fault of a download.
+//! Tests of models from folders and from the Hub, with all faults of a download.
 
 mod fake_hub;
 mod routes;
@@ -19,7 +19,7 @@ struct Ended {
     stderr: String,
 }
 
-/// The binary with a separate cache, without the environment of this process.
+/// The binary with its own model cache. It does not inherit the environment of this process.
 struct TestApp {
     folder: tempfile::TempDir,
     hub: FakeHub,
@@ -33,7 +33,7 @@ impl TestApp {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
-        // Variables that deployments set.
+        // The variables that deployments set.
         command.env("HF_ENDPOINT", &self.hub.url).env("HF_HOME", self.folder.path().join("hf"));
         command
     }
@@ -42,7 +42,7 @@ impl TestApp {
         end(self.command(arguments))
     }
 
-    /// The pulled files of a repository.
+    /// The folder of the downloaded files of a repository.
     fn snapshot(&self, name: &str) -> PathBuf {
         self.folder.path().join("hf/hub").join(format!("models--tests--{name}")).join("snapshots").join(COMMIT)
     }
@@ -78,7 +78,7 @@ fn hub_model_needs_no_network_after_the_download() {
     // Files that are not needed are not downloaded.
     assert!(!app.hub.seen().iter().any(|request| request.contains("expected.ndjson")), "{:?}", app.hub.seen());
 
-    // A start downloads a missing model, here one with several weight files and without tokenizer.json.
+    // A start downloads a missing model. This model has several weight files and no tokenizer.json.
     let models = ["--set", "inference.model=hf:tests/bert@main", "--set", "inference.emotion_model=hf:tests/roberta"];
     let analyze = [&["analyze", "--json", "I love this!"], &models[..]].concat();
     let first = app.run(&analyze);
@@ -150,7 +150,7 @@ fn emotion_below_the_threshold_is_neutral() {
         assert_ended(&ended, 0, &[]);
         serde_json::from_str::<Value>(ended.stdout.trim()).unwrap()["emotion"].clone()
     };
-    // The largest score is 0.94.
+    // The threshold is below or above the largest score, which is 0.94.
     let without_neutral = with_neutral.replace("\"neutral\"", "\"annoyance\"");
     assert_eq!(emotion(&without_neutral, "0.9"), "anger");
     assert_eq!(emotion(&without_neutral, "0.95"), "neutral");
@@ -167,7 +167,7 @@ fn wrong_model_name_or_revision_exits_with_2() {
     let with_token = end(with_token);
     assert_ended(&with_token, 2, &["has no model", "404"]);
     assert!(!with_token.stderr.contains("hunter2"));
-    // Without the variable, the token that `hf auth login` stored is sent.
+    // If the variable is not set, the token that `hf auth login` stored is sent.
     std::fs::create_dir_all(app.folder.path().join("hf")).unwrap();
     std::fs::write(app.folder.path().join("hf/token"), "hunter3\n").unwrap();
     assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["has no model", "404"]);
@@ -241,7 +241,7 @@ fn full_or_unwritable_cache_is_named_in_the_error() {
     let unwritable = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.home=./file"]);
     assert_ended(&unwritable, 1, &["cannot write to ./file/hub", "inference.hub.home"]);
 
-    // A disk of 16 KiB, if this user may mount one.
+    // Mounts a disk of 16 KiB, if this user may do so.
     let script = "mkdir -p small && mount -t tmpfs -o size=16k tmpfs small && exec \"$@\"";
     let on_a_small_disk = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
@@ -252,7 +252,7 @@ fn full_or_unwritable_cache_is_named_in_the_error() {
     };
     let mut probe = on_a_small_disk(&["--version"]);
     if !probe.output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped the full disk: this user cannot mount one");
+        eprintln!("skipped the test of a full disk: this user cannot mount a disk");
         return;
     }
     let pull = ["models", "pull", "tests/bert"];
@@ -282,7 +282,7 @@ fn unnamed_classes_need_a_label_mapping() {
 }
 
 #[test]
-fn fitted_calibration_is_stored_and_changes_no_label() {
+fn fitted_calibration_is_stored_and_does_not_change_labels() {
     let app = TestApp::new();
     let folder = app.folder.path().join("mine");
     std::fs::create_dir(&folder).unwrap();
@@ -321,7 +321,7 @@ fn fitted_calibration_is_stored_and_changes_no_label() {
     let shown = app.run(&[&["models", "show"], &models[..]].concat()).stdout;
     assert!(shown.contains(&format!("calibrated: temperature {temperature}")), "{shown}");
 
-    // The builtin model is part of the program, so no calibration can be stored beside it.
+    // The builtin model is embedded in the binary, so a calibration cannot be stored next to it.
     let builtin = app.run(&["eval", "labelled.ndjson", "--fit-calibration"]);
     assert_ended(&builtin, 2, &["--calibration-out"]);
 }

@@ -1,4 +1,4 @@
-//! The real binary as a process that a test may kill.
+//! Runs the real binary as a process, which a test can kill.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -10,13 +10,13 @@ use tokio::process::{Child, Command};
 
 use crate::api::test_app::balances;
 
-/// The longest time that a test waits for a condition.
+/// The maximum time that a test waits for a condition.
 pub const DEADLINE: Duration = Duration::from_secs(150);
 
 /// A running `sentistream serve`.
 pub struct Process {
     child: Child,
-    /// The URL of the API; empty for a process without it.
+    /// The URL of the API; empty for a process without the API.
     pub url: String,
 }
 
@@ -26,7 +26,7 @@ impl Process {
         Self::start_in(folder, settings, &[]).await
     }
 
-    /// Starts the binary as [`Self::start`] does, with more environment variables.
+    /// Starts the binary with additional environment variables, and waits until it is ready.
     pub async fn start_in(folder: &Path, settings: &[String], environment: &[(&str, PathBuf)]) -> Self {
         let variables = environment.iter().map(|(name, value)| (name, value));
         let mut child = command(folder, settings).envs(variables).arg("serve").spawn().expect("the binary starts");
@@ -43,7 +43,7 @@ impl Process {
         self.child.kill().await.expect("the process can be killed");
     }
 
-    /// Sends the process a signal, such as `-STOP`.
+    /// Sends a signal, such as `-STOP`, to the process.
     pub async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("the process runs");
         let kill = Command::new("kill").args([signal, &id.to_string()]).status().await.expect("kill runs");
@@ -61,7 +61,7 @@ impl Process {
             .expect("its exit status")
     }
 
-    /// The peak of its resident memory, in MiB.
+    /// The peak resident memory of the process, in MiB.
     pub fn peak_memory_mib(&self) -> u64 {
         let id = self.child.id().expect("the process runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux has /proc");
@@ -69,13 +69,13 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1_024
     }
 
-    /// The JSON answer of the API.
+    /// Sends a GET request to the API, and returns the JSON of the answer.
     pub async fn get(&self, path: &str) -> Value {
         let answer = crate::web::get(format!("{}{path}", self.url)).await.expect("the API answers");
         answer.json().await.expect("the answer is JSON")
     }
 
-    /// Waits until the database is migrated: a request that reads tables is answered.
+    /// Waits until the database is migrated, so that requests that read tables succeed.
     pub async fn ready(&self) {
         let is_ready = async || {
             let answer = crate::web::get(format!("{}/api/sources", self.url)).await.ok()?;
@@ -84,12 +84,12 @@ impl Process {
         within("the process is ready", is_ready).await;
     }
 
-    /// Its process id.
+    /// The id of the process.
     pub fn id(&self) -> u32 {
         self.child.id().expect("the process runs")
     }
 
-    /// The health report, if the API answers.
+    /// The health report; `None` if the API does not answer.
     pub async fn try_health(&self) -> Option<Value> {
         let client = crate::web::builder().timeout(Duration::from_secs(5)).build().ok()?;
         client.get(format!("{}/api/health", self.url)).send().await.ok()?.json().await.ok()
@@ -118,12 +118,13 @@ impl Process {
         }
     }
 
-    /// Waits until `posts` are stored and nothing is pending. The books must then balance.
+    /// Waits until `posts` posts are stored, nothing is pending, and the counts of all outcomes sum to the appended
+    /// entries.
     pub async fn drained(&self, posts: usize) -> Value {
         let settled = |health: &Value| {
             health["stats"]["total_posts"] == posts && health["stats"]["pending"] == 0 && balances(health)
         };
-        self.wait_until(&format!("{posts} posts are stored and the books balance"), settled).await
+        self.wait_until(&format!("{posts} posts are stored and the outcome counts balance"), settled).await
     }
 }
 
@@ -140,12 +141,12 @@ pub async fn within<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T
     }
 }
 
-/// The binary under test: `SENTISTREAM_BIN`, an absolute path, or the one that was compiled with the tests.
+/// The path of the binary under test: the absolute path in `SENTISTREAM_BIN`, or the binary compiled with the tests.
 pub fn program() -> PathBuf {
     std::env::var_os("SENTISTREAM_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_sentistream").into()).into()
 }
 
-/// The binary with `settings` in `folder`, without variables of this process that would configure it.
+/// A command that runs the binary with `settings` in `folder`. It does not inherit variables that would configure it.
 pub fn command(folder: &Path, settings: &[String]) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder).stdout(Stdio::piped()).kill_on_drop(true);
@@ -156,7 +157,7 @@ pub fn command(folder: &Path, settings: &[String]) -> Command {
     command
 }
 
-/// `count` different posts.
+/// Creates `count` different posts.
 pub fn posts(count: usize) -> Vec<Value> {
     let texts = ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday"];
     (0..count)

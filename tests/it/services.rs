@@ -1,5 +1,5 @@
-//! Redis and Postgres for tests: a separate database and separate stream names on the shared servers, or separate
-//! servers that a test can stop and restart.
+//! Redis and Postgres for tests: a database and stream names of its own on the shared servers, or servers of its own
+//! that a test can stop and restart.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,13 +10,13 @@ use tokio::process::{Child, Command};
 use crate::ports::free_port;
 use crate::process::within;
 
-/// Fails the test with a hint when `make test` did not start the services.
+/// The value of an environment variable. Panics with a hint if `make test` did not set it.
 pub fn required(variable: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "the environment names the services of tests")]
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
 }
 
-/// The database and the names in Redis of one test, on the shared servers.
+/// The database of a test on the shared Postgres server, and its names on the shared Redis server.
 pub struct Shared {
     pub postgres_url: String,
     pub redis_url: String,
@@ -25,7 +25,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Creates a fresh database.
+    /// Creates an empty database and a unique prefix.
     pub async fn create() -> Self {
         let admin = required("SENTISTREAM_TEST_POSTGRES_URL");
         let redis_url = required("SENTISTREAM_TEST_REDIS_URL");
@@ -36,7 +36,7 @@ impl Shared {
         Self { postgres_url: url.into(), redis_url, prefix }
     }
 
-    /// The settings of a SentiStream that uses it.
+    /// The settings with which SentiStream uses this database and these names.
     pub fn settings(&self) -> Vec<String> {
         let Self { postgres_url, redis_url, prefix } = self;
         vec![
@@ -63,15 +63,20 @@ pub async fn number(url: &str, query: &str) -> i64 {
     postgres(url).await.query_one(query, &[]).await.unwrap_or_else(|e| panic!("{query}: {e}")).get(0)
 }
 
+/// The text that an SQL query returns.
+pub async fn text(url: &str, query: &str) -> String {
+    postgres(url).await.query_one(query, &[]).await.unwrap_or_else(|e| panic!("{query}: {e}")).get(0)
+}
+
 async fn postgres(url: &str) -> tokio_postgres::Client {
-    // A server that starts after a crash listens before it accepts sessions.
+    // After a crash, a server listens before it accepts sessions, so connecting is retried.
     let connect = async || tokio_postgres::connect(url, tokio_postgres::NoTls).await.ok();
     let (client, connection) = within("Postgres accepts a session", connect).await;
     tokio::spawn(connection);
     client
 }
 
-/// A server that one test can kill and start again with the same port and data.
+/// A server that a test can kill, and start again with the same port and data.
 pub struct Server {
     program: PathBuf,
     arguments: Vec<String>,
@@ -81,12 +86,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// A Redis that keeps its data across restarts.
+    /// Starts a Redis server that keeps its data across restarts.
     pub async fn redis() -> Self {
         Self::redis_in(tempfile::tempdir().expect("a temporary folder"), &[]).await
     }
 
-    /// A Redis that keeps its data in `folder`, with more `options`.
+    /// Starts a Redis server that keeps its data in `folder`, with additional `options`.
     pub async fn redis_in(folder: tempfile::TempDir, options: &[&str]) -> Self {
         own(&folder).await;
         let port = free_port();
@@ -102,7 +107,7 @@ impl Server {
         server
     }
 
-    /// A Sentinel that knows the Redis on the port `master` as `main`.
+    /// Starts a Sentinel that monitors the Redis server on the port `master` under the name `main`.
     pub async fn sentinel(master: u16) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
@@ -120,7 +125,7 @@ impl Server {
         server
     }
 
-    /// A Postgres with an empty database `postgres`.
+    /// Starts a Postgres server with an empty database `postgres`.
     pub async fn postgres() -> Self {
         let bin = PathBuf::from(required("SENTISTREAM_TEST_POSTGRES_BIN"));
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -145,17 +150,17 @@ impl Server {
         server
     }
 
-    /// The URL of a Redis.
+    /// The URL of a Redis server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// The address that it listens on.
+    /// The port on which the server listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Starts it and waits until it accepts connections.
+    /// Starts the server, and waits until it accepts connections.
     pub async fn start(&mut self) {
         let mut child = self.spawn();
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -163,7 +168,8 @@ impl Server {
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             assert!(Instant::now() < deadline, "{} does not listen", self.program.display());
             poll.tick().await;
-            // Postgres ends at once while sessions of a killed one still hold its shared memory.
+            // Postgres ends immediately while sessions of the killed server still use its shared memory, so it is
+            // restarted.
             if child.try_wait().is_ok_and(|status| status.is_some()) {
                 child = self.spawn();
             }
@@ -177,7 +183,7 @@ impl Server {
         command.spawn().expect("the server starts")
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the server with SIGKILL.
     pub async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().await.expect("the server can be killed");
@@ -189,7 +195,7 @@ fn path(folder: &tempfile::TempDir) -> String {
     folder.path().display().to_string()
 }
 
-/// The command as an unprivileged user, because Postgres refuses to run as root.
+/// A command that runs `program` as an unprivileged user, because Postgres does not run as root.
 fn unprivileged(program: &std::path::Path) -> Command {
     if !is_root() {
         return Command::new(program);

@@ -1,4 +1,4 @@
-//! Settings that people change while the server runs, in the real binary.
+//! Tests of settings that are changed while the server runs, with the real binary.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::process::{Process, command, within};
 use crate::services::Shared;
 
-/// The answer to a request: its status, its `ETag`, and its JSON.
+/// The answer to a request: the status, the `ETag`, and the JSON.
 struct Answer {
     status: u16,
     tag: String,
@@ -16,7 +16,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// The message about `field`.
+    /// The error message about `field`.
     fn error(&self, field: &str) -> String {
         let errors = self.json["errors"].as_array().cloned().unwrap_or_default();
         let found = errors.into_iter().find(|error| error["field"] == field);
@@ -62,7 +62,7 @@ fn quiet(mut settings: Vec<String>) -> Vec<String> {
     settings
 }
 
-/// What `sentistream config --json` prints about a key.
+/// The value that `sentistream config --json` prints for a key.
 async fn printed(folder: &Path, settings: &[String], key: &str) -> Value {
     let output = command(folder, settings).args(["config", "--json"]).output().await.expect("the binary runs");
     let all: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -118,19 +118,19 @@ async fn change_and_undo(folder: &Path, settings: Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn setting_is_changed_kept_and_reset_embedded() {
+async fn setting_is_changed_stored_and_reset_embedded() {
     let folder = tempfile::tempdir().unwrap();
     change_and_undo(folder.path(), Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn setting_is_changed_kept_and_reset_shared() {
+async fn setting_is_changed_stored_and_reset_shared() {
     let folder = tempfile::tempdir().unwrap();
     change_and_undo(folder.path(), Shared::create().await.settings()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invalid_settings_are_refused_with_the_words_of_config() {
+async fn invalid_setting_gets_the_same_error_as_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("sentistream.toml"), "[cache]\nttl = \"5s\"\n").unwrap();
     let process = start(folder.path(), &quiet(Vec::new())).await;
@@ -250,7 +250,7 @@ async fn other_instances_follow_changed_settings() {
         (setting(&two, "cache.ttl").await["value"] == "30s").then_some(())
     })
     .await;
-    // A change of the other instance is based on the version that this one has stored.
+    // The other instance knows the version that the first instance has stored, so its change is accepted.
     let changed = send(&two, Method::PUT, "cache.ttl", (Some("\"1\""), json!({"value": "10s"}))).await;
     assert_eq!((changed.status, &changed.json["stored"]["previous"]), (200, &json!("30s")), "{}", changed.json);
 }

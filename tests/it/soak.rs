@@ -1,43 +1,75 @@
-//! A long run on Postgres and Redis: posts, edits, deletions, retention and clients at once, as fast as the machine takes
-//! them. Memory, open files, sizes of tables and latencies must not grow.
+//! A long run on each set-up with concurrent posts, edits, deletions, retention and clients, as fast as the machine
+//! allows.
+//! Memory, open files, tables, disk usage and latencies must not grow.
 //!
-//! `make soak` runs it; `SOAK_POSTS` sets the number of posts.
+//! `make soak` runs these tests; `SOAK_POSTS` sets the number of posts. After each part of the run, the clock of the
+//! process is moved forward, so that the posts of a part leave the retention period in the next part.
+
+mod backend;
+mod clients;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fred::clients::Client;
-use fred::interfaces::ClientLike;
-use fred::types::config::Config;
-use fred::types::{ClusterHash, CustomCommand, Value};
 use sentistream::clock::Clock;
-use tokio_util::sync::CancellationToken;
 
-use crate::process::Process;
-use crate::services::{self, Shared};
+use backend::{Backend, Embedded, Scaled};
+use clients::Clients;
 
-/// Eight hours of ten posts a second.
+use crate::process::within;
+
+/// The default number of posts: ten posts per second for eight hours.
 const POSTS: usize = 288_000;
-const CLIENTS: usize = 50;
-/// Parts of the run that are compared.
+/// The number of parts of the run. The last part is compared with an early part.
 const PARTS: usize = 10;
-/// The number of entries of a request, and the number of entries that may wait.
+/// The number of entries per request, and the maximum number of entries that wait.
 const BATCH: usize = 500;
 const AHEAD: u64 = 5_000;
-/// The parts before the first one that is compared.
+/// The number of parts before the first part that is compared. They fill caches, pools, logs and the retention period.
 const WARM_UP: usize = 2;
-/// Latencies that are measured after each batch.
-const READINGS: usize = 10;
-/// The largest allowed ratio of a value of the last part to that of an early part.
+/// The number of parts on each side of the comparison of latencies. Several are needed, because slow requests are rare.
+const LATENCY_PARTS: usize = 3;
+/// The maximum ratio of a value of the last part to that of an early part.
 const GROWTH: f64 = 1.1;
+/// The time by which the clock of the process is moved after each part.
+const STEP: Duration = Duration::from_secs(900);
+/// The age of posts when they are appended. It is less than the retention of an hour, but together with [`STEP`] more
+/// than the retention plus the accepted clock skew of five minutes.
+const AGE: Duration = Duration::from_secs(3_400);
 
+/// A post of the run.
+pub struct Entry {
+    id: String,
+    author: String,
+    /// When the post was written, in Unix seconds.
+    created: i64,
+    content: String,
+    is_edited: bool,
+    /// The ids of an earlier post and an unknown post, which are deleted.
+    deleted: Vec<String>,
+}
+
+impl Entry {
+    /// The post with this number. `ahead` is the time by which the clock of the process has been moved.
+    fn new(number: usize, ahead: Duration) -> Self {
+        let created = Clock::system().now() + ahead - AGE - Duration::from_secs((number % 25) as u64);
+        let deletes = number % 20 == 3;
+        let deleted = [format!("s{}", number.saturating_sub(BATCH)), format!("unknown{number}")];
+        Self {
+            id: format!("s{number}"),
+            author: format!("a{}", number % 1_000),
+            created: created.as_seconds(),
+            content: format!("I love how fast this is, number {number}"),
+            is_edited: number % 20 == 7,
+            deleted: deleted.into_iter().filter(|_| deletes).collect(),
+        }
+    }
+}
+
+/// The measurements after a part of the run.
 struct Sample {
-    memory_kib: f64,
-    files: f64,
-    /// Bytes of all tables per stored post. The run is shorter than the time after which the first posts are pruned: the
-    /// retention and five minutes by which clocks may differ.
-    tables_per_post: f64,
-    redis: f64,
+    /// The values that must not grow, by name.
+    values: BTreeMap<&'static str, f64>,
     latencies_ms: Vec<f64>,
 }
 
@@ -48,145 +80,74 @@ fn posts() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make soak"]
-async fn resources_stay_flat_over_a_long_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let shared = Shared::create().await;
-    let mut settings = shared.settings();
-    settings.extend(["ingester.sources=[]", "server.rate_limit=0", "retention.posts=1h"].map(str::to_owned));
-    // The run reaches this bound in its first part, and would reach the default one only at its end.
-    settings.push("stream.processed_max_len=10000".to_owned());
-    let process = Process::start(folder.path(), &settings).await;
-    let redis = Client::new(Config::from_url(&shared.redis_url).unwrap(), None, None, None);
-    redis.init().await.unwrap();
-    let stop = CancellationToken::new();
-    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(process.url.clone(), stop.clone()))).collect();
+async fn embedded_resources_stay_flat() {
+    run(Embedded::start().await).await;
+}
 
-    let (total, stream) = (posts(), format!("{}_posts", shared.prefix));
-    let mut samples = Vec::new();
-    let mut latencies = Vec::new();
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by make soak"]
+async fn scaled_out_resources_stay_flat() {
+    run(Scaled::start().await).await;
+}
+
+async fn run(backend: impl Backend) {
+    let process = backend.process();
+    let clients = Clients::start(&process.url);
+    let (total, mut samples) = (posts(), Vec::new());
     for part in 0..PARTS {
         let started = Instant::now();
-        let mut sent = part * total / PARTS;
-        while sent < (part + 1) * total / PARTS {
-            let pipeline = redis.pipeline();
-            for number in sent..sent + BATCH {
-                for fields in entries(number) {
-                    let mut args: Vec<Value> = vec![stream.as_str().into(), "*".into()];
-                    args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value.into()]));
-                    let command = CustomCommand::new_static("XADD", ClusterHash::FirstKey, false);
-                    pipeline.custom::<(), _>(command, args).await.unwrap();
-                }
-            }
-            pipeline.all::<Value>().await.unwrap();
-            sent += BATCH;
+        let ahead = backend.set_clock(STEP * u32::try_from(part).expect("few parts"));
+        let numbers: Vec<usize> = (part * total / PARTS..(part + 1) * total / PARTS).collect();
+        for batch in numbers.chunks(BATCH) {
+            let entries: Vec<Entry> = batch.iter().map(|number| Entry::new(*number, ahead)).collect();
+            backend.append(&entries).await;
             process.wait_until("entries are settled", |health| health["stats"]["pending"].as_u64() < Some(AHEAD)).await;
-            for _ in 0..READINGS {
-                latencies.push(latency(&process).await);
-            }
         }
-        // A part represents hours, in which autovacuum would have run many times.
-        services::execute(&shared.postgres_url, "VACUUM").await;
-        let sample = sample(&process, &shared, &redis, std::mem::take(&mut latencies)).await;
-        let (seconds, p99) = (started.elapsed().as_secs(), p99(std::slice::from_ref(&sample)));
-        eprintln!(
-            "soak: part {} of {PARTS} in {seconds} s: memory {:.0} MB, {} files, tables {:.0} bytes per post, Redis {:.1} MB, p99 {p99:.0} ms",
-            part + 1,
-            sample.memory_kib / 1e3,
-            sample.files,
-            sample.tables_per_post,
-            sample.redis / 1e6,
-        );
+        // All entries must be settled first, because a post that waits while the clock moves would be too old.
+        process.wait_until("all entries are settled", |health| health["stats"]["pending"] == 0).await;
+        if backend.prunes() {
+            let pruned = async || (backend.stored().await <= numbers.len() as f64).then_some(());
+            within("the posts of the previous part are pruned", pruned).await;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let mut values = backend.values().await;
+        values.insert("memory", memory_bytes(process.id()));
+        values.insert("files", std::fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap().count() as f64);
+        let sample = Sample { values, latencies_ms: clients.take() };
+        report(part, seconds, &sample);
         samples.push(sample);
     }
-    stop.cancel();
-    for client in clients {
-        client.await.unwrap();
+    let (requests, failed) = clients.stop().await;
+    eprintln!("soak: {total} posts, {requests} requests of clients, {failed} failed");
+    assert_eq!(failed, 0, "requests of clients failed");
+    let last = &samples[PARTS - 1].values;
+    let values = samples[WARM_UP].values.iter().map(|(name, early)| (*name, *early, last[name]));
+    let latency = ("p99", p99(&samples[WARM_UP..WARM_UP + LATENCY_PARTS]), p99(&samples[PARTS - LATENCY_PARTS..]));
+    let compared: Vec<_> = values.chain([latency]).collect();
+    for (name, early, last) in &compared {
+        eprintln!("soak: {name} {early:.0} -> {last:.0} ({:+.1} %)", (last / early - 1.0) * 100.0);
     }
-    // The first parts fill caches, pools and the retention period. The slowest requests are rare, so that each side of
-    // their comparison has three parts.
-    let (early, last) = (&samples[WARM_UP], &samples[PARTS - 1]);
-    let pairs: BTreeMap<_, _> = [
-        ("memory", (early.memory_kib, last.memory_kib)),
-        ("files", (early.files, last.files)),
-        ("tables", (early.tables_per_post, last.tables_per_post)),
-        ("redis", (early.redis, last.redis)),
-        ("p99", (p99(&samples[WARM_UP..WARM_UP + 3]), p99(&samples[PARTS - 3..]))),
-    ]
-    .into();
-    for (what, (early, last)) in pairs {
-        assert!(last <= early * GROWTH, "{what} grew from {early} to {last}");
-    }
+    let grown: Vec<_> = compared.iter().filter(|(_, early, last)| *last > early * GROWTH).collect();
+    assert!(grown.is_empty(), "grown by more than 10 %: {grown:?}");
 }
 
-/// The entries of one post: the post, and for some posts an edit or a deletion.
-fn entries(number: usize) -> Vec<Vec<(&'static str, String)>> {
-    // Old enough that posts leave the retention period of an hour within half a minute, as in a run of days.
-    let created = Clock::system().now() - Duration::from_secs(3_570 + (number % 25) as u64);
-    let created = created.as_seconds().to_string();
-    let id = format!("s{number}");
-    let mut post = vec![
-        ("post_id", id.clone()),
-        ("source", "web".to_owned()),
-        ("author", format!("a{}", number % 1_000)),
-        ("created_at", created.clone()),
-        ("content", format!("I love how fast this is, number {number}")),
-    ];
-    let mut entries = vec![post.clone()];
-    if number % 20 == 7 {
-        post.extend([("op", "replace".to_owned()), ("edited_at", created)]);
-        entries.push(post);
-    }
-    if number % 20 == 3 {
-        let earlier = format!("s{}", number.saturating_sub(500));
-        entries.push(vec![("op", "delete".to_owned()), ("post_id", earlier)]);
-        entries.push(vec![("op", "delete".to_owned()), ("post_id", format!("unknown{number}"))]);
-    }
-    entries
+fn report(part: usize, seconds: f64, sample: &Sample) {
+    let values: Vec<String> = sample.values.iter().map(|(name, value)| format!("{name} {value:.0}")).collect();
+    let (p99, requests) = (p99(std::slice::from_ref(sample)), sample.latencies_ms.len());
+    let (part, values) = (part + 1, values.join(", "));
+    eprintln!("soak: part {part} of {PARTS} in {seconds:.0} s: {values}, p99 {p99:.0} ms of {requests} requests");
 }
 
-async fn client(url: String, stop: CancellationToken) {
-    let client = crate::web::builder().timeout(Duration::from_secs(30)).build().unwrap();
-    for path in ["/api/posts?limit=50", "/api/stats", "/api/distribution", "/api/aggregate?period=hour"].iter().cycle()
-    {
-        if stop.is_cancelled() {
-            return;
-        }
-        let _ = client.get(format!("{url}{path}")).send().await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// The time of a request for one page of posts, in milliseconds.
-async fn latency(process: &Process) -> f64 {
-    let started = Instant::now();
-    process.get("/api/posts?limit=50").await;
-    started.elapsed().as_secs_f64() * 1e3
-}
-
-async fn sample(process: &Process, shared: &Shared, redis: &Client, latencies_ms: Vec<f64>) -> Sample {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let files = std::fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap().count();
-    let tables = "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c JOIN pg_namespace n ON \
-                  n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'";
-    let stored = services::number(&shared.postgres_url, "SELECT count(*) FROM social_media_posts").await;
-    let info: String = redis
-        .custom(CustomCommand::new_static("INFO", ClusterHash::FirstKey, false), vec![Value::from("memory")])
-        .await
-        .unwrap();
-    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
-    Sample {
-        memory_kib: memory.trim().trim_end_matches(" kB").trim().parse().unwrap(),
-        files: files as f64,
-        tables_per_post: services::number(&shared.postgres_url, tables).await as f64 / stored as f64,
-        redis: used.trim().parse().unwrap(),
-        latencies_ms,
-    }
+/// The resident memory of a process, in bytes.
+fn memory_bytes(id: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap() * 1_024.0
 }
 
 /// The 99th percentile of the latencies of these parts, in milliseconds.
 fn p99(samples: &[Sample]) -> f64 {
     let mut latencies: Vec<f64> = samples.iter().flat_map(|sample| sample.latencies_ms.iter().copied()).collect();
     latencies.sort_by(f64::total_cmp);
-    latencies[latencies.len() * 99 / 100]
+    latencies.get(latencies.len() * 99 / 100).copied().unwrap_or_default()
 }

@@ -1,9 +1,11 @@
-//! Sources with fakes of their services: faults, restarts, several instances.
+//! Tests of sources against fakes of their services: faults, restarts, and several instances.
 
+mod backfill;
 mod bluesky;
 mod github;
 mod hackernews;
 mod history;
+mod imap;
 mod ingesting;
 mod instances;
 mod json;

@@ -1,4 +1,4 @@
-//! One trace from append to live feed, across processes, as a collector receives it.
+//! Tests of traces, as a collector receives them, from the append to the live feed across processes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::api::socket::Socket;
 use crate::process::{DEADLINE, Process, posts};
 use crate::services::Shared;
 
-/// A collector that stores what it receives.
+/// A fake collector that stores the spans that it receives.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Span>>>);
 
@@ -65,7 +65,8 @@ async fn trace_spans_append_to_live_feed_across_processes() {
     let api = Process::start(folder.path(), &with_roles(r#"["api"]"#)).await;
     let worker = Process::start(folder.path(), &with_roles(r#"["worker"]"#)).await;
 
-    // The sample ratio is 0. Posts that are stored before the API subscribes are not broadcast.
+    // The sample ratio is 0, so only requests with a trace header are traced. Posts are appended until the API
+    // broadcasts one, because posts that are stored before it subscribes are not broadcast.
     let (posts, mut live, mut sent) = (posts(100), Socket::at(&api.url).await, 0);
     loop {
         api.append(&posts[sent..=sent]).await;
@@ -82,7 +83,7 @@ async fn trace_spans_append_to_live_feed_across_processes() {
     assert_eq!(request.send().await.unwrap().status(), 202);
     while live.next("post").await["data"]["post_id"] != "traced" {}
     api.drained(sent + 1).await;
-    // The shutdown sends the remaining spans.
+    // A shutdown sends the remaining spans.
     assert!(worker.terminate().await.success());
     assert!(api.terminate().await.success());
 
@@ -107,7 +108,7 @@ async fn trace_spans_append_to_live_feed_across_processes() {
 #[tokio::test]
 async fn unavailable_collector_does_not_delay_posts() {
     let folder = tempfile::tempdir().unwrap();
-    // Nothing listens on the discard port.
+    // No collector listens on this port.
     let settings = ["tracing.otlp_endpoint=http://127.0.0.1:9", "tracing.sample_ratio=1", "ingester.sources=[]"];
     let process = Process::start(folder.path(), &settings.map(str::to_owned)).await;
     process.append(&posts(20)).await;

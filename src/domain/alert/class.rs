@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::domain::label::LabelError;
 use crate::domain::{Counts, Emotion, Sentiment};
 
 /// A class of posts, written as `posts`, `sentiment:LABEL` or `emotion:LABEL`.
@@ -39,15 +40,29 @@ impl fmt::Display for Class {
     }
 }
 
-impl FromStr for Class {
-    type Err = String;
+/// Why a text does not name a class of posts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClassError {
+    /// The text has none of the forms.
+    #[error("must be posts, sentiment:LABEL or emotion:LABEL")]
+    Form,
+    /// The label is not a sentiment.
+    #[error("sentiment: {0}")]
+    Sentiment(#[source] LabelError),
+    /// The label is not an emotion.
+    #[error("emotion: {0}")]
+    Emotion(#[source] LabelError),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Class {
+    type Err = ClassError;
+
+    fn from_str(text: &str) -> Result<Self, ClassError> {
         match text.split_once(':') {
             None if text == "posts" => Ok(Self::Posts),
-            Some(("sentiment", label)) => label.parse().map(Self::Sentiment).map_err(|e| format!("sentiment: {e}")),
-            Some(("emotion", label)) => label.parse().map(Self::Emotion).map_err(|e| format!("emotion: {e}")),
-            _ => Err("must be posts, sentiment:LABEL or emotion:LABEL".to_owned()),
+            Some(("sentiment", label)) => label.parse().map(Self::Sentiment).map_err(ClassError::Sentiment),
+            Some(("emotion", label)) => label.parse().map(Self::Emotion).map_err(ClassError::Emotion),
+            _ => Err(ClassError::Form),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::domain::{Author, Source, TopicName};
+use crate::domain::{Author, InvalidValue, Source, TopicName};
 
 /// The maximum length of a filter text, in characters.
 const MAX_TEXT_CHARS: usize = 200;
@@ -44,10 +44,24 @@ impl fmt::Display for Scope {
     }
 }
 
-impl FromStr for Scope {
-    type Err = String;
+/// Why a text does not name a scope.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeError {
+    /// The text has none of the forms.
+    #[error("must be all, source:NAME, author:NAME, topic:NAME or text:WORDS")]
+    Form,
+    /// The name of the source, author or topic is not valid.
+    #[error(transparent)]
+    Name(#[from] InvalidValue),
+    /// The words are missing or too long, or contain U+0000.
+    #[error("text: must contain 1 to {MAX_TEXT_CHARS} characters without U+0000")]
+    Text,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Scope {
+    type Err = ScopeError;
+
+    fn from_str(text: &str) -> Result<Self, ScopeError> {
         match text.split_once(':') {
             None if text == "all" => Ok(Self::All),
             Some(("source", name)) => Ok(Self::Source(Source::parse(name)?)),
@@ -57,10 +71,10 @@ impl FromStr for Scope {
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 match words.chars().count() {
                     1..=MAX_TEXT_CHARS if !words.contains('\0') => Ok(Self::Text(words)),
-                    _ => Err(format!("text: must contain 1 to {MAX_TEXT_CHARS} characters without U+0000")),
+                    _ => Err(ScopeError::Text),
                 }
             }
-            _ => Err("must be all, source:NAME, author:NAME, topic:NAME or text:WORDS".to_owned()),
+            _ => Err(ScopeError::Form),
         }
     }
 }

@@ -26,13 +26,13 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = String;
+            type Err = crate::domain::InvalidValue;
 
-            fn from_str(text: &str) -> Result<Self, String> {
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL
                     .into_iter()
                     .find(|word| word.as_str() == text)
-                    .ok_or_else(|| format!("must be one of {}", [$($text),+].join(", ")))
+                    .ok_or(crate::domain::InvalidValue::Word(&[$($text),+]))
             }
         }
     };

@@ -1,7 +1,6 @@
 //! Exports the notification settings as a configuration of Alertmanager
 //! (<https://prometheus.io/docs/alerting/latest/configuration/>), in JSON, which is also valid YAML. Receivers have
-//! only
-//! names, which is sufficient for tools such as `amtool config routes`.
+//! only names, which is sufficient for tools such as `amtool config routes`.
 
 use serde_json::{Map, Value, json};
 

@@ -208,8 +208,7 @@ impl Confusion {
 }
 
 /// The two-sided p-value of McNemar's exact test. If both models are equally good, each text on which only one of them
-/// is
-/// correct is a fair coin flip.
+/// is correct is a fair coin flip.
 fn mcnemar(one: usize, other: usize) -> f64 {
     let (flips, less) = (one + other, one.min(other));
     // Binomial coefficients of large counts would overflow, so their logarithm is computed.

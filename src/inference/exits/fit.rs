@@ -4,8 +4,7 @@
 //! value of a grid. It selects the threshold that saves the most computation per text whose labels change. Among all
 //! visited combinations of thresholds that meet the goal, the result is the one with the least computation. The search
 //! continues after a step that misses the goal, because later steps may meet it again. One half of the texts is used
-//! for
-//! the search, and the other half for the measurement.
+//! for the search, and the other half for the measurement.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;

@@ -90,8 +90,7 @@ fn fit_without_texts_or_labels_is_an_error() {
 }
 
 /// The exit is wrong where its gate is above 0.98, so the first steps of the search reduce the quality. Where the gate
-/// is
-/// below 0.98, the exit is better than the last layer.
+/// is below 0.98, the exit is better than the last layer.
 #[test]
 fn fit_continues_after_a_step_that_loses_quality() {
     let one = |n: u32| {

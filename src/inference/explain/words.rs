@@ -5,12 +5,10 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Divides `text` into at most `max` ranges of bytes that contain all its words, in order. A range is one word, or
-/// several
-/// adjacent words if there are more than `max` words.
+/// several adjacent words if there are more than `max` words.
 ///
 /// The following count as words: words by the rules of Unicode (UAX #29), with a leading `#` or `@`; whole URLs; emoji;
-/// and
-/// punctuation that expresses sentiment: `!`, `?`, or several consecutive marks (`:)`, `...`).
+/// and punctuation that expresses sentiment: `!`, `?`, or several consecutive marks (`:)`, `...`).
 pub fn parts(text: &str, max: usize) -> Vec<Range<usize>> {
     let words = words(text);
     let together = words.len().div_ceil(max.max(1)).max(1);

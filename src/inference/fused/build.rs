@@ -64,8 +64,7 @@ struct Packed {
 }
 
 /// Calls `make` with each index below `count`, and returns the results in the order of the indexes. At most one call
-/// per
-/// core runs at the same time, because each call needs several times the memory of its result.
+/// per core runs at the same time, because each call needs several times the memory of its result.
 fn in_parallel<T: Send>(
     count: usize,
     make: impl Fn(usize) -> Result<T, LoadError> + Sync,

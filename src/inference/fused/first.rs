@@ -2,11 +2,9 @@
 //!
 //! A score is the product of a query and a key, and a key is the product of weights and a token. Therefore the query is
 //! multiplied by the weights of the keys once, and the result is multiplied by the tokens. The bias of the keys adds
-//! the
-//! same value to all scores of a text and has no effect on softmax, so it is omitted. In the same way, the tokens are
-//! averaged first, and the weights of the values are applied to the average. The attention weights sum to 1, so the
-//! bias
-//! of the values is added once. The keys and values of single tokens are not computed.
+//! the same value to all scores of a text and has no effect on softmax, so it is omitted. In the same way, the tokens
+//! are averaged first, and the weights of the values are applied to the average. The attention weights sum to 1, so the
+//! bias of the values is added once. The keys and values of single tokens are not computed.
 
 use sentistream_kernels::{Attention, Columns, Every, Linear, QueryKeyValue, Rounded, RowRange};
 

@@ -3,8 +3,7 @@
 //! An exit needs only the first token of its layer, which is computed first. Texts that the exit accepts are complete.
 //! The tokens of the other texts are stored as they were before this layer. The remaining texts of all groups form new
 //! groups of up to [`GROUP_TOKENS`] tokens, so that late layers compute full tiles too. The outputs of a text depend
-//! only
-//! on its own tokens, not on its group.
+//! only on its own tokens, not on its group.
 
 use std::mem;
 use std::ops::Range;

@@ -86,8 +86,7 @@ pub fn cached(options: &HubOptions) -> Vec<Cached> {
 }
 
 /// The names of branches and tags in the folder `refs`. Names may contain slashes. Commits, which other tools also
-/// store
-/// in this folder, are skipped.
+/// store in this folder, are skipped.
 fn revisions(refs: &Path, folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for path in entries(folder) {

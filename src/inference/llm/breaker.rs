@@ -2,8 +2,7 @@
 //!
 //! The budget counts the requests of this process in fixed windows: minutes, and days of UTC. The breaker opens after
 //! several consecutive failures, each time for longer. After this time one trial request is allowed, whose outcome
-//! closes
-//! the breaker or opens it again.
+//! closes the breaker or opens it again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

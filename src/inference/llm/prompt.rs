@@ -1,6 +1,5 @@
 //! The prompt of an LLM. Posts are untrusted data: they are sent in the user message as a JSON array with indexes, and
-//! the
-//! system message tells the model not to follow instructions in posts.
+//! the system message tells the model not to follow instructions in posts.
 
 use serde_json::{Value, json};
 

@@ -60,6 +60,11 @@ pub(super) struct Waiting {
 }
 
 impl State {
+    /// Drops all texts.
+    pub(super) fn close(&mut self) {
+        *self = Self { closed: true, idle: self.idle, ..Self::default() };
+    }
+
     pub(super) fn has_work(&self) -> bool {
         !self.interactive.is_empty() || !self.bulk.is_empty()
     }

@@ -10,8 +10,7 @@ use crate::inference::queue::{Lane, Way};
 use crate::inference::{Classifier, InferenceError, LayerDepth, ModelInfo, SharedClassifier, Speed};
 
 /// Classifies each text with the model of the route for its detected language. Texts without a route are classified
-/// with
-/// the main model.
+/// with the main model.
 pub struct Routed {
     main: SharedClassifier,
     routes: Routes,

@@ -51,8 +51,7 @@ pub fn check(json: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Collects all normalizers, including those in nested sequences. They are recognised by their fields, because the
-/// field
-/// `type` is optional.
+/// field `type` is optional.
 fn flatten(normalizer: &Value, flat: &mut Vec<Value>) {
     match normalizer.get("normalizers").and_then(Value::as_array) {
         Some(sequence) => sequence.iter().for_each(|part| flatten(part, flat)),
@@ -76,8 +75,7 @@ fn factor(normalizer: &Value) -> f64 {
 }
 
 /// The length of the longest replacement in a precompiled table. The table contains the length of an index, the index,
-/// and
-/// texts that end with a zero byte.
+/// and texts that end with a zero byte.
 fn longest_entry(table: &str) -> usize {
     let Ok(bytes) = STANDARD.decode(table) else { return 0 };
     let index = bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length)) as usize;

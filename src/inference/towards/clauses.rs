@@ -1,6 +1,5 @@
 //! Finds the parts of a text around a mention. Sentences and words follow the rules of Unicode (UAX #29); clauses end
-//! at
-//! punctuation, conjunctions and words of contrast.
+//! at punctuation, conjunctions and words of contrast.
 
 use std::cell::OnceCell;
 use std::ops::Range;

@@ -29,8 +29,7 @@ const MAX_OBJECTS: u64 = 128 << 20;
 /// The maximum number of tensors, and of parts of an archive.
 const MAX_TENSORS: usize = 10_000;
 /// The maximum ratio of the size of all tensors to the size of the file. It is above 1, because tensors may share
-/// storages,
-/// and archives may be compressed.
+/// storages, and archives may be compressed.
 const MAX_EXPANSION: u64 = 8;
 /// The part of an archive that names its tensors.
 const DIRECTORY: &str = "data.pkl";
@@ -133,8 +132,7 @@ fn values(tensor: &Tensor) -> candle_core::Result<Values> {
 }
 
 /// Reads the old format. After the header, a file contains information about the machine, the tensors, the keys of
-/// their
-/// storages, and each storage with its length and values.
+/// their storages, and each storage with its length and values.
 fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
     let mut reader = BufReader::new(File::open(path).map_err(fail)?);

@@ -18,8 +18,7 @@ const OUTPUT: u64 = 2_000;
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 /// A program with arguments. Its standard input is the JSON of a webhook. Exit code 0 means that the message is
-/// accepted,
-/// and 75 (`EX_TEMPFAIL`) requests a retry.
+/// accepted, and 75 (`EX_TEMPFAIL`) requests a retry.
 ///
 /// The program runs in its own process group, which is killed when the program ends, at the timeout, and at shutdown.
 pub struct Command {

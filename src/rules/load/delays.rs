@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::{LoadError, Reader};
+use super::{Reader, RuleLoadError};
 use crate::domain::alert::Scope;
 use crate::domain::{SentimentOf, TimeRange, Timestamp};
 use crate::rules::history::MINUTE;
@@ -34,7 +34,7 @@ impl DelayCache {
     ///
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.
-    pub async fn of(&mut self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Delays, LoadError> {
+    pub async fn of(&mut self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Delays, RuleLoadError> {
         if self.measured_at.is_none_or(|at| now.since(at) >= MEASURED_FOR || at > now) {
             self.together.clear();
             self.by_source = by_source(store, now).await?;
@@ -53,7 +53,7 @@ impl DelayCache {
 
     /// The shortest delay within which 95 % of the posts of the scope arrive. Sources are weighted by their number of
     /// posts.
-    async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, LoadError> {
+    async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, RuleLoadError> {
         if self.by_source.values().all(Duration::is_zero) {
             return Ok(Duration::ZERO);
         }
@@ -90,8 +90,7 @@ async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Dur
 }
 
 /// The time within which 95 % of the posts arrived, in whole minutes; zero if they are punctual. Posts that arrived
-/// later
-/// than the longest delay of a window are ignored, because they come from an archive.
+/// later than the longest delay of a window are ignored, because they come from an archive.
 fn delay(arrivals: &[Arrival]) -> Duration {
     let lateness = |arrival: &Arrival| arrival.stored_at.since(arrival.written_at);
     let mut late: Vec<Duration> = arrivals.iter().map(lateness).filter(|late| *late <= LONGEST_DELAY).collect();

@@ -1,8 +1,7 @@
 //! Finds which terms of all topics occur in a post. Sources and languages are terms too.
 //!
 //! Whole words are looked up in a table. Phrases are compared at the places where their rarest word occurs. An
-//! automaton
-//! finds the beginnings and parts of words.
+//! automaton finds the beginnings and parts of words.
 
 use std::collections::HashMap;
 

@@ -22,8 +22,7 @@ cases!(
 );
 
 /// The final state of a post after all of its entries. The post is deleted if an entry deletes it, or if it was
-/// appended
-/// before the deletion of its author. Otherwise it has the version that was edited last.
+/// appended before the deletion of its author. Otherwise it has the version that was edited last.
 #[derive(Default)]
 struct Expected {
     first_brought: Option<usize>,

@@ -1,4 +1,4 @@
-//! A language model server on loopback that implements the chat completions API, with configurable faults.
+//! A fake LLM server on loopback that implements the chat completions API, with configurable faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How a request is answered.
+/// How the server answers a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// Correctly, by words: `love` is positive, `hate` negative, anything else neutral.
+    /// Valid results: `love` is positive, `hate` is negative, and anything else is neutral.
     Good,
-    /// With this status and `Retry-After`.
+    /// An error with this status and `Retry-After`.
     Status(u16, Option<u32>),
-    /// With this text of the assistant.
+    /// A message of the assistant with this text.
     Says(String),
-    /// With labels outside the sets.
+    /// Results with unknown labels.
     WrongLabels,
-    /// With results for only this many posts.
+    /// Results for only this number of posts.
     Missing(usize),
-    /// With status 400 and this message.
+    /// An error with the status 400 and this message.
     Refuses(String),
-    /// Without any answer.
+    /// No answer. The connection stays open.
     Silent,
-    /// One byte at a time, endlessly.
+    /// An endless answer, one byte at a time.
     Drip,
 }
 
@@ -37,7 +37,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The posts in the user's message.
+    /// The posts in the user message, with their indexes.
     pub fn posts(&self) -> Vec<(usize, String)> {
         let data: Value = serde_json::from_str(self.body["messages"][1]["content"].as_str().unwrap()).unwrap();
         let posts = data["posts"].as_array().unwrap().iter();
@@ -46,7 +46,7 @@ impl Seen {
             .collect()
     }
 
-    /// The targets in the user's message.
+    /// The targets in the user message.
     pub fn targets(&self) -> Vec<String> {
         let data: Value = serde_json::from_str(self.body["messages"][1]["content"].as_str().unwrap()).unwrap();
         let targets = data["posts"].as_array().unwrap().iter();
@@ -60,7 +60,7 @@ impl Seen {
 
 type Rule = Box<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
-/// A server that runs until it is dropped.
+/// A fake server. It runs until the value is dropped.
 #[derive(Clone)]
 pub struct FakeLlm {
     pub url: String,
@@ -83,7 +83,7 @@ struct State {
 }
 
 impl FakeLlm {
-    /// A server that answers correctly.
+    /// Starts a server that answers every request with valid results.
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -101,13 +101,12 @@ impl FakeLlm {
         Self { url, state, _task: Arc::new(Task(task)) }
     }
 
-    /// Queues `replies` for the next requests, one per request. Later requests are answered by the current rule
-    /// (see [`Self::always`]).
+    /// Queues one reply for each of the next requests. Later requests are answered by the rule of [`Self::always`].
     pub fn then(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.next.lock().unwrap().extend(replies);
     }
 
-    /// Answers every request by `rule`.
+    /// Answers every request with the reply that `rule` returns.
     pub fn always(&self, rule: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
         *self.state.rule.lock().unwrap() = Box::new(rule);
     }
@@ -179,7 +178,7 @@ async fn answer(connection: &mut TcpStream, seen: &Seen, reply: Reply) -> std::i
             return connection.write_all(head.as_bytes()).await;
         }
         Reply::Silent => {
-            // Until the client disconnects.
+            // Waits until the client disconnects.
             let _ = connection.read_u8().await;
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }

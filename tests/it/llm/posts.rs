@@ -1,4 +1,4 @@
-//! The whole program with a language model, and without any model.
+//! Tests of the whole program with an LLM, and without any model.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::process::{Process, posts};
 
 fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
     let home = format!("inference.hub.home={}", folder.join("no-models").display());
-    // The Hub does not answer. (The language model does not replace a model with a wrong setting.)
+    // The Hub does not answer, so the model cannot be loaded. The LLM would not replace a model with a wrong setting.
     let own = [
         "ingester.sources=[]",
         "roles=worker,api",
@@ -42,7 +42,7 @@ async fn language_model_replaces_an_unloadable_model_without_loss() {
     process.wait_until("the breaker opens, and posts wait", left).await;
     assert!(process.terminate().await.success(), "the process releases its entries");
 
-    // The next process claims all of them.
+    // The next process claims all released entries.
     fake.always(|_| Reply::Good);
     let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
     process.drained(30).await;
@@ -62,7 +62,7 @@ async fn posts_wait_while_no_model_is_loaded() {
     let readiness = crate::web::get(format!("{}/readyz", process.url)).await.unwrap();
     assert_eq!(readiness.status(), 503);
     let reasons = readiness.text().await.unwrap();
-    // The reason is public, but the setting is not shown.
+    // The answer contains the reason, but not the value of the setting.
     assert!(reasons.contains("model: cannot be loaded") && !reasons.contains("no-model"), "{reasons}");
     let analyze = crate::web::client().post(format!("{}/api/analyze", process.url)).json(&json!({"text": "x"}));
     assert_eq!(analyze.send().await.unwrap().status(), 503);

@@ -1,5 +1,5 @@
-//! A Hub on loopback: the parts of its protocol that a download needs, with the models of `tests/data/models`, and
-//! configurable faults. Large files are at another URL, as on the real Hub.
+//! A fake Hub on loopback with the models of `tests/data/models` and configurable faults. It implements the parts of
+//! the protocol that a download needs. Large files are at another URL, as on the real Hub.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
-/// The commit of every repository's `main`.
+/// The commit of the branch `main` of every repository.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A fault of a file.
+/// A fault in the transfer of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     /// The connection ends after half of the requested bytes, once.
@@ -23,27 +23,27 @@ pub enum Fault {
     Silence,
     /// A byte in the middle is changed.
     Damage,
-    /// An etag that leads out of the cache folder when it is used in a path.
+    /// The etag leaves the cache folder if it is used in a path.
     HostileEtag,
-    /// A commit id that leads out of the cache folder when it is used in a path.
+    /// The commit id leaves the cache folder if it is used in a path.
     HostileCommit,
 }
 
-/// A repository's files and their contents.
+/// The files of a repository, by name, with their contents.
 type Files = Vec<(String, Vec<u8>)>;
 
 #[derive(Default)]
 struct State {
     fault: Option<(String, Fault)>,
-    /// `GET path range` of each request.
+    /// The path and the range of each request.
     seen: Vec<String>,
-    /// Repositories beside those of the test data: name, and files with their contents.
+    /// Repositories in addition to those of the test data: the name and the files.
     extra: Vec<(String, Files)>,
-    /// Whether the sizes of files are left out.
+    /// Whether the description of a revision omits the sizes of files.
     hides_sizes: bool,
 }
 
-/// A running fake.
+/// A running fake Hub.
 pub struct FakeHub {
     pub url: String,
     state: Arc<Mutex<State>>,
@@ -64,7 +64,7 @@ impl FakeHub {
                 }
                 let state = Arc::clone(&state);
                 std::thread::spawn(move || {
-                    // A client that disconnects is not an error.
+                    // An error means that the client has disconnected.
                     let _ = answer(stream, &state);
                 });
             }
@@ -90,16 +90,16 @@ impl FakeHub {
         self.state.lock().unwrap().extra.push((repository.to_owned(), files));
     }
 
-    /// The requests so far.
+    /// The requests that the fake has received so far.
     pub fn seen(&self) -> Vec<String> {
         self.state.lock().unwrap().seen.clone()
     }
 
-    /// Stops the server: connections are refused.
+    /// Stops the server, so that connections are refused.
     pub fn stop(&self) {
         let Some(listening) = self.listening.lock().unwrap().take() else { return };
         self.ended.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then ends.
+        // A last connection wakes the listener, which then ends.
         let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
         listening.join().unwrap();
     }
@@ -111,7 +111,7 @@ impl Drop for FakeHub {
     }
 }
 
-/// The files of `tests/{name}`, or of another repository.
+/// The files of a repository of the test data (`tests/NAME`), or of an added repository.
 fn files(state: &State, repository: &str) -> Option<Vec<(String, Vec<u8>)>> {
     if let Some((_, files)) = state.extra.iter().find(|(name, _)| name == repository) {
         return Some(files.clone());
@@ -220,7 +220,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         Some(Fault::Cut | Fault::CutOnce) => stream.write_all(&part[..part.len() / 2]),
         Some(Fault::Silence) => {
             stream.flush()?;
-            // Until the client disconnects.
+            // Waits until the client disconnects.
             stream.read(&mut [0]).map(|_| ())
         }
         _ => stream.write_all(part),

@@ -1,4 +1,4 @@
-//! Routes with model files: settings, loading, and models that cannot be loaded.
+//! Tests of routes with model files: settings, loading, and models that cannot be loaded.
 
 use std::path::Path;
 use std::process::Command;
@@ -42,7 +42,7 @@ async fn route_loads_its_model_for_posts_and_requests() {
     assert!(model_of("english").await.as_str().is_some_and(|name| name.starts_with("sentistream")));
     assert_eq!(model_of("spanish").await, Value::Null);
     let german = process.get("/api/posts/german").await;
-    assert_eq!(german["sentiment"]["emotion"], "neutral", "the builtin emotions are for English");
+    assert_eq!(german["sentiment"]["emotion"], "neutral", "the builtin model has emotions for English only");
 
     let text = "Das neue Telefon ist schon wieder kaputt und niemand beim Kundendienst hilft mir";
     for body in [json!({"text": text}), json!({"text": text, "explain": true})] {
@@ -79,7 +79,7 @@ async fn routed_post_has_a_sentiment_towards_each_topic() {
     };
     let divided = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), true)).collect::<Vec<_>>();
     assert_eq!(topics().await, divided(&["acme"]));
-    // The background uses the model of the route too.
+    // The background task for a new topic uses the model of the route too.
     create("apex").await;
     crate::process::within("the sentiment towards the new topic is determined", async || {
         (topics().await == divided(&["acme", "apex"])).then_some(())
@@ -104,10 +104,10 @@ async fn route_without_its_files_leaves_posts_for_later() {
     assert!(process.get("/api/posts/english").await["sentiment"].is_object());
     assert!(process.terminate().await.success());
 
-    // The next process with the files judges the stored post.
+    // The next process with the files analyses the stored post.
     copy_of("bert", &model);
     let process = Process::start(folder.path(), &settings).await;
-    crate::process::within("the post is judged", async || {
+    crate::process::within("the post is analysed", async || {
         (process.get("/api/posts/german").await["sentiment"]["model_name"] == "small").then_some(())
     })
     .await;
@@ -115,7 +115,7 @@ async fn route_without_its_files_leaves_posts_for_later() {
 }
 
 #[tokio::test]
-async fn wrong_route_ends_the_start_with_a_remedy() {
+async fn invalid_route_stops_the_start_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let english = folder.path().join("english");
     copy_of("bert", &english);

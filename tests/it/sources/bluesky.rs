@@ -28,7 +28,7 @@ cases![
 const ADA: &str = "did:plc:ada";
 const BOB: &str = "did:plc:bob";
 
-/// `seconds` after [`START`], in microseconds.
+/// The time `seconds` after [`START`], in microseconds.
 fn at(seconds: f64) -> i64 {
     START.parse::<Timestamp>().expect("a time").as_micros() + (seconds * 1e6) as i64
 }
@@ -42,14 +42,15 @@ pub fn options(hosts: &[&Jetstream]) -> BlueskyOptions {
         look_back: Duration::from_secs(3_600),
         idle_limit: Duration::from_secs(60),
         dictionary: None,
+        history: Duration::ZERO,
     }
 }
 
 fn spec(app: &TestApp, hosts: &[&Jetstream]) -> SourceSpec {
-    bluesky::spec("bluesky", options(hosts), fetcher(), app.clock.clone())
+    bluesky::spec("bluesky", options(hosts), fetcher, app.clock.clone())
 }
 
-/// Adds `count` posts, ten per second, starting at the second `from`.
+/// Adds `count` posts, ten per second, starting `from` seconds after [`START`].
 fn posts(log: &Log, count: usize, from: f64) {
     let first = log.len();
     for n in first..first + count {
@@ -151,7 +152,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
     assert!(find(&app, BOB, "b1").await.is_none() && find(&app, ADA, "regretted").await.is_none());
     ingesting.stop().await;
 
-    // Posts in a language and with a word. An edited post that no longer matches is deleted.
+    // The source filters by language and by a word. An edited post that no longer matches is deleted.
     let wanted = BlueskyOptions {
         filter: Filter::new(&FilterOptions {
             languages: vec!["de".to_owned()],
@@ -171,7 +172,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         log.push(second, commit("create", (BOB, &format!("g{n}")), second, german(text, langs)));
     }
     log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
-    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, fetcher(), app.clock.clone()));
+    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, fetcher, app.clock.clone()));
     app.eventually("one post is added and one is removed", async || {
         (find(&app, BOB, "g0").await.is_some() && find(&app, ADA, "edited").await.is_none()).then_some(())
     })
@@ -198,11 +199,11 @@ async fn host_faults_lose_no_post(setup: Setup) {
         bad.cut();
         posts(&log, 300, 100.0 * n as f64);
         sent += 300;
-        // The source changes to the other host when one refuses or stalls, and reconnects after a drop.
+        // If a host refuses or stalls, the source changes to the other host. After other faults it reconnects.
         let hosts: &[&Jetstream] = if matches!(name, "stall" | "refused") { &[&bad, &good] } else { &[&bad] };
         let watchful =
             BlueskyOptions { idle_limit: Duration::from_secs(if name == "stall" { 1 } else { 60 }), ..options(hosts) };
-        let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", watchful, fetcher(), app.clock.clone()));
+        let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", watchful, fetcher, app.clock.clone()));
         stored(&app, sent).await;
         let state = ingesting.states.all().remove(0);
         match name {
@@ -213,9 +214,9 @@ async fn host_faults_lose_no_post(setup: Setup) {
     }
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(sent), &json!(0)));
-    // New connections repeat events, and each change of host repeats five seconds.
+    // A new connection repeats some events, and each change of host repeats the events of five seconds.
     let duplicates = books["duplicate"].as_u64().expect("a number");
-    assert!((1..sent as u64).contains(&duplicates), "the repeated events were counted, and were few: {books}");
+    assert!((1..sent as u64).contains(&duplicates), "the repeated events must be counted and must be few: {books}");
 }
 
 async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
@@ -225,7 +226,7 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     let event = |rkey: &str, second: f64, bytes: usize| {
         log.push(at(second), create(ADA, rkey, at(second), &"x".repeat(bytes)));
     };
-    // The host leaves out events above the limit of the source.
+    // The host omits events that are larger than the limit of the source.
     posts(&log, 10, 0.0);
     event("large", 1.05, 2 << 20);
     posts(&log, 10, 2.0);
@@ -235,7 +236,7 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (0, 0), "{state:?}");
     ingesting.stop().await;
 
-    // With a host that ignores the limit, the event is rejected.
+    // If the host ignores the limit, the source rejects the event.
     host.set_faults(Faults { ignores_max_size: true, ..Faults::default() });
     host.cut();
     event("large2", 3.5, 2 << 20);
@@ -245,7 +246,7 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
 
-    // A frame that breaks each connection is skipped after it failed twice.
+    // A frame that breaks every connection is skipped after it has failed twice.
     event("huge", 5.5, 17 << 20);
     posts(&log, 10, 7.0);
     stored(&app, 40).await;
@@ -261,13 +262,13 @@ async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
     let host = Jetstream::start(&log, faults).await;
     let compressed = || {
         let dictionary = Some(Dictionary::new(DICTIONARY).expect("a dictionary"));
-        bluesky::spec("bluesky", BlueskyOptions { dictionary, ..options(&[&host]) }, fetcher(), app.clock.clone())
+        bluesky::spec("bluesky", BlueskyOptions { dictionary, ..options(&[&host]) }, fetcher, app.clock.clone())
     };
     posts(&log, 1, 0.0);
     log.push(at(1.5), EVENT.to_owned());
     log.push(at(1.6), create(ADA, "large", at(1.6), &"x".repeat(2 << 20)));
     posts(&log, 40, 2.0);
-    // The first frame of this connection is malformed, the next connection skips it.
+    // The first frame of this connection is malformed, so the next connection skips it.
     let ingesting = Ingesting::start(&app, compressed());
     app.eventually("the connection fails", async || (ingesting.states.all().first()?.errors > 0).then_some(())).await;
     host.set_faults(Faults { malformed_every: None, ..faults });
@@ -277,7 +278,8 @@ async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
         "I love the new train, and the coffee is great"
     );
     assert!(host.asked().iter().all(|asked| asked.is_compressed));
-    // New posts wait for the next connection: the old one may still send them without the fault.
+    // New posts are added only after the next connection, because the old connection could still send them without the
+    // fault.
     let reconnected = async || {
         let before = host.asked().len();
         host.cut();
@@ -292,7 +294,7 @@ async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
     })
     .await;
 
-    // The host changes its dictionary: nothing is skipped until it has the known one again.
+    // While the host uses another dictionary, no frame is skipped.
     host.set_faults(Faults { dictionary: Some(78), ..faults });
     reconnected().await;
     posts(&log, 20, 20.0);
@@ -306,10 +308,10 @@ async fn compressed_events_need_the_dictionary_of_the_host(setup: Setup) {
     stored(&app, 102).await;
     ingesting.stop().await;
 
-    // A host that compresses without being asked for it.
+    // The host compresses frames although the source has not requested it.
     let mut forced = options(&[&host]);
     forced.hosts[0].push_str("?compress=true");
-    let ingesting = Ingesting::start(&app, bluesky::spec("forced", forced, fetcher(), app.clock.clone()));
+    let ingesting = Ingesting::start(&app, bluesky::spec("forced", forced, fetcher, app.clock.clone()));
     app.eventually("the error names the setting", async || {
         let error = ingesting.states.all().remove(0).last_error.unwrap_or_default();
         error.contains("set `zstd_dictionary`").then_some(())
@@ -328,7 +330,7 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
         api: api.url.clone(),
         ..options(&[&host])
     };
-    let start = |options| Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher(), app.clock.clone()));
+    let start = |options| Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher, app.clock.clone()));
     posts(&log, 5, 0.0);
     log.push(at(1.0), create(BOB, "b1", at(1.0), "I love it"));
     log.push(at(2.0), create("did:plc:eve", "e1", at(2.0), "I love it"));
@@ -349,8 +351,8 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     assert!(asked.has_hello && asked.dids.len() == 151, "{asked:?}");
     ingesting.stop().await;
 
-    // When no account is found, the source must not read all posts.
-    let failing = Ingesting::start(&app, bluesky::spec("nobody", wanted(&["gone.test"]), fetcher(), app.clock.clone()));
+    // If no account is found, the source must fail, because without accounts it would read all posts.
+    let failing = Ingesting::start(&app, bluesky::spec("nobody", wanted(&["gone.test"]), fetcher, app.clock.clone()));
     let state =
         app.eventually("the source fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
     assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
@@ -398,7 +400,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
         "the same host is requested at the cursor"
     );
 
-    // The host fails: the source requests the last seconds again from the other host, and nothing is stored twice.
+    // When the host fails, the source requests the last seconds again from the other host. No post is stored twice.
     first.set_faults(Faults { refuse: true, ..Faults::default() });
     first.cut();
     app.eventually("the connection is cut", async || (first.open() == 0).then_some(())).await;
@@ -408,7 +410,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     assert_eq!(rewound, at(20.0) + 99 * 100_000 - 5_000_000);
     ingesting.stop().await;
 
-    // Stopped for longer than the hosts store events: the source continues at the first stored event.
+    // After a stop that is longer than hosts store events, the source continues at the first stored event.
     second.set_faults(Faults { oldest: Some(at(50_000.0)), ..Faults::default() });
     posts(&log, 50, 40_000.0);
     posts(&log, 50, 50_000.0);
@@ -431,7 +433,7 @@ async fn full_stream_stops_reading_the_socket(setup: Setup) {
     .await;
     let pending = app.services.stream.depth().await.expect("an answer").pending();
     assert!(pending <= 5_100, "the limit holds: {pending}");
-    // The buffers of the socket hold some events, then the host waits.
+    // The host waits after the buffers of the socket are full.
     let quiet = app
         .eventually("the host waits", async || {
             let before = host.sent();

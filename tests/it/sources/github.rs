@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use sentistream::sources::SourceSpec;
+use sentistream::clock::Clock;
 use sentistream::sources::github::{self, GitHubOptions, Parts};
-use serde_json::json;
+use sentistream::sources::{Opening, Source, SourceSpec};
+use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
 use super::managed::send;
-use super::polling::{fetcher, find, stored};
+use super::polling::{fetcher, fetcher_of_large_answers, find, stored};
 use crate::api::test_app::{Setup, TestApp, cases};
 use crate::fakes::github::{Hub, TOKEN};
 use crate::fakes::web::Reply;
@@ -30,6 +31,7 @@ fn spec(app: &TestApp, hub: &Hub, repositories: &[&str], token: Option<&str>) ->
         token: token.map(Into::into),
         parts: Parts { comments: true, discussions: token.is_some(), pull_requests: false },
         interval: Duration::from_millis(20),
+        history: Duration::ZERO,
     };
     github::spec("github", options, fetcher(), app.clock.clone())
 }
@@ -54,7 +56,7 @@ async fn issues_and_their_edits_are_read(setup: Setup) {
     })
     .await;
 
-    // An edit replaces the issue. A label, a pull request and an odd item change nothing.
+    // An edit replaces the issue. A label, a pull request and a malformed item have no effect.
     hub.issue(129, "I love it", 140);
     hub.issue(130, "I hate it", 141);
     hub.add_issue(
@@ -71,7 +73,7 @@ async fn issues_and_their_edits_are_read(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
     ingesting.stop().await;
 
-    // After a pause several pages are read, and each issue once.
+    // After a pause, several pages are read, and each issue is read once.
     for number in 200..450 {
         hub.issue(number, "I love it", number);
     }
@@ -98,7 +100,7 @@ async fn comments_and_discussions_are_read(setup: Setup) {
     let reply = find(&app, "github:acme/phone#discussioncomment-391").await.expect("stored");
     assert_eq!(reply["reply_to"], "github:acme/phone#discussioncomment-390");
 
-    // A change moves a discussion to the top.
+    // A changed discussion moves to the top of the list.
     hub.discussion(50, "I love it");
     stored(&app, 2 + 26 * 3).await;
     ingesting.stop().await;
@@ -149,6 +151,78 @@ async fn wrong_token_is_reported_without_the_token(setup: Setup) {
     let error = app.eventually("the source fails", async || ingesting.states.all().pop()?.last_error).await;
     assert!(error.contains("does not accept the token") && !error.contains("wr0ng"), "{error}");
     ingesting.stop().await;
+}
+
+/// Polls the source, and returns the number of new posts.
+async fn poll(source: &mut dyn Source) -> usize {
+    let batch = source.next(100_000).await.expect("an answer");
+    tokio::time::sleep(batch.wait).await;
+    batch.ops.len()
+}
+
+#[tokio::test]
+async fn thousands_of_known_discussion_items_are_read_once() {
+    let hub = Hub::start().await;
+    // All discussions changed within seven hours.
+    for number in 1..=25 {
+        hub.add_discussion(number * 1_000, "I love it", (9, 25));
+    }
+    let options = GitHubOptions {
+        base: hub.web.at("/"),
+        repositories: vec!["acme/phone".to_owned()],
+        token: Some(TOKEN.into()),
+        parts: Parts { discussions: true, ..Parts::default() },
+        interval: Duration::from_millis(1),
+        history: Duration::ZERO,
+    };
+    let spec = github::spec("github", options, fetcher_of_large_answers(), Clock::system());
+    let mut source = spec.open(Opening::default());
+    assert_eq!(poll(source.as_mut()).await, 25 * (1 + 9 * 26));
+    assert_eq!(poll(source.as_mut()).await, 0, "more items than a cursor holds");
+    hub.discussion(26_000, "I love it");
+    assert_eq!(poll(source.as_mut()).await, 3);
+    hub.discussion(26_000, "I hate it");
+    assert_eq!(poll(source.as_mut()).await, 3, "recent changes are compared by their text");
+    hub.add_discussion(40_000, "I love it", (9, 25));
+    assert_eq!(poll(source.as_mut()).await, 1 + 9 * 26);
+    assert_eq!(poll(source.as_mut()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn github_source_is_tested_before_it_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start().await;
+    hub.issue(1, "I love it", 1);
+    let settings = ["ingester.sources=[]".to_owned(), "outbound.allow=127.0.0.1".to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    let test = async |repository: &str, token: &str| {
+        // The URL of an enterprise server, without a trailing slash.
+        let settings = json!({"url": hub.web.at("/api/v3"), "repositories": [repository], "discussions": true});
+        let request = json!({"name": "hub", "kind": "github", "settings": settings, "secrets": {"token": token}});
+        let (status, trial) = send(&process, Method::POST, "/api/sources/test", &request).await;
+        assert_eq!(status, 200, "{trial}");
+        trial
+    };
+    let message = |trial: &Value, ok: bool, expected: &[&str]| {
+        let text = trial["message"].as_str().expect("a text").to_owned();
+        let is_expected = expected.iter().all(|part| text.contains(part)) && !text.contains("wr0ng");
+        assert!(trial["ok"] == ok && is_expected, "{trial}");
+    };
+    let trial = test("acme/phone", TOKEN).await;
+    message(&trial, true, &["1 post was read"]);
+    assert_eq!(trial["posts"][0]["content"], "Screen\n\nI love it");
+    assert!(hub.web.requests().iter().any(|request| request.path == "/api/graphql"), "discussions are tested too");
+    message(&test("acme/phone", "ghp_wr0ng").await, false, &["401", "does not accept the token", "create another"]);
+    message(&test("acme/none", TOKEN).await, false, &["404", "check repositories and url", "private repository"]);
+
+    let refused = |text: &str| Reply::Answer(403, Vec::new(), json!({"message": text}).to_string().into_bytes());
+    hub.web.script_replies([refused("Resource not accessible by personal access token")]);
+    let words = ["403", "check the permissions of the token", "Resource not accessible"];
+    message(&test("acme/phone", TOKEN).await, false, &words);
+    let reset = (Clock::system().now().as_seconds() + 1_800).to_string();
+    let limited = refused("API rate limit exceeded").with("X-RateLimit-Remaining", "0");
+    hub.web.script_replies([limited.with("X-RateLimit-Reset", reset)]);
+    message(&test("acme/phone", TOKEN).await, false, &["allows no more requests for about 3", "min"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

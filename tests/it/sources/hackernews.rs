@@ -36,7 +36,7 @@ async fn items_are_read_in_order_and_null_items_later(setup: Setup) {
     app.eventually("the source polls for the next item", async || (site.web.requests().len() > 1).then_some(())).await;
     let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
                        "time": 1_772_367_600, "type": "story", "kids": [103]});
-    // Item 101 is null at first and item 102 is always null. Later items do not wait for them.
+    // Item 101 is null at first, and item 102 is always null. Later items do not wait for them.
     site.put_late(101, story, 3);
     site.put(103, comment(103, "I hate that <i>it&#x27;s</i> slow.<p>Second <a href=\"https:&#x2F;&#x2F;x.example\" rel=\"nofollow\">https:&#x2F;&#x2F;x.example</a>"));
     site.put(104, json!({"deleted": true, "id": 104, "parent": 103, "time": 1_772_367_600, "type": "comment"}));
@@ -44,7 +44,7 @@ async fn items_are_read_in_order_and_null_items_later(setup: Setup) {
         105,
         json!({"dead": true, "by": "spam", "id": 105, "text": "buy", "time": 1_772_367_600, "type": "comment"}),
     );
-    // Neither a malformed item nor one that is too large stops the source.
+    // A malformed item and an item that is too large do not stop the source.
     site.put(106, json!({"id": "what?", "type": "comment"}));
     site.put(108, comment(108, &"x".repeat(200_000)));
     site.put(109, comment(109, "I love it"));
@@ -77,7 +77,7 @@ async fn items_are_read_in_order_and_null_items_later(setup: Setup) {
     assert_eq!(books["deletion"], 1, "an item that was never read is not deleted: {books}");
     ingesting.stop().await;
 
-    // A past range is read once, in order, and then the source has finished.
+    // A source with a range of ids reads it once, in order, and then finishes.
     for id in 1..=50 {
         site.put(id, comment(id, "I love it"));
     }

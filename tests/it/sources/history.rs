@@ -1,16 +1,17 @@
-//! Posts from before a source was added.
+//! Tests of the history import: posts that were written before a source was added.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use reqwest::Method;
 use sentistream::domain::Timestamp;
-use sentistream::sources::SourceSpec;
 use sentistream::sources::hackernews::{self, HackerNewsOptions};
 use sentistream::sources::mastodon::{self, MastodonOptions};
 use sentistream::sources::reddit::{self, RedditOptions};
 use sentistream::sources::steam::{self, SteamOptions};
+use sentistream::sources::{Batch, Source, SourceError, SourceSpec};
 use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
@@ -21,7 +22,7 @@ use crate::fakes::feeds::{self, Entry};
 use crate::fakes::hackernews::{Site, comment};
 use crate::fakes::mastodon::{Instance, status};
 use crate::fakes::steam::Store;
-use crate::fakes::web::{Reply, Request, Web};
+use crate::fakes::web::{Reply, Request, Web, lock};
 use crate::process::{Process, within};
 use crate::services::Shared;
 
@@ -30,13 +31,14 @@ cases![
     search_of_hackernews_is_read_page_by_page,
     listings_of_reddit_are_read_to_their_end,
     older_reviews_of_steam_are_read,
+    cursor_is_stored_before_the_source_is_read_on,
 ];
 
 const DAY: i64 = 86_400;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// Waits until the history of `name` has finished.
-async fn finished(app: &TestApp, ingesting: &Ingesting, name: &str) {
+pub async fn finished(app: &TestApp, ingesting: &Ingesting, name: &str) {
     app.eventually("the history has finished", async || {
         let states = ingesting.states.all();
         states.into_iter().find(|state| state.name == format!("{name}/history") && state.state.as_str() == "finished")
@@ -51,7 +53,7 @@ fn seconds_ago(app: &TestApp, seconds: i64) -> Timestamp {
 async fn tag_time_line_is_read_back_to_the_span(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
-    // One post per two hours: 84 in a week.
+    // There is one post per two hours: 84 in a week.
     for number in 0..200_u32 {
         let written = seconds_ago(&app, i64::from(number) * 7_200 + 60);
         let more = json!({"tags": [{"name": "rust"}], "created_at": written.to_string()});
@@ -76,7 +78,8 @@ async fn tag_time_line_is_read_back_to_the_span(setup: Setup) {
     ingesting.stop().await;
 }
 
-/// The search as <https://hn.algolia.com/api> describes it: newest first, at most `hitsPerPage` and 1,000 items.
+/// A fake of the search that <https://hn.algolia.com/api> describes. Items are sorted from the newest, and limited to
+/// `hitsPerPage` and 1,000.
 fn search(request: &Request, newest: i64, count: i64) -> Reply {
     let get = |name: &str| request.query.get(name).cloned().unwrap_or_default();
     if request.path != "/search/search_by_date" || get("tags") != "(story,comment)" {
@@ -91,7 +94,7 @@ fn search(request: &Request, newest: i64, count: i64) -> Reply {
         }
     }
     let size: usize = get("hitsPerPage").parse().unwrap_or(20);
-    // Three items per second, one second per ten minutes.
+    // Every ten minutes, three items have the same second.
     let item = |number: i64| {
         let at = newest - number / 3 * 600;
         json!({"objectID": (90_000 - number).to_string(), "created_at_i": at, "author": "pg", "title": null,
@@ -120,7 +123,7 @@ async fn search_of_hackernews_is_read_page_by_page(setup: Setup) {
     };
     let ingesting = Ingesting::start(&app, hackernews::spec("hn", options, fetcher, app.clock.clone()));
     finished(&app, &ingesting, "hn").await;
-    // 144 times ten minutes, the first of them ten minutes ago.
+    // A day contains 144 times ten minutes.
     stored(&app, 144 * 3).await;
     let oldest = find(&app, &format!("hn:{}", 90_000 - 144 * 3 + 1)).await.expect("the oldest item");
     assert_eq!((&oldest["content"], &oldest["reply_to"]), (&json!("I love it"), &json!("hn:7")));
@@ -128,7 +131,7 @@ async fn search_of_hackernews_is_read_page_by_page(setup: Setup) {
     ingesting.stop().await;
 }
 
-/// A source with a history of a year of Reddit's fake.
+/// A source of Reddit's fake with a history of a year.
 fn reddit_spec(app: &TestApp, site: &crate::fakes::reddit::Site) -> SourceSpec {
     let options = RedditOptions {
         base: site.web.at("/"),
@@ -179,7 +182,43 @@ async fn older_reviews_of_steam_are_read(setup: Setup) {
     ingesting.stop().await;
 }
 
-/// A paged feed (RFC 5005): ten entries per page, one entry per six hours, for thirty days.
+/// A source that requires its second batch to be stored before the third batch is read.
+struct Announcing {
+    name: &'static str,
+    batches: u32,
+    store: sentistream::store::Store,
+    /// The cursor that was stored when the third batch was requested.
+    seen: Arc<Mutex<Option<String>>>,
+}
+
+impl Source for Announcing {
+    fn next(&mut self, _: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async move {
+            if self.batches == 2 {
+                let stored = self.store.cursor(self.name).await.expect("the store answers");
+                *lock(&self.seen) = stored;
+            }
+            self.batches += 1;
+            let (must_store, finished) = (self.batches == 2, self.batches == 3);
+            Ok(Batch { cursor: Some(self.batches.to_string()), must_store, finished, ..Batch::default() })
+        })
+    }
+}
+
+async fn cursor_is_stored_before_the_source_is_read_on(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let (seen, store) = (Arc::<Mutex<Option<String>>>::default(), app.services.store.clone());
+    let shown = seen.clone();
+    let spec = SourceSpec::new("past", "past", move |_| {
+        Box::new(Announcing { name: "past", batches: 0, store: store.clone(), seen: shown.clone() })
+    });
+    let ingesting = Ingesting::start(&app, spec);
+    let stored = app.eventually("the third batch is read", async || lock(&seen).clone()).await;
+    assert_eq!(stored, "2", "without waiting the cursor would be written a second later");
+    ingesting.stop().await;
+}
+
+/// A paged feed (RFC 5005) with ten entries per page, and one entry per six hours for thirty days.
 fn paged(request: &Request, now: i64) -> Reply {
     let page: i64 = request.query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1);
     if request.path != "/blog.rss" || page > 12 {
@@ -197,12 +236,15 @@ fn paged(request: &Request, now: i64) -> Reply {
     Reply::ok(document)
 }
 
-/// The progress of the history of `blog`, when `wanted` accepts it.
+/// Waits until `wanted` accepts the progress of the history of `blog`, and returns the progress.
 async fn backfill(process: &Process, wanted: impl Fn(&Value) -> bool) -> Value {
     within("the history has this progress", async || {
         let sources = process.get("/api/sources").await;
         let feeds = sources["feeds"].as_array().expect("feeds").clone();
-        assert!(feeds.iter().all(|feed| feed["name"] == "blog"), "a history is no source of its own: {sources}");
+        assert!(
+            feeds.iter().all(|feed| feed["name"] == "blog"),
+            "a history is not listed as a separate source: {sources}"
+        );
         feeds.into_iter().map(|feed| feed["backfill"].clone()).find(|found| found.is_object() && wanted(found))
     })
     .await

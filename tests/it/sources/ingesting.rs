@@ -1,4 +1,4 @@
-//! An ingester that uses the store and the stream of a test app.
+//! Runs an ingester that uses the store and the stream of a test app.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Ingesting {
 }
 
 impl Ingesting {
-    /// Appends the posts of `source` to the stream of `app`.
+    /// Starts an ingester that appends the posts of `source` to the stream of `app`.
     pub fn start(app: &TestApp, source: SourceSpec) -> Self {
         let (shutdown, states) = (Shutdown::default(), SourceStates::default());
         let services = IngesterServices {
@@ -31,7 +31,7 @@ impl Ingesting {
         Self { states, shutdown, role }
     }
 
-    /// Stops the ingester as a process does.
+    /// Stops the ingester as the shutdown of a process does.
     pub async fn stop(self) {
         self.shutdown.stop();
         let ended = tokio::time::timeout(DEADLINE, self.role).await;

@@ -1,4 +1,5 @@
-//! Several processes: one reads a source, another takes over when it dies or hangs, and a restart loses nothing.
+//! Tests with several processes. One process reads a source, another takes over when the first crashes or hangs, and a
+//! restart loses no posts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +25,7 @@ fn settings(host: &Jetstream) -> Vec<String> {
     settings.into_iter().map(str::to_owned).chain([format!("sources.bluesky.hosts=[\"{}\"]", host.url)]).collect()
 }
 
-/// Adds `count` posts, dated now.
+/// Adds `count` posts that are written now.
 fn publish(log: &Log, count: usize) {
     for _ in 0..count {
         let now = Clock::system().now().as_micros();
@@ -47,7 +48,7 @@ fn stream_options(prefix: &str) -> StreamOptions {
     }
 }
 
-/// Settles entries until there are `count` different posts. Counts the entries of each post in `seen`.
+/// Settles entries until `count` different posts have arrived. `seen` counts the entries of each post.
 async fn taken(stream: &Stream, seen: &mut BTreeMap<String, usize>, count: usize) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     let consumer = Consumer("test".into());
@@ -100,22 +101,22 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     taken(&stream, &mut seen, 400).await;
     assert_eq!(host.most_open(), 1, "the second took over");
 
-    // The second hangs, and a third takes over. When the second resumes, it detects that and disconnects.
+    // The second process hangs, and a third takes over. When the second resumes, it detects this and disconnects.
     let third = Process::start(folder.path(), &settings).await;
     second.signal("-STOP").await;
     publish(&log, 200);
     taken(&stream, &mut seen, 600).await;
-    // The server cannot detect that one of them hangs.
+    // The server cannot detect that the second process hangs, so both connections are open.
     eventually("the third process takes over", || host.open() == 2).await;
     second.signal("-CONT").await;
     eventually("the second process disconnects", || host.open() == 1).await;
-    // Events that the second had read when it was stopped may be repeated. Later events are not.
+    // Only events that the second process had read when it was stopped may be repeated.
     let known = seen.len();
     publish(&log, 100);
     taken(&stream, &mut seen, 700).await;
     assert_eq!(seen.len() - known, 100);
     assert_eq!(third.terminate().await.code(), Some(0));
-    // A process that ends releases its lease, so the next one does not wait for its expiry.
+    // A process that ends releases its lease, so the next process does not wait until the lease expires.
     publish(&log, 100);
     taken(&stream, &mut seen, 800).await;
     assert_eq!(second.terminate().await.code(), Some(0));

@@ -21,6 +21,7 @@ cases![
     new_and_changed_items_are_read,
     pages_that_the_document_names_are_read,
     pages_that_repeat_items_or_fail_lose_no_posts,
+    pinned_item_does_not_hide_further_pages,
     refused_key_is_reported_without_the_key,
 ];
 
@@ -44,6 +45,7 @@ fn spec(app: &TestApp, reviews: &Reviews, place: &str, key: &'static str) -> Sou
         },
         next,
         interval: Duration::from_millis(20),
+        history: Duration::ZERO,
     };
     json::spec("shop", options, fetcher(), app.clock.clone())
 }
@@ -66,7 +68,8 @@ async fn new_and_changed_items_are_read(setup: Setup) {
     })
     .await;
 
-    // A changed text replaces the stored one. A changed number of stars is no change. An item without text is reported once.
+    // A changed text replaces the stored text. A changed number of stars has no effect. An item without text is
+    // reported once.
     reviews.write(24, "I hate it");
     reviews.add(json!({"id": 900, "stars": 1}));
     let stars = json!({"id": 23, "body": "I love it", "user": {"name": "ada"}, "stars": 5, "lang": "en",
@@ -81,7 +84,7 @@ async fn new_and_changed_items_are_read(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
     ingesting.stop().await;
 
-    // After a pause several pages are read, and each review once.
+    // After a pause, several pages are read, and each review is read once.
     for id in 100..130 {
         reviews.write(id, "I love it");
     }
@@ -102,7 +105,7 @@ async fn pages_that_the_document_names_are_read(setup: Setup) {
     }
     stored(&app, 24).await;
 
-    // The next page may be on another host, which does not get the key.
+    // The next page may be on another host, to which the key is not sent.
     let first =
         json!({"data": {"reviews": [{"id": 50, "body": "I love it"}]}, "links": {"next": other.web.at("/api")}});
     reviews.web.script_replies([Reply::ok(first.to_string())]);
@@ -123,18 +126,40 @@ async fn pages_that_repeat_items_or_fail_lose_no_posts(setup: Setup) {
         Reply::ok(json!({"data": {"reviews": items}, "links": {"next": next}}).to_string())
     };
 
-    // Page 2 repeats an item of page 1, as when a new item shifts the pages.
+    // Page 2 repeats an item of page 1, as it happens when a new item shifts the pages.
     let second = page(&[12, 11], Some("/api?page=3"));
     reviews.web.script_replies([page(&[13, 12], Some("/api?page=2")), second, page(&[10], None)]);
     stored(&app, 5).await;
 
-    // The posts before a page that fails are kept.
+    // If a page fails, the posts of the pages before it are kept.
     reviews.web.script_replies([page(&[21, 20], Some("/api?page=2")), Reply::status(500)]);
     stored(&app, 7).await;
     let state = ingesting.states.all().remove(0);
     let error = state.last_error.expect("an error");
     assert!(error.contains("page 2") && error.contains("500"), "{error}");
     ingesting.stop().await;
+}
+
+async fn pinned_item_does_not_hide_further_pages(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let reviews = Reviews::start().await;
+    let page = |ids: &[u64], next: Option<&str>| {
+        let item = |&id: &u64| json!({"id": id, "body": "I love it", "lang": "en", "posted": 1_772_366_400 + id});
+        let items: Vec<Value> = ids.iter().map(item).collect();
+        Reply::ok(json!({"data": {"reviews": items}, "links": {"next": next}}).to_string())
+    };
+    reviews.web.script_replies([page(&[900, 1], None)]);
+    let ingesting = Ingesting::start(&app, spec(&app, &reviews, "/api", KEY));
+    stored(&app, 2).await;
+    let second = page(&[3, 2, 1], Some("/api?page=3"));
+    reviews.web.script_replies([page(&[900, 5, 4], Some("/api?page=2")), second]);
+    stored(&app, 6).await;
+    // A known item after new items ends the poll.
+    reviews.web.script_replies([page(&[900, 6, 5], Some("/api?page=9"))]);
+    stored(&app, 7).await;
+    ingesting.stop().await;
+    let pages: Vec<String> = reviews.web.requests().iter().filter_map(|r| r.query.get("page").cloned()).collect();
+    assert_eq!(pages, ["2"]);
 }
 
 async fn refused_key_is_reported_without_the_key(setup: Setup) {
@@ -144,6 +169,19 @@ async fn refused_key_is_reported_without_the_key(setup: Setup) {
     let error = app.eventually("the source fails", async || ingesting.states.all().pop()?.last_error).await;
     assert!(error.contains("401") && error.contains("secret") && !error.contains("wr0ng"), "{error}");
     ingesting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_of_a_json_endpoint_needs_the_time_of_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
+    let settings = json!({"url": "https://shop.example/reviews", "text_path": "$.body", "history": "7d"});
+    let request = json!({"name": "shop", "kind": "json", "settings": settings});
+    let (status, problem) = send(&process, Method::POST, "/api/sources", &request).await;
+    assert!(status == 422 && problem.to_string().contains("set time_path"), "{problem}");
+    let request = json!({"name": "sky", "kind": "bluesky", "settings": {"history": "7d"}});
+    let (status, problem) = send(&process, Method::POST, "/api/sources", &request).await;
+    assert!(status == 422 && problem.to_string().contains("needs authors or keywords"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

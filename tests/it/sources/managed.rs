@@ -1,4 +1,4 @@
-//! Sources that people add while the server runs.
+//! Tests of sources that users add while the server runs.
 
 use std::path::Path;
 
@@ -114,7 +114,7 @@ async fn secret_of_a_source_is_sealed_and_never_shown() {
     assert_eq!((status, &made["secrets"]), (201, &json!(["token"])), "{made}");
     let shown = process.get("/api/sources/toots").await;
     assert!(!shown.to_string().contains("hunter2"), "{shown}");
-    // Without a secret in the request the saved one stays.
+    // If the request contains no secret, the saved secret is kept.
     let kept =
         json!({"name": "toots", "kind": "mastodon", "settings": {"instances": ["mastodon.invalid"], "local": false}});
     let (status, changed) = send(&process, Method::PUT, "/api/sources/toots", &kept).await;
@@ -150,7 +150,8 @@ async fn saved_secret_is_not_sent_to_another_server(folder: &Path, mut settings:
     }
     assert!(other.web.requests().is_empty(), "nothing is sent to the other server");
 
-    // Another address of the same server gets the saved secret, another server only a secret of the request.
+    // The saved secret is sent to other URLs of the same server. To another server, only a secret of the request is
+    // sent.
     let page = request(&reviews.web.at("/api?page=1"), json!({}));
     let (status, trial) = send(&process, Method::POST, "/api/sources/test", &page).await;
     assert_eq!((status, &trial["ok"]), (200, &json!(true)), "{trial}");
@@ -180,7 +181,7 @@ async fn shared_saved_secret_is_not_sent_to_another_server() {
 async fn added_bluesky_source_names_its_authors() {
     let folder = tempfile::tempdir().unwrap();
     let api = profiles(&[("ada.test", "did:plc:ada")]).await;
-    // Without the ingester nothing reads the hosts.
+    // No process has the role ingester, so no source is read.
     let settings =
         ["roles=api".to_owned(), "outbound.allow=127.0.0.1".to_owned(), format!("sources.bluesky.api={}", api.url)];
     let process = Process::start(folder.path(), &settings).await;

@@ -60,7 +60,7 @@ async fn timelines_are_polled_without_a_gap(setup: Setup) {
     second.write(1, status(1, "<p>I love it</p>", json!({})));
     let wanted = options(&[&first, &second]);
     let ingesting = Ingesting::start(&app, spec(&app, wanted.clone()));
-    // The first poll reads the newest page. A boost has no text and is filtered.
+    // The first poll reads only the newest page. A boost has no text, so it is filtered.
     stored(&app, 40).await;
     let post = find(&app, &first.post_id(101)).await.expect("stored");
     assert_eq!(post["content"], "politics\n\n@bob I hate \"this\"\nreally\n\n#acme");
@@ -93,7 +93,7 @@ async fn timelines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(265), &json!(0)));
     ingesting.stop().await;
 
-    // With two tags instead of the whole time line, a post with both tags is stored once.
+    // A source with two tags reads two time lines. A post with both tags is stored once.
     let third = Instance::start().await;
     third.write(1, tagged(1, &["rust", "linux"]));
     third.write(2, tagged(2, &["linux"]));
@@ -119,7 +119,7 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
         ("a page", Reply::ok("<html>Just a moment…</html>")),
         ("cut off", Reply::ok("[{\"id\": \"1\"")),
         ("reset", Reply::Reset),
-        // The page comes from a firewall and not from the instance, so the refusal is temporary.
+        // The page comes from a firewall and not from the instance, so the error counts as temporary.
         ("a 403 page", Reply::Answer(403, Vec::new(), b"<html>Attention required</html>".to_vec())),
         ("a 401 page", Reply::status(401)),
         ("busy", Reply::status(429).with("Retry-After", "3")),
@@ -140,14 +140,14 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
         let state = ingesting.states.all().remove(0);
         assert!(state.errors > before && state.state.as_str() == "connected", "{name}: {state:?}");
     }
-    // A status without text counts as filtered, and one with unexpected types in optional fields is read.
+    // A status without text counts as filtered. A status with unexpected types in optional fields is read.
     bad.write(50, json!({"id": "50", "content": 7}));
     bad.write(51, status(51, "<p>I love it</p>", json!({"account": 7, "language": [], "quote": "x", "url": {}})));
     app.eventually("the next status is read", async || find(&app, &bad.post_id(51)).await).await;
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.rejected, state.filtered), (0, 1));
 
-    // The source waits when the rate limit is exhausted.
+    // The source waits while the rate limit is exhausted.
     let reset = START.parse::<Timestamp>().expect("a time") + Duration::from_secs(1);
     bad.web.script_replies([Reply::ok("[]")
         .with("X-RateLimit-Remaining", "0")
@@ -161,7 +161,7 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
     assert_eq!(books["duplicate"], 0);
     ingesting.stop().await;
 
-    // Requests time out. A request that was open at the stop may consume one of the replies.
+    // Requests time out. Two replies are needed, because a request that was open at the stop may consume one.
     bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), fetcher_with_short_timeout, app.clock.clone());
     let ingesting = Ingesting::start(&app, impatient);
@@ -170,7 +170,7 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
-    // The error of a time line that needs a login names the remedy.
+    // The error for a time line that requires a sign-in names the remedy.
     let closed = Instance::start().await;
     let error = json!({"error": "This method requires an authenticated user"});
     closed.web.script_replies([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
@@ -206,7 +206,7 @@ async fn late_posts_of_other_servers_are_found(setup: Setup) {
         write(5_000 + n);
     }
     stored(&app, 51).await;
-    // Written before the newest post, and delivered after it.
+    // This post was written before the newest post, but is delivered after it.
     write(4_500);
     let books = stored(&app, 52).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(52), &json!(0)));
@@ -250,7 +250,7 @@ async fn source_with_token_streams_edits_and_deletions(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (2, 0), "{state:?}");
     ingesting.stop().await;
 
-    // A refused token stops the source, and does not appear in the error.
+    // A rejected token stops the source. The error does not contain the token.
     let wrong = MastodonOptions { token: Some("outdated".to_owned().into()), ..options(&[&instance]) };
     let refused = Ingesting::start(&app, mastodon::spec("wrong", wrong, fetcher, app.clock.clone()));
     let state = app
@@ -301,7 +301,7 @@ async fn cut_or_silent_stream_reconnects_without_loss(setup: Setup) {
             instance.write(id, status(id, "<p>I love it</p>", json!({})));
         }
     };
-    // No posts at first, then posts before and after the subscription is active.
+    // The instance is empty at first. Posts are written both before and after the subscription is active.
     app.eventually("the source connects", async || (!instance.streaming.requests().is_empty()).then_some(())).await;
     publish(55);
     subscribed(&app, &instance, 1).await;

@@ -1,4 +1,4 @@
-//! Pausing and resuming a source through the API.
+//! Tests of pausing and resuming a source through the API.
 
 use sentistream::sources::bluesky;
 use serde_json::json;
@@ -19,7 +19,7 @@ async fn paused_source_resumes_at_its_cursor(setup: Setup) {
     let publish = |n: i64| log.push(start + n, create("did:plc:ada", &format!("r{n}"), start + n, "I love it"));
     assert_eq!(app.post("/api/sources/bluesky/pause", &json!({})).await.problem(404), Vec::<String>::new());
 
-    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher(), app.clock.clone()));
+    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher, app.clock.clone()));
     publish(1);
     let feed = async || {
         let sources = app.get("/api/sources").await.ok();

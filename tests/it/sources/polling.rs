@@ -12,17 +12,22 @@ use serde_json::Value;
 
 use crate::api::test_app::TestApp;
 
-/// The timeout of a request, long enough for an answer on a busy machine.
+/// The timeout of a request. It is long enough for an answer on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A fetcher that may only connect to loopback, without a request limit.
+/// A fetcher that may connect only to loopback, without a rate limit.
 pub fn fetcher() -> Fetcher {
     fetcher_to(&["127.0.0.1/32"])
 }
 
-/// As [`fetcher`], but with a short timeout, for servers that do not answer.
+/// A fetcher for loopback with a short timeout, for servers that do not answer.
 pub fn fetcher_with_short_timeout() -> Fetcher {
     fetcher_within(&["127.0.0.1/32"], Duration::from_millis(500))
+}
+
+/// A fetcher for loopback that accepts answers of a few megabytes.
+pub fn fetcher_of_large_answers() -> Fetcher {
+    fetcher_with(&["127.0.0.1/32"], OutboundOptions { max_body: 8 << 20, ..limits(TIMEOUT) })
 }
 
 /// A fetcher that may connect to public addresses and `networks`.
@@ -31,13 +36,21 @@ pub fn fetcher_to(networks: &[&str]) -> Fetcher {
 }
 
 fn fetcher_within(networks: &[&str], timeout: Duration) -> Fetcher {
+    fetcher_with(networks, limits(timeout))
+}
+
+fn limits(timeout: Duration) -> OutboundOptions {
+    OutboundOptions { allow: Vec::new(), timeout, max_redirects: 3, max_body: 100_000 }
+}
+
+fn fetcher_with(networks: &[&str], limits: OutboundOptions) -> Fetcher {
     let allow = networks.iter().map(|network| network.parse().expect("a network")).collect();
-    let options = OutboundOptions { allow, timeout, max_redirects: 3, max_body: 100_000 };
+    let options = OutboundOptions { allow, ..limits };
     let budget = Budget::new(NonZeroU32::new(100_000).expect("a number"), Duration::from_secs(1));
     Fetcher::new(Outbound::new(options).expect("a client"), budget, Clock::system())
 }
 
-/// The post `id`, if it is stored.
+/// The post `id`; `None` if it is not stored.
 pub async fn find(app: &TestApp, id: &str) -> Option<Value> {
     let answer = app.get(&format!("/api/posts/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))).await;
     (answer.status == 200).then(|| answer.json())

@@ -55,9 +55,9 @@ async fn application_reads_posts_and_comments(setup: Setup) {
         site.web.requests().iter().all(|request| request.header("user-agent") == "linux:org.example:1 (by /u/ada)")
     );
 
-    // A token is used until it expires or is revoked.
+    // A token is used until it expires or is revoked, so one token was requested so far.
     assert_eq!(site.tokens(), 1);
-    // The lease of the source must not expire too.
+    // The clock is advanced only so far that the token expires, but not the lease of the source.
     app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
     app.eventually("a new token before the old one expires", async || (site.tokens() == 2).then_some(())).await;
     site.revoke();
@@ -66,7 +66,7 @@ async fn application_reads_posts_and_comments(setup: Setup) {
     assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
     ingesting.stop().await;
 
-    // After a pause several pages are read, and each post once.
+    // After a pause, several pages are read, and each post is read once.
     for n in 0..250 {
         site.post(&format!("b{n:03}"), "I love it", "");
     }
@@ -86,7 +86,7 @@ async fn late_approved_post_is_found(setup: Setup) {
     }
     let ingesting = Ingesting::start(&app, spec(&app, &site));
     stored(&app, 30).await;
-    // Below five newer posts, with an id below that of the newest one.
+    // The approved post appears after five newer posts, and its id is lower than that of the newest post.
     site.approve(5, "b0", "I love it", "");
     let books = stored(&app, 31).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(31), &json!(0)));
@@ -123,7 +123,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
         assert!(name != "busy" || rest.end - rest.start >= Duration::from_secs(1), "{rest:?}");
         assert!(ingesting.states.all().remove(0).errors > before, "{name}");
     }
-    // The source waits when the rate limit is exhausted.
+    // The source waits while the rate limit is exhausted.
     let last = Reply::ok(json!({"kind": "Listing", "data": {"after": null, "children": []}}).to_string());
     site.web.script_replies([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
     app.eventually("the site is requested again", async || site.web.has_sent_all_replies().then_some(())).await;
@@ -136,7 +136,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     assert_eq!(app.drained().await["stats"]["books"]["duplicate"], 0);
     ingesting.stop().await;
 
-    // Requests time out. A request that was open at the stop may consume one of the replies.
+    // Requests time out. Two replies are needed, because a request that was open at the stop may consume one.
     site.web.script_replies([Reply::Silence, Reply::Silence]);
     let ingesting =
         Ingesting::start(&app, reddit::spec("reddit", options(&site), fetcher_with_short_timeout(), app.clock.clone()));

@@ -35,7 +35,7 @@ fn spec(app: &TestApp, feeds: &[Url]) -> SourceSpec {
     rss::spec("rss", options, fetcher, app.clock.clone())
 }
 
-/// Published `minutes` before [`START`].
+/// An entry that was published `minutes` before [`START`].
 fn entry(id: &str, title: &str, minutes: i64) -> Entry {
     let published = START.parse::<Timestamp>().expect("a time").as_seconds() - 60 * minutes;
     Entry { id: id.to_owned(), title: title.to_owned(), published, updated: published }
@@ -73,7 +73,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     .await;
     ingesting.stop().await;
 
-    // After a restart the source sends the stored validators, and appends nothing twice.
+    // After a restart, the source sends the stored validators and appends no entry twice.
     let asked = host.web.requests().len();
     host.publish("/a.json", entry("tag:j3", "I love that", 0));
     let ingesting = Ingesting::start(&app, spec(&app, &urls));
@@ -82,7 +82,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     assert!(host.web.requests()[asked..].iter().all(|request| !request.header("if-none-match").is_empty()));
     ingesting.stop().await;
 
-    // The schedule is stored too: a restart requests only the new feed.
+    // The schedule is stored too, so a restart requests only the new feed.
     let hour = Duration::from_secs(3_600);
     let rarely = |feeds: Vec<Url>| {
         let options = RssOptions { feeds, min_interval: hour, max_interval: hour, history: Duration::ZERO };
@@ -97,7 +97,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     ingesting.stop().await;
     let (asked, other) = (host.web.requests().len(), Feeds::start().await);
     other.publish("/b.rss", entry("tag:b0", "I love that", 0));
-    // Hosts are polled concurrently: a due feed would have been requested by the time this is stored.
+    // Hosts are polled concurrently. When this post is stored, any other due feed would have been requested too.
     let ingesting = Ingesting::start(&app, rarely([&urls[..], &[other.url("b.rss")]].concat()));
     stored(&app, 15).await;
     ingesting.stop().await;
@@ -107,7 +107,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
 async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     let app = TestApp::start(setup).await;
     let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/feed.rss\"></head></html>";
-    // "Größe" in ISO 8859-1, which the document itself does not declare.
+    // The text is "Größe" in ISO 8859-1. Only the header declares this encoding, not the document.
     let mut feed = feeds::rss(&[entry("tag:latin", "I love it GRX", 1)]).into_bytes();
     let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("the marker");
     feed.splice(at..at + 3, *b"Gr\xf6\xdfe");
@@ -121,7 +121,11 @@ async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     let post = find(&app, "rss:tag:latin").await.expect("stored");
     assert_eq!(post["content"], "I love it Größe\n\nRead more");
     app.eventually("the feed is polled again", async || (site.requests().len() > 4).then_some(())).await;
-    assert_eq!(site.requests().iter().filter(|request| request.path == "/").count(), 1, "the feed is remembered");
+    assert_eq!(
+        site.requests().iter().filter(|request| request.path == "/").count(),
+        1,
+        "the URL of the feed is stored"
+    );
     ingesting.stop().await;
 }
 
@@ -175,7 +179,7 @@ async fn failing_feed_does_not_delay_others(setup: Setup) {
     ];
     for (n, (name, fault, is_error)) in faults.into_iter().enumerate() {
         let before = ingesting.states.all().remove(0).errors;
-        // Four redirects are one too many.
+        // The fourth redirect exceeds the limit.
         bad.web.script_replies(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
         app.eventually(name, async || bad.web.has_sent_all_replies().then_some(())).await;
         count += usize::from(matches!(name, "redirect" | "cut off"));
@@ -193,7 +197,7 @@ async fn failing_feed_does_not_delay_others(setup: Setup) {
     assert_eq!(state.last_error.as_deref().map(|error| error.contains("redirects")), Some(true), "{state:?}");
     ingesting.stop().await;
 
-    // Requests time out. A request that was open at the stop may consume one of the replies.
+    // Requests time out. Two replies are needed, because a request that was open at the stop may consume one.
     bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let options = RssOptions {
         feeds: vec![bad.url("feed.rss")],
@@ -233,7 +237,7 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     }
     ingesting.stop().await;
 
-    // When no feed answers, the whole source waits. A wait of a day persists across a restart.
+    // If no feed answers, the whole source waits. A wait of a day continues after a restart.
     let busy = Web::start(|_| Reply::status(429).with("Retry-After", "86400")).await;
     let urls = [busy.at("/only.rss"), good.url("c.rss")];
     let two = Ingesting::start(&app, spec(&app, &urls));
@@ -276,7 +280,7 @@ async fn private_addresses_are_refused_behind_redirects(setup: Setup) {
     let app = TestApp::start(setup).await;
     let secret = Web::start(|_| Reply::ok(feeds::rss(&[entry("tag:secret", "inside", 1)]))).await;
     let inside = secret.url.port().expect("a port");
-    // 0.0.0.0 also connects to this machine.
+    // Connections to 0.0.0.0 also reach this machine.
     let targets = [format!("http://0.0.0.0:{inside}/"), "http://169.254.169.254/latest/meta-data".to_owned()];
     let door = Web::start(move |request| {
         let target = if request.path == "/0" { &targets[0] } else { &targets[1] };

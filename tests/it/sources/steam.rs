@@ -14,7 +14,7 @@ use crate::fakes::web::Reply;
 
 cases![reviews_and_their_edits_are_read, failing_game_does_not_delay_others];
 
-/// 2026-03-01T12:00:00Z in Unix seconds.
+/// The time 2026-03-01T12:00:00Z in Unix seconds.
 const NOON: i64 = 1_772_366_400;
 
 fn spec(app: &TestApp, store: &Store, apps: &[u32]) -> SourceSpec {
@@ -44,7 +44,7 @@ async fn reviews_and_their_edits_are_read(setup: Setup) {
     assert_eq!(review["created_at"], "2026-03-01T11:58:49.000Z");
     assert!(find(&app, "steam:29").await.is_none(), "the first poll reads one page");
 
-    // An edit replaces the review. Odd items are counted once.
+    // An edit replaces the review. Malformed items are counted once.
     store.write(440, 900, (NOON, NOON + 60), "I love it now");
     store.add(json!({"app": 440, "recommendationid": "x", "timestamp_updated": NOON + 61}));
     store.add(json!({"app": 440, "recommendationid": 7, "timestamp_updated": NOON + 62}));
@@ -64,7 +64,7 @@ async fn reviews_and_their_edits_are_read(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (2, 0), "{state:?}");
     ingesting.stop().await;
 
-    // After a pause several pages are read, and each review once.
+    // After a pause, several pages are read, and each review is read once.
     for n in 0..250 {
         store.write(620, 1_000 + n, (NOON + 100 + n as i64, NOON + 100 + n as i64), "I love it");
     }

@@ -1,4 +1,4 @@
-//! Webhooks: signed requests of other programs.
+//! Tests of webhook sources, which receive signed requests of other programs.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn code(secret: &str, body: &str) -> String {
     key.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Sends a body with the signature of `secret`.
+/// Sends a body, signed with `secret`.
 async fn deliver(process: &Process, name: &str, (secret, body): (&str, &str)) -> (u16, Value) {
     let request = crate::web::client().post(format!("{}/api/hooks/{name}", process.url)).body(body.to_owned());
     let request = request.header("X-Hub-Signature-256", format!("sha256={}", code(secret, body)));
@@ -43,7 +43,7 @@ const PAYLOAD: &str = r#"{"event": "new", "reviews": [
     {"id": 4, "rating": 5}
 ]}"#;
 
-/// `second`: the settings of another process with the same database, if there is one.
+/// Adds, uses, changes and deletes a webhook. `second` contains the settings of another process with the same database.
 async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
     let settings: Vec<String> = setup.iter().cloned().chain(["ingester.sources=[]".to_owned()]).collect();
     let process = Process::start(folder, &settings).await;
@@ -84,7 +84,7 @@ async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
     refusals_are_alike(&process).await;
     hostile_bodies(&process).await;
 
-    // A pause, a change and a deletion apply to the next request on every instance.
+    // A pause, a change and a deletion apply from the next request on every instance.
     let second = match second {
         Some(roles) => Some(Process::start(folder, &[settings, vec![roles.to_owned()]].concat()).await),
         None => None,
@@ -95,7 +95,11 @@ async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
     assert_eq!(deliver(other, "reviews", (SECRET, small)).await.0, 202);
     send(&process, Method::POST, "/api/sources/reviews/pause", &json!({})).await;
     assert_eq!(deliver(other, "reviews", (SECRET, small)).await.0, 503);
-    assert_eq!(deliver(other, "reviews", ("another secret 123", small)).await.0, 404, "a pause is not shown");
+    assert_eq!(
+        deliver(other, "reviews", ("another secret 123", small)).await.0,
+        404,
+        "the answer does not reveal the pause"
+    );
     send(&process, Method::POST, "/api/sources/reviews/resume", &json!({})).await;
     assert_eq!(deliver(other, "reviews", (SECRET, small)).await.0, 202);
     let (status, _) = send(&process, Method::PUT, "/api/sources/reviews", &definition("another secret 123")).await;
@@ -106,7 +110,7 @@ async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
     assert_eq!(deliver(other, "reviews", ("another secret 123", small)).await.0, 404);
 }
 
-/// An unknown name, a source of another kind, a wrong signature and no signature get the same answer.
+/// Checks that an unknown name, a source of another kind, a wrong signature and no signature get the same answer.
 async fn refusals_are_alike(process: &Process) {
     let other = json!({"name": "blog", "kind": "rss", "settings": {"feeds": ["https://blog.invalid/feed.xml"]}});
     assert_eq!(send(process, Method::POST, "/api/sources", &other).await.0, 201);

@@ -1,4 +1,4 @@
-//! Polling sources in the real binary, set up by the configuration.
+//! Tests of polling sources in the real binary, defined in the configuration.
 
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ async fn configured_apis_are_read_by_the_binary() {
         "sources.shop.id_path=id".to_owned(),
     ];
     let process = Process::start(folder.path(), &settings).await;
-    // An issue, a discussion with a comment and a reply, a comment on a video, and a review.
+    // The six posts are an issue, a discussion with a comment and a reply, a comment on a video, and a review.
     process.wait_until("all posts are stored", |health| health["stats"]["total_posts"] == 6).await;
     assert_eq!(process.terminate().await.code(), Some(0));
 }

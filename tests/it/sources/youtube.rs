@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use sentistream::sources::SourceSpec;
 use sentistream::sources::youtube::{self, Channel, Place, YouTubeOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
 use super::managed::send;
@@ -30,6 +30,7 @@ fn spec(app: &TestApp, tube: &Tube, places: Vec<Place>) -> SourceSpec {
         places,
         replies: true,
         interval: Duration::from_millis(20),
+        history: Duration::ZERO,
     };
     youtube::spec("youtube", options, fetcher(), app.clock.clone())
 }
@@ -51,7 +52,7 @@ async fn comments_replies_and_edits_are_read(setup: Setup) {
     assert_eq!(comment["url"], format!("https://www.youtube.com/watch?v={VIDEO}&lc=old-129"));
     assert!(find(&app, "youtube:old-29").await.is_none(), "the first poll reads one page");
 
-    // The list shows two replies; the others are requested.
+    // The list contains two replies; the other replies are requested.
     for number in 0..5 {
         tube.reply("old-120", &number.to_string(), "I love it");
     }
@@ -66,7 +67,7 @@ async fn comments_replies_and_edits_are_read(setup: Setup) {
     .await;
     ingesting.stop().await;
 
-    // After a pause several pages are read, and each comment once.
+    // After a pause, several pages are read, and each comment is read once.
     for number in 0..250 {
         tube.comment(&format!("new-{number}"), "I love it");
     }
@@ -130,6 +131,7 @@ async fn wrong_key_is_reported_without_the_key(setup: Setup) {
             places: vec![video(VIDEO)],
             replies: true,
             interval: Duration::from_millis(20),
+            history: Duration::ZERO,
         },
         fetcher(),
         app.clock.clone(),
@@ -138,6 +140,49 @@ async fn wrong_key_is_reported_without_the_key(setup: Setup) {
     let error = app.eventually("the source fails", async || ingesting.states.all().pop()?.last_error).await;
     assert!(error.contains("the YouTube key is not valid") && !error.contains("wr0ng"), "{error}");
     ingesting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn youtube_source_is_tested_before_it_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let tube = Tube::start().await;
+    tube.comment("1", "I love it");
+    let settings = [
+        "ingester.sources=[]".to_owned(),
+        "outbound.allow=127.0.0.1".to_owned(),
+        format!("sources.youtube.url={}", tube.web.at("/youtube/v3")),
+    ];
+    let process = Process::start(folder.path(), &settings).await;
+    let test = async |settings: Value, key: &str| {
+        let request = json!({"name": "tube", "kind": "youtube", "settings": settings, "secrets": {"key": key}});
+        let (status, trial) = send(&process, Method::POST, "/api/sources/test", &request).await;
+        assert_eq!(status, 200, "{trial}");
+        trial
+    };
+    let message = |trial: &Value, ok: bool, expected: &[&str]| {
+        let text = trial["message"].as_str().expect("a text").to_owned();
+        let is_expected = expected.iter().all(|part| text.contains(part)) && !text.contains("wr0ng");
+        assert!(trial["ok"] == ok && is_expected, "{trial}");
+    };
+    let of_video = |id: &str| json!({"videos": [id]});
+    let trial = test(json!({"videos": [VIDEO], "channels": ["@acme"]}), KEY).await;
+    message(&trial, true, &["were read"]);
+    assert_eq!(trial["posts"][0]["content"], "I love it");
+    message(&test(of_video(VIDEO), "AIza-wr0ng").await, false, &["the YouTube key is not valid", "copy it again"]);
+    message(&test(of_video(CLOSED), KEY).await, false, &["its comments are turned off"]);
+    message(&test(of_video("bbbbbbbbbbb"), KEY).await, false, &["does not exist, or is private"]);
+    message(&test(json!({"channels": ["@nobody"]}), KEY).await, false, &["YouTube has no channel @nobody"]);
+    for (reason, expected) in [
+        ("quotaExceeded", "the daily quota of the YouTube key is used up"),
+        ("accessNotConfigured", "enable that API in the project of the key"),
+        ("forbidden", "check the key and its restrictions"),
+    ] {
+        tube.web.script_replies([error(403, reason, "The request cannot be completed.")]);
+        message(&test(of_video(VIDEO), KEY).await, false, &[expected]);
+    }
+    // The URL of another server can be set only in the configuration, so the key is not sent there.
+    let request = json!({"name": "tube", "kind": "youtube", "settings": {"url": "https://example.org/"}});
+    assert_eq!(send(&process, Method::POST, "/api/sources/test", &request).await.0, 422);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,9 @@
 //!
 //! The engine limits steps, but not the size of values: a few assignments that double a text, or one `*`, use up the
 //! memory. Templates can therefore read values, but not build new ones. They have no assignments, no operators that
-//! join
-//! or repeat texts, no list literals, no functions, and no blocks that capture output. Every text is a field of the
-//! message, a literal, a part of either, or the output of a filter, which is limited. [`check`] also limits the
-//! nesting,
-//! because the engine compiles templates recursively.
+//! join or repeat texts, no list literals, no functions, and no blocks that capture output. Every text is a field of
+//! the message, a literal, a part of either, or the output of a filter, which is limited. [`check`] also limits the
+//! nesting, because the engine compiles templates recursively.
 //!
 //! The scanner reads the same tokens as the engine. Where the two could differ (numbers with letters, unknown
 //! characters), the scanner rejects the template. It ignores tags without an end, because the engine reports them.

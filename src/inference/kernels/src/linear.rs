@@ -1,9 +1,8 @@
 //! Linear layers, whose weights are packed once for the tiles of the matrix product.
 //!
 //! Outputs are divided into groups of sixteen, one output per lane. A tile covers a few rows and a few groups. The sums
-//! of
-//! a tile stay in registers during the loop over the inputs. The rows of all texts are concatenated without padding, so
-//! that one product computes a whole batch.
+//! of a tile stay in registers during the loop over the inputs. The rows of all texts are concatenated without padding,
+//! so that one product computes a whole batch.
 
 use half::bf16;
 
@@ -114,8 +113,7 @@ impl Linear {
             for (four, packed) in row.as_chunks::<4>().0.iter().zip(&mut weights[group * steps..][..steps]) {
                 for (i, weight) in four.iter().enumerate() {
                     // Adding and subtracting 1.5 · 2²³ rounds to the nearest integer, and is fast on every machine, in
-                    // contrast to
-                    // a rounding instruction.
+                    // contrast to a rounding instruction.
                     let rounded = (weight * inverse + ROUNDER - ROUNDER) as i8;
                     packed[4 * lane + i] = rounded;
                     sum += i32::from(rounded);

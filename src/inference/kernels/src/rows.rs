@@ -237,8 +237,8 @@ pub struct Norm {
 
 impl Norm {
     /// Normalises a row. The rounded row is computed before weight and bias are applied: with a few large weights,
-    /// rounding
-    /// would be too coarse for the other values. Weight and bias are merged into the weights of the next layer instead.
+    /// rounding would be too coarse for the other values. Weight and bias are merged into the weights of the next layer
+    /// instead.
     #[inline(always)]
     fn apply<S: Simd>(&self, simd: S, index: usize, (row, rounded): (&mut [f32], &mut Option<Target<'_>>)) {
         let share = 1.0 / row.len() as f32;

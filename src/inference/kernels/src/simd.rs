@@ -1,10 +1,9 @@
 //! Vectors of sixteen lanes on every instruction set.
 //!
 //! A kernel is written once, generic over [`Simd`], and compiled for each instruction set. The instruction set is
-//! selected
-//! when the model is loaded. The implementation in [`portable`] is plain Rust. It is the fallback, and the reference
-//! with
-//! which tests compare all other implementations. All `unsafe` vector code is in the folder of this module.
+//! selected when the model is loaded. The implementation in [`portable`] is plain Rust. It is the fallback, and the
+//! reference with which tests compare all other implementations. All `unsafe` vector code is in the folder of this
+//! module.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

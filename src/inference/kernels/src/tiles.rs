@@ -1,10 +1,8 @@
 //! Divides a matrix product into tiles. A tile covers a few rows and a few groups of outputs. The sums of a tile stay
-//! in
-//! registers during the loop over the inputs, so each size of tile is compiled separately.
+//! in registers during the loop over the inputs, so each size of tile is compiled separately.
 
 /// Computes every tile of a product. Rows are split evenly into tiles that fit into the registers, so that no tile has
-/// a
-/// single row. This is a macro, because a closure would not be compiled for the instruction set of its caller.
+/// a single row. This is a macro, because a closure would not be compiled for the instruction set of its caller.
 macro_rules! for_tiles {
     ($product:ident, $set:ident, $simd:ident, $rows:expr, $groups:expr) => {{
         let (rows, groups) = ($rows, $groups);
@@ -46,8 +44,7 @@ macro_rules! pick {
 }
 
 /// Repeats a block for each row of a tile. If the compiler did not unroll a loop, the sums would be indexed by a
-/// variable
-/// and would not stay in registers.
+/// variable and would not stay in registers.
 macro_rules! each_row {
     ($row:ident of $rows:ident $block:block) => { each_row!($row of $rows $block; 0 1 2 3 4 5 6 7 8 9 10 11) };
     ($row:ident of $rows:ident $block:block; $($place:literal)+) => {$(

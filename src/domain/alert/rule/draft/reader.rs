@@ -248,7 +248,7 @@ impl Reader {
                 format!("must be at most {MAX_ANNOTATION_CHARS} characters")
             });
             if let Err(wrong) = fill(text, &|_| String::new()) {
-                self.errors.push(FieldError::new(field, wrong));
+                self.errors.push(FieldError::new(field, wrong.to_string()));
             }
         }
         annotations

@@ -29,7 +29,7 @@ pub enum Verdict {
 
 /// A verdict and the numbers on which it is based.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
+pub struct Evaluation {
     /// Whether the condition holds, or why that is not known.
     pub verdict: Verdict,
     /// The value that is compared with the threshold; `None` without data.
@@ -57,26 +57,26 @@ pub struct Target<'a> {
 }
 
 /// Evaluates one series of `spec`.
-pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement {
+pub fn evaluate(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Evaluation {
     let range = TimeRange::last(spec.window, target.end);
-    let mut judgement = of_window(spec, view, target, view.window(range, target.source));
-    if needs_texts(spec, judgement.verdict)
+    let mut evaluation = of_window(spec, view, target, view.window(range, target.source));
+    if needs_texts(spec, evaluation.verdict)
         && let Some(distinct) = view.distinct(spec, range, target.source)
     {
-        judgement = of_window(spec, view, target, distinct.tally);
-        if judgement.verdict == Verdict::Holds && distinct.authors < spec.min_authors {
-            judgement.verdict = Verdict::Clear;
+        evaluation = of_window(spec, view, target, distinct.tally);
+        if evaluation.verdict == Verdict::Holds && distinct.authors < spec.min_authors {
+            evaluation.verdict = Verdict::Clear;
         }
     }
     // A value above the threshold is proven by the posts that were observed. Any other result may be caused by posts
     // that are missing because of the downtime.
-    let proven = judgement.verdict == Verdict::Holds
+    let proven = evaluation.verdict == Verdict::Holds
         && spec.condition.direction() == Direction::Above
         && spec.condition.kind() != RuleKind::Absence;
     if !proven && view.unobserved(range) > UNOBSERVED {
-        judgement.verdict = Verdict::Unobserved;
+        evaluation.verdict = Verdict::Unobserved;
     }
-    judgement
+    evaluation
 }
 
 /// Whether the posts of a window with this verdict must be read, because comparing texts or authors may change it.
@@ -88,35 +88,35 @@ pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
     spec.reads_posts() && could_change
 }
 
-fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Judgement {
+fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Evaluation {
     let range = TimeRange::last(spec.window, target.end);
     let posts = if spec.condition.class() == Class::Posts { window.posts() } else { window.total() };
-    let judged = |verdict, value| Judgement { verdict, value, posts, baseline: None, usual: None, p_value: None };
+    let evaluated = |verdict, value| Evaluation { verdict, value, posts, baseline: None, usual: None, p_value: None };
     let enough = posts >= spec.min_posts;
     match spec.condition {
         Condition::Absence => {
             let verdict = if posts == 0 { Verdict::Holds } else { Verdict::Clear };
-            judged(verdict, Some(posts as f64))
+            evaluated(verdict, Some(posts as f64))
         }
         Condition::Volume { of, .. } => {
             let value = window.of(of) as f64;
-            judged(by_threshold(spec, value, true), Some(value))
+            evaluated(by_threshold(spec, value, true), Some(value))
         }
         Condition::Spike { of, .. } => {
             let selection = Selection { class: of, source: target.source };
             let incident = target.incident.map(|at| at - spec.window);
             let usual = view.history().and_then(|history| baseline(history, range, selection, incident));
-            let Some(usual) = usual else { return judged(Verdict::NoBaseline, None) };
+            let Some(usual) = usual else { return evaluated(Verdict::NoBaseline, None) };
             let count = window.of(of);
             let value = usual.score(count as f64);
             let verdict = by_threshold(spec, value, count >= spec.min_posts);
-            Judgement { baseline: Some(usual.level), usual: Some(usual), ..judged(verdict, Some(value)) }
+            Evaluation { baseline: Some(usual.level), usual: Some(usual), ..evaluated(verdict, Some(value)) }
         }
-        _ if posts == 0 => judged(Verdict::NoData, None),
+        _ if posts == 0 => evaluated(Verdict::NoData, None),
         Condition::Share { of, threshold, .. } => {
             let part = Part { hits: window.of(of), posts };
             let verdict = by_threshold(spec, part.share(), enough);
-            unless_by_chance(spec, judged(verdict, Some(part.share())), part, threshold)
+            unless_by_chance(spec, evaluated(verdict, Some(part.share())), part, threshold)
         }
         Condition::Ratio { threshold, .. } => {
             let value = negative_ratio(&window);
@@ -125,12 +125,12 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
             // The test needs the share of negative posts that corresponds to the ratio.
             let share = threshold / (1.0 + threshold);
             let part = Part { hits: negative, posts: negative + positive };
-            unless_by_chance(spec, judged(verdict, Some(value)), part, share)
+            unless_by_chance(spec, evaluated(verdict, Some(value)), part, share)
         }
         Condition::Shift { of, direction, significance, .. } => {
             let before = before(spec, range).map(|range| view.window(range, target.source)).unwrap_or_default();
             if before.total() == 0 {
-                return judged(Verdict::NoBaseline, None);
+                return evaluated(Verdict::NoBaseline, None);
             }
             let now = Part { hits: window.of(of), posts };
             let before = Part { hits: before.of(of), posts: before.total() };
@@ -146,8 +146,8 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
             } else {
                 Verdict::Clear
             };
-            let judged = judged(verdict, Some(difference));
-            Judgement { baseline: Some(before.share()), p_value: Some(p_value), ..judged }
+            let evaluated = evaluated(verdict, Some(difference));
+            Evaluation { baseline: Some(before.share()), p_value: Some(p_value), ..evaluated }
         }
     }
 }
@@ -164,17 +164,17 @@ fn negative_and_positive(window: &Tally) -> [i64; 2] {
     [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)))
 }
 
-/// Changes the verdict of `judgement` so that the condition does not hold if `part` is not significantly beyond
+/// Changes the verdict of `evaluation` so that the condition does not hold if `part` is not significantly beyond
 /// `share`.
-fn unless_by_chance(spec: &RuleSpec, judgement: Judgement, part: Part, share: f64) -> Judgement {
-    let Some(significance) = spec.condition.significance() else { return judgement };
+fn unless_by_chance(spec: &RuleSpec, evaluation: Evaluation, part: Part, share: f64) -> Evaluation {
+    let Some(significance) = spec.condition.significance() else { return evaluation };
     let p_value = match spec.condition.direction() {
         Direction::Above => binomial_tail(part.hits, part.posts, share),
         Direction::Below => binomial_tail(part.complement().hits, part.posts, 1.0 - share),
     };
-    let by_chance = judgement.verdict == Verdict::Holds && p_value >= significance;
-    let verdict = if by_chance { Verdict::Lingers } else { judgement.verdict };
-    Judgement { verdict, p_value: Some(p_value), ..judgement }
+    let by_chance = evaluation.verdict == Verdict::Holds && p_value >= significance;
+    let verdict = if by_chance { Verdict::Lingers } else { evaluation.verdict };
+    Evaluation { verdict, p_value: Some(p_value), ..evaluation }
 }
 
 /// Compares `value` with the threshold and with the recovery threshold.
@@ -255,16 +255,16 @@ mod tests {
         }
     }
 
-    fn judged(mut rule: Value, view: &Two) -> Judgement {
+    fn evaluated(mut rule: Value, view: &Two) -> Evaluation {
         rule["name"] = json!("x");
         let spec = RuleSpec::parse(rule).unwrap();
         let end = Timestamp::from_unix(END).unwrap();
-        judge(&spec, view, Target { source: None, end, incident: None })
+        evaluate(&spec, view, Target { source: None, end, incident: None })
     }
 
     fn verdict(rule: Value, now: [i64; 3], before: [i64; 3]) -> (Verdict, Option<f64>) {
-        let judgement = judged(rule, &Two { now, before, ..Two::default() });
-        (judgement.verdict, judgement.value)
+        let evaluation = evaluated(rule, &Two { now, before, ..Two::default() });
+        (evaluation.verdict, evaluation.value)
     }
 
     #[test]
@@ -338,28 +338,28 @@ mod tests {
             rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             rule
         };
-        let of = |more, view: &Two| judged(rule(more), view).verdict;
+        let of = |more, view: &Two| evaluated(rule(more), view).verdict;
         // Sixty copies of a text count as one text.
         assert_eq!(of(json!({"distinct": "texts"}), &view([1, 0, 40], 1)), Verdict::Clear);
         assert_eq!(of(json!({"distinct": "posts"}), &view([1, 0, 40], 1)), Verdict::Holds);
         assert_eq!(of(json!({"min_authors": 3}), &view([60, 0, 40], 2)), Verdict::Clear);
         assert_eq!(of(json!({"min_authors": 3}), &view([60, 0, 40], 3)), Verdict::Holds);
         let volume = |distinct: &str| json!({"kind": "volume", "threshold": 50, "distinct": distinct});
-        assert_eq!(judged(volume("authors"), &view([1, 0, 40], 1)).verdict, Verdict::Clear);
-        assert_eq!(judged(volume("posts"), &view([1, 0, 40], 1)).verdict, Verdict::Holds);
+        assert_eq!(evaluated(volume("authors"), &view([1, 0, 40], 1)).verdict, Verdict::Clear);
+        assert_eq!(evaluated(volume("posts"), &view([1, 0, 40], 1)).verdict, Verdict::Holds);
     }
 
     #[test]
     fn window_with_downtime_fires_only_above_a_threshold() {
         let down = |now| Two { now, unobserved: 0.5, ..Two::default() };
         let share = || json!({"kind": "share", "threshold": 0.5});
-        assert_eq!(judged(share(), &down([9, 0, 1])).verdict, Verdict::Holds);
-        assert_eq!(judged(share(), &down([0, 0, 9])).verdict, Verdict::Unobserved);
-        assert_eq!(judged(share(), &down([0, 0, 0])).verdict, Verdict::Unobserved);
-        assert_eq!(judged(json!({"kind": "absence"}), &down([0; 3])).verdict, Verdict::Unobserved);
+        assert_eq!(evaluated(share(), &down([9, 0, 1])).verdict, Verdict::Holds);
+        assert_eq!(evaluated(share(), &down([0, 0, 9])).verdict, Verdict::Unobserved);
+        assert_eq!(evaluated(share(), &down([0, 0, 0])).verdict, Verdict::Unobserved);
+        assert_eq!(evaluated(json!({"kind": "absence"}), &down([0; 3])).verdict, Verdict::Unobserved);
         let below = json!({"kind": "volume", "threshold": 5, "direction": "below"});
-        assert_eq!(judged(below, &down([0; 3])).verdict, Verdict::Unobserved);
+        assert_eq!(evaluated(below, &down([0; 3])).verdict, Verdict::Unobserved);
         let brief = Two { unobserved: 0.01, ..Two::default() };
-        assert_eq!(judged(json!({"kind": "absence"}), &brief).verdict, Verdict::Holds);
+        assert_eq!(evaluated(json!({"kind": "absence"}), &brief).verdict, Verdict::Holds);
     }
 }

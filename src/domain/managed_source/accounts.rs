@@ -1,0 +1,108 @@
+//! Users and passwords in URLs of settings. Settings are stored in plain text, so they are kept with the secrets.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::SourceDefinition;
+use crate::domain::notify::Secrets;
+
+/// The start of the name of a secret that belongs to the URL in the rest of the name.
+const PREFIX: &str = "url:";
+
+impl SourceDefinition {
+    /// Moves users and passwords in URLs from the settings to `secrets`. Returns their number.
+    pub fn hide_accounts(&mut self, secrets: &mut Secrets) -> usize {
+        self.settings.values_mut().map(|value| hide(value, secrets)).sum()
+    }
+
+    /// The settings with the users and passwords of their URLs, and the other secrets.
+    pub fn with_accounts(&self, secrets: &Secrets) -> (Map<String, Value>, Secrets) {
+        let is_account = |name: &String| name.starts_with(PREFIX);
+        let others: BTreeMap<String, SecretString> = secrets
+            .0
+            .iter()
+            .filter(|(name, _)| !is_account(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let mut settings = self.settings.clone();
+        if others.len() < secrets.0.len() {
+            settings.values_mut().for_each(|value| restore(value, secrets));
+        }
+        (settings, Secrets(others))
+    }
+}
+
+fn hide(value: &mut Value, secrets: &mut Secrets) -> usize {
+    match value {
+        Value::String(text) => {
+            let Some((url, account)) = split(text) else { return 0 };
+            secrets.0.insert(format!("{PREFIX}{url}"), account);
+            *text = url;
+            1
+        }
+        Value::Array(values) => values.iter_mut().map(|value| hide(value, secrets)).sum(),
+        Value::Object(fields) => fields.values_mut().map(|value| hide(value, secrets)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+fn restore(value: &mut Value, secrets: &Secrets) {
+    match value {
+        Value::String(text) => {
+            let account = secrets.0.get(&format!("{PREFIX}{text}"));
+            if let Some(url) = account.and_then(|account| join(text, account)) {
+                *text = url;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| restore(value, secrets)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| restore(value, secrets)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A URL without its user and password, and these. `None`: it has none.
+fn split(text: &str) -> Option<(String, SecretString)> {
+    let mut url = Url::parse(text.trim()).ok()?;
+    let account = format!("{}:{}", url.username(), url.password().unwrap_or_default());
+    if account == ":" {
+        return None;
+    }
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some((url.into(), account.into()))
+}
+
+fn join(url: &str, account: &SecretString) -> Option<String> {
+    let mut url = Url::parse(url).ok()?;
+    let (user, password) = account.expose_secret().split_once(':')?;
+    url.set_username(user).ok()?;
+    url.set_password(Some(password).filter(|password| !password.is_empty())).ok()?;
+    Some(url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn accounts_of_urls_are_moved_to_secrets_and_back() {
+        let feeds =
+            json!(["https://ada:h%40nter2@blog.example/rss?a=b", "https://plain.example/", "https://key@b.example/"]);
+        let settings = Map::from_iter([("feeds".to_owned(), feeds.clone()), ("history".to_owned(), json!("1h"))]);
+        let mut definition = SourceDefinition { name: "blog".to_owned(), kind: "rss".to_owned(), settings };
+        let mut secrets = Secrets::default();
+        secrets.0.insert("token".to_owned(), "t".into());
+        assert_eq!(definition.hide_accounts(&mut secrets), 2);
+        let hidden = json!(["https://blog.example/rss?a=b", "https://plain.example/", "https://b.example/"]);
+        assert_eq!(definition.settings["feeds"], hidden);
+        assert_eq!(definition.hide_accounts(&mut secrets), 0);
+        let (settings, others) = definition.with_accounts(&secrets);
+        assert_eq!(settings["feeds"], feeds);
+        assert_eq!(others.names(), ["token"]);
+    }
+}

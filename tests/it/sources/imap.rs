@@ -1,0 +1,346 @@
+//! Tests of the e-mail source against a fake IMAP server with configurable faults.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use sentistream::sources::SourceSpec;
+use sentistream::sources::imap::{self, ImapOptions};
+use serde_json::json;
+
+use super::ingesting::Ingesting;
+use super::managed::{feed, fields, send};
+use super::polling::{fetcher, stored};
+use crate::api::test_app::{Setup, TestApp, cases};
+use crate::fakes::authority::Authority;
+use crate::fakes::imap::{ACCOUNT, Fault, MailHost, Protection};
+use crate::process::Process;
+
+cases![
+    new_mail_is_read_once_and_stays_unread,
+    mail_is_read_once_after_a_change_of_uidvalidity,
+    wrong_password_stops_the_source,
+    hostile_answers_end_the_poll_only,
+    unreadable_mail_is_left_out,
+    older_mail_is_read_week_by_week,
+    connections_are_protected,
+];
+
+fn options(host: &MailHost) -> ImapOptions {
+    ImapOptions {
+        host: "127.0.0.1".to_owned(),
+        port: host.port,
+        protection: imap::Protection::None,
+        user: ACCOUNT.0.to_owned(),
+        password: ACCOUNT.1.to_owned().into(),
+        mailbox: "INBOX".to_owned(),
+        senders: Vec::new(),
+        subjects: Vec::new(),
+        interval: Duration::from_millis(20),
+        history: Duration::ZERO,
+        timeout: Duration::from_secs(20),
+        tls: trusting(None),
+    }
+}
+
+/// A TLS configuration that trusts only this certificate authority.
+fn trusting(authority: Option<&Authority>) -> Arc<ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    if let Some(authority) = authority {
+        roots.add(CertificateDer::from_pem_slice(&authority.pem()).expect("a certificate")).expect("a root");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn spec(app: &TestApp, options: ImapOptions) -> SourceSpec {
+    imap::spec("mail", options, fetcher, app.clock.clone())
+}
+
+fn mail(number: i64, text: &str) -> String {
+    format!("From: Ada <ada@example.org>\nSubject: Feedback\nMessage-ID: <{number}@example.org>\n\n{text}\n")
+}
+
+/// Waits until the last error of the source contains `part`, and returns the error.
+async fn error(app: &TestApp, ingesting: &Ingesting, part: &str) -> String {
+    app.eventually(&format!("an error says {part:?}"), async || {
+        let error = ingesting.states.all().remove(0).last_error.unwrap_or_default();
+        error.contains(part).then_some(error)
+    })
+    .await
+}
+
+async fn contents(app: &TestApp) -> Vec<String> {
+    let page = app.get("/api/posts?limit=500").await.ok();
+    let posts = page["posts"].as_array().expect("posts").clone();
+    posts.iter().map(|post| post["content"].as_str().expect("a text").to_owned()).collect()
+}
+
+async fn new_mail_is_read_once_and_stays_unread(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    for number in 0..130 {
+        host.deliver("INBOX", now - 1_000 + number, &mail(number, "I love it"));
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    stored(&app, 100).await;
+    // The mails are a multipart mail with encoded headers, which is a reply, and a mail without text.
+    host.deliver(
+        "INBOX",
+        now,
+        "From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>\nSubject: =?iso-8859-1?B?U2No9m4=?=\n\
+         Message-ID: <reply@example.org>\nIn-Reply-To: <129@example.org>\nAuto-Submitted: auto-replied\n\
+         Content-Type: multipart/alternative; boundary=x\n\n--x\nContent-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: quoted-printable\n\nI love caf=C3=A9s\n\n> quoted\n\n-- \nJ\n--x\n\
+         Content-Type: text/html\n\n<p>markup</p>\n--x--\n",
+    );
+    host.deliver("INBOX", now, "Message-ID: <empty@example.org>\nContent-Type: image/png\n\nx\n");
+    stored(&app, 101).await;
+    let page = app.get("/api/posts?limit=1&source=imap&q=caf%C3%A9s").await.ok();
+    let post = &page["posts"][0];
+    assert_eq!((&post["content"], &post["author"]), (&json!("Schön\n\nI love cafés"), &json!("Jörg")), "{page}");
+    assert_eq!((&post["source"], &post["sentiment"]["label"]), (&json!("imap"), &json!("positive")), "{page}");
+    let (id, answered) = (post["post_id"].as_str().expect("an id"), post["reply_to"].as_str().expect("an id"));
+    assert_eq!(id.replace("reply@", "129@"), answered);
+    assert!(!id.contains("support"), "{id}");
+    ingesting.stop().await;
+
+    // After a pause, reading continues with the mails that arrived in the meantime.
+    for number in 200..260 {
+        host.deliver("INBOX", now, &mail(number, "I love it"));
+    }
+    let filtered =
+        ImapOptions { senders: vec!["ada@".to_owned()], subjects: vec!["feed".to_owned()], ..options(&host) };
+    host.deliver("INBOX", now, "From: bob@example.org\nSubject: Feedback\n\nI hate it\n");
+    host.deliver("INBOX", now, "From: ada@example.org\nSubject: Invoice\n\nI hate it\n");
+    let ingesting = Ingesting::start(&app, spec(&app, filtered));
+    let books = stored(&app, 161).await;
+    assert_eq!(books["duplicate"], 0, "{books}");
+    app.eventually("two mails are filtered", async || (ingesting.states.all().remove(0).filtered == 2).then_some(()))
+        .await;
+    ingesting.stop().await;
+    let verbs = ["LOGIN", "EXAMINE", "FETCH", "UID FETCH", "LOGOUT"];
+    let commands = host.commands();
+    let others: Vec<_> =
+        commands.iter().filter(|command| !verbs.iter().any(|verb| command.starts_with(verb))).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+async fn mail_is_read_once_after_a_change_of_uidvalidity(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    for number in 0..5 {
+        host.deliver("INBOX", now - (5 - number) * 86_400, &mail(number, "I love it"));
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    stored(&app, 5).await;
+    host.renumber("INBOX");
+    host.deliver("INBOX", now, &mail(9, "I love it again"));
+    let books = stored(&app, 6).await;
+    assert!(books["duplicate"].as_u64().is_some_and(|count| (1..=3).contains(&count)), "the last days only: {books}");
+    ingesting.stop().await;
+}
+
+async fn wrong_password_stops_the_source(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let password = "hunter2-héhé".to_owned().into();
+    let ingesting = Ingesting::start(&app, spec(&app, ImapOptions { password, ..options(&host) }));
+    let message = error(&app, &ingesting, "does not accept user and password").await;
+    assert!(message.contains("app password") && !message.contains("hunter2"), "{message}");
+    app.eventually("the source has failed", async || {
+        (ingesting.states.all().remove(0).state.as_str() == "failed").then_some(())
+    })
+    .await;
+    assert_eq!(host.commands(), ["AUTHENTICATE PLAIN"], "no second attempt, which could lock the account");
+    ingesting.stop().await;
+
+    // A sign-in at a busy server is retried later.
+    host.set_fault(Fault::SignIn("NO [UNAVAILABLE] Temporary authentication failure"));
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    error(&app, &ingesting, "is busy ([UNAVAILABLE]").await;
+    assert_eq!(ingesting.states.all().remove(0).state.as_str(), "backing_off");
+    ingesting.stop().await;
+    host.set_fault(Fault::Greeting("* BYE Too many connections"));
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    error(&app, &ingesting, "Too many connections").await;
+    ingesting.stop().await;
+}
+
+async fn hostile_answers_end_the_poll_only(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    host.deliver("INBOX", now, &mail(0, "I love it"));
+    host.deliver("INBOX", now, &mail(1, "I love it"));
+    for (fault, message, wait) in [
+        (Fault::HugeLiteral, "announced 4294967296 bytes", 20_000),
+        (Fault::HiddenLiteral, "announced 400000000 bytes", 20_000),
+        (Fault::EndlessLine, "a line of more than 256 KiB", 20_000),
+        (Fault::NestedLists, "more than 24 lists", 20_000),
+        (Fault::RefusedFetch, "Internal error", 20_000),
+        (Fault::Silence, "did not answer within 0.3 s", 300),
+        (Fault::Greeting("* PREAUTH hello"), "does not greet", 20_000),
+    ] {
+        host.set_fault(fault);
+        let timeout = Duration::from_millis(wait);
+        let ingesting = Ingesting::start(&app, spec(&app, ImapOptions { timeout, ..options(&host) }));
+        error(&app, &ingesting, message).await;
+        ingesting.stop().await;
+    }
+    // Mails whose answers could not be read are skipped. All other mails are read.
+    host.set_fault(None);
+    host.deliver("INBOX", now, &mail(2, "I love it"));
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    app.eventually("the newest mail is stored", async || (!contents(&app).await.is_empty()).then_some(())).await;
+    ingesting.stop().await;
+}
+
+async fn unreadable_mail_is_left_out(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    let uids: Vec<u32> = (0..5).map(|number| host.deliver("INBOX", now, &mail(number, "I love it"))).collect();
+    host.deliver_bytes("INBOX", now, Vec::new());
+    host.set_fault(Fault::Unreadable(uids[2]));
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    let books = stored(&app, 4).await;
+    assert_eq!(books["duplicate"], 0, "{books}");
+    app.eventually("two mails are rejected", async || {
+        let state = ingesting.states.all().remove(0);
+        (state.rejected == 2).then_some(())
+    })
+    .await;
+    let state = ingesting.states.all().remove(0);
+    assert!(!format!("{state:?}").contains("private"), "{state:?}");
+    host.deliver("INBOX", now, &mail(9, "I love it"));
+    stored(&app, 5).await;
+    ingesting.stop().await;
+}
+
+async fn older_mail_is_read_week_by_week(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    // There is a mail every two hours for 25 days, and an older mail more than a month before.
+    host.deliver("INBOX", now - 80 * 86_400, &mail(1_000, "I love it"));
+    for number in (0..300).rev() {
+        host.deliver("INBOX", now - 60 - number * 7_200, &mail(number, "I love it"));
+    }
+    let history = Duration::from_secs(20 * 86_400);
+    let options = ImapOptions { interval: Duration::from_secs(60), history, ..options(&host) };
+    let ingesting = Ingesting::start(&app, spec(&app, options.clone()));
+    super::history::finished(&app, &ingesting, "mail").await;
+    stored(&app, 240).await;
+    ingesting.stop().await;
+    // A gap of several weeks does not end the history.
+    let longer = ImapOptions { history: Duration::from_secs(90 * 86_400), ..options };
+    let ingesting = Ingesting::start(&app, spec(&app, longer));
+    super::history::finished(&app, &ingesting, "mail").await;
+    stored(&app, 301).await;
+    ingesting.stop().await;
+    let signed_in = host.commands().iter().filter(|command| command.starts_with("LOGIN")).count();
+    assert!(signed_in <= 4, "{signed_in}: a session reads many pages");
+}
+
+async fn connections_are_protected(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let acceptor = authority.server("IP:127.0.0.1");
+    let servers = [
+        (Protection::Tls(acceptor.clone()), imap::Protection::Tls),
+        (Protection::StartTls(acceptor.clone()), imap::Protection::StartTls),
+    ];
+    for (number, (offered, protection)) in (1..).zip(servers) {
+        let host = MailHost::protected(offered).await;
+        host.deliver("INBOX", app.clock.now().as_seconds(), &mail(number, "I love it"));
+        let options = ImapOptions { protection, tls: trusting(Some(&authority)), ..options(&host) };
+        let ingesting = Ingesting::start(&app, spec(&app, options.clone()));
+        stored(&app, number as usize).await;
+        ingesting.stop().await;
+        let unknown = ImapOptions { tls: trusting(Some(&stranger)), ..options };
+        let before = host.commands().len();
+        let ingesting = Ingesting::start(&app, spec(&app, unknown));
+        error(&app, &ingesting, "certificate").await;
+        ingesting.stop().await;
+        assert!(host.commands()[before..].iter().all(|command| command == "STARTTLS"), "the password was not sent");
+    }
+    // This server offers no TLS, as in a downgrade attack.
+    let host = MailHost::start().await;
+    for (protection, message) in
+        [(imap::Protection::Tls, "does not answer with TLS"), (imap::Protection::StartTls, "may not offer STARTTLS")]
+    {
+        let ingesting = Ingesting::start(&app, spec(&app, ImapOptions { protection, ..options(&host) }));
+        error(&app, &ingesting, message).await;
+        ingesting.stop().await;
+    }
+    assert!(host.commands().iter().all(|command| command == "STARTTLS"), "{:?}", host.commands());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mailbox_is_added_tested_and_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["ingester.sources=[]".to_owned(), "outbound.allow=127.0.0.1".to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    process.ready().await;
+    let host = MailHost::start().await;
+    let now = sentistream::clock::Clock::system().now().as_seconds();
+    host.deliver("Entw&APw-rfe", now - 60, &mail(1, "I love it"));
+    let request = |host_name: &str, mailbox: &str| {
+        json!({"name": "mail", "kind": "imap", "settings": {
+            "host": host_name, "port": host.port, "tls": "none", "user": ACCOUNT.0, "mailbox": mailbox,
+            "interval": "1s", "history": "7d",
+        }})
+    };
+    let with_password = |mailbox: &str, password: &str| {
+        let mut request = request("127.0.0.1", mailbox);
+        request["secrets"] = json!({"password": password});
+        request
+    };
+    let test = async |request| send(&process, Method::POST, "/api/sources/test", &request).await.1;
+
+    let trial = test(with_password("Entwürfe", ACCOUNT.1)).await;
+    assert_eq!(
+        (&trial["ok"], &trial["posts"][0]["content"]),
+        (&json!(true), &json!("Feedback\n\nI love it")),
+        "{trial}"
+    );
+    assert_eq!(process.get("/api/posts").await["total"], 0, "a test stores nothing");
+    let message = test(with_password("Support", ACCOUNT.1)).await["message"].as_str().expect("a text").to_owned();
+    assert!(message.contains("there are Entwürfe, INBOX"), "{message}");
+    let message = test(with_password("INBOX", "hunter2")).await["message"].as_str().expect("a text").to_owned();
+    assert!(message.contains("app password") && !message.contains("hunter2"), "{message}");
+    let problem = send(&process, Method::POST, "/api/sources", &request("127.0.0.1", "INBOX")).await;
+    assert_eq!((problem.0, fields(&problem.1)), (422, vec!["secrets.password"]));
+    let mut remote = with_password("INBOX", ACCOUNT.1);
+    remote["settings"]["host"] = json!("mail.example.org");
+    assert_eq!(send(&process, Method::POST, "/api/sources", &remote).await.0, 422, "no password without TLS");
+    remote["settings"]["tls"] = json!("tls");
+    remote["settings"]["host"] = json!("169.254.169.254");
+    let message = test(remote).await["message"].as_str().expect("a text").to_owned();
+    assert!(message.contains("is not public"), "{message}");
+
+    let (status, made) = send(&process, Method::POST, "/api/sources", &with_password("Entwürfe", ACCOUNT.1)).await;
+    assert_eq!((status, &made["secrets"]), (201, &json!(["password"])), "{made}");
+    feed(&process, "mail", ("connected", 1)).await;
+    let shown = process.get("/api/sources/mail").await;
+    assert!(!shown.to_string().contains("s3cret"), "{shown}");
+    // The password is sent to another server only if the user enters it again.
+    let (status, problem) = send(&process, Method::PUT, "/api/sources/mail", &request("localhost", "Entwürfe")).await;
+    assert_eq!((status, fields(&problem)), (422, vec!["secrets.password"]));
+    host.deliver("INBOX", now, &mail(2, "I love the other mailbox"));
+    assert_eq!(send(&process, Method::PUT, "/api/sources/mail", &request("127.0.0.1", "INBOX")).await.0, 200);
+    process.wait_until("the other mailbox is read", |health| health["stats"]["total_posts"] == 2).await;
+    assert!(process.terminate().await.success());
+    for file in std::fs::read_dir(folder.path().join("data")).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(6).any(|part| part == b"s3cret"), "{}", path.display());
+    }
+}
