@@ -49,7 +49,7 @@ describe("series", () => {
 });
 
 describe("line ends", () => {
-  it("labels are at the last drawn point, including the unfinished bucket", () => {
+  it("labels are at the last point, also in the unfinished bucket", () => {
     const point = (positive: number, unfinished: boolean) => ({ positive, unfinished }) as Point;
     const labels = endLabels([point(9, false), point(2, true)], ["positive"]);
     expect(labels[0]?.value).toBe(2);

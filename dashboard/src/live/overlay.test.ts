@@ -47,7 +47,7 @@ it("arrival outside the range changes nothing", () => {
   expect(aggregate.data[0]?.total_count).toBe(1);
 });
 
-it("arrival without a sentiment is counted beside the scored posts", () => {
+it("post without a sentiment is counted beside the scored posts", () => {
   const world = new World();
   world.add(makePost({ id: "a", at: START }));
   const unscored = livePost("u", { createdAt: START, sentiment: null, emotion: null });

@@ -6,7 +6,7 @@ import { makePost } from "@/testing/world";
 const { state } = serve();
 
 describe("topics of a post", () => {
-  it("the drawer shows the sentiment towards each topic and its clause", async () => {
+  it("drawer shows the sentiment towards each topic and its clause", async () => {
     const post = {
       ...makePost({ id: "two", at: Date.now() - 60_000 }),
       content: "👍 I love Acme, but Apex is terrible",

@@ -122,7 +122,7 @@ describe("receivers", () => {
     expect(await save()).toMatchObject({ channel, secrets: ["header.Authorization"] });
   });
 
-  it("changing the kind of channel removes the secrets of the previous kind", async () => {
+  it("changing the kind of channel removes the previous secrets", async () => {
     const { user, form, save } = await edit({
       ...{ ...stored, name: "chat", channel: { kind: "slack" }, secrets: ["url"] },
     });

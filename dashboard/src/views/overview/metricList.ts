@@ -49,7 +49,7 @@ export function metricList(
       title: only ? `${sentence(only)} posts` : "Posts",
       value: compact(posts),
       exact: count(posts),
-      change: judged(
+      change: graded(
         change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
         significance?.total_percentage,
       ),
@@ -62,7 +62,7 @@ export function metricList(
       label,
       value: percent(now.shares[label]),
       exact: `${count(now.counts[label])} of ${count(now.posts)} posts`,
-      change: judged(
+      change: graded(
         pointChange(difference(now.shares[label], before.shares[label]), percent(before.shares[label])),
         only ? undefined : significance?.percentages[label],
       ),
@@ -112,7 +112,7 @@ function change(value: number | null, unit: string, before: string): Change | nu
 }
 
 /** The change with the result of its test, if there is one. */
-function judged(change: Change | null, test: { significant: boolean } | null | undefined): Change | null {
+function graded(change: Change | null, test: { significant: boolean } | null | undefined): Change | null {
   return change && test ? { ...change, significant: test.significant } : change;
 }
 

@@ -89,7 +89,7 @@ describe("sign-in with a password", () => {
 });
 
 describe("sign-in with a provider", () => {
-  it("provider gets the page to return to, and its error is explained", async () => {
+  it("provider gets the page to return to; its error is explained", async () => {
     state.world.accounts.add("anna", "viewer");
     state.world.accounts.oidc = [{ name: "Acme", url: "/api/session/oidc/start" }];
     open("/sign-in?return=/alerts&error=no_role");

@@ -1,33 +1,13 @@
-import { Link } from "@tanstack/react-router";
-import { Pause, Pencil, Play } from "lucide-react";
-import { setSourcePaused } from "@/api/endpoints";
-import { keys } from "@/api/keys";
+import { Pencil } from "lucide-react";
 import { deleteSource } from "@/api/sources";
 import type { Backfill, Feed } from "@/api/types";
 import { ago, count, exact, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
-import { parseSearch } from "@/lib/search";
 import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
-import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
-import { cx } from "@/ui/cx";
+import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
-
-type Look = "good" | "quiet" | "bad";
-
-/** The display name of each state. */
-const STATES: Record<Feed["state"], { name: string; look: Look }> = {
-  starting: { name: "Starting", look: "quiet" },
-  connected: { name: "Running", look: "good" },
-  waiting: { name: "Waiting: the stream is full", look: "quiet" },
-  backing_off: { name: "Retrying", look: "bad" },
-  paused: { name: "Paused", look: "quiet" },
-  standby: { name: "Read by another instance", look: "quiet" },
-  failed: { name: "Failed", look: "bad" },
-  finished: { name: "Finished", look: "quiet" },
-};
-
-const DOTS: Record<Look, string> = { good: "bg-positive", quiet: "bg-neutral", bad: "bg-negative" };
+import { FEED_QUERIES, FeedName, feedState, PauseButton } from "./FeedState";
 
 interface SourceRowProps {
   feed: Feed;
@@ -39,22 +19,11 @@ interface SourceRowProps {
 
 /** A source with its state, its figures and its actions. */
 export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
-  const lost = !feed.online && feed.state !== "paused" && feed.state !== "finished";
-  const state = lost ? { name: "Not running on any instance", look: "bad" as const } : STATES[feed.state];
+  const state = feedState(feed);
   return (
     <li className="flex flex-wrap items-center gap-x-6 gap-y-2 border-b border-border px-4 py-3 last:border-b-0">
       <div className="min-w-48 flex-1">
-        <p className="flex items-center gap-2">
-          <span aria-hidden="true" className={cx("size-2 shrink-0 rounded-full", DOTS[state.look])} />
-          <Link
-            to="/posts"
-            search={parseSearch({ source: feed.name })}
-            className="truncate font-medium underline-offset-2 hover:underline"
-          >
-            {feed.name}
-          </Link>
-          {feed.kind && feed.kind !== feed.name && <span className="text-quiet">{feed.kind}</span>}
-        </p>
+        <FeedName feed={feed} look={state.look} />
         <p className="pl-4 text-xs text-quiet">
           {state.name}
           {!managed && ", set up in the configuration"}
@@ -120,27 +89,8 @@ function BackfillNote({ backfill: { state, posts, until, since }, now }: Backfil
   );
 }
 
-const CHANGED = [keys.feeds.all, keys.system.all];
-
-function PauseButton({ feed: { name, paused } }: { feed: Feed }) {
-  const change = useChange(() => setSourcePaused(name, !paused), CHANGED);
-  return (
-    <>
-      <Button
-        aria-label={paused ? `Resume ${name}` : `Pause ${name}`}
-        disabled={change.isPending}
-        onClick={() => change.mutate()}
-      >
-        {paused ? <Play size={14} aria-hidden="true" /> : <Pause size={14} aria-hidden="true" />}
-        {paused ? "Resume" : "Pause"}
-      </Button>
-      <FailureNote error={change.error} />
-    </>
-  );
-}
-
 function DeleteButton({ name }: { name: string }) {
-  const removal = useChange(() => deleteSource(name), CHANGED);
+  const removal = useChange(() => deleteSource(name), FEED_QUERIES);
   return (
     <ConfirmButton
       action="Delete"

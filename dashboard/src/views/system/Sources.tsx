@@ -1,34 +1,12 @@
-import { Link } from "@tanstack/react-router";
-import { Pause, Play } from "lucide-react";
 import type { ReactNode } from "react";
-import { setSourcePaused } from "@/api/endpoints";
-import { keys } from "@/api/keys";
 import type { Feed } from "@/api/types";
 import { ago, count, duration, exact, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
-import { parseSearch } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { Allowed } from "@/shell/Allowed";
-import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { FailureNote } from "@/ui/ConfirmButton";
-import { cx } from "@/ui/cx";
 import { Command, EmptyState } from "@/ui/states";
-import { useChange } from "@/ui/useSave";
-
-/** The display name of each state. */
-const STATES: Record<Feed["state"], { name: string; look: "good" | "quiet" | "bad" }> = {
-  starting: { name: "Starting", look: "quiet" },
-  connected: { name: "Connected", look: "good" },
-  waiting: { name: "Waiting: stream is full", look: "quiet" },
-  backing_off: { name: "Retrying", look: "bad" },
-  paused: { name: "Paused", look: "quiet" },
-  standby: { name: "Read by another instance", look: "quiet" },
-  failed: { name: "Failed", look: "bad" },
-  finished: { name: "Finished", look: "quiet" },
-};
-
-const DOTS = { good: "bg-positive", quiet: "bg-neutral", bad: "bg-negative" } as const;
+import { FeedName, feedState, PauseButton } from "../sources/FeedState";
 
 /** The sources with their state, their figures and a pause button. */
 export function Sources({ feeds }: { feeds: readonly Feed[] | null | undefined }) {
@@ -60,22 +38,11 @@ function FeedList({ feeds }: { feeds: readonly Feed[] }) {
 }
 
 function FeedRow({ feed, now }: { feed: Feed; now: number }) {
-  const lost = !feed.online && feed.state !== "paused" && feed.state !== "finished";
-  const state = lost ? { name: "Not running on any instance", look: "bad" as const } : STATES[feed.state];
+  const state = feedState(feed);
   return (
     <li className="grid grid-cols-2 items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0 sm:grid-cols-4 lg:grid-cols-[minmax(10rem,1.4fr)_repeat(5,minmax(4.5rem,0.7fr))_6.5rem]">
       <div className="col-span-2 min-w-0 sm:col-span-4 lg:col-span-1">
-        <p className="flex items-center gap-2">
-          <span aria-hidden="true" className={cx("size-2 shrink-0 rounded-full", DOTS[state.look])} />
-          <Link
-            to="/posts"
-            search={parseSearch({ source: feed.name })}
-            className="truncate font-medium underline-offset-2 hover:underline"
-          >
-            {feed.name}
-          </Link>
-          {feed.kind && feed.kind !== feed.name && <span className="text-quiet">{feed.kind}</span>}
-        </p>
+        <FeedName feed={feed} look={state.look} />
         <p className="pl-4 text-xs text-quiet" title={`${feed.instance}, ${exact(feed.reported_at)}`}>
           {state.name}
         </p>
@@ -96,7 +63,9 @@ function FeedRow({ feed, now }: { feed: Feed; now: number }) {
         )}
       </Figure>
       <Allowed scope="edit">
-        <PauseButton feed={feed} />
+        <div className="flex flex-col items-start gap-1 lg:items-end">
+          <PauseButton feed={feed} />
+        </div>
       </Allowed>
       {feed.last_error && (
         <p className="col-span-full pl-4 text-xs text-quiet [overflow-wrap:anywhere]">
@@ -113,23 +82,6 @@ function Figure({ name, children }: { name: string; children: ReactNode }) {
     <div>
       <p className="text-xs text-quiet">{name}</p>
       <p className="tabular">{children}</p>
-    </div>
-  );
-}
-
-function PauseButton({ feed: { name, paused } }: { feed: Feed }) {
-  const change = useChange(() => setSourcePaused(name, !paused), [keys.system.all]);
-  return (
-    <div className="flex flex-col items-start gap-1 lg:items-end">
-      <Button
-        aria-label={paused ? `Resume ${name}` : `Pause ${name}`}
-        disabled={change.isPending}
-        onClick={() => change.mutate()}
-      >
-        {paused ? <Play size={14} aria-hidden="true" /> : <Pause size={14} aria-hidden="true" />}
-        {paused ? "Resume" : "Pause"}
-      </Button>
-      <FailureNote error={change.error} />
     </div>
   );
 }

@@ -6,8 +6,8 @@ import type { Topic } from "@/api/types";
 import { percent, plural } from "@/lib/format";
 import { parseSearch, type Search } from "@/lib/search";
 import { Allowed } from "@/shell/Allowed";
-import { Button, buttonClass } from "@/ui/Button";
-import { ConfirmButton } from "@/ui/ConfirmButton";
+import { buttonClass } from "@/ui/Button";
+import { EditRemove } from "@/ui/EditRemove";
 import { useChange } from "@/ui/useSave";
 
 /** A topic: its query, its number of posts and the progress of its backfill. */
@@ -51,19 +51,13 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
             Alert on this
           </Link>
           {origin === "api" && (
-            <>
-              <Button onClick={onEdit} aria-label={`Edit ${name}`}>
-                Edit
-              </Button>
-              <ConfirmButton
-                action="Remove"
-                title={`Remove the topic ${name}?`}
-                text="Its matches and counts are deleted. The posts stay."
-                pending={remove.isPending}
-                error={remove.error}
-                onConfirm={() => remove.mutate()}
-              />
-            </>
+            <EditRemove
+              name={name}
+              title={`Remove the topic ${name}?`}
+              text="Its matches and counts are deleted. The posts stay."
+              remove={remove}
+              onEdit={onEdit}
+            />
           )}
         </div>
       </Allowed>

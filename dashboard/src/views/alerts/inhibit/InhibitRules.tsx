@@ -8,8 +8,8 @@ import { Allowed } from "@/shell/Allowed";
 import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { ConfirmButton } from "@/ui/ConfirmButton";
 import { Drawer } from "@/ui/Drawer";
+import { EditRemove } from "@/ui/EditRemove";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useChange } from "@/ui/useSave";
 import { MatcherMark } from "../silences/SilenceRow";
@@ -97,16 +97,11 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
       <Allowed scope="edit">
         {!rule.provisioned && (
           <div className="flex flex-wrap gap-2">
-            <Button onClick={onEdit} aria-label={`Edit ${rule.name}`}>
-              Edit
-            </Button>
-            <ConfirmButton
-              action="Remove"
-              title={`Remove ${rule.name}?`}
+            <EditRemove
+              name={rule.name}
               text="The alerts that it suppresses send notifications again."
-              pending={remove.isPending}
-              error={remove.error}
-              onConfirm={() => remove.mutate()}
+              remove={remove}
+              onEdit={onEdit}
             />
           </div>
         )}

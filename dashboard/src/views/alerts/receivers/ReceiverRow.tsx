@@ -6,7 +6,8 @@ import type { DeliveryDetail, Receiver } from "@/api/types";
 import { duration } from "@/lib/format";
 import { Allowed } from "@/shell/Allowed";
 import { Button } from "@/ui/Button";
-import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
+import { FailureNote } from "@/ui/ConfirmButton";
+import { EditRemove } from "@/ui/EditRemove";
 import { useChange } from "@/ui/useSave";
 import { destination, kindName } from "./channel";
 
@@ -59,19 +60,12 @@ export function ReceiverRow({ receiver, failed, onEdit }: ReceiverRowProps) {
             {test.isPending ? "Sending" : "Test"}
           </Button>
           {!provisioned && (
-            <>
-              <Button onClick={onEdit} aria-label={`Edit ${name}`}>
-                Edit
-              </Button>
-              <ConfirmButton
-                action="Remove"
-                title={`Remove ${name}?`}
-                text="This receiver no longer gets notifications. Its deliveries stay in the log."
-                pending={remove.isPending}
-                error={remove.error}
-                onConfirm={() => remove.mutate()}
-              />
-            </>
+            <EditRemove
+              name={name}
+              text="This receiver no longer gets notifications. Its deliveries stay in the log."
+              remove={remove}
+              onEdit={onEdit}
+            />
           )}
         </div>
       </Allowed>

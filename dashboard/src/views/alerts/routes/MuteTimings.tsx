@@ -8,8 +8,8 @@ import { Allowed } from "@/shell/Allowed";
 import { ReadOnlyNote } from "@/shell/ReadOnlyNote";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { ConfirmButton } from "@/ui/ConfirmButton";
 import { Drawer } from "@/ui/Drawer";
+import { EditRemove } from "@/ui/EditRemove";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useChange } from "@/ui/useSave";
 import { MuteForm } from "./MuteForm";
@@ -87,16 +87,11 @@ function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void })
       <Allowed scope="edit">
         {!timing.provisioned && (
           <div className="flex flex-wrap gap-2">
-            <Button onClick={onEdit} aria-label={`Edit ${timing.name}`}>
-              Edit
-            </Button>
-            <ConfirmButton
-              action="Remove"
-              title={`Remove ${timing.name}?`}
+            <EditRemove
+              name={timing.name}
               text="Routes that use it send notifications at any hour."
-              pending={remove.isPending}
-              error={remove.error}
-              onConfirm={() => remove.mutate()}
+              remove={remove}
+              onEdit={onEdit}
             />
           </div>
         )}

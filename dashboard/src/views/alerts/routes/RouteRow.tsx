@@ -4,8 +4,7 @@ import { deleteRoute } from "@/api/notify";
 import type { Route } from "@/api/types";
 import { spaced } from "@/lib/format";
 import { Allowed } from "@/shell/Allowed";
-import { Button } from "@/ui/Button";
-import { ConfirmButton } from "@/ui/ConfirmButton";
+import { EditRemove } from "@/ui/EditRemove";
 import { useChange } from "@/ui/useSave";
 import { MatcherMark } from "../silences/SilenceRow";
 
@@ -64,16 +63,11 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
       <Allowed scope="edit">
         {!route.provisioned && (
           <div className="flex flex-wrap gap-2">
-            <Button onClick={onEdit} aria-label={`Edit ${route.name}`}>
-              Edit
-            </Button>
-            <ConfirmButton
-              action="Remove"
-              title={`Remove ${route.name}?`}
+            <EditRemove
+              name={route.name}
               text="Its alerts use the next matching route. Without one they appear on the dashboard only."
-              pending={remove.isPending}
-              error={remove.error}
-              onConfirm={() => remove.mutate()}
+              remove={remove}
+              onEdit={onEdit}
             />
           </div>
         )}
