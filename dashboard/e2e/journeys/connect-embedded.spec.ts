@@ -1,0 +1,140 @@
+import { expect } from "@playwright/test";
+import { ACCOUNT } from "../mail-server";
+import { type Providers, SECRETS } from "../providers";
+import {
+  type Connection,
+  changeRetention,
+  connect,
+  connectWebhook,
+  installation,
+  inviteReader,
+  openForm,
+  recoverFromWrongSecret,
+  save,
+  seePost,
+} from "./connect";
+
+const test = installation([]);
+
+// The tests share a server, whose first account closes it to all others.
+test.describe.configure({ mode: "serial" });
+
+const times: Record<string, number> = {};
+
+test.afterAll(() => {
+  if (Object.keys(times).length === 0) return;
+  const lines = Object.entries(times).map(
+    ([kind, time]) => `${kind.padEnd(14)}${(time / 1_000).toFixed(1)} s`,
+  );
+  // biome-ignore lint/suspicious/noConsole: times of journeys are printed to the log
+  console.log(`From "Add source" to a live post:\n${lines.join("\n")}`);
+});
+
+/** The kinds that are added by filling in their form. */
+function connections({ url, mail }: Providers): Connection[] {
+  return [
+    { kind: "rss", title: "Feeds and web pages", values: { Feeds: `${url}/blog` }, text: "I love the blog" },
+    { kind: "bluesky", title: "Bluesky", text: /I love the Bluesky \d/ },
+    { kind: "mastodon", title: "Mastodon", values: { Instances: url }, text: "I love the Mastodon" },
+    {
+      kind: "hackernews",
+      title: "Hacker News",
+      more: { Interval: "1s" },
+      text: /I love Hacker News \d/,
+    },
+    {
+      kind: "reddit",
+      title: "Reddit",
+      values: { "Client id": "app", "Client secret": SECRETS.reddit, Subreddits: "rust" },
+      text: "I love the Reddit",
+    },
+    { kind: "steam", title: "Steam reviews", values: { Apps: "620" }, text: "I love the game on Steam" },
+    {
+      kind: "json",
+      title: "JSON endpoint",
+      values: { Url: `${url}/reviews`, "Text path": "$.body", Secret: SECRETS.json },
+      text: "I love the JSON shop",
+    },
+    {
+      kind: "github",
+      title: "GitHub issues and discussions",
+      values: { Repositories: "acme/phone", Token: SECRETS.github },
+      more: { Url: `${url}/` },
+      text: "I love GitHub",
+    },
+    {
+      kind: "youtube",
+      title: "YouTube comments",
+      values: { Key: SECRETS.youtube, Videos: "dQw4w9WgXcQ" },
+      text: "I love YouTube",
+    },
+    {
+      kind: "imap",
+      title: "E-mail",
+      values: { Host: "127.0.0.1", User: ACCOUNT.user, Password: ACCOUNT.password },
+      more: { Port: String(mail.port), Tls: "none" },
+      text: "I love the answer by e-mail",
+    },
+  ];
+}
+
+test("each kind of source is connected from the browser", async ({ page, server, providers }) => {
+  test.setTimeout(300_000);
+  const list = connections(providers);
+  const { kinds } = (await (await server.call("/api/sources/kinds")).json()) as { kinds: { kind: string }[] };
+  expect(kinds.map(({ kind }) => kind).sort()).toEqual([...list.map(({ kind }) => kind), "webhook"].sort());
+  await page.goto("/");
+  for (const connection of list) {
+    times[connection.kind] = await connect(page, connection);
+    // Sources that send new posts all the time would slow down the others.
+    const path = `/api/sources/my-${connection.kind}`;
+    expect((await server.call(path, { method: "DELETE", headers: { "if-match": "*" } })).status).toBe(204);
+  }
+  times.webhook = await connectWebhook(page, server);
+});
+
+// These services have no address of their own in the settings. The addresses that the form finds are read from the
+// fake instead.
+test("addresses of shops and communities become feeds", async ({ page, providers }) => {
+  await page.goto("/");
+  const form = await openForm(page);
+  const found: string[] = [];
+  for (const address of [
+    "https://apps.apple.com/de/app/facebook/id284882215",
+    "https://lemmy.world/c/rust",
+    "https://stackoverflow.com/questions/tagged/rust",
+    "https://forum.example.org/c/support/5",
+  ]) {
+    await form.getByLabel("Address", { exact: true }).fill(address);
+    await form.getByRole("button", { name: "Find" }).click();
+    const known = found.at(-1) ?? "";
+    await expect(form.getByLabel("Feeds")).not.toHaveValue(known);
+    await expect(form.getByLabel("Feeds")).toHaveValue(/^https:/);
+    found.push(await form.getByLabel("Feeds").inputValue());
+  }
+  const local = found.map((url) => url.replace(/^https:\/\/[^/]+/, providers.url));
+  await form.getByLabel("Feeds").fill(local.join("\n"));
+  await form.getByLabel("Name", { exact: true }).fill("communities");
+  await form.getByRole("button", { name: "Test" }).click();
+  const result = form.getByRole("region", { name: "Test result" });
+  for (const name of ["App Store", "Lemmy", "Stack Overflow", "Discourse"]) {
+    await expect(result).toContainText(`I love the ${name}`);
+  }
+  await save(form);
+  await seePost(page, "I love the App Store");
+});
+
+test("source with a wrong secret is repaired", async ({ page, providers }) => {
+  await page.goto("/");
+  await recoverFromWrongSecret(page, `${providers.url}/reviews`, SECRETS.json);
+});
+
+test("retention is changed, audited and undone", async ({ page, server }) => {
+  await changeRetention(page, server);
+});
+
+test("invited reader cannot change anything", async ({ page, browser, server }) => {
+  const context = await browser.newContext({ baseURL: server.page, locale: "en-GB" });
+  await inviteReader(page, await context.newPage());
+  await context.close();
+});
