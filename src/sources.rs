@@ -19,6 +19,7 @@ pub mod github;
 pub mod hackernews;
 pub mod history;
 mod html;
+pub mod imap;
 pub mod json;
 mod known;
 mod lenient;
@@ -75,6 +76,8 @@ pub struct Batch {
     pub wait: Duration,
     /// Whether the source has ended.
     pub finished: bool,
+    /// Whether the cursor must be stored before the source is read again.
+    pub must_store: bool,
 }
 
 impl Batch {
@@ -90,6 +93,7 @@ impl Batch {
             wait,
             cursor: self.cursor.take(),
             finished: std::mem::take(&mut self.finished),
+            must_store: std::mem::take(&mut self.must_store),
             ..Self::default()
         })
     }

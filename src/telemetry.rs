@@ -25,12 +25,22 @@ pub enum LogStyle {
 #[error("cannot set up logging: {0}")]
 pub struct TelemetryError(String);
 
+/// Limits the log level of a crate that logs the commands of mail sessions, which contain passwords, at the level
+/// `trace`.
+const SECRETIVE: [&str; 2] = ["async_imap=info", "async_imap::imap_stream=info"];
+
+fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    let filter = EnvFilter::builder().parse(directives).map_err(|e| TelemetryError(e.to_string()))?;
+    let limits = SECRETIVE.iter().filter_map(|directive| directive.parse().ok());
+    Ok(limits.fold(filter, EnvFilter::add_directive))
+}
+
 /// Sends the logs of this process to stderr. `directives` select them, in the syntax of `tracing-subscriber`.
 ///
 /// # Errors
 /// When the directives are invalid, or logging is already set up.
 pub fn init_logs(directives: &str, style: LogStyle) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::builder().parse(directives).map_err(|e| TelemetryError(e.to_string()))?;
+    let filter = filter(directives)?;
     let terminal = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = if style == LogStyle::Json || (style == LogStyle::Auto && !terminal) {
@@ -39,4 +49,18 @@ pub fn init_logs(directives: &str, style: LogStyle) -> Result<(), TelemetryError
         lines.with_ansi(terminal).with_target(false).try_init()
     };
     set.map_err(|e| TelemetryError(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_filter_never_includes_commands_of_mail_sessions() {
+        for directives in ["trace", "warn,async_imap=trace", "async_imap::imap_stream=trace"] {
+            let filter = filter(directives).unwrap().to_string();
+            assert!(!filter.contains("async_imap=trace") && !filter.contains("imap_stream=trace"), "{filter}");
+            assert!(filter.contains("async_imap::imap_stream=info"), "{filter}");
+        }
+    }
 }

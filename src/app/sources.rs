@@ -12,7 +12,9 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::Services;
-use crate::config::{Config, JsonConfig, RssConfig, SourceConfig, read_source, source_kinds};
+use crate::config::{
+    Config, ImapConfig, JsonConfig, RssConfig, SourceConfig, SourcesConfig, read_source, source_kinds,
+};
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
@@ -23,6 +25,7 @@ use crate::sources::file::FieldMap;
 use crate::sources::folder::{self, FolderOptions};
 use crate::sources::github::{self, GitHubOptions, Parts};
 use crate::sources::hackernews::{self, HackerNewsOptions};
+use crate::sources::imap::{self, ImapOptions, Protection};
 use crate::sources::json::{self, JsonOptions};
 use crate::sources::managed::{Destination, SourceFactory, SourceKind};
 use crate::sources::mapping::Mapping;
@@ -30,12 +33,15 @@ use crate::sources::mastodon::{self, MastodonOptions};
 use crate::sources::reddit::{self, RedditOptions};
 use crate::sources::rss::{self, RssOptions};
 use crate::sources::steam::{self, SteamOptions};
+use crate::sources::tls;
 use crate::sources::webhook::{self, Hook, Signature};
 use crate::sources::youtube::{self, Place, YouTubeOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+/// The longest wait for an answer of a mail server. It is shorter than a test of a source.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest number of feeds of one source.
 const MAX_FEEDS: usize = 1_000;
 
@@ -54,6 +60,8 @@ pub struct Factory {
     reserved: Vec<String>,
     /// The webhooks of the configuration.
     hooks: BTreeMap<String, Arc<Hook>>,
+    /// The tables of the configuration. Those of kinds have the settings of connections.
+    tables: SourcesConfig,
     services: Services,
 }
 
@@ -65,8 +73,19 @@ impl Factory {
             kinds: source_kinds(),
             reserved: config.ingester.sources.clone(),
             hooks: config.ingester.sources.iter().filter_map(read).collect(),
+            tables: config.sources.clone(),
             services: services.clone(),
         }
+    }
+
+    /// The settings of an added source.
+    fn read(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceConfig, Vec<FieldError>> {
+        let (settings, secrets) = definition.with_accounts(secrets);
+        let mut settings = read_source(&definition.kind, &settings, &secrets)?;
+        if let Some(table) = self.tables.get(&definition.kind) {
+            settings.connect_like(table);
+        }
+        Ok(settings)
     }
 }
 
@@ -80,18 +99,18 @@ impl SourceFactory for Factory {
     }
 
     fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>> {
-        let settings = read_source(&definition.kind, &definition.settings, secrets)?;
+        let settings = self.read(definition, secrets)?;
         let wrong = |error: anyhow::Error| vec![FieldError::new("settings", format!("{error:#}"))];
         source(&definition.name, &settings, &self.services).map_err(wrong)
     }
 
     fn destinations(&self, definition: &SourceDefinition, secrets: &Secrets) -> Vec<Destination> {
-        let settings = read_source(&definition.kind, &definition.settings, secrets).ok();
+        let settings = self.read(definition, secrets).ok();
         settings.as_ref().map(destinations).unwrap_or_default()
     }
 
     fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook> {
-        read_source(&definition.kind, &definition.settings, secrets).ok().as_ref().and_then(hook)
+        self.read(definition, secrets).ok().as_ref().and_then(hook)
     }
 
     fn configured_hook(&self, name: &str) -> Option<Arc<Hook>> {
@@ -108,6 +127,7 @@ fn destinations(settings: &SourceConfig) -> Vec<Destination> {
         SourceConfig::Json(settings) => settings.url.iter().map(|url| to("url", url)).collect(),
         SourceConfig::GitHub(settings) => vec![to("url", &settings.url)],
         SourceConfig::YouTube(settings) => vec![to("url", &settings.url)],
+        SourceConfig::Imap(settings) => mail_server(settings).iter().map(|url| to("host", url)).collect(),
         // These have no secrets, except for webhooks, which do not send theirs.
         SourceConfig::Synthetic(_)
         | SourceConfig::Replay(_)
@@ -119,6 +139,12 @@ fn destinations(settings: &SourceConfig) -> Vec<Destination> {
         | SourceConfig::Steam(_)
         | SourceConfig::Webhook(_) => Vec::new(),
     }
+}
+
+/// The server of a mailbox as a URL. A connection without TLS has another origin.
+fn mail_server(settings: &ImapConfig) -> Option<Url> {
+    let scheme = if settings.tls == Protection::None { "http" } else { "https" };
+    Url::parse(&format!("{scheme}://{}:{}/", settings.host.as_deref()?, settings.port())).ok()
 }
 
 /// The webhook with these settings; `None` for another kind of source.
@@ -203,9 +229,10 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 look_back: settings.look_back,
                 idle_limit: settings.idle_timeout,
                 dictionary: dictionary.with_context(|| format!("sources.{name}.zstd_dictionary"))?,
+                history: settings.history,
             };
             // The public API allows 3,000 requests in five minutes.
-            Ok(bluesky::spec(name, options, fetcher(services, 300, MINUTE), clock.clone()))
+            Ok(bluesky::spec(name, options, || fetcher(services, 300, MINUTE), clock.clone()))
         }
         SourceConfig::Rss(settings) => {
             let options = RssOptions {
@@ -286,6 +313,7 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                     pull_requests: settings.pull_requests,
                 },
                 interval: settings.interval,
+                history: settings.history,
             };
             // GitHub allows a token 5,000 requests per hour, and an address without one 60.
             let requests = if settings.token.is_some() { 4_000 } else { 50 };
@@ -299,8 +327,28 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 places: videos.chain(settings.channels.iter().cloned().map(Place::Channel)).collect(),
                 replies: settings.replies,
                 interval: settings.interval,
+                history: settings.history,
             };
             Ok(youtube::spec(name, options, fetcher(services, 120, MINUTE), clock.clone()))
+        }
+        SourceConfig::Imap(settings) => {
+            let required = |key: &str| format!("sources.{name}.{key} is required");
+            let options = ImapOptions {
+                host: settings.host.clone().with_context(|| required("host"))?,
+                port: settings.port(),
+                protection: settings.tls,
+                user: settings.user.clone().with_context(|| required("user"))?,
+                password: settings.password.clone().with_context(|| required("password"))?,
+                mailbox: settings.mailbox.clone(),
+                senders: settings.senders.clone(),
+                subjects: settings.subjects.clone(),
+                interval: settings.interval,
+                history: settings.history,
+                timeout: MAIL_TIMEOUT,
+                tls: tls::client_config().context("TLS")?,
+            };
+            // The limit applies to connections. Servers allow few sign-ins per minute.
+            Ok(imap::spec(name, options, || fetcher(services, 20, MINUTE), clock.clone()))
         }
     }
 }
@@ -326,6 +374,7 @@ fn json_options(settings: &JsonConfig) -> anyhow::Result<JsonOptions> {
         },
         next: settings.next_path.clone(),
         interval: settings.interval,
+        history: settings.history,
     })
 }
 

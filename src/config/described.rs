@@ -12,7 +12,7 @@ use crate::domain::notify::Secrets;
 use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 
 /// The kinds that can be added, with their titles and the keys that only the configuration may set, because they name
-/// files, hosts or details of a connection.
+/// files, hosts or details of a connection. [`SourceConfig::connect_like`] applies those of a connection to added sources.
 const KINDS: &[(&str, &str, &[&str])] = &[
     ("rss", "Feeds and web pages", &["opml"]),
     ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout", "zstd_dictionary"]),
@@ -22,8 +22,9 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("steam", "Steam reviews", &["url"]),
     ("webhook", "Webhook", &[]),
     ("json", "JSON endpoint", &[]),
-    ("github", "GitHub issues and discussions", &["url"]),
+    ("github", "GitHub issues and discussions", &[]),
     ("youtube", "YouTube comments", &["url"]),
+    ("imap", "E-mail", &[]),
 ];
 
 /// The start of the sentence, in a comment of `config/default.toml`, that says when a key is required.

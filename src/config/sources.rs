@@ -2,6 +2,8 @@
 //! any other name sets its `kind` and takes that kind's defaults.
 
 mod apis;
+mod connection;
+mod imap;
 mod read;
 mod webhook;
 
@@ -17,6 +19,7 @@ use url::Url;
 use super::values::*;
 
 pub use apis::*;
+pub use imap::ImapConfig;
 pub use webhook::WebhookConfig;
 
 use read::*;
@@ -95,6 +98,8 @@ kinds! {
     GitHub(GitHubConfig) = "github",
     /// Comments on videos and channels of YouTube.
     YouTube(YouTubeConfig) = "youtube",
+    /// Mails of a mailbox.
+    Imap(ImapConfig) = "imap",
 }
 
 /// `kind = "synthetic"`
@@ -200,9 +205,22 @@ pub struct BlueskyConfig {
     /// The file with the dictionary of compressed events; `None`: no compression.
     #[serde(deserialize_with = "optional")]
     pub zstd_dictionary: Option<PathBuf>,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts. Requires authors or
+    /// keywords.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
-impl Settings for BlueskyConfig {}
+impl Settings for BlueskyConfig {
+    fn contradiction(&self) -> Option<String> {
+        let lacks = !self.history.is_zero() && self.authors.is_empty() && self.keywords.is_empty();
+        lacks.then(|| {
+            "history needs authors or keywords, because Bluesky has no list of all earlier posts; look_back reads all \
+             posts of the last 36 hours"
+                .to_owned()
+        })
+    }
+}
 
 /// `kind = "rss"`
 #[derive(Clone, Deserialize)]

@@ -12,6 +12,14 @@ const GITHUB_PAGES: [&str; 10] =
 /// Sites of Stack Exchange with their own domains. The others end with `.stackexchange.com`.
 const STACK_SITES: [&str; 6] =
     ["askubuntu.com", "mathoverflow.net", "serverfault.com", "stackapps.com", "stackoverflow.com", "superuser.com"];
+/// Mail providers whose server is not `imap.DOMAIN`, by the domains of their addresses.
+const MAIL_SERVERS: [(&[&str], &str); 5] = [
+    (&["googlemail.com"], "imap.gmail.com"),
+    (&["icloud.com", "me.com", "mac.com"], "imap.mail.me.com"),
+    (&["yahoo.com", "ymail.com"], "imap.mail.yahoo.com"),
+    (&["gmx.de", "gmx.at", "gmx.ch"], "imap.gmx.net"),
+    (&["aol.com"], "imap.aol.com"),
+];
 /// The maximum length of a suggested name.
 const MAX_NAME: usize = 48;
 
@@ -19,7 +27,7 @@ const MAX_NAME: usize = 48;
 pub fn recognize(address: &str) -> Option<SourceDefinition> {
     let address = address.trim();
     let named = account(address).or_else(|| tag(address)).or_else(|| subreddit(address)).or_else(|| lemmy(address));
-    named.or_else(|| page(address))
+    named.or_else(|| mailbox(address)).or_else(|| page(address))
 }
 
 fn definition(kind: &str, name: &str, settings: Value) -> SourceDefinition {
@@ -69,6 +77,24 @@ fn tag(address: &str) -> Option<SourceDefinition> {
         .strip_prefix('#')
         .filter(|tag| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || c == '_'))?;
     Some(definition("bluesky", &format!("bluesky-{tag}"), json!({"keywords": [format!("#{tag}")]})))
+}
+
+/// `name@example.org`, or `imaps://host` as mail programs show it. The password is entered in the form.
+fn mailbox(address: &str) -> Option<SourceDefinition> {
+    if address.starts_with("imaps://") || address.starts_with("imap://") {
+        let url = Url::parse(address).ok()?;
+        let host = url.host_str()?;
+        let user = percent_encoding::percent_decode_str(url.username()).decode_utf8().ok()?;
+        return Some(definition("imap", &format!("mail-{host}"), json!({"host": host, "user": user})));
+    }
+    let (name, domain) = address.split_once('@')?;
+    let domain = domain.to_lowercase();
+    let is_name =
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".!#$%&'*+-=?^_`{|}~".contains(c));
+    let known = MAIL_SERVERS.iter().find(|(domains, _)| domains.contains(&&*domain));
+    let host = known.map_or_else(|| format!("imap.{domain}"), |(_, host)| (*host).to_owned());
+    let settings = json!({"host": host, "user": address});
+    (is_name && is_host(&domain)).then(|| definition("imap", &format!("mail-{name}-{domain}"), settings))
 }
 
 /// `r/name`
@@ -351,6 +377,20 @@ mod tests {
         assert_eq!(topic, of_feed("google-news", "https://news.google.com/rss/topics/CAAq?hl=en"));
         let bing = "https://www.bing.com/news/search?q=acme&format=rss";
         assert_eq!(found("https://www.bing.com/news/search?q=acme"), of_feed("bing-news-acme", bing));
+    }
+
+    #[test]
+    fn mail_addresses_become_mailboxes() {
+        let mailbox = |name: &str, host: &str, user: &str| {
+            ("imap".to_owned(), name.to_owned(), json!({"host": host, "user": user}))
+        };
+        let found_name = "mail-support-example-org";
+        assert_eq!(found("support@example.org"), mailbox(found_name, "imap.example.org", "support@example.org"));
+        let apple = mailbox("mail-ada-l-me-com", "imap.mail.me.com", "ada.l@me.com");
+        assert_eq!(found("ada.l@me.com"), apple);
+        let named = mailbox("mail-mail-example-org", "mail.example.org", "ada@example.org");
+        assert_eq!(found("imaps://ada%40example.org@mail.example.org:993/"), named);
+        assert_eq!(found("https://ada@example.org/x").0, "rss");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Fakes of external systems on loopback. Each implements the real protocol, including faults.
 
+pub mod appview;
+pub mod authority;
+pub mod discourse;
 pub mod feeds;
 pub mod github;
 pub mod hackernews;
+pub mod imap;
 pub mod jetstream;
 pub mod mastodon;
 pub mod oidc;

@@ -27,11 +27,11 @@ use crate::process::{Process, within};
 use crate::services::Shared;
 
 cases![
-    tag_time_line_is_read_back_to_the_span,
-    search_of_hackernews_is_read_page_by_page,
-    listings_of_reddit_are_read_to_their_end,
-    older_reviews_of_steam_are_read,
-    cursor_is_stored_before_the_source_is_read_on,
+    history_of_a_mastodon_tag_is_read_to_its_span,
+    history_of_hackernews_is_read_page_by_page,
+    history_of_reddit_listings_is_read_to_their_end,
+    history_of_steam_reviews_is_read,
+    cursor_is_stored_before_the_next_batch_is_read,
 ];
 
 const DAY: i64 = 86_400;
@@ -50,7 +50,7 @@ fn seconds_ago(app: &TestApp, seconds: i64) -> Timestamp {
     Timestamp::from_unix(app.clock.now().as_seconds() - seconds).expect("a time")
 }
 
-async fn tag_time_line_is_read_back_to_the_span(setup: Setup) {
+async fn history_of_a_mastodon_tag_is_read_to_its_span(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     // There is one post per two hours: 84 in a week.
@@ -108,7 +108,7 @@ fn search(request: &Request, newest: i64, count: i64) -> Reply {
     Reply::ok(json!({"hits": hits, "nbHits": count, "page": 0, "hitsPerPage": size}).to_string())
 }
 
-async fn search_of_hackernews_is_read_page_by_page(setup: Setup) {
+async fn history_of_hackernews_is_read_page_by_page(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (site, newest) = (Site::start().await, app.clock.now().as_seconds() - 600);
     site.put(100_000, comment(100_000, "the newest"));
@@ -147,7 +147,7 @@ fn reddit_spec(app: &TestApp, site: &crate::fakes::reddit::Site) -> SourceSpec {
     reddit::spec("talk", options, fetcher(), app.clock.clone())
 }
 
-async fn listings_of_reddit_are_read_to_their_end(setup: Setup) {
+async fn history_of_reddit_listings_is_read_to_their_end(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = crate::fakes::reddit::Site::start().await;
     for number in 0..250 {
@@ -161,7 +161,7 @@ async fn listings_of_reddit_are_read_to_their_end(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn older_reviews_of_steam_are_read(setup: Setup) {
+async fn history_of_steam_reviews_is_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let store = Store::start().await;
     let now = app.clock.now().as_seconds();
@@ -205,7 +205,7 @@ impl Source for Announcing {
     }
 }
 
-async fn cursor_is_stored_before_the_source_is_read_on(setup: Setup) {
+async fn cursor_is_stored_before_the_next_batch_is_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (seen, store) = (Arc::<Mutex<Option<String>>>::default(), app.services.store.clone());
     let shown = seen.clone();

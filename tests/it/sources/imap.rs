@@ -23,10 +23,10 @@ cases![
     new_mail_is_read_once_and_stays_unread,
     mail_is_read_once_after_a_change_of_uidvalidity,
     wrong_password_stops_the_source,
-    hostile_answers_end_the_poll_only,
-    unreadable_mail_is_left_out,
+    hostile_mail_server_answer_fails_only_its_poll,
+    unreadable_mail_is_skipped,
     older_mail_is_read_week_by_week,
-    connections_are_protected,
+    mail_password_is_sent_only_over_verified_tls,
 ];
 
 fn options(host: &MailHost) -> ImapOptions {
@@ -173,7 +173,7 @@ async fn wrong_password_stops_the_source(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn hostile_answers_end_the_poll_only(setup: Setup) {
+async fn hostile_mail_server_answer_fails_only_its_poll(setup: Setup) {
     let app = TestApp::start(setup).await;
     let host = MailHost::start().await;
     let now = app.clock.now().as_seconds();
@@ -202,7 +202,7 @@ async fn hostile_answers_end_the_poll_only(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn unreadable_mail_is_left_out(setup: Setup) {
+async fn unreadable_mail_is_skipped(setup: Setup) {
     let app = TestApp::start(setup).await;
     let host = MailHost::start().await;
     let now = app.clock.now().as_seconds();
@@ -249,7 +249,7 @@ async fn older_mail_is_read_week_by_week(setup: Setup) {
     assert!(signed_in <= 4, "{signed_in}: a session reads many pages");
 }
 
-async fn connections_are_protected(setup: Setup) {
+async fn mail_password_is_sent_only_over_verified_tls(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (authority, stranger) = (Authority::new(), Authority::new());
     let acceptor = authority.server("IP:127.0.0.1");

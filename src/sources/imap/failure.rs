@@ -1,0 +1,194 @@
+//! Errors of a mail server, in words that say what to do.
+
+use std::io;
+use std::time::Duration;
+
+use async_imap::error::Error;
+use async_imap::imap_proto::Outcome;
+
+use super::super::SourceError;
+
+/// How long to wait after a server asks for a pause, without saying for how long.
+const PAUSE: Duration = Duration::from_secs(300);
+/// The maximum number of characters of an answer in messages.
+const MAX_SHOWN: usize = 200;
+/// What servers say when a later attempt may succeed: response codes of RFC 5530 and common words, in lower case.
+const TEMPORARY: [&str; 11] = [
+    "[unavailable]",
+    "[inuse]",
+    "[limit]",
+    "[serverbug]",
+    "too many",
+    "simultaneous",
+    "temporar",
+    "try again",
+    "rate limit",
+    "exceeded",
+    "bandwidth",
+];
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The reason is final for this poll.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The server refused the command (`NO` or `BAD`). It has the text of the answer.
+    #[error("{0}")]
+    Refused(String),
+    /// The answer cannot be read, or exceeds a limit.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl Failure {
+    /// The failure of a connection to `server`.
+    pub fn of(error: Error, server: &str) -> Self {
+        match error {
+            Error::Io(error) => Self::of_io(&error, server),
+            Error::No(text) | Error::Bad(text) => Self::Refused(information(&text)),
+            Error::ConnectionLost => lost(server),
+            Error::Validate(_) => {
+                permanent(format!("user, password and mailbox must not contain line breaks ({server})"))
+            }
+            _ => Self::Malformed(format!("{server} sent an answer that cannot be read")),
+        }
+    }
+
+    /// The failure of reading from `server`. The parser's errors contain what was read, which may be a mail.
+    pub fn of_io(error: &io::Error, server: &str) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData => Self::Malformed(format!("{server}: {error}")),
+            io::ErrorKind::Other => Self::Malformed(format!("{server} sent an answer that cannot be read")),
+            io::ErrorKind::UnexpectedEof => lost(server),
+            _ => transient(format!("{server}: {error}")),
+        }
+    }
+
+    /// The error of the source, for a failure of `server` that has no special meaning.
+    pub fn into_error(self, server: &str) -> SourceError {
+        match self {
+            Self::Source(error) => error,
+            Self::Malformed(reason) => SourceError::Transient(reason),
+            Self::Refused(text) => pause(&text, server).unwrap_or_else(|| {
+                SourceError::Transient(format!("{server} refused a command: {}", or_nothing(&text)))
+            }),
+        }
+    }
+}
+
+/// The error for an answer that asks to come back later; `None` for another answer.
+pub fn pause(text: &str, server: &str) -> Option<SourceError> {
+    let lower = text.to_lowercase();
+    TEMPORARY.iter().any(|words| lower.contains(words)).then(|| SourceError::Busy {
+        reason: format!("{server} is busy ({text}): other programs may use too many connections of the account"),
+        after: PAUSE,
+    })
+}
+
+/// The error when the server closes the connection with a reason.
+pub fn closed(text: &str, server: &str) -> Failure {
+    let reason = || SourceError::Transient(format!("{server} closed the connection: {}", or_nothing(text)));
+    pause(text, server).unwrap_or_else(reason).into()
+}
+
+/// The error when the server does not accept user and password.
+pub fn sign_in(failure: Failure, server: &str) -> SourceError {
+    match failure {
+        Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
+            SourceError::Permanent(format!(
+                "{server} does not accept user and password ({}): check both; IMAP may have to be allowed in the settings \
+                 of the account, and an account with two-factor authentication needs an app password",
+                or_nothing(&text)
+            ))
+        }),
+        other => other.into_error(server),
+    }
+}
+
+/// The error when the mailbox cannot be opened. `others` are mailboxes that exist.
+pub fn mailbox(failure: Failure, (name, server): (&str, &str), others: &[String]) -> SourceError {
+    match failure {
+        Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
+            let known = if others.is_empty() { String::new() } else { format!("; there are {}", others.join(", ")) };
+            SourceError::Permanent(format!(
+                "{server} cannot open the mailbox {name:?} ({}): check mailbox{known}",
+                or_nothing(&text)
+            ))
+        }),
+        other => other.into_error(server),
+    }
+}
+
+/// The error when no protected connection can be set up.
+pub fn tls(error: &io::Error, server: &str) -> SourceError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(reason)) => SourceError::Refused(format!(
+            "the certificate of {server} is not valid ({reason}): check host, or add the certificate authority to the \
+             system"
+        )),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            SourceError::Refused(format!("{server} does not answer with TLS: check port, or set tls to \"starttls\""))
+        }
+        _ => SourceError::Transient(format!("{server}: TLS failed: {error}")),
+    }
+}
+
+/// The text of an answer.
+pub fn said(outcome: &Outcome<'_>) -> String {
+    let code = outcome.code.as_ref().map(|code| format!("{code:?} ")).unwrap_or_default();
+    shown(&format!("{code}{}", outcome.information.as_deref().unwrap_or_default()))
+}
+
+/// The text of an answer from the message of `async-imap`: `code: None, info: Some("…")`.
+fn information(message: &str) -> String {
+    let text = message.split_once("info: Some(\"").and_then(|(_, text)| text.strip_suffix("\")"));
+    shown(&text.unwrap_or_default().replace("\\\"", "\"").replace("\\\\", "\\"))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect::<String>().trim().to_owned()
+}
+
+fn or_nothing(text: &str) -> &str {
+    if text.is_empty() { "it gives no reason" } else { text }
+}
+
+pub fn lost(server: &str) -> Failure {
+    transient(format!("{server} closed the connection"))
+}
+
+pub fn transient(reason: String) -> Failure {
+    SourceError::Transient(reason).into()
+}
+
+fn permanent(reason: String) -> Failure {
+    SourceError::Permanent(reason).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_sign_in_says_what_to_do() {
+        let error =
+            |text: &str| sign_in(Failure::of(Error::No(text.to_owned()), "mail.example:993"), "mail.example:993");
+        let wrong = error("code: None, info: Some(\"[AUTHENTICATIONFAILED] Invalid \\\"x\\\"\")");
+        assert!(matches!(&wrong, SourceError::Permanent(reason) if reason.contains("app password")), "{wrong}");
+        assert!(wrong.to_string().contains("([AUTHENTICATIONFAILED] Invalid \"x\")"), "{wrong}");
+        for text in ["Too many simultaneous connections. (Failure)", "[UNAVAILABLE] Temporary authentication failure."]
+        {
+            let busy = error(&format!("code: Some(Alert), info: Some({text:?})"));
+            assert!(matches!(&busy, SourceError::Busy { after, .. } if *after == PAUSE), "{busy}");
+        }
+        assert!(error("code: None, info: None").to_string().contains("it gives no reason"));
+    }
+
+    #[test]
+    fn unreadable_answer_is_not_shown() {
+        let error = io::Error::other("Tag during parsing of \"* 1 FETCH (BODY[] private\"");
+        assert!(!Failure::of_io(&error, "mail.example").to_string().contains("private"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Names of mailboxes: IMAP sends them in a modified UTF-7 (RFC 3501, section 5.1.3), which RFC 9051 servers still accept
+//! for the names that they list.
+
+use base64::Engine as _;
+use base64::alphabet::IMAP_MUTF7;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
+
+/// `name` as commands send it.
+pub fn encoded(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut units: Vec<u8> = Vec::new();
+    for letter in name.chars() {
+        if letter.is_ascii_graphic() || letter == ' ' {
+            shift(&mut out, &mut units);
+            out.push(letter);
+            if letter == '&' {
+                out.push('-');
+            }
+        } else {
+            units.extend(letter.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
+        }
+    }
+    shift(&mut out, &mut units);
+    out
+}
+
+/// Appends the letters that are not ASCII.
+fn shift(out: &mut String, units: &mut Vec<u8>) {
+    if !units.is_empty() {
+        out.push('&');
+        out.push_str(&BASE64.encode(std::mem::take(units)));
+        out.push('-');
+    }
+}
+
+/// A name that the server listed, for people. A name that is not valid stays as it is.
+pub fn decoded(name: &str) -> String {
+    readable(name).unwrap_or_else(|| name.to_owned())
+}
+
+fn readable(name: &str) -> Option<String> {
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((plain, shifted)) = rest.split_once('&') {
+        out.push_str(plain);
+        let (letters, after) = shifted.split_once('-')?;
+        if letters.is_empty() {
+            out.push('&');
+        } else {
+            let bytes = BASE64.decode(letters).ok()?;
+            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+            out.push_str(&String::from_utf16(&units).ok()?);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sent_in_modified_utf_7() {
+        for (name, sent) in [
+            ("INBOX", "INBOX"),
+            ("Entwürfe", "Entw&APw-rfe"),
+            ("R&D", "R&-D"),
+            // The example of RFC 3501.
+            ("~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+            ("😀", "&2D3eAA-"),
+        ] {
+            assert_eq!((encoded(name), decoded(sent)), (sent.to_owned(), name.to_owned()));
+        }
+        assert_eq!(decoded("&broken"), "&broken");
+    }
+}

@@ -1,0 +1,388 @@
+//! A session with a mail server (RFC 9051, and RFC 3501, which most servers implement): sign-in, and reading one mailbox
+//! without changing it. The mailbox is opened with `EXAMINE`, and mails are fetched with `BODY.PEEK`.
+//!
+//! Commands are sent and answers are read one by one, because the methods of `async-imap` for `FETCH` and `SEARCH` treat a
+//! refused command as an empty result.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCode, Status};
+use async_imap::{Authenticator, Client};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rustls::pki_types::ServerName;
+use secrecy::ExposeSecret as _;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use url::Url;
+
+use super::super::SourceError;
+use super::super::date::date;
+use super::super::fetch::Fetcher;
+use super::failure::{self, Failure};
+use super::limits::{Limited, MAX_LITERAL, Wire};
+use super::mail::Raw;
+use super::names;
+use super::{ImapOptions, Protection};
+use crate::domain::Timestamp;
+
+/// The maximum number of mails that are listed at once.
+pub const MAX_LISTED: usize = 500;
+/// A command takes at most this many times the longest wait for an answer.
+const COMMAND: u32 = 4;
+/// The maximum number of mailboxes that an error names.
+const MAX_NAMES: usize = 10;
+/// The longest wait for the answer to `LOGOUT`.
+const LOGOUT: Duration = Duration::from_secs(2);
+
+/// A mail in the mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    pub uid: u32,
+    /// Its size in bytes.
+    pub size: u32,
+    /// When it arrived.
+    pub arrived: Option<Timestamp>,
+}
+
+/// The mails to list.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// This many of the newest ones.
+    Newest(u32),
+    /// Those with larger UIDs, of which the first [`MAX_LISTED`] are returned.
+    After(u32),
+    /// These UIDs.
+    Uids(&'a [u32]),
+}
+
+/// An opened mailbox.
+pub struct Session {
+    inner: async_imap::Session<Limited>,
+    server: String,
+    wait: Duration,
+    /// The validity of UIDs: when it changes, mails have other UIDs than before.
+    pub validity: u32,
+    /// The number of mails.
+    exists: u32,
+}
+
+impl Session {
+    /// Signs in and opens the mailbox.
+    pub async fn open(options: &ImapOptions, fetcher: &Fetcher) -> Result<Self, SourceError> {
+        let server = options.server();
+        let wire = connect(options, fetcher).await?;
+        let inner = sign_in(options, wire).await?;
+        let mut session = Self { inner, server, wait: options.timeout, validity: 0, exists: 0 };
+        session.examine(&options.mailbox).await?;
+        Ok(session)
+    }
+
+    async fn examine(&mut self, name: &str) -> Result<(), SourceError> {
+        let (mut validity, mut exists) = (None, 0);
+        let command = format!("EXAMINE {}", quoted(&names::encoded(name)));
+        let opened = self.command(&command, |answer| match answer {
+            Response::Data { outcome, .. } => {
+                if let Some(ResponseCode::UidValidity(found)) = outcome.code {
+                    validity = Some(found);
+                }
+            }
+            Response::MailboxData(MailboxDatum::Exists(count)) => exists = *count,
+            _ => {}
+        });
+        if let Err(error) = opened.await {
+            let others = if matches!(error, Failure::Refused(_)) { self.mailboxes().await } else { Vec::new() };
+            return Err(failure::mailbox(error, (name, &self.server), &others));
+        }
+        let lacks =
+            || SourceError::Refused(format!("{} does not give mails permanent numbers (UIDVALIDITY)", self.server));
+        (self.validity, self.exists) = (validity.ok_or_else(lacks)?, exists);
+        Ok(())
+    }
+
+    /// Some mailboxes of the account, for an error.
+    async fn mailboxes(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        let listed = self.command("LIST \"\" \"*\"", |answer| {
+            if let Response::MailboxData(MailboxDatum::List(mailbox)) = answer
+                && found.len() < MAX_NAMES
+            {
+                found.push(names::decoded(&mailbox.name));
+            }
+        });
+        // The error of the mailbox is more important.
+        _ = listed.await;
+        found
+    }
+
+    /// The UIDs, sizes and arrivals of mails, by UID.
+    pub async fn list(&mut self, which: Which<'_>) -> Result<Vec<Listed>, Failure> {
+        let items = "(UID RFC822.SIZE INTERNALDATE)";
+        let command = match which {
+            // An empty mailbox has no `*`.
+            _ if self.exists == 0 => return Ok(Vec::new()),
+            Which::Newest(count) => format!("FETCH {}:{} {items}", self.exists.saturating_sub(count) + 1, self.exists),
+            Which::After(uid) => format!("UID FETCH {}:* {items}", uid.saturating_add(1)),
+            Which::Uids(uids) => format!("UID FETCH {} {items}", set(uids)),
+        };
+        // `n:*` includes the last mail even if its UID is smaller.
+        let least = if let Which::After(uid) = which { uid.saturating_add(1) } else { 0 };
+        let mut found = BTreeMap::new();
+        self.command(&command, |answer| {
+            if let Some(mail) = listed(answer).filter(|mail| mail.uid >= least) {
+                found.insert(mail.uid, mail);
+                if found.len() > MAX_LISTED {
+                    found.pop_last();
+                }
+            }
+        })
+        .await?;
+        Ok(found.into_values().collect())
+    }
+
+    /// The first bytes of mails, as far as the mails still exist.
+    pub async fn read(&mut self, mails: &[Listed]) -> Result<Vec<Raw>, Failure> {
+        let uids: Vec<u32> = mails.iter().map(|mail| mail.uid).collect();
+        let command = format!("UID FETCH {} (UID BODY.PEEK[]<0.{MAX_LITERAL}>)", set(&uids));
+        let mut found: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+        self.command(&command, |answer| {
+            if let Some((uid, bytes)) = body(answer).filter(|(uid, _)| uids.contains(uid)) {
+                found.entry(uid).or_insert_with(|| bytes.to_vec());
+            }
+        })
+        .await?;
+        let raw = |mail: &Listed| {
+            let bytes = found.remove(&mail.uid)?;
+            Some(Raw { uid: mail.uid, arrived: mail.arrived, bytes })
+        };
+        Ok(mails.iter().filter_map(raw).collect())
+    }
+
+    /// The UIDs of mails that arrived from the day `start` until before the day `end`, in the time zone of the server.
+    pub async fn search(&mut self, start: Date, end: Option<Date>) -> Result<Vec<u32>, Failure> {
+        let date = |day: Date| day.strftime("%-d-%b-%Y").to_string();
+        let before = end.map(|end| format!(" BEFORE {}", date(end))).unwrap_or_default();
+        let mut found = Vec::new();
+        self.command(&format!("UID SEARCH SINCE {}{before}", date(start)), |answer| {
+            if let Response::MailboxData(MailboxDatum::Search(uids)) = answer {
+                found.extend_from_slice(uids);
+            }
+        })
+        .await?;
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Ends the session. The server may not answer.
+    pub async fn close(mut self) {
+        _ = timeout(LOGOUT, self.inner.run_command_and_check_ok("LOGOUT")).await;
+    }
+
+    /// Sends a command and passes each answer to `each`.
+    async fn command(&mut self, command: &str, mut each: impl FnMut(&Response<'_>) + Send) -> Result<(), Failure> {
+        let (inner, server, wait) = (&mut self.inner, self.server.as_str(), self.wait);
+        inner.as_mut().begin_command();
+        let end = Instant::now() + wait * COMMAND;
+        let slow = |_| failure::transient(format!("{server} did not answer within {} s", wait.as_secs_f32()));
+        let sent = timeout(wait, inner.run_command(command)).await.map_err(slow)?;
+        let tag = sent.map_err(|error| Failure::of(error, server))?;
+        loop {
+            let limit = end.min(Instant::now() + wait);
+            let answer = timeout_at(limit, inner.read_response()).await.map_err(slow)?;
+            let answer = answer.map_err(|error| Failure::of_io(&error, server))?;
+            let answer = answer.ok_or_else(|| failure::lost(server))?;
+            match answer.parsed() {
+                Response::Done { tag: done, status, outcome } if *done == tag => {
+                    let refused = || Failure::Refused(failure::said(outcome));
+                    return if *status == Status::Ok { Ok(()) } else { Err(refused()) };
+                }
+                Response::Data { status: Status::Bye, outcome } => {
+                    return Err(failure::closed(&failure::said(outcome), server));
+                }
+                answer => each(answer),
+            }
+        }
+    }
+}
+
+/// Connects, with TLS from the first byte if that is wanted.
+async fn connect(options: &ImapOptions, fetcher: &Fetcher) -> Result<Box<dyn Wire>, SourceError> {
+    let scheme = if options.protection == Protection::Tls { "imaps" } else { "imap" };
+    let url = Url::parse(&format!("{scheme}://{}/", options.server()));
+    let url = url.map_err(|error| SourceError::Permanent(format!("host: {error}")))?;
+    let connection = fetcher.connect(&url).await?;
+    let is_local = connection.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+    match options.protection {
+        Protection::Tls => protected(Box::new(connection), options).await,
+        Protection::StartTls => Ok(Box::new(connection)),
+        Protection::None if is_local => Ok(Box::new(connection)),
+        Protection::None => Err(SourceError::Permanent(
+            "tls = \"none\" is only allowed for a server on this machine: set \"tls\" or \"starttls\"".to_owned(),
+        )),
+    }
+}
+
+async fn protected(wire: Box<dyn Wire>, options: &ImapOptions) -> Result<Box<dyn Wire>, SourceError> {
+    let server = options.server();
+    let name = ServerName::try_from(options.host.trim_matches(['[', ']']).to_owned());
+    let name = name.map_err(|error| SourceError::Permanent(format!("host: {error}")))?;
+    let connector = TlsConnector::from(options.tls.clone());
+    match timeout(options.timeout, connector.connect(name, wire)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => Err(failure::tls(&error, &server)),
+        Err(_) => Err(SourceError::Transient(format!(
+            "{server} did not answer with TLS within {} s: check port, or set tls to \"starttls\"",
+            options.timeout.as_secs_f32()
+        ))),
+    }
+}
+
+/// Reads the greeting, starts TLS if that is wanted, and signs in.
+async fn sign_in(options: &ImapOptions, wire: Box<dyn Wire>) -> Result<async_imap::Session<Limited>, SourceError> {
+    let server = options.server();
+    let mut client = Client::new(Limited::new(wire));
+    let greeting =
+        within(options, async { client.read_response().await.map_err(|error| Failure::of_io(&error, &server)) });
+    let greeting = greeting.await?.ok_or_else(|| failure::lost(&server).into_error(&server))?;
+    match greeting.parsed() {
+        Response::Data { status: Status::Ok, .. } => {}
+        Response::Data { status: Status::Bye, outcome } => {
+            return Err(failure::closed(&failure::said(outcome), &server).into_error(&server));
+        }
+        // A session that is open before TLS may be another one (RFC 9051, section 11.1).
+        _ => {
+            return Err(SourceError::Refused(format!(
+                "{server} does not greet as a mail server that asks for a sign-in"
+            )));
+        }
+    }
+    if options.protection == Protection::StartTls {
+        let started = client.run_command_and_check_ok("STARTTLS", None);
+        let started = within(options, async { started.await.map_err(|error| Failure::of(error, &server)) });
+        started.await.map_err(|error| match error {
+            SourceError::Transient(reason) => SourceError::Refused(format!(
+                "{reason}: the server may not offer STARTTLS; set tls to \"tls\" if it has a port for TLS"
+            )),
+            other => other,
+        })?;
+        // Whatever the server sent before TLS is dropped with the client.
+        let wire = protected(client.into_inner().into_wire(), options).await?;
+        client = Client::new(Limited::new(wire));
+    }
+    let (user, password) = (options.user.as_str(), options.password.expose_secret());
+    let signed_in = async {
+        // Quoted strings are ASCII (RFC 3501, section 4.3).
+        let session = if user.is_ascii() && password.is_ascii() {
+            client.login(user, password).await
+        } else {
+            client.authenticate("PLAIN", Plain { user, password }).await
+        };
+        session.map_err(|(error, _)| Failure::of(error, &server))
+    };
+    match timeout(options.timeout, signed_in).await {
+        Ok(session) => session.map_err(|error| failure::sign_in(error, &server)),
+        Err(_) => Err(slow(options)),
+    }
+}
+
+/// The result of `step` within the longest wait for an answer.
+async fn within<T>(options: &ImapOptions, step: impl Future<Output = Result<T, Failure>>) -> Result<T, SourceError> {
+    match timeout(options.timeout, step).await {
+        Ok(done) => done.map_err(|error| error.into_error(&options.server())),
+        Err(_) => Err(slow(options)),
+    }
+}
+
+fn slow(options: &ImapOptions) -> SourceError {
+    let seconds = options.timeout.as_secs_f32();
+    let advice = "check port and tls";
+    SourceError::Transient(format!("{} did not answer within {seconds} s: {advice}", options.server()))
+}
+
+/// SASL PLAIN (RFC 4616), whose user and password are UTF-8.
+struct Plain<'a> {
+    user: &'a str,
+    password: &'a str,
+}
+
+impl Authenticator for Plain<'_> {
+    type Response = String;
+
+    fn process(&mut self, _challenge: &[u8]) -> String {
+        format!("\0{}\0{}", self.user, self.password)
+    }
+}
+
+/// The day of a time in UTC.
+pub fn day(at: Timestamp) -> Date {
+    at.to_jiff().to_zoned(TimeZone::UTC).date()
+}
+
+/// `text` as a quoted string.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// `uids` as a set of numbers.
+fn set(uids: &[u32]) -> String {
+    uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The mail in an answer to `FETCH`. Answers about other changes have no size.
+fn listed(answer: &Response<'_>) -> Option<Listed> {
+    let Response::Fetch(_, attributes) = answer else { return None };
+    let (mut uid, mut size, mut arrived) = (None, None, None);
+    for attribute in attributes {
+        match attribute {
+            AttributeValue::Uid(found) => uid = Some(*found),
+            AttributeValue::Rfc822Size(found) => size = Some(*found),
+            AttributeValue::InternalDate(found) => arrived = time(found),
+            _ => {}
+        }
+    }
+    Some(Listed { uid: uid?, size: size?, arrived })
+}
+
+/// The UID and the text of the mail in an answer to `FETCH`.
+fn body<'a>(answer: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
+    let Response::Fetch(_, attributes) = answer else { return None };
+    let (mut uid, mut bytes) = (None, None);
+    for attribute in attributes {
+        match attribute {
+            AttributeValue::Uid(found) => uid = Some(*found),
+            AttributeValue::BodySection { section: None, data: Some(data), .. } => bytes = Some(data.as_ref()),
+            _ => {}
+        }
+    }
+    Some((uid?, bytes?))
+}
+
+/// `01-Mar-2026 12:00:00 +0100` (RFC 9051, date-time).
+fn time(text: &str) -> Option<Timestamp> {
+    let at = date(&text.trim().replacen('-', " ", 2), None)?;
+    Timestamp::from_millis(at.as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrival_is_read() {
+        for (text, expected) in [
+            ("01-Mar-2026 12:00:00 +0100", Some("2026-03-01T11:00:00Z")),
+            (" 1-Mar-2026 12:00:00 -0500", Some("2026-03-01T17:00:00Z")),
+            ("soon", None),
+        ] {
+            assert_eq!(time(text), expected.map(|text| text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quoted(r#"a "b\c"#), r#""a \"b\\c""#);
+        assert_eq!(set(&[3, 1]), "3,1");
+    }
+}
