@@ -215,12 +215,16 @@ impl Store {
     }
 
     /// Deliveries whose next attempt is due: at most `each` per receiver, without the receivers in `saturated`, sorted
-    /// by waiting time. So a receiver with a long queue does not block the others.
+    /// by waiting time. So a receiver with a long queue does not block the others. A delivery is due as well if its next
+    /// attempt was scheduled while the clock was ahead.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn due_deliveries(&self, each: i64, saturated: &BTreeSet<String>) -> Result<Vec<Delivery>, StoreError> {
-        let mut values = vec![Value::At(self.clock.now())];
+        const SCHEDULED_AT: &str = "coalesce((SELECT a.at FROM alert_delivery_attempts a WHERE a.delivery_id = \
+             alert_deliveries.id ORDER BY a.id DESC LIMIT 1), created_at)";
+        let now = self.clock.now();
+        let mut values = vec![Value::At(now), Value::At(now)];
         let mut others = String::new();
         if !saturated.is_empty() {
             others = format!(" AND receiver NOT IN ({})", vec!["?"; saturated.len()].join(", "));
@@ -230,7 +234,7 @@ impl Store {
         let text = format!(
             "SELECT {COLUMNS} FROM (SELECT {COLUMNS}, \
              ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_attempt_at, id) AS place \
-             FROM alert_deliveries WHERE state = 'pending' AND next_attempt_at <= ?{others}) AS due \
+             FROM alert_deliveries WHERE state = 'pending' AND (next_attempt_at <= ? OR {SCHEDULED_AT} > ?){others}) AS due \
              WHERE place <= ? ORDER BY next_attempt_at, id"
         );
         let rows: Vec<Row> = read!(self, primary, |c| sql(text).values(values).rows::<Columns>().load(c))?;

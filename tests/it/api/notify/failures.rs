@@ -13,6 +13,7 @@ cases!(
     resent_delivery_counts_for_its_group,
     hung_receiver_does_not_delay_healthy_ones,
     flapping_alert_is_reported_once_per_interval,
+    clock_that_was_ahead_does_not_delay_notifications,
 );
 
 fn unauthorized(count: usize) -> impl Iterator<Item = Reply> {
@@ -128,4 +129,27 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");
+}
+
+async fn clock_that_was_ahead_does_not_delay_notifications(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("hook", json!([])).await;
+    let correct = harness.app.clock.now();
+    harness.advance(60 * MINUTE);
+    harness.fire("mood", "web").await;
+    harness.advance(MINUTE);
+    harness.requests(1).await;
+    harness.settled().await;
+    // The interval of the group, and the retry of another group, are recorded an hour ahead.
+    harness.hook.script_replies([Reply::Answer(503, String::new(), "busy")]);
+    harness.fire("other", "web").await;
+    harness.advance(MINUTE);
+    harness.delivery("an attempt has failed", |delivery| delivery["attempts"] == 1).await;
+
+    harness.app.clock.set(correct + 2 * MINUTE);
+    assert_eq!(harness.message(3).await["groupLabels"]["alertname"], "other");
+    harness.settled().await;
+    harness.resolve("mood", "web").await;
+    harness.advance(5 * MINUTE);
+    assert_eq!(harness.message(4).await["status"], "resolved");
 }
