@@ -37,7 +37,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Topics {
     store: Store,
     current: Arc<ArcSwap<Tracked>>,
-    /// Locked while the topics are read, so that an earlier copy never replaces a later one.
+    /// Locked while topics are read, so that an older copy never replaces a newer copy.
     refreshing: Arc<tokio::sync::Mutex<()>>,
     /// Whether the matcher of all topics is being built.
     building: Arc<AtomicBool>,
@@ -86,7 +86,8 @@ impl Topics {
         if current.version == 0 { self.refresh().await } else { Ok(current) }
     }
 
-    /// Loads the current topics from the store. Their version may be lower than before, when the database was restored or
+    /// Loads the current topics from the store. Their version may be lower than before if the database was restored, or
+    /// if
     /// a replica without the last changes has taken over.
     ///
     /// # Errors
@@ -105,7 +106,7 @@ impl Topics {
         let tracked = match tokio::task::spawn_blocking(move || Tracked::after(&current, version, topics)).await {
             Ok(built) => Arc::new(built),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is shutting down.
+            // Without a panic, the task fails only if the runtime is shutting down.
             Err(_) => return Ok(self.current()),
         };
         let fragmented = tracked.is_fragmented();
