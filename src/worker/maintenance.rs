@@ -1,4 +1,4 @@
-//! Trims the stream and prunes tables.
+//! Trims the stream, prunes tables, and adds stored posts to the text index.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ const EVERY: Duration = Duration::from_secs(10);
 /// A consumer without claims that sent no request for this time is removed.
 const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
-/// Trims the stream and prunes tables until a shutdown. Several instances may do so. Both run concurrently, because
-/// pruning may take long after a change of the retention.
+/// Maintains the stream and the tables until a shutdown. Several instances may do so. The tasks run concurrently, because
+/// pruning may take long after a change of the retention, and indexing after an upgrade.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
     let (needed, trimmed) = watch::channel(None);
-    tokio::join!(trim(&worker, needed, &shutdown), prune(&worker, trimmed, &shutdown));
+    tokio::join!(trim(&worker, needed, &shutdown), prune(&worker, trimmed, &shutdown), index(&worker, &shutdown));
 }
 
 /// After each trim, publishes the first entry that is still `needed`.
@@ -38,15 +38,22 @@ async fn prune(worker: &Worker, trimmed: watch::Receiver<Option<EntryKey>>, shut
     let mut backend = BackendWait::new("store maintenance");
     while pause(shutdown).await {
         let needed = trimmed.borrow().clone();
-        let tidied = async {
-            let indexed = worker.store.index_missing(shutdown.stop_token()).await?;
-            if indexed > 0 {
-                tracing::info!(posts = indexed, "stored posts added to the text index");
-            }
-            worker.store.prune(needed, shutdown.stop_token()).await
-        };
-        match tidied.await {
+        match worker.store.prune(needed, shutdown.stop_token()).await {
             Ok(()) => backend.succeeded(),
+            Err(error) => backend.wait(&error, shutdown).await,
+        }
+    }
+}
+
+async fn index(worker: &Worker, shutdown: &Shutdown) {
+    let mut backend = BackendWait::new("text index");
+    while pause(shutdown).await {
+        match worker.store.index_missing(shutdown.stop_token()).await {
+            Ok(0) => backend.succeeded(),
+            Ok(posts) => {
+                backend.succeeded();
+                tracing::info!(posts, "stored posts added to the text index");
+            }
             Err(error) => backend.wait(&error, shutdown).await,
         }
     }
