@@ -11,10 +11,14 @@ use crate::store::backend::read;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
+/// The maximum number of candidates without the grams that are slow to find. To read the texts of this many posts costs
+/// less than to find these grams among many posts.
+const QUICK: i64 = 40_000;
+
 /// Posts that may contain some words.
 #[derive(Debug)]
 pub struct Candidates {
-    /// Ids of posts, at most the requested number; on SQLite the highest ones.
+    /// Ids of posts; on SQLite the highest ones.
     pub ids: Vec<i64>,
     /// Whether these are all candidates.
     pub complete: bool,
@@ -28,14 +32,14 @@ struct Counted {
 }
 
 impl Store {
-    /// At most `limit` posts that may contain the words of `query`.
+    /// At most `limit` posts that may contain the words of `query`; more if they are found quickly and are all.
     pub(in crate::store) async fn search_candidates(
         &self,
         query: &Query,
         limit: i64,
     ) -> Result<Candidates, StoreError> {
         if let Some(quick) = &query.quick {
-            let found = self.search_matches(quick, limit).await?;
+            let found = self.search_matches(quick, limit.max(QUICK)).await?;
             if found.complete {
                 return Ok(found);
             }
