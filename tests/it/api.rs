@@ -12,7 +12,7 @@ mod export;
 mod insights;
 mod languages;
 mod live;
-mod notify;
+pub mod notify;
 mod oidc;
 mod operations;
 mod posts;

@@ -1,10 +1,11 @@
 //! Random faults over real processes: nothing is missing, nothing is stored twice, rollups equal recounts, the books
-//! balance, and health reports each outage.
+//! balance, alerts have no gap in their transitions, their notifications match, and health reports each outage.
 //!
 //! `make chaos` runs many faults; the ordinary tests run a few. The seed, which is printed, reproduces the faults.
 
+mod alerts;
 mod check;
-mod clock;
+pub mod clock;
 mod disk;
 mod embedded;
 mod failover;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use embedded::Embedded;
+use alerts::{Alerts, Change};
+use embedded::{Embedded, FullDisk};
 use failover::Failover;
 use feed::Feed;
 use shared::Scaled;
@@ -30,17 +32,24 @@ trait Setup {
     async fn fault(&mut self, rng: &mut StdRng) -> &'static str;
     /// The process whose API takes the posts.
     fn front(&self) -> &Process;
+    /// The transitions of alerts, in the order in which they were committed.
+    async fn transitions(&self) -> Vec<Change>;
+    /// How often a fault has set a clock.
+    fn clock_jumps(&self) -> usize;
     /// Whether the faults so far may have lost posts that the stream had accepted.
     fn is_lossy(&self) -> bool;
 }
 
-/// Settings with which alerts begin and end within a run.
-const ALERTS: [&str; 5] = [
+/// Settings with which alerts begin and end within a run, and with which each change is notified.
+const ALERTS: [&str; 8] = [
     "alerts.interval=500ms",
     "alerts.window=1min",
     "alerts.min_posts=4",
     "alerts.significance=0.5",
     "alerts.keep_firing_for=0s",
+    "alerts.give_up_after=1d",
+    "alerts.inhibit_rules=[]",
+    "outbound.allow=[\"127.0.0.0/8\"]",
 ];
 
 /// The longest time for which a process is stopped in a long run.
@@ -50,11 +59,13 @@ const LONGEST_STOP: Duration = Duration::from_secs(20);
 struct Plan {
     faults: usize,
     seed: u64,
+    /// Whether alerts must also resolve without the deletion of their rules, which takes a minute.
+    waits: bool,
 }
 
 impl Plan {
     fn short(seed: u64) -> Self {
-        Self { faults: 4, seed }
+        Self { faults: 4, seed, waits: false }
     }
 
     /// From `CHAOS_FAULTS` and `CHAOS_SEED`.
@@ -62,7 +73,9 @@ impl Plan {
     fn long() -> Self {
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
         let faults = number("CHAOS_FAULTS").unwrap_or(200);
-        Self { faults: usize::try_from(faults).unwrap_or(200), seed: number("CHAOS_SEED").unwrap_or_else(rand::random) }
+        let (faults, seed) =
+            (usize::try_from(faults).unwrap_or(200), number("CHAOS_SEED").unwrap_or_else(rand::random));
+        Self { faults, seed, waits: true }
     }
 }
 
@@ -70,6 +83,7 @@ impl Plan {
 async fn run(mut setup: impl Setup, plan: Plan) {
     eprintln!("chaos: {} faults, CHAOS_SEED={}", plan.faults, plan.seed);
     let mut rng = StdRng::seed_from_u64(plan.seed);
+    let alerts = Alerts::start(setup.front()).await;
     let feed = Feed::start(&setup.front().url, plan.seed);
     for number in 0..plan.faults {
         tokio::time::sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
@@ -88,11 +102,20 @@ async fn run(mut setup: impl Setup, plan: Plan) {
         sent.send_again(setup.front(), lost).await;
         check::settled(setup.front()).await;
     }
+    if plan.waits {
+        alerts.resolve_themselves(&setup).await;
+    }
+    sent.send_burst(setup.front()).await;
+    alerts.fires(&setup, feed::BURST).await;
+    check::settled(setup.front()).await;
     check::stored_is_what_was_sent(setup.front(), &sent).await;
     check::rollups_equal_recounts(setup.front()).await;
-    let transitions = check::transitions_have_no_gap(setup.front()).await;
+    let seen = alerts.finish(&setup).await;
+    check::transitions_have_no_gap(setup.front()).await;
     let (posts, deletions) = (sent.posts.len(), sent.deleted.len());
-    eprintln!("chaos: {posts} posts, {deletions} deletions and {transitions} transitions of alerts checked");
+    eprintln!("chaos: {posts} posts and {deletions} deletions checked");
+    let alerts::Seen { transitions, alerts, notifications } = seen;
+    eprintln!("chaos: {transitions} transitions of {alerts} alerts and {notifications} notifications checked");
 }
 
 /// Waits until the health report of `process` shows an outage. It must then show the outage for `time`.
@@ -112,6 +135,11 @@ async fn embedded_process_survives_a_few_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn embedded_process_survives_a_full_disk() {
+    run(FullDisk(Embedded::start().await), Plan { faults: 2, ..Plan::short(5) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn scaled_out_processes_survive_a_few_faults() {
     run(Scaled::start().await, Plan::short(11)).await;
 }
@@ -124,7 +152,7 @@ async fn embedded_process_survives_many_faults() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embedded_process_survives_a_redis_failover() {
-    run(Failover::start().await, Plan { faults: 1, seed: 13 }).await;
+    run(Failover::start().await, Plan { faults: 1, ..Plan::short(13) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 mod alertmanager;
 mod crashes;
 mod failures;
-mod fakes;
+pub mod fakes;
 mod harness;
 mod inhibition;
 mod kinds;

@@ -1,6 +1,7 @@
 //! Clocks of processes that a fault sets, with libfaketime.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -55,6 +56,11 @@ impl FakeClock {
             if rng.random_bool(0.5) { ("+1h", "clock an hour ahead") } else { ("-1h", "clock an hour behind") };
         self.set(offset);
         name
+    }
+
+    /// Shows a time that is `ahead` of the real one.
+    pub fn set_ahead(&self, ahead: Duration) {
+        self.set(&format!("+{}", ahead.as_secs()));
     }
 
     /// Shows the real time again.

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::dsl::sql;
+use diesel::sql_types::Text;
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::alerts::{Change, ON_SQLITE};
 use super::clock::FakeClock;
 use super::disk::Disk;
 use super::{ALERTS, LONGEST_STOP, Setup, noticed};
@@ -22,6 +25,7 @@ pub struct Embedded {
     settings: Vec<String>,
     process: Option<Process>,
     clock: FakeClock,
+    clock_jumps: usize,
     longest_stop: Duration,
     disk: Disk,
     folder: tempfile::TempDir,
@@ -47,7 +51,7 @@ impl Embedded {
         let settings: Vec<String> = own.into_iter().chain(ALERTS).map(str::to_owned).collect();
         let clock = FakeClock::new(&folder.path().join("clock"));
         let process = Process::start_in(folder.path(), &settings, &clock.environment()).await;
-        Self { settings, process: Some(process), clock, longest_stop, disk, folder }
+        Self { settings, process: Some(process), clock, clock_jumps: 0, longest_stop, disk, folder }
     }
 
     fn folder(&self) -> &Path {
@@ -65,9 +69,13 @@ impl Embedded {
         self.process = Some(Process::start_in(self.folder(), &self.settings, &environment).await);
     }
 
+    fn database(&self) -> String {
+        self.folder().join("data/sentistream.db").display().to_string()
+    }
+
     /// Another program holds the write lock of the database.
     async fn lock(&self, time: Duration) {
-        let path = self.folder().join("data/sentistream.db").display().to_string();
+        let path = self.database();
         let (begun, ready) = tokio::sync::oneshot::channel();
         let held = tokio::task::spawn_blocking(move || {
             let mut connection = SqliteConnection::establish(&path).expect("the database opens");
@@ -113,6 +121,7 @@ impl Setup for Embedded {
                 "disk full"
             }
             5 if self.clock.can_jump() => {
+                self.clock_jumps += 1;
                 let name = self.clock.jump(rng);
                 tokio::time::sleep(time).await;
                 // A process may also start with a wrong clock.
@@ -131,6 +140,49 @@ impl Setup for Embedded {
 
     fn front(&self) -> &Process {
         self.process.as_ref().expect("the process runs")
+    }
+
+    async fn transitions(&self) -> Vec<Change> {
+        let path = self.database();
+        let read = move || {
+            let mut connection = SqliteConnection::establish(&path).expect("the database opens");
+            connection.batch_execute("PRAGMA busy_timeout = 20000").expect("a setting");
+            diesel::select(sql::<Text>(ON_SQLITE)).get_result::<String>(&mut connection).expect("the transitions")
+        };
+        Change::all(&tokio::task::spawn_blocking(read).await.expect("the reader does not panic"))
+    }
+
+    fn clock_jumps(&self) -> usize {
+        self.clock_jumps
+    }
+
+    fn is_lossy(&self) -> bool {
+        false
+    }
+}
+
+/// The same, but the only fault is a full disk.
+pub struct FullDisk(pub Embedded);
+
+impl Setup for FullDisk {
+    async fn fault(&mut self, _: &mut StdRng) -> &'static str {
+        if !self.0.disk.is_small {
+            return "none";
+        }
+        self.0.fill_disk().await;
+        "disk full"
+    }
+
+    fn front(&self) -> &Process {
+        self.0.front()
+    }
+
+    async fn transitions(&self) -> Vec<Change> {
+        self.0.transitions().await
+    }
+
+    fn clock_jumps(&self) -> usize {
+        0
     }
 
     fn is_lossy(&self) -> bool {

@@ -9,16 +9,17 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::Setup;
+use super::alerts::{Change, ON_POSTGRES};
+use super::{ALERTS, Setup};
 use crate::ports::free_port;
 use crate::process::{Process, within};
-use crate::services::Server;
+use crate::services::{self, Server};
 
 /// One process, its Postgres, and two Redis servers behind a Sentinel.
 pub struct Failover {
     _folder: tempfile::TempDir,
     process: Process,
-    _postgres: Server,
+    postgres: Server,
     redis: [Server; 2],
     sentinel: Server,
 }
@@ -48,9 +49,10 @@ impl Failover {
             "server.rate_limit=0".to_owned(),
             "stream.command_timeout=2s".to_owned(),
         ];
+        let settings: Vec<String> = settings.into_iter().chain(ALERTS.map(str::to_owned)).collect();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let process = Process::start(folder.path(), &settings).await;
-        let failover = Self { _folder: folder, process, _postgres: postgres, redis: [first, second], sentinel };
+        let failover = Self { _folder: folder, process, postgres, redis: [first, second], sentinel };
         failover.is_ready().await;
         failover
     }
@@ -100,6 +102,15 @@ impl Setup for Failover {
 
     fn front(&self) -> &Process {
         &self.process
+    }
+
+    async fn transitions(&self) -> Vec<Change> {
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port());
+        Change::all(&services::text(&url, ON_POSTGRES).await)
+    }
+
+    fn clock_jumps(&self) -> usize {
+        0
     }
 
     /// A replica may lack the last entries.

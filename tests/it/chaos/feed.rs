@@ -1,7 +1,7 @@
 //! Posts and deletions that are sent while faults happen, and retried until they are accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -16,8 +16,11 @@ const MOODS: [[&str; 2]; 2] = [
     ["I love how fast this is", "The meeting moved to Tuesday"],
     ["This is broken again and nobody answers", "What a mess"],
 ];
-/// The number of batches of a calm period or an incident, so that alerts begin and end.
-const PERIOD: usize = 300;
+/// The sources of the posts. One after another has an incident, so that alerts begin and end all the time.
+const SOURCES: [&str; 6] = ["web", "shop", "forum", "app", "mail", "chat"];
+const INCIDENT: Duration = Duration::from_secs(20);
+/// The source of the posts of [`Sent::send_burst`].
+pub const BURST: &str = "burst";
 /// The interval between two requests.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -49,6 +52,15 @@ impl Sent {
     /// store the post after the stream has become empty, so that the post was absent only for a while.
     pub fn expect_unconfirmed(&mut self, stored: &BTreeMap<String, Value>) {
         self.deleted.retain(|id| !(self.unconfirmed.contains(id) && stored.contains_key(id)));
+    }
+
+    /// Appends negative posts of the source [`BURST`], which no other post has.
+    pub async fn send_burst(&mut self, process: &Process) {
+        let content = |number| format!("I hate this terrible update ({number})");
+        let burst: BTreeMap<_, _> = (0..10).map(|number| (format!("{BURST}-{number}"), content(number))).collect();
+        let posts: Vec<Value> = burst.iter().map(|(id, content)| post(id, content)).collect();
+        within("the posts are accepted", async || accepted(&process.url, &posts).await.then_some(())).await;
+        self.posts.extend(burst);
     }
 
     /// Appends posts again.
@@ -84,13 +96,14 @@ impl Feed {
 
 async fn feed(url: String, mut rng: StdRng, stop: CancellationToken) -> Sent {
     let mut sent = Sent::default();
-    let (mut number, mut batches) = (0, 0);
+    let mut number = 0;
+    let started = Instant::now();
     while !stop.is_cancelled() {
-        let moods = MOODS[batches / PERIOD % MOODS.len()];
-        batches += 1;
+        let incident = SOURCES[(started.elapsed().as_secs() / INCIDENT.as_secs()) as usize % SOURCES.len()];
         let mut batch = Vec::new();
         for _ in 0..rng.random_range(1..40) {
             let id = format!("c{number}");
+            let moods = MOODS[usize::from(source(&id) == incident)];
             let content = format!("{} ({number})", moods[rng.random_range(0..moods.len())]);
             number += 1;
             batch.push(post(&id, &content));
@@ -120,8 +133,16 @@ async fn feed(url: String, mut rng: StdRng, stop: CancellationToken) -> Sent {
 
 fn post(id: &str, content: &str) -> Value {
     // Alerts need posts of several authors.
-    let author = format!("author-{}", id.len() + id.bytes().map(usize::from).sum::<usize>() % 20);
-    json!({"post_id": id, "source": "web", "author": author, "content": content})
+    let author = format!("author-{}", id.len() + digits(id) % 20);
+    json!({"post_id": id, "source": source(id), "author": author, "content": content})
+}
+
+fn source(id: &str) -> &'static str {
+    if id.starts_with(BURST) { BURST } else { SOURCES[digits(id) % SOURCES.len()] }
+}
+
+fn digits(id: &str) -> usize {
+    id.bytes().map(usize::from).sum()
 }
 
 async fn accepted(url: &str, posts: &[Value]) -> bool {

@@ -9,6 +9,7 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::alerts::{Change, ON_POSTGRES};
 use super::clock::FakeClock;
 use super::disk::Disk;
 use super::proxy::{NetworkState, Proxy};
@@ -30,6 +31,7 @@ pub struct Scaled {
     is_lossy: bool,
     /// The clocks of the workers, then that of the API.
     clocks: Vec<FakeClock>,
+    clock_jumps: usize,
     /// The number of kinds of faults.
     kinds: u32,
     longest_stop: Duration,
@@ -70,6 +72,7 @@ impl Scaled {
         let mut scaled = Self {
             settings: own.into_iter().chain(ALERTS).map(str::to_owned).collect(),
             clocks: ["clock-0", "clock-1", "clock-api"].map(clock).into(),
+            clock_jumps: 0,
             folder,
             front: None,
             workers: vec![None, None],
@@ -260,6 +263,7 @@ impl Setup for Scaled {
                 "disk of Redis full"
             }
             20 | 21 if self.clocks[0].can_jump() => {
+                self.clock_jumps += 1;
                 let clock = &self.clocks[rng.random_range(0..self.clocks.len())];
                 let name = clock.jump(rng);
                 tokio::time::sleep(time).await;
@@ -281,6 +285,14 @@ impl Setup for Scaled {
 
     fn front(&self) -> &Process {
         self.front.as_ref().expect("the process runs")
+    }
+
+    async fn transitions(&self) -> Vec<Change> {
+        Change::all(&services::text(&self.postgres_url(), ON_POSTGRES).await)
+    }
+
+    fn clock_jumps(&self) -> usize {
+        self.clock_jumps
     }
 
     fn is_lossy(&self) -> bool {
