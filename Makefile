@@ -76,15 +76,16 @@ check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 
 .PHONY: test-browser
 test-browser: check-rust ## Runs the browser tests against the real binary.
-	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
+	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" \
+	../scripts/with-services npm run e2e -- --project=journeys
 
 .PHONY: chaos
 chaos: test-tools build check-rust ## Runs random faults over real processes on both set-ups (CHAOS_FAULTS=200 CHAOS_SEED=random).
 	$(SUITE) many_faults --ignored --nocapture --test-threads=1
 
 .PHONY: soak
-soak: test-tools build check-rust ## Processes the posts of eight hours and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
-	$(SUITE) resources_stay_flat --ignored --nocapture
+soak: test-tools build check-rust ## Processes the posts of eight hours on both set-ups and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
+	$(SUITE) resources_stay_flat --ignored --nocapture --test-threads=1
 
 .PHONY: bench
 bench: ## Runs all benchmarks: inference, alerts, topics, sources, store, stream and the whole pipeline.
