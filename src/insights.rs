@@ -38,7 +38,7 @@ pub struct Question {
     pub previous: TimeRange,
 }
 
-/// One of the ranges.
+/// One of the two compared ranges, with its counts.
 #[derive(Clone, Debug)]
 pub struct Side {
     /// The range, whose end is exclusive.

@@ -56,7 +56,7 @@ impl From<OtherLanguages> for SharedHandling {
     }
 }
 
-/// How languages are handled.
+/// How posts are handled by language.
 #[derive(Clone, Debug, Default)]
 pub struct LanguagePolicy {
     /// The languages that the model supports, as [`primary`] tags. Empty: the languages that the model declares.
@@ -70,19 +70,22 @@ pub struct LanguagePolicy {
 impl LanguagePolicy {
     /// The languages that count as supported for a model that declares the languages `declared`. If both lists are
     /// empty, all languages do.
-    pub fn judged<'l>(&'l self, declared: &'l [String]) -> JudgedLanguages<'l> {
-        JudgedLanguages { known: if self.known.is_empty() { declared } else { &self.known }, others: self.others.get() }
+    pub fn supported<'l>(&'l self, declared: &'l [String]) -> SupportedLanguages<'l> {
+        SupportedLanguages {
+            known: if self.known.is_empty() { declared } else { &self.known },
+            others: self.others.get(),
+        }
     }
 }
 
 /// The languages that the current model supports, and the handling of all other languages.
 #[derive(Clone, Copy, Debug)]
-pub struct JudgedLanguages<'l> {
+pub struct SupportedLanguages<'l> {
     known: &'l [String],
     others: OtherLanguages,
 }
 
-impl<'l> JudgedLanguages<'l> {
+impl<'l> SupportedLanguages<'l> {
     /// The supported languages. Empty: all languages.
     pub fn known(&self) -> &'l [String] {
         self.known
@@ -112,18 +115,18 @@ mod tests {
             (Some("EN_us"), OtherLanguages::Analyze),
             (Some("de-AT"), OtherLanguages::Skip),
         ] {
-            assert_eq!(policy.judged(&[]).handling(lang), handling, "{lang:?}");
+            assert_eq!(policy.supported(&[]).handling(lang), handling, "{lang:?}");
         }
     }
 
     #[test]
     fn model_without_languages_supports_all_unless_configured() {
         let unset = LanguagePolicy::default();
-        assert_eq!(unset.judged(&[]).handling(Some("de")), OtherLanguages::Analyze);
+        assert_eq!(unset.supported(&[]).handling(Some("de")), OtherLanguages::Analyze);
         let english = ["en".to_owned()];
-        assert_eq!(unset.judged(&english).handling(Some("de")), OtherLanguages::Unscored);
+        assert_eq!(unset.supported(&english).handling(Some("de")), OtherLanguages::Unscored);
         let set = LanguagePolicy { known: vec!["de".into()], ..LanguagePolicy::default() };
-        assert_eq!(set.judged(&english).handling(Some("de")), OtherLanguages::Analyze);
-        assert_eq!(set.judged(&english).handling(Some("en")), OtherLanguages::Unscored);
+        assert_eq!(set.supported(&english).handling(Some("de")), OtherLanguages::Analyze);
+        assert_eq!(set.supported(&english).handling(Some("en")), OtherLanguages::Unscored);
     }
 }

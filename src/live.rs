@@ -16,7 +16,7 @@ use crate::domain::LiveEvent;
 pub use local::LocalBus;
 pub use redis::{Channels, RedisBus};
 
-/// What a subscriber receives.
+/// A message on the bus.
 #[derive(Clone, Debug)]
 pub enum LiveMessage {
     /// An event and its JSON (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
@@ -35,10 +35,11 @@ pub enum LiveMessage {
 #[error("the live bus is not available: {0}")]
 pub struct LiveError(pub String);
 
-/// The number of events that a subscriber may lag behind before it loses the oldest ones.
+/// The number of events that are buffered for a subscriber. If a subscriber lags behind further, it loses the oldest
+/// events.
 pub const SUBSCRIBER_BUFFER: usize = 1_024;
 
-/// What a subscription receives.
+/// A message, or a report that messages were lost.
 #[derive(Clone, Debug)]
 pub enum Received {
     /// An event that was published on the bus.

@@ -52,7 +52,7 @@ pub struct Case<'a> {
     pub view: &'a dyn View,
 }
 
-/// The posts of a source in the window: the counted ones, and all.
+/// The numbers of counted posts and of all posts of a source in the window.
 struct SourceCount {
     name: String,
     count: i64,

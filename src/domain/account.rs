@@ -14,7 +14,7 @@ const RESERVED_NAMES: [&str; 5] = ["local", "anonymous", "unknown", "first start
 /// Prefixes of names in the audit log that no user and no token may have.
 const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
 
-/// What a user may do. Each role includes the ones before it.
+/// The role of a user, which determines the permissions. Each role includes the permissions of the roles before it.
 #[derive(
     Clone,
     Copy,
@@ -35,13 +35,13 @@ const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum UserRole {
-    /// Sees everything except secrets and the audit log.
+    /// May read everything except secrets and the audit log.
     Viewer,
-    /// Also acknowledges alerts, manages silences and corrects labels.
+    /// May also acknowledge alerts, manage silences and correct labels.
     Analyst,
-    /// Also manages topics, rules, sources and receivers, and sends posts.
+    /// May also manage topics, rules, sources and receivers, and send posts.
     Editor,
-    /// Also manages users, tokens and settings, reads the audit log, and deletes posts.
+    /// May also manage users, tokens and settings, read the audit log, and delete posts.
     Admin,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Display for ActorName {
     }
 }
 
-/// A user as an identity provider knows them.
+/// The identity of a user at an identity provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// The URL of the provider (`iss`).
@@ -148,7 +148,7 @@ pub struct User {
     pub id: i64,
     /// The name. It is unique, and names that differ only in case count as the same.
     pub name: String,
-    /// What the user may do.
+    /// The role of the user, which determines the permissions.
     pub role: UserRole,
     /// Whether the user can sign in with a password.
     pub has_password: bool,
@@ -184,11 +184,11 @@ pub struct User {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SignInMethod {
-    /// With a password.
+    /// The user entered a password.
     Password,
-    /// Through an identity provider.
+    /// The user signed in through an identity provider.
     Oidc,
-    /// With a one-time link.
+    /// The user opened a one-time link.
     Link,
 }
 

@@ -1,4 +1,4 @@
-//! Why a text is not a value of a domain type.
+//! The errors of parsing values of the domain.
 
 /// Why a text is not a valid value. The message says what is allowed, without the name of the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,16 +52,16 @@ pub enum InvalidValue {
         /// The number of words.
         found: usize,
     },
-    /// The text has other characters than a name, or is empty or too long.
+    /// The text is not a valid name: it has other characters, or is empty or too long.
     #[error("must be 1 to {max} characters of a-z, 0-9, '_', '.' and '-'")]
     Name {
         /// The maximum number of characters.
         max: usize,
     },
-    /// The name has another meaning.
+    /// The name is reserved.
     #[error("must not be one of {}", .0.join(", "))]
     Reserved(&'static [&'static str]),
-    /// The text is not one of these words.
+    /// The text is not one of these values.
     #[error("must be one of {}", .0.join(", "))]
     Word(&'static [&'static str]),
 }

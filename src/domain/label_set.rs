@@ -17,7 +17,7 @@ const UNSCORED: usize = Sentiment::ALL.len() * Emotion::ALL.len();
 impl LabelSet {
     /// No post.
     pub const NONE: Self = Self(0);
-    /// Every post, including unscored ones.
+    /// Every post, including unscored posts.
     pub const ALL: Self = Self((1 << (UNSCORED + 1)) - 1);
 
     /// Posts of this sentiment.

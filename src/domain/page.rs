@@ -1,6 +1,6 @@
-//! A page of a list.
+//! A page of a list with its cursor.
 
-/// A page of a list, and where the next page starts.
+/// A page of a list, and the cursor of the next page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T, C = i64> {
     /// The items of the page.
@@ -10,7 +10,8 @@ pub struct Page<T, C = i64> {
 }
 
 impl<T, C> Page<T, C> {
-    /// The first `limit` of `items`, which has one item more if there is another page. `cursor` gives the cursor of an
+    /// Creates a page of the first `limit` items. If `items` has more, a next page exists. `cursor` returns the cursor
+    /// of an
     /// item.
     pub fn of(mut items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or_default();
@@ -20,7 +21,7 @@ impl<T, C> Page<T, C> {
         Self { items, next }
     }
 
-    /// The page with each item converted.
+    /// Converts each item of the page.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U, C> {
         Page { items: self.items.into_iter().map(convert).collect(), next: self.next }
     }
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_page_with_more_items_behind_it_has_a_cursor() {
+    fn page_has_a_cursor_only_if_more_items_follow() {
         let page = |count: i64| Page::of((1..=count).collect(), 2, |item| *item);
         assert_eq!(page(3), Page { items: vec![1, 2], next: Some(2) });
         assert_eq!(page(2), Page { items: vec![1, 2], next: None });

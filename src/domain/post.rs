@@ -51,7 +51,7 @@ macro_rules! text_type {
             /// Parses a value.
             ///
             /// # Errors
-            /// When the text is not such a value.
+            /// When the text is not a valid value.
             pub fn parse(text: &str) -> Result<Self, InvalidValue> {
                 let parse: fn(&str) -> Result<String, InvalidValue> = $parse;
                 parse(text).map(Self)
@@ -208,7 +208,7 @@ impl PostDraft {
     /// Validates the draft. `now` replaces a `created_at` that is missing or too far in the future.
     ///
     /// # Errors
-    /// One error per invalid field.
+    /// All invalid fields, each with its error.
     pub fn validate(self, now: Timestamp) -> Result<Post, Vec<FieldError>> {
         let mut errors = Vec::new();
         let mut keep = |field: &str, error: InvalidValue| errors.push(FieldError::new(field, error));

@@ -17,8 +17,8 @@ pub struct Timestamp(i64);
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
 const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
-/// Unix times at or above this number are in milliseconds, lower ones in seconds. As seconds it is the year 5138; as
-/// milliseconds it is March 1973.
+/// The limit between Unix times in seconds and in milliseconds: numbers at or above it are in milliseconds. In seconds,
+/// the limit is the year 5138; in milliseconds, it is March 1973.
 const MILLIS_FROM: u64 = 100_000_000_000;
 
 /// A text or number that is not a supported instant.

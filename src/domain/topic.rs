@@ -87,7 +87,7 @@ pub struct Topic {
 /// The progress of matching older posts against a new query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backfill {
-    /// Posts with row ids up to this one have been matched.
+    /// The row id up to which posts have been matched.
     pub done: i64,
     /// The last row id to match; 0 if there is nothing to match.
     pub last: i64,
@@ -112,7 +112,7 @@ pub struct PostTopic {
 /// Which sentiment a post has towards a topic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Towards {
-    /// Not determined yet. Until then the label of the whole post applies.
+    /// The sentiment is not determined yet. Until then, the label of the whole post applies.
     Pending,
     /// The sentiment of the whole post, because the post has only one clause or is unscored.
     Post,

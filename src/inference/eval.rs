@@ -45,12 +45,12 @@ pub struct Labelled {
 pub struct Prediction<'a> {
     /// The record.
     pub record: &'a Labelled,
-    /// What a model predicts.
+    /// The prediction of a model for the text.
     pub analysis: &'a Analysis,
 }
 
 impl<'a> Prediction<'a> {
-    /// Joins records with analyses in the same order.
+    /// Joins each record with the analysis at the same index.
     pub fn all(records: &'a [Labelled], analyses: &'a [Analysis]) -> Vec<Self> {
         records.iter().zip(analyses).map(|(record, analysis)| Self { record, analysis }).collect()
     }

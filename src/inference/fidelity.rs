@@ -109,7 +109,7 @@ mod tests {
         "and": 5, "in": 6, "to": 7, "my": 8, "was": 9, "it": 10, "The": 11, "not": 12, ".": 13, "!": 14, ",": 15}}}"#;
 
     #[test]
-    fn int8_with_different_labels_falls_back() {
+    fn int8_with_different_labels_is_replaced_by_another_precision() {
         let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
         let tokenizer = TextTokenizer::parse(TOKENIZER.as_bytes(), 512, 50).unwrap();
         let heads =

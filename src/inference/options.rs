@@ -253,7 +253,7 @@ pub enum CalibrationSource {
     Stored,
     /// No calibration.
     Off,
-    /// One file for both heads.
+    /// The temperatures of both heads are in this file.
     File(PathBuf),
 }
 

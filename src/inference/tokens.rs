@@ -42,7 +42,7 @@ impl TextTokenizer {
     /// When the JSON is invalid, or the tokenizer has more tokens than the model.
     pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, LoadError> {
         let invalid = |e: tokenizers::Error| LoadError::Files(format!("tokenizer.json: {e}"));
-        // First, because the parser normalizes the added tokens.
+        // This check comes first, because the parser already runs the normalizers on the added tokens.
         growth::check(json)?;
         // The parser panics on some damaged files, such as a file that ends within the decoder.
         let parsed = catch_unwind(|| Tokenizer::from_bytes(json));
@@ -63,7 +63,7 @@ impl TextTokenizer {
     /// the special tokens.
     ///
     /// # Errors
-    /// When the tokenizer fails, or returns no tokens or unknown ones.
+    /// When the tokenizer fails, returns no tokens, or returns unknown tokens.
     pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, ClassifyError> {
         let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| ClassifyError::Tokenise(e.to_string()))?;
         let ids = encoding.get_ids();
@@ -111,8 +111,8 @@ mod tests {
     }
 
     #[test]
-    fn normalizers_are_checked_before_they_run() {
-        // The parser normalizes added tokens: this one would have 10^10 bytes.
+    fn tokenizer_normalizers_are_checked_before_they_run() {
+        // Without the check, the parser would normalize this added token to 10^10 bytes.
         let long = "a".repeat(100_000);
         let replace = json!({"type": "Replace", "pattern": {"String": "a"}, "content": long});
         let added = json!({

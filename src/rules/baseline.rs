@@ -2,7 +2,7 @@
 //!
 //! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks of
 //! history. Few observations make a rate unreliable, so each rate is shrunk towards its parent: a quarter of the week
-//! towards the same quarter of all workdays or weekend days, this one towards the same quarter of all days, and that
+//! towards the same quarter of all workdays or weekend days, the latter towards the same quarter of all days, and that
 //! one towards the mean of all quarters. A cell with `n` observations has the weight `n / (n + 1)` against its parent.
 //! Counts far above the expected count are clipped before the rates are computed, so that an incident does not raise
 //! the level of the following days. The profile is multiplied by the ratio of the counts of the last three hours to the
@@ -161,12 +161,12 @@ struct Observation {
     exposure: f64,
 }
 
-/// The windows that a baseline is for.
+/// The windows for which a profile is built.
 #[derive(Clone, Copy)]
 struct Windows {
-    /// When the counts begin.
+    /// The start of the counts.
     first: Timestamp,
-    /// Counts from this time on are left out.
+    /// The end of the counts, exclusive.
     until: Timestamp,
     /// The length of a window.
     length: Duration,

@@ -40,7 +40,7 @@ impl Part {
         self.hits as f64 / self.posts as f64
     }
 
-    /// The same posts, with hits and other posts exchanged.
+    /// The complement: the posts that do not belong to the class count as hits.
     pub fn complement(self) -> Self {
         Self { hits: self.posts - self.hits, posts: self.posts }
     }

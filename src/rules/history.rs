@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_give_the_unobserved_share_of_a_range() {
+    fn downtime_share_of_a_range_is_computed_from_gaps() {
         let gaps = Gaps::new(vec![range(500, 600), range(100, 200)]);
         assert_eq!(gaps.share_of(range(0, 100)), 0.0);
         assert_eq!(gaps.share_of(range(100, 200)), 1.0);

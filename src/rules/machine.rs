@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn window_without_posts_is_handled_as_no_data_says() {
+    fn window_without_posts_follows_the_no_data_setting() {
         use InstanceState::{Firing, NoData, Normal};
         let go = |policy: &str, state| {
             let rule = json!({"name": "x", "kind": "share", "threshold": 0.5, "no_data": policy});

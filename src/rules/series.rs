@@ -32,7 +32,7 @@ impl Tally {
         *self = self.zip(other, |one, other| one + other);
     }
 
-    /// This tally without the posts of `other`.
+    /// Subtracts the counts of `other`.
     pub fn without(&self, other: &Self) -> Self {
         self.zip(other, |one, other| (one - other).max(0))
     }

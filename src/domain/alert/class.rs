@@ -43,7 +43,7 @@ impl fmt::Display for Class {
 /// Why a text does not name a class of posts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClassError {
-    /// The text has none of the forms.
+    /// The text does not have a valid form.
     #[error("must be posts, sentiment:LABEL or emotion:LABEL")]
     Form,
     /// The label is not a sentiment.

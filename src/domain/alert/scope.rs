@@ -47,7 +47,7 @@ impl fmt::Display for Scope {
 /// Why a text does not name a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    /// The text has none of the forms.
+    /// The text does not have a valid form.
     #[error("must be all, source:NAME, author:NAME, topic:NAME or text:WORDS")]
     Form,
     /// The name of the source, author or topic is not valid.

@@ -126,7 +126,7 @@ impl InstanceState {
 }
 
 words! {
-    /// What is counted in a window.
+    /// How the posts of a window are counted.
     Distinct {
         /// Every post.
         Posts = "posts",

@@ -1,4 +1,5 @@
-//! Users and passwords in URLs of settings. Settings are stored in plain text, so they are kept with the secrets.
+//! Moves users and passwords in URLs from the settings of a source to its secrets, because settings are stored in plain
+//! text.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +10,17 @@ use url::Url;
 use super::SourceDefinition;
 use crate::domain::notify::Secrets;
 
-/// The start of the name of a secret that belongs to the URL in the rest of the name.
+/// The prefix of the names of secrets that contain the user and password of a URL. The URL follows the prefix.
 const PREFIX: &str = "url:";
 
 impl SourceDefinition {
-    /// Moves users and passwords in URLs from the settings to `secrets`. Returns their number.
+    /// Moves the users and passwords in URLs from the settings to `secrets`. Returns the number of changed URLs.
     pub fn hide_accounts(&mut self, secrets: &mut Secrets) -> usize {
         self.settings.values_mut().map(|value| hide(value, secrets)).sum()
     }
 
-    /// The settings with the users and passwords of their URLs, and the other secrets.
+    /// Inserts the users and passwords in `secrets` into the URLs of the settings. Returns the settings and all other
+    /// secrets.
     pub fn with_accounts(&self, secrets: &Secrets) -> (Map<String, Value>, Secrets) {
         let is_account = |name: &String| name.starts_with(PREFIX);
         let others: BTreeMap<String, SecretString> = secrets
@@ -63,7 +65,8 @@ fn restore(value: &mut Value, secrets: &Secrets) {
     }
 }
 
-/// A URL without its user and password, and these. `None`: it has none.
+/// Splits a URL into the URL without user and password, and `USER:PASSWORD`. `None` if the text is not a URL with a
+/// user or a password.
 fn split(text: &str) -> Option<(String, SecretString)> {
     let mut url = Url::parse(text.trim()).ok()?;
     let account = format!("{}:{}", url.username(), url.password().unwrap_or_default());
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_of_urls_are_moved_to_secrets_and_back() {
+    fn users_and_passwords_of_urls_move_to_secrets_and_back() {
         let feeds =
             json!(["https://ada:h%40nter2@blog.example/rss?a=b", "https://plain.example/", "https://key@b.example/"]);
         let settings = Map::from_iter([("feeds".to_owned(), feeds.clone()), ("history".to_owned(), json!("1h"))]);

@@ -119,7 +119,7 @@ pub struct Inhibition {
     rules: Vec<InhibitRule>,
     /// The alerts that fire or ended recently, sorted by id.
     recent: Vec<RecentAlert>,
-    /// The first alerts of incidents. Alerts that are inhibited by earlier ones are not among them.
+    /// The first alert of each incident. The later alerts of an incident are not included.
     firsts: Vec<First>,
 }
 

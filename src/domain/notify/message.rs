@@ -28,7 +28,7 @@ impl Status {
     }
 }
 
-/// One notification, about a group of alerts.
+/// A notification about a group of alerts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {

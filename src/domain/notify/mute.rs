@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_follow_the_time_zone_and_may_pass_midnight() {
+    fn mute_hours_follow_the_time_zone_and_may_cross_midnight() {
         let muted = |timing: &MuteTiming, at: &str| timing.is_active(at.parse().unwrap());
         // 2026-03-06 is a Friday; Berlin is at +01:00.
         let nights = timing("Europe/Berlin", r#"{"weekdays": ["friday"], "from": "22:00", "to": "07:00"}"#);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_restrict_the_day_on_which_hours_begin() {
+    fn mute_dates_apply_to_the_day_on_which_hours_begin() {
         let active = |timing: &MuteTiming, at: &str| timing.is_active(at.parse().unwrap());
         let text = r#"{"days_of_month": ["24:26"], "months": ["december"], "years": ["2026:2027"], "from": "20:00", "to": "06:00"}"#;
         let holidays = timing("UTC", text);

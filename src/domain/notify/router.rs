@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn children_take_alerts_before_their_parent() {
+    fn child_route_handles_alerts_before_its_parent() {
         let team = json!([{"label": "team", "op": "=", "value": "care"}]);
         let critical = json!([{"label": "severity", "op": "=", "value": "critical"}]);
         let router = router(json!([
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn continue_does_not_reach_the_default_route() {
+    fn route_with_continue_does_not_reach_the_default_route() {
         let web = json!([{"label": "source", "op": "=", "value": "web"}]);
         let router = router(json!([
             {"name": "default", "receiver": "r"},
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn children_inherit_settings_that_they_do_not_define() {
+    fn child_route_inherits_settings_that_it_does_not_define() {
         let router = router(json!([
             {"name": "default", "receiver": "mail", "group_wait": "1min", "repeat_interval": "8h"},
             {"name": "care", "parent": "default", "receiver": "chat", "group_by": ["topic"],

@@ -69,7 +69,7 @@ fn temperature_that_does_not_reduce_the_loss_is_discarded() {
 
 /// The model is overconfident: its log-odds are three times too large.
 #[test]
-fn overconfident_model_gets_temperature() {
+fn overconfident_model_gets_a_temperature_above_1() {
     let (records, analyses): (Vec<Labelled>, Vec<Analysis>) = (0..4_000)
         .map(|n| {
             // Three of four texts are positive, but the model gives odds of 27 to 1 instead of 3 to 1.

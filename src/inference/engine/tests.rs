@@ -57,7 +57,7 @@ async fn long_text_beyond_windows_is_truncated() {
 }
 
 #[tokio::test]
-async fn text_longer_than_a_post_is_cut_and_reported() {
+async fn text_longer_than_a_post_is_truncated_and_reported() {
     let engine = Engine::load(&options()).unwrap();
     // Each of these texts is a single word, and therefore a single token.
     let analyses = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();

@@ -112,7 +112,7 @@ pub fn intervals(predictions: &[Prediction<'_>], detect: &dyn Fn(&str) -> Option
 pub struct ModelPredictions<'a> {
     /// The name of the model.
     pub model: &'a str,
-    /// Its predictions.
+    /// The predictions of the model.
     pub predictions: &'a [Prediction<'a>],
 }
 
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_have_enough_texts_and_given_languages() {
+    fn groups_use_given_languages_and_need_enough_texts() {
         let (german, french) = (Sample::new("de-AT", 30, 10), Sample::new("fr", 5, 5));
         let mut all = german.predictions();
         all.extend(french.predictions());
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn compare_counts_discordant_texts_and_tests_them() {
+    fn comparison_counts_and_tests_discordant_texts() {
         let sample = Sample::new("en", 100, 60);
         let better = analyses(100, 80);
         let of_better = Prediction::all(&sample.records, &better);

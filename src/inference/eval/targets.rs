@@ -83,7 +83,7 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// `None` if the record has no target or no sentiment.
+    /// Creates the case of a record; `None` if the record has no target or no sentiment.
     fn of(prediction: Prediction<'a>) -> Option<Self> {
         let record = prediction.record;
         let label = record.sentiment.filter(|_| record.target.is_some())?;

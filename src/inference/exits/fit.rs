@@ -42,7 +42,7 @@ pub enum FitGoal {
 /// The results of a text at every exit and after all layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextTrace {
-    /// The results at each exit, in the order of the layers.
+    /// The result at each exit, in the order of the layers.
     pub exits: Vec<ExitTrace>,
     /// The analysis with all layers.
     pub last: Analysis,
@@ -53,16 +53,16 @@ pub struct TextTrace {
 pub struct ExitTrace {
     /// The value of the gate, which is compared with the threshold.
     pub gate: f32,
-    /// The analysis if the text stops at the exit.
+    /// The analysis of the text if it stops at this exit.
     pub analysis: Analysis,
 }
 
-/// A record and the results of its text.
+/// A record with the results of its text at all exits.
 #[derive(Clone, Debug)]
 pub struct TracedRecord {
     /// The record.
     pub record: Labelled,
-    /// The results of its text.
+    /// The results of the record's text at all exits.
     pub trace: TextTrace,
 }
 
@@ -82,7 +82,7 @@ pub struct ExitFit {
     /// The mean of sentiment macro recall and emotion macro F1; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<f64>,
-    /// The same mean with all layers; absent without labels.
+    /// The same mean if all layers are computed; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_layers_quality: Option<f64>,
 }

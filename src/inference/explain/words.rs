@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn many_words_are_grouped() {
+    fn words_above_the_maximum_are_grouped() {
         assert_eq!(shown("a b c d e, f g.", 3), ["a b c", "d e, f", "g"]);
         assert_eq!(shown("a b", 3), ["a", "b"]);
     }
 
     proptest::proptest! {
         #[test]
-        fn parts_are_ordered_within_any_text(text in ".{0,80}", max in 1_usize..9) {
+        fn explanation_parts_are_ordered_within_any_text(text in ".{0,80}", max in 1_usize..9) {
             let parts = parts(&text, max);
             proptest::prop_assert!(parts.len() <= max);
             let mut end = 0;

@@ -12,7 +12,7 @@ use crate::domain::Timestamp;
 
 /// The number of consecutive failures that open the breaker.
 const FAILURES: u32 = 5;
-/// How long the breaker stays open the first time, and at most.
+/// How long the breaker stays open: the time after the first opening, and the maximum.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -30,7 +30,7 @@ pub struct PromptPost<'a> {
 pub enum AnswerForm {
     /// A JSON schema, which not every server supports.
     Schema,
-    /// Any JSON object.
+    /// A JSON object without a schema.
     Object,
 }
 

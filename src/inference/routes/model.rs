@@ -129,7 +129,7 @@ impl Route {
                     tracing::warn!(
                         model = self.model(),
                         languages = self.languages().join(","),
-                        "model of a route not available in time, its posts are stored unscored and analysed later"
+                        "model of a route not available in time: its posts are stored unscored and analysed later"
                     );
                 }
                 Ok(None)
@@ -266,7 +266,7 @@ impl Route {
     /// Records that no stored posts are waiting any more, so that new posts are sent to the model again.
     pub fn caught_up(&self) {
         if self.0.is_behind.swap(false, Ordering::Relaxed) {
-            tracing::info!(model = self.model(), "model of a route has analysed all waiting posts");
+            tracing::info!(model = self.model(), "model of a route caught up: all waiting posts are analysed");
         }
     }
 

@@ -14,9 +14,9 @@ const NEAR: usize = 5;
 /// Where a sentence is divided into clauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// At semicolons, colons, dashes and words of contrast.
+    /// A sentence is divided at semicolons, colons, dashes and words of contrast.
     Wide,
-    /// Also at commas, parentheses, conjunctions and relative pronouns.
+    /// A sentence is also divided at commas, parentheses, conjunctions and relative pronouns.
     Narrow,
 }
 

@@ -92,7 +92,7 @@ fn opposite_clauses_give_opposite_sentiments() {
 
 proptest! {
     #[test]
-    fn parts_are_inside_any_text(text in "(acme|but|and|, |\\. |; | - |\\.\\.|…|é|日本|👍🏽|\n| |it|\u{301}|\\(|x){0,30}", at in 0usize..200, length in 0usize..12) {
+    fn parts_about_a_target_are_valid_ranges_of_any_text(text in "(acme|but|and|, |\\. |; | - |\\.\\.|…|é|日本|👍🏽|\n| |it|\u{301}|\\(|x){0,30}", at in 0usize..200, length in 0usize..12) {
         let bound = |at: usize| (at.min(text.len())..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let start = bound(at);
         let mention = start..bound(start + length);

@@ -26,7 +26,7 @@ const OLD: [u8; 21] = [
 /// The maximum memory of the objects of a checkpoint, without the values of its tensors, in bytes. The objects of large
 /// models need a few MiB.
 const MAX_OBJECTS: u64 = 128 << 20;
-/// The maximum number of tensors, and of parts of an archive.
+/// The maximum number of tensors, and the maximum number of parts of an archive.
 const MAX_TENSORS: usize = 10_000;
 /// The maximum ratio of the size of all tensors to the size of the file. It is above 1, because tensors may share
 /// storages, and archives may be compressed.

@@ -48,7 +48,7 @@ pub enum Kind {
     Word(String),
     /// `name:value`
     Field {
-        /// One of [`FIELDS`], in lower case.
+        /// The name of the field: one of [`FIELDS`], in lower case.
         name: String,
         /// The text after the colon.
         value: String,

@@ -12,7 +12,7 @@ cases!(
     state_change_is_written_once_with_its_alert,
     open_alert_continues_under_a_new_rule,
     alert_pages_are_newest_first,
-    instance_without_lease_changes_no_alert,
+    instance_without_lease_cannot_change_alerts,
     deleted_post_is_removed_from_evidence,
     open_alert_is_acknowledged_with_audit_entry,
 );
@@ -176,7 +176,7 @@ async fn alert_pages_are_newest_first(fixture: Fixture) {
     }
 }
 
-async fn instance_without_lease_changes_no_alert(fixture: Fixture) {
+async fn instance_without_lease_cannot_change_alerts(fixture: Fixture) {
     let old = lease(&fixture, "one").await;
     // The lease expires.
     fixture.store.acquire_lease("alerts", "one", seconds(0)).await.expect("an answer").expect("its lease");

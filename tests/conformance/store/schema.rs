@@ -7,7 +7,7 @@ use super::fixture::{
     Fixture, Place, at, author, cases, connect, delete, empty_database, insert, open, post, retention,
 };
 
-cases!(documented_tables_hold_stored_posts, migrating_again_runs_nothing);
+cases!(documented_tables_hold_stored_posts, second_migration_run_changes_nothing);
 
 async fn documented_tables_hold_stored_posts(fixture: Fixture) {
     let mut written = post("http://example.com/");
@@ -47,7 +47,7 @@ async fn documented_tables_hold_stored_posts(fixture: Fixture) {
     );
 }
 
-async fn migrating_again_runs_nothing(fixture: Fixture) {
+async fn second_migration_run_changes_nothing(fixture: Fixture) {
     assert_eq!(fixture.store.pending_migrations().await.expect("names"), Vec::<String>::new());
     assert_eq!(fixture.store.migrate().await.expect("names"), Vec::<String>::new());
     fixture.store.ping().await.expect("an answer");

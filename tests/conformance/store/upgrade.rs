@@ -1,4 +1,4 @@
-//! Cases of rolling upgrades: the previous release runs beside this one, or a newer release has migrated the schema.
+//! Cases of rolling upgrades: the previous release runs at the same time, or a newer release has migrated the schema.
 
 use sentistream::clock::Clock;
 use sentistream::domain::Outcome;

@@ -134,6 +134,6 @@ pub async fn forgotten_posts_have_no_dead_letters(fixture: Fixture) {
     assert_eq!(
         (depth.appended, depth.dead_lettered, depth.pending()),
         (701, 701, 0),
-        "a purge does not change the counts"
+        "removing dead letters does not change the counts"
     );
 }

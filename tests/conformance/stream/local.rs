@@ -8,7 +8,7 @@ use sentistream::stream::DeadLetterRequest;
 use super::fixture::{DEADLINE, Fixture, consumer, ids, keys, posts};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn command_beside_the_server_claims_no_entries() {
+async fn command_during_a_running_server_claims_no_entries() {
     let mut fixture = Fixture::local();
     // The idle time is so long that no claim expires in this case.
     fixture.options.claim_idle = DEADLINE;

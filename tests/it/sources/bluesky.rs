@@ -16,7 +16,7 @@ use crate::fakes::jetstream::{DICTIONARY, EVENT, Faults, Jetstream, Log, account
 
 cases![
     posts_edits_and_deletions_are_applied,
-    host_faults_lose_no_post,
+    jetstream_host_faults_lose_no_post,
     unreadable_events_are_skipped_and_counted,
     compressed_events_need_the_dictionary_of_the_host,
     authors_are_selected_by_handle_and_did,
@@ -181,7 +181,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn host_faults_lose_no_post(setup: Setup) {
+async fn jetstream_host_faults_lose_no_post(setup: Setup) {
     let app = TestApp::start(setup).await;
     let log = Log::new();
     let bad = Jetstream::start(&log, Faults::default()).await;

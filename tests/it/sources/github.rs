@@ -17,10 +17,10 @@ use crate::fakes::web::Reply;
 use crate::process::Process;
 
 cases![
-    issues_and_their_edits_are_read,
-    comments_and_discussions_are_read,
+    github_issues_and_their_edits_are_read,
+    github_comments_and_discussions_are_read,
     missing_repository_does_not_delay_others,
-    exhausted_limit_is_explained,
+    exhausted_github_rate_limit_is_reported_and_waited_for,
     wrong_token_is_reported_without_the_token,
 ];
 
@@ -36,7 +36,7 @@ fn spec(app: &TestApp, hub: &Hub, repositories: &[&str], token: Option<&str>) ->
     github::spec("github", options, fetcher(), app.clock.clone())
 }
 
-async fn issues_and_their_edits_are_read(setup: Setup) {
+async fn github_issues_and_their_edits_are_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let hub = Hub::start().await;
     for number in 1..=130 {
@@ -83,7 +83,7 @@ async fn issues_and_their_edits_are_read(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn comments_and_discussions_are_read(setup: Setup) {
+async fn github_comments_and_discussions_are_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let hub = Hub::start().await;
     hub.issue(1, "I love it", 1);
@@ -124,7 +124,7 @@ async fn missing_repository_does_not_delay_others(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn exhausted_limit_is_explained(setup: Setup) {
+async fn exhausted_github_rate_limit_is_reported_and_waited_for(setup: Setup) {
     let app = TestApp::start(setup).await;
     let hub = Hub::start().await;
     hub.issue(1, "I love it", 1);

@@ -18,8 +18,8 @@ use crate::fakes::web::Reply;
 use crate::process::Process;
 
 cases![
-    new_and_changed_items_are_read,
-    pages_that_the_document_names_are_read,
+    json_source_reads_new_and_changed_items,
+    json_source_follows_the_pages_that_a_document_names,
     pages_that_repeat_items_or_fail_lose_no_posts,
     pinned_item_does_not_hide_further_pages,
     refused_key_is_reported_without_the_key,
@@ -50,7 +50,7 @@ fn spec(app: &TestApp, reviews: &Reviews, place: &str, key: &'static str) -> Sou
     json::spec("shop", options, fetcher(), app.clock.clone())
 }
 
-async fn new_and_changed_items_are_read(setup: Setup) {
+async fn json_source_reads_new_and_changed_items(setup: Setup) {
     let app = TestApp::start(setup).await;
     let reviews = Reviews::start().await;
     for id in 0..25 {
@@ -94,7 +94,7 @@ async fn new_and_changed_items_are_read(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn pages_that_the_document_names_are_read(setup: Setup) {
+async fn json_source_follows_the_pages_that_a_document_names(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (reviews, other) = (Reviews::start().await, Reviews::start().await);
     reviews.write(1, "I love it");

@@ -206,7 +206,7 @@ async fn private_address_is_refused_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn address_is_recognised() {
+async fn kind_of_source_is_recognised_from_an_address() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
     let ask = async |address: &str| {

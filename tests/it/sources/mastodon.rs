@@ -18,7 +18,7 @@ cases![
     late_posts_of_other_servers_are_found,
     failing_instance_does_not_delay_others,
     source_with_token_streams_edits_and_deletions,
-    refused_subscription_is_an_error,
+    rejected_mastodon_subscription_is_reported,
     cut_or_silent_stream_reconnects_without_loss,
 ];
 
@@ -263,7 +263,7 @@ async fn source_with_token_streams_edits_and_deletions(setup: Setup) {
     refused.stop().await;
 }
 
-async fn refused_subscription_is_an_error(setup: Setup) {
+async fn rejected_mastodon_subscription_is_reported(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let state = async |ingesting: &Ingesting, wanted: &str| {

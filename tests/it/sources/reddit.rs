@@ -13,7 +13,7 @@ use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::reddit::{APPLICATION, Site};
 use crate::fakes::web::Reply;
 
-cases![application_reads_posts_and_comments, late_approved_post_is_found, server_faults_lose_no_post];
+cases![application_reads_posts_and_comments, late_approved_post_is_found, reddit_server_faults_lose_no_post];
 
 fn options(site: &Site) -> RedditOptions {
     RedditOptions {
@@ -98,7 +98,7 @@ async fn late_approved_post_is_found(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn server_faults_lose_no_post(setup: Setup) {
+async fn reddit_server_faults_lose_no_post(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.post("100", "I love it", "");

@@ -12,7 +12,7 @@ use crate::api::test_app::{Setup, TestApp, cases};
 use crate::fakes::steam::Store;
 use crate::fakes::web::Reply;
 
-cases![reviews_and_their_edits_are_read, failing_game_does_not_delay_others];
+cases![steam_reviews_and_their_edits_are_read, failing_game_does_not_delay_others];
 
 /// The time 2026-03-01T12:00:00Z in Unix seconds.
 const NOON: i64 = 1_772_366_400;
@@ -28,7 +28,7 @@ fn spec(app: &TestApp, store: &Store, apps: &[u32]) -> SourceSpec {
     steam::spec("steam", options, fetcher(), app.clock.clone())
 }
 
-async fn reviews_and_their_edits_are_read(setup: Setup) {
+async fn steam_reviews_and_their_edits_are_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let store = Store::start().await;
     for n in 0..130 {

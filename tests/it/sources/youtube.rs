@@ -16,10 +16,10 @@ use crate::fakes::youtube::{CLOSED, KEY, Tube, VIDEO, error};
 use crate::process::Process;
 
 cases![
-    comments_replies_and_edits_are_read,
+    youtube_comments_replies_and_edits_are_read,
     channel_is_read_by_its_handle,
-    video_without_comments_delays_no_other,
-    used_up_quota_is_explained,
+    video_without_comments_does_not_delay_others,
+    exhausted_youtube_quota_is_reported,
     wrong_key_is_reported_without_the_key,
 ];
 
@@ -39,7 +39,7 @@ fn video(id: &str) -> Place {
     Place::Video(id.to_owned())
 }
 
-async fn comments_replies_and_edits_are_read(setup: Setup) {
+async fn youtube_comments_replies_and_edits_are_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let tube = Tube::start().await;
     for number in 0..130 {
@@ -92,7 +92,7 @@ async fn channel_is_read_by_its_handle(setup: Setup) {
     assert_eq!(asked, 1, "the channel of the handle is stored");
 }
 
-async fn video_without_comments_delays_no_other(setup: Setup) {
+async fn video_without_comments_does_not_delay_others(setup: Setup) {
     let app = TestApp::start(setup).await;
     let tube = Tube::start().await;
     tube.comment("1", "I love it");
@@ -109,7 +109,7 @@ async fn video_without_comments_delays_no_other(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn used_up_quota_is_explained(setup: Setup) {
+async fn exhausted_youtube_quota_is_reported(setup: Setup) {
     let app = TestApp::start(setup).await;
     let tube = Tube::start().await;
     tube.web.script_replies([error(403, "quotaExceeded", "The request cannot be completed.")]);

@@ -33,8 +33,8 @@ pub struct RuleDraft {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// For a shift, a share or a ratio: the p-value below which a deviation is significant, above 0 and at most 0.5.
-    /// The fewer posts there are, the further the value must be beyond the threshold. Default: 0.0001 for a shift, none
-    /// for the others.
+    /// The fewer posts there are, the further the value must be beyond the threshold. Default: 0.0001 for a shift; no
+    /// test of significance for a share or a ratio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub significance: Option<f64>,
     /// For a shift: the length of the period before the window that the window is compared with, in whole minutes, from

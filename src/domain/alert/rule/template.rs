@@ -10,7 +10,7 @@ pub enum PlaceholderError {
     /// A placeholder has no closing braces.
     #[error("has {{{{ without a closing }}}}")]
     Unclosed,
-    /// There is no placeholder of this name.
+    /// The placeholder with this name is unknown.
     #[error("has an unknown placeholder {{{{{0}}}}}: use {list}", list = PLACEHOLDERS.join(", "))]
     Unknown(String),
 }

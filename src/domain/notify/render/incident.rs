@@ -22,7 +22,7 @@ const DETAIL_CHARS: usize = 4_000;
 pub enum Severity {
     /// No alert has a higher severity than `info`.
     Info,
-    /// Also for alerts whose label `severity` is missing or has an unknown value.
+    /// The highest severity is `warning`. Alerts whose label `severity` is missing or unknown count as `warning`.
     Warning,
     /// At least one alert has the severity `critical`.
     Critical,

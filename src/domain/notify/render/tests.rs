@@ -38,14 +38,14 @@ fn chars(value: &Value) -> usize {
 }
 
 #[test]
-fn titles_have_one_line() {
+fn notification_title_is_always_a_single_line() {
     assert!(!title(&nasty()).contains(['\r', '\n']));
     let templates = Templates { title: Some("a\n{{ status }}".to_owned()), text: None };
     assert_eq!(Texts::new(&templates, &nasty()).title, "a firing");
 }
 
 #[test]
-fn values_of_alerts_are_escaped() {
+fn alert_values_are_escaped_in_notifications() {
     let message = nasty();
     let texts = texts(&message);
     let page = html::page(&message, &texts);
@@ -62,7 +62,7 @@ fn values_of_alerts_are_escaped() {
 }
 
 #[test]
-fn mails_link_only_web_urls() {
+fn mail_links_only_http_and_https_urls() {
     let page = |url: &str| {
         let mut message = example("r", "https://x.example.org", Timestamp::EPOCH);
         if let Some(details) = &mut message.alerts[0].details {

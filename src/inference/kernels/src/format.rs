@@ -5,7 +5,7 @@
 pub enum Format {
     /// 32-bit floats.
     F32,
-    /// 16-bit floats with the range of 32-bit ones.
+    /// 16-bit floats with the range of 32-bit floats.
     Bf16,
     /// 8-bit integers with a scale factor.
     Int8,

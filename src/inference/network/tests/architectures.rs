@@ -60,7 +60,7 @@ fn by_network(loaded: &Loaded, precision: Precision) -> f32 {
 }
 
 #[test]
-fn architectures_equal_reference() {
+fn outputs_of_every_architecture_equal_the_reference() {
     for name in ["distilbert", "bert", "bert-old", "roberta", "xlm-roberta"] {
         let loaded = load(name);
         for text in &loaded.expected {

@@ -28,7 +28,7 @@ impl Budget {
     /// Reads a pickle to its end, and subtracts the memory that it needs.
     ///
     /// # Errors
-    /// When the memory or the nesting exceeds the limits, or the library cannot read the pickle either.
+    /// When the memory or the nesting exceeds the limits, or the pickle is not valid.
     pub fn take(&mut self, reader: &mut impl BufRead) -> Result<(), LoadError> {
         let mut machine = Machine { budget: self, stack: Vec::new(), memo: HashMap::new() };
         while machine.step(reader)? {}
@@ -155,7 +155,7 @@ impl Machine<'_> {
     fn pop(&mut self) -> Result<Size, LoadError> {
         match self.stack.pop() {
             Some(Item::Object(size)) => Ok(size),
-            // The library treats a mark as an object here.
+            // The library that reads pickles treats a mark as an object here, so its size is counted too.
             Some(Item::Mark) => Ok(Size { bytes: OBJECT, depth: 1 }),
             None => Err(damaged("the pickle has an instruction without its objects".to_owned())),
         }

@@ -158,7 +158,7 @@ fn openssl(folder: &Path, args: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_checked_against_the_named_authority() {
+async fn tls_certificate_is_checked_against_the_configured_ca() {
     let files = tempfile::tempdir().unwrap();
     let folder = files.path();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";

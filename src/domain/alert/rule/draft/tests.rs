@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn rule_of_each_kind_round_trips() {
+fn rule_of_each_kind_round_trips_through_json() {
     for rule in [
         json!({"name": "a", "kind": "share", "threshold": 0.5, "direction": "below", "recovery_threshold": 0.6}),
         json!({"name": "b", "kind": "ratio", "threshold": 2, "group_by": "source_and_total"}),
@@ -23,7 +23,7 @@ fn rule_of_each_kind_round_trips() {
 }
 
 #[test]
-fn all_errors_are_reported_by_field() {
+fn invalid_rule_reports_an_error_for_every_field() {
     let fields =
         |rule: Value| RuleSpec::parse(rule).map(|_| ()).map_err(|e| e.into_iter().map(|e| e.field).collect::<Vec<_>>());
     let wrong = |names: &[&str]| Err(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
