@@ -138,7 +138,7 @@ Examples:
 
 /// The result of a completed command.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum CommandResult {
     /// Exit code 0.
     Good,
     /// The command found a problem: exit code 1.
@@ -168,8 +168,8 @@ pub fn run() -> ExitCode {
         }
     };
     match execute(cli) {
-        Ok(Verdict::Good) => ExitCode::SUCCESS,
-        Ok(Verdict::Bad) => ExitCode::from(1),
+        Ok(CommandResult::Good) => ExitCode::SUCCESS,
+        Ok(CommandResult::Bad) => ExitCode::from(1),
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
             let _ = writeln!(io::stderr(), "error: {e:#}");
@@ -178,7 +178,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<Verdict> {
+fn execute(cli: Cli) -> anyhow::Result<CommandResult> {
     let command = cli.command.unwrap_or(Command::Serve);
     match &command {
         Command::Completions(args) => return completions::run(args, &mut Cli::command()),
@@ -202,7 +202,7 @@ fn execute(cli: Cli) -> anyhow::Result<Verdict> {
     on_runtime(command, &context)
 }
 
-fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
+fn on_runtime(command: Command, context: &Context) -> anyhow::Result<CommandResult> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let verdict = runtime.block_on(async {
         match command {
@@ -220,7 +220,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
             Command::Erase(args) => erase::run(args, context).await,
-            _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
+            _ => app::serve(&context.config, Metrics::install()?).await.map(|()| CommandResult::Good),
         }
     });
     // A thread may still block on reading stdin.

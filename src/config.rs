@@ -49,7 +49,7 @@ pub use settings::{Settings, Shown};
 pub use sources::*;
 pub use template::DEFAULT_TOML;
 pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
-pub use values::{Address, parse_duration};
+pub use values::{Address, InvalidSetting, parse_duration};
 
 /// The effective configuration. The fields are the keys of `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]

@@ -10,10 +10,9 @@
 //!
 //! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`], [`http`]) run as tasks
 //! of one process or of several. They communicate only through shared modules, called *services*: [`stream`],
-//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`oidc`], [`rules`], [`topics`], [`lease`],
-//! [`terms`], [`insights`], [`settings`], [`backups`]
-//! and [`language`]. Services never import a role, roles never import each other, and only
-//! [`app`] imports everything (`tests/it/layering.rs`).
+//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`oidc`], [`accounts`], [`rules`],
+//! [`topics`], [`lease`], [`terms`], [`insights`], [`settings`], [`backups`] and [`language`]. Services never import a
+//! role, roles never import each other, and only [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
 //!

@@ -26,22 +26,56 @@ pub use self::readers::{Reader, has_whole_word, has_word};
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
     /// The database cannot be opened.
-    #[error("cannot open the database {path}: {reason}")]
+    #[error("cannot open the database {path}: {source}")]
     Open {
         /// The database file.
         path: PathBuf,
-        /// The message of the system or of SQLite.
-        reason: String,
+        /// What failed.
+        source: OpenError,
     },
     /// A statement failed; its write was rolled back.
     #[error("the database rejected a statement: {0}")]
     Query(#[from] diesel::result::Error),
     /// The common commit failed; the write was rolled back.
     #[error("the database could not commit: {0}")]
-    Commit(String),
+    Commit(#[from] CommitError),
     /// No reader became free in time, or the writer has ended.
     #[error("the database is busy or closing: {0}")]
     Unavailable(String),
+}
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The path is not valid UTF-8.
+    #[error("the path is not UTF-8")]
+    Path,
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// SQLite cannot open the file.
+    #[error(transparent)]
+    Connection(#[from] diesel::ConnectionError),
+    /// SQLite refused a setting of the connection.
+    #[error(transparent)]
+    Setting(#[from] diesel::result::Error),
+    /// The pool of readers cannot be built.
+    #[error(transparent)]
+    Pool(#[from] deadpool::managed::BuildError),
+}
+
+/// Why a common commit failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The write did not run.
+    #[error("the write did not run")]
+    NotRun,
+    /// A write of the group panicked.
+    #[error("a write panicked")]
+    Panicked,
+    /// SQLite refused the commit.
+    #[error(transparent)]
+    Refused(Arc<diesel::result::Error>),
 }
 
 /// How the database file is opened.
@@ -64,7 +98,7 @@ trait Write {
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error>;
     /// Whether it has not run yet.
     fn waits(&self) -> bool;
-    fn answer(self: Box<Self>, commit: Result<(), String>);
+    fn answer(self: Box<Self>, commit: Result<(), CommitError>);
 }
 
 struct Pending<T, F> {
@@ -88,10 +122,10 @@ where
         self.work.is_some()
     }
 
-    fn answer(self: Box<Self>, commit: Result<(), String>) {
+    fn answer(self: Box<Self>, commit: Result<(), CommitError>) {
         let result = match (commit, self.result) {
             (Ok(()), Some(result)) => result.map_err(SqliteError::Query),
-            (Ok(()), None) => Err(SqliteError::Commit("the write did not run".to_owned())),
+            (Ok(()), None) => Err(SqliteError::Commit(CommitError::NotRun)),
             (Err(reason), _) => Err(SqliteError::Commit(reason)),
         };
         // The caller may have been dropped. Its write is committed nevertheless.
@@ -133,11 +167,11 @@ impl Sqlite {
     /// # Errors
     /// When the folder cannot be created, or the file is not an SQLite database.
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
-        let fail = |reason: String| SqliteError::Open { path: options.path.clone(), reason };
+        let fail = |source: OpenError| SqliteError::Open { path: options.path.clone(), source };
         if let Some(folder) = options.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|e| fail(e.to_string()))?;
+            std::fs::create_dir_all(folder).map_err(|e| fail(e.into()))?;
         }
-        protect(&options.path).map_err(|e| fail(e.to_string()))?;
+        protect(&options.path).map_err(|e| fail(e.into()))?;
         let url = options.path.to_string_lossy().into_owned();
         let busy_timeout = options.busy_timeout;
         let writer = open_writer(&url, busy_timeout).map_err(fail)?;
@@ -147,8 +181,9 @@ impl Sqlite {
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_loop(writer, queue, || open_writer(&path, busy_timeout)))
-            .map_err(|e| fail(e.to_string()))?;
-        let readers = |size| Readers::new(Connections { url: url.clone(), busy_timeout }, size).map_err(&fail);
+            .map_err(|e| fail(e.into()))?;
+        let readers =
+            |size| Readers::new(Connections { url: url.clone(), busy_timeout }, size).map_err(|e| fail(e.into()));
         Ok(Self {
             jobs,
             readers: readers(options.readers)?,
@@ -275,7 +310,7 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
             match catch_unwind(committing) {
                 // The lock was not free, so no write ran.
                 Ok(Err(_)) if group.iter().all(|job| job.waits()) && since.elapsed() < LOCK_WAIT => {}
-                Ok(commit) => break commit.map_err(|e| e.to_string()),
+                Ok(commit) => break commit.map_err(|e| CommitError::Refused(Arc::new(e))),
                 Err(_) => {
                     // The transaction is in an unknown state. Closing the connection rolls it back.
                     match open() {
@@ -285,7 +320,7 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
                             return;
                         }
                     }
-                    break Err("a write panicked".to_owned());
+                    break Err(CommitError::Panicked);
                 }
             }
         };
@@ -295,11 +330,11 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
     }
 }
 
-type Opened = Result<SqliteConnection, String>;
+type Opened = Result<SqliteConnection, OpenError>;
 
 fn open_writer(url: &str, busy_timeout: Duration) -> Opened {
-    let mut connection = SqliteConnection::establish(url).map_err(|e| e.to_string())?;
-    set_up(&mut connection, busy_timeout, WRITER_CACHE_KIB).map_err(|e| e.to_string())?;
+    let mut connection = SqliteConnection::establish(url)?;
+    set_up(&mut connection, busy_timeout, WRITER_CACHE_KIB)?;
     Ok(connection)
 }
 

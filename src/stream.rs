@@ -4,178 +4,22 @@
 //! works; otherwise any consumer may take over the entry. An entry leaves the group when it is acknowledged (for the
 //! embedded queue this is part of the store's commit) or moved to the dead letters.
 
+mod depth;
+mod entry;
+mod error;
 pub mod local;
 pub mod redis;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{DeadLetterReason, EntryId, EntryKey, PostId, RawFields, Timestamp};
+use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
 use crate::telemetry::trace;
 
+pub use depth::{ConsumerInfo, Depth, Memory};
+pub use entry::{Consumer, DeadLetter, DeadLetterRequest, DeadLetterSelection, Entry, Release};
+pub use error::StreamError;
 pub use local::LocalStream;
 pub use redis::RedisStream;
-
-/// An entry that a consumer claimed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// The permanent id of the entry.
-    pub key: EntryKey,
-    /// The fields as they were appended, without validation.
-    pub fields: RawFields,
-    /// The number of deliveries, including this one. If it is above 1, an earlier delivery was not completed.
-    pub deliveries: u32,
-}
-
-/// The name of a consumer: constant for a task, and different for each task of each instance.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Consumer(pub Arc<str>);
-
-/// How claimed entries are released.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// The entry did not cause the failure (shutdown, unavailable backend): this delivery does not count.
-    Untried,
-    /// Processing the entry failed: this delivery counts.
-    Failed,
-}
-
-/// An entry to move to the dead letters.
-#[derive(Clone, Debug)]
-pub struct DeadLetterRequest {
-    /// The entry, which the caller has claimed.
-    pub entry: Entry,
-    /// Why the entry cannot be processed.
-    pub reason: DeadLetterReason,
-    /// The error message.
-    pub error: String,
-}
-
-/// A dead letter.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeadLetter {
-    /// The id of the dead letter, which is not the id of the entry.
-    pub id: EntryId,
-    /// The original fields, unchanged.
-    pub fields: RawFields,
-    /// The message of the error; empty if another program added the dead letter.
-    pub error: String,
-    /// Why the entry was not processed.
-    pub reason: DeadLetterReason,
-    /// The number of deliveries of the entry; 0 if another program added the dead letter.
-    pub deliveries: u32,
-    /// When the entry became a dead letter.
-    pub failed_at: Timestamp,
-    /// The id that the entry had in the stream; `0-0` if another program added the dead letter.
-    pub origin_id: EntryId,
-}
-
-/// The dead letters that a command applies to.
-#[derive(Clone, Debug)]
-pub enum DeadLetterSelection {
-    /// All dead letters that exist when the command starts.
-    All,
-    /// The dead letters with these ids. Unknown ids are ignored.
-    Ids(Vec<EntryId>),
-}
-
-/// The numbers of the stream at one time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Depth {
-    /// The current epoch of the stream.
-    pub epoch: Arc<str>,
-    /// The number of entries that were ever appended in this epoch.
-    pub appended: u64,
-    /// The number of entries that no consumer has claimed yet.
-    pub lag: u64,
-    /// Whether `lag` is an estimate, because other programs deleted entries that the group has not read.
-    pub is_estimate: bool,
-    /// The memory of Redis, if it is limited (`maxmemory`).
-    pub memory: Option<Memory>,
-    /// The number of entries that are claimed and not settled.
-    pub claimed: u64,
-    /// The number of entries moved to the dead letters in this epoch.
-    pub dead_lettered: u64,
-    /// The current number of dead letters.
-    pub dead_letters: u64,
-    /// The append time of the oldest entry that is not settled.
-    pub oldest_unsettled: Option<Timestamp>,
-}
-
-impl Depth {
-    /// The number of entries that are not settled.
-    pub fn pending(&self) -> u64 {
-        self.lag + self.claimed
-    }
-}
-
-/// The memory of Redis, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// The memory in use.
-    pub used: u64,
-    /// `maxmemory`.
-    pub max: u64,
-    /// The memory above which appends are refused.
-    pub limit: u64,
-}
-
-impl Memory {
-    /// Whether appends are refused.
-    pub fn is_full(&self) -> bool {
-        self.used >= self.limit
-    }
-}
-
-/// A consumer of the group.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConsumerInfo {
-    /// The name of the consumer.
-    pub name: String,
-    /// The number of entries that it holds.
-    pub claimed: u64,
-    /// The time since it last requested entries.
-    pub idle: Duration,
-}
-
-/// Why a stream operation failed.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamError {
-    /// The backlog has reached its limit. Nothing was appended.
-    #[error(
-        "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
-    )]
-    Full {
-        /// The number of unsettled entries.
-        pending: u64,
-        /// The maximum number of unsettled entries (`stream.max_backlog`).
-        limit: u64,
-    },
-    /// Redis is short of memory. Nothing was appended.
-    #[error(
-        "the stream is full: Redis uses {used} of {max} bytes (maxmemory) and accepts no posts above 80 %; \
-         add workers or memory, or wait"
-    )]
-    MemoryFull {
-        /// The memory that Redis uses, in bytes.
-        used: u64,
-        /// `maxmemory`, in bytes.
-        max: u64,
-    },
-    /// The backend is unavailable, slow or restarting. A retry may succeed.
-    #[error("the stream is not available: {0}")]
-    Unavailable(String),
-    /// A retry fails again.
-    #[error("the stream failed: {0}")]
-    Failed(String),
-}
-
-impl StreamError {
-    /// Whether the same call may succeed later.
-    pub fn is_transient(&self) -> bool {
-        !matches!(self, Self::Failed(_))
-    }
-}
 
 /// Names and limits. They are the same for both backends.
 #[derive(Clone, Debug)]

@@ -84,7 +84,7 @@ fn describe_metrics() {
         (
             "sentistream_topic_opinions_total",
             Kind::Counter,
-            "Second judgements of doubtful sentiments towards topics, by result.",
+            "Second reanalyses of doubtful sentiments towards topics, by result.",
         ),
         ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
         (
@@ -112,7 +112,7 @@ fn describe_metrics() {
         ),
         ("sentistream_model_loads_total", Kind::Counter, "Attempts to load the model of a route, by model and result."),
         ("sentistream_model_loaded", Kind::Gauge, "Whether the model of a route is in memory."),
-        ("sentistream_unscored_judged_total", Kind::Counter, "Unscored posts that were judged later, by result."),
+        ("sentistream_unscored_judged_total", Kind::Counter, "Unscored posts that were analysed later, by result."),
         ("sentistream_append_to_commit_seconds", Kind::Timing, "Time from the append of a post to its commit."),
     ]);
 }

@@ -23,7 +23,7 @@ type Labels = [usize; 2];
 
 /// The results of a contender for some posts.
 #[derive(Default)]
-struct Judged {
+struct Predictions {
     /// In the order of the posts.
     labels: Vec<Labels>,
     tokens: u64,
@@ -31,7 +31,7 @@ struct Judged {
     work: f64,
 }
 
-impl Judged {
+impl Predictions {
     fn add(&mut self, more: Self) {
         self.labels.extend(more.labels);
         self.tokens += more.tokens;
@@ -42,7 +42,7 @@ impl Judged {
 /// Something that classifies posts.
 trait Contender {
     /// Classifies posts and returns the labels and the work.
-    fn judge(&self, posts: &[String]) -> Result<Judged, Failure>;
+    fn classify(&self, posts: &[String]) -> Result<Predictions, Failure>;
 }
 
 struct Options {
@@ -122,7 +122,7 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
         "candle" => Box::new(stock::Stock::load(options.threads)?),
         precision => Box::new(ours::Ours::load(precision, options)?),
     };
-    contender.judge(&posts[..1])?;
+    contender.classify(&posts[..1])?;
     // The time to read the posts is not part of a cold start.
     let first = match options.spawned_at {
         Some(at) => posts::unix_now() - at - read.as_secs_f64(),
@@ -130,21 +130,21 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
     };
 
     let start = Instant::now();
-    let mut all = Judged::default();
+    let mut all = Predictions::default();
     for window in posts.chunks(WINDOW) {
         if start.elapsed().as_secs_f64() > options.seconds {
             break;
         }
-        all.add(contender.judge(window)?);
+        all.add(contender.classify(window)?);
     }
-    let Judged { labels, tokens, work } = all;
+    let Predictions { labels, tokens, work } = all;
     let seconds = start.elapsed().as_secs_f64();
 
     let mut singles = Vec::new();
     let start = Instant::now();
     for post in alone {
         let start_one = Instant::now();
-        contender.judge(std::slice::from_ref(post))?;
+        contender.classify(std::slice::from_ref(post))?;
         singles.push(start_one.elapsed());
         if start.elapsed() > SINGLES.1 {
             break;

@@ -3,7 +3,7 @@
 use sentistream::domain::Analysis;
 use sentistream::inference::{Classifier, Engine, ExitPolicy, InferenceOptions};
 
-use super::{Contender, Failure, Judged, Options};
+use super::{Contender, Failure, Options, Predictions};
 
 /// Posts per call, as in a claim of a worker.
 const REQUEST: usize = 128;
@@ -36,16 +36,16 @@ impl Ours {
         Ok(Self { engine, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()? })
     }
 
-    async fn share(&self, posts: &[String]) -> Result<Judged, Failure> {
-        let mut judged = Judged::default();
+    async fn share(&self, posts: &[String]) -> Result<Predictions, Failure> {
+        let mut predicted = Predictions::default();
         for posts in posts.chunks(REQUEST) {
             for analysis in self.engine.classify(posts.to_vec()).await? {
-                judged.work += self.work(&analysis);
-                judged.labels.push([analysis.sentiment.index(), analysis.emotion.index()]);
-                judged.tokens += u64::from(analysis.tokens);
+                predicted.work += self.work(&analysis);
+                predicted.labels.push([analysis.sentiment.index(), analysis.emotion.index()]);
+                predicted.tokens += u64::from(analysis.tokens);
             }
         }
-        Ok(judged)
+        Ok(predicted)
     }
 
     /// The number of computed layers, each for one token. Each exit and the last layer compute only the first token.
@@ -58,10 +58,10 @@ impl Ours {
 }
 
 impl Contender for Ours {
-    fn judge(&self, posts: &[String]) -> Result<Judged, Failure> {
+    fn classify(&self, posts: &[String]) -> Result<Predictions, Failure> {
         let shares = posts.chunks(posts.len().div_ceil(CALLERS)).map(|posts| self.share(posts));
         let shares = self.runtime.block_on(futures_util::future::try_join_all(shares))?;
-        let mut all = Judged::default();
+        let mut all = Predictions::default();
         shares.into_iter().for_each(|share| all.add(share));
         Ok(all)
     }

@@ -7,7 +7,7 @@ use candle_nn::{Linear, Module, VarBuilder, linear};
 use candle_transformers::models::distilbert::{Config, DistilBertModel};
 use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 
-use super::{Contender, Failure, Judged, Labels};
+use super::{Contender, Failure, Labels, Predictions};
 
 /// The number of posts that are padded to one length.
 const BATCH: usize = 32;
@@ -69,16 +69,16 @@ impl Stock {
 }
 
 impl Contender for Stock {
-    fn judge(&self, posts: &[String]) -> Result<Judged, Failure> {
+    fn classify(&self, posts: &[String]) -> Result<Predictions, Failure> {
         // The length in bytes is close enough to the length in tokens that batches need little padding.
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&place| posts[place].len());
         let (mut labels, mut tokens) = (vec![[0; 2]; posts.len()], 0);
         for places in order.chunks(BATCH) {
-            let (judged, count) = self.batch(places.iter().map(|&place| posts[place].as_str()).collect())?;
-            places.iter().zip(judged).for_each(|(&place, judged)| labels[place] = judged);
+            let (predicted, count) = self.batch(places.iter().map(|&place| posts[place].as_str()).collect())?;
+            places.iter().zip(predicted).for_each(|(&place, predicted)| labels[place] = predicted);
             tokens += count;
         }
-        Ok(Judged { labels, tokens, work: 0.0 })
+        Ok(Predictions { labels, tokens, work: 0.0 })
     }
 }

@@ -46,7 +46,7 @@ async fn defaults(store: &Store) {
     time("posts, first page", 200, || page(50)).await;
     time("posts, total", 200, || store.count_posts(none)).await;
     time("posts, 10 newest", 200, || page(10)).await;
-    let newest = page(1).await.expect("a page").posts.remove(0);
+    let newest = page(1).await.expect("a page").items.remove(0);
     let id = PostId::parse(&newest.post_id).expect("an id");
     time("one post", 200, || store.post(&id)).await;
     time("sources", 200, || store.sources()).await;

@@ -9,7 +9,8 @@ use crate::domain::account::{ActorName, SignInMethod, User, UserRole};
 use crate::store::accounts::{FirstUser, NewUser, SignedInUser, UserChanged, UserCreated, UserEdit};
 
 use super::password::NewPassword;
-use super::{AccountError, Accounts, Device, SessionSecret, SignedIn, sha256};
+use super::secret::sha256;
+use super::{AccountError, Accounts, Device, SessionSecret, SignedIn};
 
 /// How long an invitation is valid.
 const INVITATION_LIFETIME: Duration = Duration::from_secs(3 * 86_400);
@@ -201,7 +202,7 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn invite(&self, user: &User) -> Result<Invitation, AccountError> {
-        let code = SessionSecret::generate().0;
+        let code = SessionSecret::generate().expose().to_owned();
         let expires_at = self.0.clock.now() + INVITATION_LIFETIME;
         self.0.store.invite_user(user.id, &sha256(&code), expires_at).await?;
         Ok(Invitation { code, name: user.name.clone(), expires_at })

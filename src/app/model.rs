@@ -151,7 +151,7 @@ pub fn second_opinion(config: &LlmConfig, llm: Option<&Llm>) -> Option<SecondOpi
     Some(SecondOpinion::new(Arc::new(llm.clone()), config.min_confidence, config.max_doubts))
 }
 
-/// The second judgements of doubtful sentiments towards topics, if they are configured.
+/// The second opinions about doubtful sentiments towards topics, if they are configured.
 pub fn topic_doubts(config: &LlmConfig, llm: Option<&Llm>) -> Option<TopicDoubts> {
     let llm = llm.filter(|_| config.min_topic_confidence > 0.0)?;
     Some(TopicDoubts::new(llm.clone(), config.min_topic_confidence, config.max_doubts))

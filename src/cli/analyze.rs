@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::{Output, OutputError, one_line};
-use super::{Context, Misuse, Verdict};
+use super::{CommandResult, Context, Misuse};
 use crate::app;
 use crate::domain::op::preview;
 use crate::domain::post::MAX_CONTENT_CHARS;
@@ -50,7 +50,7 @@ const SHOWN_CHARS: usize = 100;
 const SHOWN_WORDS: usize = 8;
 
 /// Classifies and prints.
-pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let mut texts = source(&args)?;
     let classifier = app::load_command_classifier(&context.config).await?;
     let mut output = Output::new();
@@ -67,7 +67,7 @@ pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict
         }
         output.flush()?;
     }
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 fn next_chunk(texts: &mut Texts) -> anyhow::Result<Vec<String>> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict, require_database};
+use super::{CommandResult, Context, Misuse, require_database};
 use crate::config::Backends;
 use crate::sqlite;
 
@@ -24,7 +24,7 @@ pub struct BackupArgs {
 }
 
 /// Copies and reports the size.
-pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let Backends::Embedded { path } = &context.config.backends else {
         let how =
             "backup copies the embedded database; with Postgres use `pg_dump --format=custom`, see docs/operations.md";
@@ -36,5 +36,5 @@ pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<Verdict>
     let mut output = Output::new();
     output.line(format!("{} has {} KiB", args.file.display(), size.div_ceil(1024)))?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::Verdict;
+use super::CommandResult;
 use super::output::Output;
 
 /// Print a script that completes commands and flags in a shell.
@@ -19,11 +19,11 @@ pub struct CompletionsArgs {
 }
 
 /// Prints the script for `command`.
-pub fn run(args: &CompletionsArgs, command: &mut Command) -> anyhow::Result<Verdict> {
+pub fn run(args: &CompletionsArgs, command: &mut Command) -> anyhow::Result<CommandResult> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "sentistream", &mut script);
     let mut output = Output::new();
     output.line(String::from_utf8_lossy(&script).trim_end())?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::output::{Output, one_line};
-use super::{Context, Verdict, require_database};
+use super::{CommandResult, Context, require_database};
 use crate::app;
 use crate::domain::EntryId;
 use crate::http::dead_letters::DeadLetterView;
@@ -74,7 +74,7 @@ impl SelectionArgs {
 }
 
 /// Runs the command.
-pub async fn run(command: DeadLetterCommand, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(command: DeadLetterCommand, context: &Context) -> anyhow::Result<CommandResult> {
     require_database(context)?;
     let stream = app::open(&context.config, context.clock.clone()).await?.stream;
     let mut output = Output::new();
@@ -94,17 +94,17 @@ pub async fn run(command: DeadLetterCommand, context: &Context) -> anyhow::Resul
     Ok(verdict)
 }
 
-async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::Result<CommandResult> {
     let letters = stream.dead_letters(usize::from(args.limit), args.before).await?;
     if args.json {
         for letter in &letters {
             output.json_line(&DeadLetterView::from(letter))?;
         }
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     if letters.is_empty() {
         output.line("there are no dead letters")?;
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     let mut rows = vec![["ID", "FAILED AT", "REASON", "TRIED", "POST", "ERROR"].map(str::to_owned)];
     for letter in &letters {
@@ -122,16 +122,16 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
     if let Some(last) = letters.last().filter(|_| letters.len() == usize::from(args.limit)) {
         output.line(format!("\nThere may be more: sentistream dead-letter list --before {}", last.id))?;
     }
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
-async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::Result<CommandResult> {
     let Some(letter) = stream.get_dead_letter(args.id).await? else {
         anyhow::bail!("there is no dead letter {}; `sentistream dead-letter list` lists all", args.id);
     };
     if args.json {
         output.json(&DeadLetterView::from(&letter))?;
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     for (name, value) in [
         ("id", letter.id.to_string()),
@@ -149,15 +149,15 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
         let value = String::from_utf8_lossy(value);
         output.line(format!("  {} = {}", one_line(&String::from_utf8_lossy(name), 100), one_line(&value, 100_000)))?;
     }
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
-fn report(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+fn report(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> anyhow::Result<CommandResult> {
     let missing = (args.ids.len() as u64).saturating_sub(count);
     output.line(format!("{done} {count}"))?;
     if missing == 0 {
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     output.line(format!("{missing} of the given ids are not dead letters"))?;
-    Ok(Verdict::Bad)
+    Ok(CommandResult::Bad)
 }

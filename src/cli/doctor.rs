@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Context, Verdict};
+use super::{CommandResult, Context};
 use crate::app;
 use crate::config::{Config, ConfigError, Origin, Role};
 use crate::secrets::Vault;
@@ -69,7 +69,7 @@ impl Check {
 }
 
 /// Runs every check.
-pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let mut checks = vec![configuration(context), secrets(&context.config)];
     checks.extend(data::check(context).await);
     checks.push(model::check(&context.config).await);
@@ -81,7 +81,7 @@ pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict
 }
 
 /// The report when the configuration cannot be read.
-pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<Verdict> {
+pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<CommandResult> {
     let remedy = "correct the settings; `sentistream config --defaults` explains every key";
     let mut checks: Vec<_> =
         error.0.iter().map(|problem| Check::broken("config", problem.to_string(), remedy)).collect();
@@ -128,7 +128,7 @@ fn secrets(config: &Config) -> Check {
     }
 }
 
-fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<Verdict> {
+fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<CommandResult> {
     let broken = checks.iter().filter(|check| check.state == State::Broken).count();
     let mut output = Output::new();
     if args.json {
@@ -154,5 +154,5 @@ fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<Verdict> {
         output.line(format!("\n{summary}"))?;
     }
     output.flush()?;
-    Ok(if broken == 0 { Verdict::Good } else { Verdict::Bad })
+    Ok(if broken == 0 { CommandResult::Good } else { CommandResult::Bad })
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict, require_database};
+use super::{CommandResult, Context, Misuse, require_database};
 use crate::app;
 use crate::app::Services;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
@@ -48,7 +48,7 @@ struct Report {
 }
 
 /// Erases and reports.
-pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let author = Author::parse(&args.author).map_err(|message| Misuse(format!("--author {message}")))?;
     let source = match &args.source {
         Some(source) => Some(Source::parse(source).map_err(|message| Misuse(format!("--source {message}")))?),
@@ -72,7 +72,7 @@ pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> 
         output.line("caches cleared; posts that wait in the stream are erased when workers process them")?;
     }
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 async fn erase(services: &Services, author: &Author, source: Option<Source>) -> anyhow::Result<Report> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Verdict;
+use super::CommandResult;
 use super::output::Output;
 use crate::app;
 use crate::config::Config;
@@ -20,7 +20,7 @@ struct Checks {
 }
 
 /// Classifies the cases and prints the pass rate of each capability.
-pub async fn run(config: &Config, as_json: bool) -> anyhow::Result<Verdict> {
+pub async fn run(config: &Config, as_json: bool) -> anyhow::Result<CommandResult> {
     let classifier = app::load_classifier(config).await?;
     let cases = checks::all();
     let analyses = classifier.classify(checks::texts(&cases)).await?;
@@ -40,7 +40,7 @@ pub async fn run(config: &Config, as_json: bool) -> anyhow::Result<Verdict> {
         print(&checks, &mut output)?;
     }
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 fn print(checks: &Checks, output: &mut Output) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::output::{Output, one_line};
 use super::probe::{self, Probe};
-use super::{Context, Misuse, Verdict};
+use super::{CommandResult, Context, Misuse};
 use crate::config::{Address, Config, Role};
 
 /// Check whether the server on this machine is ready.
@@ -30,7 +30,7 @@ pub struct HealthArgs {
 }
 
 /// Sends the request and prints the response.
-pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let address = reachable(address(&context.config)?);
     let path = if args.live { "/healthz" } else { "/readyz" };
     let probe = Probe { address: &address, path, timeout: Duration::from_secs(args.timeout) };
@@ -38,7 +38,7 @@ pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict
     let mut output = Output::new();
     output.line(format!("{} {}", answer.status, one_line(&answer.body, 500)))?;
     output.flush()?;
-    Ok(if answer.status == 200 { Verdict::Good } else { Verdict::Bad })
+    Ok(if answer.status == 200 { CommandResult::Good } else { CommandResult::Bad })
 }
 
 fn address(config: &Config) -> Result<&Address, Misuse> {

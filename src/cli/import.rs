@@ -16,7 +16,7 @@ use serde_json::json;
 
 use self::progress::Progress;
 use super::output::Output;
-use super::{Context, Misuse, Verdict, require_database};
+use super::{CommandResult, Context, Misuse, require_database};
 use crate::app;
 use crate::config::parse_duration;
 use crate::domain::{Op, RawFields};
@@ -125,7 +125,7 @@ struct Tally {
 }
 
 /// Reads, appends and reports.
-pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let options = read_options(&args)?;
     if !args.dry_run {
         require_database(context)?;
@@ -294,7 +294,7 @@ impl Import<'_> {
     }
 
     /// Prints the counts, and how to continue an interrupted import.
-    fn report(self, copied: anyhow::Result<()>) -> anyhow::Result<Verdict> {
+    fn report(self, copied: anyhow::Result<()>) -> anyhow::Result<CommandResult> {
         let Self { args, tally, start, .. } = self;
         let done = tally.skipped + tally.accepted + tally.rejected;
         let seconds = start.elapsed().as_secs_f64();
@@ -334,7 +334,7 @@ impl Import<'_> {
         }
         let nothing = tally.accepted == 0 && tally.rejected > 0;
         let is_bad = nothing || tally.is_interrupted || (args.strict && tally.rejected > 0);
-        Ok(if is_bad { Verdict::Bad } else { Verdict::Good })
+        Ok(if is_bad { CommandResult::Bad } else { CommandResult::Good })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, Command};
 
-use super::Verdict;
+use super::CommandResult;
 use super::output::Output;
 
 /// Print the manual page, or write the pages of all commands to a folder.
@@ -21,16 +21,16 @@ pub struct ManArgs {
 }
 
 /// Renders the pages of `command`.
-pub fn run(args: &ManArgs, command: Command) -> anyhow::Result<Verdict> {
+pub fn run(args: &ManArgs, command: Command) -> anyhow::Result<CommandResult> {
     if let Some(folder) = &args.out {
         clap_mangen::generate_to(command, folder)
             .with_context(|| format!("cannot write manual pages to {}", folder.display()))?;
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
     let mut output = Output::new();
     output.line(String::from_utf8_lossy(&page).trim_end())?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::output::Output;
-use super::{Context, Verdict, print_database};
+use super::{CommandResult, Context, print_database};
 use crate::app;
 
 /// Create the database or update its schema, or check it.
@@ -21,7 +21,7 @@ pub struct MigrateArgs {
 }
 
 /// Migrates or checks.
-pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<CommandResult> {
     print_database(context);
     let services = app::open_store(&context.config, context.clock.clone())?;
     let (names, done) = if args.check {
@@ -37,5 +37,5 @@ pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<Verdic
         output.line(format!("{done}  {name}"))?;
     }
     output.flush()?;
-    Ok(if args.check && !names.is_empty() { Verdict::Bad } else { Verdict::Good })
+    Ok(if args.check && !names.is_empty() { CommandResult::Bad } else { CommandResult::Good })
 }

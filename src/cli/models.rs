@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict};
+use super::{CommandResult, Context, Misuse};
 use crate::app;
-use crate::config::ModelRef;
+use crate::config::{InvalidSetting, ModelRef};
 use crate::inference::ModelSource;
 use crate::inference::catalogue::{KNOWN, by_alias};
 use crate::inference::models::{self, Description};
@@ -60,7 +60,7 @@ pub struct ShowArgs {
 }
 
 /// Runs the command.
-pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<CommandResult> {
     let options = app::inference_options(&context.config)?;
     match command {
         ModelsCommand::List(args) if args.known => {
@@ -70,7 +70,7 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Ve
                 false => print_known(&mut output)?,
             }
             output.flush()?;
-            Ok(Verdict::Good)
+            Ok(CommandResult::Good)
         }
         ModelsCommand::List(args) => {
             let available = tokio::task::spawn_blocking(move || (models::available(&options), options)).await?;
@@ -103,7 +103,7 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Ve
             output.line("to use it for some languages, in the configuration file:")?;
             output.line(route_block(&description))?;
             output.flush()?;
-            Ok(Verdict::Good)
+            Ok(CommandResult::Good)
         }
         ModelsCommand::Show(args) => {
             let source = match &args.name {
@@ -117,19 +117,19 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Ve
 }
 
 fn source(name: &str) -> anyhow::Result<ModelSource> {
-    let reference: ModelRef = name.parse().map_err(Misuse)?;
+    let reference: ModelRef = name.parse().map_err(|error: InvalidSetting| Misuse(error.to_string()))?;
     Ok(app::model_source(&reference))
 }
 
 fn list(
     args: &ListArgs,
     (available, options): (Vec<models::Available>, crate::inference::InferenceOptions),
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<CommandResult> {
     let mut output = Output::new();
     if args.json {
         output.json(&available)?;
         output.flush()?;
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     let in_use = |model: &str| {
         let named = [Some(&options.model), options.emotion_model.as_ref()];
@@ -153,7 +153,7 @@ fn list(
     output.line("\nKnown models of the Hub (sentistream models pull NAME):\n")?;
     print_known(&mut output)?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 fn print_known(output: &mut Output) -> anyhow::Result<()> {
@@ -186,12 +186,12 @@ fn route_block(model: &Description) -> String {
     format!("  [[inference.routes]]\n  languages = [{}]\n  model = \"{}\"", languages.join(", "), model.model)
 }
 
-fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
+fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<CommandResult> {
     let mut output = Output::new();
     if args.json {
         output.json(model)?;
         output.flush()?;
-        return Ok(Verdict::Good);
+        return Ok(CommandResult::Good);
     }
     output.line(format!("{}: {}", model.model, model.name))?;
     if let Some(folder) = &model.folder {
@@ -212,7 +212,7 @@ fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
         output.line(format!("warning: {warning}"))?;
     }
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 /// The classes of each head, and its calibration.
@@ -226,9 +226,9 @@ fn print_heads(model: &Description, output: &mut Output) -> anyhow::Result<()> {
         let classes = classes.collect::<Vec<_>>().join(", ");
         match &head.problem {
             Some(problem) => output.line(format!("its classes are {classes}: {problem}"))?,
-            None => output.line(format!("{}: {classes}", head.judges.unwrap_or_default()))?,
+            None => output.line(format!("{}: {classes}", head.classifies.unwrap_or_default()))?,
         }
-        let fit = match head.judges {
+        let fit = match head.classifies {
             Some("sentiment") => &model.calibration.sentiment,
             Some("emotion") => &model.calibration.emotion,
             _ => &None,

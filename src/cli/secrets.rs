@@ -3,14 +3,14 @@
 use clap::Subcommand;
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict};
+use super::{CommandResult, Context, Misuse};
 use crate::app;
 use crate::secrets::Vault;
 
 /// Manage the encryption of secrets in the database.
 #[derive(Subcommand)]
 pub enum SecretsCommand {
-    /// Encrypt the secrets of receivers with a new key and remove the old keys.
+    /// Encrypt the secrets of receivers and sources with a new key and remove the old keys.
     ///
     /// A running server reloads the changed key file. Keep a copy of the old key file for as long as you keep older
     /// backups of the database.
@@ -19,7 +19,7 @@ pub enum SecretsCommand {
 }
 
 /// Runs a command.
-pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<CommandResult> {
     let SecretsCommand::Rotate = command;
     let path = app::key_file_in_use(&context.config).ok_or_else(|| {
         Misuse(
@@ -30,10 +30,13 @@ pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<
     // Creates the key file of the embedded database if it is missing.
     let store = app::open_store(&context.config, context.clock.clone())?;
     Vault::add_key(&path)?;
-    let receivers = store.reseal_secrets().await?;
+    let objects = store.reseal_secrets().await?;
     Vault::drop_old_keys(&path)?;
     let mut output = Output::new();
-    output.line(format!("encrypted the secrets of {receivers} receivers with a new key in {}", path.display()))?;
+    output.line(format!(
+        "encrypted the secrets of {objects} receivers and sources with a new key in {}",
+        path.display()
+    ))?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::Output;
-use super::{Context, Verdict};
+use super::{CommandResult, Context};
 use crate::app;
 use crate::config::{Backends, DEFAULT_TOML, Origin, Settings, Shown};
 use crate::settings::merge;
@@ -38,7 +38,7 @@ pub struct ConfigArgs {
 }
 
 /// Prints the settings.
-pub async fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let settings = in_force(context).await;
     let shown: Vec<_> = settings.shown().filter(|shown| !args.changed || shown.origin != Origin::Default).collect();
     let mut output = Output::new();
@@ -52,7 +52,7 @@ pub async fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<Verdict
         print_toml(&shown, &mut output)?;
     }
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 /// The settings with those that are stored in the database.
@@ -108,9 +108,9 @@ fn print_toml(shown: &[Shown], output: &mut Output) -> anyhow::Result<()> {
 }
 
 /// Prints the reference of all keys.
-pub fn print_defaults() -> anyhow::Result<Verdict> {
+pub fn print_defaults() -> anyhow::Result<CommandResult> {
     let mut output = Output::new();
     output.line(DEFAULT_TOML.trim_end())?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::output::Output;
-use super::{Context, Verdict, require_database};
+use super::{CommandResult, Context, require_database};
 use crate::app;
 use crate::http::auth::COMMAND_LINE;
 use crate::store::security::SecurityEvent;
@@ -19,7 +19,7 @@ Examples:
 pub struct SignInArgs {}
 
 /// Creates a code in the configured database and prints the link.
-pub async fn run(context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(context: &Context) -> anyhow::Result<CommandResult> {
     require_database(context)?;
     let store = app::open_store(&context.config, context.clock.clone())?;
     let code = app::sign_in::code(&store, &context.clock).await?;
@@ -27,7 +27,7 @@ pub async fn run(context: &Context) -> anyhow::Result<Verdict> {
     let mut output = Output::new();
     output.line(app::sign_in::link(&app::external_url(&context.config), &code))?;
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 /// The event for the audit log: whoever opens the link gets every scope.

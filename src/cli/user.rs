@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::output::{Output, one_line};
-use super::{Context, Misuse, Verdict, require_database};
+use super::{CommandResult, Context, Misuse, require_database};
 use crate::accounts::password::NewPassword;
 use crate::accounts::{Accounts, Draft, SessionOptions};
 use crate::app;
@@ -138,7 +138,7 @@ struct Users<'a> {
 }
 
 /// Runs the command.
-pub async fn run(command: UserCommand, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(command: UserCommand, context: &Context) -> anyhow::Result<CommandResult> {
     require_database(context)?;
     let store = app::open_store(&context.config, context.clock.clone())?;
     let accounts = Accounts::new(store.clone(), context.clock.clone(), SessionOptions::default());
@@ -168,7 +168,7 @@ pub async fn run(command: UserCommand, context: &Context) -> anyhow::Result<Verd
         }
     }
     output.flush()?;
-    Ok(Verdict::Good)
+    Ok(CommandResult::Good)
 }
 
 impl Users<'_> {

@@ -31,13 +31,13 @@ pub enum ModelRef {
 }
 
 impl FromStr for ModelRef {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         let Some(place) = text.strip_prefix("hf:") else {
             return match text {
                 "builtin" => Ok(Self::Builtin),
-                "" => Err("must be \"builtin\", a folder, or hf:OWNER/NAME[@REVISION]".to_owned()),
+                "" => Err(InvalidSetting::Empty { allowed: "\"builtin\", a folder, or hf:OWNER/NAME[@REVISION]" }),
                 folder => Ok(Self::Folder(folder.into())),
             };
         };
@@ -54,7 +54,7 @@ impl FromStr for ModelRef {
         };
         let is_revision = |revision: &str| revision.split('/').all(|part| is_name(&part));
         if parts.len() > 2 || !parts.iter().all(is_name) || !revision.as_deref().is_none_or(is_revision) {
-            return Err(format!("expected hf:OWNER/NAME[@REVISION], found {text:?}"));
+            return Err(InvalidSetting::Form { expected: "hf:OWNER/NAME[@REVISION]", found: text.to_owned() });
         }
         Ok(Self::Hub { repository: repository.to_owned(), revision })
     }
@@ -72,14 +72,14 @@ pub enum DeviceRef {
 }
 
 impl FromStr for DeviceRef {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         match (text, text.strip_prefix("cuda:").map(str::parse)) {
             ("auto", _) => Ok(Self::Auto),
             ("cpu", _) => Ok(Self::Cpu),
             (_, Some(Ok(number))) => Ok(Self::Cuda(number)),
-            _ => Err(format!("must be \"auto\", \"cpu\" or \"cuda:N\", is {text:?}")),
+            _ => Err(InvalidSetting::Value { allowed: "\"auto\", \"cpu\" or \"cuda:N\"", found: text.to_owned() }),
         }
     }
 }
@@ -218,13 +218,13 @@ pub enum CalibrationRef {
 }
 
 impl FromStr for CalibrationRef {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         match text {
             "auto" => Ok(Self::Auto),
             "off" => Ok(Self::Off),
-            "" => Err("must be \"auto\", \"off\" or a file".to_owned()),
+            "" => Err(InvalidSetting::Empty { allowed: "\"auto\", \"off\" or a file" }),
             file => Ok(Self::File(file.into())),
         }
     }

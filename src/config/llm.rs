@@ -14,11 +14,12 @@ use super::values::*;
 pub struct HttpUrl(pub Url);
 
 impl FromStr for HttpUrl {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        url.map(Self).ok_or_else(|| format!("expected a URL such as \"https://api.example.org/v1\", found {text:?}"))
+        let expected = "a URL such as \"https://api.example.org/v1\"";
+        url.map(Self).ok_or_else(|| InvalidSetting::Form { expected, found: text.to_owned() })
     }
 }
 
@@ -38,16 +39,19 @@ pub enum LlmProvider {
 }
 
 impl FromStr for LlmProvider {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         match text.trim().to_lowercase().as_str() {
             "openai" => Ok(Self::OpenAi),
             "groq" => Ok(Self::Groq),
             "ollama" => Ok(Self::Ollama),
             "vllm" => Ok(Self::Vllm),
             url if url.contains("://") => text.parse().map(Self::Custom),
-            _ => Err(format!("must be openai, groq, ollama, vllm or the base URL of an API, is {text:?}")),
+            _ => Err(InvalidSetting::Value {
+                allowed: "openai, groq, ollama, vllm or the base URL of an API",
+                found: text.to_owned(),
+            }),
         }
     }
 }
@@ -123,10 +127,10 @@ pub struct LlmConfig {
     /// Posts with a confidence below this get a second opinion; 0 (never) to 1.
     #[serde(deserialize_with = "share")]
     pub min_confidence: f64,
-    /// Topics of posts with a confidence of the sentiment towards them below this are judged again; 0 (never) to 1.
+    /// Topics of posts with a confidence of the sentiment towards them below this are analysed again; 0 (never) to 1.
     #[serde(deserialize_with = "share")]
     pub min_topic_confidence: f64,
-    /// The largest number of posts that wait for a second opinion, and of topics that wait for a second judgement, 1 to
+    /// The largest number of posts that wait for a second opinion, and of topics that wait for one, 1 to
     /// 100000. Others keep their first result.
     #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
     pub max_doubts: usize,

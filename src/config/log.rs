@@ -76,25 +76,24 @@ impl LogLevel {
 }
 
 impl FromStr for LogLevel {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         let lower = text.trim().to_lowercase();
         let level = match lower.as_str() {
             "warning" => "warn",
             "critical" | "fatal" => "error",
-            "" => return Err(log_level_help(text)),
+            "" => return Err(not_a_level(text)),
             other => other,
         };
-        tracing_subscriber::EnvFilter::builder().parse(level).map_err(|_| log_level_help(text))?;
+        tracing_subscriber::EnvFilter::builder().parse(level).map_err(|_| not_a_level(text))?;
         let plain = ["error", "warn", "info", "debug", "trace"].contains(&level);
         // A single word that is not a level would be read as the name of a module.
-        if plain || level.contains('=') { Ok(Self(level.to_owned())) } else { Err(log_level_help(text)) }
+        if plain || level.contains('=') { Ok(Self(level.to_owned())) } else { Err(not_a_level(text)) }
     }
 }
 
-fn log_level_help(text: &str) -> String {
-    format!(
-        "expected error, warn, info, debug or trace, or directives such as \"warn,sentistream=debug\", found {text:?}"
-    )
+fn not_a_level(text: &str) -> InvalidSetting {
+    let expected = "error, warn, info, debug or trace, or directives such as \"warn,sentistream=debug\"";
+    InvalidSetting::Form { expected, found: text.to_owned() }
 }

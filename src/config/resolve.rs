@@ -285,7 +285,7 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     require(
         llm.provider.is_some() || llm.min_topic_confidence == 0.0,
         &["llm.min_topic_confidence"],
-        "a second judgement of topics needs a language model: set llm.provider",
+        "a second opinion about topics needs a language model: set llm.provider",
     );
     if config.has_role(Role::Ingester) {
         for name in &config.ingester.sources {

@@ -78,12 +78,40 @@ pub fn days<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     duration::<D, DAY, LONGEST>(de)
 }
 
+/// Why the text of a setting is not a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSetting {
+    /// The text has another form.
+    #[error("expected {expected}, found {found:?}")]
+    Form {
+        /// The form, with an example.
+        expected: &'static str,
+        /// The text.
+        found: String,
+    },
+    /// The text is not one of the allowed values.
+    #[error("must be {allowed}, is {found:?}")]
+    Value {
+        /// The allowed values.
+        allowed: &'static str,
+        /// The text.
+        found: String,
+    },
+    /// The text is empty.
+    #[error("must be {allowed}")]
+    Empty {
+        /// The allowed values.
+        allowed: &'static str,
+    },
+}
+
 /// Reads `"512KiB"`, `"4MiB"`, `"1GiB"`, or a number of bytes.
 ///
 /// # Errors
-/// A message that says what is allowed.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("expected a size such as \"512KiB\" or \"4MiB\", found {text:?}");
+/// When the text is not such a size.
+pub fn parse_size(text: &str) -> Result<u64, InvalidSetting> {
+    let expected = "a size such as \"512KiB\" or \"4MiB\"";
+    let wrong = || InvalidSetting::Form { expected, found: text.to_owned() };
     let trimmed = text.trim();
     let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
     let number: u64 = trimmed[..digits].parse().map_err(|_| wrong())?;
@@ -271,10 +299,11 @@ impl Address {
 }
 
 impl FromStr for Address {
-    type Err = String;
+    type Err = InvalidSetting;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected HOST:PORT such as \"127.0.0.1:8000\" or \"[::1]:8000\", found {text:?}");
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
+        let expected = "HOST:PORT such as \"127.0.0.1:8000\" or \"[::1]:8000\"";
+        let wrong = || InvalidSetting::Form { expected, found: text.to_owned() };
         let (host, port) = text.trim().rsplit_once(':').ok_or_else(wrong)?;
         let port = port.parse().map_err(|_| wrong())?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -322,7 +351,7 @@ mod tests {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "15", "s", "-5s", "99999999999999999999s", "400d", "1h30"] {
-            assert!(parse_duration(text).unwrap_err().contains("15s"), "{text}");
+            assert!(parse_duration(text).unwrap_err().to_string().contains("15s"), "{text}");
         }
     }
 

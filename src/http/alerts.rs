@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::{Acknowledgement, Severity, Transition};
 use crate::domain::{Alert, AlertState, LiveEvent, Timestamp};
-use crate::store::alerts::AlertFilter;
+use crate::store::alerts::{AlertFilter, AlertPage};
 
 use super::answer;
 use super::auth::{Actor, Authorized, Read, Respond};
@@ -58,9 +58,7 @@ impl AlertParams {
     fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut params = Params::of(request)?;
         let limit = params.number("limit", 1..=500, 50);
-        let cursor = params.optional("cursor", |text| {
-            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
-        });
+        let cursor = params.cursor();
         let state = params.text("state");
         let alert_type = params.optional("alert_type", |text| match text.len() {
             1..=MAX_TYPE_BYTES if !text.contains('\0') => Ok(text.to_owned()),
@@ -108,13 +106,8 @@ pub async fn list(
         rule_id: params.rule,
     };
     let store = state.api.store.clone();
-    let page = state.run(async move { store.alerts(&filter, cursor, limit).await }).await?;
-    answer::json(&AlertList {
-        alerts: page.alerts,
-        total: page.total,
-        limit,
-        next_cursor: page.next.map(|id| id.to_string()),
-    })
+    let AlertPage { page, total } = state.run(async move { store.alerts(&filter, cursor, limit).await }).await?;
+    answer::json(&AlertList { alerts: page.items, total, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }
 
 /// An alert with its transitions.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, FieldError, Sentiment};
-use crate::inference::{Depth, Explanation, InferenceError, SharedClassifier, explain};
+use crate::inference::{Explanation, InferenceError, LayerDepth, SharedClassifier, explain};
 
 use super::admission::{Work, cost};
 use super::auth::{Authorized, Read};
@@ -146,7 +146,7 @@ pub async fn analyze(
         (true, _) => Vec::new(),
         (false, Work::Explain) => state.cancellable(explained(classifier, texts)).await?,
         (false, Work::Classify) => {
-            let depth = if asked.full_depth { Depth::Full } else { Depth::Adaptive };
+            let depth = if asked.full_depth { LayerDepth::Full } else { LayerDepth::Adaptive };
             let analyses = state.cancellable(classifier.classify_with(texts, depth)).await?;
             analyses.into_iter().map(AnalysisView::from).collect()
         }

@@ -79,11 +79,20 @@ async fn reads_bluesky(state: &State) -> Result<bool, ApiError> {
     Ok(added.iter().any(|source| source.spec.kind == KIND))
 }
 
-fn parse(text: &str) -> Result<Vec<String>, String> {
+/// Why a list of authors is not valid.
+#[derive(Debug, thiserror::Error)]
+enum ListError {
+    #[error("must be authors of at most {MAX_AUTHOR_CHARS} characters")]
+    Name,
+    #[error("must be 1 to {MAX_AUTHORS} authors, found {0}")]
+    Count(usize),
+}
+
+fn parse(text: &str) -> Result<Vec<String>, ListError> {
     let authors: Vec<String> = text.split(',').filter(|author| !author.is_empty()).map(str::to_owned).collect();
     match authors.len() {
         1..=MAX_AUTHORS if authors.iter().all(|author| author.chars().count() <= MAX_AUTHOR_CHARS) => Ok(authors),
-        1..=MAX_AUTHORS => Err(format!("must be authors of at most {MAX_AUTHOR_CHARS} characters")),
-        found => Err(format!("must be 1 to {MAX_AUTHORS} authors, found {found}")),
+        1..=MAX_AUTHORS => Err(ListError::Name),
+        found => Err(ListError::Count(found)),
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::op::preview;
-use crate::domain::{DeadLetterReason, EntryId, Timestamp};
+use crate::domain::{DeadLetterReason, EntryId, Page, Timestamp};
 use crate::stream::{DeadLetter, DeadLetterSelection};
 
 use super::answer;
@@ -147,18 +147,12 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let DeadLetterParams { limit, cursor } = DeadLetterParams::parse(&request)?;
     let (stream, wanted) = (state.api.stream.clone(), limit.unsigned_abs() as usize);
-    let (mut letters, depth) = state
+    let (letters, depth) = state
         // One more than requested is read: if it exists, there is another page.
         .run(async move { tokio::try_join!(stream.dead_letters(wanted + 1, cursor), stream.depth()) })
         .await?;
-    let more = letters.len() > wanted;
-    letters.truncate(wanted);
-    answer::json(&DeadLetterList {
-        next_cursor: letters.last().filter(|_| more).map(|last| last.id.to_string()),
-        dead_letters: letters.iter().map(|letter| view(letter, Show::Beginning)).collect(),
-        total: depth.dead_letters,
-        limit,
-    })
+    let page = Page::of(letters, limit, |last| last.id.to_string()).map(|letter| view(&letter, Show::Beginning));
+    answer::json(&DeadLetterList { next_cursor: page.next, dead_letters: page.items, total: depth.dead_letters, limit })
 }
 
 /// One dead letter

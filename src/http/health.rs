@@ -1,6 +1,7 @@
 //! Health report, liveness and readiness.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,10 +96,21 @@ struct StoredTotals {
     recent_posts_1h: i64,
 }
 
+/// Why a check of a service failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The service refused, is not available, or the check panicked.
+    #[error("{0}")]
+    Failed(Arc<dyn std::error::Error + Send + Sync>),
+    /// The service did not answer in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+}
+
 /// The results of the checks of the backing services.
 pub struct Checks {
-    database: Result<(), String>,
-    stream: Result<(), String>,
+    database: Result<(), CheckError>,
+    stream: Result<(), CheckError>,
     model: ModelState,
     components: Vec<ComponentState>,
 }
@@ -138,7 +150,7 @@ impl Checks {
 
     /// The states of database, stream and model.
     fn backing_services(&self, stream: &Stream) -> BTreeMap<String, String> {
-        let connected = |result: &Result<(), String>| if result.is_ok() { "connected" } else { "disconnected" };
+        let connected = |result: &Result<(), CheckError>| if result.is_ok() { "connected" } else { "disconnected" };
         let redis = match (stream, &self.stream) {
             (Stream::Local(_), Ok(())) => "embedded",
             (_, result) => connected(result),
@@ -183,16 +195,16 @@ impl Checks {
     /// The result of the database check.
     ///
     /// # Errors
-    /// When the check failed, with its message.
-    pub fn database(&self) -> Result<(), String> {
+    /// When the check failed.
+    pub fn database(&self) -> Result<(), CheckError> {
         self.database.clone()
     }
 
     /// The result of the stream check.
     ///
     /// # Errors
-    /// When the check failed, with its message.
-    pub fn stream(&self) -> Result<(), String> {
+    /// When the check failed.
+    pub fn stream(&self) -> Result<(), CheckError> {
         self.stream.clone()
     }
 
@@ -229,19 +241,19 @@ impl Checks {
 /// a connection unusable.
 ///
 /// # Errors
-/// When the check fails or takes longer than `limit`, with the message.
+/// When the check fails or takes longer than `limit`.
 pub async fn within<T, E>(
     limit: Duration,
     check: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Result<T, String>
+) -> Result<T, CheckError>
 where
     T: Send + 'static,
-    E: std::fmt::Display + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
 {
     match tokio::time::timeout(limit, tokio::spawn(check)).await {
-        Ok(Ok(result)) => result.map_err(|e| e.to_string()),
-        Ok(Err(panic)) => Err(panic.to_string()),
-        Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
+        Ok(Ok(result)) => result.map_err(|error| CheckError::Failed(Arc::new(error))),
+        Ok(Err(panic)) => Err(CheckError::Failed(Arc::new(panic))),
+        Err(_) => Err(CheckError::TimedOut(limit)),
     }
 }
 
@@ -295,17 +307,17 @@ pub async fn health(
 async fn numbers(api: &Api, limit: Duration) -> Option<(Depth, Books)> {
     let (store, stream) = (api.store.clone(), api.stream.clone());
     let read = async move {
-        let depth = stream.depth().await.map_err(|e| e.to_string())?;
-        let outcomes = store.outcomes(&depth.epoch).await.map_err(|e| e.to_string())?;
+        let depth = stream.depth().await.ok()?;
+        let outcomes = store.outcomes(&depth.epoch).await.ok()?;
         let books = Books {
             appended: depth.appended,
             pending: depth.pending(),
             dead_lettered: depth.dead_lettered,
             ..outcomes
         };
-        Ok::<_, String>((depth, books))
+        Some((depth, books))
     };
-    within(limit, read).await.ok()
+    within(limit, async move { Ok::<_, Infallible>(read.await) }).await.ok().flatten()
 }
 
 async fn totals(state: &State) -> Result<StoredTotals, ApiError> {

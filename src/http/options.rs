@@ -11,6 +11,10 @@ use crate::oidc::OidcOptions;
 use super::auth::AuthOptions;
 use crate::accounts::SessionOptions;
 
+/// The size in bytes from which a connection's unsent data is written before more of a response is read: enough for the
+/// head of a response, so that it is sent together with the start of the body. WebSockets keep their buffers small by it.
+pub(super) const WRITE_BUFFER: usize = 2 * 1024;
+
 /// Options of the HTTP server. The defaults are for a single machine.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {

@@ -9,6 +9,7 @@ use actix_web::HttpRequest;
 
 use crate::domain::op::preview;
 use crate::domain::post::MAX_LANG_BYTES;
+use crate::domain::time::TimeError;
 use crate::domain::{FieldError, TimeRange, Timestamp};
 
 use super::error::ApiError;
@@ -89,6 +90,13 @@ impl Params {
             _ => Err(format!("must be a whole number from {} to {}", range.start(), range.end())),
         };
         self.optional(name, parse).unwrap_or(default)
+    }
+
+    /// `cursor`: an id that an earlier page had as `next_cursor`.
+    pub fn cursor(&mut self) -> Option<i64> {
+        self.optional("cursor", |text| {
+            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
+        })
     }
 
     /// A value that parses from text.
@@ -192,7 +200,7 @@ fn decode(text: &str, place: &str) -> Result<String, ApiError> {
         .map_err(|_| ApiError::malformed(format!("{place} is not valid UTF-8 after percent-decoding")))
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
+fn instant(text: &str) -> Result<Timestamp, TimeError> {
     if let Ok(date) = text.parse::<jiff::civil::Date>()
         && text.len() == "2026-01-31".len()
         && let Ok(midnight) = date.to_zoned(jiff::tz::TimeZone::UTC)
@@ -200,7 +208,7 @@ fn instant(text: &str) -> Result<Timestamp, String> {
         return Ok(midnight.timestamp().into());
     }
     // An unencoded `+` of an offset arrives as a space.
-    text.replace(' ', "+").parse().map_err(|e: crate::domain::time::TimeError| e.to_string())
+    text.replace(' ', "+").parse()
 }
 
 /// A language tag such as `en` or `pt-BR`, in lower case.

@@ -108,7 +108,7 @@ pub async fn list(
             let (found, total) =
                 tokio::try_join!(store.sorted_posts(&filter, sort.into(), start, limit), store.count_posts(&filter))?;
             let towards = match filter.topic.filter(|_| filter.sentiment_of == SentimentOf::Topic) {
-                Some(topic) => store.sentiments_towards(topic, &found.posts).await?,
+                Some(topic) => store.sentiments_towards(topic, &found.items).await?,
                 None => HashMap::new(),
             };
             Ok::<_, StoreError>((found, total, towards))
@@ -116,7 +116,7 @@ pub async fn list(
         .await?;
     answer::json(&PostList {
         posts: found
-            .posts
+            .items
             .into_iter()
             .map(|post| {
                 let sentiment = towards.get(&post.id).copied();
@@ -150,7 +150,7 @@ pub async fn recent(
     let store = state.api.store.clone();
     let compute = async move {
         let page = store.posts(&PostFilter::default(), Start::Offset(0), RECENT).await?;
-        Ok(RecentPosts { posts: page.posts.into_iter().map(PostView::from).collect() })
+        Ok(RecentPosts { posts: page.items.into_iter().map(PostView::from).collect() })
     };
     Ok(answer::cached(&state.cached("recent".to_owned(), compute).await?))
 }

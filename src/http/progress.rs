@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::stream::{Depth, Memory};
+use crate::stream::{Depth, Memory, StreamError};
 
 use super::Api;
 use super::health::within;
@@ -90,13 +90,13 @@ impl Progress {
         let (write, numbers) = tokio::join!(
             within(limit, async move { store.acquire_lease(PROBE, PROBE, PROBE_TTL).await }),
             within(limit, async move {
-                let depth = stream.depth().await.map_err(|error| error.to_string())?;
+                let depth = stream.depth().await?;
                 let settled = books.outcomes(&depth.epoch).await.map(|books| books.settled()).ok();
-                Ok::<_, String>((depth, settled))
+                Ok::<_, StreamError>((depth, settled))
             }),
         );
         let mut observed = self.lock();
-        observed.writes = write.err();
+        observed.writes = write.err().map(|error| error.to_string());
         match numbers {
             Ok((depth, settled)) => {
                 observed.stream = None;
@@ -107,7 +107,7 @@ impl Progress {
                 Some(depth)
             }
             Err(error) => {
-                observed.stream = Some(error);
+                observed.stream = Some(error.to_string());
                 None
             }
         }

@@ -22,7 +22,7 @@ use super::auth::stored::StoredTokens;
 use super::auth::{AuthError, Authenticator};
 use super::gate::{Admitted, Gate, HEAD_TIMEOUT};
 use super::limits::Limiter;
-use super::options::Adjustable;
+use super::options::{Adjustable, WRITE_BUFFER};
 use super::state::State;
 use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 
@@ -239,6 +239,7 @@ fn start(state: &Data<State>, surface: &Surface, shutdown: &Shutdown) -> Result<
             let http = HttpServiceBuilder::default()
                 .client_request_timeout(HEAD_TIMEOUT)
                 .client_disconnect_timeout(CLOSE_WAIT)
+                .h1_write_buffer_size(WRITE_BUFFER)
                 // A client that closes its half of the connection no longer waits for the response, so its reads are
                 // cancelled.
                 .h1_allow_half_closed(false)

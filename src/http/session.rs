@@ -8,6 +8,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Device, Presence, SignedIn};
@@ -189,6 +190,17 @@ pub async fn current(
     Ok(response)
 }
 
+/// The body of a request that signs in: without parameters, and not from a page of another site.
+async fn sign_in_body<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &State,
+) -> Result<T, ApiError> {
+    no_params(request)?;
+    origin::check(request, &state.options.cors_origins)?;
+    body::json(request, payload, &state.options).await
+}
+
 /// The name and password of a user.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -218,9 +230,7 @@ pub async fn sign_in(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    no_params(&request)?;
-    origin::check(&request, &state.options.cors_origins)?;
-    let PasswordSignIn { username, password } = body::json(&request, payload, &state.options).await?;
+    let PasswordSignIn { username, password } = sign_in_body(&request, payload, &state).await?;
     let (accounts, device) = (authenticator.accounts().clone(), device(&request, &state));
     let new = state.run(async move { accounts.sign_in(&username, &password, device).await }).await?;
     signed_in(&request, &state, &authenticator, &new)

@@ -16,7 +16,7 @@ use crate::stream::{ConsumerInfo, Depth, Stream};
 use super::auth::{Authorized, Read};
 use super::error::ApiError;
 use super::feeds::{FeedView, feeds};
-use super::health::{Checks, ComponentState, within};
+use super::health::{CheckError, Checks, ComponentState, within};
 use super::params::no_params;
 use super::sentiment::last;
 use super::shape::{self, LanguageCount};
@@ -257,14 +257,14 @@ fn database_kind(stream: &Stream) -> &'static str {
 }
 
 impl ServiceView {
-    fn new(kind: &'static str, check: Result<(), String>) -> Self {
+    fn new(kind: &'static str, check: Result<(), CheckError>) -> Self {
         let state = if check.is_ok() { "connected" } else { "disconnected" };
-        Self { kind, state, detail: check.err() }
+        Self { kind, state, detail: check.err().map(|error| error.to_string()) }
     }
 }
 
 impl StreamView {
-    fn new(state: &State, check: Result<(), String>, depth: Option<Depth>) -> Self {
+    fn new(state: &State, check: Result<(), CheckError>, depth: Option<Depth>) -> Self {
         let kind = match &state.api.stream {
             Stream::Local(_) => "embedded",
             Stream::Redis(_) => "redis",

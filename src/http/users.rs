@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::Draft;
 use crate::accounts::password::NewPassword;
 use crate::domain::account::{ActorName, User, UserRole};
-use crate::domain::{FieldError, Timestamp};
+use crate::domain::{FieldError, Page, Timestamp};
 use crate::store::accounts::UserCreated;
 
 use super::auth::{Actor, Admin, Authenticator, Authorized};
@@ -86,9 +86,7 @@ impl UserParams {
     fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut params = Params::of(request)?;
         let limit = params.number("limit", 1..=200, 100);
-        let cursor = params.optional("cursor", |text| {
-            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
-        });
+        let cursor = params.cursor();
         params.finish()?;
         Ok(Self { limit, cursor })
     }
@@ -117,11 +115,9 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let UserParams { limit, cursor } = UserParams::parse(&request)?;
     let accounts = authenticator.accounts().clone();
-    let mut users = state.run(async move { accounts.users(cursor.unwrap_or_default(), limit + 1).await }).await?;
-    let has_more = users.len() > usize::try_from(limit).unwrap_or_default();
-    users.truncate(usize::try_from(limit).unwrap_or_default());
-    let next_cursor = users.last().filter(|_| has_more).map(|last| last.id.to_string());
-    answer::json(&UserList { users: users.into_iter().map(UserView::from).collect(), next_cursor })
+    let users = state.run(async move { accounts.users(cursor.unwrap_or_default(), limit + 1).await }).await?;
+    let page = Page::of(users, limit, |last| last.id.to_string()).map(UserView::from);
+    answer::json(&UserList { users: page.items, next_cursor: page.next })
 }
 
 /// One user

@@ -1,236 +1,20 @@
-use std::collections::VecDeque;
-use std::future::Future;
-use std::io::Write;
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod fixture;
+mod scripted;
 
-use futures_util::future::BoxFuture;
-use tokio::task::JoinHandle;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
 use tokio::time::Instant;
 
 use super::*;
-use crate::domain::{DeadLetterReason, Op, PostDraft, PostId};
-use crate::sources::file::FieldMap;
+use crate::domain::{Op, PostId};
+use crate::sources::SourceError;
 use crate::sources::states::SourceActivity;
-use crate::sources::{Batch, ReplayOptions, Source, SourceError, SourceState};
-use crate::sqlite::{Sqlite, SqliteOptions};
-use crate::store::Retention;
 use crate::store::feeds::Paused;
-use crate::stream::{Consumer, DeadLetterRequest, Entry, LocalStream, StreamOptions};
 
-/// The longest time that a test waits for a condition.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// The embedded database and queue in a temporary folder.
-struct Fixture {
-    services: IngesterServices,
-    folder: tempfile::TempDir,
-}
-
-impl Fixture {
-    async fn new(max_backlog: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions {
-            path: folder.path().join("sentistream.db"),
-            readers: 2,
-            read_timeout: Duration::from_secs(5),
-            busy_timeout: Duration::from_secs(5),
-        };
-        let sqlite = Sqlite::open(&options).unwrap();
-        let clock = Clock::system();
-        let retention = Retention { minute_rollups: Duration::from_secs(8 * 86_400) };
-        let store = Store::sqlite(sqlite.clone(), retention, clock.clone());
-        store.migrate().await.unwrap();
-        let stream = LocalStream::open(sqlite, stream_options(max_backlog), clock.clone()).await.unwrap();
-        let services =
-            IngesterServices { stream: Stream::Local(stream), store, states: SourceStates::default(), clock };
-        Self { services, folder }
-    }
-
-    fn file(&self, lines: usize) -> std::path::PathBuf {
-        let path = self.folder.path().join("posts.ndjson");
-        let mut file = std::fs::File::create(&path).unwrap();
-        for id in 0..lines {
-            writeln!(file, "{{\"post_id\": \"p{id}\", \"source\": \"x\", \"content\": \"post {id}\"}}").unwrap();
-        }
-        path
-    }
-
-    async fn appended(&self) -> u64 {
-        self.services.stream.depth().await.unwrap().appended
-    }
-
-    fn state(&self, name: &str) -> SourceState {
-        self.services.states.all().into_iter().find(|state| state.name == name).unwrap_or_default()
-    }
-
-    fn start(&self, sources: Vec<SourceSpec>, options: IngesterOptions) -> Running {
-        let shutdown = Shutdown::default();
-        let role = tokio::spawn(run(sources, self.services.clone(), options, shutdown.clone()));
-        Running { role, shutdown }
-    }
-
-    /// Settles up to `max` entries, so that the stream has space again.
-    async fn drain(&self, max: usize) -> Vec<Entry> {
-        let entries = self.services.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
-        for entry in &entries {
-            let request =
-                DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
-            assert!(self.services.stream.dead_letter(request, self.services.clock.now()).await.unwrap());
-        }
-        entries
-    }
-}
-
-struct Running {
-    role: JoinHandle<anyhow::Result<()>>,
-    shutdown: Shutdown,
-}
-
-impl Running {
-    async fn stop(self) {
-        self.shutdown.stop();
-        let ended = tokio::time::timeout(DEADLINE, self.role).await;
-        ended.expect("the ingester stops").unwrap().unwrap();
-    }
-}
-
-fn stream_options(max_backlog: u64) -> StreamOptions {
-    StreamOptions {
-        name: "posts".to_owned(),
-        group: "workers".to_owned(),
-        dead_letter: "dead".to_owned(),
-        processed: "processed".to_owned(),
-        processed_max_len: 10,
-        processed_max_bytes: 64 << 20,
-        dead_letter_max_bytes: 64 << 20,
-        claim_idle: Duration::from_secs(30),
-        max_backlog,
-        command_timeout: Duration::from_secs(10),
-    }
-}
-
-fn options() -> IngesterOptions {
-    IngesterOptions {
-        batch_size: 50,
-        rate: None,
-        max_backoff: Duration::from_millis(50),
-        lease_ttl: Duration::from_millis(250),
-        ..IngesterOptions::default()
-    }
-}
-
-fn replay(path: &Path, clock: &Clock) -> SourceSpec {
-    let (path, map) = (path.to_owned(), FieldMap::default());
-    let options = ReplayOptions { path, rate: None, retime: true, repeat: false, map };
-    SourceSpec::replay("replay", options, clock.clone())
-}
-
-async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition().await {
-        assert!(Instant::now() < deadline, "timed out waiting until {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// A source that follows a script, then waits forever. A reopened source continues with the script.
-struct Scripted {
-    name: &'static str,
-    script: Arc<Mutex<Script>>,
-}
-
-struct Script {
-    steps: VecDeque<Result<usize, SourceError>>,
-    given: usize,
-}
-
-impl Scripted {
-    fn spec(name: &'static str, steps: Vec<Result<usize, SourceError>>) -> SourceSpec {
-        let script = Arc::new(Mutex::new(Script { steps: steps.into(), given: 0 }));
-        SourceSpec::new("scripted", name, move |_| Box::new(Self { name, script: script.clone() }))
-    }
-
-    fn step(&self, max: usize) -> Option<Result<Batch, SourceError>> {
-        let mut script = self.script.lock().unwrap();
-        let count = match script.steps.pop_front()? {
-            Ok(count) => count,
-            Err(error) => return Some(Err(error)),
-        };
-        assert!(count <= max);
-        let ops = (script.given..script.given + count).map(|id| op(self.name, id)).collect();
-        script.given += count;
-        Some(Ok(Batch { ops, cursor: Some(script.given.to_string()), ..Batch::default() }))
-    }
-}
-
-impl Source for Scripted {
-    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(async move {
-            match self.step(max) {
-                Some(step) => step,
-                None => std::future::pending().await,
-            }
-        })
-    }
-}
-
-/// A source that panics at first and then yields a post.
-struct Panicking(Arc<AtomicUsize>);
-
-impl Source for Panicking {
-    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(async move {
-            match self.0.fetch_add(1, Ordering::Relaxed) {
-                0 => panic!("an odd item"),
-                1 => Ok(Batch { ops: vec![op("odd", 1)], cursor: Some("1".to_owned()), ..Batch::default() }),
-                _ => std::future::pending().await,
-            }
-        })
-    }
-}
-
-/// A source that yields consecutive numbers from its cursor, one post at a time, so that repeated and missing posts are
-/// visible.
-struct Counting {
-    name: &'static str,
-    next: usize,
-    readers: Arc<Mutex<Vec<&'static str>>>,
-    instance: &'static str,
-}
-
-impl Counting {
-    fn spec(instance: &'static str, readers: &Arc<Mutex<Vec<&'static str>>>) -> SourceSpec {
-        let readers = readers.clone();
-        SourceSpec::new("counting", "count", move |opening| {
-            let next = opening.cursor.map_or(0, |cursor| cursor.parse().unwrap());
-            Box::new(Self { name: "count", next, readers: readers.clone(), instance })
-        })
-    }
-}
-
-impl Source for Counting {
-    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(async move {
-            self.readers.lock().unwrap().push(self.instance);
-            let ops = vec![op(self.name, self.next)];
-            self.next += 1;
-            let wait = Duration::from_millis(5);
-            Ok(Batch { ops, cursor: Some(self.next.to_string()), wait, ..Batch::default() })
-        })
-    }
-}
-
-fn op(name: &str, id: usize) -> Op {
-    let draft = PostDraft {
-        post_id: Some(format!("{name}-{id}")),
-        source: Some("x".to_owned()),
-        content: Some("text".to_owned()),
-        ..PostDraft::default()
-    };
-    Op::Post(draft.validate(crate::domain::Timestamp::EPOCH).unwrap())
-}
+use fixture::{Fixture, options, replay, until};
+use scripted::{Counting, Once, Panicking, Script, Scripted, op};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replay_is_appended_once_and_in_order_over_restarts() {
@@ -375,20 +159,6 @@ async fn assert_counted(fixture: &Fixture) {
         entries.iter().map(|e| String::from_utf8(e.fields.get("post_id").unwrap().to_vec()).unwrap()).collect();
     let expected: Vec<_> = (0..ids.len()).map(|id| format!("count-{id}")).collect();
     assert_eq!(ids, expected);
-}
-
-/// A source that yields one batch of operations and then waits.
-struct Once(Option<Vec<Op>>);
-
-impl Source for Once {
-    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(async move {
-            match self.0.take() {
-                Some(ops) => Ok(Batch { ops, ..Batch::default() }),
-                None => std::future::pending().await,
-            }
-        })
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use super::OpenError;
+
 /// The time to wait for a database lock that the server holds, in milliseconds.
 const BUSY_MS: u32 = 10_000;
 
@@ -21,14 +23,17 @@ pub enum BackupError {
     #[error("{0} already exists; use another file name or move the file")]
     Exists(PathBuf),
     /// SQLite cannot copy the database.
-    #[error("cannot copy the database to {path}: {reason}")]
+    #[error("cannot copy the database to {path}: {source}")]
     Copy {
         /// The destination, or the `.part` file that becomes the destination after the check.
         path: PathBuf,
-        /// The message of the system or of SQLite.
-        reason: String,
+        /// What failed.
+        source: OpenError,
     },
-    /// The copy is not a sound database.
+    /// The copy cannot be checked.
+    #[error("the copy failed SQLite's check and was removed: {0}")]
+    Unreadable(#[source] OpenError),
+    /// The copy is not a sound database. SQLite's finding is given.
     #[error("the copy failed SQLite's check and was removed: {0}")]
     Damaged(String),
 }
@@ -63,37 +68,36 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
 }
 
 fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
-    let failed = |reason: String| BackupError::Copy { path: part.to_owned(), reason };
+    let failed = |source: OpenError| BackupError::Copy { path: part.to_owned(), source };
     // Removes an incomplete copy of an earlier attempt that was killed.
     match fs::remove_file(part) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.to_string())),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.into())),
         _ => {}
     }
     // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file.
-    super::protect(part).map_err(|e| failed(e.to_string()))?;
-    let target = part.to_str().ok_or_else(|| failed("the path is not UTF-8".to_owned()))?;
+    super::protect(part).map_err(|e| failed(e.into()))?;
+    let target = part.to_str().ok_or_else(|| failed(OpenError::Path))?;
     let mut connection = open(from).map_err(failed)?;
     diesel::sql_query("VACUUM INTO ?")
         .bind::<Text, _>(target)
         .execute(&mut connection)
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|e| failed(e.into()))?;
     Ok(())
 }
 
 fn check(part: &Path) -> Result<(), BackupError> {
-    let damaged = |reason: String| BackupError::Damaged(reason);
-    let mut connection = open(part).map_err(damaged)?;
+    let mut connection = open(part).map_err(BackupError::Unreadable)?;
     let findings: Vec<Finding> =
-        diesel::sql_query("PRAGMA quick_check").load(&mut connection).map_err(|e| damaged(e.to_string()))?;
+        diesel::sql_query("PRAGMA quick_check").load(&mut connection).map_err(|e| BackupError::Unreadable(e.into()))?;
     match findings.first() {
-        Some(finding) if finding.quick_check != "ok" => Err(damaged(finding.quick_check.clone())),
+        Some(finding) if finding.quick_check != "ok" => Err(BackupError::Damaged(finding.quick_check.clone())),
         _ => Ok(()),
     }
 }
 
 /// Makes the copy durable and gives it its final name.
 fn keep(part: &Path, to: &Path) -> Result<u64, BackupError> {
-    let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), reason: e.to_string() };
+    let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), source: e.into() };
     let file = File::open(part).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
@@ -103,9 +107,9 @@ fn keep(part: &Path, to: &Path) -> Result<u64, BackupError> {
     Ok(size)
 }
 
-fn open(path: &Path) -> Result<SqliteConnection, String> {
-    let url = path.to_str().ok_or("the path is not UTF-8")?;
-    let mut connection = SqliteConnection::establish(url).map_err(|e| e.to_string())?;
-    connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_MS}")).map_err(|e| e.to_string())?;
+fn open(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let url = path.to_str().ok_or(OpenError::Path)?;
+    let mut connection = SqliteConnection::establish(url)?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_MS}"))?;
     Ok(connection)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{BuildError, Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
 use diesel::prelude::*;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Bool;
@@ -80,7 +80,7 @@ impl Readers {
     ///
     /// # Errors
     /// When the pool cannot be built.
-    pub fn new(connections: Connections, size: usize) -> Result<Self, String> {
+    pub fn new(connections: Connections, size: usize) -> Result<Self, BuildError> {
         let busy = connections.busy_timeout;
         Pool::builder(connections)
             .max_size(size.max(1))
@@ -88,7 +88,6 @@ impl Readers {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map(Self)
-            .map_err(|e| e.to_string())
     }
 
     /// A connection that reads the last commit.

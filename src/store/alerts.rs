@@ -11,8 +11,8 @@ mod transitions;
 mod update;
 
 pub use apply::{Applied, NewAlert, Step};
+pub use audit::AuditEntry;
 pub(super) use audit::insert_audit;
-pub use audit::{AuditEntry, AuditPage};
 pub use counts::{BucketWidth, RollupCount};
 pub(super) use evidence::{without_author, without_evidence};
 pub use observed::{Arrival, LatePosts, PostMark};
@@ -27,7 +27,7 @@ use super::sql::{At, CountOf};
 use super::{Store, StoreError};
 use crate::domain::alert::{Acknowledgement, Severity};
 use crate::domain::notify::inhibit::RecentAlert;
-use crate::domain::{Alert, AlertState, Timestamp};
+use crate::domain::{Alert, AlertState, Page, Timestamp};
 use row::{AlertRow, RecentRow};
 
 /// The alerts that match `$filter`, on the backend `$Db`.
@@ -80,12 +80,8 @@ impl Store {
                     .select(AlertRow::as_select())
             };
         }
-        let mut rows: Vec<AlertRow> = read!(self, replica, |c| page!(Sqlite).load(c), page!(Pg).load(c))?;
-        let wanted = usize::try_from(limit).unwrap_or_default();
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        let next = rows.last().map(|row| row.id).filter(|_| more);
-        Ok(AlertPage { alerts: rows.into_iter().map(Alert::from).collect(), total, next })
+        let rows: Vec<AlertRow> = read!(self, replica, |c| page!(Sqlite).load(c), page!(Pg).load(c))?;
+        Ok(AlertPage { page: Page::of(rows, limit, |row| row.id).map(Alert::from), total })
     }
 
     /// One alert.
@@ -186,10 +182,8 @@ pub struct AlertFilter {
 /// A page of alerts, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertPage {
-    /// The alerts of the page, newest first.
-    pub alerts: Vec<Alert>,
+    /// The alerts, newest first. The cursor is the id of an alert.
+    pub page: Page<Alert>,
     /// The number of alerts that match the filter, on all pages.
     pub total: i64,
-    /// The id after which the next page starts; `None` on the last page.
-    pub next: Option<i64>,
 }

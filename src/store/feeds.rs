@@ -1,11 +1,11 @@
 //! The reports of the feeds of sources, and whether feeds are paused.
 
 use diesel::upsert::excluded;
-use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 
 use super::backend::{read, transact};
 use super::schema::source_feeds::dsl;
-use super::schema::{source_cursors, source_hooks};
+use super::schema::{source_cursors, source_feeds, source_hooks};
 use super::sql::{At, JsonText};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
@@ -33,6 +33,23 @@ pub struct FeedRow {
     pub report: String,
     /// The time of the last report.
     pub reported_at: Timestamp,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = source_feeds)]
+struct StoredFeed {
+    name: String,
+    paused: bool,
+    instance: String,
+    report: JsonText,
+    reported_at: At,
+}
+
+impl From<StoredFeed> for FeedRow {
+    fn from(row: StoredFeed) -> Self {
+        let StoredFeed { name, paused, instance, report, reported_at } = row;
+        Self { name, paused, instance, report: report.0, reported_at: reported_at.0 }
+    }
 }
 
 impl Store {
@@ -75,24 +92,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn feeds(&self, since: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
-        let query =
-            || {
-                dsl::source_feeds
-                    .filter(dsl::paused.eq(true).or(dsl::reported_at.ge(At(since))))
-                    .order(dsl::name)
-                    .select((dsl::name, dsl::paused, dsl::instance, dsl::report, dsl::reported_at))
-            };
-        let rows: Vec<(String, bool, String, JsonText, At)> = read!(self, primary, |c| query().load(c))?;
-        Ok(rows
-            .into_iter()
-            .map(|(name, paused, instance, report, at)| FeedRow {
-                name,
-                paused,
-                instance,
-                report: report.0,
-                reported_at: at.0,
-            })
-            .collect())
+        let rows: Vec<StoredFeed> = read!(self, primary, |c| dsl::source_feeds
+            .filter(dsl::paused.eq(true).or(dsl::reported_at.ge(At(since))))
+            .order(dsl::name)
+            .select(StoredFeed::as_select())
+            .load(c))?;
+        Ok(rows.into_iter().map(FeedRow::from).collect())
     }
 
     /// Pauses or resumes the feed `name` and its history; its instance applies this within seconds. Returns `false` if no instance has

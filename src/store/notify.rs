@@ -6,7 +6,7 @@ pub mod outbox;
 mod quotes;
 mod sealing;
 
-pub use deliveries::{DeliveryFilter, DeliveryPage, FailingReceiver, LoggedDelivery};
+pub use deliveries::{DeliveryFilter, FailingReceiver, LoggedDelivery};
 pub use managed::{Action, Draft, ManagedChange, Refusal, WithSecrets};
 pub use outbox::{AttemptRecord, Commit, NewDelivery, Next, NotifierState, StoredGroup};
 pub(super) use quotes::text_without_quotes;

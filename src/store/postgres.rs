@@ -237,7 +237,7 @@ struct Connector {
 
 impl Connector {
     fn new(url: &SecretString, options: &PostgresOptions, runtime: Handle) -> Result<Self, StoreError> {
-        let target = url::Target::parse(url.expose_secret()).map_err(StoreError::Failed)?;
+        let target = url::Target::parse(url.expose_secret()).map_err(|e| StoreError::Failed(e.to_string()))?;
         let mut config = target.config;
         config.connect_timeout(options.connect_timeout).keepalives(true).keepalives_idle(Duration::from_secs(15));
         if config.get_application_name().is_none() {
@@ -245,7 +245,7 @@ impl Connector {
         }
         Ok(Self {
             config,
-            tls: tls::Tls::new(&target.security).map_err(StoreError::Failed)?,
+            tls: tls::Tls::new(&target.security).map_err(|e| StoreError::Failed(e.to_string()))?,
             runtime,
             connect_timeout: options.connect_timeout,
             statement_timeout: options.statement_timeout,

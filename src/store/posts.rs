@@ -1,15 +1,20 @@
 //! Reads posts: filters, keyset pagination, single posts.
 
 mod counted;
+mod filter;
+mod page;
 pub(super) mod query;
 pub(super) mod row;
 pub mod sample;
 mod search;
+mod stored;
 mod stripes;
 
+pub use filter::{CountedFrom, PostFilter};
+pub use page::{PostCursor, Sort, Start};
 pub(super) use row::{public_id, scores_from, scores_json};
+pub use stored::{StoredAnalysis, StoredPost};
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use diesel::sql_types::Text;
@@ -17,16 +22,13 @@ use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 
 use super::backend::read;
 use super::rollup::Series;
-use super::rollup::read::{Cells, sum, totals};
+use super::rollup::read::{sum, totals};
 use super::scans::is_short;
 use super::schema::{post_topics as about, sentiment_analysis as analysis, social_media_posts as post};
 use super::settle::{SELECT_TOPICS, TopicColumns, TopicRow};
 use super::sql::{CountOf, sql};
 use super::{Store, StoreError};
-use crate::domain::{
-    Author, Emotion, PostId, PostLabels, PostTopic, Scores, Sentiment, SentimentFilter, SentimentOf, Source, TimeRange,
-    Timestamp, TopicId,
-};
+use crate::domain::{Page, PostId, PostTopic, Sentiment, TimeRange, Timestamp, TopicId};
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
 
@@ -59,7 +61,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::sorted_posts`].
-    pub async fn posts(&self, filter: &PostFilter, start: Start, limit: i64) -> Result<PostPage, StoreError> {
+    pub async fn posts(
+        &self,
+        filter: &PostFilter,
+        start: Start,
+        limit: i64,
+    ) -> Result<Page<StoredPost, PostCursor>, StoreError> {
         self.sorted_posts(filter, Sort::Newest, start, limit).await
     }
 
@@ -74,7 +81,7 @@ impl Store {
         sort: Sort,
         start: Start,
         limit: i64,
-    ) -> Result<PostPage, StoreError> {
+    ) -> Result<Page<StoredPost, PostCursor>, StoreError> {
         let _turn = if is_short(filter, start, limit) { None } else { self.scans.turn().await };
         let found = if filter.words.is_empty() { None } else { self.search_page(filter, sort, start, limit).await? };
         let rows: Vec<PostRow> = match (found, filter.topic) {
@@ -97,11 +104,7 @@ impl Store {
         };
         let mut posts: Vec<StoredPost> = rows.into_iter().map(StoredPost::from).collect();
         posts.sort_unstable_by(|one, other| sort.compare(one, other));
-        let wanted = usize::try_from(limit).unwrap_or_default();
-        let more = posts.len() > wanted;
-        posts.truncate(wanted);
-        let last = posts.last().map(|post| sort.cursor(post));
-        Ok(PostPage { next: last.filter(|_| more), posts })
+        Ok(Page::of(posts, limit, |post| sort.cursor(post)))
     }
 
     /// The number of matching posts: exact if it can be read from the totals or rollups, otherwise counted up to
@@ -201,224 +204,6 @@ impl Store {
         });
         Ok(labels.collect())
     }
-}
-
-/// Selects posts. All conditions must hold.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PostFilter {
-    /// Posts that belong to this topic.
-    pub topic: Option<TopicId>,
-    /// With a topic: the label that `sentiment` and `min_confidence` refer to, and by which posts are counted.
-    pub sentiment_of: SentimentOf,
-    /// Posts of this source.
-    pub source: Option<Source>,
-    /// Posts with this sentiment, or posts without one.
-    pub sentiment: Option<SentimentFilter>,
-    /// Posts with this emotion.
-    pub emotion: Option<Emotion>,
-    /// Posts of authors with this name.
-    pub author: Option<Author>,
-    /// Posts in this language or a regional form of it: `en` also finds `en-US`. In lower case.
-    pub lang: Option<String>,
-    /// The text contains all of these words, ignoring case.
-    pub words: Vec<String>,
-    /// The text contains all of these words as whole words, ignoring case.
-    pub whole_words: Vec<String>,
-    /// The confidence is at least this, in [0, 1].
-    pub min_confidence: Option<f64>,
-    /// `created_at` is at or after this time.
-    pub start: Option<Timestamp>,
-    /// `created_at` is before this time.
-    pub end: Option<Timestamp>,
-    /// `ingested_at` is after this time.
-    pub ingested_after: Option<Timestamp>,
-}
-
-impl PostFilter {
-    /// Whether the number of matches can be read from the totals: only topic, source, sentiment and emotion are
-    /// filtered.
-    pub fn is_counted(&self) -> bool {
-        let rolled_up = Self {
-            topic: self.topic,
-            sentiment_of: self.sentiment_of,
-            source: self.source.clone(),
-            sentiment: self.sentiment,
-            emotion: self.emotion,
-            ..Self::default()
-        };
-        *self == rolled_up
-    }
-
-    /// The tables that the counts over time can be read from.
-    pub fn counted_from(&self) -> CountedFrom {
-        let any_time = Self { start: None, end: None, ..self.clone() };
-        if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
-    }
-
-    /// The conditions that the rollups can answer.
-    pub(super) fn rolled_up(&self) -> Cells<'_> {
-        Cells {
-            topic: self.topic,
-            of: self.sentiment_of,
-            source: self.source.as_ref(),
-            sentiment: self.sentiment,
-            emotion: self.emotion,
-        }
-    }
-}
-
-/// The tables that counts are read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CountedFrom {
-    /// The rollups: any range, including pruned posts.
-    Rollups,
-    /// The posts: only stored posts, and only as many as may be read for one answer.
-    Posts,
-}
-
-/// The position at which a page begins.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Start {
-    /// After this many posts.
-    Offset(i64),
-    /// After the post with these keys.
-    After(PostCursor),
-}
-
-/// The sort order of a list. Posts with equal keys are sorted by id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// The latest `created_at` first.
-    #[default]
-    Newest,
-    /// The earliest `created_at` first.
-    Oldest,
-    /// The highest confidence first.
-    Confidence,
-}
-
-impl Sort {
-    fn compare(self, one: &StoredPost, other: &StoredPost) -> Ordering {
-        match self {
-            Self::Newest => (other.created_at, other.id).cmp(&(one.created_at, one.id)),
-            Self::Oldest => (one.created_at, one.id).cmp(&(other.created_at, other.id)),
-            Self::Confidence => other.confidence().total_cmp(&one.confidence()).then(other.id.cmp(&one.id)),
-        }
-    }
-
-    fn cursor(self, post: &StoredPost) -> PostCursor {
-        let (created_at, confidence, id) = (post.created_at, post.confidence(), post.id);
-        match self {
-            Self::Newest => PostCursor::Newest { created_at, id },
-            Self::Oldest => PostCursor::Oldest { created_at, id },
-            Self::Confidence => PostCursor::Confidence { confidence, id },
-        }
-    }
-}
-
-/// The sort keys of the last post of a page.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum PostCursor {
-    /// The last post of a page in the order [`Sort::Newest`].
-    Newest {
-        /// When the author wrote the post.
-        created_at: Timestamp,
-        /// The row id of the post.
-        id: i64,
-    },
-    /// The last post of a page in the order [`Sort::Oldest`].
-    Oldest {
-        /// When the author wrote the post.
-        created_at: Timestamp,
-        /// The row id of the post.
-        id: i64,
-    },
-    /// The last post of a page in the order [`Sort::Confidence`].
-    Confidence {
-        /// The confidence, in [0, 1]; 0 if the post is unscored.
-        confidence: f64,
-        /// The row id of the post.
-        id: i64,
-    },
-}
-
-impl PostCursor {
-    /// The sort order of its page.
-    pub fn sort(self) -> Sort {
-        match self {
-            Self::Newest { .. } => Sort::Newest,
-            Self::Oldest { .. } => Sort::Oldest,
-            Self::Confidence { .. } => Sort::Confidence,
-        }
-    }
-}
-
-/// A stored post.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredPost {
-    /// The row id, by which posts with equal sort keys are ordered.
-    pub id: i64,
-    /// The id of the post, unique across all sources.
-    pub post_id: String,
-    /// The name of the source.
-    pub source: String,
-    /// The complete text.
-    pub content: String,
-    /// The name of the author; `None` if the source did not send one.
-    pub author: Option<String>,
-    /// When the author wrote the post.
-    pub created_at: Timestamp,
-    /// When the post was first stored.
-    pub ingested_at: Timestamp,
-    /// The BCP 47 tag that the source sent, or the detected language; `None` if neither is known.
-    pub lang: Option<String>,
-    /// The URL of the original post.
-    pub url: Option<String>,
-    /// The id of the post that this one replies to.
-    pub reply_to: Option<String>,
-    /// `None`: the post is unscored.
-    pub analysis: Option<StoredAnalysis>,
-}
-
-impl StoredPost {
-    /// The labels, if the post is scored.
-    pub fn labels(&self) -> Option<PostLabels> {
-        self.analysis.as_ref().map(|analysis| PostLabels { sentiment: analysis.sentiment, emotion: analysis.emotion })
-    }
-
-    /// The confidence; 0 if the post is unscored.
-    pub fn confidence(&self) -> f64 {
-        self.analysis.as_ref().map_or(0.0, |analysis| analysis.confidence)
-    }
-}
-
-/// The analysis of a stored post by a model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredAnalysis {
-    /// The name of the model.
-    pub model_name: String,
-    /// The sentiment with the largest score.
-    pub sentiment: Sentiment,
-    /// The probability of `sentiment`, in [0, 1].
-    pub confidence: f64,
-    /// The emotion with the largest score.
-    pub emotion: Emotion,
-    /// When the analysis was stored.
-    pub analyzed_at: Timestamp,
-    /// The scores of all classes.
-    pub scores: Scores,
-    /// Whether the model read only the beginning of the text, because of its limit.
-    pub truncated: bool,
-}
-
-/// A page of posts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PostPage {
-    /// The posts of the page.
-    pub posts: Vec<StoredPost>,
-    /// The position at which the next page starts; `None` on the last page.
-    pub next: Option<PostCursor>,
 }
 
 /// The number of matching posts.

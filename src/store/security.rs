@@ -8,7 +8,7 @@ use super::backend::{read, transact};
 use super::schema::security_audit as audit;
 use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
-use crate::domain::Timestamp;
+use crate::domain::{Page, Timestamp};
 
 /// The maximum number of rows that one transaction deletes.
 const STEP: i64 = 5_000;
@@ -52,15 +52,6 @@ pub struct SecurityFilter {
     pub before: Option<i64>,
 }
 
-/// A page of events, newest first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SecurityPage {
-    /// The events of the page, newest first.
-    pub events: Vec<SecurityEvent>,
-    /// The value of `before` for the next page; `None` on the last page.
-    pub next: Option<i64>,
-}
-
 impl Store {
     /// Appends events to the audit log.
     ///
@@ -92,7 +83,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn security_events(&self, filter: &SecurityFilter, limit: i64) -> Result<SecurityPage, StoreError> {
+    pub async fn security_events(
+        &self,
+        filter: &SecurityFilter,
+        limit: i64,
+    ) -> Result<Page<SecurityEvent>, StoreError> {
         // A boxed query has the type of its database.
         macro_rules! query {
             () => {{
@@ -111,12 +106,8 @@ impl Store {
                 query
             }};
         }
-        let mut rows: Vec<SecurityRow> = read!(self, replica, |c| query!().load(c))?;
-        let wanted = usize::try_from(limit).unwrap_or_default();
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        let next = rows.last().map(|row| row.id).filter(|_| more);
-        Ok(SecurityPage { events: rows.into_iter().map(SecurityEvent::from).collect(), next })
+        let rows: Vec<SecurityRow> = read!(self, replica, |c| query!().load(c))?;
+        Ok(Page::of(rows, limit, |row| row.id).map(SecurityEvent::from))
     }
 
     /// Deletes events before `before`, in small transactions.

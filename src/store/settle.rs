@@ -3,7 +3,7 @@
 pub(super) mod backfill;
 mod plan;
 mod postgres;
-mod rejudge;
+mod reanalysis;
 pub(super) mod removal;
 mod sqlite;
 mod state;
@@ -13,11 +13,11 @@ mod toward;
 
 pub use backfill::{BackfillStep, TopicTest};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
-pub use rejudge::{Rejudged, Rejudgement, Rejudgements, Replaced};
+pub use reanalysis::{Reanalysed, Reanalyses, Reanalysis, Replaced};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 pub(super) use topics::{SELECT_TOPICS, TopicColumns, TopicRow};
-pub use toward::{PendingPost, TopicJudgement};
+pub use toward::{PendingPost, TopicReanalysis};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use super::schema::stream_outcomes;
 use super::{Store, StoreError};
 use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, PostTopic, Source, Timestamp};
 use plan::Terms;
+use tally::Tally;
 
 impl Store {
     /// Makes all changes and settles their entries in one transaction. The results are in the same order. Posts of
@@ -62,12 +63,12 @@ impl Store {
         let terms = Terms { oldest: self.kept().posts.map(|kept| now - kept), ..terms };
         let settled = match &self.backend {
             Backend::Sqlite(sqlite) => {
-                sqlite.write(move |connection| sqlite::settle(connection, &batch, &terms, now, &retention)).await?
+                sqlite.write(move |c| sqlite::settle(c, &batch, &terms, Tally::new(now, &retention))).await?
             }
             Backend::Postgres(postgres) => {
                 let (batch, terms): (Arc<[Settlement]>, _) = (batch.into(), Arc::new(terms));
                 let settled = postgres.transact(move |connection| {
-                    postgres::settle(connection, batch.clone(), terms.clone(), now, retention.clone())
+                    postgres::settle(connection, batch.clone(), terms.clone(), Tally::new(now, &retention))
                 });
                 settled.await?
             }
@@ -136,21 +137,22 @@ impl Store {
 
     /// Replaces the analyses of stored posts, and updates their rollups and topics in the same transaction. The results
     /// are in the same order; a result is `None` for a post that was deleted, edited or analysed again since
-    /// `analyzed_at`, which stays unchanged. If the topics have another version than [`Rejudgements::topics`], the
+    /// `analyzed_at`, which stays unchanged. If the topics have another version than [`Reanalyses::topics`], the
     /// method returns `None` and changes nothing: the posts must be matched again.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn rejudge(&self, batch: Rejudgements) -> Result<Option<Vec<Option<Rejudged>>>, StoreError> {
+    pub async fn reanalyse(&self, batch: Reanalyses) -> Result<Option<Vec<Option<Reanalysed>>>, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
             Backend::Sqlite(sqlite) => {
-                Ok(sqlite.write(move |connection| rejudge::sqlite(connection, &batch, now, &retention)).await?)
+                Ok(sqlite.write(move |connection| reanalysis::sqlite(connection, &batch, now, &retention)).await?)
             }
             Backend::Postgres(postgres) => {
                 let batch = Arc::new(batch);
-                let done = postgres
-                    .transact(move |connection| rejudge::postgres(connection, batch.clone(), now, retention.clone()));
+                let done = postgres.transact(move |connection| {
+                    reanalysis::postgres(connection, batch.clone(), now, retention.clone())
+                });
                 done.await
             }
         }

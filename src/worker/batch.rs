@@ -91,7 +91,7 @@ impl Batch<'_> {
             let topics = self.topics().await?;
             let classifier = self.worker.classifier.current();
             let options = &self.worker.options;
-            let languages = options.languages.judged(&classifier.info().languages);
+            let languages = options.languages.supported(&classifier.info().languages);
             let routes = &self.worker.routes;
             let context = PlanContext { topics: &topics, storage: options.storage, languages, routes };
             let mut works = plan(tasks, &known, context);
@@ -200,7 +200,7 @@ impl Batch<'_> {
         analyse.await
     }
 
-    /// Reports stored posts that the models of their routes have to judge later.
+    /// Reports stored posts that the models of their routes have to analyse later.
     fn note_unscored(&self, works: &[Work<'_>]) {
         let unscored = works.iter().filter(|work| work.is_unscored()).filter_map(|work| work.route);
         for route in unscored.collect::<BTreeSet<_>>() {

@@ -66,7 +66,7 @@ pub struct Worker {
     pub topics: Topics,
     /// The model that gives a second opinion on posts for which `classifier` has a low confidence.
     pub second_opinion: Option<SecondOpinion>,
-    /// The language model that judges doubtful sentiments towards topics again.
+    /// The language model that analyses doubtful sentiments towards topics again.
     pub topic_doubts: Option<TopicDoubts>,
     /// The clock of missing post times and of dead letters.
     pub clock: Clock,

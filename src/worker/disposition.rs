@@ -9,7 +9,7 @@ use super::task::Task;
 use super::towards::PostTargets;
 use crate::domain::{Analysis, Op, PostId, PostLabels, PostTopic, TopicId, Towards};
 use crate::inference::routes::Routes;
-use crate::language::{JudgedLanguages, OtherLanguages};
+use crate::language::{OtherLanguages, SupportedLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
@@ -21,7 +21,7 @@ pub enum Disposition {
     /// The post was analysed and is stored with these topics.
     Analysed(Vec<PostTopic>),
     /// The post is stored with these topics as neutral, because the model does not support its language.
-    Unjudged(Vec<PostTopic>),
+    Unclassified(Vec<PostTopic>),
     /// The post is stored with these topics and without a sentiment, because the model does not support its
     /// language.
     Unscored(Vec<PostTopic>),
@@ -37,7 +37,7 @@ impl Disposition {
     /// The topics of the post, if it is stored.
     pub fn topics(&self) -> Option<&[PostTopic]> {
         match self {
-            Self::Analysed(topics) | Self::Unjudged(topics) | Self::Unscored(topics) => Some(topics),
+            Self::Analysed(topics) | Self::Unclassified(topics) | Self::Unscored(topics) => Some(topics),
             Self::Analyse { .. } | Self::Known | Self::Skip | Self::Delete => None,
         }
     }
@@ -97,7 +97,7 @@ impl Work<'_> {
         let (Some(post), Some(analysis)) = (self.task.op.post(), analyses.next()) else { return };
         let parts: Vec<Analysis> = analyses.take(self.targets.count()).collect();
         let topics = TopicMatch::decided(matches, Some(analysis.labels()));
-        let topics = self.targets.judge(&post.content, &analysis.scores, &parts, &topics);
+        let topics = self.targets.sentiments(&post.content, &analysis.scores, &parts, &topics);
         if *storage == StoragePolicy::Matching && topics.is_empty() {
             self.disposition = Disposition::Skip;
         } else {
@@ -150,7 +150,7 @@ pub struct PlanContext<'c> {
     /// Which posts are stored.
     pub storage: StoragePolicy,
     /// The languages that the model supports, and how posts in other languages are handled.
-    pub languages: JudgedLanguages<'c>,
+    pub languages: SupportedLanguages<'c>,
     /// The models of other languages.
     pub routes: &'c Routes,
 }
@@ -187,12 +187,12 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
             // If a later version were skipped, the earlier one would remain visible.
             OtherLanguages::Skip if matches!(task.op, Op::Post(_)) => Disposition::Skip,
             OtherLanguages::Unscored | OtherLanguages::Skip => stored_as(None, Disposition::Unscored),
-            OtherLanguages::Neutral => stored_as(Some(languages::unjudged().labels()), Disposition::Unjudged),
+            OtherLanguages::Neutral => stored_as(Some(languages::unclassified().labels()), Disposition::Unclassified),
         }
     };
     let work = |task| {
         let disposition = disposition(task);
-        let analysis = matches!(disposition, Disposition::Unjudged(_)).then(languages::unjudged);
+        let analysis = matches!(disposition, Disposition::Unclassified(_)).then(languages::unclassified);
         let route = task.op.post().and_then(|post| routes.number_of(post.lang.as_deref()));
         Work { task, disposition, route, analysis, targets: PostTargets::default() }
     };

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::domain::language::code;
 use crate::domain::{Analysis, Emotion, Op, Post, Scores, Sentiment};
-use crate::language::{self, JudgedLanguages, LanguagePolicy};
+use crate::language::{self, LanguagePolicy, SupportedLanguages};
 use crate::store::settle::Settled;
 
 use super::disposition::Work;
 use super::task::Task;
 
 /// The model name of posts that were not analysed by a model.
-const UNJUDGED: &str = "unjudged";
+const UNCLASSIFIED: &str = "unjudged";
 
 /// Detects the languages of posts whose source did not set them. Runs on a blocking thread, because it is
 /// computationally expensive.
@@ -41,7 +41,7 @@ pub fn count(post: &Post) {
 }
 
 /// Counts settled posts in languages that the main model does not support, by handling.
-pub fn count_others(works: &[Work<'_>], settled: &[Settled], languages: JudgedLanguages<'_>) {
+pub fn count_others(works: &[Work<'_>], settled: &[Settled], languages: SupportedLanguages<'_>) {
     for (work, settled) in works.iter().zip(settled) {
         let Some(post) = work.task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
         let lang = post.lang.as_deref();
@@ -53,9 +53,9 @@ pub fn count_others(works: &[Work<'_>], settled: &[Settled], languages: JudgedLa
 }
 
 /// The analysis of a post without a model: all classes are equally likely.
-pub fn unjudged() -> Analysis {
+pub fn unclassified() -> Analysis {
     Analysis {
-        model_name: Arc::from(UNJUDGED),
+        model_name: Arc::from(UNCLASSIFIED),
         sentiment: Sentiment::Neutral,
         confidence: 1.0 / 3.0,
         emotion: Emotion::Neutral,

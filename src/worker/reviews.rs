@@ -1,4 +1,4 @@
-//! A bounded queue of doubtful judgements, and the loop that sends them to another model.
+//! A bounded queue of doubtful results, and the loop that sends them to another model.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -62,7 +62,7 @@ impl<T> ReviewQueue<T> {
 
 /// What happens to the items of a queue.
 pub trait Review: Sync {
-    /// A doubtful judgement.
+    /// A doubtful result.
     type Item: Send;
 
     /// The queue of this review.

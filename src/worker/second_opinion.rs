@@ -13,7 +13,7 @@ use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostId};
 use crate::inference::{InferenceError, SharedClassifier};
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::StoreError;
-use crate::store::settle::{PostTimes, Rejudged, Rejudgement, Rejudgements, Replaced};
+use crate::store::settle::{PostTimes, Reanalysed, Reanalyses, Reanalysis, Replaced};
 
 use super::context::Worker;
 use super::reviews::{Review, ReviewQueue};
@@ -47,8 +47,8 @@ impl SecondOpinion {
 
     /// Queues a stored post if the confidence of its analysis is low. Never waits.
     pub fn consider(&self, post: &Post, analysis: &Analysis, stored: PostTimes) {
-        let judged = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
-        if !judged || analysis.confidence >= self.0.below {
+        let is_classified = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
+        if !is_classified || analysis.confidence >= self.0.below {
             return;
         }
         let item = || QueuedPost {
@@ -95,10 +95,10 @@ impl Review for SecondOpinion {
 }
 
 async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
-    let rejudgements: Vec<Rejudgement> = batch
+    let reanalyses: Vec<Reanalysis> = batch
         .iter()
         .zip(&analyses)
-        .map(|(queued, analysis)| Rejudgement {
+        .map(|(queued, analysis)| Reanalysis {
             post_id: queued.post_id.clone(),
             analysis: analysis.clone(),
             replaces: Replaced::Analysis(queued.event.timestamp),
@@ -106,7 +106,7 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
         .collect();
     let mut backoff = BackendWait::new("database");
     let done = loop {
-        match rejudge(worker, &rejudgements).await {
+        match reanalyse(worker, &reanalyses).await {
             Ok(done) => break done,
             Err(error) if error.is_transient() && !shutdown.is_stopping() => backoff.wait(&error, shutdown).await,
             Err(error) => {
@@ -138,11 +138,11 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
 }
 
 /// Stores the analyses, matching the posts with the current topics where these depend on labels.
-pub async fn rejudge(worker: &Worker, list: &[Rejudgement]) -> Result<Vec<Option<Rejudged>>, StoreError> {
+pub async fn reanalyse(worker: &Worker, list: &[Reanalysis]) -> Result<Vec<Option<Reanalysed>>, StoreError> {
     loop {
         let topics = worker.topics.refresh().await?;
         let topics = topics.depend_on_labels().then(|| test(topics));
-        if let Some(done) = worker.store.rejudge(Rejudgements { list: list.to_vec(), topics }).await? {
+        if let Some(done) = worker.store.reanalyse(Reanalyses { list: list.to_vec(), topics }).await? {
             return Ok(done);
         }
     }

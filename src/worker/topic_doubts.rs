@@ -1,8 +1,8 @@
-//! A second judgement of doubtful sentiments towards topics, by a language model.
+//! Second opinions about doubtful sentiments towards topics, by a language model.
 //!
 //! A post is stored immediately with what the local model says about its topics. Topics for which that is doubtful are put
 //! into a bounded queue. A separate task sends them with their targets to the language model and replaces the sentiment
-//! and its counts in one transaction, unless the post was edited, deleted or judged again since. What does not fit into
+//! and its counts in one transaction, unless the post was edited, deleted or analysed again since. What does not fit into
 //! the queue, or is in it when the process exits, keeps the first sentiment.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostTopic, TopicId, To
 use crate::inference::llm::Question;
 use crate::inference::{InferenceError, Llm};
 use crate::lifecycle::{BackendWait, Shutdown};
-use crate::store::settle::TopicJudgement;
+use crate::store::settle::TopicReanalysis;
 use crate::topics::{Tracked, Words};
 
 /// The maximum length of a text in the queue, in characters. The language model does not read more.
@@ -105,7 +105,7 @@ impl Review for TopicDoubts {
 
 /// Stores the answers, and sends the changed posts to live clients.
 async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
-    let judgement = |(doubt, analysis): (&Doubt, &Analysis)| TopicJudgement {
+    let reanalysis = |(doubt, analysis): (&Doubt, &Analysis)| TopicReanalysis {
         post_id: doubt.event.post_id.clone(),
         analyzed_at: Some(doubt.event.timestamp),
         replaces: Towards::Own(doubt.stored.clone()),
@@ -118,14 +118,14 @@ async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, sh
             }),
         }],
     };
-    let judgements: Vec<TopicJudgement> = batch.iter().zip(&analyses).map(judgement).collect();
+    let reanalyses: Vec<TopicReanalysis> = batch.iter().zip(&analyses).map(reanalysis).collect();
     let mut backoff = BackendWait::new("database");
     let changed = loop {
-        match worker.store.judge_topics(judgements.clone()).await {
+        match worker.store.reanalyse_topics(reanalyses.clone()).await {
             Ok(changed) => break changed,
             Err(error) if error.is_transient() && !shutdown.is_stopping() => backoff.wait(&error, shutdown).await,
             Err(error) => {
-                tracing::warn!(%error, posts = batch.len(), "second judgements of topics not stored");
+                tracing::warn!(%error, posts = batch.len(), "second reanalyses of topics not stored");
                 return count("failed", batch.len());
             }
         }

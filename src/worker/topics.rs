@@ -12,7 +12,7 @@ use crate::inference::InferenceError;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
-use crate::store::settle::{PendingPost, TopicJudgement, TopicTest};
+use crate::store::settle::{PendingPost, TopicReanalysis, TopicTest};
 use crate::topics::{Scratch, TopicMatch, Tracked};
 
 /// The time between two checks for topics that need a backfill.
@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const LEASE: &str = "topic-backfill";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 /// The maximum number of matches whose sentiment is determined in one transaction.
-const JUDGED_AT_ONCE: i64 = 100;
+const CLASSIFIED_AT_ONCE: i64 = 100;
 
 /// Matches stored posts whenever a topic requires it, until a shutdown.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
@@ -65,7 +65,7 @@ impl Coordinated for Backfill {
             && let Some(handle) = self.leases.acquire(LEASE).await?
         {
             self.fill(topics).await?;
-            self.judge().await?;
+            self.classify().await?;
             self.leases.release([handle.lease]).await;
         }
         Ok(EVERY)
@@ -106,17 +106,18 @@ impl Backfill {
 
 impl Backfill {
     /// Determines the sentiment towards topics for stored matches that have none.
-    async fn judge(&self) -> Result<(), StoreError> {
+    async fn classify(&self) -> Result<(), StoreError> {
         let worker = &self.worker;
         let mut posts = 0;
         while !self.shutdown.is_stopping() {
-            let pending = worker.store.pending_topics(JUDGED_AT_ONCE).await?;
+            let pending = worker.store.pending_topics(CLASSIFIED_AT_ONCE).await?;
             if pending.is_empty() || self.leases.acquire(LEASE).await?.is_none() {
                 break;
             }
-            let Some(judged) = self.judged(&pending).await else { break };
-            let changed = worker.store.judge_topics(judged).await?.into_iter().filter(|is_changed| *is_changed).count();
-            // Otherwise the same posts would be judged again at once, without end. A later round tries again.
+            let Some(found) = self.reanalyses(&pending).await else { break };
+            let changed =
+                worker.store.reanalyse_topics(found).await?.into_iter().filter(|is_changed| *is_changed).count();
+            // Otherwise the same posts would be classified again at once, without end. A later round tries again.
             if changed == 0 {
                 break;
             }
@@ -130,44 +131,44 @@ impl Backfill {
     }
 
     /// How the posts speak about their topics; `None` if the model does not answer. A later round tries again.
-    async fn judged(&self, pending: &[PendingPost]) -> Option<Vec<TopicJudgement>> {
+    async fn reanalyses(&self, pending: &[PendingPost]) -> Option<Vec<TopicReanalysis>> {
         let tracked = self.worker.topics.current();
         let mut groups: BTreeMap<Option<usize>, Vec<&PendingPost>> = BTreeMap::new();
         for post in pending {
             groups.entry(self.worker.routes.number_of(post.lang.as_deref())).or_default().push(post);
         }
-        let mut judged = Vec::with_capacity(pending.len());
+        let mut found = Vec::with_capacity(pending.len());
         for (route, posts) in groups {
-            judged.extend(self.judged_with(route, posts, &tracked).await?);
+            found.extend(self.reanalyses_with(route, posts, &tracked).await?);
         }
-        Some(judged)
+        Some(found)
     }
 
-    /// The same for posts of one model. If one makes the model fail, it keeps its label, and the others are judged alone.
-    async fn judged_with(
+    /// The same for posts of one model. If one makes the model fail, it keeps its label, and the others are classified alone.
+    async fn reanalyses_with(
         &self,
         route: Option<usize>,
         posts: Vec<&PendingPost>,
         tracked: &Arc<Tracked>,
-    ) -> Option<Vec<TopicJudgement>> {
+    ) -> Option<Vec<TopicReanalysis>> {
         let divided: Vec<(String, Vec<TopicId>)> = posts.iter().map(|post| self.text_with_topics(post)).collect();
         let targets = PostTargets::of_each(divided, tracked.clone()).await;
         let texts = posts.iter().zip(&targets).flat_map(|(post, targets)| targets.texts(&post.content)).collect();
         match self.shutdown.unless_stopping(self.classified(route, texts)).await? {
-            Ok(parts) => Some(judgements(posts.into_iter().zip(targets), parts)),
+            Ok(parts) => Some(reanalyses(posts.into_iter().zip(targets), parts)),
             Err(InferenceError::Failed(_) | InferenceError::TooSlow(_)) if posts.len() > 1 => {
-                let mut judged = Vec::with_capacity(posts.len());
+                let mut found = Vec::with_capacity(posts.len());
                 for post in posts {
-                    judged.extend(Box::pin(self.judged_with(route, vec![post], tracked)).await?);
+                    found.extend(Box::pin(self.reanalyses_with(route, vec![post], tracked)).await?);
                 }
-                Some(judged)
+                Some(found)
             }
             // The parts cannot be classified, or the model of a route is not available. The labels of the posts hold.
             Err(error)
                 if route.is_some() || matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_)) =>
             {
                 tracing::debug!(%error, posts = posts.len(), "posts keep their labels for their topics");
-                Some(judgements(posts.into_iter().map(|post| (post, PostTargets::default())), Vec::new()))
+                Some(reanalyses(posts.into_iter().map(|post| (post, PostTargets::default())), Vec::new()))
             }
             Err(error) => {
                 tracing::warn!(%error, "sentiments towards topics of stored posts not determined, will be retried");
@@ -180,7 +181,7 @@ impl Backfill {
     fn text_with_topics(&self, post: &PendingPost) -> (String, Vec<TopicId>) {
         let classifier = self.worker.classifier.current();
         let lang = post.lang.as_deref();
-        let languages = self.worker.options.languages.judged(&classifier.info().languages);
+        let languages = self.worker.options.languages.supported(&classifier.info().languages);
         let is_supported = self.worker.routes.of(lang).is_some() || !languages.is_other(lang);
         if post.scores.is_some() && is_supported && divides(classifier.info()) {
             (post.content.clone(), post.topics.clone())
@@ -203,22 +204,22 @@ impl Backfill {
 }
 
 /// How posts speak about their topics. `parts` are the analyses of their parts, in order.
-fn judgements<'p>(
+fn reanalyses<'p>(
     posts: impl Iterator<Item = (&'p PendingPost, PostTargets)>,
     parts: Vec<Analysis>,
-) -> Vec<TopicJudgement> {
+) -> Vec<TopicReanalysis> {
     let mut parts = parts.into_iter();
-    let judgement = |(post, targets): (&PendingPost, PostTargets)| {
+    let reanalysis = |(post, targets): (&PendingPost, PostTargets)| {
         let parts: Vec<Analysis> = parts.by_ref().take(targets.count()).collect();
         let whole = post.scores.unwrap_or_default();
-        TopicJudgement {
+        TopicReanalysis {
             post_id: post.post_id.clone(),
             analyzed_at: post.analyzed_at,
             replaces: Towards::Pending,
-            topics: targets.judge(&post.content, &whole, &parts, &post.topics),
+            topics: targets.sentiments(&post.content, &whole, &parts, &post.topics),
         }
     };
-    posts.map(judgement).collect()
+    posts.map(reanalysis).collect()
 }
 
 /// Matches posts with the topics at their version.

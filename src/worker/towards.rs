@@ -67,7 +67,7 @@ impl PostTargets {
     }
 
     /// How the post speaks about each of `topics`. `analyses` are those of the parts.
-    pub fn judge(&self, text: &str, whole: &Scores, analyses: &[Analysis], topics: &[TopicId]) -> Vec<PostTopic> {
+    pub fn sentiments(&self, text: &str, whole: &Scores, analyses: &[Analysis], topics: &[TopicId]) -> Vec<PostTopic> {
         let scores_of = |range: &Range<usize>| {
             let index = self.parts.iter().position(|part| part == range)?;
             analyses.get(index).map(|analysis| analysis.scores.sentiment)
@@ -75,7 +75,7 @@ impl PostTargets {
         let towards = |topic: &TopicId| match self.targets.iter().find(|(of, _)| of == topic) {
             None => Towards::Post,
             Some((_, target)) => {
-                let opinion = target.judge(whole, scores_of);
+                let opinion = target.opinion(whole, scores_of);
                 Towards::Own(TopicSentiment {
                     sentiment: opinion.sentiment,
                     confidence: opinion.confidence,

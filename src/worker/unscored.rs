@@ -1,7 +1,7 @@
-//! Judges stored posts that have no sentiment, once a model for their language is available.
+//! Analyses stored posts that have no sentiment, once a model for their language is available.
 //!
 //! These are posts from before a route or a model was configured, and posts that could not wait for the model of their
-//! route. The worker judges them in small steps; each replaces the state of its posts with their rollups in one
+//! route. The worker analyses them in small steps; each replaces the state of its posts with their rollups in one
 //! transaction, unless a post was edited or deleted since. So steps may be repeated, also by several instances, of which
 //! only one at a time does this.
 
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::batch::count_by_model;
 use super::context::Worker;
-use super::second_opinion::rejudge;
+use super::second_opinion::reanalyse;
 use crate::domain::{Analysis, LiveEvent, PostEvent, PostId, SentimentFilter, op::preview};
 use crate::inference::InferenceError;
 use crate::inference::routes::Route;
@@ -20,28 +20,28 @@ use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
 use crate::store::posts::{PostFilter, Start, StoredPost};
-use crate::store::settle::{Rejudgement, Replaced};
+use crate::store::settle::{Reanalysis, Replaced};
 
 /// The time between two checks for work.
 const EVERY: Duration = Duration::from_secs(2);
 /// The time between two searches for posts that other instances left unscored.
 const AGAIN: Duration = Duration::from_secs(600);
-/// The lease of the instance that judges unscored posts.
+/// The lease of the instance that analyses unscored posts.
 const LEASE: &str = "unscored-posts";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 /// The number of posts in one step.
 const STEP: i64 = 64;
-/// The judgement of a post that was stored longer ago causes no live event, because it is not news.
+/// The analysis of a post that was stored longer ago causes no live event, because it is not news.
 const NEWS: Duration = Duration::from_secs(300);
 
-/// Judges unscored posts until a shutdown.
+/// Analyses unscored posts until a shutdown.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
     let leases = LeaseManager::new(worker.store.clone(), worker.options.instance.clone(), LEASE_TTL);
     let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
     let stop = shutdown.stop_token().clone();
     let mut task = Unscored { worker, leases, shutdown, searched_at: None };
     if let Err(error) = coordinate(&mut task, backoff, &stop).await {
-        tracing::error!(%error, "judging of unscored posts stopped");
+        tracing::error!(%error, "analysis of unscored posts stopped");
     }
 }
 
@@ -53,7 +53,7 @@ struct Unscored {
     searched_at: Option<Instant>,
 }
 
-/// Every failure is retried: the posts remain stored, and a later step can judge them.
+/// Every failure is retried: the posts remain stored, and a later step can analyse them.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct UnscoredError(#[from] StoreError);
@@ -70,7 +70,7 @@ impl RoundError for UnscoredError {
 
 impl Coordinated for Unscored {
     type Error = UnscoredError;
-    const TASK: &'static str = "judging of unscored posts";
+    const TASK: &'static str = "analysis of unscored posts";
 
     async fn round(&mut self) -> Result<Duration, UnscoredError> {
         let is_due = self.searched_at.is_none_or(|at| at.elapsed() >= AGAIN);
@@ -83,7 +83,7 @@ impl Coordinated for Unscored {
         if targets.is_empty() {
             return Ok(EVERY);
         }
-        let done = self.judge_all(&targets).await;
+        let done = self.analyse_all(&targets).await;
         match &done {
             Ok(true) if is_due => self.searched_at = Some(Instant::now()),
             Ok(true) => {}
@@ -98,7 +98,7 @@ impl Coordinated for Unscored {
     }
 }
 
-/// The model that judges, and so the languages of the posts.
+/// The model that analyses, and so the languages of the posts.
 enum Target {
     Main,
     Route(Route),
@@ -122,31 +122,31 @@ enum Progress {
 }
 
 impl Unscored {
-    /// Returns whether the posts of all targets were judged.
-    async fn judge_all(&self, targets: &[Target]) -> Result<bool, StoreError> {
+    /// Returns whether the posts of all targets were analysed.
+    async fn analyse_all(&self, targets: &[Target]) -> Result<bool, StoreError> {
         let Some(handle) = self.leases.acquire(LEASE).await? else { return Ok(false) };
         let mut all = true;
         for target in targets {
-            all &= self.judge_target(target).await? == Progress::Done;
+            all &= self.analyse_target(target).await? == Progress::Done;
         }
         self.leases.release([handle.lease]).await;
         Ok(all)
     }
 
-    async fn judge_target(&self, target: &Target) -> Result<Progress, StoreError> {
+    async fn analyse_target(&self, target: &Target) -> Result<Progress, StoreError> {
         let info = self.worker.classifier.current();
         let languages: Vec<Option<&str>> = match target {
             Target::Route(route) => route.languages().iter().map(|lang| Some(lang.as_str())).collect(),
-            Target::Main => match self.worker.options.languages.judged(&info.info().languages).known() {
-                // The model judges every language.
+            Target::Main => match self.worker.options.languages.supported(&info.info().languages).known() {
+                // The model analyses every language.
                 [] => vec![None],
                 known => known.iter().map(|lang| Some(lang.as_str())).collect(),
             },
         };
-        let mut judged = 0;
+        let mut analysed = 0;
         for lang in languages {
-            let (progress, posts) = self.judge_language(target, lang).await?;
-            judged += posts;
+            let (progress, posts) = self.analyse_language(target, lang).await?;
+            analysed += posts;
             if progress == Progress::Interrupted {
                 return Ok(progress);
             }
@@ -154,40 +154,40 @@ impl Unscored {
         if let Target::Route(route) = target {
             route.caught_up();
         }
-        if judged > 0 {
+        if analysed > 0 {
             self.worker.cache.clear().await;
-            tracing::info!(posts = judged, "stored posts without a sentiment were judged");
+            tracing::info!(posts = analysed, "stored posts without a sentiment were analysed");
         }
         Ok(Progress::Done)
     }
 
-    async fn judge_language(&self, target: &Target, lang: Option<&str>) -> Result<(Progress, usize), StoreError> {
+    async fn analyse_language(&self, target: &Target, lang: Option<&str>) -> Result<(Progress, usize), StoreError> {
         let filter = PostFilter {
             sentiment: Some(SentimentFilter::Unscored),
             lang: lang.map(str::to_owned),
             ..PostFilter::default()
         };
-        let (mut start, mut judged) = (Start::Offset(0), 0);
+        let (mut start, mut analysed) = (Start::Offset(0), 0);
         loop {
             let page = self.worker.store.posts(&filter, start, STEP).await?;
-            let mut posts = page.posts;
+            let mut posts = page.items;
             if matches!(target, Target::Main) {
                 posts.retain(|post| self.worker.routes.of(post.lang.as_deref()).is_none());
             }
-            judged += posts.len();
-            if self.judge(target, posts).await? == Progress::Interrupted || self.shutdown.is_stopping() {
-                return Ok((Progress::Interrupted, judged));
+            analysed += posts.len();
+            if self.analyse(target, posts).await? == Progress::Interrupted || self.shutdown.is_stopping() {
+                return Ok((Progress::Interrupted, analysed));
             }
-            let Some(next) = page.next else { return Ok((Progress::Done, judged)) };
+            let Some(next) = page.next else { return Ok((Progress::Done, analysed)) };
             start = Start::After(next);
             if self.leases.acquire(LEASE).await?.is_none() {
-                return Ok((Progress::Interrupted, judged));
+                return Ok((Progress::Interrupted, analysed));
             }
         }
     }
 
-    /// Judges posts. If one makes the model fail, it stays unscored and the others are judged alone.
-    async fn judge(&self, target: &Target, posts: Vec<StoredPost>) -> Result<Progress, StoreError> {
+    /// Analyses posts. If one makes the model fail, it stays unscored and the others are analysed alone.
+    async fn analyse(&self, target: &Target, posts: Vec<StoredPost>) -> Result<Progress, StoreError> {
         if posts.is_empty() {
             return Ok(Progress::Done);
         }
@@ -205,14 +205,14 @@ impl Unscored {
             }
             Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if posts.len() > 1 => {
                 for post in posts {
-                    if Box::pin(self.judge(target, vec![post])).await? == Progress::Interrupted {
+                    if Box::pin(self.analyse(target, vec![post])).await? == Progress::Interrupted {
                         return Ok(Progress::Interrupted);
                     }
                 }
                 Ok(Progress::Done)
             }
             Some(Err(InferenceError::Failed(error))) => {
-                tracing::warn!(post = posts[0].post_id, error, "unscored post not judged");
+                tracing::warn!(post = posts[0].post_id, error, "unscored post not analysed");
                 count("failed", 1);
                 Ok(Progress::Done)
             }
@@ -226,21 +226,21 @@ impl Unscored {
     }
 
     async fn store(&self, posts: Vec<StoredPost>, analyses: Vec<Analysis>) -> Result<(), StoreError> {
-        let judged: Vec<(StoredPost, Analysis)> = posts.into_iter().zip(analyses).collect();
-        let rejudgements: Vec<Rejudgement> = judged
+        let analysed: Vec<(StoredPost, Analysis)> = posts.into_iter().zip(analyses).collect();
+        let reanalyses: Vec<Reanalysis> = analysed
             .iter()
             .filter_map(|(post, analysis)| {
-                Some(Rejudgement {
+                Some(Reanalysis {
                     post_id: PostId::parse(&post.post_id).ok()?,
                     analysis: analysis.clone(),
                     replaces: Replaced::Unscored { content: post.content.clone() },
                 })
             })
             .collect();
-        let done = rejudge(&self.worker, &rejudgements).await?;
+        let done = reanalyse(&self.worker, &reanalyses).await?;
         let now = self.worker.clock.now();
         let mut events = Vec::new();
-        for ((post, analysis), stored) in judged.into_iter().zip(done) {
+        for ((post, analysis), stored) in analysed.into_iter().zip(done) {
             let Some(stored) = stored else {
                 count("outdated", 1);
                 continue;

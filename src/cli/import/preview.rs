@@ -9,7 +9,7 @@ use serde_json::json;
 use super::ImportArgs;
 use crate::app;
 use crate::cli::output::{Output, one_line};
-use crate::cli::{Context, Verdict};
+use crate::cli::{CommandResult, Context};
 use crate::sources::file::ChunkReader;
 
 /// The maximum number of posts that are shown.
@@ -20,7 +20,7 @@ const MAX_RECORDS: usize = 1_000;
 const SHOWN_CHARS: usize = 60;
 
 /// Shows the first posts with their sentiment, and the first records that are not valid.
-pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context) -> anyhow::Result<Verdict> {
+pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context) -> anyhow::Result<CommandResult> {
     let (mut posts, mut rejected, mut read) = (Vec::new(), Vec::new(), 0);
     let mut dropped: BTreeMap<&str, u64> = BTreeMap::new();
     while posts.len() < SHOWN && read < MAX_RECORDS {
@@ -78,5 +78,5 @@ pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context)
     }
     output.flush()?;
     let is_bad = posts.is_empty() || (args.strict && !rejected.is_empty());
-    Ok(if is_bad { Verdict::Bad } else { Verdict::Good })
+    Ok(if is_bad { CommandResult::Bad } else { CommandResult::Good })
 }

@@ -26,9 +26,7 @@ impl AuditParams {
     fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut params = Params::of(request)?;
         let limit = params.number("limit", 1..=500, 50);
-        let cursor = params.optional("cursor", |text| {
-            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
-        });
+        let cursor = params.cursor();
         params.finish()?;
         Ok(Self { limit, cursor })
     }
@@ -58,6 +56,5 @@ pub async fn list(
     let AuditParams { limit, cursor } = AuditParams::parse(&request)?;
     let store = state.api.store.clone();
     let page = state.run(async move { store.alert_audit(cursor, limit).await }).await?;
-    let next_cursor = page.next.map(|id| id.to_string());
-    answer::json(&AuditList { entries: page.entries, limit, next_cursor })
+    answer::json(&AuditList { entries: page.items, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }

@@ -17,7 +17,7 @@ use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::rules::DAY;
 use crate::rules::backtest::{Backtest, Recording, STEP, run, step, windows_to_read};
-use crate::rules::load::{DelayCache, LoadError, feed, history, texts};
+use crate::rules::load::{DelayCache, RuleLoadError, feed, history, texts};
 use crate::store::Store;
 
 /// The maximum number of posts whose texts and authors are compared. Windows beyond it count every post.
@@ -76,8 +76,8 @@ pub async fn backtest(
     let tested = state.read(async move {
         let (step_seconds, recording) = (step(&spec, range).as_secs(), record(&store, &spec, range).await);
         let recording = recording.map_err(|error| match error {
-            LoadError::Store(error) => error.into(),
-            error @ (LoadError::TooMany(_) | LoadError::NoTopic(_)) => {
+            RuleLoadError::Store(error) => error.into(),
+            error @ (RuleLoadError::TooMany(_) | RuleLoadError::NoTopic(_)) => {
                 ApiError::invalid_field("rule.scope", error.to_string())
             }
         })?;
@@ -90,7 +90,7 @@ pub async fn backtest(
 }
 
 /// Reads the data that the backtest replays.
-async fn record(store: &Store, spec: &RuleSpec, range: TimeRange) -> Result<Recording, LoadError> {
+async fn record(store: &Store, spec: &RuleSpec, range: TimeRange) -> Result<Recording, RuleLoadError> {
     let scope = feed(&spec.scope);
     let delays = DelayCache::default().of(store, &scope, range.end()).await?;
     let mut recording = Recording { delays, ..Recording::new(history(store, &scope, range).await?) };

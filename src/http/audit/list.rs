@@ -33,9 +33,7 @@ impl SecurityParams {
     fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut params = Params::of(request)?;
         let limit = params.number("limit", 1..=500, 50);
-        let cursor = params.optional("cursor", |text| {
-            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
-        });
+        let cursor = params.cursor();
         let actor = params.optional("actor", |text| match text.len() {
             1..=MAX_ACTOR_BYTES if !text.contains('\0') => Ok(text.to_owned()),
             _ => Err("must be the name of an actor"),
@@ -75,5 +73,5 @@ pub async fn events(
     let store = state.api.store.clone();
     let filter = SecurityFilter { actor, outcome, before: cursor };
     let page = state.run(async move { store.security_events(&filter, limit).await }).await?;
-    answer::json(&SecurityEventList { events: page.events, limit, next_cursor: page.next.map(|id| id.to_string()) })
+    answer::json(&SecurityEventList { events: page.items, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }

@@ -36,9 +36,7 @@ impl DeliveryParams {
     fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut params = Params::of(request)?;
         let limit = params.number("limit", 1..=500, 50);
-        let cursor = params.optional("cursor", |text| {
-            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
-        });
+        let cursor = params.cursor();
         let receiver = params.optional("receiver", |text| match text.chars().count() {
             1..=100 if !text.contains('\0') => Ok(text.to_owned()),
             _ => Err("must be the name of a receiver"),
@@ -102,7 +100,7 @@ pub async fn list(
     let DeliveryParams { limit, cursor, receiver, state: wanted, alert } = DeliveryParams::parse(&request)?;
     let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: wanted, alert });
     let page = state.run(async move { store.deliveries(&filter, cursor, limit).await }).await?;
-    answer::json(&DeliveryList { deliveries: page.deliveries, limit, next_cursor: page.next.map(|id| id.to_string()) })
+    answer::json(&DeliveryList { deliveries: page.items, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }
 
 /// One delivery

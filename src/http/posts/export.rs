@@ -117,8 +117,8 @@ impl Export {
         let (store, filter, sort) = (self.state.api.store.clone(), self.filter.clone(), self.sort);
         let page = self.state.read(async move { store.sorted_posts(&filter, sort, start, PAGE).await }).await?;
         let text = match self.format {
-            ExportFormat::Csv => csv(&page.posts, self.header)?,
-            ExportFormat::Ndjson => ndjson(page.posts)?,
+            ExportFormat::Csv => csv(&page.items, self.header)?,
+            ExportFormat::Ndjson => ndjson(page.items)?,
         };
         self.next = page.next.map(Start::After);
         self.header = false;

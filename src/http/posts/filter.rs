@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, Timestamp, TopicName};
+use crate::domain::{Author, Emotion, InvalidValue, SentimentFilter, SentimentOf, Source, Timestamp, TopicName};
 use crate::store::posts::{PostCursor, PostFilter, Sort};
 
 use super::super::error::ApiError;
@@ -154,15 +154,15 @@ impl From<&PostFilterParams> for FilterEcho {
 ///
 /// # Errors
 /// When there are too many of them.
-pub fn search(text: &str) -> Result<String, String> {
+pub fn search(text: &str) -> Result<String, InvalidValue> {
     if text.len() > MAX_QUERY_BYTES {
-        return Err(format!("must be at most {MAX_QUERY_BYTES} bytes, has {}", text.len()));
+        return Err(InvalidValue::TooManyBytes { max: MAX_QUERY_BYTES, found: text.len() });
     }
     if text.contains('\0') {
-        return Err("must not contain U+0000".to_owned());
+        return Err(InvalidValue::Nul);
     }
     match text.split_whitespace().count() {
-        words if words > MAX_WORDS => Err(format!("must be at most {MAX_WORDS} words, has {words}")),
+        words if words > MAX_WORDS => Err(InvalidValue::TooManyWords { max: MAX_WORDS, found: words }),
         _ => Ok(text.to_owned()),
     }
 }

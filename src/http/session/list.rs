@@ -4,8 +4,8 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use crate::domain::Timestamp;
 use crate::domain::account::SignInMethod;
+use crate::domain::{Page, Timestamp};
 use crate::http::answer;
 use crate::http::auth::{Authenticator, Authorization, Authorized, Principal, Read, Scope};
 use crate::http::error::{ApiError, Problem};
@@ -39,9 +39,7 @@ impl SessionParams {
     fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut params = Params::of(request)?;
         let limit = params.number("limit", 1..=200, 100);
-        let cursor = params.optional("cursor", |text| {
-            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
-        });
+        let cursor = params.cursor();
         let user = params.optional("user", |text| match text {
             "all" => Ok(Whose::All),
             id => id.parse().map(Whose::User).map_err(|_| "must be the id of a user, or all"),
@@ -120,12 +118,10 @@ pub async fn list(
     };
     let accounts = authenticator.accounts().clone();
     let filter = SessionFilter { user_id, before: cursor, ..SessionFilter::default() };
-    let mut sessions = state.run(async move { accounts.sessions(filter, limit + 1).await }).await?;
-    let has_more = sessions.len() > usize::try_from(limit).unwrap_or_default();
-    sessions.truncate(usize::try_from(limit).unwrap_or_default());
-    let next_cursor = sessions.last().filter(|_| has_more).map(|last| last.session.id.to_string());
-    let view = |known: SignedInUser| view(known, &client.principal, &authenticator);
-    answer::json(&SessionList { sessions: sessions.into_iter().map(view).collect(), next_cursor })
+    let sessions = state.run(async move { accounts.sessions(filter, limit + 1).await }).await?;
+    let page = Page::of(sessions, limit, |last| last.session.id.to_string());
+    let page = page.map(|known| view(known, &client.principal, &authenticator));
+    answer::json(&SessionList { sessions: page.items, next_cursor: page.next })
 }
 
 fn view(known: SignedInUser, client: &Principal, authenticator: &Authenticator) -> SessionView {

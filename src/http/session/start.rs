@@ -9,13 +9,11 @@ use crate::accounts::AccountError;
 use crate::accounts::password::NewPassword;
 use crate::domain::FieldError;
 use crate::domain::account::ActorName;
-use crate::http::auth::{Authenticator, Scope, origin};
-use crate::http::body;
+use crate::http::auth::{Authenticator, Scope};
 use crate::http::error::{ApiError, Problem};
-use crate::http::params::no_params;
 use crate::http::state::State;
 
-use super::{CurrentSession, device, signed_in};
+use super::{CurrentSession, device, sign_in_body, signed_in};
 
 /// The maximum length of a code, in bytes.
 const MAX_CODE_BYTES: usize = 200;
@@ -51,9 +49,7 @@ pub async fn setup(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    no_params(&request)?;
-    origin::check(&request, &state.options.cors_origins)?;
-    let SetupRequest { code, name, password } = body::json(&request, payload, &state.options).await?;
+    let SetupRequest { code, name, password } = sign_in_body(&request, payload, &state).await?;
     if code.is_none() {
         authenticator.authorize(&request, Scope::Admin)?;
     }
@@ -97,9 +93,7 @@ pub async fn accept(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    no_params(&request)?;
-    origin::check(&request, &state.options.cors_origins)?;
-    let InvitationAnswer { code, password } = body::json(&request, payload, &state.options).await?;
+    let InvitationAnswer { code, password } = sign_in_body(&request, payload, &state).await?;
     if code.len() > MAX_CODE_BYTES {
         return Err(AccountError::WrongCode.into());
     }

@@ -97,7 +97,7 @@ pub async fn preview(
         while let Some(from) = start {
             let left = asked.posts - found.scanned as i64;
             let page = store.posts(&PostFilter::default(), from, left.min(PAGE)).await?;
-            found.search(page.posts);
+            found.search(page.items);
             start = page.next.filter(|_| (found.scanned as i64) < asked.posts).map(Start::After);
         }
         Ok::<_, ApiError>(found)

@@ -1,5 +1,7 @@
 //! The messages that clients send.
 
+use std::error::Error;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Emotion, PostEvent, Sentiment, Source, TopicName};
@@ -59,15 +61,40 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
+/// Why a message is refused. The client gets the text.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The frame is not a message.
+    #[error("expected {{\"type\": \"subscribe\", \"filters\": {{…}}}} or {{\"type\": \"ping\"}}: {0}")]
+    Form(#[from] serde_json::Error),
+    /// There is no such kind of message. The beginning of its name is given.
+    #[error("type must be subscribe or ping, is {0:?}")]
+    Kind(String),
+    /// A filter has too many values.
+    #[error("filters.{filter} must be at most {MAX_VALUES} values, has {found}")]
+    TooMany {
+        /// The name of the filter.
+        filter: &'static str,
+        /// The number of values.
+        found: usize,
+    },
+    /// A value of a filter is not valid.
+    #[error("filters.{filter} {source}")]
+    Value {
+        /// The name of the filter.
+        filter: &'static str,
+        /// What is allowed.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
 impl Request {
     /// Reads a text frame.
     ///
     /// # Errors
-    /// A message to the client that describes what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let message: Message = serde_json::from_str(text).map_err(|e| {
-            format!("expected {{\"type\": \"subscribe\", \"filters\": {{…}}}} or {{\"type\": \"ping\"}}: {e}")
-        })?;
+    /// When the frame is not a known message, or a filter is not valid.
+    pub fn parse(text: &str) -> Result<Self, RequestError> {
+        let message: Message = serde_json::from_str(text)?;
         match message.kind.as_str() {
             "ping" => Ok(Self::Ping),
             "subscribe" => {
@@ -75,30 +102,31 @@ impl Request {
                 Ok(Self::Subscribe(Filters {
                     topic: values("topic", raw.topic, |text| TopicName::parse(text).map(|name| name.to_string()))?,
                     source: values("source", raw.source, |text| Source::parse(text).map(Source::into_string))?,
-                    sentiment: values("sentiment", raw.sentiment, |text| text.parse().map_err(|e| format!("{e}")))?,
-                    emotion: values("emotion", raw.emotion, |text| text.parse().map_err(|e| format!("{e}")))?,
-                    lang: values("lang", raw.lang, |text| language(text).map_err(str::to_owned))?,
+                    sentiment: values("sentiment", raw.sentiment, |text| text.parse())?,
+                    emotion: values("emotion", raw.emotion, |text| text.parse())?,
+                    lang: values("lang", raw.lang, language)?,
                 }))
             }
-            other => Err(format!("type must be subscribe or ping, is {:?}", crate::domain::op::preview(other, 40))),
+            other => Err(RequestError::Kind(crate::domain::op::preview(other, 40).to_owned())),
         }
     }
 }
 
-fn values<T>(
-    name: &str,
+fn values<T, E: Into<Box<dyn Error + Send + Sync>>>(
+    filter: &'static str,
     given: Option<OneOrMany>,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Vec<T>, String> {
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, RequestError> {
     let texts = match given {
         None => Vec::new(),
         Some(OneOrMany::One(text)) => vec![text],
         Some(OneOrMany::Many(texts)) => texts,
     };
     if texts.len() > MAX_VALUES {
-        return Err(format!("filters.{name} must be at most {MAX_VALUES} values, has {}", texts.len()));
+        return Err(RequestError::TooMany { filter, found: texts.len() });
     }
-    texts.iter().map(|text| parse(text).map_err(|message| format!("filters.{name} {message}"))).collect()
+    let invalid = |error: E| RequestError::Value { filter, source: error.into() };
+    texts.iter().map(|text| parse(text).map_err(invalid)).collect()
 }
 
 impl Filters {
@@ -164,7 +192,7 @@ mod tests {
             (r#"{"type": "subscribe", "filters": {"sentiment": "happy"}}"#, "filters.sentiment must be one of"),
             (r#"{"type": "subscribe", "filters": {"source": 7}}"#, "expected"),
         ] {
-            let message = Request::parse(text).unwrap_err();
+            let message = Request::parse(text).unwrap_err().to_string();
             assert!(message.contains(part), "{part} in {message}");
         }
     }

@@ -122,7 +122,7 @@ impl Session {
                         None => Ok(()),
                     }
                 }
-                1.. = self.queue.recv_many(&mut frames, FRAMES) => self.forward(frames.drain(..)).await,
+                1.. = self.queue.recv_many(&mut frames, FRAMES) => self.forward(std::mem::take(&mut frames)).await,
             };
             if let Err(end) = step {
                 return end;
@@ -138,11 +138,11 @@ impl Session {
     }
 
     /// Sends queued frames. After the last one it sends the number of missed events.
-    async fn forward(&mut self, frames: impl Iterator<Item = Frame>) -> Result<(), End> {
+    async fn forward(&mut self, frames: Vec<Frame>) -> Result<(), End> {
         let socket = &mut self.socket;
         let all = async {
             // An empty frame only wakes the session.
-            for frame in frames.filter(|frame| !frame.is_empty()) {
+            for frame in frames.into_iter().filter(|frame| !frame.is_empty()) {
                 socket.text(frame).await?;
             }
             Ok(())
@@ -164,7 +164,7 @@ impl Session {
                         self.client.subscribe(filters);
                         answer
                     }
-                    Err(message) => frame::error(&message),
+                    Err(error) => frame::error(&error.to_string()),
                 };
                 self.send(answer).await
             }

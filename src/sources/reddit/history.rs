@@ -15,7 +15,7 @@ impl OlderItems {
     async fn read(&mut self, wanted: Wanted<'_>) -> Result<Page, SourceError> {
         let reddit = &mut self.0;
         let listing = reddit.listings().swap_remove(wanted.place);
-        let found = reddit.page(&listing, wanted.position).await?;
+        let found = reddit.client.page(&listing, wanted.position).await?;
         let mut page = Page { next: found.after, ..Page::default() };
         for mut child in found.children {
             match Thing::read(child.get_mut("data").map_or(Value::Null, Value::take)) {

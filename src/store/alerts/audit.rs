@@ -4,7 +4,7 @@ use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelpe
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::Timestamp;
+use crate::domain::{Page, Timestamp};
 use crate::store::backend::read;
 use crate::store::schema::alert_audit as audit;
 use crate::store::sql::{At, JsonText};
@@ -57,32 +57,19 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
-/// A page of changes, newest first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AuditPage {
-    /// The changes of the page, newest first.
-    pub entries: Vec<AuditEntry>,
-    /// The id after which the next page starts; `None` on the last page.
-    pub next: Option<i64>,
-}
-
 impl Store {
     /// One page of changes, newest first, starting after the one with id `after`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
-    pub async fn alert_audit(&self, after: Option<i64>, limit: i64) -> Result<AuditPage, StoreError> {
-        let mut rows: Vec<AuditRow> = read!(self, replica, |c| audit::table
+    pub async fn alert_audit(&self, after: Option<i64>, limit: i64) -> Result<Page<AuditEntry>, StoreError> {
+        let rows: Vec<AuditRow> = read!(self, replica, |c| audit::table
             .filter(audit::id.lt(after.unwrap_or(i64::MAX)))
             .order(audit::id.desc())
             .limit(limit + 1)
             .select(AuditRow::as_select())
             .load(c))?;
-        let wanted = usize::try_from(limit).unwrap_or_default();
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        let next = rows.last().map(|row| row.id).filter(|_| more);
-        Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
+        Ok(Page::of(rows, limit, |row| row.id).map(AuditEntry::from))
     }
 }
 

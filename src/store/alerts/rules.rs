@@ -105,7 +105,8 @@ impl Store {
             )?;
             let row = rows.into_iter().next();
             if let Some(row) = &row {
-                let entry = entry(now, &actor, "create", (row.id, &name), (None, Some(after)));
+                let change = Change { action: "create", id: row.id, name: &name, before: None, after: Some(after) };
+                let entry = entry(now, &actor, change);
                 run!(insert_audit!(entry).execute(c))?;
             }
             Ok(row)
@@ -163,7 +164,8 @@ impl Store {
                         .execute(c)
                 )?;
             }
-            let entry = entry(now, &change.actor, "update", (id, &name), (before.document(), Some(after)));
+            let update = Change { action: "update", id, name: &name, before: before.document(), after: Some(after) };
+            let entry = entry(now, &change.actor, update);
             run!(insert_audit!(entry).execute(c))?;
             Ok(Ok(row))
         })?;
@@ -189,7 +191,8 @@ impl Store {
             if gone == 0 {
                 return Ok(Err(RuleRefusal::Changed { version: before.version + 1 }));
             }
-            let entry = entry(now, &change.actor, "delete", (id, &before.name), (before.document(), None));
+            let delete = Change { action: "delete", id, name: &before.name, before: before.document(), after: None };
+            let entry = entry(now, &change.actor, delete);
             run!(insert_audit!(entry).execute(c))?;
             Ok(Ok(()))
         })
@@ -209,7 +212,9 @@ impl Store {
             for row in rows.iter().filter(|row| row.provisioned) {
                 if !wanted.iter().any(|(name, _)| *name == row.name) {
                     run!(diesel::delete(rule::table).filter(rule::id.eq(row.id)).execute(c))?;
-                    let entry = entry(now, CONFIGURATION, "delete", (row.id, &row.name), (row.document(), None));
+                    let delete =
+                        Change { action: "delete", id: row.id, name: &row.name, before: row.document(), after: None };
+                    let entry = entry(now, CONFIGURATION, delete);
                     run!(insert_audit!(entry).execute(c))?;
                 }
             }
@@ -228,8 +233,9 @@ impl Store {
                                 ))
                                 .execute(c)
                         )?;
-                        let change = (row.document(), Some(document));
-                        let entry = entry(now, CONFIGURATION, "update", (row.id, &name), change);
+                        let (before, after) = (row.document(), Some(document));
+                        let update = Change { action: "update", id: row.id, name: &name, before, after };
+                        let entry = entry(now, CONFIGURATION, update);
                         run!(insert_audit!(entry).execute(c))?;
                     }
                     None => {
@@ -249,8 +255,9 @@ impl Store {
                                 .get_results(c)
                         )?;
                         for id in ids {
-                            let change = (None, Some(document.clone()));
-                            let entry = entry(now, CONFIGURATION, "create", (id, &name), change);
+                            let after = Some(document.clone());
+                            let create = Change { action: "create", id, name: &name, before: None, after };
+                            let entry = entry(now, CONFIGURATION, create);
                             run!(insert_audit!(entry).execute(c))?;
                         }
                     }
@@ -276,13 +283,17 @@ fn refusal(found: Vec<RuleRow>, change: &RuleChange) -> Result<RuleRow, RuleRefu
     }
 }
 
-fn entry(
-    at: Timestamp,
-    actor: &str,
-    action: &str,
-    (id, name): (i64, &str),
-    (before, after): (Option<Value>, Option<Value>),
-) -> AuditEntry {
+/// A change of a rule.
+struct Change<'a> {
+    action: &'static str,
+    id: i64,
+    name: &'a str,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+fn entry(at: Timestamp, actor: &str, change: Change<'_>) -> AuditEntry {
+    let Change { action, id, name, before, after } = change;
     AuditEntry {
         id: 0,
         at,

@@ -3,6 +3,7 @@
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
+use crate::domain::Page;
 use crate::domain::notify::{Attempt, Delivery, DeliveryState, Reason};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
@@ -64,15 +65,6 @@ pub struct DeliveryFilter {
     pub alert: Option<i64>,
 }
 
-/// A page of deliveries, newest first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeliveryPage {
-    /// The deliveries of the page, newest first.
-    pub deliveries: Vec<Delivery>,
-    /// The id after which the next page starts; `None` on the last page.
-    pub next: Option<i64>,
-}
-
 /// A receiver whose last delivery failed.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct FailingReceiver {
@@ -101,7 +93,7 @@ impl Store {
         filter: &DeliveryFilter,
         after: Option<i64>,
         limit: i64,
-    ) -> Result<DeliveryPage, StoreError> {
+    ) -> Result<Page<Delivery>, StoreError> {
         let mut text = format!("SELECT {COLUMNS} FROM alert_deliveries WHERE id < ?");
         let mut values = vec![Value::Integer(after.unwrap_or(i64::MAX))];
         if let Some(receiver) = &filter.receiver {
@@ -119,12 +111,9 @@ impl Store {
         }
         text.push_str(" ORDER BY id DESC LIMIT ?");
         values.push(Value::Integer(limit + 1));
-        let mut rows: Vec<Row> = read!(self, replica, |c| sql(text).values(values).rows::<Columns>().load(c))?;
-        let wanted = usize::try_from(limit).unwrap_or_default();
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        let next = rows.last().map(|row| row.id).filter(|_| more);
-        Ok(DeliveryPage { deliveries: rows.into_iter().filter_map(delivery).collect(), next })
+        let rows: Vec<Row> = read!(self, replica, |c| sql(text).values(values).rows::<Columns>().load(c))?;
+        let page = Page::of(rows, limit, |row| row.id);
+        Ok(Page { items: page.items.into_iter().filter_map(delivery).collect(), next: page.next })
     }
 
     /// One delivery with its attempts.

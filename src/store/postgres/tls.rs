@@ -1,6 +1,6 @@
 //! TLS to Postgres through rustls, with the verification modes of libpq.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::result::{ConnectionError, ConnectionResult};
@@ -17,6 +17,28 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::{Security, SslMode};
 
+/// Why connections cannot be protected as the URL requires.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file with certificates cannot be read.
+    #[error("sslrootcert {}: {source}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// There is no certificate to verify the server with.
+    #[error("no certificate authority to verify the database server: set sslrootcert in the database URL")]
+    NoAuthority,
+    /// The verifier cannot be built.
+    #[error(transparent)]
+    Verifier(#[from] rustls::client::VerifierBuilderError),
+    /// The TLS library does not support the protocol versions.
+    #[error(transparent)]
+    Protocol(#[from] Error),
+}
+
 /// The TLS settings of connections.
 pub struct Tls(Option<MakeRustlsConnect>);
 
@@ -25,15 +47,14 @@ impl Tls {
     ///
     /// # Errors
     /// When there are no certificates, or the file cannot be read.
-    pub fn new(security: &Security) -> Result<Self, String> {
+    pub fn new(security: &Security) -> Result<Self, TlsError> {
         if security.mode == SslMode::Disable {
             return Ok(Self(None));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Verifier::new(security, provider.clone())?;
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| e.to_string())?
+            .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
@@ -91,7 +112,7 @@ struct Chain {
 }
 
 impl Verifier {
-    fn new(security: &Security, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+    fn new(security: &Security, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
         let checks_name = match security.mode {
             SslMode::Disable | SslMode::Prefer | SslMode::Require => return Ok(Self { provider, chain: None }),
             SslMode::VerifyCa => false,
@@ -104,19 +125,16 @@ impl Verifier {
         let mut store = RootCertStore::empty();
         let (usable, _) = store.add_parsable_certificates(roots.iter().cloned());
         if usable == 0 {
-            return Err("no certificate authority to verify the database server: set sslrootcert in the database URL"
-                .to_owned());
+            return Err(TlsError::NoAuthority);
         }
-        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
-            .build()
-            .map_err(|e| e.to_string())?;
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone()).build()?;
         Ok(Self { provider, chain: Some(Chain { inner, roots, checks_name }) })
     }
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    read.map_err(|e| format!("sslrootcert {}: {e}", file.display()))
+    read.map_err(|source| TlsError::Certificates { path: file.to_owned(), source })
 }
 
 impl ServerCertVerifier for Verifier {

@@ -5,6 +5,20 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
+/// Why a database URL cannot be used. No message contains the URL, which may contain a password.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlError {
+    /// The URL is not that of a Postgres database.
+    #[error("the database URL must start with postgres:// or postgresql://")]
+    Scheme,
+    /// The value of `sslmode` is unknown.
+    #[error("sslmode={0} in the database URL: must be disable, prefer, require, verify-ca or verify-full")]
+    SslMode(String),
+    /// The rest of the URL is malformed.
+    #[error("the database URL is malformed: {}", source_of(.0))]
+    Malformed(#[source] tokio_postgres::Error),
+}
+
 /// The protection of a connection, with the values of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslMode {
@@ -21,18 +35,16 @@ pub enum SslMode {
 }
 
 impl FromStr for SslMode {
-    type Err = String;
+    type Err = UrlError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, UrlError> {
         match text {
             "disable" => Ok(Self::Disable),
             "allow" | "prefer" => Ok(Self::Prefer),
             "require" => Ok(Self::Require),
             "verify-ca" => Ok(Self::VerifyCa),
             "verify-full" => Ok(Self::VerifyFull),
-            other => Err(format!(
-                "sslmode={other} in the database URL: must be disable, prefer, require, verify-ca or verify-full"
-            )),
+            other => Err(UrlError::SslMode(other.to_owned())),
         }
     }
 }
@@ -59,11 +71,11 @@ impl Target {
     /// Reads `postgres://…`, `postgresql://…` and `postgresql+driver://…`.
     ///
     /// # Errors
-    /// A description of the problem. It does not contain the URL, which may contain a password.
-    pub fn parse(url: &str) -> Result<Self, String> {
+    /// When the URL has another scheme, an unknown `sslmode`, or is malformed.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         if !matches!(scheme.split('+').next(), Some("postgres" | "postgresql")) {
-            return Err("the database URL must start with postgres:// or postgresql://".to_owned());
+            return Err(UrlError::Scheme);
         }
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (mut mode, mut roots, mut kept) = (None, None, Vec::new());
@@ -82,7 +94,7 @@ impl Target {
             mode => mode,
         };
         let mut config = tokio_postgres::Config::from_str(&format!("postgres://{address}?{}", kept.join("&")))
-            .map_err(|e| format!("the database URL is malformed: {}", source_of(&e)))?;
+            .map_err(UrlError::Malformed)?;
         config.ssl_mode(match mode {
             SslMode::Disable => tokio_postgres::config::SslMode::Disable,
             SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
@@ -111,17 +123,17 @@ mod tests {
         assert_eq!(target.config.get_password(), Some("p@ss".as_bytes()));
         assert_eq!(target.config.get_ports(), [5433]);
         assert_eq!(target.config.get_application_name(), Some("x"));
-        let mode = |query: &str| Target::parse(&format!("postgres://h/d{query}")).map(|t| t.security.mode);
-        assert_eq!(mode(""), Ok(SslMode::Prefer));
-        assert_eq!(mode("?sslmode=require"), Ok(SslMode::Require));
-        assert_eq!(mode("?sslmode=require&sslrootcert=ca.pem"), Ok(SslMode::VerifyCa));
-        assert_eq!(mode("?sslmode=verify-ca&sslrootcert=system"), Ok(SslMode::VerifyCa));
+        let mode = |query: &str| Target::parse(&format!("postgres://h/d{query}")).unwrap().security.mode;
+        assert_eq!(mode(""), SslMode::Prefer);
+        assert_eq!(mode("?sslmode=require"), SslMode::Require);
+        assert_eq!(mode("?sslmode=require&sslrootcert=ca.pem"), SslMode::VerifyCa);
+        assert_eq!(mode("?sslmode=verify-ca&sslrootcert=system"), SslMode::VerifyCa);
     }
 
     #[test]
     fn error_of_bad_url_does_not_contain_its_password() {
         for url in ["mysql://me:secret@h/d", "postgres://me:secret@h/d?sslmode=maybe", "postgres://me:secret@h:x/d"] {
-            let message = Target::parse(url).unwrap_err();
+            let message = Target::parse(url).unwrap_err().to_string();
             assert!(!message.contains("secret"), "{message}");
         }
     }

@@ -93,6 +93,29 @@ struct PostRow {
     post_id: String,
 }
 
+/// A topic whose backfill is not complete, with the last post that was checked and the last one to check.
+#[derive(diesel::Queryable)]
+struct PendingTopic {
+    id: i64,
+    done: i64,
+    last: i64,
+}
+
+/// The posts of a step: the last id, and their number.
+#[derive(diesel::Queryable)]
+struct StepPosts {
+    last: i64,
+    count: i64,
+}
+
+/// A row of `post_topics`.
+#[derive(Clone, Copy)]
+struct Match {
+    topic: TopicId,
+    created_at: Timestamp,
+    post: i64,
+}
+
 /// The topics with the least progress, and the ids of the posts to check next.
 struct StepRange {
     topics: Vec<i64>,
@@ -101,32 +124,38 @@ struct StepRange {
 }
 
 impl StepRange {
-    fn of(pending: &[(i64, i64, i64)]) -> Option<Self> {
-        let done = pending.iter().map(|(_, done, _)| *done).min()?;
-        let topics = pending.iter().filter(|topic| topic.1 == done).map(|(id, _, _)| *id).collect();
+    fn of(pending: &[PendingTopic]) -> Option<Self> {
+        let done = pending.iter().map(|topic| topic.done).min()?;
+        let topics = pending.iter().filter(|topic| topic.done == done).map(|topic| topic.id).collect();
         // The step ends where the backfill of another topic continues, or where one of these topics is complete.
-        let edges = pending.iter().flat_map(|(_, done, last)| [*done, *last]);
+        let edges = pending.iter().flat_map(|topic| [topic.done, topic.last]);
         let limit = edges.filter(|edge| *edge > done).min()?;
         Some(Self { topics, done, limit })
     }
 
-    /// The end of a step with this number of posts and this last id.
-    fn end(&self, (last, posts): (i64, i64)) -> i64 {
-        if posts >= STEP { last } else { self.limit }
+    /// The id at which a step over these posts ends.
+    fn end(&self, found: &StepPosts) -> i64 {
+        if found.count >= STEP { found.last } else { self.limit }
     }
 }
 
 /// The differences between the stored and the correct topics.
 struct Difference {
     tally: Tally,
-    added: Vec<(TopicId, Timestamp, i64)>,
-    removed: Vec<(TopicId, Timestamp, i64)>,
+    added: Vec<Match>,
+    removed: Vec<Match>,
     /// Topics that the post still matches. The query has other words now, so the sentiment is determined again.
-    renewed: Vec<(TopicId, Timestamp, i64)>,
+    renewed: Vec<Match>,
 }
 
 /// The topics of posts, by the id of the post.
 type Stored = HashMap<String, HashMap<TopicId, PostTopic>>;
+
+/// The posts of a step with their stored topics.
+struct Found<'a> {
+    posts: &'a [PostRow],
+    topics: Stored,
+}
 
 fn stored(rows: Vec<TopicRow>) -> Stored {
     let mut stored = Stored::new();
@@ -138,20 +167,21 @@ fn stored(rows: Vec<TopicRow>) -> Stored {
     stored
 }
 
-fn difference(rows: &[PostRow], stored: &Stored, range: &StepRange, test: &TopicTest, mut tally: Tally) -> Difference {
+/// The differences for `topics`, whose counts are added to `tally`.
+fn difference(found: &Found<'_>, topics: &[i64], test: &TopicTest, mut tally: Tally) -> Difference {
     let (mut added, mut removed, mut renewed) = (Vec::new(), Vec::new(), Vec::new());
     let none = HashMap::new();
-    for row in rows {
+    for row in found.posts {
         let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
         let want: HashSet<TopicId> = (test.matches)(&row.subject.subject(), labels.parsed()).into_iter().collect();
-        let have = stored.get(&row.post_id).unwrap_or(&none);
+        let have = found.topics.get(&row.post_id).unwrap_or(&none);
         let post = TopicPost {
             created_at: row.created_at.0,
             source: &row.subject.source,
             labels: &labels,
             confidence: row.confidence,
         };
-        for topic in range.topics.iter().copied().map(TopicId) {
+        for topic in topics.iter().copied().map(TopicId) {
             let pending = PostTopic::pending(topic);
             let list = match (want.contains(&topic), have.get(&topic)) {
                 (true, None) => &mut added,
@@ -159,7 +189,7 @@ fn difference(rows: &[PostRow], stored: &Stored, range: &StepRange, test: &Topic
                 (true, Some(before)) if *before != pending => &mut renewed,
                 _ => continue,
             };
-            list.push((topic, row.created_at.0, row.id));
+            list.push(Match { topic, created_at: row.created_at.0, post: row.id });
             if let Some(before) = have.get(&topic) {
                 tally.add_topic(before, &post, -1);
             }
@@ -188,48 +218,41 @@ pub fn sqlite(
     if super::sqlite::topics_version(connection)? != test.version {
         return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
     }
-    let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection)?;
+    let pending: Vec<PendingTopic> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection)?;
     let Some(range) = StepRange::of(&pending) else { return Ok(BackfillStep::default()) };
-    let found: (i64, i64) = sql(END)
+    let step: StepPosts = sql(END)
         .bind::<BigInt, _>(range.done)
         .bind::<BigInt, _>(range.limit)
         .bind::<BigInt, _>(STEP)
         .rows::<(BigInt, BigInt)>()
         .get_result(connection)?;
     let rows: Vec<PostRow> =
-        sql(POSTS).bind::<BigInt, _>(range.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
+        sql(POSTS).bind::<BigInt, _>(range.done).bind::<BigInt, _>(step.last).rows::<PostColumns>().load(connection)?;
     let topics: Vec<TopicRow> = sql(format!("{SELECT_TOPICS} p.id > ? AND p.id <= ?"))
         .bind::<BigInt, _>(range.done)
-        .bind::<BigInt, _>(found.0)
+        .bind::<BigInt, _>(step.last)
         .rows::<TopicColumns>()
         .load(connection)?;
-    let difference = difference(&rows, &stored(topics), &range, test, Tally::new(now, retention));
-    for (topic, created_at, post) in &difference.renewed {
-        sql("UPDATE post_topics SET sentiment_label = NULL, confidence_score = NULL, clause_start = NULL, \
-             clause_end = NULL WHERE topic_id = ? AND created_at = ? AND post = ?")
-        .bind::<BigInt, _>(topic.0)
-        .bind::<Instant, _>(At(*created_at))
-        .bind::<BigInt, _>(post)
-        .execute(connection)?;
-    }
-    for (topic, created_at, post) in &difference.added {
-        sql("INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind::<BigInt, _>(topic.0)
-            .bind::<Instant, _>(At(*created_at))
-            .bind::<BigInt, _>(post)
-            .execute(connection)?;
-    }
-    for (topic, created_at, post) in &difference.removed {
-        sql("DELETE FROM post_topics WHERE topic_id = ? AND created_at = ? AND post = ?")
-            .bind::<BigInt, _>(topic.0)
-            .bind::<Instant, _>(At(*created_at))
-            .bind::<BigInt, _>(post)
-            .execute(connection)?;
+    let found = Found { posts: &rows, topics: stored(topics) };
+    let difference = difference(&found, &range.topics, test, Tally::new(now, retention));
+    let renew = "UPDATE post_topics SET sentiment_label = NULL, confidence_score = NULL, clause_start = NULL, \
+                 clause_end = NULL WHERE topic_id = ? AND created_at = ? AND post = ?";
+    let add = "INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    let remove = "DELETE FROM post_topics WHERE topic_id = ? AND created_at = ? AND post = ?";
+    for (statement, matches) in [(renew, &difference.renewed), (add, &difference.added), (remove, &difference.removed)]
+    {
+        for of in matches {
+            sql(statement)
+                .bind::<BigInt, _>(of.topic.0)
+                .bind::<Instant, _>(At(of.created_at))
+                .bind::<BigInt, _>(of.post)
+                .execute(connection)?;
+        }
     }
     super::sqlite::write_tally(connection, &difference.tally)?;
     for topic in &range.topics {
         sql("UPDATE topics SET backfill_done = ? WHERE id = ?")
-            .bind::<BigInt, _>(range.end(found))
+            .bind::<BigInt, _>(range.end(&step))
             .bind::<BigInt, _>(topic)
             .execute(connection)?;
     }
@@ -248,16 +271,16 @@ pub fn postgres(
         if super::postgres::lock_for_backfill(connection).await? != test.version {
             return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
         }
-        let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection).await?;
+        let pending: Vec<PendingTopic> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection).await?;
         let Some(range) = StepRange::of(&pending) else { return Ok(BackfillStep::default()) };
-        let found: (i64, i64) = sql(END)
+        let step: StepPosts = sql(END)
             .bind::<BigInt, _>(range.done)
             .bind::<BigInt, _>(range.limit)
             .bind::<BigInt, _>(STEP)
             .rows::<(BigInt, BigInt)>()
             .get_result(connection)
             .await?;
-        let last = found.0;
+        let last = step.last;
         // Locks the posts, so that no other transaction changes them before this one ends.
         sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
              WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
@@ -277,41 +300,28 @@ pub fn postgres(
             .rows::<TopicColumns>()
             .load(connection)
             .await?;
-        let difference = difference(&rows, &stored(topics), &range, &test, Tally::new(now, &retention));
-        let ids = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.0.0).collect::<Vec<_>>();
-        let times = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| At(row.1)).collect::<Vec<_>>();
-        let posts = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.2).collect::<Vec<_>>();
-        if !difference.added.is_empty() {
-            sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT * FROM unnest(?, ?, ?) \
-                 ON CONFLICT DO NOTHING")
-            .bind::<Array<BigInt>, _>(ids(&difference.added))
-            .bind::<Array<Instant>, _>(times(&difference.added))
-            .bind::<Array<BigInt>, _>(posts(&difference.added))
-            .execute(connection)
-            .await?;
-        }
-        if !difference.removed.is_empty() {
-            sql("DELETE FROM post_topics AS t USING unnest(?, ?, ?) AS gone (topic_id, created_at, post) \
-                 WHERE t.topic_id = gone.topic_id AND t.created_at = gone.created_at AND t.post = gone.post")
-            .bind::<Array<BigInt>, _>(ids(&difference.removed))
-            .bind::<Array<Instant>, _>(times(&difference.removed))
-            .bind::<Array<BigInt>, _>(posts(&difference.removed))
-            .execute(connection)
-            .await?;
-        }
-        if !difference.renewed.is_empty() {
-            sql("UPDATE post_topics AS t SET sentiment_label = NULL, confidence_score = NULL, clause_start = NULL, \
-                 clause_end = NULL FROM unnest(?, ?, ?) AS again (topic_id, created_at, post) \
-                 WHERE t.topic_id = again.topic_id AND t.created_at = again.created_at AND t.post = again.post")
-            .bind::<Array<BigInt>, _>(ids(&difference.renewed))
-            .bind::<Array<Instant>, _>(times(&difference.renewed))
-            .bind::<Array<BigInt>, _>(posts(&difference.renewed))
-            .execute(connection)
-            .await?;
+        let found = Found { posts: &rows, topics: stored(topics) };
+        let difference = difference(&found, &range.topics, &test, Tally::new(now, &retention));
+        let add = "INSERT INTO post_topics (topic_id, created_at, post) SELECT * FROM unnest(?, ?, ?) \
+                   ON CONFLICT DO NOTHING";
+        let remove = "DELETE FROM post_topics AS t USING unnest(?, ?, ?) AS gone (topic_id, created_at, post) \
+                      WHERE t.topic_id = gone.topic_id AND t.created_at = gone.created_at AND t.post = gone.post";
+        let renew = "UPDATE post_topics AS t SET sentiment_label = NULL, confidence_score = NULL, \
+                     clause_start = NULL, clause_end = NULL \
+                     FROM unnest(?, ?, ?) AS again (topic_id, created_at, post) \
+                     WHERE t.topic_id = again.topic_id AND t.created_at = again.created_at AND t.post = again.post";
+        let changes = [(add, &difference.added), (remove, &difference.removed), (renew, &difference.renewed)];
+        for (statement, matches) in changes.into_iter().filter(|(_, matches)| !matches.is_empty()) {
+            sql(statement)
+                .bind::<Array<BigInt>, _>(matches.iter().map(|of| of.topic.0).collect::<Vec<_>>())
+                .bind::<Array<Instant>, _>(matches.iter().map(|of| At(of.created_at)).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(matches.iter().map(|of| of.post).collect::<Vec<_>>())
+                .execute(connection)
+                .await?;
         }
         super::postgres::write_tally(connection, &difference.tally).await?;
         sql("UPDATE topics SET backfill_done = ? WHERE id = ANY(?)")
-            .bind::<BigInt, _>(range.end(found))
+            .bind::<BigInt, _>(range.end(&step))
             .bind::<Array<BigInt>, _>(&range.topics)
             .execute(connection)
             .await?;

@@ -4,6 +4,10 @@
 //! authors, the lock of topics, key rows by `post_id`, then posts, alerts, rollups and counters, each in the order of
 //! their keys.
 
+mod analyses;
+mod entries;
+mod removal;
+mod rollups;
 mod write;
 
 use std::collections::{HashMap, HashSet};
@@ -20,7 +24,7 @@ use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal}
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
-use super::{Rejudgement, RemovedPost, Settled, Settlement};
+use super::{Reanalysis, RemovedPost, Settled, Settlement};
 use crate::domain::{EntryKey, PostId, PostTopic, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
@@ -34,10 +38,10 @@ pub fn settle(
     connection: &mut AsyncPgConnection,
     batch: Arc<[Settlement]>,
     terms: Arc<Terms>,
-    now: Timestamp,
-    retention: Retention,
+    mut tally: Tally,
 ) -> BoxFuture<'_, QueryResult<Option<Vec<Settled>>>> {
     async move {
+        let now = tally.now();
         lock_authors(connection).await?;
         if let Some(version) = terms.version
             && topics_version(connection).await? != version
@@ -53,14 +57,13 @@ pub fn settle(
         let authors = load_authors(connection, &slots, &batch).await?;
         let plan = plan(&batch, PlanInput { now, terms: &terms, slots, authors }, &mut settled);
         write::posts(connection, &plan, now).await?;
-        write::remembered(connection, &plan.remembered).await?;
-        let mut tally = Tally::new(now, &retention);
+        entries::store(connection, &plan.remembered).await?;
         tally.add_posts(&plan);
         let answers = plan.answers;
         for (settlement, settled) in batch.iter().zip(&answers) {
             tally.add_outcome(&settlement.key, settled);
         }
-        write::tally(connection, &tally).await?;
+        rollups::add(connection, &tally).await?;
         Ok(Some(answers))
     }
     .boxed()
@@ -80,7 +83,7 @@ pub async fn lock_for_backfill(connection: &mut AsyncPgConnection) -> QueryResul
 
 /// Adds to the rollups and counters.
 pub async fn write_tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryResult<()> {
-    write::tally(connection, tally).await
+    rollups::add(connection, tally).await
 }
 
 /// Deletes one post outside the stream. Returns whether it was stored.
@@ -97,9 +100,9 @@ pub fn delete_post(
         let Some(row) = states.into_iter().find_map(|(_, state)| state.row) else { return Ok(false) };
         let mut tally = Tally::new(now, &retention);
         tally.add_row(&row, -1);
-        write::removal(connection, &[id.as_str()], now).await?;
-        write::remembered(connection, &[row.creator]).await?;
-        write::tally(connection, &tally).await?;
+        removal::replace_with_tombstones(connection, &[id.as_str()], now).await?;
+        entries::store(connection, &[row.creator]).await?;
+        rollups::add(connection, &tally).await?;
         Ok(true)
     }
     .boxed()
@@ -108,10 +111,10 @@ pub fn delete_post(
 /// Writes another analysis of a stored post.
 pub async fn write_analysis(
     connection: &mut AsyncPgConnection,
-    rejudgement: &Rejudgement,
+    reanalysis: &Reanalysis,
     now: Timestamp,
 ) -> QueryResult<()> {
-    write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now).await
+    analyses::replace(connection, &reanalysis.post_id, &reanalysis.analysis, now).await
 }
 
 /// Replaces the topics of a stored post by those of `row`.
@@ -159,7 +162,7 @@ async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement])
     }
     keys.sort_by_key(|key| (key.epoch.clone(), key.id));
     keys.dedup();
-    let fresh: HashSet<EntryKey> = write::entries(
+    let fresh: HashSet<EntryKey> = entries::run(
         connection,
         "INSERT INTO settled_entries (epoch, ms, seq) SELECT * FROM unnest(?, ?, ?) \
          ON CONFLICT DO NOTHING RETURNING epoch, ms, seq",
@@ -200,7 +203,7 @@ async fn lock_keys(
         .iter()
         .filter(|settlement| settlement.change.post_id().is_some_and(|id| seen.contains(id.as_str())))
         .map(|settlement| &settlement.key);
-    let found = write::entries(
+    let found = entries::run(
         connection,
         "SELECT epoch, ms, seq FROM settled_entries JOIN unnest(?, ?, ?) AS asked (epoch, ms, seq) USING (epoch, ms, seq)",
         asked,
@@ -295,12 +298,12 @@ pub fn remove_author_step(
         }
         removal.posts.sort_unstable_by(|one, other| one.post_id.cmp(&other.post_id));
         let gone: Vec<&str> = removal.posts.iter().map(|post| post.post_id.as_str()).collect();
-        removal.evidence = write::removal(connection, &gone, now).await?;
-        write::remembered(connection, &creators).await?;
+        removal.evidence = removal::replace_with_tombstones(connection, &gone, now).await?;
+        entries::store(connection, &creators).await?;
         if let Some(deletion) = &step.deletion {
-            write::removed(connection, deletion, &removal.posts).await?;
+            removal::store_removed(connection, deletion, &removal.posts).await?;
         }
-        write::tally(connection, &tally).await?;
+        rollups::add(connection, &tally).await?;
         removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
         Ok(removal)
     }
@@ -324,8 +327,8 @@ pub fn remove_old_posts(connection: &mut AsyncPgConnection, old: OldPosts) -> Bo
         .await?;
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         lock_known_keys(connection, &ids).await?;
-        write::remove_posts(connection, &ids).await?;
-        write::forget_keys(connection, &ids).await?;
+        removal::remove_posts(connection, &ids).await?;
+        removal::forget_keys(connection, &ids).await?;
         Ok(ids.len())
     }
     .boxed()
@@ -350,10 +353,10 @@ pub fn remove_with_counts(
                 creators.push(row.creator);
             }
         }
-        write::remove_posts(connection, &ids).await?;
-        write::forget_keys(connection, &ids).await?;
-        write::remembered(connection, &creators).await?;
-        write::tally(connection, &tally).await?;
+        removal::remove_posts(connection, &ids).await?;
+        removal::forget_keys(connection, &ids).await?;
+        entries::store(connection, &creators).await?;
+        rollups::add(connection, &tally).await?;
         Ok(creators.len())
     }
     .boxed()

@@ -13,7 +13,7 @@ use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal}
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
-use super::{Rejudgement, RemovedPost, Settled, Settlement};
+use super::{Reanalysis, RemovedPost, Settled, Settlement};
 use crate::domain::{EntryKey, PostId, PostTopic, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
@@ -23,9 +23,9 @@ pub fn settle(
     connection: &mut SqliteConnection,
     batch: &[Settlement],
     terms: &Terms,
-    now: Timestamp,
-    retention: &Retention,
+    mut tally: Tally,
 ) -> QueryResult<Option<Vec<Settled>>> {
+    let now = tally.now();
     if let Some(version) = terms.version
         && topics_version(connection)? != version
     {
@@ -36,7 +36,6 @@ pub fn settle(
     let authors = load_authors(connection, &slots, batch)?;
     let plan = plan(batch, PlanInput { now, terms, slots, authors }, &mut settled);
     write::posts(connection, &plan, now)?;
-    let mut tally = Tally::new(now, retention);
     tally.add_posts(&plan);
     let answers = plan.answers;
     for (settlement, settled) in batch.iter().zip(&answers) {
@@ -73,8 +72,8 @@ pub fn delete_post(
 }
 
 /// Writes another analysis of a stored post.
-pub fn write_analysis(connection: &mut SqliteConnection, rejudgement: &Rejudgement, now: Timestamp) -> QueryResult<()> {
-    write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now)
+pub fn write_analysis(connection: &mut SqliteConnection, reanalysis: &Reanalysis, now: Timestamp) -> QueryResult<()> {
+    write::analysis(connection, &reanalysis.post_id, &reanalysis.analysis, now)
 }
 
 /// Replaces the topics of a stored post by those of `row`.

@@ -59,6 +59,11 @@ impl Tally {
         }
     }
 
+    /// The time of the changes.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Adds the changes that `plan` makes to its posts.
     pub fn add_posts(&mut self, plan: &Plan<'_>) {
         for slot in &plan.slots {

@@ -1,7 +1,7 @@
 //! Determines how stored posts speak about their topics, for matches that have no sentiment yet: those from before the
-//! sentiment was stored, those of a new or changed query, and those of posts that were judged again.
+//! sentiment was stored, those of a new or changed query, and those of posts that were analysed again.
 //!
-//! The texts are classified outside of the transaction. A post that was edited, deleted or judged again since then stays
+//! The texts are classified outside of the transaction. A post that was edited, deleted or analysed again since then stays
 //! as it is: its matches were rewritten.
 
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub struct PendingPost {
 
 /// How a stored post speaks about topics.
 #[derive(Clone, Debug)]
-pub struct TopicJudgement {
+pub struct TopicReanalysis {
     /// The id of the post.
     pub post_id: String,
     /// When the analysis was made that the sentiments are based on; `None` for an unscored post.
@@ -53,13 +53,13 @@ pub struct TopicJudgement {
     pub topics: Vec<PostTopic>,
 }
 
-impl TopicJudgement {
+impl TopicReanalysis {
     /// The row with the sentiments; `None` if nothing changes.
     fn after<'r>(&self, row: &Row<'r>) -> Option<Row<'r>> {
         let mut after = row.clone();
         for topic in after.topics.iter_mut().filter(|topic| topic.towards == self.replaces) {
-            if let Some(judged) = self.topics.iter().find(|judged| judged.topic == topic.topic) {
-                topic.towards = judged.towards.clone();
+            if let Some(new) = self.topics.iter().find(|of| of.topic == topic.topic) {
+                topic.towards = new.towards.clone();
             }
         }
         (row.analyzed_at == self.analyzed_at && after != *row).then_some(after)
@@ -118,12 +118,12 @@ impl Store {
         Ok(posts)
     }
 
-    /// Stores sentiments towards topics, in one transaction with their counts. Returns for each judgement whether it
+    /// Stores sentiments towards topics, in one transaction with their counts. Returns for each item whether it
     /// changed its post.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn judge_topics(&self, batch: Vec<TopicJudgement>) -> Result<Vec<bool>, StoreError> {
+    pub async fn reanalyse_topics(&self, batch: Vec<TopicReanalysis>) -> Result<Vec<bool>, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
             Backend::Sqlite(sqlite) => Ok(sqlite.write(move |c| on_sqlite(c, &batch, now, &retention)).await?),
@@ -137,20 +137,20 @@ impl Store {
 
 fn on_sqlite(
     connection: &mut SqliteConnection,
-    batch: &[TopicJudgement],
+    batch: &[TopicReanalysis],
     now: Timestamp,
     retention: &Retention,
 ) -> QueryResult<Vec<bool>> {
     let mut tally = Tally::new(now, retention);
     let mut changed = Vec::with_capacity(batch.len());
-    for judgement in batch {
-        let before = sqlite::load_state(connection, &judgement.post_id)?.row;
-        let after = before.as_ref().and_then(|before| judgement.after(before));
+    for reanalysis in batch {
+        let before = sqlite::load_state(connection, &reanalysis.post_id)?.row;
+        let after = before.as_ref().and_then(|before| reanalysis.after(before));
         changed.push(after.is_some());
         if let (Some(before), Some(after)) = (before, after) {
             tally.add_topics(&before, -1);
             tally.add_topics(&after, 1);
-            sqlite::replace_topics(connection, &judgement.post_id, &after)?;
+            sqlite::replace_topics(connection, &reanalysis.post_id, &after)?;
         }
     }
     sqlite::write_tally(connection, &tally)?;
@@ -159,25 +159,25 @@ fn on_sqlite(
 
 fn on_postgres(
     connection: &mut AsyncPgConnection,
-    batch: Arc<Vec<TopicJudgement>>,
+    batch: Arc<Vec<TopicReanalysis>>,
     now: Timestamp,
     retention: Retention,
 ) -> BoxFuture<'_, QueryResult<Vec<bool>>> {
     async move {
         postgres::lock_for_backfill(connection).await?;
-        let ids: BTreeSet<&str> = batch.iter().map(|judgement| judgement.post_id.as_str()).collect();
+        let ids: BTreeSet<&str> = batch.iter().map(|reanalysis| reanalysis.post_id.as_str()).collect();
         let mut states = postgres::lock_states(connection, &ids.into_iter().collect::<Vec<_>>()).await?;
         let mut tally = Tally::new(now, &retention);
         let mut changed = Vec::with_capacity(batch.len());
-        for judgement in &*batch {
-            let row = states.get_mut(&judgement.post_id).and_then(|state| state.row.as_mut());
-            let after = row.as_ref().and_then(|before| judgement.after(before));
+        for reanalysis in &*batch {
+            let row = states.get_mut(&reanalysis.post_id).and_then(|state| state.row.as_mut());
+            let after = row.as_ref().and_then(|before| reanalysis.after(before));
             changed.push(after.is_some());
             if let (Some(row), Some(after)) = (row, after) {
                 tally.add_topics(row, -1);
                 tally.add_topics(&after, 1);
-                postgres::replace_topics(connection, &judgement.post_id, &after).await?;
-                // Another judgement of the batch may be about the same post.
+                postgres::replace_topics(connection, &reanalysis.post_id, &after).await?;
+                // Another item of the batch may be about the same post.
                 *row = after;
             }
         }

@@ -6,7 +6,7 @@ import { changeWords, fieldChanges } from "./changeWords";
 
 const { state } = serve();
 
-it("events say what happened and are filtered by actor and outcome", async () => {
+it("events are described and filtered by actor and outcome", async () => {
   state.world.accounts.events.push(
     makeEvent(1),
     makeEvent(2, {

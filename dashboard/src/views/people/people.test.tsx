@@ -40,7 +40,7 @@ describe("people", () => {
     expect(state.world.accounts.users[1]).toMatchObject({ name: "ben", role: "analyst" });
   });
 
-  it("people and devices beyond the first page are loaded on request", async () => {
+  it("further pages of people and devices are loaded on request", async () => {
     const { accounts } = state.world;
     for (let n = 1; n <= 103; n++) accounts.addDevice(accounts.add(`person-${n}`, "viewer"));
     const { user } = open("/settings/people");

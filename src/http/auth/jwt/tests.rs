@@ -62,7 +62,7 @@ fn jwt_of_other_issuer_audience_or_algorithm_is_refused() {
 }
 
 #[test]
-fn jwt_subject_with_hidden_characters_or_excess_length_is_refused() {
+fn jwt_subject_that_is_long_or_has_hidden_characters_is_refused() {
     let verify = |subject: &str| {
         let claims = json!({"iss": "us", "aud": "sentistream", "exp": 1_000, "scope": "read", "sub": subject});
         verifier().verify(&sign(Algorithm::HS256, &claims), Timestamp::EPOCH)
@@ -86,12 +86,23 @@ fn jwt_subject_with_hidden_characters_or_excess_length_is_refused() {
 #[test]
 fn jwt_with_critical_extension_is_refused() {
     let good = sign(Algorithm::HS256, &json!({"iss": "us", "aud": "sentistream", "exp": 1_000, "scope": "read"}));
-    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT","crit":["b64"],"b64":true}"#);
-    let signed = format!("{header}.{}", good.split('.').nth(1).unwrap());
     let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).unwrap();
-    let token = format!("{signed}.{signature}");
-    assert_eq!(verifier().verify(&token, Timestamp::EPOCH), Err(JwtError::CriticalExtension));
+    let verify = |more: &str| {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","typ":"JWT"{more}}}"#));
+        let signed = format!("{header}.{}", good.split('.').nth(1).unwrap());
+        let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).unwrap();
+        verifier().verify(&format!("{signed}.{signature}"), Timestamp::EPOCH).map(|_| ())
+    };
+    assert_eq!(verify(""), Ok(()));
+    for more in [
+        r#","crit":["b64"],"b64":true"#,
+        r#","crit":null"#,
+        r#","crit":[]"#,
+        r#","crit":["b64"],"crit":null"#,
+        r#","\u0063rit":"b64""#,
+    ] {
+        assert_eq!(verify(more), Err(JwtError::CriticalExtension), "{more}");
+    }
 }
 
 /// Public keys, and signatures of [`CLAIMS`] by their private keys, which were deleted.

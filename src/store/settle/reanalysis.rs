@@ -18,16 +18,16 @@ use crate::store::sql::sql;
 
 /// Later analyses of stored posts.
 #[derive(Clone)]
-pub struct Rejudgements {
+pub struct Reanalyses {
     /// The new analyses.
-    pub list: Vec<Rejudgement>,
+    pub list: Vec<Reanalysis>,
     /// Matches the posts again; needed when queries of topics have conditions on labels.
     pub topics: Option<TopicTest>,
 }
 
 /// A later analysis of a stored post.
 #[derive(Clone, Debug)]
-pub struct Rejudgement {
+pub struct Reanalysis {
     /// The id of the post.
     pub post_id: PostId,
     /// The new analysis.
@@ -43,14 +43,14 @@ pub enum Replaced {
     Analysis(Timestamp),
     /// None: the post is unscored and has this text.
     Unscored {
-        /// The text that was judged.
+        /// The text that was analysed.
         content: String,
     },
 }
 
 /// A post whose analysis was replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejudged {
+pub struct Reanalysed {
     /// When the post was first stored, and when the new analysis was stored.
     pub times: PostTimes,
     /// The topics of the post after the replacement.
@@ -59,7 +59,7 @@ pub struct Rejudged {
 
 const SUBJECT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
 
-impl Rejudgement {
+impl Reanalysis {
     /// The row with the new analysis, if it is still in the state that is replaced.
     fn after<'r>(&self, row: &Row<'r>, text: Option<&SubjectRow>, now: Timestamp) -> Option<Row<'r>> {
         let is_current = match &self.replaces {
@@ -91,7 +91,7 @@ impl Rejudgement {
     }
 }
 
-impl Rejudged {
+impl Reanalysed {
     fn of(row: &Row<'_>) -> Self {
         Self { times: row.stored(), topics: row.topics.iter().map(|topic| topic.topic).collect() }
     }
@@ -100,10 +100,10 @@ impl Rejudged {
 /// In SQLite; `None` when the topics have another version than the test.
 pub fn sqlite(
     connection: &mut SqliteConnection,
-    batch: &Rejudgements,
+    batch: &Reanalyses,
     now: Timestamp,
     retention: &Retention,
-) -> QueryResult<Option<Vec<Option<Rejudged>>>> {
+) -> QueryResult<Option<Vec<Option<Reanalysed>>>> {
     use diesel::RunQueryDsl;
     if let Some(test) = &batch.topics
         && sqlite::topics_version(connection)? != test.version
@@ -112,26 +112,26 @@ pub fn sqlite(
     }
     let mut tally = Tally::new(now, retention);
     let mut done = Vec::with_capacity(batch.list.len());
-    for rejudgement in &batch.list {
-        let post_id = rejudgement.post_id.as_str();
+    for reanalysis in &batch.list {
+        let post_id = reanalysis.post_id.as_str();
         let before = sqlite::load_state(connection, post_id)?.row;
-        let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+        let text: Option<SubjectRow> = match before.is_some() && reanalysis.needs_text(batch.topics.as_ref()) {
             true => Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection)?),
             false => None,
         };
-        let mut after = before.as_ref().and_then(|row| rejudgement.after(row, text.as_ref(), now));
+        let mut after = before.as_ref().and_then(|row| reanalysis.after(row, text.as_ref(), now));
         if let (Some(before), Some(after)) = (&before, &mut after) {
             if let (Some(test), Some(text)) = (&batch.topics, &text) {
-                after.topics = rejudgement.topics(text, test);
+                after.topics = reanalysis.topics(text, test);
             }
             if !before.topics.is_empty() || !after.topics.is_empty() {
                 sqlite::replace_topics(connection, post_id, after)?;
             }
             tally.add_row(before, -1);
             tally.add_row(after, 1);
-            sqlite::write_analysis(connection, rejudgement, now)?;
+            sqlite::write_analysis(connection, reanalysis, now)?;
         }
-        done.push(after.as_ref().map(Rejudged::of));
+        done.push(after.as_ref().map(Reanalysed::of));
     }
     sqlite::write_tally(connection, &tally)?;
     Ok(Some(done))
@@ -140,42 +140,42 @@ pub fn sqlite(
 /// In Postgres; `None` when the topics have another version than the test.
 pub fn postgres(
     connection: &mut AsyncPgConnection,
-    batch: std::sync::Arc<Rejudgements>,
+    batch: std::sync::Arc<Reanalyses>,
     now: Timestamp,
     retention: Retention,
-) -> BoxFuture<'_, QueryResult<Option<Vec<Option<Rejudged>>>>> {
+) -> BoxFuture<'_, QueryResult<Option<Vec<Option<Reanalysed>>>>> {
     use diesel_async::RunQueryDsl;
     async move {
         let version = postgres::lock_for_backfill(connection).await?;
         if batch.topics.as_ref().is_some_and(|test| test.version != version) {
             return Ok(None);
         }
-        let ids: Vec<&str> = batch.list.iter().map(|rejudgement| rejudgement.post_id.as_str()).collect();
+        let ids: Vec<&str> = batch.list.iter().map(|reanalysis| reanalysis.post_id.as_str()).collect();
         let states = postgres::lock_states(connection, &ids).await?;
         let mut tally = Tally::new(now, &retention);
         let mut done = Vec::with_capacity(batch.list.len());
-        for rejudgement in &batch.list {
-            let post_id = rejudgement.post_id.as_str();
+        for reanalysis in &batch.list {
+            let post_id = reanalysis.post_id.as_str();
             let before = states.get(post_id).and_then(|state| state.row.as_ref());
-            let text: Option<SubjectRow> = match before.is_some() && rejudgement.needs_text(batch.topics.as_ref()) {
+            let text: Option<SubjectRow> = match before.is_some() && reanalysis.needs_text(batch.topics.as_ref()) {
                 true => {
                     Some(sql(SUBJECT).bind::<Text, _>(post_id).rows::<SubjectColumns>().get_result(connection).await?)
                 }
                 false => None,
             };
-            let mut after = before.and_then(|row| rejudgement.after(row, text.as_ref(), now));
+            let mut after = before.and_then(|row| reanalysis.after(row, text.as_ref(), now));
             if let (Some(before), Some(after)) = (before, &mut after) {
                 if let (Some(test), Some(text)) = (&batch.topics, &text) {
-                    after.topics = rejudgement.topics(text, test);
+                    after.topics = reanalysis.topics(text, test);
                 }
                 if !before.topics.is_empty() || !after.topics.is_empty() {
                     postgres::replace_topics(connection, post_id, after).await?;
                 }
                 tally.add_row(before, -1);
                 tally.add_row(after, 1);
-                postgres::write_analysis(connection, rejudgement, now).await?;
+                postgres::write_analysis(connection, reanalysis, now).await?;
             }
-            done.push(after.as_ref().map(Rejudged::of));
+            done.push(after.as_ref().map(Reanalysed::of));
         }
         postgres::write_tally(connection, &tally).await?;
         Ok(Some(done))

@@ -1,0 +1,82 @@
+//! The options of the alerts role, with the built-in rules.
+
+use std::time::Duration;
+
+use crate::alerts::AlertsOptions;
+use crate::config::{self, Config};
+use crate::domain::Sentiment;
+use crate::domain::alert::{Class, Condition, Direction, Distinct, GroupBy, Labels, NoData, RuleSpec, Scope, Severity};
+
+use super::instance;
+
+/// The alert lease expires after this many intervals.
+const LEASE_INTERVALS: u32 = 3;
+
+/// The maximum interval between two evaluations of a rule.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+
+/// The default rules recover below this fraction of their threshold.
+const RECOVERY: f64 = 0.8;
+
+/// The settings of the alerts role: the built-in rules, then the rules of the configuration.
+pub fn alerts(config: &Config) -> AlertsOptions {
+    let alerts = &config.alerts;
+    AlertsOptions {
+        interval: alerts.interval,
+        max_lateness: alerts.max_lateness,
+        rules: alert_rules(config).into(),
+        holder: instance(),
+        lease_ttl: alerts.interval * LEASE_INTERVALS,
+    }
+}
+
+/// The built-in rules, then the rules of the configuration.
+pub fn alert_rules(config: &Config) -> Vec<RuleSpec> {
+    let mut rules = default_rules(&config.alerts);
+    rules.extend(config.alerts.rules.iter().cloned());
+    rules
+}
+
+/// The alert rules that the values of `[alerts]` define.
+fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
+    let [share, ratio, spike] = config::PROVISIONED;
+    let negative = Class::Sentiment(Sentiment::Negative);
+    let significance = Some(alerts.significance);
+    let rule = |name: &str, condition: Condition, summary: &str| RuleSpec {
+        name: name.to_owned(),
+        enabled: true,
+        condition,
+        scope: Scope::All,
+        group_by: GroupBy::SourceAndTotal,
+        window: alerts.window,
+        interval: alerts.interval.min(LONGEST_INTERVAL),
+        min_posts: i64::from(alerts.min_posts),
+        min_authors: i64::from(alerts.min_authors),
+        distinct: Distinct::Texts,
+        no_data: NoData::Resolve,
+        delay: None,
+        pending_for: Duration::ZERO,
+        keep_firing_for: alerts.keep_firing_for,
+        recovery_threshold: Some(condition.threshold() * RECOVERY),
+        severity: Severity::Warning,
+        // The first of the alerts with the same incident notifies (alerts.inhibit_rules).
+        labels: Labels::from([("incident".to_owned(), "negative_mood".to_owned())]),
+        annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
+    };
+    let (threshold, direction) = (alerts.negative_share, Direction::Above);
+    let share_above = Condition::Share { of: negative, direction, threshold, significance };
+    let ratio_above = Condition::Ratio { threshold: alerts.negative_ratio, significance };
+    vec![
+        rule(share, share_above, "{{source}}: {{value}} of {{posts}} posts are negative"),
+        // The usual ratio differs between sources, so this rule counts the posts of all sources together.
+        RuleSpec {
+            group_by: GroupBy::None,
+            ..rule(ratio, ratio_above, "{{source}}: {{value}} negative posts per positive one, of {{posts}} posts")
+        },
+        rule(
+            spike,
+            Condition::Spike { of: negative, threshold: alerts.negative_spike },
+            "{{source}}: far more negative posts than usual ({{baseline}}), among {{posts}} posts",
+        ),
+    ]
+}

@@ -1,0 +1,78 @@
+//! The conditions that select posts.
+
+use crate::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, Timestamp, TopicId};
+use crate::store::rollup::read::Cells;
+
+/// Selects posts. All conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PostFilter {
+    /// Posts that belong to this topic.
+    pub topic: Option<TopicId>,
+    /// With a topic: the label that `sentiment` and `min_confidence` refer to, and by which posts are counted.
+    pub sentiment_of: SentimentOf,
+    /// Posts of this source.
+    pub source: Option<Source>,
+    /// Posts with this sentiment, or posts without one.
+    pub sentiment: Option<SentimentFilter>,
+    /// Posts with this emotion.
+    pub emotion: Option<Emotion>,
+    /// Posts of authors with this name.
+    pub author: Option<Author>,
+    /// Posts in this language or a regional form of it: `en` also finds `en-US`. In lower case.
+    pub lang: Option<String>,
+    /// The text contains all of these words, ignoring case.
+    pub words: Vec<String>,
+    /// The text contains all of these words as whole words, ignoring case.
+    pub whole_words: Vec<String>,
+    /// The confidence is at least this, in [0, 1].
+    pub min_confidence: Option<f64>,
+    /// `created_at` is at or after this time.
+    pub start: Option<Timestamp>,
+    /// `created_at` is before this time.
+    pub end: Option<Timestamp>,
+    /// `ingested_at` is after this time.
+    pub ingested_after: Option<Timestamp>,
+}
+
+impl PostFilter {
+    /// Whether the number of matches can be read from the totals: only topic, source, sentiment and emotion are
+    /// filtered.
+    pub fn is_counted(&self) -> bool {
+        let rolled_up = Self {
+            topic: self.topic,
+            sentiment_of: self.sentiment_of,
+            source: self.source.clone(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+            ..Self::default()
+        };
+        *self == rolled_up
+    }
+
+    /// The tables that the counts over time can be read from.
+    pub fn counted_from(&self) -> CountedFrom {
+        let any_time = Self { start: None, end: None, ..self.clone() };
+        if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
+    }
+
+    /// The conditions that the rollups can answer.
+    pub(in crate::store) fn rolled_up(&self) -> Cells<'_> {
+        Cells {
+            topic: self.topic,
+            of: self.sentiment_of,
+            source: self.source.as_ref(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+        }
+    }
+}
+
+/// The tables that counts are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CountedFrom {
+    /// The rollups: any range, including pruned posts.
+    Rollups,
+    /// The posts: only stored posts, and only as many as may be read for one answer.
+    Posts,
+}

@@ -1,0 +1,65 @@
+//! The numbers of the stream and of its consumers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+
+/// The numbers of the stream at one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Depth {
+    /// The current epoch of the stream.
+    pub epoch: Arc<str>,
+    /// The number of entries that were ever appended in this epoch.
+    pub appended: u64,
+    /// The number of entries that no consumer has claimed yet.
+    pub lag: u64,
+    /// Whether `lag` is an estimate, because other programs deleted entries that the group has not read.
+    pub is_estimate: bool,
+    /// The memory of Redis, if it is limited (`maxmemory`).
+    pub memory: Option<Memory>,
+    /// The number of entries that are claimed and not settled.
+    pub claimed: u64,
+    /// The number of entries moved to the dead letters in this epoch.
+    pub dead_lettered: u64,
+    /// The current number of dead letters.
+    pub dead_letters: u64,
+    /// The append time of the oldest entry that is not settled.
+    pub oldest_unsettled: Option<Timestamp>,
+}
+
+impl Depth {
+    /// The number of entries that are not settled.
+    pub fn pending(&self) -> u64 {
+        self.lag + self.claimed
+    }
+}
+
+/// The memory of Redis, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The memory in use.
+    pub used: u64,
+    /// `maxmemory`.
+    pub max: u64,
+    /// The memory above which appends are refused.
+    pub limit: u64,
+}
+
+impl Memory {
+    /// Whether appends are refused.
+    pub fn is_full(&self) -> bool {
+        self.used >= self.limit
+    }
+}
+
+/// A consumer of the group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsumerInfo {
+    /// The name of the consumer.
+    pub name: String,
+    /// The number of entries that it holds.
+    pub claimed: u64,
+    /// The time since it last requested entries.
+    pub idle: Duration,
+}
