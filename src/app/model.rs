@@ -101,7 +101,11 @@ impl Loader {
         let options = InferenceOptions { cores: self.cores.clone(), ..options::inference(&self.config)? };
         let local = load_engine(options).await?;
         for warning in &local.info().warnings {
-            tracing::warn!(model = local.info().name, warning, "model may mislead");
+            tracing::warn!(
+                model = local.info().name,
+                warning,
+                "model has properties that make its sentiments misleading for some texts"
+            );
         }
         Ok(local)
     }
