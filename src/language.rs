@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn model_without_languages_supports_all_unless_configured() {
+    fn model_that_declares_no_language_supports_all_by_default() {
         let unset = LanguagePolicy::default();
         assert_eq!(unset.supported(&[]).handling(Some("de")), OtherLanguages::Analyze);
         let english = ["en".to_owned()];

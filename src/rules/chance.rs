@@ -3,7 +3,7 @@
 
 use std::f64::consts::TAU;
 
-/// A sum ends at the first term whose ratio to the sum is below this.
+/// A sum ends at the first term whose ratio to the sum is below this number.
 const NEGLIGIBLE: f64 = 1e-17;
 
 /// The probability of at least `hits` hits among `posts` posts if each is a hit with the probability `share`: the upper

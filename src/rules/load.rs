@@ -83,7 +83,7 @@ impl View for Windows {
 }
 
 impl Windows {
-    /// Reads the texts and authors of the posts in `range`, unless they were read before.
+    /// Reads the texts and authors of the posts in `range`. Does nothing if they were already read.
     ///
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.

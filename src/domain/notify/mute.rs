@@ -118,7 +118,7 @@ impl From<jiff::civil::Weekday> for Weekday {
     }
 }
 
-/// Minutes since midnight, local time.
+/// A time of day in the time zone of the timing, in minutes since midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeOfDay(u16);
 

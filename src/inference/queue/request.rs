@@ -93,7 +93,7 @@ impl Progress {
         self.begun.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The current state.
+    /// The current progress.
     pub fn seen(&self) -> Seen {
         Seen { begun: self.begun.load(Ordering::Relaxed), finished: self.finished.load(Ordering::Relaxed) }
     }

@@ -153,13 +153,17 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let mut room = Room::of(path)?;
     let mut tensors = HashMap::new();
     for key in keys {
-        let key = key.unicode().map_err(|other| format!("{other:?} is not the key of a storage"))?;
+        let key =
+            key.unicode().map_err(|other| format!("{other:?} is not a valid key of a storage; the file is damaged"))?;
         let mut length = [0; 8];
         reader.read_exact(&mut length).map_err(fail)?;
         let mine: Vec<&TensorInfo> = infos.iter().filter(|info| info.path.ends_with(&format!("/{key}"))).collect();
-        let dtype = mine.first().ok_or_else(|| format!("no tensor has the type of the storage {key}"))?.dtype;
+        let dtype = mine
+            .first()
+            .ok_or_else(|| format!("no tensor defines the type of the storage {key}; the file is damaged"))?
+            .dtype;
         let size = usize::try_from(i64::from_le_bytes(length)).ok().and_then(|n| n.checked_mul(dtype.size_in_bytes()));
-        let size = size.ok_or_else(|| format!("the length of the storage {key} is invalid"))?;
+        let size = size.ok_or_else(|| format!("the length of the storage {key} is invalid; the file is damaged"))?;
         // `read_to_end` allocates memory only for bytes that exist, so a wrong length cannot exhaust the memory.
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(size as u64).read_to_end(&mut bytes).map_err(fail)?;

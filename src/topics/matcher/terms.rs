@@ -48,7 +48,7 @@ struct Phrase {
     end: u32,
 }
 
-/// An automaton, and the number of the term of its first pattern.
+/// An automaton. `first` is the number of the term for its first pattern; further patterns have consecutive numbers.
 #[derive(Default)]
 struct Finder {
     automaton: Option<AhoCorasick>,

@@ -14,39 +14,39 @@ pub struct Token {
 /// The kind of a token, with its text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// `(`
+    /// An opening bracket: `(`.
     Open,
-    /// `)`
+    /// A closing bracket: `)`.
     Close,
-    /// `-`
+    /// The negation `-`.
     Minus,
-    /// `AND`
+    /// The operator `AND`.
     And,
-    /// `OR`
+    /// The operator `OR`.
     Or,
-    /// `NOT`
+    /// The operator `NOT`.
     Not,
-    /// `NEAR/5`, or `NEAR/5f` for terms in this order.
+    /// The operator `NEAR/5`, or `NEAR/5f` for terms in this order.
     Near {
         /// The maximum number of words between two neighbours.
         distance: usize,
         /// Whether the terms must occur in this order.
         ordered: bool,
     },
-    /// `"…"`
+    /// A phrase: `"…"`.
     Quoted(String),
-    /// `"…"~5`
+    /// Words that are close to each other in any order: `"…"~5`.
     CloseBy {
         /// The text between the quotes.
         text: String,
         /// The maximum number of words between two neighbours.
         distance: usize,
     },
-    /// `{Apple}`
+    /// An exact word: `{Apple}`.
     Exact(String),
     /// A word, `#tag` or `@name`.
     Word(String),
-    /// `name:value`
+    /// A field: `name:value`.
     Field {
         /// The name of the field: one of [`FIELDS`], in lower case.
         name: String,

@@ -195,7 +195,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// A position in a template.
+/// A scanner at a position in a template.
 struct Scanner<'a> {
     template: &'a str,
     at: usize,

@@ -31,7 +31,7 @@ pub struct Job {
     pub model: HubModel,
     /// The options of the Hub: cache, endpoint and token.
     pub options: HubOptions,
-    /// Sends progress to the thread that waits for the download.
+    /// The channel on which progress is sent to the thread that waits for the download.
     pub events: EventSender,
 }
 

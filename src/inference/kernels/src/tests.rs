@@ -64,7 +64,7 @@ proptest! {
             let bytes = &mut rounded;
             Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) }.on(isa);
             int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), Every::ROW), &mut out);
-            // The error of a weight is at most half a step of 0.5, that of an activation half a step.
+            // The error of a weight, which is at most 0.5, and of an activation is at most half a quantisation step.
             let allowed = inputs as f64 * (2.0 * 0.25 / f64::from(isa.max_weight()) + 0.5 * 2.0 / f64::from(isa.max_activation()));
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: got {got}, expected {wanted}");
