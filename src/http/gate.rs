@@ -45,7 +45,7 @@ pub type Arrival = (Admitted, Protocol, Option<SocketAddr>);
 #[derive(Clone)]
 pub struct Gate {
     connections: Connections,
-    /// The time in which the body of the first request should arrive. Later its handler waits for the rest.
+    /// The time in which the body of the first request must arrive.
     body_timeout: Duration,
     shutdown: Arc<Shutdown>,
 }
@@ -104,9 +104,10 @@ impl Gate {
                     Err(error) => return Err(End::Closed(error)),
                 },
                 () = tokio::time::sleep_until(opened + limit) => match missing {
-                    Missing::Head => return Err(End::Refused(too_slow())),
-                    // The handler knows the limits of its body, and audits the request.
-                    Missing::Body | Missing::Nothing => return Ok(read),
+                    Missing::Head => return Err(End::Refused(too_slow("head", limit))),
+                    // In the parser, thousands of such connections would each get their buffers at this time.
+                    Missing::Body => return Err(End::Refused(too_slow("body", limit))),
+                    Missing::Nothing => return Ok(read),
                 },
                 () = self.shutdown.stopping() => return Ok(read),
             }
@@ -125,8 +126,8 @@ fn too_many() -> ApiError {
     ApiError::unavailable("too many open connections; close some, or try again")
 }
 
-fn too_slow() -> ApiError {
-    ApiError::too_slow(format!("the head of the request did not arrive within {} s", HEAD_TIMEOUT.as_secs()))
+fn too_slow(part: &str, limit: Duration) -> ApiError {
+    ApiError::too_slow(format!("the {part} of the request did not arrive within {} s", limit.as_secs()))
 }
 
 /// A part of a second by which the limits of a connection are longer, so that thousands of connections that were opened

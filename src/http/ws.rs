@@ -5,6 +5,7 @@ pub mod frame;
 pub mod hub;
 pub mod request;
 pub mod session;
+mod slices;
 pub mod snapshot;
 
 use actix_web::http::header;
@@ -16,6 +17,7 @@ use super::error::{ApiError, Problem};
 use super::params::no_params;
 use super::state::State;
 use session::{Access, Connection, Session};
+use slices::Slices;
 
 /// The subprotocol of the server.
 const PROTOCOL: &str = "sentistream";
@@ -65,7 +67,7 @@ pub async fn open(
     let access = Access { authenticator, principal };
     let session = Session::new(state, access, Connection { client, queue, socket });
     actix_web::rt::spawn(session.run(messages.max_frame_size(MAX_FRAME).aggregate_continuations()));
-    Ok(response)
+    Ok(response.map_body(|_, body| Slices::new(body)).map_into_boxed_body())
 }
 
 /// The token among the offered subprotocols.
