@@ -214,16 +214,14 @@ fn is_subject(subject: &str) -> bool {
     subject.chars().count() <= MAX_SUBJECT_CHARS && is_visible(subject)
 }
 
-/// Whether the header of `token` has `crit`, which the library ignores.
+/// Whether the header of `token` has `crit`, which the library ignores, with any value: RFC 7515, section 4.1.11, allows
+/// only a list of extensions that the recipient supports, and none are supported.
 fn has_critical_extensions(token: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Header {
-        #[serde(default)]
-        crit: Option<serde::de::IgnoredAny>,
-    }
+    type Header = std::collections::HashMap<String, serde::de::IgnoredAny>;
     let header = token.split('.').next().unwrap_or_default();
     let header = URL_SAFE_NO_PAD.decode(header).ok();
-    header.and_then(|json| serde_json::from_slice::<Header>(&json).ok()).is_some_and(|header| header.crit.is_some())
+    let header = header.and_then(|json| serde_json::from_slice::<Header>(&json).ok());
+    header.is_some_and(|header| header.contains_key("crit"))
 }
 
 #[cfg(test)]
