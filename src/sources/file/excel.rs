@@ -1,9 +1,11 @@
 //! Spreadsheets (xlsx, xls, xlsb, ods): the first sheet, with a header row.
 //!
 //! A spreadsheet is read into memory, because its directory is at its end. Only the cells with fields of posts are
-//! kept. A sheet is never laid out as a grid, because a single cell in its last corner would require half a TiB.
+//! kept. Sheets of Excel are never laid out as a grid, because a single cell in the last corner would require half a TiB;
+//! the grids of ods files are measured first.
 
 mod archive;
+mod grid;
 
 use std::fmt::Display;
 use std::io::{Cursor, Read};
@@ -63,7 +65,7 @@ impl Excel {
             return Err(too_large());
         }
         let bytes: Arc<[u8]> = bytes.into();
-        match archive::excess(bytes.clone(), Limits { bytes: MAX_BYTES, tags: MAX_TAGS }) {
+        match archive::excess(bytes.clone(), Limits { bytes: MAX_BYTES, tags: MAX_TAGS, grid: MAX_KEPT_BYTES }) {
             Some(Excess::Bytes) => {
                 let limit = MAX_BYTES >> 20;
                 return Err(ReadError::Spreadsheet(format!("unpacks to more than {limit} MiB: save it as CSV")));
@@ -71,6 +73,12 @@ impl Excel {
             Some(Excess::Tags) => {
                 return Err(ReadError::Spreadsheet(format!(
                     "has a part with more than {MAX_TAGS} tags: save it as CSV"
+                )));
+            }
+            Some(Excess::Grid) => {
+                let limit = MAX_KEPT_BYTES >> 20;
+                return Err(ReadError::Spreadsheet(format!(
+                    "has tables that need more than {limit} MiB: delete repeated cells, or save it as CSV"
                 )));
             }
             None => {}
@@ -96,7 +104,7 @@ impl Excel {
                         sheet.add(cell.get_position(), &cell.get_value().clone().into())?;
                     }
                 }
-                // An xls sheet is read as a grid, which has at most 16 million cells.
+                // Sheets of xls and ods are read as a grid. That of xls has at most 16 million cells, that of ods was measured.
                 book => {
                     let Some(range) = book.worksheet_range_at(index) else { continue };
                     let range = range.map_err(unreadable)?;

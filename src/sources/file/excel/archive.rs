@@ -1,9 +1,14 @@
 //! Limits what a zipped spreadsheet inflates to. The library reads the parts of an archive into memory without a limit.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 
 use zip::ZipArchive;
+
+use super::grid;
+
+/// The part of an OpenDocument spreadsheet with its tables.
+const TABLES: &str = "content.xml";
 
 /// What the parts of an archive may hold.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +18,8 @@ pub struct Limits {
     /// The maximum number of tags of a part that is not a worksheet. Each may become a value in memory; the cells of a
     /// worksheet are read one by one.
     pub tags: u64,
+    /// The maximum size of the tables of an OpenDocument spreadsheet in memory, in bytes.
+    pub grid: u64,
 }
 
 /// Which limit an archive exceeds.
@@ -22,11 +29,13 @@ pub enum Excess {
     Bytes,
     /// A part has too many tags.
     Tags,
+    /// The tables are too large in memory.
+    Grid,
 }
 
 /// The limit that the archive exceeds; `None` if there is none, or the file is not an archive. The sizes that the archive
 /// declares are checked first, and no part is read beyond its declared size. Then each part is decompressed once to count
-/// its tags.
+/// its tags, and the tables of an OpenDocument spreadsheet are measured.
 pub fn excess(bytes: Arc<[u8]>, limits: Limits) -> Option<Excess> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let (mut declared, mut total) = (0_u64, 0_u64);
@@ -52,7 +61,9 @@ pub fn excess(bytes: Arc<[u8]>, limits: Limits) -> Option<Excess> {
             return Some(Excess::Tags);
         }
     }
-    None
+    let tables = archive.by_name(TABLES).ok()?;
+    let size = tables.size();
+    grid::exceeds(BufReader::new(tables.take(size)), limits.grid).then_some(Excess::Grid)
 }
 
 /// Counts what is written to it.
@@ -95,7 +106,7 @@ mod tests {
 
     #[test]
     fn parts_of_a_spreadsheet_are_limited() {
-        let limits = Limits { bytes: 100_000, tags: 1_000 };
+        let limits = Limits { bytes: 100_000, tags: 1_000, grid: 100_000 };
         let of = |parts: &[(&str, Vec<u8>)]| excess(archive(parts), limits);
         assert_eq!(of(&[("xl/sharedStrings.xml", vec![b'a'; 90_000])]), None);
         assert_eq!(of(&[("xl/sharedStrings.xml", vec![b'a'; 110_000])]), Some(Excess::Bytes));
@@ -103,6 +114,8 @@ mod tests {
         assert_eq!(of(&[("a.xml", half()), ("b.xml", half())]), Some(Excess::Bytes));
         assert_eq!(of(&[("xl/sharedStrings.xml", b"<si/>".repeat(2_000))]), Some(Excess::Tags));
         assert_eq!(of(&[("xl/worksheets/sheet1.xml", b"<c/>".repeat(2_000))]), None);
+        let cell = b"<table:table-row><table:table-cell table:number-columns-repeated=\"9999\">x</table:table-cell></table:table-row>";
+        assert_eq!(of(&[("content.xml", cell.to_vec())]), Some(Excess::Grid));
         assert_eq!(excess(vec![0xd0, 0xcf, 0x11, 0xe0].into(), limits), None);
     }
 
