@@ -97,9 +97,11 @@ pub struct TokenRequest {
     /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
     /// start with `jwt:` or `sign-in`.
     name: String,
-    /// At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role.
+    /// At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role, for a created token
+    /// only its own. Others are refused with 422.
     scopes: Vec<String>,
-    /// Days until it expires, 1 to 3,650. Default: it does not expire.
+    /// Days until it expires, 1 to 3,650. Default: it does not expire, or with the token that creates it. That token must not
+    /// expire earlier.
     #[serde(default)]
     expires_in_days: Option<u32>,
 }
@@ -109,12 +111,20 @@ impl TokenRequest {
         ActorName::parse(&self.name).map_err(|error| ApiError::invalid_field("name", error.to_string()))
     }
 
-    fn lifetime(&self) -> Result<Option<Duration>, ApiError> {
-        let Some(days) = self.expires_in_days else { return Ok(None) };
-        if (1..=MAX_DAYS).contains(&days) {
-            return Ok(Some(Duration::from_secs(u64::from(days) * 86_400)));
+    /// When the token expires. Without `expires_in_days` it is `last`, the expiry of the token that creates it.
+    fn expiry(&self, now: Timestamp, last: Option<Timestamp>) -> Result<Option<Timestamp>, ApiError> {
+        let Some(days) = self.expires_in_days else { return Ok(last) };
+        if !(1..=MAX_DAYS).contains(&days) {
+            return Err(ApiError::invalid_field("expires_in_days", format!("must be from 1 to {MAX_DAYS}")));
         }
-        Err(ApiError::invalid_field("expires_in_days", format!("must be from 1 to {MAX_DAYS}")))
+        let wanted = now + Duration::from_secs(u64::from(days) * 86_400);
+        match last {
+            Some(last) if wanted > last => Err(ApiError::invalid_field(
+                "expires_in_days",
+                format!("must end before {last}, when your token expires"),
+            )),
+            _ => Ok(Some(wanted)),
+        }
     }
 
     /// The scopes for `client`. A user can only give those of the role, a token of the database only its own.
@@ -128,11 +138,13 @@ impl TokenRequest {
             Credential::Stored { .. } => Some("token"),
             Credential::Configured | Credential::Local | Credential::Anonymous => None,
         };
-        if let Some(limit) = limit
-            && let Some(refused) = scopes.iter().find(|scope| !client.has(**scope))
-        {
-            let message = format!("cannot contain {}, which your {limit} does not allow", refused.as_str());
-            return Err(ApiError::invalid_field("scopes", message));
+        if let Some(limit) = limit {
+            let refused: Vec<_> =
+                scopes.iter().filter(|scope| !client.has(**scope)).map(|scope| scope.as_str()).collect();
+            if !refused.is_empty() {
+                let message = format!("cannot contain {}, which your {limit} does not allow", refused.join(", "));
+                return Err(ApiError::invalid_field("scopes", message));
+            }
         }
         match scopes.as_slice() {
             [] => {
@@ -180,7 +192,8 @@ pub async fn list(
 ///
 /// The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
 /// belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that is
-/// created with another created token has the same owner and at most its scopes, and expires no later than it.
+/// created with another created token has the same owner. Scopes and an expiry beyond those of the creator are refused with
+/// 422.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "security", request_body = TokenRequest,
     responses((status = 201, body = CreatedToken), (status = 422, body = Problem))
@@ -204,14 +217,14 @@ pub async fn create(
     if state.run(async move { accounts.user_named(user.as_str()).await }).await?.is_some() {
         return Err(ApiError::invalid_field("name", "is the name of a user; choose another name"));
     }
-    let wanted_expiry = wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime);
+    let expires_at = wanted.expiry(state.api.clock.now(), client.last_expiry())?;
     let token = generate();
     let new = NewToken {
         name: name.as_str().to_owned(),
         sha256: hash_hex(&token),
         scopes,
         created_by: client.name.clone(),
-        expires_at: wanted_expiry.into_iter().chain(client.last_expiry()).min(),
+        expires_at,
         owner_id: client.owner_id(),
     };
     issue(&state, &authenticator, Issued { token, new }).await

@@ -17,6 +17,9 @@ async fn user_manages_own_tokens_within_the_role(setup: Setup) {
     for scope in ["write", "edit", "admin"] {
         assert_eq!(bob.post(&app, "/api/tokens", &make("more", &["read", scope])).await.problem(422), ["scopes"]);
     }
+    let refused = bob.post(&app, "/api/tokens", &make("more", &["write", "read", "edit"])).await;
+    assert_eq!(refused.problem(422), ["scopes"]);
+    assert!(refused.text().contains("write, edit"), "{}", refused.text());
     for name in ["ada", "BOB", "jwt:ada"] {
         assert_eq!(bob.post(&app, "/api/tokens", &make(name, &["read"])).await.problem(422), ["name"], "{name}");
     }
@@ -53,7 +56,9 @@ async fn token_that_a_token_creates_has_the_same_limits(setup: Setup) {
     let make = async |body: &Value| app.send(by(&first, Method::POST, "/api/tokens").json(body)).await;
     assert_eq!(make(&json!({"name": "writer", "scopes": ["read", "write"]})).await.problem(422), ["scopes"]);
     let mut made = Vec::new();
-    for (name, days) in [("default", json!(null)), ("longer", json!(30)), ("shorter", json!(1))] {
+    let longer = make(&json!({"name": "longer", "scopes": ["read"], "expires_in_days": 30})).await;
+    assert_eq!(longer.problem(422), ["expires_in_days"]);
+    for (name, days) in [("default", json!(null)), ("equal", json!(10)), ("shorter", json!(1))] {
         let answer = make(&json!({"name": name, "scopes": ["read", "edit"], "expires_in_days": days})).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         made.push(answer.json());
