@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::managed::owner;
+use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::{Kind, Secrets};
 use crate::secrets::{SecretsError, is_sealed};
 use crate::store::backend::{read, transact};
@@ -60,10 +61,56 @@ impl Store {
     /// # Errors
     /// When the database fails, the store has no keys, or a secret cannot be decrypted.
     pub async fn reseal_secrets(&self) -> Result<usize, StoreError> {
-        Ok(self.reseal(Kind::Receiver).await? + self.reseal(Kind::Source).await?)
+        Ok(self.reseal(Kind::Receiver, Which::All).await? + self.reseal(Kind::Source, Which::All).await?)
     }
 
-    async fn reseal(&self, kind: Kind) -> Result<usize, StoreError> {
+    /// Encrypts secrets that were stored in plain text, before the store had keys, and passwords in URLs of sources.
+    /// Returns how many receivers and sources had some. Without keys it does nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seal_plain_secrets(&self) -> Result<usize, StoreError> {
+        if self.vault.is_none() {
+            return Ok(0);
+        }
+        let plain = self.reseal(Kind::Receiver, Which::Plain).await? + self.reseal(Kind::Source, Which::Plain).await?;
+        Ok(plain + self.hide_accounts().await?)
+    }
+
+    /// Moves passwords in URLs of sources to the secrets. New sources have none there.
+    async fn hide_accounts(&self) -> Result<usize, StoreError> {
+        let table = Kind::Source.table();
+        let text = format!("SELECT id, spec, secrets FROM {table}");
+        let rows: Vec<SourceRow> =
+            read!(self, primary, |c| sql(text).rows::<(BigInt, Document, Nullable<Document>)>().load(c))?;
+        let mut count = 0;
+        for SourceRow { id, spec, secrets } in rows {
+            let Ok(mut definition) = serde_json::from_str::<SourceDefinition>(&spec.0) else { continue };
+            let name = owner(Kind::Source, &definition.name);
+            let stored = secrets.map(|secrets| Secrets::read(&secrets.0)).unwrap_or_default();
+            let mut secrets = self.opened(&name, stored.clone());
+            if secrets.names() != stored.names() || definition.hide_accounts(&mut secrets) == 0 {
+                continue;
+            }
+            // The type always serialises.
+            let hidden = JsonText(serde_json::to_value(&definition).unwrap_or_default().to_string());
+            let sealed = JsonText(self.sealed(&name, &secrets)?.exposed());
+            transact!(self, (id, hidden, sealed, spec), |c, (id, hidden, sealed, before), run| {
+                run!(
+                    sql(format!("UPDATE {table} SET spec = ?, secrets = ? WHERE id = ? AND spec = ?"))
+                        .bind::<Document, _>(hidden)
+                        .bind::<Document, _>(sealed)
+                        .bind::<BigInt, _>(id)
+                        .bind::<Document, _>(before)
+                        .execute(c)
+                )
+            })?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn reseal(&self, kind: Kind, which: Which) -> Result<usize, StoreError> {
         let table = kind.table();
         let text = format!("SELECT id, name, secrets FROM {table} WHERE secrets IS NOT NULL");
         let rows: Vec<SealedRow> =
@@ -71,8 +118,15 @@ impl Store {
         let mut count = 0;
         for SealedRow { id, name, secrets } in rows {
             let (name, stored) = (owner(kind, &name.unwrap_or_default()), Secrets::read(&secrets.0));
+            if which == Which::Plain && stored.0.values().all(|secret| is_sealed(secret.expose_secret())) {
+                continue;
+            }
             let opened = self.opened(&name, stored.clone());
             if opened.names() != stored.names() {
+                // Opening has reported it; the receiver or the source does too.
+                if which == Which::Plain {
+                    continue;
+                }
                 return Err(StoreError::Failed(format!(
                     "a secret of the {} {name} cannot be decrypted; it was not changed",
                     kind.as_str()
@@ -95,10 +149,27 @@ impl Store {
     }
 }
 
+/// The secrets to encrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// All of them, with the current key.
+    All,
+    /// Those of objects with a secret in plain text.
+    Plain,
+}
+
 /// A receiver with secrets, as stored.
 #[derive(diesel::Queryable)]
 struct SealedRow {
     id: i64,
     name: Option<String>,
     secrets: JsonText,
+}
+
+/// A source, as stored.
+#[derive(diesel::Queryable)]
+struct SourceRow {
+    id: i64,
+    spec: JsonText,
+    secrets: Option<JsonText>,
 }

@@ -3,9 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use serde_json::json;
 
-use crate::process::{DEADLINE, Process, command};
+use crate::process::{DEADLINE, Process, command, within};
 
 const SECRET: &str = "hunter2-is-a-long-secret";
 
@@ -53,4 +55,54 @@ async fn secrets_of_receivers_are_sealed_and_keys_rotate() {
     let shown = &process.get("/api/alerts/receivers").await["receivers"][0];
     assert_eq!(shown["secrets"], json!(["signing_key"]), "the server follows the key file");
     assert!(!is_in_files(folder.path()));
+}
+
+/// The stored secrets of receivers and sources.
+fn stored(database: &mut SqliteConnection) -> Vec<String> {
+    let tables = ["alert_receivers", "managed_sources"];
+    let of = |table| format!("SELECT secrets FROM {table} WHERE secrets IS NOT NULL");
+    let secrets = diesel::dsl::sql::<diesel::sql_types::Text>;
+    tables.iter().flat_map(|table| secrets(&of(table)).load::<String>(database).expect("secrets")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_plain_text_are_sealed_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["ingester.sources=[]".to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    let objects = [
+        (
+            "/api/alerts/receivers",
+            json!({
+                "name": "hook", "channel": {"kind": "webhook", "url": "https://hooks.example.org/"},
+                "secrets": {"signing_key": SECRET},
+            }),
+        ),
+        ("/api/sources", json!({"name": "reviews", "kind": "webhook", "secrets": {"secret": SECRET}})),
+        ("/api/sources", json!({"name": "blog", "kind": "rss", "settings": {"feeds": ["https://127.0.0.1:1/rss"]}})),
+    ];
+    for (path, object) in &objects {
+        let made = crate::web::client().post(format!("{}{path}", process.url)).json(object).send().await.unwrap();
+        assert_eq!(made.status(), 201, "{}", made.text().await.unwrap());
+    }
+    process.terminate().await;
+    let path = folder.path().join("data/sentistream.db");
+    let mut database = SqliteConnection::establish(path.to_str().expect("a path")).unwrap();
+    let old = format!(
+        "UPDATE alert_receivers SET secrets = '{{\"signing_key\": \"{SECRET}\"}}' WHERE secrets IS NOT NULL;
+         UPDATE managed_sources SET secrets = '{{\"secret\": \"{SECRET}\"}}' WHERE secrets IS NOT NULL;
+         UPDATE managed_sources SET spec = replace(spec, 'https://', 'https://ada:{SECRET}@') WHERE name = 'blog';"
+    );
+    database.batch_execute(&old).unwrap();
+    assert!(stored(&mut database).iter().all(|secrets| secrets.contains(SECRET)));
+
+    let process = Process::start(folder.path(), &settings).await;
+    let is_sealed = |secrets: &String| secrets.contains("sealed:") && !secrets.contains(SECRET);
+    let all = async || Some(stored(&mut database)).filter(|all| all.len() == 3 && all.iter().all(is_sealed));
+    within("the secrets are sealed", all).await;
+    assert_eq!(process.get("/api/alerts/receivers").await["receivers"][0]["secrets"], json!(["signing_key"]));
+    assert_eq!(process.get("/api/sources/reviews").await["secrets"], json!(["secret"]));
+    let blog = process.get("/api/sources/blog").await;
+    assert_eq!(blog["settings"]["feeds"], json!(["https://127.0.0.1:1/rss"]));
+    assert_eq!(blog["secrets"], json!(["url:https://127.0.0.1:1/rss"]));
 }
