@@ -272,19 +272,20 @@ async fn finish(
     Ok(cookie::set(&request, state, &signed_in.secret, authenticator.accounts().options().absolute))
 }
 
-/// Disables the account of a person who may not sign in any more, if there is one, so that older sessions and tokens end.
+/// Ends the older sessions and the tokens of a person who may not sign in any more. The account is not disabled: a wrong
+/// claim of the provider would otherwise lock out people, also the last administrator, after it is corrected.
 async fn end_access(state: &State, authenticator: &Authenticator, person: account::Identity) {
     let (accounts, stored, store) =
         (authenticator.accounts().clone(), authenticator.stored().clone(), state.api.store.clone());
     let ended = state.run(async move {
-        let is_disabled = accounts.disable_external(person).await?;
-        if is_disabled {
+        let has_ended = accounts.end_external_access(person).await?;
+        if has_ended {
             stored.refresh(&store).await?;
         }
-        Ok::<_, ApiError>(is_disabled)
+        Ok::<_, ApiError>(has_ended)
     });
     match ended.await {
-        Ok(true) => tracing::warn!("disabled the account of a person who may not sign in any more"),
+        Ok(true) => tracing::warn!("ended the sessions and tokens of a person who may not sign in any more"),
         Ok(false) => {}
         Err(error) => tracing::error!(%error, "cannot end the access of a person who may not sign in any more"),
     }

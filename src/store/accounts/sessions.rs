@@ -295,29 +295,28 @@ impl Store {
         Ok(())
     }
 
-    /// Disables the user of an identity provider who may not sign in any more, also the last administrator, and ends the
-    /// user's sessions. Returns `false` if there is no such user, or the user is disabled already.
+    /// Ends the sessions of the user of an identity provider who may not sign in any more, and deletes the user's tokens.
+    /// Returns `false` if there were none.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn disable_external_user(&self, identity: Identity) -> Result<bool, StoreError> {
+    pub async fn end_external_access(&self, identity: Identity) -> Result<bool, StoreError> {
         let data = (self.accounts_lock(), identity);
         transact!(self, data, |c, (lock, identity), run| {
             run!(sql(lock).bind::<BigInt, _>(ACCOUNTS_LOCK).execute(c))?;
-            let disabled: Option<i64> = run!(
-                sql("UPDATE users SET disabled = ?, version = version + 1 \
-                     WHERE issuer = ? AND subject = ? AND disabled = ? RETURNING id")
-                .bind::<Bool, _>(true)
-                .bind::<Text, _>(identity.issuer.as_str())
-                .bind::<Text, _>(identity.subject.as_str())
-                .bind::<Bool, _>(false)
-                .rows::<BigInt>()
-                .get_result(c)
+            let found: Option<i64> = run!(
+                sql("SELECT id FROM users WHERE issuer = ? AND subject = ?")
+                    .bind::<Text, _>(identity.issuer.as_str())
+                    .bind::<Text, _>(identity.subject.as_str())
+                    .rows::<BigInt>()
+                    .get_result(c)
             )
             .optional()?;
-            let Some(id) = disabled else { return Ok(false) };
-            run!(sql("DELETE FROM sessions WHERE user_id = ?").bind::<BigInt, _>(id).execute(c))?;
-            Ok(true)
+            let Some(id) = found else { return Ok(false) };
+            let sessions: usize = run!(sql("DELETE FROM sessions WHERE user_id = ?").bind::<BigInt, _>(id).execute(c))?;
+            let tokens: usize =
+                run!(sql("DELETE FROM api_tokens WHERE owner_id = ?").bind::<BigInt, _>(id).execute(c))?;
+            Ok(sessions + tokens > 0)
         })
     }
 

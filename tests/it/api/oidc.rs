@@ -21,7 +21,7 @@ cases![
     role_follows_the_groups_at_each_sign_in,
     groups_and_email_come_from_userinfo_if_needed,
     person_who_may_not_sign_in_is_told_why,
-    person_who_loses_the_role_loses_the_session,
+    person_who_loses_the_role_loses_sessions_and_tokens,
     failing_provider_is_reported_on_the_sign_in_page,
     sign_in_that_another_browser_began_is_refused,
     finished_sign_in_cannot_be_repeated,
@@ -215,15 +215,22 @@ async fn person_who_may_not_sign_in_is_told_why(setup: Setup) {
     }
 }
 
-async fn person_who_loses_the_role_loses_the_session(setup: Setup) {
+async fn person_who_loses_the_role_loses_sessions_and_tokens(setup: Setup) {
     let site = Site::start(setup).await;
+    // The only administrator.
+    site.provider.behave(|b| b.person["groups"] = json!(["/ops admins"]));
     let browser = site.sign_in().await;
-    assert_eq!(browser.get("/api/posts").await.status, 200);
+    let token = json!({"name": "script", "scopes": ["read", "admin"]});
+    let token = browser.post("/api/tokens", &token).await.json()["token"].as_str().expect("a token").to_owned();
+    let by_token = async || site.app.send(site.app.request(Method::GET, "/api/users").bearer_auth(&token)).await.status;
+    assert_eq!((browser.get("/api/posts").await.status, by_token().await), (200, 200));
     site.provider.behave(|b| b.person["groups"] = json!(["guests"]));
     assert_eq!(site.failure().await, "no_role");
-    assert_eq!(browser.get("/api/posts").await.status, 401);
-    site.provider.behave(|b| b.person["groups"] = json!(["staff"]));
-    assert_eq!(site.failure().await, "disabled", "until an administrator enables the account");
+    assert_eq!((browser.get("/api/posts").await.status, by_token().await), (401, 401));
+    site.provider.behave(|b| b.person["groups"] = json!(["/ops admins"]));
+    let admin = site.sign_in().await;
+    assert_eq!(admin.get("/api/users").await.status, 200, "the account is not disabled");
+    assert_eq!(by_token().await, 401, "the token is deleted");
 }
 
 async fn failing_provider_is_reported_on_the_sign_in_page(setup: Setup) {

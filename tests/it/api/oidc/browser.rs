@@ -34,6 +34,10 @@ impl<'a> Browser<'a> {
         self.app.send(self.request(Method::GET, path)).await
     }
 
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.app.send(self.request(Method::POST, path).json(body)).await
+    }
+
     /// Changes the resource at `path` in its current version.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         let current = self.get(path).await;
