@@ -120,8 +120,9 @@ fn spec(host: &Jetstream) -> SourceSpec {
         look_back: Duration::from_secs(129_600),
         idle_limit: Duration::from_secs(45),
         dictionary: None,
+        history: Duration::ZERO,
     };
-    bluesky::spec("bluesky", options, polled::fetcher(), Clock::system())
+    bluesky::spec("bluesky", options, polled::fetcher, Clock::system())
 }
 
 async fn opened(settings: &[String]) -> (Config, Services) {

@@ -182,12 +182,31 @@ impl Feed {
         }
         self.report.appended(&batch);
         self.cursors.note(batch.cursor);
+        if batch.must_store
+            && let Some(ended) = self.store_cursor(lease).await?
+        {
+            return Ok(Some(ended));
+        }
         if batch.finished {
             self.report.activity(SourceActivity::Finished);
             tracing::info!(source = self.spec.name(), "source finished");
             return Ok(Some(Ended::Finally));
         }
         if batch.wait.is_zero() { Ok(None) } else { self.wait(Some(batch.wait), lease).await }
+    }
+
+    /// Waits until the cursor is stored. Returns `Some` when reading must end.
+    async fn store_cursor(&mut self, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
+        loop {
+            self.cursors.write_if_due().await?;
+            let Some(due) = self.cursors.due() else { return Ok(None) };
+            tokio::select! {
+                biased;
+                () = self.shutdown.stopping() => return Ok(Some(Ended::Finally)),
+                () = self.source_lease.revoked(lease) => return Ok(Some(Ended::Revoked)),
+                () = tokio::time::sleep_until(due) => {}
+            }
+        }
     }
 
     /// Reports an error. Returns the time until the next attempt; `None`: no attempt before the source is resumed.

@@ -9,6 +9,7 @@ mod compression;
 mod event;
 mod filter;
 mod handles;
+mod history;
 mod names;
 mod skip;
 mod socket;
@@ -25,11 +26,13 @@ use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
 use super::fetch::Fetcher;
+use super::history::Past;
 use super::{Batch, Opening, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
 use handles::Handles;
+use history::OlderPosts;
 use skip::Skip;
 use socket::{Socket, Subscription};
 
@@ -66,6 +69,9 @@ pub struct BlueskyOptions {
     pub idle_limit: Duration,
     /// Requests compressed events, which are decompressed with it.
     pub dictionary: Option<Dictionary>,
+    /// How far back to read with the public API when the source is added: the posts of `authors`, or else those with the
+    /// keywords of `filter`; zero: not at all.
+    pub history: Duration,
 }
 
 /// The position that is stored between runs.
@@ -100,16 +106,23 @@ struct Bluesky {
     refresh_at: Option<Instant>,
 }
 
-/// The source `name`. `fetcher` opens its connections and sends the requests that resolve handles.
-pub fn spec(name: &str, options: BlueskyOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
+/// The source `name`. A fetcher opens its connections and sends the requests that resolve handles, another one sends
+/// those of the history.
+pub fn spec(name: &str, options: BlueskyOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let is_sparse = !options.authors.is_empty();
     let idle_limit = if is_sparse { options.idle_limit.max(SPARSE_IDLE_LIMIT) } else { options.idle_limit };
     let selective = options.filter.is_selective();
     let handles = Handles::new(options.api.clone());
-    let shared = Arc::new(Shared { options, fetcher, handles, skip: Skip::default(), clock });
+    // A pause that a search asks for must not delay the connection.
+    let searches = Arc::new(fetcher());
+    let shared = Arc::new(Shared { options, fetcher: fetcher(), handles, skip: Skip::default(), clock });
+    let older = shared.clone();
+    let history = Past { name, kind: "bluesky", span: shared.options.history, clock: shared.clock.clone() }
+        .spec(move || Box::new(OlderPosts::new(&older.options, searches.clone(), older.clock.clone())));
     SourceSpec::new("bluesky", name, move |opening| Box::new(Bluesky::new(shared.clone(), &opening)))
         .idle_limit(idle_limit)
         .selective(selective)
+        .with_history(history)
 }
 
 impl Bluesky {

@@ -9,6 +9,7 @@
 //! <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>.
 
 mod discussions;
+mod history;
 mod item;
 mod limit;
 
@@ -25,6 +26,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::fetch::{Fetcher, json, refusal};
+use super::history::Past;
 use super::known::{Known, Novelty};
 use super::paging::next_page;
 use super::polled::{Poll, Polled};
@@ -32,8 +34,11 @@ use super::schedule::{PollSchedule, Report};
 use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::domain::op::preview;
 use crate::outbound::Answer;
 
+use discussions::Threads;
+use history::OlderItems;
 use item::Entry;
 pub use item::{ItemError, repository};
 
@@ -43,6 +48,8 @@ const PAGE: &str = "100";
 const MAX_PAGES: usize = 20;
 /// The version of the REST API, in the header `X-GitHub-Api-Version`.
 const VERSION: &str = "2022-11-28";
+/// The maximum number of characters of a message of GitHub in an error.
+const MAX_SAID: usize = 200;
 
 /// The repositories to read.
 #[derive(Clone, Debug)]
@@ -57,6 +64,8 @@ pub struct GitHubOptions {
     pub parts: Parts,
     /// The time between two polls of a repository.
     pub interval: Duration,
+    /// How far back to read when the source is added; zero: only the newest page of each list.
+    pub history: Duration,
 }
 
 /// What is read of a repository, besides its issues.
@@ -78,7 +87,7 @@ type Cursor = BTreeMap<String, Progress>;
 struct Progress {
     issues: Listing,
     comments: Listing,
-    discussions: Listing,
+    discussions: Threads,
 }
 
 /// How far a list was read.
@@ -111,10 +120,33 @@ struct GitHub {
 pub fn spec(name: &str, options: GitHubOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let schedule = PollSchedule::new(options.repositories.len());
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });
-    SourceSpec::new("github", name, move |opening| {
+    let older = shared.clone();
+    let history = Past { name, kind: "github", span: shared.options.history, clock: shared.clock.clone() }
+        .spec(move || Box::new(OlderItems::new(older.clone())));
+    let spec = SourceSpec::new("github", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Polled::new(GitHub { shared: shared.clone(), cursor }))
-    })
+    });
+    spec.with_history(history)
+}
+
+/// The order of a list, newest first.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// By the last change.
+    Updated,
+    /// By the creation.
+    Created,
+}
+
+impl Order {
+    /// The value of the parameter `sort`.
+    fn parameter(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Created => "created",
+        }
+    }
 }
 
 impl GitHub {
@@ -176,7 +208,7 @@ impl Shared {
     ) -> Result<Listing, SourceError> {
         let mut listing = before.clone();
         let mut found = Vec::new();
-        let mut next = Some(self.first_page(repository, path, before.since)?);
+        let mut next = Some(self.first_page((repository, path), Order::Updated, before.since)?);
         let mut etag = before.etag.clone();
         for page in 0..MAX_PAGES {
             let Some(url) = next.take() else { break };
@@ -212,12 +244,18 @@ impl Shared {
         Ok(listing)
     }
 
-    fn first_page(&self, repository: &str, path: &str, since: Option<Timestamp>) -> Result<Url, SourceError> {
+    /// The first page of the list `path` of a repository. `since`: only items that changed since then.
+    fn first_page(
+        &self,
+        (repository, path): (&str, &str),
+        order: Order,
+        since: Option<Timestamp>,
+    ) -> Result<Url, SourceError> {
         let url = self.options.base.join(&format!("repos/{repository}/{path}"));
         let mut url = url.map_err(|error| SourceError::Permanent(format!("url: {error}")))?;
         url.query_pairs_mut()
             .append_pair("state", "all")
-            .append_pair("sort", "updated")
+            .append_pair("sort", order.parameter())
             .append_pair("direction", "desc")
             .append_pair("per_page", PAGE);
         if let Some(since) = since {
@@ -234,11 +272,19 @@ impl Shared {
             match listing.known.meet(&entry.found.post_id, &entry.found.content) {
                 // An item also changes when it gets a label or a comment.
                 Novelty::Same => {}
-                _ if entry.of_pull_request && !self.options.parts.pull_requests => batch.filtered += 1,
-                _ => entry.found.add_to(batch, "github", self.clock.now()),
+                Novelty::New | Novelty::Changed => self.add_entry(entry, batch),
             }
         }
         listing.known.end_poll();
+    }
+
+    /// Adds an entry, unless it belongs to a pull request and these are not wanted.
+    fn add_entry(&self, entry: Entry, batch: &mut Batch) {
+        if entry.of_pull_request && !self.options.parts.pull_requests {
+            batch.filtered += 1;
+        } else {
+            entry.found.add_to(batch, "github", self.clock.now());
+        }
     }
 
     async fn get(&self, url: &Url, etag: Option<String>) -> Result<Answer, SourceError> {
@@ -262,11 +308,17 @@ impl Shared {
         }
         match answer.status {
             StatusCode::GONE => Ok(answer),
-            StatusCode::UNAUTHORIZED => Err(refusal(&answer, "GitHub does not accept the token; it may have expired")),
+            StatusCode::UNAUTHORIZED => Err(refusal(
+                &answer,
+                "GitHub does not accept the token: it may have expired or been revoked; create another",
+            )),
             StatusCode::NOT_FOUND => {
-                Err(refusal(&answer, "check repositories; a private one needs a token that may read it"))
+                Err(refusal(&answer, "check repositories and url; a private repository needs a token that may read it"))
             }
-            status if status.is_client_error() => Err(refusal(&answer, "check the permissions of the token")),
+            status if status.is_client_error() => {
+                let said = message(&answer);
+                Err(refusal(&answer, &format!("check the permissions of the token{said}")))
+            }
             _ => Ok(answer),
         }
     }
@@ -283,6 +335,12 @@ impl Shared {
         }
         Ok(headers)
     }
+}
+
+/// What GitHub says about a refused request.
+fn message(answer: &Answer) -> String {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    body["message"].as_str().map(|text| format!("; GitHub says: {}", preview(text, MAX_SAID))).unwrap_or_default()
 }
 
 impl Listing {

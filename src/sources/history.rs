@@ -6,7 +6,6 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -68,7 +67,7 @@ pub struct Page {
 pub struct Past<'a> {
     /// The name of the source.
     pub name: &'a str,
-    /// The kind of the source, which is also the source of its posts.
+    /// The kind of the source.
     pub kind: &'static str,
     /// How far back to read; zero: not at all.
     pub span: Duration,
@@ -77,20 +76,31 @@ pub struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// The history; `None` when it is not wanted.
+    /// The history of a source whose posts have its kind as their source; `None` when it is not wanted.
     pub fn spec(self, open: impl Fn() -> Box<dyn Pages> + Send + Sync + 'static) -> Option<SourceSpec> {
+        let kind = self.kind;
+        self.spec_of(kind, open)
+    }
+
+    /// The history of a source whose posts have `source` as their source; `None` when it is not wanted.
+    pub fn spec_of(
+        self,
+        source: &str,
+        open: impl Fn() -> Box<dyn Pages> + Send + Sync + 'static,
+    ) -> Option<SourceSpec> {
         let Self { name, kind, span, clock } = self;
         if span.is_zero() {
             return None;
         }
-        let open = Arc::new(open);
+        let source = source.to_owned();
         let spec = SourceSpec::new(kind, &format!("{name}{HISTORY_SUFFIX}"), move |opening| {
             let stored =
                 opening.cursor.as_deref().and_then(Progress::read).filter(|stored| stored.span == span.as_secs());
-            let mut progress = stored.unwrap_or_else(|| Progress::new(kind, span, clock.now()));
+            let announced = stored.as_ref().map(|stored| stored.began);
+            let mut progress = stored.unwrap_or_else(|| Progress::new(&source, span, clock.now()));
             let pages = open();
             progress.add_places(pages.places(), clock.now());
-            Box::new(Polled::new(History { pages, clock: clock.clone(), progress, failures: 0, errors: 0 }))
+            Box::new(Polled::new(History { pages, clock: clock.clone(), announced, progress, failures: 0, errors: 0 }))
         });
         Some(spec)
     }
@@ -178,6 +188,8 @@ impl Progress {
 struct History {
     pages: Box<dyn Pages>,
     clock: Clock,
+    /// The start of the history in the stored cursor.
+    announced: Option<Timestamp>,
     progress: Progress,
     /// Failed requests in a row, from which the delay is computed.
     failures: u32,
@@ -192,6 +204,11 @@ impl History {
         let (Some(place), true) = (next, self.progress.posts < MAX_POSTS) else {
             return Batch { finished: true, ..Batch::default() };
         };
+        // Alerts are held back from the stored start on, so it is stored before the first posts.
+        if self.announced != Some(self.progress.began) {
+            self.announced = Some(self.progress.began);
+            return Batch { cursor: Some(self.cursor()), must_store: true, ..Batch::default() };
+        }
         if self.progress.place.as_deref() != Some(&*places[place]) {
             self.progress.start_place(places[place].clone());
         }
@@ -201,11 +218,15 @@ impl History {
             Ok(page) => self.take(page),
             Err(error) => self.postpone(&error),
         };
-        // Texts and numbers can always be serialised.
-        batch.cursor = Some(serde_json::to_string(&self.progress).unwrap_or_default());
+        batch.cursor = Some(self.cursor());
         // The age of the posts says nothing about the lag of the source.
         batch.reached = Some(self.clock.now());
         batch
+    }
+
+    fn cursor(&self) -> String {
+        // Texts and numbers can always be serialised.
+        serde_json::to_string(&self.progress).unwrap_or_default()
     }
 
     fn take(&mut self, page: Page) -> Batch {

@@ -1,8 +1,11 @@
 //! Any endpoint that returns JSON. JSONPath says where the items and the fields of posts are.
 //!
-//! Each poll reads the first page, and further pages until one has an item of an earlier poll. The next page is the one
-//! that the document or the `Link` header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or
-//! `Last-Modified` (RFC 9110). If a further page cannot be read, the posts of the pages before it are kept.
+//! Each poll reads the first page, and further pages until one has an item of an earlier poll. A few known items at the
+//! top of the first page may be pinned, so they do not count. The next page is the one that the document or the `Link`
+//! header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or `Last-Modified` (RFC 9110). If a
+//! further page cannot be read, the posts of the pages before it are kept.
+
+mod history;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::fetch::{Fetcher, json, refusal, shown};
+use super::history::Past;
 use super::known::{Known, Novelty};
 use super::mapping::{Mapping, Path, Reading};
 use super::paging::next_page;
@@ -28,10 +32,14 @@ use crate::clock::Clock;
 use crate::domain::Op;
 use crate::outbound::Answer;
 
+use history::OlderItems;
+
 /// The maximum number of pages per poll. The first poll reads one.
 const MAX_PAGES: usize = 20;
 /// The maximum number of items per page.
 const MAX_ITEMS: usize = 1_000;
+/// The maximum number of known items at the top of the first page that may be pinned.
+const MAX_PINNED: usize = 5;
 /// The maximum number of keys that a message about a document names.
 const MAX_KEYS: usize = 10;
 
@@ -48,6 +56,8 @@ pub struct JsonOptions {
     pub next: Option<Path>,
     /// The time between two polls.
     pub interval: Duration,
+    /// How far back to read when the source is added, which needs a path of the time; zero: only the newest page.
+    pub history: Duration,
 }
 
 /// The state that is stored between runs.
@@ -83,13 +93,17 @@ struct Shared {
 /// The source `name`.
 pub fn spec(name: &str, options: JsonOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let shared = Arc::new(Shared { name: name.to_owned(), options, fetcher, clock });
-    SourceSpec::new("json", name, move |opening| {
+    let older = shared.clone();
+    let history = Past { name, kind: "json", span: shared.options.history, clock: shared.clock.clone() }
+        .spec_of(name, move || Box::new(OlderItems(older.clone())));
+    let spec = SourceSpec::new("json", name, move |opening| {
         let stored: Cursor =
             opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let settings = shared.settings();
         let cursor = if stored.settings == settings { stored } else { Cursor { settings, ..Cursor::default() } };
         Box::new(Polled::new(Endpoint { shared: shared.clone(), cursor }))
-    })
+    });
+    spec.with_history(history)
 }
 
 impl Shared {
@@ -114,27 +128,54 @@ impl Shared {
         Ok(answer)
     }
 
-    /// Adds the new and the changed items of a page to `batch`.
-    fn read(&self, answer: &Answer, cursor: &mut Cursor, batch: &mut Batch) -> Result<Page, SourceError> {
+    /// Reads the document of an answer.
+    fn document(answer: &Answer) -> Result<Value, SourceError> {
         if let Err(error) = limits::of_json(&answer.body) {
             return Err(SourceError::Transient(format!("{}: {error}", shown(&answer.url))));
         }
-        let document: Value = json(answer)?;
-        let JsonOptions { mapping, next, .. } = &self.options;
+        json(answer)
+    }
+
+    /// The page that the document or the `Link` header of an answer names.
+    fn next_page(&self, answer: &Answer, document: &Value) -> Option<Url> {
+        match &self.options.next {
+            Some(path) => path.text(document).and_then(|next| answer.url.join(next).ok()),
+            None => next_page(answer),
+        }
+    }
+
+    /// Whether the page reaches the items of an earlier poll.
+    fn reaches_known(&self, items: &[&Value], cursor: &Cursor, place: PagePlace) -> bool {
+        let is_known = |item: &&Value| {
+            cursor.items.was_known(&item.to_string())
+                || self.options.mapping.post_id(item, &self.name).is_some_and(|id| cursor.posts.was_known(&id))
+        };
+        let known: Vec<bool> = items.iter().map(is_known).collect();
+        let top = known.iter().take_while(|is_known| **is_known).count();
+        let pinned = if place == PagePlace::First && top <= MAX_PINNED { top } else { 0 };
+        pinned == known.len() || known[pinned..].contains(&true)
+    }
+
+    /// Adds the new and the changed items of a page to `batch`.
+    fn read(
+        &self,
+        (answer, place): (&Answer, PagePlace),
+        cursor: &mut Cursor,
+        batch: &mut Batch,
+    ) -> Result<Page, SourceError> {
+        let document = Self::document(answer)?;
+        let mapping = &self.options.mapping;
         let is_first = cursor.items.is_empty();
-        let items = mapping.items(&document);
+        let mut items = mapping.items(&document);
         if items.is_empty() {
             batch.troubles.push(format!("items_path selects nothing in the answer, which is {}", described(&document)));
         }
-        // New items shift the pages, so that a page may repeat items of the page before it. They do not end the poll.
-        let mut has_known = false;
-        let is_fresh = |item: &&Value| {
-            let item = item.to_string();
-            has_known |= cursor.items.was_known(&item);
-            cursor.items.meet(&item, "") != Novelty::Same
-        };
         let count = items.len();
-        let fresh: Vec<&Value> = items.into_iter().take(MAX_ITEMS).filter(is_fresh).collect();
+        items.truncate(MAX_ITEMS);
+        // New items shift the pages, so that a page may repeat items of the page before it. They do not end the poll.
+        let reaches_known = self.reaches_known(&items, cursor, place);
+        let is_fresh = |item: &&Value| cursor.items.meet(&item.to_string(), "") != Novelty::Same;
+        let fresh: Vec<&Value> = items.into_iter().filter(is_fresh).collect();
         let now = self.clock.now();
         let found = mapping.read_items(&fresh, Reading { name: &self.name, now, max: MAX_ITEMS });
         if let (true, true, Some(item)) = (is_first, found.ops.is_empty(), fresh.first()) {
@@ -147,19 +188,21 @@ impl Shared {
         batch.filtered += found.filtered;
         for op in found.ops {
             let Op::Post(post) = op else { continue };
-            has_known |= cursor.posts.was_known(post.post_id.as_str());
             match cursor.posts.meet(post.post_id.as_str(), post.content.as_str()) {
                 Novelty::New => batch.ops.push(Op::Post(post)),
                 Novelty::Changed => batch.ops.push(Op::Replace { post, edited_at: now }),
                 Novelty::Same => {}
             }
         }
-        let next = match next {
-            Some(path) => path.text(&document).and_then(|next| answer.url.join(next).ok()),
-            None => next_page(answer),
-        };
-        Ok(Page { next: next.filter(|_| !has_known && count > 0) })
+        Ok(Page { next: self.next_page(answer, &document).filter(|_| !reaches_known && count > 0) })
     }
+}
+
+/// Whether a page is the first one of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PagePlace {
+    First,
+    Later,
 }
 
 /// What follows a page.
@@ -184,8 +227,9 @@ impl Endpoint {
         for page in 1..=MAX_PAGES {
             let reader = shared.clone();
             // A large document takes long to parse, so it is parsed on a blocking thread.
+            let place = if page == 1 { PagePlace::First } else { PagePlace::Later };
             let read = tokio::task::spawn_blocking(move || {
-                let page = reader.read(&answer, &mut cursor, &mut batch);
+                let page = reader.read((&answer, place), &mut cursor, &mut batch);
                 (page, cursor, batch)
             });
             let read =

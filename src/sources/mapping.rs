@@ -149,6 +149,11 @@ impl Mapping {
         batch
     }
 
+    /// The id of the post of `item` in the source `name`; `None` when the item is not a post.
+    pub fn post_id(&self, item: &Value, name: &str) -> Option<String> {
+        self.found(item, name).ok().map(|found| found.post_id)
+    }
+
     /// The items of `document`.
     pub fn items<'a>(&self, document: &'a Value) -> Vec<&'a Value> {
         let flat = |value: &'a Value| match value {

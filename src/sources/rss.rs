@@ -6,6 +6,7 @@
 //! all of its feeds wait.
 
 mod charset;
+mod discourse;
 mod discovery;
 mod entry;
 mod history;

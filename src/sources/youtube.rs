@@ -11,6 +11,7 @@
 
 mod comment;
 mod error;
+mod history;
 mod place;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,14 +27,17 @@ use serde_json::Value;
 use url::Url;
 
 use super::fetch::{Fetcher, json};
+use super::history::Past;
 use super::known::{Known, Novelty};
 use super::polled::{Poll, Polled};
 use super::schedule::{PollSchedule, Report};
 use super::{Batch, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::outbound::Answer;
 
 use comment::{Comment, Thread};
+use history::OlderComments;
 pub use place::{Channel, Place, channel, video};
 
 /// Items per page, the maximum of the API.
@@ -58,6 +62,8 @@ pub struct YouTubeOptions {
     pub replies: bool,
     /// The time between two polls of a video or channel.
     pub interval: Duration,
+    /// How far back to read when the source is added; zero: only the newest page.
+    pub history: Duration,
 }
 
 /// The state of each video and channel that is stored between runs.
@@ -88,6 +94,14 @@ struct Page {
     next_page_token: Option<String>,
 }
 
+/// A list of comments, by its filter.
+struct List {
+    /// The parameter that selects the list.
+    filter: &'static str,
+    /// The id of the video or channel.
+    id: String,
+}
+
 /// What all openings of a source share.
 struct Shared {
     options: YouTubeOptions,
@@ -108,10 +122,14 @@ struct YouTube {
 pub fn spec(name: &str, options: YouTubeOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let schedule = PollSchedule::new(options.places.len());
     let shared = Arc::new(Shared { options, fetcher, schedule, clock });
-    SourceSpec::new("youtube", name, move |opening| {
+    let older = shared.clone();
+    let history = Past { name, kind: "youtube", span: shared.options.history, clock: shared.clock.clone() }
+        .spec(move || Box::new(OlderComments::new(older.clone())));
+    let spec = SourceSpec::new("youtube", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Polled::new(YouTube { shared: shared.clone(), cursor, malformed: BTreeSet::new() }))
-    })
+    });
+    spec.with_history(history)
 }
 
 impl YouTube {
@@ -158,30 +176,11 @@ impl Shared {
     /// Adds the new and the edited comments of a place, oldest first.
     async fn read(&self, place: &Place, mut progress: Progress, batch: &mut Batch) -> Result<Progress, SourceError> {
         let is_first = progress.known.is_empty();
-        let (filter, id) = match place {
-            Place::Video(id) => ("videoId", id.clone()),
-            Place::Channel(Channel::Id(id)) => ("allThreadsRelatedToChannelId", id.clone()),
-            Place::Channel(Channel::Handle(handle)) => {
-                let id = match progress.channel.take() {
-                    Some(id) => id,
-                    None => self.channel_of(handle, place).await?,
-                };
-                progress.channel = Some(id.clone());
-                ("allThreadsRelatedToChannelId", id)
-            }
-        };
+        let list = self.list_of(place, &mut progress.channel).await?;
         let before = std::mem::take(&mut progress.replies);
         let (mut found, mut answered, mut token) = (Vec::<Comment>::new(), Vec::new(), None::<String>);
         for number in 1..=MAX_PAGES {
-            let mut query = vec![
-                ("part", "snippet,replies"),
-                (filter, id.as_str()),
-                ("order", "time"),
-                ("maxResults", PAGE),
-                ("textFormat", "plainText"),
-            ];
-            query.extend(token.as_deref().map(|token| ("pageToken", token)));
-            let page: Page = self.get("commentThreads", &query, place).await?;
+            let page: Page = json(&self.threads(&list, token.as_deref(), place).await?)?;
             let mut has_known = false;
             for item in page.items {
                 match Thread::read(item) {
@@ -230,6 +229,36 @@ impl Shared {
         Ok(progress)
     }
 
+    /// The list of the comments of a place. `channel`: the id of the channel that a handle belongs to, if it is known.
+    async fn list_of(&self, place: &Place, channel: &mut Option<String>) -> Result<List, SourceError> {
+        let (filter, id) = match place {
+            Place::Video(id) => ("videoId", id.clone()),
+            Place::Channel(Channel::Id(id)) => ("allThreadsRelatedToChannelId", id.clone()),
+            Place::Channel(Channel::Handle(handle)) => {
+                let id = match channel.take() {
+                    Some(id) => id,
+                    None => self.channel_of(handle, place).await?,
+                };
+                *channel = Some(id.clone());
+                ("allThreadsRelatedToChannelId", id)
+            }
+        };
+        Ok(List { filter, id })
+    }
+
+    /// The answer with a page of the comments of a place, newest first. `token`: the position of the page.
+    async fn threads(&self, list: &List, token: Option<&str>, place: &Place) -> Result<Answer, SourceError> {
+        let mut query = vec![
+            ("part", "snippet,replies"),
+            (list.filter, list.id.as_str()),
+            ("order", "time"),
+            ("maxResults", PAGE),
+            ("textFormat", "plainText"),
+        ];
+        query.extend(token.map(|token| ("pageToken", token)));
+        self.request("commentThreads", &query, place).await
+    }
+
     /// The new replies to a comment. One page is read.
     async fn replies(&self, parent: &str, place: &Place, known: &mut Known) -> Result<Vec<Comment>, SourceError> {
         let query = [("part", "snippet"), ("parentId", parent), ("maxResults", PAGE), ("textFormat", "plainText")];
@@ -251,6 +280,11 @@ impl Shared {
         query: &[(&str, &str)],
         place: &Place,
     ) -> Result<T, SourceError> {
+        json(&self.request(path, query, place).await?)
+    }
+
+    /// Sends a request. Returns answers that are not errors, and those to the position of a page that has expired.
+    async fn request(&self, path: &str, query: &[(&str, &str)], place: &Place) -> Result<Answer, SourceError> {
         let url = self.options.base.join(path);
         let mut url = url.map_err(|error| SourceError::Permanent(format!("url: {error}")))?;
         url.query_pairs_mut().extend_pairs(query);
@@ -259,10 +293,10 @@ impl Shared {
         let mut value = value.map_err(wrong)?;
         value.set_sensitive(true);
         let answer = self.fetcher.get(&url, HeaderMap::from_iter([(KEY, value)])).await?;
-        if answer.status.is_client_error() {
+        if answer.status.is_client_error() && !error::is_expired_page(&answer) {
             return Err(error::of(&answer, place, self.clock.now()));
         }
-        json(&answer)
+        Ok(answer)
     }
 }
 

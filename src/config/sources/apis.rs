@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
 use super::super::values::*;
-use super::Settings;
-use super::read::{base, web_url};
+use super::read::{folder, web_url};
+use super::{HISTORY, Settings};
 use crate::sources::github;
 use crate::sources::mapping::Path;
 use crate::sources::youtube::{self, Channel};
@@ -55,6 +55,9 @@ pub struct JsonConfig {
     /// The time between two polls; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts. Requires `time_path`.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
 impl fmt::Debug for JsonConfig {
@@ -77,6 +80,9 @@ impl Settings for JsonConfig {
     }
 
     fn contradiction(&self) -> Option<String> {
+        if !self.history.is_zero() && self.time_path.is_none() {
+            return Some("history needs the time of items: set time_path".to_owned());
+        }
         let secret = self.secret.as_ref()?.expose_secret();
         HeaderValue::from_str(secret).err().map(|_| "secret has characters that a header must not have".to_owned())
     }
@@ -86,8 +92,8 @@ impl Settings for JsonConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GitHubConfig {
-    /// The base URL of the API.
-    #[serde(deserialize_with = "base")]
+    /// The base URL of the API, which ends with a slash.
+    #[serde(deserialize_with = "folder")]
     pub url: Url,
     /// The repositories as `owner/name` in lower case. At least one is required when the source is read.
     #[serde(deserialize_with = "repositories")]
@@ -104,6 +110,9 @@ pub struct GitHubConfig {
     /// The time between two polls of a repository; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
 impl Settings for GitHubConfig {
@@ -125,8 +134,8 @@ fn repositories<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Erro
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct YouTubeConfig {
-    /// The base URL of the API.
-    #[serde(deserialize_with = "base")]
+    /// The base URL of the API, which ends with a slash.
+    #[serde(deserialize_with = "folder")]
     pub url: Url,
     /// An API key. Required when the source is read.
     #[serde(deserialize_with = "optional_secret")]
@@ -142,6 +151,9 @@ pub struct YouTubeConfig {
     /// The time between two polls of a video or channel; at least one second.
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    /// How far back to read when the source is added; at most 90 days. Zero: only new posts.
+    #[serde(deserialize_with = "duration::<_, 0, HISTORY>")]
+    pub history: Duration,
 }
 
 impl Settings for YouTubeConfig {

@@ -75,6 +75,12 @@ pub(super) fn base<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
     web_url(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
+/// Reads a base URL whose path is a folder: a slash at the end may be left out.
+pub(super) fn folder<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(de)?;
+    web_url(&format!("{}/", text.trim().trim_end_matches('/'))).map_err(D::Error::custom)
+}
+
 /// Reads hosts or base URLs, without duplicates.
 pub(super) fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
     let mut bases: Vec<Url> = Vec::new();

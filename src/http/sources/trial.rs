@@ -196,6 +196,15 @@ async fn classify(delivered: &mut Delivered, classifier: Option<SharedClassifier
     }
 }
 
+/// A time in its largest unit, rounded up.
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h", seconds.div_ceil(3_600)),
+    }
+}
+
 impl Delivered {
     fn take(&mut self, batch: Batch) {
         self.answered = true;
@@ -245,7 +254,7 @@ impl Delivered {
                 ),
             ),
             (Some(SourceError::Busy { reason, after }), _) => {
-                (false, format!("{reason}: try again in {} s", after.as_secs()))
+                (false, format!("{reason} (the next request is possible in {})", in_words(*after)))
             }
             (Some(SourceError::Transient(reason)), _) => (false, format!("{reason}: {advice}")),
             (None, Some(trouble)) => (false, format!("{trouble}: {advice}")),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 
@@ -26,6 +27,7 @@ impl Default for FilterOptions {
 #[derive(Clone, Debug)]
 pub struct Filter {
     languages: BTreeSet<String>,
+    words: Arc<[String]>,
     keywords: Option<AhoCorasick>,
     authors: BTreeSet<String>,
     sample: f64,
@@ -47,6 +49,7 @@ impl Filter {
         Ok(Self {
             languages: options.languages.iter().map(|language| language.to_lowercase()).collect(),
             keywords: (!keywords.is_empty()).then(|| AhoCorasick::new(&keywords)).transpose()?,
+            words: keywords.into(),
             authors: BTreeSet::new(),
             sample: options.sample,
         })
@@ -61,6 +64,11 @@ impl Filter {
     /// The accounts whose posts are kept; empty: all.
     pub fn authors(&self) -> &BTreeSet<String> {
         &self.authors
+    }
+
+    /// The keywords in lower case; empty: all posts.
+    pub fn keywords(&self) -> &[String] {
+        &self.words
     }
 
     /// Whether it filters by content. A deletion event does not contain the content.

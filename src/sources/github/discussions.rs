@@ -1,17 +1,24 @@
 //! Discussions, which only the GraphQL API lists
 //! (<https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions>).
 
+use std::time::Duration;
+
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::super::draft::Found;
 use super::super::fetch;
+use super::super::known::{Known, Novelty};
 use super::super::{Batch, SourceError};
 use super::item::{Author, Entry, content};
-use super::{Listing, MAX_PAGES, Shared};
+use super::{MAX_PAGES, Shared};
 use crate::domain::Timestamp;
+
+/// An item of a known discussion that changed longer than this before the newest known change was read. It allows for
+/// servers of GitHub that are behind others.
+const SETTLED: Duration = Duration::from_secs(3_600);
 
 /// A discussion has its newest 50 comments, and a comment its newest 20 replies. The query has at most 26,275 nodes; the
 /// API allows 500,000.
@@ -98,35 +105,101 @@ struct Nodes {
     nodes: Vec<Node>,
 }
 
+/// How far the discussions of a repository were read.
+///
+/// A page can have 26,275 items, more than a cursor should name. Only the discussions and the items that changed lately
+/// are remembered: an older item of a known discussion was read before.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Threads {
+    /// The time of the newest known change of a discussion. `None`: the discussions were not read yet.
+    since: Option<Timestamp>,
+    /// Discussions that were read.
+    threads: Known,
+    /// Items that changed lately, and their texts.
+    known: Known,
+}
+
+impl Threads {
+    /// Whether the version of an entry of the discussion `thread` was not read yet.
+    fn is_new(&mut self, entry: &Entry, (thread, horizon): (Thread, Option<Timestamp>)) -> bool {
+        match (thread, horizon) {
+            (Thread::New, Some(horizon)) if entry.updated_at < horizon => true,
+            (Thread::Known, Some(horizon)) if entry.updated_at < horizon => false,
+            _ => self.known.meet(&entry.found.post_id, &entry.found.content) != Novelty::Same,
+        }
+    }
+}
+
+/// Whether a discussion was read before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thread {
+    Known,
+    New,
+}
+
+/// A page of discussions.
+pub struct Discussions {
+    /// Each discussion with its comments and replies.
+    pub threads: Vec<Vec<Entry>>,
+    /// The time of the least recent change of a discussion on the page.
+    pub oldest: Option<Timestamp>,
+    /// The position of the next page.
+    pub next: Option<String>,
+}
+
 impl Shared {
     /// Adds new and changed discussions, comments and replies. The first poll reads one page.
     pub async fn discussions(
         &self,
         repository: &str,
-        before: &Listing,
+        before: &Threads,
         batch: &mut Batch,
-    ) -> Result<Listing, SourceError> {
-        let (mut listing, mut found, mut after) = (before.clone(), Vec::new(), None::<String>);
+    ) -> Result<Threads, SourceError> {
+        let (mut state, mut found, mut after) = (before.clone(), Vec::new(), None::<String>);
         for _ in 0..MAX_PAGES {
             let page = self.discussion_page(repository, after.as_deref()).await?;
-            let oldest = page.nodes.iter().map(|node| node.updated_at).min();
-            for node in page.nodes {
-                read(node, repository, None, &mut found);
-            }
-            let is_complete = before.since.is_none_or(|since| oldest.is_none_or(|oldest| oldest < since));
-            match page.page_info {
-                PageInfo { has_next_page: true, end_cursor: Some(end) } if !is_complete => after = Some(end),
+            found.extend(page.threads);
+            let is_complete = before.since.is_none_or(|since| page.oldest.is_none_or(|oldest| oldest < since));
+            match page.next {
+                Some(next) if !is_complete => after = Some(next),
                 _ => break,
             }
         }
         // A reply may be newer than its discussion states.
-        let newest = found.iter().filter(|entry| entry.found.reply_to.is_none()).map(|entry| entry.updated_at).max();
-        self.add(found, &mut listing, batch);
-        listing.since = before.since.max(newest);
-        Ok(listing)
+        let tops = found.iter().flatten().filter(|entry| entry.found.reply_to.is_none());
+        state.since = before.since.max(tops.map(|entry| entry.updated_at).max());
+        let horizon = before.since.or(state.since).map(|since| since - SETTLED);
+        let mut fresh = Vec::new();
+        for entries in found {
+            let top = entries.iter().find(|entry| entry.found.reply_to.is_none());
+            let novelty = top.map_or(Novelty::New, |top| state.threads.meet(&top.found.post_id, ""));
+            let thread = if novelty == Novelty::New { Thread::New } else { Thread::Known };
+            fresh.extend(entries.into_iter().filter(|entry| state.is_new(entry, (thread, horizon))));
+        }
+        state.threads.end_poll();
+        state.known.end_poll();
+        fresh.sort_by_key(|entry| entry.updated_at);
+        for entry in fresh {
+            self.add_entry(entry, batch);
+        }
+        Ok(state)
     }
 
-    async fn discussion_page(&self, repository: &str, after: Option<&str>) -> Result<Page, SourceError> {
+    /// A page of discussions, those with the newest changes first. `after`: the position of the page.
+    pub async fn discussion_page(&self, repository: &str, after: Option<&str>) -> Result<Discussions, SourceError> {
+        let Page { page_info, nodes } = self.query(repository, after).await?;
+        let oldest = nodes.iter().map(|node| node.updated_at).min();
+        let entries = |node| {
+            let mut entries = Vec::new();
+            read(node, repository, None, &mut entries);
+            entries
+        };
+        let next = page_info.end_cursor.filter(|_| page_info.has_next_page);
+        Ok(Discussions { threads: nodes.into_iter().map(entries).collect(), oldest, next })
+    }
+
+    async fn query(&self, repository: &str, after: Option<&str>) -> Result<Page, SourceError> {
         let (owner, name) = repository.split_once('/').unwrap_or((repository, ""));
         let body = json!({"query": QUERY, "variables": {"owner": owner, "name": name, "after": after}});
         let mut headers = self.headers()?;
@@ -139,7 +212,7 @@ impl Shared {
             (Some(repository), _) => Ok(repository.discussions),
             (None, Some(error)) if error.kind == "RATE_LIMITED" => Err(SourceError::Busy {
                 reason: format!("GitHub allows no more requests for discussions: {}", error.message),
-                after: self.options.interval.max(std::time::Duration::from_secs(60)),
+                after: self.options.interval.max(Duration::from_secs(60)),
             }),
             (None, Some(error)) => Err(SourceError::Refused(format!("discussions of {repository}: {}", error.message))),
             (None, None) => {

@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::super::Opening;
 use super::super::draft::Found;
@@ -106,6 +106,26 @@ async fn place_that_is_added_later_has_its_own_span() {
 }
 
 #[tokio::test]
+async fn start_of_a_history_is_stored_before_its_posts() {
+    let clock = Clock::fixed("2026-03-01T12:00:00Z".parse().unwrap());
+    let one = Hourly { places: vec!["a"], count: 5, ..Hourly::default() };
+    let first = spec_at(&one, HOUR * 24, &clock).open(Opening::default()).next(500).await.unwrap();
+    assert_eq!((first.ops.len(), first.must_store, first.wait), (0, true, Duration::ZERO));
+    let began = |cursor: &Option<String>| Progress::read(cursor.as_ref().unwrap()).unwrap().began;
+    assert_eq!((began(&first.cursor), one.asked.lock().unwrap().len()), (clock.now(), 0));
+
+    // A restart reads on, and a place that is added later moves the start.
+    let opening = Opening { cursor: first.cursor, failures: 0 };
+    let batch = spec_at(&one, HOUR * 24, &clock).open(opening).next(500).await.unwrap();
+    assert_eq!((batch.ops.len(), batch.must_store), (5, false));
+    clock.set(clock.now() + HOUR);
+    let two = Hourly { places: vec!["a", "b"], ..one };
+    let opening = Opening { cursor: batch.cursor, failures: 0 };
+    let moved = spec_at(&two, HOUR * 24, &clock).open(opening).next(500).await.unwrap();
+    assert_eq!((moved.ops.len(), moved.must_store, began(&moved.cursor)), (0, true, clock.now()));
+}
+
+#[tokio::test]
 async fn history_continues_at_its_cursor() {
     let pages = Hourly { places: vec!["a", "b"], count: 35, ..Hourly::default() };
     let spec = spec(&pages, HOUR * 1_000);
@@ -146,6 +166,7 @@ async fn busy_server_is_asked_after_growing_delays() {
     let busy = || SourceError::Busy { reason: "busy".to_owned(), after: Duration::ZERO };
     *pages.errors.lock().unwrap() = std::iter::repeat_with(busy).take(12).collect();
     let mut source = spec(&pages, HOUR * 24).open(Opening { cursor: None, failures: 0 });
+    source.next(500).await.unwrap();
     let mut waits = Vec::new();
     for _ in 0..12 {
         waits.push(source.next(500).await.unwrap().wait);

@@ -131,7 +131,7 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     };
     let id = if entry.id.is_empty() { format!("{:016x}", hash(&content).0) } else { entry.id };
     // An id that is not a URI is unique only within its feed.
-    let identity = if id.contains(':') { id } else { format!("{}#{id}", label(feed)) };
+    let identity = if id.contains(':') { id } else { identity_in(feed, &id) };
     let (key, hash) = hash(&identity);
     let time = |millis: Option<i64>| millis.and_then(Timestamp::from_millis);
     let (published, updated) =
@@ -149,6 +149,16 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
             ..Found::default()
         },
     }
+}
+
+/// The id of the post of an entry whose id is unique only within `feed`.
+pub fn id_in(feed: &Url, id: &str) -> String {
+    let identity = identity_in(feed, id);
+    post_id(&identity, &hash(&identity).1)
+}
+
+fn identity_in(feed: &Url, id: &str) -> String {
+    format!("{}#{id}", label(feed))
 }
 
 /// An identifier of `feed` without its URL, which may contain a secret.

@@ -1,5 +1,5 @@
-//! Older entries of feeds: paged and archived feeds (RFC 5005), and `next_url` of JSON Feed
-//! (<https://www.jsonfeed.org/version/1.1/>).
+//! Older entries of feeds: paged and archived feeds (RFC 5005), `next_url` of JSON Feed
+//! (<https://www.jsonfeed.org/version/1.1/>), and the posts of Discourse forums.
 
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use url::Url;
 use super::super::SourceError;
 use super::super::fetch::{place, shown};
 use super::super::history::{Page, Pages, Wanted};
-use super::{FeedError, Shared, TYPES, document, entry};
+use super::{FeedError, Shared, TYPES, discourse, document, entry};
 use crate::clock::Clock;
+use crate::outbound::Answer;
 
 /// The pages of all feeds of a source.
 pub(super) struct OlderEntries {
@@ -32,6 +33,15 @@ impl OlderEntries {
         let feed = &self.shared.options.feeds[wanted.place];
         let wrong = |error| SourceError::Permanent(format!("position of {}: {error}", shown(feed)));
         let url = wanted.position.map_or_else(|| Ok(feed.clone()), Url::parse).map_err(wrong)?;
+        if let Some(pages) = discourse::Pages::at(&url) {
+            let mut page = url.clone();
+            page.set_fragment(None);
+            let (answer, feed, clock) = (self.request(feed, &page).await?, feed.clone(), self.clock.clone());
+            let since = wanted.since;
+            // A large document takes long to parse, so it is parsed on a blocking thread.
+            let read = tokio::task::spawn_blocking(move || pages.read((&answer, &feed), since, clock.now())).await;
+            return read.map_err(|error| SourceError::Transient(format!("{}: {error}", shown(&url))))?;
+        }
         match self.document(feed, &url).await? {
             Document::Feed(page) => Ok(*page),
             // The configured URL is a page that links to the feed.
@@ -40,7 +50,7 @@ impl OlderEntries {
         }
     }
 
-    async fn document(&self, feed: &Url, url: &Url) -> Result<Document, SourceError> {
+    async fn request(&self, feed: &Url, url: &Url) -> Result<Answer, SourceError> {
         let host = place(feed);
         let fetcher = self.shared.fetchers.get(host);
         let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
@@ -49,6 +59,11 @@ impl OlderEntries {
         if !answer.status.is_success() {
             return Err(SourceError::Transient(format!("{} answered {}", shown(url), answer.status)));
         }
+        Ok(answer)
+    }
+
+    async fn document(&self, feed: &Url, url: &Url) -> Result<Document, SourceError> {
+        let answer = self.request(feed, url).await?;
         let (feed, now) = (feed.clone(), self.clock.now());
         // A large document takes long to parse, so it is parsed on a blocking thread.
         let read = tokio::task::spawn_blocking(move || -> Result<Document, FeedError> {
@@ -60,6 +75,8 @@ impl OlderEntries {
                 let found: JsonFeed = serde_json::from_slice(&answer.body).ok()?;
                 answer.url.join(&found.next_url?).ok()
             });
+            let ids = || parsed.entries.iter().map(|entry| entry.found.post_id.clone());
+            let older = older.or_else(|| discourse::next(&answer.url, &feed, ids()));
             let mut page = Page { next: older.filter(is_web).map(Into::into), ..Page::default() };
             for entry in parsed.entries {
                 // Without a date the entry would count as written now.

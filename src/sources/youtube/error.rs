@@ -40,10 +40,25 @@ struct Reason {
     reason: String,
 }
 
+impl Body {
+    fn of(answer: &Answer) -> Self {
+        serde_json::from_slice(&answer.body).unwrap_or_default()
+    }
+
+    fn reason(&self) -> &str {
+        self.error.errors.first().map_or("", |error| error.reason.as_str())
+    }
+}
+
+/// Whether the answer refuses the position of a page, which has expired.
+pub fn is_expired_page(answer: &Answer) -> bool {
+    answer.status == StatusCode::BAD_REQUEST && Body::of(answer).reason() == "invalidPageToken"
+}
+
 /// The error of an answer about `place`.
 pub fn of(answer: &Answer, place: &Place, now: Timestamp) -> SourceError {
-    let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let reason = body.error.errors.first().map_or("", |error| error.reason.as_str());
+    let body = Body::of(answer);
+    let reason = body.reason();
     let permanent = SourceError::Permanent;
     match reason {
         "quotaExceeded" | "dailyLimitExceeded" | "dailyLimitExceededUnreg" => SourceError::Busy {

@@ -61,6 +61,11 @@ impl Hub {
 
     /// Adds a discussion with a comment and a reply to it.
     pub fn discussion(&self, number: u64, text: &str) {
+        self.add_discussion(number, text, (1, 1));
+    }
+
+    /// Adds a discussion with up to 9 comments, and up to 99 replies to each of them.
+    pub fn add_discussion(&self, number: u64, text: &str, (comments, replies): (u64, u64)) {
         let node = |id: u64, kind: &str| {
             json!({
                 "databaseId": id, "bodyText": format!("{text}: {kind}"), "author": {"login": "bob"},
@@ -68,12 +73,20 @@ impl Hub {
                 "createdAt": at(number), "updatedAt": at(number),
             })
         };
-        let mut comment = node(number * 10, "comment");
-        comment["replies"] = json!({"nodes": [node(number * 10 + 1, "reply")]});
+        // With one comment and one reply the ids are those that tests name.
+        let factor = if (comments, replies) == (1, 1) { 10 } else { 1_000 };
+        let comment = |index: u64| {
+            let id = number * factor + index * 100;
+            let replies: Vec<Value> = (1..=replies).map(|reply| node(id + reply, "reply")).collect();
+            let mut comment = node(id, "comment");
+            comment["replies"] = json!({"nodes": replies});
+            comment
+        };
+        let comments: Vec<Value> = (0..comments).map(comment).collect();
         let discussion = json!({
             "number": number, "title": "Plans", "bodyText": text, "author": {"login": "ada"},
             "url": format!("https://github.com/acme/phone/discussions/{number}"), "createdAt": at(number),
-            "updatedAt": at(number), "comments": {"nodes": [comment]},
+            "updatedAt": at(number), "comments": {"nodes": comments},
         });
         put(&mut lock(&self.state.discussions), discussion, "number");
     }
@@ -81,7 +94,7 @@ impl Hub {
 
 /// A time in the form of GitHub, by seconds after noon.
 fn at(second: u64) -> String {
-    format!("2026-03-01T12:{:02}:{:02}Z", second / 60 % 60, second % 60)
+    format!("2026-03-01T{:02}:{:02}:{:02}Z", 12 + second / 3_600, second / 60 % 60, second % 60)
 }
 
 fn put(list: &mut Vec<Value>, item: Value, key: &str) {
@@ -95,7 +108,9 @@ fn answer(request: &Request, state: &State) -> Reply {
         token if token == format!("Bearer {TOKEN}") => {}
         _ => return Reply::Answer(401, Vec::new(), json!({"message": "Bad credentials"}).to_string().into()),
     }
-    let list = match request.path.as_str() {
+    // An enterprise server has the API at /api/v3/ and /api/graphql.
+    let path = request.path.strip_prefix("/api/v3").or(request.path.strip_prefix("/api")).unwrap_or(&request.path);
+    let list = match path {
         "/repos/acme/phone/issues" => lock(&state.issues).clone(),
         "/repos/acme/phone/issues/comments" => lock(&state.comments).clone(),
         "/graphql" => return graphql(request, lock(&state.discussions).clone()),
@@ -103,12 +118,15 @@ fn answer(request: &Request, state: &State) -> Reply {
     };
     let get = |name: &str| request.query.get(name).map_or("", String::as_str);
     let is_text = request.header("accept") == "application/vnd.github.text+json";
-    if (get("sort"), get("direction"), is_text) != ("updated", "desc", true) {
-        return Reply::status(400);
-    }
-    let time = |item: &Value| item["updated_at"].as_str().unwrap_or_default().to_owned();
-    let mut list: Vec<Value> = list.into_iter().filter(|item| time(item).as_str() >= get("since")).collect();
-    list.sort_by_key(|item| std::cmp::Reverse(time(item)));
+    let key = match (get("sort"), get("direction"), is_text) {
+        ("updated", "desc", true) => "updated_at",
+        ("created", "desc", true) => "created_at",
+        _ => return Reply::status(400),
+    };
+    let time = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    let mut list: Vec<Value> =
+        list.into_iter().filter(|item| time(item, "updated_at").as_str() >= get("since")).collect();
+    list.sort_by_key(|item| std::cmp::Reverse(time(item, key)));
     let size = get("per_page").parse().unwrap_or(30_usize).min(100);
     let page: usize = get("page").parse().unwrap_or(1);
     let shown: Vec<&Value> = list.iter().skip((page - 1) * size).take(size).collect();

@@ -43,6 +43,13 @@ impl Tube {
         lock(&self.threads).insert(0, Thread { top: comment(id, text), replies: Vec::new() });
     }
 
+    /// Adds a comment that was written at this time.
+    pub fn comment_at(&self, id: &str, text: &str, at: &str) {
+        let mut top = comment(id, text);
+        (top["snippet"]["publishedAt"], top["snippet"]["updatedAt"]) = (json!(at), json!(at));
+        lock(&self.threads).insert(0, Thread { top, replies: Vec::new() });
+    }
+
     /// Adds a reply to a comment.
     pub fn reply(&self, parent: &str, id: &str, text: &str) {
         let mut threads = lock(&self.threads);
@@ -103,7 +110,11 @@ fn answer(request: &Request, threads: &[Thread]) -> Reply {
 }
 
 fn page(threads: &[Thread], token: &str) -> Reply {
-    let from: usize = token.strip_prefix("QURT=").map_or(0, |from| from.parse().expect("a token of this server"));
+    let from: usize = match token.strip_prefix("QURT=") {
+        Some(from) => from.parse().expect("a number"),
+        None if token.is_empty() => 0,
+        None => return error(400, "invalidPageToken", "The page token is not valid."),
+    };
     let item = |thread: &Thread| {
         let shown = &thread.replies[..thread.replies.len().min(SHOWN)];
         let snippet = json!({"topLevelComment": thread.top, "totalReplyCount": thread.replies.len(), "videoId": VIDEO});
