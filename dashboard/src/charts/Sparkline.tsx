@@ -2,6 +2,8 @@ import { cx } from "@/ui/cx";
 
 const WIDTH = 100;
 const HEIGHT = 24;
+/** A line that covers less of the width is not drawn, because it would be a vertical stroke. */
+const LEAST_SHARE = 0.1;
 
 /** A small line without axes. It is hidden from screen readers, because a number beside it has the same information. */
 export function Sparkline({
@@ -20,8 +22,7 @@ export function Sparkline({
   const known = values.filter((value) => value !== null);
   const [low, high] = bounds(known, span);
   const scale = (HEIGHT - 2) / (high - low);
-  // A single value would be one dot.
-  if (high === low || known.length < 2)
+  if (high === low || coveredShare(values) < LEAST_SHARE)
     return <svg aria-hidden="true" className={cx("block w-full", className)} />;
   const step = values.length > 1 ? WIDTH / (values.length - 1) : 0;
   return (
@@ -50,6 +51,13 @@ export function Sparkline({
       ))}
     </svg>
   );
+}
+
+/** The share of the width between the first and the last known value. */
+function coveredShare(values: readonly (number | null)[]): number {
+  const first = values.findIndex((value) => value !== null);
+  const last = values.findLastIndex((value) => value !== null);
+  return values.length > 1 ? (last - first) / (values.length - 1) : 0;
 }
 
 function bounds(known: readonly number[], span: number | undefined): [number, number] {

@@ -65,7 +65,12 @@ export class SettingWorld {
       return ok({
         version: "0.1.0",
         title: "Unreleased",
-        groups: [{ kind: "Added", changes: ["Settings in the dashboard", "`backup_keep`"] }],
+        groups: [
+          {
+            kind: "Added",
+            changes: ["Settings in the dashboard", "`backup_keep`", "Roles ([people](docs/people.md))"],
+          },
+        ],
       });
     }
     if (path.startsWith("/api/backups")) return this.backup(method, path);

@@ -19,7 +19,7 @@ export function Card({ title, note, action, className, flush = false, children }
   return (
     <section aria-labelledby={id} className={cx("card flex min-w-0 flex-col", className)}>
       <header className="flex min-h-11 flex-wrap items-center justify-between gap-x-3 gap-y-1 px-4 pt-2 pb-1">
-        <h2 id={id} className="max-w-full truncate text-sm font-medium text-quiet">
+        <h2 id={id} className="max-w-full wrap-break-word text-sm font-medium text-quiet sm:truncate">
           {title}
           {note && <span className="ml-2 text-xs font-normal">{note}</span>}
         </h2>

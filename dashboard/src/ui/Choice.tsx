@@ -20,7 +20,7 @@ export function Choice<T extends string>({ label, value, options, onChange }: Ch
       aria-label={label}
       value={value === null ? [] : [value]}
       onValueChange={choose}
-      className="inline-flex h-8 max-w-full items-stretch overflow-x-auto pointer-coarse:h-auto rounded-md border border-border bg-card p-0.5"
+      className="inline-flex h-8 max-w-full items-stretch overflow-x-auto pointer-coarse:h-auto pointer-coarse:flex-wrap rounded-md border border-border bg-card p-0.5"
     >
       {options.map((option) => (
         <Toggle

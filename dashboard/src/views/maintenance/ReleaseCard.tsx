@@ -57,16 +57,19 @@ function Changes({ changes }: { changes: readonly string[] }) {
   );
 }
 
-/** A text with `code` in backticks. */
+/** A text with `code` in backticks. Links point to files of the repository, so only their texts are shown. */
 function Inline({ text }: { text: string }) {
-  return text.split("`").map((part, index) =>
-    index % 2 === 1 ? (
-      // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text do not move
-      <code key={index} className="font-mono text-xs text-text">
-        {part}
-      </code>
-    ) : (
-      part
-    ),
-  );
+  return text
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .split("`")
+    .map((part, index) =>
+      index % 2 === 1 ? (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text do not move
+        <code key={index} className="font-mono text-xs text-text">
+          {part}
+        </code>
+      ) : (
+        part
+      ),
+    );
 }

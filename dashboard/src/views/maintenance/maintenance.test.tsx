@@ -48,6 +48,7 @@ describe("maintenance", () => {
     expect(screen.getByRole("link", { name: "Open metrics" }).getAttribute("href")).toBe("/metrics");
     expect(await screen.findByText("Settings in the dashboard")).toBeTruthy();
     expect(screen.getByText("backup_keep").tagName).toBe("CODE");
+    expect(screen.getByText("Roles (people)")).toBeTruthy();
   });
 
   it("sizes have binary units", () => {

@@ -33,7 +33,7 @@ export function ScopeInputs({ draft, onChange, error }: InputsProps) {
   const { scopeKind } = draft;
   const known = scopeKind === "topic" ? topics.map(({ name }) => name) : sources.map(({ source }) => source);
   return (
-    <div className="grid grid-cols-2 gap-3">
+    <div className="grid grid-cols-1 gap-3 min-[430px]:grid-cols-2">
       <Field label="Scope" error={scopeKind === "all" ? fieldError(error, "scope") : undefined}>
         {(ids) => (
           <SelectInput
