@@ -39,7 +39,8 @@ export function isEmotion(value: unknown): value is Emotion {
   return EMOTIONS.some((label) => label === value);
 }
 
-/** "positive" → "Positive". */
+/** "positive" → "Positive". A text that starts with a URL stays as it is. */
 export function sentence(label: string): string {
+  if (/^[a-z]+:\/\//.test(label)) return label;
   return label.charAt(0).toUpperCase() + label.slice(1);
 }

@@ -47,7 +47,6 @@ export function FilterBar() {
             onChange={(topic) => change({ topic, ...(topic ? {} : { sentiment_of: undefined }) })}
           />
         )}
-        {search.topic && <SentimentOfChoice />}
         <FilterChip
           name="Source"
           value={search.source}
@@ -67,6 +66,7 @@ export function FilterBar() {
           onChange={(emotion) => change({ emotion })}
         />
         <SearchField />
+        {search.topic && <SentimentOfChoice />}
         {set > 1 && (
           <Button look="plain" onClick={() => change(NO_FILTERS)}>
             Clear filters

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { ChevronRight } from "lucide-react";
 import type { AuditChange } from "@/api/types";
 import { ago, exact } from "@/lib/format";
-import { changeWords, fieldChanges } from "./changeWords";
+import { changeWords, type FieldChange, fieldChanges } from "./changeWords";
 
 /** A change: what, who and when. The values before and after open below. */
 export function ChangeRow({ change, now }: { change: AuditChange; now: number }) {
@@ -32,30 +32,36 @@ export function ChangeRow({ change, now }: { change: AuditChange; now: number })
           {fields.length === 0 ? (
             <p className="text-quiet">No values changed.</p>
           ) : (
-            <div className="overflow-x-auto">
-              <table className="w-full min-w-96 table-fixed border-collapse text-left">
-                <thead className="text-quiet">
-                  <tr className="border-b border-border">
-                    <th className="w-1/4 py-1 pr-3 font-normal">Field</th>
-                    <th className="py-1 pr-3 font-normal">Before</th>
-                    <th className="py-1 font-normal">After</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {fields.map(({ field, before, after }) => (
-                    <tr key={field} className="border-b border-border align-top last:border-b-0">
-                      <th className="py-1 pr-3 font-mono font-normal [overflow-wrap:anywhere]">{field}</th>
-                      <Value text={before} />
-                      <Value text={after} />
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Values change={change} fields={fields} />
           )}
         </div>
       </details>
     </li>
+  );
+}
+
+/** The values before and after. An added or deleted object has only one of them. */
+function Values({ change, fields }: { change: AuditChange; fields: readonly FieldChange[] }) {
+  const [hasBefore, hasAfter] = [change.before != null, change.after != null];
+  return (
+    <table className="w-full table-fixed border-collapse text-left">
+      <thead className="text-quiet">
+        <tr className="border-b border-border">
+          <th className="w-1/4 py-1 pr-3 font-normal">Field</th>
+          {hasBefore && <th className="py-1 pr-3 font-normal">Before</th>}
+          {hasAfter && <th className="py-1 font-normal">After</th>}
+        </tr>
+      </thead>
+      <tbody>
+        {fields.map(({ field, before, after }) => (
+          <tr key={field} className="border-b border-border align-top last:border-b-0">
+            <th className="py-1 pr-3 font-mono font-normal [overflow-wrap:anywhere]">{field}</th>
+            {hasBefore && <Value text={before} />}
+            {hasAfter && <Value text={after} />}
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
