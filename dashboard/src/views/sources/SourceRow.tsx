@@ -29,6 +29,11 @@ export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
           {!managed && ", set up in the configuration"}
         </p>
         {feed.backfill && <BackfillNote backfill={feed.backfill} now={now} />}
+        {feed.backfill?.last_error && (
+          <p className="pl-4 text-xs [overflow-wrap:anywhere]">
+            Earlier posts, last error: {sentence(feed.backfill.last_error)}
+          </p>
+        )}
         {feed.last_error && (
           <p className="pl-4 text-xs [overflow-wrap:anywhere]">
             {state.look === "bad" ? "▼ " : "Last error: "}

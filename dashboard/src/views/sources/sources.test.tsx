@@ -106,13 +106,14 @@ describe("sources", () => {
       posts: 1_200,
       until: iso(Date.now() - 2 * day),
       since: iso(Date.now() - 8 * day),
-      last_error: null,
+      last_error: "the server refuses searches",
     };
     state.world.feeds.push(makeFeed("blog", { backfill }));
     const { user } = open("/sources");
     const progress = await screen.findByRole<HTMLProgressElement>("progressbar", { name: "Earlier posts" });
     expect(progress.value).toBeCloseTo(0.25, 2);
     expect(screen.getByText(/Reading earlier posts: 1,200/)).toBeTruthy();
+    expect(screen.getByText("Earlier posts, last error: The server refuses searches")).toBeTruthy();
     await user.click(screen.getByRole("button", { name: "Add source" }));
     const dialog = await screen.findByRole("dialog", { name: "Add source" });
     await user.type(await within(dialog).findByLabelText("Feeds"), "https://a.org");
