@@ -5,6 +5,7 @@
 //! instead of the objects.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::io::{self, BufRead, Read};
 
 use crate::inference::error::LoadError;
@@ -157,7 +158,7 @@ impl Machine<'_> {
             Some(Item::Object(size)) => Ok(size),
             // The library that reads pickles treats a mark as an object here, so its size is counted too.
             Some(Item::Mark) => Ok(Size { bytes: OBJECT, depth: 1 }),
-            None => Err(damaged("the pickle has an instruction without its objects".to_owned())),
+            None => Err(damaged("the pickle has an instruction without its objects")),
         }
     }
 
@@ -176,7 +177,7 @@ impl Machine<'_> {
             match self.stack.pop() {
                 Some(Item::Object(size)) => sum = sum.and(size),
                 Some(Item::Mark) => return Ok(sum),
-                None => return Err(damaged("the pickle lacks a mark".to_owned())),
+                None => return Err(damaged("the pickle lacks a mark")),
             }
         }
     }
@@ -223,31 +224,27 @@ impl Size {
     }
 }
 
-fn damaged(reason: String) -> LoadError {
+fn damaged(reason: impl Display) -> LoadError {
     LoadError::Files(format!("{reason}; the file is damaged or not a PyTorch checkpoint"))
-}
-
-fn failed(error: io::Error) -> LoadError {
-    damaged(error.to_string())
 }
 
 /// Reads a little-endian number of up to 8 bytes.
 fn number(reader: &mut impl BufRead, bytes: usize) -> Result<u64, LoadError> {
     let mut number = [0; 8];
-    reader.read_exact(&mut number[..bytes]).map_err(failed)?;
+    reader.read_exact(&mut number[..bytes]).map_err(damaged)?;
     Ok(u64::from_le_bytes(number))
 }
 
 fn skip(reader: &mut impl BufRead, bytes: u64) -> Result<(), LoadError> {
-    let skipped = io::copy(&mut reader.take(bytes), &mut io::sink()).map_err(failed)?;
-    if skipped == bytes { Ok(()) } else { Err(failed(io::ErrorKind::UnexpectedEof.into())) }
+    let skipped = io::copy(&mut reader.take(bytes), &mut io::sink()).map_err(damaged)?;
+    if skipped == bytes { Ok(()) } else { Err(damaged(io::Error::from(io::ErrorKind::UnexpectedEof))) }
 }
 
 /// Skips a line of at most `most` bytes, and returns its length.
 fn line(reader: &mut impl BufRead, most: u64) -> Result<u64, LoadError> {
     let mut length = 0_u64;
     loop {
-        let bytes = reader.fill_buf().map_err(failed)?;
+        let bytes = reader.fill_buf().map_err(damaged)?;
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let count = end.map_or(bytes.len(), |end| end + 1);
         reader.consume(count);
