@@ -2,7 +2,7 @@ import type { SourceField, SourceKind } from "@/api/types";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
-import type { Values } from "./values";
+import { plainHelp, type Values } from "./values";
 
 /** The key of the setting that says how far back to read. */
 const HISTORY = "history";
@@ -66,7 +66,10 @@ function HistoryInput({ value, help, onChange }: HistoryInputProps) {
   const options = SPANS.map(([span, label]) => ({ value: span, label }));
   const isListed = options.some((option) => option.value === value);
   return (
-    <Field label="Posts to read" hint={`${help} They raise no alerts. Topics match them like all posts.`}>
+    <Field
+      label="Posts to read"
+      hint={`${help} Older posts raise no alerts. Topics match them like all posts.`}
+    >
       {(ids) => (
         <SelectInput
           {...ids}
@@ -88,6 +91,7 @@ interface SourceInputProps {
 }
 
 function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProps) {
+  const help = plainHelp(field.help);
   if (typeof value === "boolean") {
     return (
       <label className="flex items-start gap-2 text-sm">
@@ -99,13 +103,13 @@ function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProp
         />
         <span>
           {field.title}
-          <span className="block text-xs text-quiet">{field.help}</span>
+          <span className="block text-xs text-quiet">{help}</span>
         </span>
       </label>
     );
   }
-  if (field.key === HISTORY) return <HistoryInput value={value} help={field.help} onChange={onChange} />;
-  const hint = field.type === "list" ? `${field.help} One per line.` : field.help;
+  if (field.key === HISTORY) return <HistoryInput value={value} help={help} onChange={onChange} />;
+  const hint = field.type === "list" ? `${help} One per line.` : help;
   return (
     <Field label={field.title} hint={isSaved ? `Saved. Type to replace it. ${hint}` : hint} error={error}>
       {(ids) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SourceKind } from "@/api/types";
-import { requestOf, valuesOf } from "./values";
+import { plainHelp, requestOf, valuesOf } from "./values";
 
 const kind: SourceKind = {
   kind: "mastodon",
@@ -36,4 +36,14 @@ describe("values of a source", () => {
     });
     expect(requestOf("m", kind, { ...values, token: "x" }).secrets).toEqual({ token: "x" });
   });
+});
+
+it("help has no notation of the configuration file", () => {
+  expect(plainHelp('Feeds: ["https://a.example/feed.xml"]. A source needs this or `opml`.')).toBe(
+    "Feeds: https://a.example/feed.xml. A source needs this or opml.",
+  );
+  expect(plainHelp('How far back to read, up to "90d" and 20,000 posts. "0s": only new posts.')).toBe(
+    "How far back to read, up to 90 days and 20,000 posts.",
+  );
+  expect(plainHelp("Words in [brackets] stay.")).toBe("Words in [brackets] stay.");
 });

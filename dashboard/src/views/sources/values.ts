@@ -41,3 +41,12 @@ function settingOf({ type }: SourceField, value: string | boolean): unknown {
   }
   return type === "number" && value.trim() !== "" ? Number(value) : value;
 }
+
+/** The help of a setting without the notation of the configuration file. */
+export function plainHelp(help: string): string {
+  return help
+    .replace(/\[("[^"\]]*"(?:, "[^"\]]*")*)\]/g, (_, items: string) => items.replaceAll('"', ""))
+    .replace(/ ?"0s": only new posts\./, "")
+    .replace('"90d"', "90 days")
+    .replaceAll("`", "");
+}
