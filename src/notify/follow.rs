@@ -40,7 +40,7 @@ impl Follower {
                 Ok(group) => drop(groups.insert(key, group)),
                 // Without the record of the group, its alerts are sent again as new alerts.
                 Err(error) => {
-                    tracing::warn!(key, %error, "stored alert group is unreadable: its alerts are sent again")
+                    tracing::warn!(key, %error, "stored alert group is unreadable: its alerts are sent again");
                 }
             }
         }
