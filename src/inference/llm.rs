@@ -30,7 +30,7 @@ use super::{Classifier, InferenceError, ModelInfo};
 
 use breaker::Breaker;
 pub use breaker::{Budget, LlmState};
-use chat::{Chat, ChatError};
+use chat::{Chat, ChatError, Sent};
 use prompt::{AnswerForm, PromptPost};
 
 /// The architecture of a language model in [`ModelInfo`].
@@ -296,8 +296,8 @@ impl Inner {
         let posts: Vec<PromptPost<'_>> =
             part.iter().map(|asked| PromptPost { text: &asked.text, target: asked.target.as_deref() }).collect();
         let body = match self.send(&posts).await? {
-            Ok(body) => body,
-            Err(reason) => return Ok(Use::None(part, reason)),
+            Sent::Body(body) => body,
+            Sent::Rejected(reason) => return Ok(Use::None(part, reason)),
         };
         let scores = match answer::read(&body, part.len()) {
             Ok(scores) => scores,
@@ -330,7 +330,7 @@ impl Inner {
 
     /// Sends a request with retries. Returns the body of the response, or the reason why the server rejects this
     /// request.
-    async fn send(&self, posts: &[PromptPost<'_>]) -> Result<Result<Vec<u8>, String>, InferenceError> {
+    async fn send(&self, posts: &[PromptPost<'_>]) -> Result<Sent, InferenceError> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.options.retry_wait)
             .with_max_delay(LONGEST_WAIT)
@@ -339,11 +339,11 @@ impl Inner {
             .build();
         loop {
             let error = match self.send_in_either_form(posts).await? {
-                Ok(body) => return Ok(Ok(body)),
+                Ok(body) => return Ok(Sent::Body(body)),
                 Err(ChatError::Refused(reason)) => {
                     count("refused");
                     self.breaker.gave_up();
-                    return Ok(Err(reason));
+                    return Ok(Sent::Rejected(reason));
                 }
                 Err(error) => error,
             };

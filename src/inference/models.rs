@@ -45,7 +45,7 @@ pub fn available(options: &InferenceOptions) -> Vec<Available> {
         of_files(
             cached.model.to_string(),
             commit,
-            cached.snapshot.map(|snapshot| snapshot.files()).map_err(LoadError::Files),
+            cached.snapshot.map(|snapshot| snapshot.files()).map_err(|error| LoadError::Files(error.to_string())),
         )
     });
     own.chain(cached).collect()

@@ -102,8 +102,8 @@ impl Request {
                 Ok(Self::Subscribe(Filters {
                     topic: values("topic", raw.topic, |text| TopicName::parse(text).map(|name| name.to_string()))?,
                     source: values("source", raw.source, |text| Source::parse(text).map(Source::into_string))?,
-                    sentiment: values("sentiment", raw.sentiment, |text| text.parse())?,
-                    emotion: values("emotion", raw.emotion, |text| text.parse())?,
+                    sentiment: values("sentiment", raw.sentiment, str::parse)?,
+                    emotion: values("emotion", raw.emotion, str::parse)?,
                     lang: values("lang", raw.lang, language)?,
                 }))
             }

@@ -55,13 +55,24 @@ fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
     Some(commit.trim().to_owned()).filter(|commit| !commit.is_empty())
 }
 
+/// Why a model in the cache cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CacheError {
+    /// Files of the model are missing.
+    #[error("incomplete: complete it with `sentistream models pull`")]
+    Incomplete,
+    /// The files of the model are damaged or not suitable.
+    #[error(transparent)]
+    Unusable(#[from] HubError),
+}
+
 /// A model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
     /// The model, with the revision that was requested.
     pub model: HubModel,
     /// The files of the model, or the reason why it is incomplete or cannot be used.
-    pub snapshot: Result<Snapshot, String>,
+    pub snapshot: Result<Snapshot, CacheError>,
 }
 
 /// The models in the cache, sorted by name. Returns an empty list if the cache does not exist.
@@ -77,9 +88,9 @@ pub fn cached(options: &HubOptions) -> Vec<Cached> {
         }
     }
     models.sort_by(|a, b| (&a.repository, &a.revision).cmp(&(&b.repository, &b.revision)));
-    let incomplete = || "incomplete: complete it with `sentistream models pull`".to_owned();
     let check = |model: HubModel| {
-        let snapshot = find(&model, options).map_err(|e| e.to_string()).and_then(|found| found.ok_or_else(incomplete));
+        let found = find(&model, options).map_err(CacheError::from);
+        let snapshot = found.and_then(|found| found.ok_or(CacheError::Incomplete));
         Cached { model, snapshot }
     };
     models.into_iter().map(check).collect()

@@ -30,6 +30,14 @@ pub enum ChatError {
     Refused(String),
 }
 
+/// The result of a request and its retries.
+pub enum Sent {
+    /// The body of the response.
+    Body(Vec<u8>),
+    /// Why the server rejects this request. Another request may succeed.
+    Rejected(String),
+}
+
 /// A client of a server.
 pub struct Chat {
     client: Client,

@@ -1,6 +1,7 @@
 //! `sentistream import`.
 
-use super::{command, finding, folder, migrated, run, run_with_input, write};
+use super::doctor::finding;
+use super::{command, folder, migrated, run, run_with_input, write};
 
 #[test]
 fn import_appends_valid_posts_and_reports_other_lines() {

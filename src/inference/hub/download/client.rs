@@ -25,6 +25,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The number of bytes read at once when a file is checked.
 const CHUNK: usize = 1 << 20;
 
+/// How a downloaded file differs from the one on the Hub.
+#[derive(Debug, thiserror::Error)]
+enum Damage {
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    #[error("{length} of {size} bytes")]
+    Size { length: u64, size: u64 },
+    #[error("its SHA-256 differs from that on the Hub")]
+    Digest,
+}
+
 /// A download, which runs on its own thread.
 pub struct Job {
     /// The repository and revision to download.
@@ -166,31 +177,31 @@ impl Job {
 
     fn file(&mut self, wanted: &Wanted<'_>, size: Option<u64>) -> Result<(), HubError> {
         let path = self.transfer(wanted)?;
-        self.verify(&path, size).map_err(|reason| {
+        self.verify(&path, size).map_err(|damage| {
             // Removes the file and the link to it. An error is ignored, because the next attempt detects the damage
             // again.
             let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
             let _ = std::fs::remove_file(&path);
-            HubError::Damaged { file: wanted.name.to_owned(), reason }
+            HubError::Damaged { file: wanted.name.to_owned(), reason: damage.to_string() }
         })
     }
 
     /// Checks the size of a file and, if the Hub sends it, the SHA-256.
-    fn verify(&self, path: &Path, size: Option<u64>) -> Result<(), String> {
-        let real = std::fs::canonicalize(path).map_err(|e| e.to_string())?;
-        let length = std::fs::metadata(&real).map_err(|e| e.to_string())?.len();
+    fn verify(&self, path: &Path, size: Option<u64>) -> Result<(), Damage> {
+        let real = std::fs::canonicalize(path)?;
+        let length = std::fs::metadata(&real)?.len();
         if let Some(size) = size.filter(|size| *size != length) {
-            return Err(format!("{length} of {size} bytes"));
+            return Err(Damage::Size { length, size });
         }
         let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(());
         }
-        let mut file = File::open(&real).map_err(|e| e.to_string())?;
+        let mut file = File::open(&real)?;
         let mut hash = Sha256::new();
         let mut chunk = vec![0; CHUNK];
         loop {
-            let read = file.read(&mut chunk).map_err(|e| e.to_string())?;
+            let read = file.read(&mut chunk)?;
             if read == 0 {
                 break;
             }
@@ -198,7 +209,7 @@ impl Job {
             self.events.alive();
         }
         let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 differs from that on the Hub".to_owned()) }
+        if digits == name.to_lowercase() { Ok(()) } else { Err(Damage::Digest) }
     }
 
     fn meaning(&self, error: ApiError, name: &str) -> HubError {

@@ -1,0 +1,60 @@
+//! Why calls of the embedded database fail.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why the embedded database failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SqliteError {
+    /// The database cannot be opened.
+    #[error("cannot open the database {path}: {source}")]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What failed.
+        source: OpenError,
+    },
+    /// A statement failed; its write was rolled back.
+    #[error("the database rejected a statement: {0}")]
+    Query(#[from] diesel::result::Error),
+    /// The common commit failed; the write was rolled back.
+    #[error("the database could not commit: {0}")]
+    Commit(#[from] CommitError),
+    /// No reader became free in time, or the writer has ended.
+    #[error("the database is busy or closing: {0}")]
+    Unavailable(String),
+}
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The path is not valid UTF-8.
+    #[error("the path is not UTF-8")]
+    Path,
+    /// The file system refused.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// SQLite cannot open the file.
+    #[error(transparent)]
+    Connection(#[from] diesel::ConnectionError),
+    /// SQLite refused a setting of the connection.
+    #[error(transparent)]
+    Setting(#[from] diesel::result::Error),
+    /// The pool of readers cannot be built.
+    #[error(transparent)]
+    Pool(#[from] deadpool::managed::BuildError),
+}
+
+/// Why a common commit failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The write did not run.
+    #[error("the write did not run")]
+    NotRun,
+    /// A write of the group panicked.
+    #[error("a write panicked")]
+    Panicked,
+    /// SQLite refused the commit.
+    #[error(transparent)]
+    Refused(Arc<diesel::result::Error>),
+}
