@@ -64,7 +64,7 @@ fn messages(errors: &[FieldError]) -> String {
 }
 
 impl EventError {
-    fn invalid(id: &str, field: &str, message: String) -> Self {
+    fn invalid(id: &str, field: &str, message: impl Into<String>) -> Self {
         Self::Invalid { id: id.to_owned(), errors: vec![FieldError::new(field, message)] }
     }
 }

@@ -151,7 +151,7 @@ async fn reader_sees_no_secrets_of_receivers(setup: Setup) {
 
 /// The newest events in the database.
 async fn stored_events(app: &TestApp) -> Vec<SecurityEvent> {
-    app.services.store.security_events(&SecurityFilter::default(), 500).await.expect("a page").events
+    app.services.store.security_events(&SecurityFilter::default(), 500).await.expect("a page").items
 }
 
 /// The event of the request with this id, once it is stored.

@@ -13,6 +13,7 @@ cases![
     languages_are_given_or_detected_and_filtered,
     other_languages_are_handled_as_configured,
     posts_in_other_languages_are_unscored_by_default,
+    explain_counts_unscored_posts_of_a_source,
 ];
 
 const ENGLISH: &str = "I love this phone and the camera, it's what I have been waiting for since you told me";
@@ -84,12 +85,12 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
         let books = app.drained().await["stats"]["books"].clone();
         assert_eq!((&books["skipped"], &books["dead_lettered"]), (&json!(skipped), &json!(0)), "{books}");
         if others == OtherLanguages::Neutral {
-            let unjudged = app.get("/api/posts/c").await.ok();
+            let unclassified = app.get("/api/posts/c").await.ok();
             assert_eq!(
-                (&unjudged["sentiment"]["label"], &unjudged["sentiment"]["emotion"]),
+                (&unclassified["sentiment"]["label"], &unclassified["sentiment"]["emotion"]),
                 (&json!("neutral"), &json!("neutral"))
             );
-            assert_eq!(unjudged["sentiment"]["model_name"], "unjudged");
+            assert_eq!(unclassified["sentiment"]["model_name"], "unjudged");
             assert_eq!(app.get("/api/sentiment/distribution").await.ok()["distribution"]["positive"], 2);
         }
     }
@@ -102,6 +103,21 @@ async fn app_with_english_model(setup: Setup) -> TestApp {
     let worker = Worker { classifier: ActiveClassifier::from(english_by_words()), ..worker(&app.services) };
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
     app
+}
+
+async fn explain_counts_unscored_posts_of_a_source(setup: Setup) {
+    let app = app_with_english_model(setup).await;
+    let posts: Vec<Value> = (0..8)
+        .flat_map(|number| {
+            let german = post(&format!("de-{number}"), "web", GERMAN, 600 + number);
+            [post(&format!("en-{number}"), "web", ENGLISH, 600 + number), with_language(german, "de")]
+        })
+        .collect();
+    app.store(&posts).await;
+    let range = "start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T12:30:00Z";
+    let answer = app.get(&format!("/api/insights/explain?{range}")).await.ok();
+    let web = &answer["sources"][0];
+    assert_eq!((&web["posts"], &web["previous_posts"], &web["contribution"]), (&json!(16), &json!(0), &json!(16.0)));
 }
 
 async fn posts_in_other_languages_are_unscored_by_default(setup: Setup) {

@@ -19,7 +19,7 @@ use super::test_app::{DEADLINE, Setup, TestApp, by_words_named, cases, english_b
 
 cases![
     posts_go_to_the_model_of_their_language,
-    unscored_posts_are_judged_when_a_route_is_added,
+    unscored_posts_are_analysed_when_a_route_is_added,
     slow_route_delays_no_other_language_and_loses_nothing,
 ];
 
@@ -93,7 +93,7 @@ async fn posts_go_to_the_model_of_their_language(setup: Setup) {
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(4), &json!(1)));
 }
 
-async fn unscored_posts_are_judged_when_a_route_is_added(setup: Setup) {
+async fn unscored_posts_are_analysed_when_a_route_is_added(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     let earlier = work(&app, Routes::default());
@@ -112,7 +112,7 @@ async fn unscored_posts_are_judged_when_a_route_is_added(setup: Setup) {
     earlier.stop();
     let open = Arc::new(Semaphore::new(1));
     work(&app, routes(&app, &open, DEADLINE));
-    app.eventually("the posts are judged", async || {
+    app.eventually("the posts are analysed", async || {
         (app.get("/api/stats").await.ok()["unscored_count"] == 2).then_some(())
     })
     .await;
@@ -142,7 +142,7 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
     assert_eq!(model(&app.get("/api/posts/english").await.ok()), "by-words");
     let stats = app.get("/api/stats").await.ok();
     assert_eq!((&stats["unscored_count"], &stats["by_sentiment"]["positive"]), (&json!(120), &json!(1)));
-    // An edit in the meantime replaces the text that is judged.
+    // An edit in the meantime replaces the text that is analysed.
     let mut edit = RawFields::default();
     for (name, value) in [
         ("op", "replace"),
@@ -160,7 +160,7 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
     app.drained().await;
 
     gate.add_permits(1);
-    app.eventually("the posts are judged", async || {
+    app.eventually("the posts are analysed", async || {
         (app.get("/api/stats").await.ok()["unscored_count"] == 0).then_some(())
     })
     .await;
@@ -172,8 +172,8 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
             break;
         }
     }
-    // The model has caught up, so posts are judged directly again.
-    app.eventually("posts are judged directly", async || {
+    // The model has caught up, so posts are analysed directly again.
+    app.eventually("posts are analysed directly", async || {
         app.store(&[with_language(post(&uuid::Uuid::new_v4().to_string(), "direct", "hate", 5), "de")]).await;
         (app.drained().await["stats"]["books"]["analysed"].as_u64() > Some(1)).then_some(())
     })

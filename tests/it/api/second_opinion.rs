@@ -14,7 +14,7 @@ cases![
     uncertain_posts_are_stored_then_corrected,
     failing_post_is_classified_by_llm,
     failing_post_of_a_topic_is_classified_by_llm,
-    doubtful_sentiment_towards_topic_is_judged_by_llm,
+    doubtful_sentiment_towards_topic_is_sent_to_llm,
 ];
 
 async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
@@ -99,7 +99,7 @@ async fn failing_post_of_a_topic_is_classified_by_llm(setup: Setup) {
     assert_eq!((&saved["topics"][0]["label"], &saved["topics"][0]["clause"]), (&json!("negative"), &json!(null)));
 }
 
-async fn doubtful_sentiment_towards_topic_is_judged_by_llm(setup: Setup) {
+async fn doubtful_sentiment_towards_topic_is_sent_to_llm(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     for name in ["acme", "apex"] {
@@ -124,7 +124,7 @@ async fn doubtful_sentiment_towards_topic_is_judged_by_llm(setup: Setup) {
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
     let text = "I love the new Acme phone, but I hate that old Apex phone";
     app.store(&[post("two", "web", text, 40), post("one", "web", "I hate Apex", 30)]).await;
-    app.eventually("the second judgement is stored", async || {
+    app.eventually("the second opinion is stored", async || {
         let post = app.get("/api/posts/two").await.ok();
         let labels: Vec<_> = post["topics"].as_array().unwrap().iter().map(|topic| topic["label"].clone()).collect();
         (labels == [json!("neutral"), json!("positive")]).then_some(())

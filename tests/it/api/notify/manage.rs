@@ -43,7 +43,7 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
         200
     );
 
-    let audit = harness.app.services.store.alert_audit(None, 100).await.unwrap().entries;
+    let audit = harness.app.services.store.alert_audit(None, 100).await.unwrap().items;
     assert!(!format!("{audit:?}").contains("s3cret"), "{audit:?}");
     let noted: Vec<_> =
         audit.iter().map(|entry| (entry.action.as_str(), entry.object_kind.as_str(), entry.name.as_str())).collect();
