@@ -48,11 +48,16 @@ pub struct AuthorPart {
     pub post_ids: Vec<String>,
 }
 
+/// The counts of all parts, in the current and in the earlier range.
+struct Counted {
+    now: Counts,
+    then: Counts,
+}
+
 /// The totals of both ranges, from which the contributions of parts are computed.
 struct Whole {
     measure: Measure,
-    now: i64,
-    then: i64,
+    counted: Counted,
     /// The number of posts that each counted post of the current range represents. `weight_before` is the same for the
     /// earlier range, scaled to the length of the current one.
     weight: f64,
@@ -60,13 +65,16 @@ struct Whole {
 }
 
 impl Whole {
-    /// `now` and `then` are the numbers of counted posts of all parts, in the current and in the earlier range.
-    fn new(current: &Read, previous: &Read, measure: Measure, (now, then): (i64, i64)) -> Self {
+    fn new(current: &Read, previous: &Read, measure: Measure, counted: Counted) -> Self {
         let length = previous.side.range.length().as_secs_f64();
         let scale = if length > 0.0 { current.side.range.length().as_secs_f64() / length } else { 1.0 };
-        let per = |total: i64, counted: i64| if counted == 0 { 0.0 } else { total as f64 / counted as f64 };
-        let (weight, weight_before) = (per(current.side.total, now), scale * per(previous.side.total, then));
-        Self { measure, now, then, weight, weight_before }
+        let per = |total: i64, counts: &Counts| match counts.posts() {
+            0 => 0.0,
+            posts => total as f64 / posts as f64,
+        };
+        let weight = per(current.side.total, &counted.now);
+        let weight_before = scale * per(previous.side.total, &counted.then);
+        Self { measure, counted, weight, weight_before }
     }
 
     fn contribution(&self, now: &Counts, then: &Counts) -> f64 {
@@ -74,7 +82,8 @@ impl Whole {
             None => now.posts() as f64 * self.weight - then.posts() as f64 * self.weight_before,
             Some(sentiment) => {
                 let points = |hits: i64, all: i64| if all == 0 { 0.0 } else { hits as f64 * 100.0 / all as f64 };
-                points(now.sentiment(sentiment), self.now) - points(then.sentiment(sentiment), self.then)
+                points(now.sentiment(sentiment), self.counted.now.total())
+                    - points(then.sentiment(sentiment), self.counted.then.total())
             }
         };
         (part * 1e2).round() / 1e2
@@ -84,8 +93,8 @@ impl Whole {
 /// The sources with the largest contributions.
 pub(super) fn sources(current: &Read, previous: &Read, measure: Measure) -> Vec<SourcePart> {
     let (now, then) = (by_source(current), by_source(previous));
-    let total = |counts: &BTreeMap<String, Counts>| counts.values().map(Counts::total).sum();
-    let whole = Whole::new(current, previous, measure, (total(&now), total(&then)));
+    let counted = Counted { now: sum(now.values()), then: sum(then.values()) };
+    let whole = Whole::new(current, previous, measure, counted);
     let names: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
     let mut parts: Vec<SourcePart> = names
         .into_iter()
@@ -110,6 +119,13 @@ pub(super) fn sources(current: &Read, previous: &Read, measure: Measure) -> Vec<
         part.post_ids = cited(current, measure, |post| post.source == part.source);
     }
     parts
+}
+
+fn sum<'a>(counts: impl Iterator<Item = &'a Counts>) -> Counts {
+    counts.fold(Counts::default(), |mut sum, counts| {
+        sum.merge(counts);
+        sum
+    })
 }
 
 fn by_source(read: &Read) -> BTreeMap<String, Counts> {
@@ -144,8 +160,8 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
         authors
     }
     let (now, then) = (by_author(&current.posts), by_author(&previous.posts));
-    let count = |read: &Read| i64::try_from(read.posts.len()).unwrap_or(i64::MAX);
-    let whole = Whole::new(current, previous, measure, (count(current), count(previous)));
+    let counted = Counted { now: counts_of(&current.posts), then: counts_of(&previous.posts) };
+    let whole = Whole::new(current, previous, measure, counted);
     let names: BTreeSet<&Author<'_>> = now.keys().chain(then.keys()).collect();
     let mut parts: Vec<AuthorPart> = names
         .into_iter()
