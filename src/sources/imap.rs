@@ -157,7 +157,7 @@ pub fn spec(name: &str, options: ImapOptions, fetcher: impl Fn() -> Fetcher, clo
     let shared =
         |options| Shared { options, fetcher: fetcher(), clock: clock.clone(), is_careful: AtomicBool::new(false) };
     let (shared, older) = (Arc::new(shared(options.clone())), Arc::new(shared(options)));
-    let past = Past { name, kind: "imap", span: older.options.history, clock: older.clock.clone() };
+    let past = Past { name, kind: "imap", span: older.options.history, clock };
     let history = past.spec(move || Box::new(OlderMails::new(older.clone())));
     let spec = SourceSpec::new("imap", name, move |opening| {
         let stored: Cursor =
@@ -207,8 +207,8 @@ impl Imap {
 impl Shared {
     /// A key of the mailbox, which contains no names.
     fn place(&self) -> String {
-        let ImapOptions { host, user, mailbox, .. } = &self.options;
-        digest(&format!("{host}\n{user}\n{mailbox}"))
+        let ImapOptions { user, mailbox, .. } = &self.options;
+        digest(&format!("{}\n{user}\n{mailbox}", self.options.server()))
     }
 
     fn origin(&self, validity: u32) -> Origin {

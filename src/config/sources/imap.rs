@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
@@ -72,7 +72,7 @@ impl Settings for ImapConfig {
 
     fn contradiction(&self) -> Option<String> {
         let has_control = |text: &str| text.chars().any(char::is_control);
-        let password = self.password.as_ref().map(|password| password.expose_secret()).unwrap_or_default();
+        let password = self.password.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
         if has_control(password) || has_control(self.user.as_deref().unwrap_or_default()) {
             return Some("user and password must not contain line breaks or control characters".to_owned());
         }

@@ -256,7 +256,7 @@ fn answer(command: &str, opened: &mut Option<String>, state: &Mutex<State>) -> A
         let name = words.get(1).cloned().unwrap_or_default();
         match (state.mailboxes.get(&name), state.fault) {
             (_, Some(Fault::EndlessLine)) => {
-                bytes.extend_from_slice(b"* ");
+                bytes.extend_from_slice(b"* OK ");
                 is_endless = true;
                 String::new()
             }
