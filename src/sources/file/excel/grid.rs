@@ -33,7 +33,10 @@ pub fn exceeds(content: impl BufRead, limit: u64) -> bool {
             Ok(Event::Text(text)) => tables.add_text(text.len() as u64),
             Ok(Event::CData(text)) => tables.add_text(text.len() as u64),
             Ok(Event::GeneralRef(name)) => tables.add_text(name.len() as u64),
-            Ok(Event::Eof) | Err(_) => return tables.bytes() > limit,
+            Ok(Event::Eof) | Err(_) => {
+                tables.end_row();
+                return tables.bytes() > limit;
+            }
             Ok(_) => {}
         }
         if tables.bytes() > limit {
