@@ -5,7 +5,9 @@
 const MOST: usize = 16 * 1024;
 /// The number of headers that the HTTP parser accepts.
 const MOST_HEADERS: usize = 96;
-/// The end of a chunked body.
+/// The last chunk without trailers. Another request may follow.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+/// The end of trailers.
 const LAST_LINE: &[u8] = b"\r\n\r\n";
 
 /// The part of a request that has not arrived.
@@ -43,11 +45,17 @@ fn lacks_body(headers: &[httparse::Header<'_>], body: &[u8]) -> bool {
     if value("expect").is_some() {
         return false;
     }
-    if value("transfer-encoding").is_some() {
-        return !body.ends_with(LAST_LINE);
+    if let Some(encoding) = value("transfer-encoding") {
+        // The HTTP parser refuses other encodings.
+        return encoding.trim_ascii().eq_ignore_ascii_case(b"chunked") && lacks_chunks(body);
     }
     let announced = value("content-length").and_then(|length| std::str::from_utf8(length).ok()?.trim().parse().ok());
     announced.is_some_and(|length: usize| length <= MOST && body.len() < length)
+}
+
+fn lacks_chunks(body: &[u8]) -> bool {
+    let has_last_chunk = body.windows(LAST_CHUNK.len()).any(|window| window == LAST_CHUNK);
+    !has_last_chunk && !body.ends_with(LAST_LINE)
 }
 
 #[cfg(test)]
@@ -68,6 +76,9 @@ mod tests {
         assert_eq!(of("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"), Missing::Nothing);
         assert_eq!(of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n"), Missing::Body);
         assert_eq!(of("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"), Missing::Nothing);
+        let next = "POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n1\r\na\r\n0\r\n\r\nPOST / HT";
+        assert_eq!(of(next), Missing::Nothing);
+        assert_eq!(of("POST / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\na"), Missing::Nothing);
     }
 
     #[test]
