@@ -27,7 +27,7 @@ pub fn fetcher_with_short_timeout() -> Fetcher {
 
 /// A fetcher for loopback that accepts answers of a few megabytes.
 pub fn fetcher_of_large_answers() -> Fetcher {
-    fetcher_with(&["127.0.0.1/32"], OutboundOptions { max_body: 8 << 20, ..limits(TIMEOUT) })
+    fetcher_with(OutboundOptions { max_body: 8 << 20, ..limits(&["127.0.0.1/32"], TIMEOUT) })
 }
 
 /// A fetcher that may connect to public addresses and `networks`.
@@ -36,16 +36,15 @@ pub fn fetcher_to(networks: &[&str]) -> Fetcher {
 }
 
 fn fetcher_within(networks: &[&str], timeout: Duration) -> Fetcher {
-    fetcher_with(networks, limits(timeout))
+    fetcher_with(limits(networks, timeout))
 }
 
-fn limits(timeout: Duration) -> OutboundOptions {
-    OutboundOptions { allow: Vec::new(), timeout, max_redirects: 3, max_body: 100_000 }
-}
-
-fn fetcher_with(networks: &[&str], limits: OutboundOptions) -> Fetcher {
+fn limits(networks: &[&str], timeout: Duration) -> OutboundOptions {
     let allow = networks.iter().map(|network| network.parse().expect("a network")).collect();
-    let options = OutboundOptions { allow, ..limits };
+    OutboundOptions { allow, timeout, max_redirects: 3, max_body: 100_000 }
+}
+
+fn fetcher_with(options: OutboundOptions) -> Fetcher {
     let budget = Budget::new(NonZeroU32::new(100_000).expect("a number"), Duration::from_secs(1));
     Fetcher::new(Outbound::new(options).expect("a client"), budget, Clock::system())
 }
