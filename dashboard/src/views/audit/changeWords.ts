@@ -22,7 +22,7 @@ export function changeWords({ action, object_kind }: AuditChange): string {
   return `${ACTIONS[action] ?? sentence(action)} ${OBJECTS[object_kind] ?? object_kind}`;
 }
 
-/** A field of an object that changed. `null` where the object did not have it. */
+/** A field of an object that changed. `null` where it was not set. */
 export interface FieldChange {
   field: string;
   before: string | null;
@@ -43,6 +43,6 @@ function fieldsOf(object: unknown): Record<string, unknown> {
 }
 
 function textOf(value: unknown): string | null {
-  if (value === undefined || value === null) return null;
+  if (value === undefined || value === null || value === "") return null;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
