@@ -136,10 +136,10 @@ Examples:
     Man(man::ManArgs),
 }
 
-/// The result of a completed command.
+/// The result of a command that ran to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CommandResult {
-    /// Exit code 0.
+    /// The command succeeded: exit code 0.
     Good,
     /// The command found a problem: exit code 1.
     Bad,
@@ -223,7 +223,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<CommandResu
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| CommandResult::Good),
         }
     });
-    // A thread may still block on reading stdin.
+    // A thread that reads stdin may still be blocked, so the runtime waits only briefly for its threads.
     runtime.shutdown_timeout(Duration::from_millis(200));
     verdict
 }
@@ -252,8 +252,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))
 }
 
-/// Fails if the embedded database does not exist, because a command would otherwise create an empty database and report
-/// success. Prints the path, because it may differ from that of the server.
+/// Fails if the embedded database does not exist: without this check the command would create an empty database and
+/// report success. Prints the path, because it may differ from the path that the server uses.
 fn require_database(context: &Context) -> Result<(), Misuse> {
     let Backends::Embedded { path } = &context.config.backends else { return Ok(()) };
     if !path.exists() {
@@ -276,7 +276,7 @@ fn print_database(context: &Context) {
     }
 }
 
-/// The absolute path. `..` is resolved if the folder exists.
+/// The absolute path. `..` is resolved only if the folder exists.
 fn effective(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {

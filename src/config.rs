@@ -63,7 +63,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The stream of posts between sources and workers.
     pub stream: StreamConfig,
-    /// The API role: addresses, limits, authentication and the live feed.
+    /// The database of posts, analyses and alerts.
     pub server: ServerConfig,
     /// The cache of API answers.
     pub cache: CacheConfig,
@@ -107,7 +107,7 @@ pub struct Inputs {
     pub environment: Environment,
     /// Settings of the form `section.key=value`, in the order of the command line.
     pub sets: Vec<String>,
-    /// The roles, separated by commas.
+    /// The roles to run, separated by commas.
     pub roles: Option<String>,
 }
 

@@ -38,18 +38,19 @@ pub struct AnalyzeArgs {
     explain: bool,
 }
 
-/// The maximum number of texts per call of the classifier.
+/// The maximum number of texts in one call of the classifier.
 const CHUNK: usize = 256;
-/// Texts of more bytes than this are classified before more are read.
+/// When the texts read so far exceed this many bytes, they are classified before more texts are read.
 const CHUNK_BYTES: usize = 1 << 20;
-/// The maximum number of bytes read of a line: one character more than a post may have. The rest is skipped.
+/// The maximum number of bytes that are read of a line, which is enough for one character more than a post may have.
+/// The rest of the line is skipped.
 const MAX_LINE_BYTES: usize = 4 * (MAX_CONTENT_CHARS + 1);
 /// The maximum length of a text in the table, in characters.
 const SHOWN_CHARS: usize = 100;
 /// The maximum number of words in the explanation below a row.
 const SHOWN_WORDS: usize = 8;
 
-/// Classifies and prints.
+/// Classifies the texts and prints the results.
 pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let mut texts = source(&args)?;
     let classifier = app::load_command_classifier(&context.config).await?;
@@ -158,7 +159,7 @@ fn lines(mut input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item
     })
 }
 
-/// The next line without its end, cut to [`MAX_LINE_BYTES`].
+/// The next line without its line break, cut to [`MAX_LINE_BYTES`].
 fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     if (&mut *input).take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
@@ -168,7 +169,7 @@ fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
         line.pop_if(|last| *last == b'\r');
     } else if line.len() == MAX_LINE_BYTES {
         input.skip_until(b'\n')?;
-        // The last character may be cut in two.
+        // The cut may fall inside the last character.
         let whole = std::str::from_utf8(&line).map_or_else(|error| error.valid_up_to(), str::len);
         if line.len() - whole < 4 {
             line.truncate(whole);
@@ -177,7 +178,7 @@ fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
     String::from_utf8(line).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// The response of `POST /api/analyze`, with the text.
+/// The classification in the format of `POST /api/analyze`, with the text.
 #[derive(Serialize)]
 struct Classified {
     text: String,

@@ -23,7 +23,7 @@ pub struct BackupArgs {
     file: PathBuf,
 }
 
-/// Copies and reports the size.
+/// Copies the database and prints the size of the copy.
 pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let Backends::Embedded { path } = &context.config.backends else {
         let how =

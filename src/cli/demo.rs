@@ -33,7 +33,7 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// The settings of the demonstration, which `sets` override.
+    /// The inputs of the configuration of the demonstration. `sets` override its settings.
     pub fn inputs(&self, sets: Vec<String>) -> Inputs {
         let database = self.path().join("demo.db");
         let mut own = vec![

@@ -34,10 +34,10 @@ pub struct DoctorArgs {
 #[serde(rename_all = "lowercase")]
 enum State {
     Good,
-    /// It works, but may need a change.
+    /// The checked part works, but may need a change.
     Warning,
     Broken,
-    /// It was not checked, because another problem must be solved first.
+    /// The check did not run, because another problem must be solved first.
     Skipped,
 }
 
@@ -80,7 +80,7 @@ pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Command
     report(args, &checks)
 }
 
-/// The report when the configuration cannot be read.
+/// The report when the configuration is invalid.
 pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<CommandResult> {
     let remedy = "correct the settings; `sentistream config --defaults` explains every key";
     let mut checks: Vec<_> =
@@ -108,8 +108,8 @@ fn configuration(context: &Context) -> Check {
     )
 }
 
-/// Checks whether secrets of receivers are encrypted in the database. A missing key file of an embedded database is not
-/// created; the first start does that.
+/// Checks whether the secrets of receivers are encrypted in the database. The check does not create a missing key file
+/// of an embedded database, because the first start creates it.
 fn secrets(config: &Config) -> Check {
     let Some(path) = app::key_file_in_use(config) else {
         return Check::warning(

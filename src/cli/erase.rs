@@ -10,7 +10,7 @@ use crate::app::Services;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
 use crate::stream::DeadLetterSelection;
 
-/// Dead letters per read, and posts per message to the stream.
+/// The number of dead letters per read, and of posts per message to the stream.
 const PAGE: usize = 500;
 
 /// Erase everything that an author wrote: posts, analyses, counts, topic matches, dead letters, evidence of alerts,
@@ -47,7 +47,7 @@ struct Report {
     caches_cleared: bool,
 }
 
-/// Erases and reports.
+/// Erases the author's data and prints the report.
 pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let author = Author::parse(&args.author).map_err(|message| Misuse(format!("--author {message}")))?;
     let source = match &args.source {
@@ -94,8 +94,8 @@ async fn erase(services: &Services, author: &Author, source: Option<Source>) -> 
         sources: sources.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
-    // The requests for waiting entries are appended first: a post that is stored while this runs is either found below
-    // or erased by these requests.
+    // The requests to erase waiting entries are appended first. A post that is stored while this command runs is then
+    // either found below or erased by these requests.
     let requests = sources
         .iter()
         .map(|source| Op::DeleteAuthor { source: source.clone(), author: author.clone() }.to_fields())

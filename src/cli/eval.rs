@@ -27,8 +27,8 @@ use crate::language;
 ///
 /// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"], "lang": "en"}; `lang`, and either
 /// `sentiment` or `emotions`, may be missing. With "target": "Acme" the sentiment is the one towards Acme, and the
-/// report compares it with the label of the whole text and with the label for the target. Reports have 95 % bootstrap intervals, for all texts, by language and by
-/// length.
+/// report compares it with the label of the whole text and with the label for the target. Reports have 95 % bootstrap
+/// intervals, for all texts, by language and by length.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -75,7 +75,7 @@ pub struct EvalArgs {
 /// The maximum number of texts per call of the model.
 const CHUNK: usize = 1_024;
 
-/// Classifies all records and compares.
+/// Classifies all records and compares the results with their labels.
 pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<CommandResult> {
     if args.checks {
         return eval_checks::run(&context.config, args.json).await;
@@ -149,7 +149,7 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<CommandRes
     Ok(CommandResult::Good)
 }
 
-/// Classifies the same texts with another model.
+/// Classifies the same texts with the model of `--compare`.
 async fn compare_with(
     model: &ModelRef,
     config: &Config,
@@ -181,7 +181,7 @@ async fn classify(
     Ok(analyses)
 }
 
-/// The report, and the calibration that was fitted.
+/// The report of the evaluation, and the calibration that was fitted.
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(flatten)]

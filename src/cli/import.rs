@@ -111,20 +111,20 @@ const MAX_ERRORS: usize = 100;
 /// The time between two attempts to append.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// The counts of an import.
+/// The counts of an import: appended, rejected and skipped records.
 #[derive(Default)]
 struct Tally {
     skipped: u64,
     accepted: u64,
     rejected: u64,
-    /// The optional fields that were dropped, and how often.
+    /// How often each optional field was dropped, by its name.
     dropped: BTreeMap<&'static str, u64>,
     /// The first [`MAX_ERRORS`] rejected records.
     errors: Vec<LineError>,
     is_interrupted: bool,
 }
 
-/// Reads, appends and reports.
+/// Reads the file, appends its posts and prints the report.
 pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<CommandResult> {
     let options = read_options(&args)?;
     if !args.dry_run {
@@ -199,7 +199,7 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Appends all records, until Ctrl-C.
+    /// Appends all records, or stops at Ctrl-C.
     async fn copy(&mut self, chunks: &mut ChunkReader) -> anyhow::Result<()> {
         let interrupt = lifecycle::termination();
         tokio::pin!(interrupt);
@@ -247,7 +247,8 @@ impl Import<'_> {
         }
     }
 
-    /// Appends `entries`. Waits while the stream is full or unavailable, until an `interrupt`.
+    /// Appends `entries`. While the stream is full or unavailable, waits until it accepts them or `interrupt`
+    /// completes.
     async fn append<I: Future>(
         &self,
         entries: Vec<RawFields>,

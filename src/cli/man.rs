@@ -20,7 +20,7 @@ pub struct ManArgs {
     out: Option<PathBuf>,
 }
 
-/// Renders the pages of `command`.
+/// Renders the manual pages of `command`.
 pub fn run(args: &ManArgs, command: Command) -> anyhow::Result<CommandResult> {
     if let Some(folder) = &args.out {
         clap_mangen::generate_to(command, folder)

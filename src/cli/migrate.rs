@@ -20,7 +20,7 @@ pub struct MigrateArgs {
     check: bool,
 }
 
-/// Migrates or checks.
+/// Migrates the database, or checks whether migrations are pending.
 pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<CommandResult> {
     print_database(context);
     let services = app::open_store(&context.config, context.clock.clone())?;

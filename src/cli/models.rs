@@ -171,7 +171,7 @@ fn print_known(output: &mut Output) -> anyhow::Result<()> {
     Ok(output.table(&rows)?)
 }
 
-/// The setting that sends posts in the languages of the model to it. English stays with the main model.
+/// The configuration that routes posts in the languages of the model to it. English stays with the main model.
 fn route_block(model: &Description) -> String {
     let known = KNOWN.iter().find(|known| model.model == format!("hf:{}", known.repository));
     let declared: Vec<&str> = match known {
@@ -215,7 +215,7 @@ fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<CommandResult> {
     Ok(CommandResult::Good)
 }
 
-/// The classes of each head, and its calibration.
+/// Prints the classes of each head, and its calibration.
 fn print_heads(model: &Description, output: &mut Output) -> anyhow::Result<()> {
     for head in &model.heads {
         let classes = head.classes.iter().map(|(class, meaning)| match meaning {

@@ -4,16 +4,16 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use serde::Serialize;
 
-/// The error when stdout cannot be written to.
+/// A failure to write to stdout.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to stdout: {0}")]
 pub struct OutputError(pub io::Error);
 
-/// stdout, buffered.
+/// Buffered output to stdout.
 pub struct Output(BufWriter<Stdout>);
 
 impl Output {
-    /// The stdout of this process.
+    /// Creates the output to stdout of this process.
     pub fn new() -> Self {
         Self(BufWriter::new(io::stdout()))
     }
@@ -35,7 +35,7 @@ impl Output {
         self.line("")
     }
 
-    /// Writes rows in aligned columns; the first row is the head. The last column is not padded.
+    /// Writes rows in aligned columns; the first row holds the headings. The last column is not padded.
     pub fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> Result<(), OutputError> {
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<_> = (0..N).map(width).collect();
@@ -52,7 +52,7 @@ impl Output {
     }
 }
 
-/// `text` on one line of at most `max` characters, with spaces for control characters.
+/// `text` as one line of at most `max` characters. Control characters are replaced by spaces.
 pub fn one_line(text: &str, max: usize) -> String {
     let mut line: String = text.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(max).is_some() {

@@ -1,4 +1,4 @@
-//! One request to a local server over plain HTTP/1.1.
+//! Sends one request to a local server over plain HTTP/1.1.
 
 use std::io;
 use std::time::Duration;
@@ -29,10 +29,10 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends the request.
+/// Sends the request and reads the response.
 ///
 /// # Errors
-/// When no server listens there, or it sends no HTTP response in time.
+/// When no server listens at the address, or no HTTP response arrives within the timeout.
 pub async fn get(probe: Probe<'_>) -> io::Result<Answer> {
     tokio::time::timeout(probe.timeout, send(&probe)).await.map_err(|_| {
         io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.timeout.as_secs()))

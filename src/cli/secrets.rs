@@ -27,7 +27,7 @@ pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<
                 .to_owned(),
         )
     })?;
-    // Creates the key file of the embedded database if it is missing.
+    // This call creates the key file of the embedded database if the file is missing.
     let store = app::open_store(&context.config, context.clock.clone())?;
     Vault::add_key(&path)?;
     let objects = store.reseal_secrets().await?;

@@ -12,7 +12,7 @@ use crate::app;
 use crate::config::{Backends, DEFAULT_TOML, Origin, Settings, Shown};
 use crate::settings::merge;
 
-/// The longest time to read the stored settings.
+/// The timeout for reading the stored settings from the database.
 const READ_LIMIT: Duration = Duration::from_secs(3);
 
 /// Print all settings and where each came from. Secrets are masked.
@@ -55,7 +55,7 @@ pub async fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<Command
     Ok(CommandResult::Good)
 }
 
-/// The settings with those that are stored in the database.
+/// The effective settings, including the values stored in the database.
 async fn in_force(context: &Context) -> Settings {
     match &context.config.backends {
         Backends::Embedded { path } if !path.exists() => return context.settings.clone(),

@@ -30,7 +30,7 @@ pub async fn run(context: &Context) -> anyhow::Result<CommandResult> {
     Ok(CommandResult::Good)
 }
 
-/// The event for the audit log: whoever opens the link gets every scope.
+/// The event for the audit log, which records that the link grants every scope.
 fn event(context: &Context) -> SecurityEvent {
     SecurityEvent {
         id: 0,

@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::store::accounts::{UserChanged, UserCreated, UserEdit};
 use crate::store::security::SecurityEvent;
 
-/// The number of users that are read at once.
+/// The number of users per read.
 const PAGE: i64 = 500;
 /// The maximum length of a password file, in bytes.
 const MAX_PASSWORD_FILE: u64 = 4_096;
@@ -283,7 +283,7 @@ fn done(changed: UserChanged, name: &str) -> anyhow::Result<User> {
     Err(Misuse(message).into())
 }
 
-/// The password in a file, or on stdin for `-`, without the line break at its end.
+/// The password in the file, or from stdin for `-`, without the line break at its end.
 fn password(path: &Path, name: &str) -> anyhow::Result<NewPassword> {
     let mut text = String::new();
     if path == Path::new("-") {

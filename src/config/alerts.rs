@@ -57,7 +57,7 @@ pub struct AlertsConfig {
     /// The configured routes of alerts to receivers.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub routes: Vec<Route>,
-    /// The configured recurring times that routes refer to.
+    /// The configured recurring times at which routes send no notifications.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub mute_timings: Vec<MuteTiming>,
     /// The configured rules by which alerts suppress the notifications of other alerts.
@@ -73,7 +73,7 @@ pub struct AlertsConfig {
 /// The names of the rules that the other values of `[alerts]` define.
 pub const PROVISIONED: [&str; 3] = ["negative_share", "negative_ratio", "negative_spike"];
 
-/// Reads rules; their names must be unique and differ from [`PROVISIONED`].
+/// Reads rules. Their names must be unique and differ from [`PROVISIONED`].
 fn rules<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<RuleSpec>, D::Error> {
     let mut names: Vec<String> = PROVISIONED.map(str::to_owned).into();
     let mut rules = Vec::new();

@@ -1,7 +1,7 @@
 //! Settings that may change while the server runs.
 //!
-//! A stored value replaces only the default. A value of the file, the environment or a flag takes precedence over it, so
-//! that a deployment that is described in files does what its files say.
+//! A stored value replaces only the default. A value from the file, the environment or a flag takes precedence over a
+//! stored value. A deployment that sets a value in its files therefore keeps that value.
 
 use serde_json::Value as Json;
 use toml::Value;
@@ -11,7 +11,7 @@ use super::layers::listed;
 use super::template::{Found, Template, fits, kind};
 use super::{Config, ConfigError, Origin, resolve};
 
-/// The keys whose values the running roles read again. All others are read once, at start.
+/// The keys whose changed values the running roles apply. All other keys are read once, at start.
 const CHANGEABLE: [&str; 18] = [
     "server.rate_limit",
     "server.rate_burst",
@@ -42,8 +42,8 @@ impl Config {
     /// This configuration with stored values in place of defaults. The values are checked as in a configuration file.
     ///
     /// # Errors
-    /// All values that cannot be used: keys that do not exist, may not change while the server runs, or are set in the
-    /// configuration; and values that are not valid, alone or together.
+    /// All stored values that cannot be used. A key may not exist, may not change while the server runs, or may be set
+    /// in the configuration. A value may be invalid, alone or in combination with others.
     pub fn with_stored<'v>(&self, stored: impl IntoIterator<Item = (&'v str, &'v Json)>) -> Result<Self, ConfigError> {
         let template = Template::new();
         let (mut settings, mut problems) = (self.settings.clone(), Vec::new());

@@ -11,8 +11,9 @@ use crate::domain::FieldError;
 use crate::domain::notify::Secrets;
 use crate::sources::managed::{FieldKind, SourceField, SourceKind};
 
-/// The kinds that can be added, with their titles and the keys that only the configuration may set, because they name
-/// files, hosts or details of a connection. [`SourceConfig::connect_like`] applies those of a connection to added sources.
+/// The kinds of sources that users can add: name, title, and the keys that only the configuration may set. These keys
+/// name files, hosts or details of a connection. [`SourceConfig::connect_like`] applies the connection settings of the
+/// configuration to added sources.
 const KINDS: &[(&str, &str, &[&str])] = &[
     ("rss", "Feeds and web pages", &["opml"]),
     ("bluesky", "Bluesky", &["hosts", "api", "idle_timeout", "zstd_dictionary"]),
@@ -27,13 +28,13 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("imap", "E-mail", &[]),
 ];
 
-/// The start of the sentence, in a comment of `config/default.toml`, that says when a key is required.
+/// How a sentence in a comment of `config/default.toml` starts when it says under which condition a key is required.
 const CONDITIONS: [&str; 2] = [" Required when ", " This or "];
 
 /// The suffix of keys that name a file to read the value from: `token_file` for `token`.
 const FILE: &str = "_file";
 
-/// The kinds that can be added.
+/// The kinds of sources that users can add.
 pub fn source_kinds() -> Vec<SourceKind> {
     let template = Template::new();
     KINDS.iter().map(|known| described(&template, *known)).collect()
@@ -49,7 +50,7 @@ fn described(template: &Template, (kind, title, hidden): (&str, &str, &[&str])) 
     SourceKind { kind: kind.to_owned(), title: title.to_owned(), about: comment_above(&format!("[{section}]")), fields }
 }
 
-/// The keys of a section without those that name files.
+/// The keys of a section, except those that name files.
 fn keys(template: &Template, section: &str) -> Vec<String> {
     let of_section = |key: &str| key.strip_prefix(section)?.strip_prefix('.').map(str::to_owned);
     let all: Vec<String> = template.keys().filter_map(of_section).collect();
@@ -73,7 +74,7 @@ fn field(template: &Template, section: &str, key: String) -> Option<SourceField>
     let required = help.contains("Required when") || help.contains("is required when");
     Some(SourceField {
         title: title(&key),
-        // The form marks required fields itself.
+        // The form marks required fields, so the help does not repeat the condition.
         help: CONDITIONS
             .iter()
             .fold(help.as_str(), |help, start| help.split(start).next().unwrap_or_default())
@@ -85,14 +86,14 @@ fn field(template: &Template, section: &str, key: String) -> Option<SourceField>
     })
 }
 
-/// `min_interval` as "Min interval".
+/// The title of a key: "Min interval" for `min_interval`.
 fn title(key: &str) -> String {
     let words = key.replace('_', " ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The comment of a section's key.
+/// The comment above a key of a section in `config/default.toml`.
 fn comment_in(section: &str, key: &str) -> String {
     let head = format!("\n[{section}]\n");
     let body = DEFAULT_TOML.split_once(&head).map_or("", |(_, body)| body);
@@ -104,7 +105,7 @@ fn comment_above(line: &str) -> String {
     comment_of(DEFAULT_TOML, line)
 }
 
-/// The comment right above the line that begins with `start`.
+/// The comment directly above the line that begins with `start`.
 pub(super) fn comment_of(text: &str, start: &str) -> String {
     let mut comment: Vec<&str> = Vec::new();
     for line in text.lines() {
@@ -119,7 +120,7 @@ pub(super) fn comment_of(text: &str, start: &str) -> String {
     comment.join(" ")
 }
 
-/// The settings of a source of `kind`.
+/// Parses the settings of a source of `kind`.
 ///
 /// # Errors
 /// Every validation error, by field (`settings.KEY`, `secrets.KEY`, `kind`).
@@ -176,7 +177,7 @@ pub fn read_source(
     }
 }
 
-/// A value for `key`, of the type that it must have.
+/// Converts a value to the type that `key` requires.
 fn set(known: &SourceKind, key: &str, value: &Json) -> Result<Value, String> {
     let field = known.fields.iter().find(|field| field.key == key && field.kind != FieldKind::Secret);
     let Some(default) = field.and_then(|field| field.default.as_ref()) else {

@@ -1,5 +1,5 @@
-//! Environment variables as a layer: `SENTISTREAM__SECTION__KEY`, and, with lower precedence, the names that existing
-//! deployments use.
+//! Environment variables as a layer: `SENTISTREAM__SECTION__KEY`, and the names from older versions, which have lower
+//! precedence.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use super::layers::{Layers, Origin};
 
 const PREFIX: &str = "SENTISTREAM__";
 
-/// A copy of the process's environment variables; empty in tests by default.
+/// A copy of the environment variables of the process. The default is empty, as tests need it.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
-/// Variables that each set one key without conversion.
+/// Variables from older versions, and the key that each sets without conversion.
 const LEGACY: [(&str, &str); 13] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_STREAM_NAME", "stream.name"),
@@ -29,15 +29,15 @@ const LEGACY: [(&str, &str); 13] = [
 ];
 
 impl Environment {
-    /// The variables of this process. Those that are not UTF-8 are left out.
+    /// The variables of this process, without those that are not valid UTF-8.
     pub fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()
     }
 
-    /// The value of a variable; `None` if it is unset or empty, because compose files pass unset variables as empty
-    /// ones.
+    /// The value of a variable. `None` if the variable is unset or empty, because compose files pass unset variables as
+    /// empty ones.
     fn legacy(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
@@ -56,7 +56,7 @@ impl Environment {
             }
         }
         if let Some(value) = self.legacy("HF_HUB_OFFLINE") {
-            // The tools of the Hub read this variable in the same way.
+            // The tools of the Hub accept the same values of this variable.
             let is_true = ["1", "ON", "YES", "TRUE"].contains(&value.to_uppercase().as_str());
             add("HF_HUB_OFFLINE", "inference.hub.offline", if is_true { "true" } else { "false" });
         }
@@ -79,7 +79,7 @@ impl Environment {
         }
     }
 
-    /// The host and the port if `…_HOST` or `…_PORT` is set, and the names of the variables that are set.
+    /// The host, the port and the names of the variables that set them. `None` if neither `…_HOST` nor `…_PORT` is set.
     fn host_and_port(&self, prefix: &str, default: (&str, &str)) -> Option<(String, String, String)> {
         let (host_name, port_name) = (format!("{prefix}_HOST"), format!("{prefix}_PORT"));
         let (host, port) = (self.legacy(&host_name), self.legacy(&port_name));
@@ -101,7 +101,8 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// Adds the `hf:` prefix to the name of a Hub repository: the older variables hold a path or a name without the prefix.
+/// Adds the prefix `hf:` to the name of a Hub repository. The older variables hold a path, or a repository name without
+/// the prefix.
 fn model(value: &str) -> String {
     let is_path = value.starts_with(['/', '.', '~']) || std::path::Path::new(value).is_dir();
     if value == "builtin" || value.starts_with("hf:") || is_path { value.to_owned() } else { format!("hf:{value}") }

@@ -4,14 +4,14 @@ use std::fmt;
 
 use super::Origin;
 
-/// One invalid setting.
+/// One setting that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The key, as `section.key`; empty for a whole file.
     pub key: String,
-    /// The layer that set the value.
+    /// The layer that set the invalid value.
     pub origin: Origin,
-    /// What is wrong and what is allowed. Never contains a secret.
+    /// What is wrong with the value and which values are allowed. Never contains a secret.
     pub message: String,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Problem {
 pub struct ConfigError(pub Vec<Problem>);
 
 impl ConfigError {
-    /// An error of one key.
+    /// Creates the problem of one key.
     pub fn new(key: impl Into<String>, origin: Origin, message: impl Into<String>) -> Self {
         Self(vec![Problem { key: key.into(), origin, message: message.into() }])
     }

@@ -256,7 +256,7 @@ impl HubConfig {
         self.folder().join("hub")
     }
 
-    /// The token of the setting, or else the one that `hf auth login` stored in the file `token` of the folder.
+    /// The configured token, or else the token that `hf auth login` stored in the file `token` of the Hub's folder.
     pub fn token(&self) -> Option<SecretString> {
         let stored = || {
             let text = std::fs::read_to_string(self.folder().join("token")).ok()?;
@@ -270,7 +270,7 @@ impl HubConfig {
     }
 }
 
-/// An http(s) URL without a slash at its end.
+/// Reads an http(s) URL, and removes a slash at its end.
 fn web_address<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
     let text = String::deserialize(de)?;
     match url::Url::parse(&text) {

@@ -36,7 +36,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The rank of its layer: a higher rank takes precedence.
+    /// The precedence of the layer: a layer with a higher rank overrides layers with a lower rank.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
@@ -72,11 +72,12 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Every value that a layer sets, in the order of the layers.
+/// The values that all layers set, in the order of the layers.
 pub struct Layers {
     template: Template,
     settings: Vec<Setting>,
-    /// Settings of sources with custom names. Their types depend on the kind of the source, which any layer may set.
+    /// Settings of sources with custom names. Their types depend on the `kind` of the source, which a later layer may
+    /// set.
     named: Vec<Named>,
     problems: Vec<Problem>,
 }
@@ -88,14 +89,14 @@ struct Named {
     origin: Origin,
 }
 
-/// A value as a layer sets it: a TOML value, or the text of a variable or a flag.
+/// A value before conversion: a TOML value, or the text of a variable or a flag.
 enum Given {
     Value(Value),
     Text(String),
 }
 
 impl Layers {
-    /// The defaults alone.
+    /// Only the defaults.
     pub fn new() -> Self {
         let mut layers =
             Self { template: Template::new(), settings: Vec::new(), named: Vec::new(), problems: Vec::new() };
@@ -154,8 +155,8 @@ impl Layers {
         }
     }
 
-    /// Adds a value as text, from the environment or a flag: in TOML, or unquoted where a string is
-    /// expected; items of a list may be separated by commas.
+    /// Adds a value from the environment or a flag. Its text is TOML. Strings need no quotes, and the items of a list
+    /// may be separated by commas.
     pub fn add_text(&mut self, key: &str, text: &str, origin: Origin) {
         match self.template.find(key) {
             Found::Leaf(default) => match read_text(default, text) {
@@ -204,7 +205,8 @@ impl Layers {
         }
         let winner = |key: &String| {
             let set = self.settings.iter().filter(|setting| setting.key == *key);
-            // Within one layer the last setting takes precedence: `max_by_key` returns the last of equal ones.
+            // Within one layer the last setting takes precedence: `max_by_key` returns the last of several equal
+            // maxima.
             set.max_by_key(|setting| setting.origin.rank()).cloned()
         };
         Ok(keys.iter().filter_map(winner).collect())
@@ -252,7 +254,8 @@ impl Layers {
         keys
     }
 
-    /// Converts the value of the key `name` of a source of `kind`. The error is `None` when the kind has no such key.
+    /// Converts the value of the key `name` of a source of `kind`. The error is `None` when the kind does not have this
+    /// key.
     fn named_value(&self, kind: Option<&str>, name: &str, given: &Given) -> Result<Value, Option<String>> {
         let kind = kind.ok_or(None)?;
         if name == "kind" {
@@ -281,7 +284,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// Converts a value to the type of `default`: a list may be written as one comma-separated text, as in the environment.
+/// Converts a value to the type of `default`. A list may also be one text with commas, as in the environment.
 pub fn listed(default: &Value, value: Value) -> Value {
     match (default, value) {
         (Value::Array(_), Value::String(text)) => read_text(default, &text).unwrap_or(Value::String(text)),

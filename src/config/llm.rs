@@ -57,7 +57,7 @@ impl FromStr for LlmProvider {
 }
 
 impl LlmProvider {
-    /// The provider's part of the model name in analyses: its name, or the host of its API.
+    /// The name of the provider in the model names of analyses: the provider's own name, or the host of its API.
     pub fn name(&self) -> String {
         match self {
             Self::OpenAi => "openai".to_owned(),
@@ -68,7 +68,7 @@ impl LlmProvider {
         }
     }
 
-    /// The default URL of its API.
+    /// The default URL of the provider's API.
     pub fn base_url(&self) -> Option<Url> {
         let url = match self {
             Self::OpenAi => "https://api.openai.com/v1",
@@ -80,7 +80,7 @@ impl LlmProvider {
         Url::parse(url).ok()
     }
 
-    /// The model that is used when none is configured.
+    /// The model to use when none is configured.
     pub fn default_model(&self) -> Option<&'static str> {
         match self {
             Self::OpenAi => Some("gpt-4o-mini"),

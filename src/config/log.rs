@@ -64,8 +64,8 @@ pub struct TracingConfig {
 pub struct LogLevel(String);
 
 impl LogLevel {
-    /// Directives for `tracing-subscriber`. A plain level applies to this crate; libraries then log warnings and errors
-    /// only, and the HTTP library logs nothing, because any client could fill the log with malformed requests.
+    /// The directives for `tracing-subscriber`. A plain level applies to this crate. Libraries then log only warnings
+    /// and errors. The HTTP library logs nothing, because any client could fill the log with malformed requests.
     pub fn directives(&self) -> String {
         match self.0.as_str() {
             level @ ("error" | "warn") => format!("{level},actix_http=off"),
@@ -88,7 +88,7 @@ impl FromStr for LogLevel {
         };
         tracing_subscriber::EnvFilter::builder().parse(level).map_err(|_| not_a_level(text))?;
         let plain = ["error", "warn", "info", "debug", "trace"].contains(&level);
-        // A single word that is not a level would be read as the name of a module.
+        // `tracing-subscriber` would parse a single word that is not a level as the name of a module.
         if plain || level.contains('=') { Ok(Self(level.to_owned())) } else { Err(not_a_level(text)) }
     }
 }

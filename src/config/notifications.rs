@@ -102,7 +102,7 @@ fn unique<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Result<(), String
     twice.map_or(Ok(()), |name| Err(format!("{name:?} is defined more than once")))
 }
 
-/// `alerts.receivers`.
+/// Reads `alerts.receivers`.
 pub fn receivers<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<(Receiver, Secrets)>, D::Error> {
     let tables = Vec::<ReceiverTable>::deserialize(de)?;
     let read = || {
@@ -113,7 +113,7 @@ pub fn receivers<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<(Receiver, Secr
     read().map_err(|message: String| D::Error::custom(message))
 }
 
-/// A list of routes, inhibition rules or mute timings.
+/// Reads a list of routes, inhibition rules or mute timings.
 pub fn managed<'de, D: Deserializer<'de>, T: Managed>(de: D) -> Result<Vec<T>, D::Error> {
     let list = Vec::<T>::deserialize(de)?;
     let check = || {

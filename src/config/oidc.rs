@@ -63,10 +63,10 @@ struct RawRoles {
     admin: Vec<String>,
 }
 
-/// The section; `None` when no issuer is set.
+/// Reads the section; `None` when no issuer is set.
 ///
 /// # Errors
-/// When the issuer is not allowed, or a key is missing that it requires.
+/// When the issuer is not allowed, or when a key that an issuer requires is missing.
 pub fn oidc<'de, D: Deserializer<'de>>(de: D) -> Result<Option<OidcConfig>, D::Error> {
     RawOidc::deserialize(de)?.check().map_err(D::Error::custom)
 }

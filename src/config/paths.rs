@@ -1,4 +1,4 @@
-//! Relative paths of the configuration file, which are resolved against its folder.
+//! Resolves relative paths of the configuration file against the folder of the file.
 
 use toml::Value;
 
@@ -6,7 +6,7 @@ use super::layers::{Origin, Setting};
 
 /// Keys of sources that name a file or a folder.
 const OF_SOURCES: [&str; 3] = ["path", "opml", "zstd_dictionary"];
-/// Other keys that may name a file or a folder.
+/// Keys outside of sources that may name a file or a folder.
 const OTHERS: [&str; 7] = [
     "database.backup_folder",
     "inference.model",
@@ -19,8 +19,8 @@ const OTHERS: [&str; 7] = [
 /// Values of [`OTHERS`] that are not paths.
 const WORDS: [&str; 5] = ["builtin", "auto", "off", "none", "same"];
 
-/// Resolves the relative paths that a file sets, so that the file means the same from any working folder. Paths in
-/// flags and in the environment stay relative to the working folder.
+/// Resolves the relative paths that a configuration file sets, so that the file has the same effect from any working
+/// folder. Paths in flags and in the environment stay relative to the working folder.
 pub fn resolve(settings: &mut [Setting]) {
     for Setting { key, value, origin } in settings {
         if let Origin::File { path, .. } = origin

@@ -21,7 +21,7 @@ pub struct KeyInfo {
     pub choices: Vec<String>,
     /// Whether an empty text means "not set".
     pub is_optional: bool,
-    /// The value without any configuration.
+    /// The value when no layer overrides it.
     pub default: Value,
 }
 
@@ -46,7 +46,7 @@ pub enum ValueKind {
     Table,
 }
 
-/// Keys that take a duration, or an empty text for "not set".
+/// Keys whose value is a duration, or an empty text for "not set".
 const OPTIONAL_DURATIONS: [&str; 4] =
     ["retention.posts", "retention.rollups", "retention.alerts", "inference.unload_after"];
 
@@ -67,7 +67,7 @@ pub fn keys_described() -> Vec<KeyInfo> {
     template.keys().filter_map(described).collect()
 }
 
-/// The comment of a section, such as `server.auth`. Empty for a section that the reference does not have.
+/// The comment of a section, such as `server.auth`. Empty if the reference does not contain the section.
 pub fn section_help(section: &str) -> String {
     let head = format!("[{section}]");
     if DEFAULT_TOML.lines().any(|line| line == head) { comment_of(DEFAULT_TOML, &head) } else { String::new() }

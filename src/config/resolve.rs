@@ -46,16 +46,16 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
     Ok((config, settings))
 }
 
-/// `config` with other values of keys that change while the server runs.
+/// `config` with new values for the keys that may change while the server runs.
 pub fn with_settings(config: &Config, settings: Settings) -> Result<Config, ConfigError> {
     let Config { retention, cache, alerts, server, inference, .. } = typed(&settings)?;
-    // All other sections stay as they were resolved when the configuration was loaded.
+    // All other sections keep the values from the start of the process.
     let changed = Config { retention, cache, alerts, server, inference, settings, ..config.clone() };
     check(&changed, &changed.settings)?;
     Ok(changed)
 }
 
-/// Whether the database is embedded and every setting that selects sources, topics or alerts has its default.
+/// Whether the database is embedded and no setting that selects sources, topics or alerts was changed.
 fn is_untouched(config: &Config, settings: &Settings) -> bool {
     let is_selective = |key: &str| {
         let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
@@ -66,9 +66,9 @@ fn is_untouched(config: &Config, settings: &Settings) -> bool {
         && settings.all().filter(|setting| is_selective(&setting.key)).all(|setting| setting.origin == Origin::Default)
 }
 
-/// The folder that a relative database path is resolved against: the folder of the configuration file, so that a
-/// command finds the server's database from any folder. `None`: the working folder, which paths in flags are relative
-/// to.
+/// The folder that a relative database path is resolved against. It is the folder of the configuration file, so that a
+/// command finds the server's database from any working folder. `None`: the working folder, because paths in flags are
+/// relative to it.
 fn data_folder<'a>(inputs: &'a Inputs, settings: &Settings) -> Option<&'a Path> {
     let is_flag = matches!(settings.origin("database.url"), Origin::Flag(_));
     inputs.file.as_deref().and_then(Path::parent).filter(|_| !is_flag)
@@ -90,8 +90,8 @@ fn add_set(layers: &mut Layers, set: &str) {
 /// The suffix of keys that name a file to read the value from: `url_file` for `url`.
 const FILE: &str = "_file";
 
-/// Replaces values by the contents of the files that `…_file` keys name. If a key and its file are both set, the one
-/// from the later layer takes precedence; setting both in one layer is an error.
+/// Replaces values by the contents of the files that `…_file` keys name. If a key and its `…_file` key are both set,
+/// the one from the layer with the higher precedence is used. Setting both in one layer is an error.
 fn read_files(mut settings: Vec<Setting>) -> Result<Vec<Setting>, ConfigError> {
     let place = |settings: &[Setting], key: &str| settings.iter().position(|setting| setting.key == key);
     for file in 0..settings.len() {
@@ -124,7 +124,7 @@ fn typed(settings: &Settings) -> Result<Config, ConfigError> {
     })
 }
 
-/// The table of each source, by its name.
+/// Reads the table of each source, by the name of the source.
 fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
     let mut sources = SourcesConfig::new();
     let names: BTreeSet<&str> =
@@ -150,7 +150,8 @@ fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
     Ok(sources)
 }
 
-/// A table of the settings for which `pick` returns a key, under that key. Keys that name files are left out.
+/// A table of all settings for which `pick` returns a key. Each value is stored under that key. Keys that name files
+/// are left out.
 fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) -> Result<config::Config, ConfigError> {
     let all: BTreeSet<&str> = settings.all().map(|setting| setting.key.as_str()).collect();
     let names_file = |key: &str| key.strip_suffix(FILE).is_some_and(|key| all.contains(key));
@@ -164,7 +165,7 @@ fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) 
     builder.build().map_err(|error| ConfigError::new("", Origin::Default, error.to_string()))
 }
 
-/// The invalid key and the message.
+/// The invalid key and the error message.
 pub fn describe(error: config::ConfigError) -> (String, String) {
     match error {
         config::ConfigError::At { error, key, .. } => (dotted(&key.unwrap_or_default()), describe(*error).1),
@@ -176,7 +177,7 @@ pub fn describe(error: config::ConfigError) -> (String, String) {
     }
 }
 
-/// Inserts the dot that the library leaves out: `tokens[0]sha256` becomes `tokens[0].sha256`.
+/// Inserts the dots that the library leaves out in key names: `tokens[0]sha256` becomes `tokens[0].sha256`.
 fn dotted(key: &str) -> String {
     let mut parts = key.split(']').map(|part| part.trim_start_matches('.'));
     let first = parts.next().unwrap_or_default().to_owned();
@@ -186,7 +187,7 @@ fn dotted(key: &str) -> String {
     })
 }
 
-/// The pair of backends that the URLs select. Other pairs are an error.
+/// The backends that the two URLs select. Only some pairs are supported; all others are an error.
 fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigError> {
     let wrong = |key: &str, message: String| Err(ConfigError::new(key, settings.origin(key), message));
     match (&config.database.url, &config.stream.url) {
@@ -223,7 +224,7 @@ fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigErro
     }
 }
 
-/// Checks rules that span several keys. A problem names the key that was set last.
+/// Checks rules that span several keys. A problem names the key that the layer with the highest precedence set.
 fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, keys: &[&str], message: &str| {

@@ -33,7 +33,7 @@ pub enum Role {
     Worker,
     /// Evaluates alert rules and sends notifications.
     Alerts,
-    /// REST, WebSocket and the dashboard.
+    /// Serves the REST API, the WebSocket and the dashboard.
     Api,
 }
 
@@ -53,7 +53,7 @@ pub struct TopicConfig {
     /// The query that posts must match, in the query language of topics.
     #[serde(deserialize_with = "name")]
     pub query: String,
-    /// A text for readers of the dashboard and the API; empty when it is not set.
+    /// A description for readers of the dashboard and the API; empty when it is not set.
     #[serde(default)]
     pub description: String,
 }
@@ -160,7 +160,8 @@ pub struct IngesterConfig {
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-    /// Whether an empty database is filled with a demonstration. After loading this is never [`Demo::Auto`].
+    /// Whether an empty database is filled with a demonstration. After the configuration is loaded, this is never
+    /// [`Demo::Auto`].
     #[serde(deserialize_with = "word")]
     pub demo: Demo,
     /// The approximate number of posts of the demonstration.
@@ -174,11 +175,11 @@ pub struct IngesterConfig {
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Demo {
-    /// With the embedded database, when nothing else is configured.
+    /// The demonstration is used with the embedded database, when no source, topic or alert is configured.
     Auto,
-    /// Always.
+    /// The demonstration is always used.
     On,
-    /// Never.
+    /// The demonstration is never used.
     Off,
 }
 

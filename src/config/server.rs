@@ -126,7 +126,7 @@ fn session_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Err
     duration::<D, 60_000, 31_536_000_000>(de)
 }
 
-/// What a token allows.
+/// A scope: what a token allows.
 #[derive(
     Clone,
     Copy,
@@ -143,15 +143,16 @@ fn session_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Err
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Scope {
-    /// All GET requests, analyze, the WebSocket.
+    /// Allows all GET requests, analyses of texts and the WebSocket.
     Read,
-    /// Appending posts.
+    /// Allows appending posts.
     Write,
-    /// Acknowledging alerts, silences, corrections of labels.
+    /// Allows acknowledging alerts, creating silences and correcting labels.
     Respond,
-    /// Topics, rules, sources, receivers.
+    /// Allows changes of topics, rules, sources and receivers.
     Edit,
-    /// Users, tokens, settings, the audit log, deletions, dead letters; also what `respond` and `edit` allow.
+    /// Allows changes of users, tokens and settings, reading the audit log, deletions, and the handling of dead
+    /// letters; also everything that `respond` and `edit` allow.
     Admin,
 }
 
@@ -188,7 +189,7 @@ pub struct JwtConfig {
     pub leeway: Duration,
 }
 
-/// The algorithm and its key.
+/// The algorithm of the signature, and its key.
 #[derive(Clone, Debug)]
 pub enum JwtKey {
     /// A shared secret of at least 32 bytes.

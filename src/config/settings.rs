@@ -1,4 +1,4 @@
-//! The effective values and their origins, for display with secrets masked.
+//! The effective values and their origins. Secrets are masked for display.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ impl Settings {
         self.0.iter()
     }
 
-    /// The setting of `key`.
+    /// Finds the setting of `key`.
     pub(super) fn find(&self, key: &str) -> Option<&Setting> {
         self.0.iter().find(|setting| setting.key == key)
     }
@@ -59,19 +59,20 @@ impl Settings {
         }
     }
 
-    /// The origin of the value of `key`; for a table or an item of a list, the last origin in it.
+    /// The origin of the value of `key`. For a table or an item of a list: the origin with the highest precedence among
+    /// its values.
     pub fn origin(&self, key: &str) -> Origin {
         let key = key.split('[').next().unwrap_or_default();
         let below = |setting: &&Setting| match setting.key.strip_prefix(key) {
             Some(rest) => rest.is_empty() || rest.starts_with('.'),
-            // The key names an entry of a table that was set as one value.
+            // The key may name an entry of a table that was set as one value.
             None => key.strip_prefix(&setting.key).is_some_and(|rest| rest.starts_with('.')),
         };
         let last = self.0.iter().filter(below).max_by_key(|setting| setting.origin.rank());
         last.map_or(Origin::Default, |setting| setting.origin.clone())
     }
 
-    /// Every value, secrets masked.
+    /// Every value, with secrets masked.
     pub fn shown(&self) -> impl Iterator<Item = Shown> {
         self.0.iter().map(|Setting { key, value, origin }| {
             let masked = match value.as_str() {
@@ -96,7 +97,7 @@ fn without_secrets(mut receivers: Value) -> Value {
     receivers
 }
 
-/// `value` without the credentials and queries of any URL in it, at any depth.
+/// `value` without the credentials and the query of any URL in it, at any depth.
 fn masked_urls(value: Value) -> Value {
     match value {
         Value::String(text) if has_secrets(&text) => Value::String(without_query(&mask(&text))),
@@ -144,7 +145,7 @@ mod tests {
         let keys: Vec<&str> = template.keys().collect();
         let may_be_in_a_file = |key: &&&str| keys.contains(&format!("{key}_file").as_str());
         let shown: Vec<_> = keys.iter().filter(may_be_in_a_file).filter(|key| !is_secret(key)).collect();
-        // URLs are masked in part, and a public key is no secret.
+        // URLs are masked in part. A public key is not a secret.
         assert_eq!(shown, [&"database.url", &"database.read_url", &"stream.url", &"server.auth.jwt.public_key"]);
     }
 }

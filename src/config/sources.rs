@@ -1,5 +1,5 @@
-//! `[sources]`: a table per source. A name that is a kind has its defaults in `config/default.toml`;
-//! any other name sets its `kind` and takes that kind's defaults.
+//! `[sources]` has one table per source. When the name of a source is a kind, its defaults are in
+//! `config/default.toml`. A source with any other name sets its `kind` and takes the defaults of that kind.
 
 mod apis;
 mod connection;
@@ -24,17 +24,17 @@ pub use webhook::WebhookConfig;
 
 use read::*;
 
-/// Every source that has a table, by name; those in `ingester.sources` are read.
+/// Every source that has a table, by name. Only the sources in `ingester.sources` are read.
 pub type SourcesConfig = BTreeMap<String, SourceConfig>;
 
-/// The settings of a kind of source.
+/// The settings of one kind of source.
 trait Settings {
-    /// The required key that is not set, if any.
+    /// The first required key that is not set.
     fn lacks(&self) -> Option<&'static str> {
         None
     }
 
-    /// An error message when several keys contradict each other.
+    /// The error message when several keys contradict each other.
     fn contradiction(&self) -> Option<String> {
         None
     }
@@ -61,7 +61,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The required key that is not set, if any.
+            /// The first required key that is not set.
             pub fn lacks(&self) -> Option<&'static str> {
                 match self { $(Self::$kind(settings) => settings.lacks()),+ }
             }
@@ -244,7 +244,7 @@ pub struct RssConfig {
 }
 
 impl fmt::Debug for RssConfig {
-    /// URLs of feeds may contain a password.
+    /// Leaves out the URLs of feeds, because they may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RssConfig").field("feeds", &self.feeds.len()).field("opml", &self.opml).finish_non_exhaustive()
     }
@@ -403,7 +403,7 @@ impl Settings for SteamConfig {
     }
 }
 
-/// The longest history, in milliseconds.
+/// The maximum history of a source, in milliseconds.
 const HISTORY: u64 = 90 * 86_400_000;
-/// How long Jetstream stores events, in milliseconds.
+/// The time that Jetstream keeps events, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;

@@ -1,4 +1,4 @@
-//! The database, the stream, the sources and the clocks.
+//! Checks of the database, the stream, the sources and the clocks.
 
 use std::time::Duration;
 
@@ -13,27 +13,27 @@ use crate::stream::Depth;
 
 /// The time that a check waits in addition to the timeouts of the backend.
 const MARGIN: Duration = Duration::from_secs(2);
-/// A larger clock difference is a warning: live times look wrong.
+/// A clock difference above this is a warning, because times in the live feed look wrong.
 const SKEW_WARNING: Duration = Duration::from_secs(2);
-/// A larger clock difference is an error: posts are counted in the wrong minutes.
+/// A clock difference above this is an error, because posts are counted in the wrong minutes.
 const SKEW_ERROR: Duration = Duration::from_secs(30);
 
-/// Sources whose last report is older are ignored.
+/// Sources whose last report is older than this are ignored.
 const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
-/// A source whose last report is older is not read by any instance.
+/// When the last report of a source is older than this, no instance reads the source.
 const FEED_SILENCE: Duration = Duration::from_secs(30);
 
 /// What the check reads from the database.
 struct Inspection {
     server: Server,
     pending: usize,
-    /// The reports of all instances about their sources; none while migrations are pending.
+    /// The reports of all instances about their sources; empty while migrations are pending.
     feeds: Vec<FeedRow>,
     /// The smallest possible difference between the clocks of the database and of this machine.
     skew: Duration,
 }
 
-/// Database, stream, sources and clock.
+/// Checks the database, the stream, the sources and the clock.
 pub async fn check(context: &Context) -> Vec<Check> {
     let config = &context.config;
     let same_clock = || Check::good("clock", "the database uses the clock of this machine");
@@ -81,14 +81,14 @@ async fn inspect(context: &Context, store: &Store) -> Result<Inspection, StoreEr
     let before = context.clock.now();
     let server = store.server().await?;
     let after = context.clock.now();
-    // The database read its clock between these two instants.
+    // The database read its clock between `before` and `after`.
     let skew = before.since(server.now).max(server.now.since(after));
     let pending = store.pending_migrations().await?.len();
     let feeds = if pending == 0 { store.feeds(after - FEEDS_SINCE).await? } else { Vec::new() };
     Ok(Inspection { server, pending, feeds, skew })
 }
 
-/// The state of the sources of all running instances.
+/// Checks the state of the sources of all running instances.
 fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
     let (mut working, mut wrong, mut paused) = (0, Vec::new(), Vec::new());
     for feed in feeds.iter().filter(|feed| feed.paused || now.since(feed.reported_at) < FEED_SILENCE) {
@@ -138,7 +138,7 @@ fn database(config: &Config, seen: Result<Inspection, String>) -> Check {
     }
 }
 
-/// The file of the embedded database.
+/// The path of the embedded database.
 fn location(config: &Config) -> String {
     match &config.backends {
         Backends::Embedded { path } => {

@@ -1,4 +1,4 @@
-//! This machine: disk space and addresses.
+//! Checks of this machine: disk space and addresses.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::cli::probe::{self, Probe};
 use crate::config::{Address, Backends, Config, Role};
 
 const MIB: u64 = 1 << 20;
-/// With less free space the check fails, because the database may fail.
+/// The check fails below this much free space, because writes to the database may fail.
 const MIN_FREE: u64 = 100 * MIB;
-/// With less free space the check warns. This is enough for about two million posts.
+/// The check warns below this much free space, which is enough for about two million posts.
 const LOW_FREE: u64 = 1024 * MIB;
-/// The longest time to identify a program that uses one of the addresses.
+/// The timeout of the request that identifies the program at an address in use.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether the disk of the embedded database has space, and its folder is writable.
+/// Checks whether the disk of the embedded database has space, and whether its folder is writable.
 pub fn disk(config: &Config) -> Check {
     let Backends::Embedded { path } = &config.backends else {
         return Check::skipped("disk", "no data is stored on this machine");
@@ -50,7 +50,7 @@ pub fn disk(config: &Config) -> Check {
     }
 }
 
-/// The folder of `path`, or its nearest ancestor that exists: the first start creates the others.
+/// The folder of `path`, or its nearest ancestor that exists. The first start creates the missing folders.
 fn existing_folder(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.ancestors().skip(1).find(|folder| folder.is_dir());
@@ -61,7 +61,7 @@ fn can_write(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
-/// Whether each address is free, or already served by SentiStream.
+/// Checks whether each address is free or already served by SentiStream.
 pub async fn ports(config: &Config) -> Vec<Check> {
     let addresses: Vec<&Address> = if config.has_role(Role::Api) {
         config.server.listen.iter().collect()

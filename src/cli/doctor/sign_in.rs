@@ -1,4 +1,4 @@
-//! The check of the OpenID Connect provider.
+//! Checks the OpenID Connect provider.
 
 use super::Check;
 use crate::app::oidc;
@@ -8,7 +8,7 @@ use crate::oidc::{OidcError, Provider};
 
 const NAME: &str = "sign-in";
 
-/// Reads the provider's discovery document and keys. `None`: there is no provider.
+/// Reads the discovery document and the keys of the provider. `None` if no provider is configured.
 pub async fn check(config: &Config) -> Option<Check> {
     let options = match oidc::provider(config) {
         Ok(options) => options?,

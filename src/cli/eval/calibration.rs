@@ -1,4 +1,4 @@
-//! The calibration that `eval` fits, and the files it is written to.
+//! The calibration that `eval` fits, and the files that it is written to.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub(super) struct StoredCalibration {
     files: Vec<PathBuf>,
 }
 
-/// The files to write the calibration to. They are checked first, because the evaluation takes long.
+/// The files to write the calibration to. They are checked before the evaluation, because the evaluation takes long.
 pub(super) async fn files(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationFiles> {
     if let Some(path) = &args.calibration_out {
         return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });

@@ -1,4 +1,4 @@
-//! Fits the thresholds of early exits, and prints how many layers are computed.
+//! Fits the thresholds of early exits, and prints how many layers are computed with them.
 
 use crate::app;
 use crate::cli::output::Output;
@@ -10,7 +10,7 @@ use crate::inference::exits::{self, DepthReport, FitGoal, TracedRecord};
 
 use super::EvalArgs;
 
-/// Fits the thresholds of exits and prints them.
+/// Fits the thresholds of early exits and prints them.
 pub(super) async fn fit(
     records: Vec<Labelled>,
     agreement: Option<f64>,

@@ -1,4 +1,4 @@
-//! The file to import, with its size and the position in it.
+//! Opens the file to import, and tracks how many of its bytes are read.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 
-/// The folders of the open files of a process.
+/// The folders that list the open files of a process.
 const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 
-/// The bytes of a file or pipe.
+/// The content of a file or pipe as bytes.
 pub struct Input {
     /// The raw bytes, which may be compressed. Each read advances `position`.
     pub bytes: Box<dyn Read + Send>,
@@ -25,8 +25,8 @@ pub struct Input {
 /// Opens the file at `path`, or stdin for `-`.
 ///
 /// # Errors
-/// When the file cannot be opened, or is neither a regular file nor an open pipe: a device may have no end, and a named
-/// pipe no writer.
+/// When the file cannot be opened, or is neither a regular file nor an open pipe: reading a device may never end, and
+/// opening a named pipe waits for a writer.
 pub fn open(path: &Path) -> anyhow::Result<Input> {
     let position = Arc::new(AtomicU64::new(0));
     if path == Path::new("-") {

@@ -19,7 +19,7 @@ const MAX_RECORDS: usize = 1_000;
 /// The maximum length of a text in the table, in characters.
 const SHOWN_CHARS: usize = 60;
 
-/// Shows the first posts with their sentiment, and the first records that are not valid.
+/// Prints the first posts with their sentiment, and the first records that are not valid.
 pub async fn run(args: &ImportArgs, chunks: &mut ChunkReader, context: &Context) -> anyhow::Result<CommandResult> {
     let (mut posts, mut rejected, mut read) = (Vec::new(), Vec::new(), 0);
     let mut dropped: BTreeMap<&str, u64> = BTreeMap::new();

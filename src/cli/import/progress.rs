@@ -1,4 +1,4 @@
-//! Progress of an import: a bar on a terminal, otherwise a line every few seconds.
+//! Reports the progress of an import: as a bar on a terminal, otherwise as a line every few seconds.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
-/// The interval at which the bar is drawn.
+/// The interval between updates of the bar.
 const TICK: Duration = Duration::from_millis(250);
-/// The interval at which a line is printed without a terminal.
+/// The interval between printed lines when there is no terminal.
 const LINE: Duration = Duration::from_secs(10);
-/// The remaining time is estimated only after this time.
+/// Before this time has passed, no remaining time is estimated.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Shows the progress of an import.
@@ -48,7 +48,7 @@ impl Progress {
         }
     }
 
-    /// The remaining time at the average speed so far, which includes waits for a full stream.
+    /// The remaining time at the average speed so far. The average includes waits for a full stream.
     fn left(&self, share: f64) -> Option<Duration> {
         let elapsed = self.start.elapsed();
         let left = elapsed.as_secs_f64() * (1.0 - share) / share;

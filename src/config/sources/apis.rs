@@ -61,7 +61,7 @@ pub struct JsonConfig {
 }
 
 impl fmt::Debug for JsonConfig {
-    /// The URL may contain a key.
+    /// Leaves out the URL, because the URL may contain a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonConfig")
             .field("header", &self.header)
@@ -176,7 +176,7 @@ fn channels<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Channel>, D::Error> 
     named(de, youtube::channel, "expected channels such as \"@name\" or \"https://www.youtube.com/@name\"")
 }
 
-/// Reads texts that `name` understands, without duplicates.
+/// Reads texts with the parser `name`, without duplicates.
 fn named<'de, D: Deserializer<'de>, T: PartialEq>(
     de: D,
     name: impl Fn(&str) -> Option<T>,

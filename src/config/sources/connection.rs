@@ -1,10 +1,10 @@
-//! The settings of connections, which only the configuration may set.
+//! Connection settings, which only the configuration may set.
 
 use super::SourceConfig;
 
 impl SourceConfig {
-    /// Takes the settings of the connection, such as the address of the API, from the table of the kind. They apply to
-    /// the sources that users add, too.
+    /// Copies the connection settings, such as the address of the API, from the configured table of the same kind.
+    /// Sources that users add get these settings, too.
     pub fn connect_like(&mut self, table: &Self) {
         match (self, table) {
             (Self::Bluesky(settings), Self::Bluesky(table)) => {
@@ -26,7 +26,7 @@ impl SourceConfig {
             }
             (Self::Steam(settings), Self::Steam(table)) => settings.url.clone_from(&table.url),
             (Self::YouTube(settings), Self::YouTube(table)) => settings.url.clone_from(&table.url),
-            // The other kinds have no such settings, or their settings belong to one source.
+            // The other kinds have no connection settings, or their connection settings belong to one source.
             _ => {}
         }
     }

@@ -22,7 +22,7 @@ pub struct ImapConfig {
     /// The port of the server. `None`: the usual one.
     #[serde(deserialize_with = "port")]
     pub port: Option<u16>,
-    /// How the connection is protected.
+    /// How the connection is encrypted.
     #[serde(deserialize_with = "word")]
     pub tls: Protection,
     /// The name of the user. Required when the source is read.
