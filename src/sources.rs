@@ -1,12 +1,13 @@
 //! Sources of posts.
 //!
 //! A source is a small async producer with a cursor. The ingester does everything else: it opens the source at its
-//! cursor, appends the posts that it yields to the stream, and then stores the next cursor. After a crash in between,
-//! some posts are appended again and workers drop them by `post_id`; none is lost. When a source fails or sends nothing
-//! for too long, the ingester drops it and opens it again later, so a source needs no code to recover.
+//! cursor, appends the posts that the source yields to the stream, and then stores the next cursor. If the process
+//! crashes before the cursor is stored, the posts are appended again. Workers then drop the duplicates by `post_id`,
+//! and no post is lost. When a source fails or yields nothing for too long, the ingester drops it and opens it again
+//! later, so a source needs no code to recover.
 //!
 //! A streaming source waits in [`Source::next`]. A polling source sends one request and returns the time until the next
-//! one in [`Batch::wait`]. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal source.
+//! request in [`Batch::wait`]. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal source.
 
 pub mod bluesky;
 pub mod budget;
@@ -61,16 +62,16 @@ pub use synthetic::SyntheticOptions;
 pub struct Batch {
     /// The operations to append, in order.
     pub ops: Vec<Op>,
-    /// Items that are not valid posts: where each one is from, and the error.
+    /// One text per item that is not a valid post: the origin of the item, and the error.
     pub rejected: Vec<String>,
-    /// The number of items that the filters of the source left out.
+    /// The number of items that the filters of the source excluded.
     pub filtered: u64,
-    /// Errors of single feeds or hosts, for a source that reads several of them.
+    /// Errors of single feeds or hosts, if the source reads several.
     pub troubles: Vec<String>,
-    /// The position after `ops`, in a format of the source.
+    /// The position after `ops`, in a format that the source defines.
     pub cursor: Option<String>,
-    /// The event time that the source has reached, from which its lag is computed. `None`: the time of the newest post
-    /// in `ops`.
+    /// The event time up to which the source has been read. The lag of the source is computed from it. `None`: the time
+    /// of the newest post in `ops`.
     pub reached: Option<Timestamp>,
     /// How long to wait before the next call; zero for a source that waits in [`Source::next`].
     pub wait: Duration,
@@ -81,7 +82,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Splits the batch after `max` operations. The cursor, the wait and the end move to the rest, which is returned.
+    /// Splits off the operations after the first `max`, and returns them as a second batch. The cursor, `wait` and
+    /// `finished` move to the second batch.
     fn cut(&mut self, max: usize) -> Option<Self> {
         if self.ops.len() <= max {
             return None;
@@ -108,32 +110,33 @@ pub enum SourceError {
     /// The server asked for a pause: the source is opened again after this time.
     #[error("{reason}")]
     Busy {
-        /// The server's response, or the error that led to the pause.
+        /// The server's response, or the error that caused the pause.
         reason: String,
         /// How long to wait before the source is opened again.
         after: Duration,
     },
-    /// The server refuses requests, maybe temporarily: the source is opened again after a backoff of up to hours.
+    /// The server refuses requests, perhaps temporarily: the source is opened again after a backoff of up to several
+    /// hours.
     #[error("{0}")]
     Refused(String),
-    /// The error needs a change of the settings: the source stops.
+    /// The error persists until the settings change: the source stops.
     #[error("{0}")]
     Permanent(String),
 }
 
 /// An async producer of posts.
 pub trait Source: Send {
-    /// Waits for items and returns about `max` of them at most. The future is dropped only together with the source,
-    /// which is then opened again at the last cursor.
+    /// Waits for items and returns at most about `max` of them. The ingester drops the future only together with the
+    /// source, and then opens the source again at the last cursor.
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>>;
 }
 
-/// How a source is opened.
+/// The state from which a source is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
-    /// The cursor of the last batch in the stream, of this run or an earlier one.
+    /// The cursor of the last batch that was appended to the stream, by this process or an earlier one.
     pub cursor: Option<String>,
-    /// The number of failures in this run. A source with several hosts selects the host by this number.
+    /// The number of failures since the process started. A source with several hosts selects the host by this number.
     pub failures: u64,
 }
 
@@ -161,7 +164,7 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
-    /// The source `name` of a `kind`. Only one instance at a time reads it. `open` must not do I/O.
+    /// A source `name` of the kind `kind`. Only one instance reads the source at a time. `open` must not do I/O.
     pub fn new(
         kind: &'static str,
         name: &str,
@@ -184,30 +187,30 @@ impl SourceSpec {
         Self { idle_limit: Some(limit), ..self }
     }
 
-    /// Adds a source that reads the posts from before this one was added.
+    /// Adds a second source, which reads the posts from before the source was added.
     #[must_use]
     pub fn with_history(self, history: Option<Self>) -> Self {
         Self { history: history.map(Arc::new), ..self }
     }
 
-    /// Marks a source that also yields deletions of posts that its filters left out.
+    /// Sets whether the source may also yield deletions of posts that its filters excluded.
     #[must_use]
     pub fn selective(self, selective: bool) -> Self {
         Self { selective, ..self }
     }
 
-    /// Makes every instance read its own copy of the source.
+    /// Makes every instance read the source independently.
     #[must_use]
     pub fn of_each_instance(self) -> Self {
         Self { readers: Readers::Each, ..self }
     }
 
-    /// Generated posts, without a cursor.
+    /// A source of generated posts, which has no cursor.
     pub fn synthetic(name: &str, options: SyntheticOptions, clock: Clock) -> Self {
         Self::new("synthetic", name, move |_| Box::new(synthetic::Synthetic::new(&options, clock.clone())))
     }
 
-    /// The posts of a file.
+    /// A source that reads the posts of a file.
     pub fn replay(name: &str, options: ReplayOptions, clock: Clock) -> Self {
         Self::new("replay", name, move |opening| {
             Box::new(replay::Replay::new(options.clone(), opening.cursor, clock.clone()))
@@ -219,32 +222,32 @@ impl SourceSpec {
         &self.name
     }
 
-    /// The kind of source.
+    /// The kind of the source.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The instances that read it.
+    /// Which instances read the source.
     pub fn readers(&self) -> Readers {
         self.readers
     }
 
-    /// The longest time without a batch.
+    /// The maximum time without a batch, after which the source is opened again. `None`: no maximum.
     pub fn longest_silence(&self) -> Option<Duration> {
         self.idle_limit
     }
 
-    /// Whether it yields deletions of posts that its filters left out.
+    /// Whether the source may yield deletions of posts that its filters excluded.
     pub fn is_selective(&self) -> bool {
         self.selective
     }
 
-    /// The source that reads the posts from before this one was added, if that is wanted.
+    /// The source that reads the posts from before this one was added, if a history is configured.
     pub fn history(&self) -> Option<&Self> {
         self.history.as_deref()
     }
 
-    /// Opens the source.
+    /// Opens the source at the cursor in `opening`.
     pub fn open(&self, opening: Opening) -> Box<dyn Source> {
         (self.open)(opening)
     }

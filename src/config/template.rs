@@ -1,5 +1,5 @@
-//! The reference of all keys: `config/default.toml`, compiled in. It defines which keys exist, their
-//! types and their defaults.
+//! The reference of all keys: `config/default.toml`, which is compiled into the binary. It defines which keys exist,
+//! their types and their defaults.
 
 use toml::de::DeTable;
 use toml::{Spanned, Table, Value};
@@ -18,16 +18,16 @@ pub struct Template {
 
 /// The part of the reference that a key names.
 pub enum Found<'a> {
-    /// A value; this is its default.
+    /// A single value, of which this is the default.
     Leaf(&'a Value),
     /// A table of keys.
     Section,
-    /// Nothing: the reference has no such key.
+    /// The reference does not contain the key.
     Unknown,
 }
 
 impl Template {
-    /// Reads the reference.
+    /// Parses the reference.
     pub fn new() -> Self {
         let document = DeTable::parse(DEFAULT_TOML).unwrap_or_else(|e| unreachable!("default.toml: {e}"));
         let mut keys = Vec::new();
@@ -42,7 +42,7 @@ impl Template {
         self.keys.iter().map(String::as_str)
     }
 
-    /// What `key` (`section.key`) is.
+    /// Finds `key` (`section.key`) in the reference.
     pub fn find(&self, key: &str) -> Found<'_> {
         let mut parts = key.split('.').peekable();
         let mut table = &self.table;
@@ -63,7 +63,7 @@ impl Template {
         !name.is_empty() && name.len() <= 64 && name.chars().all(valid) && matches!(self.find(key), Found::Unknown)
     }
 
-    /// The message for a key that does not exist: the most similar key, or the keys of its section.
+    /// The error message for an unknown key. It names the most similar key, or the keys of the section.
     pub fn unknown(&self, key: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let closest = self
@@ -112,7 +112,7 @@ pub fn join(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
-/// The kind of a value, with its article.
+/// The type of a value, with its article: "a number".
 pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "a string",

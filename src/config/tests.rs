@@ -33,7 +33,7 @@ fn load(inputs: &Inputs) -> (Config, Settings) {
     Config::load(inputs).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// The only problem that `inputs` have.
+/// The problem of `inputs`, which must have exactly one.
 fn problem(inputs: &Inputs) -> Problem {
     let mut problems = Config::load(inputs).map(|_| ()).unwrap_err().0;
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -228,7 +228,7 @@ fn invalid_value_error_names_key_origin_and_allowed_values() {
         let key = set.split('=').next().unwrap();
         let problem = problem(&with_sets(&[set]));
         assert!(problem.message.contains(allowed), "{set}: {problem}");
-        // An error inside a value also names the position in that value. An error that spans several keys may name
+        // The key of an error inside a list may also name the position. An error that spans several keys may name
         // another key of the section.
         let place = problem.key.split('[').next().unwrap();
         assert!(key.starts_with(place) && place.contains(key.split('.').next().unwrap()), "{set}: {problem}");
@@ -344,7 +344,8 @@ fn legacy_variables_are_read() {
     assert_eq!((config.alerts.negative_ratio, config.alerts.min_posts), (3.0, 20));
     assert_eq!(config.alerts.window, Duration::from_secs(600));
 
-    // REDIS_URL overrides its parts; empty variables are ignored; half of an address takes the default of the other half.
+    // REDIS_URL overrides REDIS_HOST and REDIS_PORT. Empty variables are ignored. If only the host or only the port is
+    // set, the other one has its default.
     let (config, _) = load(&with_variables(&[
         ("DATABASE_URL", "postgresql://db/x"),
         ("REDIS_URL", "rediss://one:1"),

@@ -1,4 +1,4 @@
-//! URLs of databases and streams, and the supported pairs of them.
+//! URLs of databases and streams, and the supported combinations of both.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 pub enum DatabaseUrl {
     /// The file of the embedded database.
     Sqlite(PathBuf),
-    /// `postgres://…`; `postgresql://` is rewritten to it.
+    /// `postgres://…`. A URL with `postgresql://` is rewritten to this form.
     Postgres(SecretString),
 }
 
@@ -21,11 +21,11 @@ pub enum DatabaseUrl {
 pub enum StreamUrl {
     /// The embedded queue, in the file of the embedded database.
     Local,
-    /// `redis://`, `rediss://`, `redis-sentinel://`, `redis-cluster://` (and their TLS forms).
+    /// `redis://`, `rediss://`, `redis-sentinel://` or `redis-cluster://`; the last two also have TLS forms.
     Redis(SecretString),
 }
 
-/// The backends of this process: one of the two supported pairs.
+/// The backends of this process: one of two supported combinations.
 #[derive(Clone, Debug)]
 pub enum Backends {
     /// SQLite and the embedded queue, in one file.
@@ -131,9 +131,9 @@ macro_rules! masked_debug_and_parse {
 
 masked_debug_and_parse!(DatabaseUrl, StreamUrl);
 
-/// Replaces everything in `url` that may be secret by `***`: the password, and parameters that may contain one. A text
-/// that is not a URL is masked completely. Ambiguous parts are masked too, because a password may contain unescaped
-/// delimiters.
+/// Replaces every part of `url` that may be secret by `***`: the password, and query parameters that may contain one. A
+/// text that is not a URL is masked completely. Ambiguous parts are masked too, because a password may contain
+/// unescaped delimiters.
 pub fn mask(url: &str) -> String {
     const HIDDEN: &str = "***";
     if url.is_empty() || url == "local" || url.starts_with("sqlite://") {

@@ -1,5 +1,5 @@
-//! Parsers of single values: durations, sizes, numbers within limits, addresses.
-//! Their messages say what is allowed; the caller adds the key and its origin.
+//! Parsers of single values: durations, sizes, numbers within limits, addresses. Their error messages say which values
+//! are allowed. The caller adds the key and its origin.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// The longest duration of any setting; sums of settings cannot overflow.
+/// The maximum of all duration settings. It is small enough that sums of settings cannot overflow.
 const LONGEST: u64 = 366 * DAY;
 
 /// A duration of at least `MIN` and at most `MAX` milliseconds.
@@ -64,7 +64,7 @@ pub fn up_to_an_hour<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Er
     duration::<D, 0, HOUR>(de)
 }
 
-/// A duration of whole minutes, between one and a day.
+/// A duration of whole minutes, from one minute to one day.
 pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     let value = duration::<D, MINUTE, DAY>(de)?;
     match value.as_millis() % u128::from(MINUTE) {
@@ -73,18 +73,18 @@ pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::E
     }
 }
 
-/// A duration between a day and a year.
+/// A duration from one day to one year.
 pub fn days<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     duration::<D, DAY, LONGEST>(de)
 }
 
-/// Why the text of a setting is not a value.
+/// Why the text of a setting is not a valid value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
-    /// The text has another form.
+    /// The text does not have the required format.
     #[error("expected {expected}, found {found:?}")]
     Form {
-        /// The form, with an example.
+        /// The required format, with an example.
         expected: &'static str,
         /// The text.
         found: String,
@@ -261,13 +261,13 @@ pub fn word<'de, D: Deserializer<'de>, T: FromStr + strum::VariantNames>(de: D) 
     text.parse().map_err(wrong)
 }
 
-/// A value read from its text; `None` when the text is empty.
+/// A value parsed from a text; `None` when the text is empty.
 pub fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(de: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(de)?;
     if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(D::Error::custom) }
 }
 
-/// A value read from its text.
+/// A value parsed from a text.
 pub fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(de: D) -> Result<T, D::Error> {
     String::deserialize(de)?.parse().map_err(D::Error::custom)
 }
@@ -292,7 +292,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether it is a loopback address.
+    /// Whether the host is a loopback address.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }

@@ -1,9 +1,9 @@
 //! Bluesky through Jetstream: every public post as JSON over a WebSocket, without a key.
 //!
-//! The cursor is a time in microseconds. All hosts serve the same events, but their clocks differ a little: after a
-//! change of host the cursor is moved back by a few seconds. The cursor is inclusive, so some posts arrive twice and
-//! workers drop them by `post_id`. The socket is read only while the ingester requests more posts, so a full stream
-//! slows the server down. Protocol: <https://github.com/bluesky-social/jetstream>.
+//! The cursor is a time in microseconds. All hosts serve the same events, but their clocks differ slightly. The cursor
+//! is therefore moved back by a few seconds after a change of host. The cursor is inclusive, so some posts arrive
+//! twice; workers drop the duplicates by `post_id`. The source reads the socket only while the ingester requests more
+//! posts, so a full stream slows the server down. Protocol: <https://github.com/bluesky-social/jetstream>.
 
 mod compression;
 mod event;
@@ -43,19 +43,19 @@ pub use names::Names;
 
 /// Upper bound of the clock difference between two hosts.
 const REWIND: Duration = Duration::from_secs(5);
-/// How long to collect events after the first one, so that an append contains more than one post.
+/// How long to collect events after the first one, so that an append can contain several posts.
 const GATHER: Duration = Duration::from_millis(100);
-/// When the first event is this much later than the cursor, the host no longer has the events in between.
+/// When the first event is this much later than the cursor, the host has already deleted the events in between.
 const GAP: Duration = Duration::from_secs(600);
-/// The shortest idle limit with selected authors. Hosts send a ping every 30 seconds.
+/// The minimum idle limit when only selected authors are read. Hosts send a ping every 30 seconds.
 const SPARSE_IDLE_LIMIT: Duration = Duration::from_secs(45);
-/// How often handles are resolved again: an account may change its handle.
+/// The interval at which handles are resolved again, because an account may change its handle.
 const REFRESH: Duration = Duration::from_secs(24 * 3_600);
 
 /// The hosts to read, and the posts to keep.
 #[derive(Clone, Debug)]
 pub struct BlueskyOptions {
-    /// `wss://HOST/subscribe`. When one fails, the source connects to the next one.
+    /// URLs such as `wss://HOST/subscribe`. When one host fails, the source connects to the next one.
     pub hosts: Vec<String>,
     /// The posts to keep.
     pub filter: Filter,
@@ -65,16 +65,16 @@ pub struct BlueskyOptions {
     pub api: Url,
     /// How far in the past the first start begins.
     pub look_back: Duration,
-    /// A connection without data for this long is replaced.
+    /// A connection that receives no data for this long is replaced.
     pub idle_limit: Duration,
-    /// Requests compressed events, which are decompressed with it.
+    /// The dictionary that decompresses events. `None`: uncompressed events are requested.
     pub dictionary: Option<Dictionary>,
-    /// How far back to read with the public API when the source is added: the posts of `authors`, or else those with the
-    /// keywords of `filter`; zero: not at all.
+    /// How far back the public API is read when the source is added: the posts of `authors`, or else the posts with the
+    /// keywords of `filter`. Zero: no older posts are read.
     pub history: Duration,
 }
 
-/// The position that is stored between runs.
+/// The position of the source, which is stored between runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     host: String,
@@ -97,23 +97,22 @@ struct Bluesky {
     filter: Filter,
     /// The cursor of the next connection, in microseconds since the Unix epoch; `None`: now.
     from: Option<i64>,
-    /// Whether an earlier connection reached `from`, so that a gap after it means that posts are missing.
+    /// Whether an earlier connection reached `from`. If so, a gap after `from` means that posts are missing.
     resumes: bool,
     socket: Option<Socket>,
-    /// Why the connection ended, when events were yielded before the error.
+    /// The error that ended the connection, if events were yielded before the error.
     broken: Option<SourceError>,
-    /// When handles are resolved again; `None` before the first resolution.
+    /// When handles are resolved the next time; `None` before the first resolution.
     refresh_at: Option<Instant>,
 }
 
-/// The source `name`. A fetcher opens its connections and sends the requests that resolve handles, another one sends
-/// those of the history.
+/// The source `name`. One fetcher opens the connections and resolves handles. A second fetcher requests the history.
 pub fn spec(name: &str, options: BlueskyOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let is_sparse = !options.authors.is_empty();
     let idle_limit = if is_sparse { options.idle_limit.max(SPARSE_IDLE_LIMIT) } else { options.idle_limit };
     let selective = options.filter.is_selective();
     let handles = Handles::new(options.api.clone());
-    // A pause that a search asks for must not delay the connection.
+    // A pause that the search API requests must not delay the connection, so the history has its own fetcher.
     let searches = Arc::new(fetcher());
     let shared = Arc::new(Shared { options, fetcher: fetcher(), handles, skip: Skip::default(), clock });
     let older = shared.clone();
@@ -126,7 +125,7 @@ pub fn spec(name: &str, options: BlueskyOptions, fetcher: impl Fn() -> Fetcher, 
 }
 
 impl Bluesky {
-    /// Continues at the cursor, on another host after each failure.
+    /// Continues at the cursor. After each failure another host is used.
     fn new(shared: Arc<Shared>, opening: &Opening) -> Self {
         let options = &shared.options;
         let cursor: Option<Cursor> = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
@@ -180,18 +179,18 @@ impl Bluesky {
                             gathered.reject(error.to_string());
                             continue;
                         }
-                        // Without one readable event it is not the event that is wrong.
+                        // Until one event was decompressed, the dictionary may be wrong, so the connection ends.
                         Err(error) => return self.end(gathered, format!("{}: {error}", self.host)),
                     };
                     let time_us = gathered.add(&event, &self.filter, self.shared.clock.now());
-                    // Selected authors may be silent for hours, so a late first event is not a gap.
+                    // Selected authors may post nothing for hours, so a late first event is not a gap.
                     if let (Some(time_us), Some(asked)) = (time_us, socket.asked.take())
                         && !self.filter.is_sparse()
                     {
                         warn_of_gap(&self.host, asked, time_us);
                     }
                 }
-                // Selected authors may be silent for hours, so a ping is enough to show that the connection works.
+                // Selected authors may post nothing for hours, so a ping is enough to show that the connection works.
                 Some(Ok(Message::Ping(_))) if self.filter.is_sparse() => break,
                 Some(Ok(Message::Close(frame))) => {
                     let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
@@ -212,7 +211,8 @@ impl Bluesky {
         Ok(self.finish(gathered))
     }
 
-    /// Resolves the configured authors. Reconnects when the set of accounts has changed.
+    /// Resolves the configured authors. Closes the connection when the set of accounts has changed, so that the source
+    /// subscribes again.
     async fn resolve_authors(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let authors = &self.shared.options.authors;
         self.refresh_at = Some(Instant::now() + REFRESH);
@@ -241,7 +241,7 @@ impl Bluesky {
         Ok(socket)
     }
 
-    /// The events before the connection ended; the next call returns the error.
+    /// Ends the connection and returns the events before its end. The next call returns the error.
     fn end(&mut self, gathered: Gathered, reason: String) -> Result<Batch, SourceError> {
         let error = SourceError::Transient(reason);
         if gathered.frames == 0 {
@@ -270,17 +270,17 @@ impl Source for Bluesky {
     }
 }
 
-/// The events since the last batch.
+/// The events that were received since the last batch.
 #[derive(Default)]
 struct Gathered {
     batch: Batch,
-    /// All frames, including filtered ones, because a batch of filtered events must end too.
+    /// The number of all frames. It includes filtered frames, because a batch of filtered events must end too.
     frames: usize,
     latest: Option<i64>,
 }
 
 impl Gathered {
-    /// Reads a frame and returns its time.
+    /// Parses a frame and returns the time of its event.
     fn add(&mut self, text: &str, filter: &Filter, now: Timestamp) -> Option<i64> {
         self.frames += 1;
         match read(text, filter, now) {
@@ -299,7 +299,7 @@ impl Gathered {
         }
     }
 
-    /// Counts a frame that holds no event.
+    /// Counts a frame without a valid event.
     fn reject(&mut self, reason: String) {
         self.frames += 1;
         self.batch.rejected.push(reason);
@@ -310,7 +310,7 @@ fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Logs a gap: hosts move a cursor that is too old without a notice, and the posts in between are lost.
+/// Logs a gap. Hosts silently move forward a cursor that is too old, and the posts in between are lost.
 fn warn_of_gap(host: &str, asked: i64, first: i64) {
     let gap = Duration::from_micros(u64::try_from(first.saturating_sub(asked)).unwrap_or_default());
     if gap > GAP {

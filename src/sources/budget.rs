@@ -1,4 +1,4 @@
-//! Request budget of a source.
+//! The request budget of a source.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// A limit of requests per time, with the pauses that the server requests. All openings of a source share it.
+/// Limits the number of requests per time, and applies the pauses that the server requests. All openings of a source
+/// share the budget.
 pub struct Budget {
     limiter: DefaultDirectRateLimiter,
     /// No request starts before this time.
@@ -15,10 +16,10 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Allows `requests` within `time` on average, and a tenth of them at once.
+    /// Allows `requests` within `time` on average, and a tenth of them in a burst.
     pub fn new(requests: NonZeroU32, time: Duration) -> Self {
         let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
-        // The division gives zero only above one request per nanosecond.
+        // The division returns zero only for more than one request per nanosecond.
         let period = (time / requests.get()).max(Duration::from_nanos(1));
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         Self { limiter: RateLimiter::direct(quota), held_until: Mutex::new(None) }
@@ -55,7 +56,7 @@ mod tests {
         for _ in 0..30 {
             budget.turn().await;
         }
-        // Ten requests start immediately, then one every ten milliseconds.
+        // Ten requests start immediately. After them, one request starts every ten milliseconds.
         assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
         let start = Instant::now();
         budget.hold(Duration::from_millis(150)).await;

@@ -31,7 +31,7 @@ pub enum DayOrder {
     MonthFirst,
 }
 
-/// Parses a date. A date without a zone is in UTC, and one without a time is at midnight. Dates such as 01/02/2026 need
+/// Parses a date. A date without a zone is in UTC. A date without a time is at midnight. Dates such as 01/02/2026 need
 /// an `order`. Returns `None` if `text` is not a date.
 pub fn date(text: &str, order: Option<DayOrder>) -> Option<Timestamp> {
     let text = text.trim();
@@ -102,7 +102,7 @@ fn in_words(text: &str) -> Option<Timestamp> {
     offset.unwrap_or(Offset::UTC).to_timestamp(date).ok()
 }
 
-/// `12:00` or `12:00:00`. Hour 24 is read as hour 0, and a leap second as second 59.
+/// Parses `12:00` or `12:00:00`. Hour 24 becomes hour 0, and second 60 becomes second 59.
 fn clock(word: &str) -> Option<(i8, i8, i8)> {
     let mut parts = word.split([':', '.']).map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0));

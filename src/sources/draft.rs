@@ -1,4 +1,4 @@
-//! Converts a server's item to an operation on the stream.
+//! Converts an item of a server to an operation on the stream.
 
 use super::Batch;
 use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_CONTENT_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
@@ -13,7 +13,7 @@ pub struct Found {
     pub content: String,
     /// The name of the author; truncated when it is too long.
     pub author: Option<String>,
-    /// `None`: the current time.
+    /// The time at which the post was written. `None`: the current time.
     pub created_at: Option<Timestamp>,
     /// The language tag that the server states; left out when it is too long.
     pub lang: Option<String>,
@@ -21,7 +21,7 @@ pub struct Found {
     pub url: Option<String>,
     /// The id of the post that this post answers; left out when it is too long.
     pub reply_to: Option<String>,
-    /// When the post was edited. The post then replaces earlier versions. `None`: the post was not edited.
+    /// When the post was edited. The edited post replaces earlier versions. `None`: the post was not edited.
     pub edited_at: Option<Timestamp>,
 }
 

@@ -1,5 +1,5 @@
-//! HTTP for polling sources, which respects the request budget and the waits that servers ask for. [`Outbound`] decides
-//! which addresses are allowed, and limits time and size.
+//! Sends HTTP requests for polling sources. The requests respect the budget of the source and the waits that servers
+//! request. [`Outbound`] decides which addresses are allowed, and limits time and size.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::{Answer, Outbound, OutboundError};
 
-/// The longest wait for a `Retry-After`.
+/// The maximum wait that a `Retry-After` header can cause.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 /// The wait after 429 or 503 without `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -32,12 +32,12 @@ impl Fetcher {
         Self { outbound, budget, clock }
     }
 
-    /// The request budget, for pauses that an answer asks for.
+    /// The request budget. Callers pause it when a response asks for a pause.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Requests `url` when the budget allows it. Returns answers with 2xx, 3xx and 4xx, except 429.
+    /// Requests `url` when the budget allows it. Returns responses with 2xx, 3xx and 4xx, except 429.
     ///
     /// # Errors
     /// [`SourceError::Busy`] for 429 and 503, with the wait in `Retry-After` (the budget pauses for the same time);
@@ -49,7 +49,7 @@ impl Fetcher {
         self.judge(url, answer).await
     }
 
-    /// Sends `body` to `url`. Otherwise it is the same as [`Self::get`].
+    /// Sends `body` to `url` with POST. Budget, results and errors are the same as for [`Self::get`].
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -62,8 +62,8 @@ impl Fetcher {
     /// Opens a TCP connection to the host and port of `url`, under the same rules as requests.
     ///
     /// # Errors
-    /// [`SourceError::Transient`] when it cannot be reached; [`SourceError::Permanent`] for an address that may not be
-    /// connected to.
+    /// [`SourceError::Transient`] when the host cannot be reached; [`SourceError::Permanent`] for an address to which
+    /// connections are not allowed.
     pub async fn connect(&self, url: &Url) -> Result<TcpStream, SourceError> {
         self.budget.turn().await;
         self.outbound.connect(url).await.map_err(|error| failure(url, &error))
@@ -90,10 +90,10 @@ fn failure(url: &Url, error: &OutboundError) -> SourceError {
     if error.is_transient() { SourceError::Transient(message) } else { SourceError::Permanent(message) }
 }
 
-/// The JSON of a successful answer.
+/// Parses the JSON of a successful response.
 ///
 /// # Errors
-/// [`SourceError::Transient`] for anything else: the server may be restarting.
+/// [`SourceError::Transient`] for any other response, because the server may be restarting.
 pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
     let place = shown(&answer.url);
     if !answer.status.is_success() {
@@ -107,8 +107,8 @@ pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Source
         .map_err(|error| SourceError::Transient(format!("unexpected answer from {place}: {error}")))
 }
 
-/// The error for a refused request. Only 401 and 422 with a JSON body are permanent: an HTML page comes from a firewall
-/// or a failing server and may be temporary.
+/// The error for a refused request. Only 401 and 422 with a JSON body are permanent. An HTML page comes from a firewall
+/// or a failing server, so the refusal may be temporary.
 pub fn refusal(answer: &Answer, help: &str) -> SourceError {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
     let is_firewall = !is_json && answer.status == StatusCode::FORBIDDEN;
@@ -120,19 +120,19 @@ pub fn refusal(answer: &Answer, help: &str) -> SourceError {
     }
 }
 
-/// `url` for messages: the origin. User, password, path and query of a private feed may be secrets; `/…` stands for a
-/// path or a query.
+/// The origin of `url`, for messages. The user, password, path and query of a private feed may be secrets, so `/…`
+/// replaces a path or a query.
 pub fn shown(url: &Url) -> String {
     let is_origin = url.path() == "/" && url.query().is_none();
     format!("{}://{}{}", url.scheme(), place(url), if is_origin { "" } else { "/…" })
 }
 
-/// The host of `url`, with the port unless it is the default port.
+/// The host of `url`, with the port if it is not the default port.
 pub fn place(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
 
-/// The wait that `Retry-After` asks for, in seconds or as a date (RFC 9110), at most a week.
+/// The wait that `Retry-After` requests, in seconds or as a date (RFC 9110), limited to one week.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {

@@ -1,8 +1,8 @@
 //! Reads posts from NDJSON, JSON arrays, CSV and spreadsheets, from a file or a pipe. All formats except spreadsheets
 //! are read in constant memory.
 //!
-//! `replay`, `folder`, `stdin` and the `import` command read files. A record that is not a valid post is reported with
-//! its line and the reason.
+//! The sources `replay`, `folder` and `stdin` and the command `import` use this reader. A record that is not a valid
+//! post is reported with its line and the reason.
 
 mod csv;
 mod decode;
@@ -35,9 +35,9 @@ pub use self::error::{LineError, ReadError, RecordError};
 pub use self::fields::{Constants, FieldMap, FieldMapError};
 pub use super::date::DayOrder;
 
-/// The number of first bytes that are checked for file types which are not text.
+/// The number of bytes at the start of a file that identify file types other than text.
 const HEAD_BYTES: usize = 6;
-/// The maximum length of a record, in bytes. The longest valid post is far shorter.
+/// The maximum length of a record, in bytes. Valid posts are much shorter.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The number of bytes after which a chunk ends.
 const MAX_CHUNK_BYTES: u64 = 4 << 20;
@@ -47,7 +47,7 @@ const MAX_CHUNK_BYTES: u64 = 4 << 20;
 pub enum Format {
     /// One JSON object per line.
     Ndjson,
-    /// An array of JSON objects, or objects over several lines each.
+    /// An array of JSON objects, or a sequence of JSON objects that span several lines each.
     Json,
     /// Values separated by commas, semicolons or tabs, with a header row.
     Csv,
@@ -56,7 +56,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that the file's name implies.
+    /// The format that the extension of the file name implies.
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -69,31 +69,31 @@ impl Format {
 /// How to read posts.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// `None`: detected from the first bytes.
+    /// The format of the file. `None`: detected from the first bytes.
     pub format: Option<Format>,
-    /// The names of fields in the file.
+    /// The names of the post's fields in the file.
     pub map: FieldMap,
-    /// Values that are the same for all records.
+    /// Values that are set in all records.
     pub constants: Constants,
-    /// How dates such as 01/02/2026 are read; `None`: they are not valid.
+    /// The order of day and month in dates such as 01/02/2026; `None`: such dates are not valid.
     pub day_order: Option<DayOrder>,
-    /// `None`: UTF-8, or UTF-16 when the first bytes say so.
+    /// The encoding of the file. `None`: UTF-8, or UTF-16 if the first bytes indicate it.
     pub encoding: Option<&'static Encoding>,
 }
 
 /// A position between two records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Bytes before it.
+    /// The number of bytes before the position.
     pub offset: u64,
-    /// Line breaks before it.
+    /// The number of line breaks before the position.
     pub line: u64,
 }
 
-/// Consecutive posts of the input.
+/// Consecutive posts of the input, with the errors between them.
 #[derive(Debug, Default)]
 pub struct Chunk {
-    /// Each post and the position after it.
+    /// The posts, each with the position after it.
     pub posts: Vec<(Post, Position)>,
     /// Records of this chunk that are not valid posts.
     pub rejected: Vec<LineError>,
@@ -108,15 +108,15 @@ pub struct Chunk {
 /// The result of reading one step.
 #[expect(clippy::large_enum_variant, reason = "only one step exists at a time")]
 enum Step {
-    /// A record that begins at this line.
+    /// A record that begins at this line, or why it is rejected.
     Record(u64, Result<Draft, RecordError>),
-    /// The next record is not complete yet.
+    /// The next record is not complete yet. More input is needed.
     Wait,
     /// The input has ended.
     End,
 }
 
-/// Reads posts. It blocks while its input blocks.
+/// Reads posts from an input. A read blocks until the input delivers data.
 pub struct PostReader {
     window: Window<Box<dyn Read + Send>>,
     syntax: Syntax,
@@ -131,11 +131,11 @@ enum Syntax {
 }
 
 impl PostReader {
-    /// Reads `input` from its current position. The input may be a pipe, be compressed with gzip or zstd, and have
-    /// another encoding than UTF-8.
+    /// Reads `input` from its current position. The input may be a pipe, may be compressed with gzip or zstd, and may
+    /// have an encoding other than UTF-8.
     ///
     /// # Errors
-    /// When it cannot be read, or its header lacks a column that a post needs.
+    /// When the input cannot be read, or its header lacks a column that a post needs.
     pub fn new(input: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self, ReadError> {
         let mut window = Window::new(decode::utf8(input, options.encoding)?, Position::default());
         while window.unread().len() < HEAD_BYTES && !window.ended() {
@@ -165,7 +165,7 @@ impl PostReader {
         Ok(Self { window: Window::new(Box::new(file), position), syntax, options: options.clone() })
     }
 
-    /// The same as [`Self::resume`], but reads as if the file ended at the byte `end`.
+    /// Does the same as [`Self::resume`], but treats the byte `end` as the end of the file.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -184,7 +184,7 @@ impl PostReader {
         Ok(Self { window: Window::new(input, position), syntax, options: options.clone() })
     }
 
-    /// Reads up to `max` records. It waits for the first one; the chunk ends when a pipe has no further complete
+    /// Reads up to `max` records. Waits for the first record. The chunk ends early when a pipe has no further complete
     /// record.
     ///
     /// # Errors
@@ -256,7 +256,7 @@ fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Synta
     }
 }
 
-/// A [`PostReader`] for async code. It reads on the runtime's blocking threads.
+/// A [`PostReader`] for async code, which reads on a blocking thread of the runtime.
 pub struct ChunkReader {
     clock: Clock,
     state: State,
@@ -270,12 +270,12 @@ enum State {
 }
 
 impl ChunkReader {
-    /// Reads from `reader`.
+    /// Wraps `reader`.
     pub fn new(reader: PostReader, clock: Clock) -> Self {
         Self { clock, state: State::Idle(Box::new(reader)) }
     }
 
-    /// The same as [`PostReader::chunk`]. If the future is dropped, the next call returns its result.
+    /// The next chunk, as from [`PostReader::chunk`]. If the future is dropped, the next call returns the chunk.
     ///
     /// # Errors
     /// When the input cannot be read.

@@ -1,9 +1,9 @@
-//! Files that are added to a folder or appended to: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
+//! Reads files that are added to a folder or appended to: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
 //!
-//! The folder is polled instead of watched, which works on every file system. Each file is read from its last position.
-//! A last line without a line break is read when it is complete, or when the file has not changed for half a minute. A
-//! file is identified by its inode and its first bytes, so that it may be renamed, or replaced by another file of the
-//! same name.
+//! The folder is polled instead of watched, because polling works on every file system. Each file is read from its last
+//! position. A last line without a line break is read when the line is complete, or when the file has not changed for
+//! half a minute. A file is identified by its inode and its first bytes. It may therefore be renamed, or replaced by
+//! another file of the same name.
 
 mod files;
 #[cfg(test)]
@@ -23,11 +23,11 @@ use crate::clock::Clock;
 /// Which folder to read, and how often.
 #[derive(Clone, Debug)]
 pub struct FolderOptions {
-    /// The folder, without its subfolders.
+    /// The folder whose files are read, without its subfolders.
     pub path: PathBuf,
     /// The time between two polls when there are no new records.
     pub interval: Duration,
-    /// The names of fields in the files.
+    /// The names of the post's fields in the files.
     pub map: FieldMap,
 }
 
@@ -36,7 +36,7 @@ pub struct Folder {
     options: FolderOptions,
     clock: Clock,
     files: Files,
-    /// Files that were reported as unreadable.
+    /// Files that were already reported as unreadable.
     unreadable: BTreeSet<String>,
 }
 

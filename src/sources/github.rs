@@ -1,8 +1,8 @@
 //! GitHub: issues, their comments and discussions of repositories.
 //!
-//! The lists are sorted by the time of the last change, newest first, and each request asks for changes since the newest
-//! known one. An unchanged list is answered with 304, which does not count against the limit of a token. Texts come as
-//! rendered text instead of Markdown (`application/vnd.github.text+json`).
+//! The lists are sorted by the time of the last change, newest first. Each request asks for the changes since the
+//! newest known change. The response for an unchanged list is 304, which does not count against the rate limit of a
+//! token. The API returns rendered text instead of Markdown (`application/vnd.github.text+json`).
 //!
 //! APIs: <https://docs.github.com/en/rest/issues/issues>, <https://docs.github.com/en/rest/issues/comments>,
 //! <https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions>; limits:
@@ -42,25 +42,25 @@ use history::OlderItems;
 use item::Entry;
 pub use item::{ItemError, repository};
 
-/// Items per page, the maximum of the API.
+/// The number of items per page, which is the maximum of the API.
 const PAGE: &str = "100";
-/// The maximum number of pages of one list per poll. The first poll reads one.
+/// The maximum number of pages of one list per poll. The first poll reads only one page.
 const MAX_PAGES: usize = 20;
 /// The version of the REST API, in the header `X-GitHub-Api-Version`.
 const VERSION: &str = "2022-11-28";
-/// The maximum number of characters of a message of GitHub in an error.
+/// The maximum length of GitHub's message in an error, in characters.
 const MAX_SAID: usize = 200;
 
 /// The repositories to read.
 #[derive(Clone, Debug)]
 pub struct GitHubOptions {
-    /// `https://api.github.com/`
+    /// The base URL of the API: `https://api.github.com/`
     pub base: Url,
-    /// `owner/name` in lower case.
+    /// Repositories as `owner/name` in lower case.
     pub repositories: Vec<String>,
     /// A token of any user or app. `None`: GitHub allows 60 requests per hour and address.
     pub token: Option<SecretString>,
-    /// What is read of each repository.
+    /// The parts of each repository that are read.
     pub parts: Parts,
     /// The time between two polls of a repository.
     pub interval: Duration,
@@ -68,18 +68,18 @@ pub struct GitHubOptions {
     pub history: Duration,
 }
 
-/// What is read of a repository, besides its issues.
+/// The parts of a repository that are read in addition to its issues.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Parts {
     /// Comments on issues.
     pub comments: bool,
-    /// Discussions with their comments, which need a token.
+    /// Discussions with their comments. Reading them requires a token.
     pub discussions: bool,
     /// Pull requests, and comments on them.
     pub pull_requests: bool,
 }
 
-/// The state of each repository that is stored between runs.
+/// The progress in each repository, which is stored between runs.
 type Cursor = BTreeMap<String, Progress>;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -90,19 +90,19 @@ struct Progress {
     discussions: Threads,
 }
 
-/// How far a list was read.
+/// The entity tag of the list of changes since `since`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Listing {
     /// The time of the newest known change. `None`: the list was not read yet.
     since: Option<Timestamp>,
-    /// The entity tag of the list of changes since then.
+    /// Known items, with hashes of their texts.
     etag: Option<String>,
-    /// Known items and their texts.
+    /// The state that all openings of a source share.
     known: Known,
 }
 
-/// What all openings of a source share.
+/// The source of issues, comments and discussions.
 struct Shared {
     options: GitHubOptions,
     fetcher: Fetcher,
@@ -130,17 +130,17 @@ pub fn spec(name: &str, options: GitHubOptions, fetcher: Fetcher, clock: Clock) 
     spec.with_history(history)
 }
 
-/// The order of a list, newest first.
+/// The order of a list.
 #[derive(Clone, Copy, Debug)]
 enum Order {
-    /// By the last change.
+    /// By the time of the last change, newest first.
     Updated,
-    /// By the creation.
+    /// By the time of creation, newest first.
     Created,
 }
 
 impl Order {
-    /// The value of the parameter `sort`.
+    /// The value of the query parameter `sort`.
     fn parameter(self) -> &'static str {
         match self {
             Self::Updated => "updated",
@@ -150,8 +150,8 @@ impl Order {
 }
 
 impl GitHub {
-    /// Reads the repository that is due. With a small budget a request may wait for minutes, so each batch has one
-    /// repository.
+    /// Reads the repository that is due next. With a small budget a request may wait for minutes, so each batch covers
+    /// only one repository.
     async fn read_due(&mut self) -> Result<Batch, SourceError> {
         let shared = self.shared.clone();
         let Shared { options, schedule, .. } = &*shared;
@@ -165,7 +165,7 @@ impl GitHub {
                     if schedule.failed(place, &error, options.interval) == Report::Log {
                         tracing::warn!(repository, %error, "repository failed, retrying later");
                     }
-                    // The limit belongs to the token or the address.
+                    // The rate limit applies to the token or the address, so all repositories wait.
                     if let SourceError::Busy { after, .. } = &error {
                         (0..options.repositories.len()).for_each(|other| schedule.postpone(other, *after));
                     }
@@ -177,7 +177,7 @@ impl GitHub {
             schedule.check()?;
         }
         self.cursor.retain(|repository, _| options.repositories.contains(repository));
-        // Texts and numbers can always be serialised.
+        // A map of texts and numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         batch.wait = schedule.next_due_in();
         Ok(batch)
@@ -185,7 +185,7 @@ impl GitHub {
 }
 
 impl Shared {
-    /// Adds what is new in a repository. After an error the lists that were read before it are kept.
+    /// Adds the new items of a repository. After an error, the lists that were read before the error are kept.
     async fn read(&self, repository: &str, progress: &mut Progress, batch: &mut Batch) -> Result<(), SourceError> {
         let parts = self.options.parts;
         progress.issues = self.list(repository, "issues", &progress.issues, batch).await?;
@@ -215,14 +215,14 @@ impl Shared {
             let answer = self.get(&url, etag.take()).await?;
             match answer.status {
                 StatusCode::NOT_MODIFIED => return Ok(before.clone()),
-                // Issues can be turned off.
+                // Issues can be disabled in a repository.
                 StatusCode::GONE => break,
                 _ => {}
             }
             if page == 0 {
                 listing.etag = answer.headers.get(ETAG).and_then(|etag| Some(etag.to_str().ok()?.to_owned()));
             }
-            // The first poll reads one page. The token is sent to this origin only.
+            // The first poll reads only one page. The token is sent only to this origin.
             let is_first = before.since.is_none();
             next = next_page(&answer).filter(|next| !is_first && next.origin() == self.options.base.origin());
             for item in json::<Vec<Value>>(&answer)? {
@@ -237,14 +237,14 @@ impl Shared {
             batch.troubles.push(format!("{repository} has more than {pages} of changes; older ones were not read"));
         }
         self.add(found, &mut listing, batch);
-        // The entity tag belongs to the list of changes since `since`.
+        // The entity tag applies to the list of changes since `since`.
         if listing.since != before.since {
             listing.etag = None;
         }
         Ok(listing)
     }
 
-    /// The first page of the list `path` of a repository. `since`: only items that changed since then.
+    /// The URL of the first page of the list `path` of a repository. `since`: only items that changed after it.
     fn first_page(
         &self,
         (repository, path): (&str, &str),
@@ -264,13 +264,13 @@ impl Shared {
         Ok(url)
     }
 
-    /// Adds the entries whose texts are not known, oldest first, and moves `listing` behind them.
+    /// Adds the entries whose texts are not known, oldest first, and moves `listing` to the newest change.
     fn add(&self, mut found: Vec<Entry>, listing: &mut Listing, batch: &mut Batch) {
         found.sort_by_key(|entry| entry.updated_at);
         for entry in found {
             listing.since = listing.since.max(Some(entry.updated_at));
             match listing.known.meet(&entry.found.post_id, &entry.found.content) {
-                // An item also changes when it gets a label or a comment.
+                // The text did not change. An item also counts as changed when it gets a label or a comment.
                 Novelty::Same => {}
                 Novelty::New | Novelty::Changed => self.add_entry(entry, batch),
             }
@@ -278,7 +278,7 @@ impl Shared {
         listing.known.end_poll();
     }
 
-    /// Adds an entry, unless it belongs to a pull request and these are not wanted.
+    /// Adds an entry. Entries of pull requests are counted as filtered when pull requests are not read.
     fn add_entry(&self, entry: Entry, batch: &mut Batch) {
         if entry.of_pull_request && !self.options.parts.pull_requests {
             batch.filtered += 1;
@@ -297,7 +297,7 @@ impl Shared {
         self.judge(answer).await
     }
 
-    /// Returns answers that are not errors, and 410.
+    /// Returns successful responses and 410; other responses become errors.
     async fn judge(&self, answer: Answer) -> Result<Answer, SourceError> {
         let now = self.clock.now();
         if let Some(pause) = limit::refused(&answer, self.options.token.is_some(), now) {
@@ -337,14 +337,14 @@ impl Shared {
     }
 }
 
-/// What GitHub says about a refused request.
+/// The message of GitHub in the response to a refused request.
 fn message(answer: &Answer) -> String {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     body["message"].as_str().map(|text| format!("; GitHub says: {}", preview(text, MAX_SAID))).unwrap_or_default()
 }
 
 impl Listing {
-    /// Reports an item that is not valid, once.
+    /// Reports an item that is not valid, but only once.
     fn reject(&mut self, error: &ItemError, batch: &mut Batch) {
         let error = error.to_string();
         if self.known.meet(&error, "") == Novelty::New {

@@ -1,7 +1,8 @@
 //! Hacker News: stories and comments in the order of their ids, from a public API without a key.
 //!
-//! Ids are assigned in order. A new item may be `null` for a short time: such ids are requested a few more times.
-//! Recently changed items are requested periodically to find deletions. API: <https://github.com/HackerNews/API>.
+//! Ids are assigned in ascending order. A new item may be `null` for a short time, so its id is requested a few more
+//! times. Recently changed items are requested periodically to find deletions. API:
+//! <https://github.com/HackerNews/API>.
 
 mod history;
 
@@ -25,33 +26,33 @@ use crate::outbound::Answer;
 
 use history::Search;
 
-/// Concurrent requests.
+/// The maximum number of concurrent requests.
 const AT_ONCE: usize = 8;
-/// How many times an id without an item is requested.
+/// The number of times that an id without an item is requested.
 const TRIES: u8 = 5;
-/// Items per batch.
+/// The maximum number of items per batch.
 const MAX_BATCH: usize = 100;
-/// One in this many polls also requests deletions.
+/// One in this many polls also looks for deletions.
 const POLLS_PER_UPDATE: u32 = 4;
 /// The number of deleted items that are remembered, so that each is reported once.
 const MAX_GONE: usize = 1_000;
-/// The number of ids without an item that are remembered. Beyond it, the oldest are dropped.
+/// The maximum number of ids without an item that are remembered. Beyond it, the oldest ids are dropped.
 const MAX_HOLES: usize = 500;
 
 /// The API, and the items to read.
 #[derive(Clone, Debug)]
 pub struct HackerNewsOptions {
-    /// `https://hacker-news.firebaseio.com/v0/`
+    /// The base URL of the API: `https://hacker-news.firebaseio.com/v0/`
     pub base: Url,
     /// The time between two polls for new items.
     pub interval: Duration,
-    /// The first item of the first start; `None`: the next new item.
+    /// The first item to read at the first start; `None`: the next new item.
     pub first_id: Option<u64>,
-    /// The last item; `None`: no end.
+    /// The last item to read; `None`: the source does not end.
     pub last_id: Option<u64>,
     /// How far back to read when the source is added; zero: only new items.
     pub history: Duration,
-    /// The search that has the older items: `https://hn.algolia.com/api/v1/`
+    /// The base URL of the search for older items: `https://hn.algolia.com/api/v1/`
     pub search: Url,
 }
 
@@ -68,7 +69,7 @@ struct Cursor {
     holes: Vec<(u64, u8)>,
 }
 
-/// An item; `null` if there is none with this id.
+/// An item; `null` if no item has this id.
 #[derive(Debug, Deserialize)]
 pub struct Item {
     id: u64,
@@ -78,12 +79,12 @@ pub struct Item {
     dead: bool,
     #[serde(default, deserialize_with = "lenient")]
     by: Option<String>,
-    /// Unix seconds.
+    /// The time of the item, in Unix seconds.
     #[serde(default, deserialize_with = "lenient")]
     time: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     title: Option<String>,
-    /// HTML.
+    /// The text as HTML.
     #[serde(default, deserialize_with = "lenient")]
     text: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -97,17 +98,17 @@ struct HackerNews {
     clock: Clock,
     cursor: Option<Cursor>,
     polls: u32,
-    /// Deletions that were reported, the oldest first.
+    /// Deletions that were already reported, the oldest first.
     gone: VecDeque<u64>,
 }
 
-/// Recently changed items.
+/// The response with the recently changed items.
 #[derive(Deserialize)]
 struct Updates {
     items: Vec<u64>,
 }
 
-/// The source `name`; `fetcher` creates a fetcher for each host.
+/// The source `name`. `fetcher` creates one fetcher for each host.
 pub fn spec(name: &str, options: HackerNewsOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let (search, now) = (Arc::new(fetcher()), clock.clone());
     let base = options.search.clone();
@@ -122,12 +123,12 @@ pub fn spec(name: &str, options: HackerNewsOptions, fetcher: impl Fn() -> Fetche
     spec.with_history(history)
 }
 
-/// The answer for an id.
+/// The response for an id.
 enum Known {
     Item(Box<Item>),
-    /// No item yet.
+    /// The item does not exist yet.
     Null,
-    /// Something that is not an item, or is too large.
+    /// The response is not an item, or is too large.
     Malformed(String),
 }
 
@@ -149,7 +150,7 @@ impl HackerNews {
         let mut answers = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE);
         for (id, tries) in &wanted {
             match answers.next().await {
-                // Items before the error are appended. The other ids are requested again.
+                // Items before the error are appended. The other items are requested again later.
                 _ if trouble.is_some() => cursor.put_back(*id, *tries),
                 Some(Ok(Known::Item(item))) => this.add(*item, &mut batch),
                 Some(Ok(Known::Null)) if tries + 1 < TRIES => cursor.holes.push((*id, tries + 1)),
@@ -184,7 +185,7 @@ impl HackerNews {
                 batch.troubles.push(error.to_string());
             }
         }
-        // Numbers can always be serialised.
+        // A struct of numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
         self.cursor = Some(cursor);
         Ok(batch)
@@ -210,7 +211,7 @@ impl HackerNews {
 
     async fn known(&self, id: u64) -> Result<Known, SourceError> {
         let answer = self.get(&format!("item/{id}.json")).await?;
-        // A retry would get the same answer, and would block all later items.
+        // A retry would get the same response, and would block all later items.
         if answer.truncated {
             return Ok(Known::Malformed("the item is too large".to_owned()));
         }
@@ -239,7 +240,8 @@ impl HackerNews {
 }
 
 impl Cursor {
-    /// Keeps an id for another request. Ids that this batch requested for the first time are requested again anyway.
+    /// Keeps an id for another request. An id that this batch requested for the first time is requested again anyway,
+    /// so it is not kept.
     fn put_back(&mut self, id: u64, tries: u8) {
         if tries > 0 {
             self.holes.push((id, tries));

@@ -75,7 +75,7 @@ pub(super) fn base<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
     web_url(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
-/// Reads a base URL whose path is a folder: a slash at the end may be left out.
+/// Reads a base URL whose path is a folder. A missing slash at its end is added.
 pub(super) fn folder<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
     let text = String::deserialize(de)?;
     web_url(&format!("{}/", text.trim().trim_end_matches('/'))).map_err(D::Error::custom)

@@ -18,10 +18,10 @@ pub struct WebhookConfig {
     /// The secret that signs requests. Required when the source is read.
     #[serde(deserialize_with = "optional_secret")]
     pub secret: Option<SecretString>,
-    /// The form of the signature.
+    /// The signature scheme.
     #[serde(deserialize_with = "word")]
     pub signature: Scheme,
-    /// The header with the signature; empty: the usual header of the form.
+    /// The header with the signature; empty: the default header of the scheme.
     #[serde(deserialize_with = "header_name")]
     pub signature_header: String,
     /// The largest difference between the time of a signature and the current time; 1 second to 1 hour.

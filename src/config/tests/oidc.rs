@@ -1,11 +1,11 @@
-//! The section `[server.auth.oidc]`.
+//! Tests of the section `[server.auth.oidc]`.
 
 use secrecy::ExposeSecret;
 
 use super::*;
 use crate::domain::account::UserRole;
 
-/// A valid provider, with other settings.
+/// Inputs with a valid provider and the settings `sets`.
 fn provider(sets: &[&str]) -> Inputs {
     let valid = [
         "server.auth.oidc.issuer=https://login.example.org",

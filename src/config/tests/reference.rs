@@ -64,12 +64,12 @@ const OUTRO: &str = "
 An empty variable counts as not set.
 ";
 
-/// The page: a table per section, a row per key with its default and its comment.
+/// Generates the page: one table per section, and one row per key with its default and its comment.
 fn page() -> String {
     let mut page = INTRO.to_owned();
     let mut comment: Vec<String> = Vec::new();
     let (mut section, mut table_open) = (String::new(), false);
-    // The page leaves out the introduction of the file.
+    // The page omits the introduction of the file.
     let body = DEFAULT_TOML.split_once("\n\n# The parts").map_or(DEFAULT_TOML, |(_, body)| body);
     for line in format!("# The parts{body}").lines() {
         if let Some(text) = line.strip_prefix('#') {

@@ -1,4 +1,4 @@
-//! Secrets: their origins, and that no output contains them.
+//! Tests of secrets: where their values come from, and that no output contains them.
 
 use secrecy::ExposeSecret;
 
@@ -37,7 +37,7 @@ fn secrets_are_read_from_files_and_always_masked() {
     }
     assert_eq!(settings.origin("database.url").to_string(), "environment SENTISTREAM__DATABASE__URL_FILE");
 
-    // Errors hold no secret either.
+    // Errors must not contain a secret either.
     for set in [
         "database.url=hunter2://u:hunter2@x",
         "stream.url=redis:hunter2",

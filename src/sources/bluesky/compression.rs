@@ -14,11 +14,11 @@ use ruzstd::decoding::{BlockDecodingStrategy, Dictionary as Tables, FrameDecoder
 
 use super::event::MAX_EVENT_BYTES;
 
-/// Largest dictionary, in bytes. The published one has 110 KiB.
+/// The maximum size of a dictionary, in bytes. The published dictionary has 110 KiB.
 const MAX_DICTIONARY_BYTES: u64 = 8 << 20;
-/// Largest window of a frame, in bytes. Hosts use 128 KiB.
+/// The maximum window of a frame, in bytes. Hosts use 128 KiB.
 const MAX_WINDOW_BYTES: u64 = 8 << 20;
-/// The number of bytes that are decoded before the size of the event is checked.
+/// The number of bytes that are decompressed between two checks of the size of the event.
 const STEP: usize = 64 << 10;
 
 /// A dictionary. Clones are cheap.
@@ -63,7 +63,7 @@ pub enum InflateError {
 }
 
 impl Dictionary {
-    /// Reads a file.
+    /// Reads a dictionary from a file.
     ///
     /// # Errors
     /// When the file cannot be read, or is not a dictionary.
@@ -76,10 +76,10 @@ impl Dictionary {
         Self::new(&bytes)
     }
 
-    /// The dictionary in `bytes`.
+    /// Parses the dictionary in `bytes`.
     ///
     /// # Errors
-    /// When it is not a dictionary.
+    /// When `bytes` is not a dictionary.
     pub fn new(bytes: &[u8]) -> Result<Self, DictionaryError> {
         let tables = Tables::decode_dict(bytes).map_err(DictionaryError::Malformed)?;
         Ok(Self { id: tables.id, bytes: bytes.into() })
@@ -96,23 +96,25 @@ impl std::fmt::Debug for Dictionary {
 pub struct Inflater {
     decoder: FrameDecoder,
     dictionary: Dictionary,
-    /// Whether a frame was decompressed, so that the dictionary is the right one.
+    /// Whether a frame was decompressed, which proves that the dictionary is the right one.
     pub is_proven: bool,
 }
 
 impl Inflater {
+    /// Creates a decompressor for a connection.
+    ///
     /// # Errors
     /// When the dictionary cannot be used.
     pub fn new(dictionary: &Dictionary) -> Result<Self, DictionaryError> {
         Ok(Self { decoder: decoder(dictionary)?, dictionary: dictionary.clone(), is_proven: false })
     }
 
-    /// The text of a frame.
+    /// Decompresses the text of a frame.
     ///
     /// # Errors
-    /// When the frame is damaged, needs another dictionary, or holds more than an event may have.
+    /// When the frame is damaged, needs another dictionary, or exceeds the maximum size of an event.
     pub fn inflate(&mut self, frame: &[u8]) -> Result<String, InflateError> {
-        // The library asserts some properties of frames, which must not end the source.
+        // The library panics on some malformed frames. Such a panic must not end the source.
         let read = catch_unwind(AssertUnwindSafe(|| self.read(frame)));
         let text = read.unwrap_or_else(|_| {
             if let Ok(decoder) = decoder(&self.dictionary) {
@@ -154,7 +156,7 @@ fn decoder(dictionary: &Dictionary) -> Result<FrameDecoder, DictionaryError> {
     let tables = Tables::decode_dict(&dictionary.bytes).map_err(DictionaryError::Malformed)?;
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(MAX_WINDOW_BYTES);
-    // The function cannot fail.
+    // `add_dict` cannot fail for a dictionary that was parsed.
     let _ = decoder.add_dict(tables);
     Ok(decoder)
 }
@@ -165,17 +167,17 @@ mod tests {
 
     use super::*;
 
-    /// Trained by `zstd --train` on 3,000 generated events.
+    /// A dictionary that `zstd --train` created from 3,000 generated events.
     const DICTIONARY: &[u8] = include_bytes!("../../../tests/data/jetstream/dictionary.zdict");
     const EVENT: &str = include_str!("../../../tests/data/jetstream/event.json");
-    /// [`EVENT`] by `zstd -D dictionary.zdict`.
+    /// [`EVENT`], compressed by `zstd -D dictionary.zdict`.
     const FRAME: &[u8] = include_bytes!("../../../tests/data/jetstream/event.zst");
 
     fn inflater() -> Inflater {
         Inflater::new(&Dictionary::new(DICTIONARY).unwrap()).unwrap()
     }
 
-    /// A frame of blocks that repeat a byte 128 KiB times each.
+    /// A frame of `blocks` blocks. Each block repeats one byte 128 Ki times.
     fn repeating(blocks: usize) -> Vec<u8> {
         let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38];
         for block in 1..=blocks {
@@ -200,9 +202,9 @@ mod tests {
         let mut inflater = inflater();
         assert_eq!(inflater.inflate(&repeating(8)).unwrap().len(), MAX_EVENT_BYTES);
         assert!(matches!(inflater.inflate(&repeating(9)), Err(InflateError::TooLarge)));
-        // 80 KiB that would become 2.5 GiB.
+        // A frame of 80 KiB that decompresses to 2.5 GiB.
         assert!(matches!(inflater.inflate(&repeating(20_000)), Err(InflateError::TooLarge)));
-        // A window of 2 TiB.
+        // A frame with a window of 2 TiB.
         assert!(matches!(inflater.inflate(b"\x28\xb5\x2f\xfd\x00\xf8\x01\x00\x00"), Err(InflateError::TooLarge)));
         assert_eq!(inflater.inflate(FRAME).unwrap(), EVENT, "the next frame is read");
     }

@@ -9,16 +9,16 @@ use super::filter::Filter;
 use crate::domain::post::{DraftTime, FieldError, MAX_AHEAD, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{Author, Op, Post, PostDraft, PostId, Timestamp, op::preview};
 
-/// The collection of posts.
+/// The name of the collection that contains posts.
 pub const COLLECTION: &str = "app.bsky.feed.post";
-/// The maximum length of an event, in bytes. The record of a post takes a few KiB.
+/// The maximum length of an event, in bytes. A post needs only a few KiB.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
-/// The `source` of these posts.
+/// The value of `source` in posts from Bluesky.
 const SOURCE: &str = "bluesky";
-/// The number of characters of a malformed frame that its error shows.
+/// The number of characters of a malformed frame that the error contains.
 const SHOWN: usize = 120;
 
-/// An event.
+/// The content of a frame: one event.
 #[derive(Debug, PartialEq)]
 pub struct Frame {
     /// The server's time of the event, in microseconds since the Unix epoch.
@@ -33,7 +33,7 @@ pub enum EventError {
     /// The message is not a Jetstream event.
     #[error("not a Jetstream event: {source}: {shown}")]
     Malformed {
-        /// Why it cannot be parsed.
+        /// The error of the JSON parser.
         source: serde_json::Error,
         /// The first characters of the message.
         shown: String,
@@ -133,7 +133,8 @@ struct Reference<'a> {
     uri: Cow<'a, str>,
 }
 
-/// `app.bsky.embed.record` holds the reference; `app.bsky.embed.recordWithMedia` holds it one level deeper.
+/// The fields of both kinds of embeds. `app.bsky.embed.record` holds the reference, and
+/// `app.bsky.embed.recordWithMedia` holds it one level deeper.
 #[derive(Deserialize)]
 struct Embed<'a> {
     #[serde(borrow)]
@@ -177,7 +178,7 @@ struct Account<'a> {
     status: Option<Cow<'a, str>>,
 }
 
-/// Reads a frame. Events that `filter` leaves out have no operation.
+/// Parses a frame. Events that `filter` excludes have no operation.
 ///
 /// # Errors
 /// When the frame is not an event of the protocol, or its post is not valid.
@@ -197,7 +198,7 @@ pub fn read(text: &str, filter: &Filter, now: Timestamp) -> Result<Frame, EventE
             let account = event.account.as_ref().ok_or_else(|| missing("account"))?;
             of_account(&event.did, account, filter)?
         }
-        // Handles can change, so posts are stored under the account's DID.
+        // Handles can change, so posts are stored under the DID of the account, and events of handles are ignored.
         _ => None,
     };
     Ok(Frame { time_us: event.time_us, op })
@@ -210,7 +211,7 @@ fn of_commit(
     now: Timestamp,
 ) -> Result<Option<Op>, EventError> {
     let id = format!("at://{}/{COLLECTION}/{}", event.did, commit.rkey);
-    // The sample also applies to deletions, so that posts outside of it leave no tombstones.
+    // The sample also applies to deletions, so that posts outside the sample leave no tombstones.
     if !filter.takes_author(&event.did) || !filter.samples(&id) {
         return Ok(None);
     }
@@ -226,14 +227,14 @@ fn of_commit(
             let edited_at = Timestamp::from_micros(event.time_us).unwrap_or(now);
             Ok(Some(Op::Replace { post: post(event, record, id, now)?, edited_at }))
         }
-        // The new version no longer passes the filter.
+        // The new version of the post does not pass the filter.
         ("update", Some(_)) => delete(&id),
         (operation, _) => Err(EventError::Incomplete { kind: preview(operation, SHOWN).into(), field: "record" }),
     }
 }
 
-/// The posts of a deleted account are deleted. A suspended or deactivated account may return, but until then its posts
-/// must not be shown (<https://atproto.com/specs/account>).
+/// The operation for a change of an account. The posts of a deleted account are deleted. A suspended or deactivated
+/// account may return, but its posts must not be shown until then (<https://atproto.com/specs/account>).
 fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Option<Op>, EventError> {
     let gone = matches!(account.status.as_deref(), Some("deleted" | "takendown" | "suspended" | "deactivated"));
     if account.active || !gone || !filter.takes_author(did) {
@@ -244,7 +245,7 @@ fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Optio
     Ok(Some(Op::DeleteAuthor { source, author: Author::parse(did).map_err(invalid("author"))? }))
 }
 
-/// Whether the record has text, and passes `filter`. Posts with only pictures have no text.
+/// Whether the record has text and passes `filter`. Posts that contain only pictures have no text.
 fn takes(record: &Record<'_>, filter: &Filter) -> bool {
     let langs = record.langs.as_deref().unwrap_or_default();
     !record.text.trim().is_empty() && filter.takes_languages(langs) && filter.takes_text(&record.text)
@@ -268,12 +269,12 @@ fn post(event: &Event<'_>, record: &Record<'_>, id: String, now: Timestamp) -> R
     Ok(post)
 }
 
-/// Whether an optional text is valid in a post.
+/// Whether `text` is valid as an optional field of a post.
 fn fits(text: &str, bytes: usize) -> bool {
     text.len() <= bytes && !text.contains('\0')
 }
 
-/// The author's time, unless it is malformed or later than the server's time.
+/// The time that the author's app states, or the server's time if the former is malformed or later than the latter.
 fn created_at(record: &Record<'_>, time_us: i64, now: Timestamp) -> Timestamp {
     let seen = Timestamp::from_micros(time_us).unwrap_or(now);
     let claimed: Option<Timestamp> = record.created_at.as_ref().and_then(|text| text.0.parse().ok());
@@ -288,14 +289,14 @@ fn reply_to(record: &Record<'_>) -> Option<String> {
     [parent, quoted].into_iter().flatten().find(|uri| uri.contains(COLLECTION)).map(|uri| uri.as_ref().to_owned())
 }
 
-/// A link of the text.
+/// A link in the text.
 struct Link<'a> {
     start: usize,
     end: usize,
     uri: &'a str,
 }
 
-/// The text with complete links, because apps shorten them for display.
+/// The text with complete URLs, because apps shorten URLs for display.
 fn with_links(text: &str, facets: &[Facet<'_>]) -> String {
     let mut links: Vec<Link<'_>> = facets
         .iter()

@@ -1,4 +1,4 @@
-//! Filters of posts.
+//! Filters that select posts.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use aho_corasick::AhoCorasick;
 pub struct FilterOptions {
     /// BCP 47 tags without a region; empty: all languages.
     pub languages: Vec<String>,
-    /// A post contains at least one of them, ignoring case; empty: all posts.
+    /// A post must contain at least one of these, ignoring case; empty: all posts.
     pub keywords: Vec<String>,
     /// The share of posts to keep, from 0 to 1.
     pub sample: f64,
@@ -23,7 +23,7 @@ impl Default for FilterOptions {
     }
 }
 
-/// The conditions, prepared for matching many posts. Clones are cheap.
+/// The conditions in a form that matches many posts quickly. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Filter {
     languages: BTreeSet<String>,
@@ -39,7 +39,7 @@ pub struct Filter {
 pub struct FilterError(#[from] aho_corasick::BuildError);
 
 impl Filter {
-    /// A filter for posts of all authors.
+    /// A filter that keeps posts of all authors.
     ///
     /// # Errors
     /// When there are too many keywords.
@@ -55,28 +55,28 @@ impl Filter {
         })
     }
 
-    /// Keeps only posts of these accounts; an empty set means all.
+    /// Keeps only posts of these accounts; empty: all accounts.
     #[must_use]
     pub fn with_authors(self, dids: BTreeSet<String>) -> Self {
         Self { authors: dids, ..self }
     }
 
-    /// The accounts whose posts are kept; empty: all.
+    /// The accounts whose posts are kept; empty: all accounts.
     pub fn authors(&self) -> &BTreeSet<String> {
         &self.authors
     }
 
-    /// The keywords in lower case; empty: all posts.
+    /// The keywords in lower case; empty: posts are not filtered by keyword.
     pub fn keywords(&self) -> &[String] {
         &self.words
     }
 
-    /// Whether it filters by content. A deletion event does not contain the content.
+    /// Whether the filter depends on the content of posts, which an event of a deletion does not contain.
     pub fn is_selective(&self) -> bool {
         !self.languages.is_empty() || self.keywords.is_some()
     }
 
-    /// Whether hours may pass without an event, because only selected accounts are read.
+    /// Whether hours may pass without an event, because only posts of selected accounts are read.
     pub fn is_sparse(&self) -> bool {
         !self.authors.is_empty()
     }
@@ -97,9 +97,9 @@ impl Filter {
         self.keywords.as_ref().is_none_or(|keywords| keywords.is_match(&text.to_lowercase()))
     }
 
-    /// Whether the post `id` is in the sample. The result is always the same for the same id.
+    /// Whether the post `id` is in the sample. The result for an id never changes.
     pub fn samples(&self, id: &str) -> bool {
-        // FNV-1a and the finalizer of splitmix64: the same on every machine and in every version.
+        // FNV-1a with the finalizer of splitmix64 gives the same result on every machine and in every version.
         let hash = id
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

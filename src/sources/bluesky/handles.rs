@@ -13,7 +13,7 @@ use super::super::fetch::{Fetcher, json};
 /// The maximum number of accounts per request (<https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>).
 pub const PER_REQUEST: usize = 25;
 
-/// Resolves handles in bulk, and caches them in case the API is unavailable later.
+/// Resolves handles in bulk. The DIDs are cached for the case that the API becomes unavailable.
 pub struct Handles {
     api: Url,
     known: Mutex<BTreeMap<String, String>>,
@@ -24,7 +24,7 @@ pub struct Handles {
 pub struct Resolved {
     /// The DIDs of all accounts that were resolved, including those that were given as DIDs.
     pub dids: BTreeSet<String>,
-    /// Handles without an account, and errors of failed requests.
+    /// Handles that have no account, and errors of failed requests.
     pub problems: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Profile {
     pub handle: String,
 }
 
-/// The profiles of up to [`PER_REQUEST`] accounts, which are DIDs or handles. Unknown ones are left out.
+/// The profiles of up to [`PER_REQUEST`] accounts, given as DIDs or handles. Unknown accounts are left out.
 ///
 /// # Errors
 /// When the API at `api` fails.
@@ -59,7 +59,7 @@ impl Handles {
         Self { api, known: Mutex::default() }
     }
 
-    /// The DIDs of `authors`, which are DIDs or handles. A handle whose request fails keeps its last DID.
+    /// The DIDs of `authors`, given as DIDs or handles. A handle whose request fails keeps its last known DID.
     ///
     /// # Errors
     /// When the API fails and no handle is cached.

@@ -1,10 +1,10 @@
-//! Older posts, from the public API: the posts of accounts
+//! Reads older posts from the public API: the posts of accounts
 //! (<https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed>), or without accounts a search for each keyword
 //! (<https://docs.bsky.app/docs/api/app-bsky-feed-search-posts>).
 //!
-//! The API refuses the cursor of a search to clients that are not signed in, so a search asks for the posts before the
-//! oldest one of the previous page. Bluesky at times refuses all public searches; the history of a keyword then ends with
-//! an error that says so.
+//! The API refuses the cursor of a search to clients that are not signed in. Each request of a search therefore selects
+//! the posts before the oldest post of the previous page. Bluesky sometimes refuses all public searches. The history of
+//! a keyword then ends with an error that reports this.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +24,12 @@ use super::{BlueskyOptions, Filter};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-/// Posts per page, the maximum of the API.
+/// The number of posts per page, which is the maximum of the API.
 const LIMIT: &str = "100";
 /// The pause between two searches, which cost the service much more than other requests.
 const SEARCH_PAUSE: Duration = Duration::from_secs(3);
 
-/// The accounts or keywords of a source, and their pages.
+/// Reads the pages of older posts of the accounts or keywords of a source.
 pub(super) struct OlderPosts {
     api: Url,
     filter: Filter,
@@ -56,7 +56,7 @@ struct Feed {
 #[derive(Deserialize)]
 struct FeedItem {
     post: Value,
-    /// Why the post is in the list although the account did not write it now: it was reposted, or is pinned.
+    /// Why the list contains a post that the account did not write at this position: a repost, or a pinned post.
     #[serde(default)]
     reason: Option<Reason>,
 }
@@ -67,13 +67,13 @@ struct Reason {
     kind: String,
 }
 
-/// A page of a search.
+/// A page of search results.
 #[derive(Deserialize)]
 struct Found {
     posts: Vec<Value>,
 }
 
-/// A post as the API shows it.
+/// A post as the API returns it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct View {
@@ -115,7 +115,7 @@ impl OlderPosts {
     }
 
     async fn with_keyword(&self, keyword: &str, wanted: Wanted<'_>) -> Result<Page, SourceError> {
-        // Without quotation marks the search finds posts with the words in any order.
+        // The keyword is quoted, because a search without quotation marks finds posts with its words in any order.
         let is_tag = keyword.starts_with('#') && !keyword.contains(char::is_whitespace);
         let phrase = if is_tag { keyword.to_owned() } else { format!("\"{}\"", keyword.replace('"', " ")) };
         let since = wanted.since.to_string();
@@ -141,13 +141,13 @@ impl OlderPosts {
         for post in posts {
             self.add(post, &mut page);
         }
-        // The millisecond of the oldest post is asked for again, because the page may have only a part of it. The history
-        // ends when the position no longer moves.
+        // The millisecond of the oldest post is requested again, because the page may contain only some of its posts.
+        // The history ends when the position no longer changes.
         page.next = oldest.map(after);
         Ok(page)
     }
 
-    /// Adds a post if the filter of the source keeps it. It is read like an event of Jetstream.
+    /// Adds a post if the filter of the source keeps it. The post is parsed like an event of Jetstream.
     fn add(&self, post: Value, page: &mut Page) {
         let event = serde_json::from_value::<View>(post).map_err(|error| error.to_string()).and_then(|view| {
             let (did, rkey) = parts(&view.uri).ok_or_else(|| format!("{} is not the URI of a post", view.uri))?;
@@ -176,7 +176,8 @@ impl OlderPosts {
         url.query_pairs_mut().extend_pairs(query);
         let answer = self.fetcher.get(&url, HeaderMap::new()).await?;
         match answer.status {
-            // A firewall may answer with a page instead of JSON, but requests are not repeated for hours.
+            // A firewall may respond with a temporary HTML page. The error is permanent anyway, so that the history
+            // does not retry for hours.
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => {
                 let reason = format!("{} answered {}: {help}", fetch::shown(&url), answer.status);
                 Err(SourceError::Permanent(reason))
@@ -187,12 +188,12 @@ impl OlderPosts {
     }
 }
 
-/// The millisecond after `time`, because a search ends before its last time.
+/// The millisecond after `time`. A search excludes its upper limit, so this limit includes the posts at `time`.
 fn after(time: Timestamp) -> String {
     (time + Duration::from_millis(1)).to_string()
 }
 
-/// The DID and the key of the URI of a post.
+/// The DID and the record key in the URI of a post.
 fn parts(uri: &str) -> Option<(&str, &str)> {
     let (did, rest) = uri.strip_prefix("at://")?.split_once('/')?;
     Some((did, rest.strip_prefix(COLLECTION)?.strip_prefix('/')?))

@@ -1,5 +1,5 @@
-//! Handles of accounts, for display. Posts are stored under DIDs, because an account may change its handle, and because
-//! a deletion contains only the DID.
+//! Resolves DIDs to handles for display. Posts are stored under DIDs, because an account may change its handle, and
+//! because a deletion contains only the DID.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,14 @@ use super::handles::{PER_REQUEST, profiles};
 
 /// How long a cached handle is used before it is requested again.
 const FRESH: Duration = Duration::from_secs(24 * 3_600);
-/// The time after which an account that was not found, or whose request failed, is requested again.
+/// The time after which the account is requested again if it was not found or the request failed.
 const RETRY: Duration = Duration::from_secs(60);
-/// The longest time that a caller waits for handles. Later answers are cached for the next call.
+/// The longest time that a caller waits for handles. Handles that arrive later are cached for the next call.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 /// The maximum number of cached accounts.
 const CAPACITY: usize = 50_000;
-/// The handle of an account whose domain no longer confirms it (<https://atproto.com/specs/handle>).
+/// The handle that the API returns if the domain of an account no longer confirms it
+/// (<https://atproto.com/specs/handle>).
 const INVALID: &str = "handle.invalid";
 
 /// Resolves DIDs to handles in bulk, and caches them. Clones share the cache.
@@ -34,7 +35,7 @@ struct Shared {
 
 struct Known {
     handle: Option<String>,
-    /// When it is requested again.
+    /// When the handle is requested again.
     due: Instant,
 }
 
@@ -44,13 +45,14 @@ impl Names {
         Self(Arc::new(Shared { api, fetcher, known: Mutex::default() }))
     }
 
-    /// The handles of the accounts `dids`, by DID. Accounts that the API does not return within three seconds are left
+    /// The handles of the accounts `dids`, by DID. Accounts whose handles do not arrive within three seconds are left
     /// out.
     pub async fn of(&self, dids: &[String]) -> BTreeMap<String, String> {
         let due = self.take_due(dids);
         if !due.is_empty() {
             let names = self.clone();
-            // The request runs in its own task: it fills the cache for the next caller even if this one stops waiting.
+            // The request runs in its own task, so that it fills the cache for the next caller even if this caller
+            // stops waiting.
             let asking = tokio::spawn(async move { names.ask(&due).await });
             let _ = tokio::time::timeout(MAX_WAIT, asking).await;
         }
@@ -58,7 +60,7 @@ impl Names {
         dids.iter().filter_map(|did| Some((did.clone(), known.get(did)?.handle.clone()?))).collect()
     }
 
-    /// Returns the accounts that must be requested, and marks them so that no other caller requests them too.
+    /// Returns the accounts whose handles are due, and marks them so that no other caller requests them too.
     fn take_due(&self, dids: &[String]) -> Vec<String> {
         let (mut known, now) = (self.known(), Instant::now());
         if known.len() > CAPACITY {
@@ -85,7 +87,7 @@ impl Names {
                         known.insert(profile.did, Known { handle, due });
                     }
                 }
-                // Cached handles stay in use.
+                // After an error the cached handles remain in use.
                 Err(error) => tracing::debug!(%error, "handles of Bluesky not resolved"),
             }
         }

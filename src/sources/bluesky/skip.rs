@@ -1,16 +1,16 @@
-//! Skips a frame that breaks the connection every time it is read.
+//! Skips a frame that ends the connection every time the source reads it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The number of failures at one position after which the source skips ahead.
 const ATTEMPTS: u32 = 2;
-/// The length of the first step. Each further failure at the same position doubles it.
+/// How far the first step skips. Each further failure at the same position doubles the step.
 const STEP: Duration = Duration::from_secs(1);
-/// The longest step.
+/// The maximum step.
 const MAX_STEP: Duration = Duration::from_secs(3_600);
 
-/// The position of the last unreadable frame, shared by all openings of the source.
+/// The position of the last unreadable frame. All openings of the source share it.
 #[derive(Default)]
 pub struct Skip(Mutex<Option<Place>>);
 
@@ -25,8 +25,8 @@ impl Skip {
     pub fn failed_after(&self, time_us: i64) {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match place.as_mut() {
-            // A step may end before the frame. A failure within a step of the last position is a failure at the same
-            // position.
+            // A step may be too short to pass the frame. A failure within one step after the last position therefore
+            // counts as a failure at the same position.
             Some(known) if time_us <= known.after.saturating_add(step(known.failures)) => {
                 known.failures = known.failures.saturating_add(1);
             }
@@ -34,7 +34,7 @@ impl Skip {
         }
     }
 
-    /// The position to resume at instead of `time_us`; `None` when the frame after it has not failed.
+    /// The position to resume at instead of `time_us`; `None` if no frame failed after `time_us`.
     pub fn resume_at(&self, time_us: i64) -> Option<i64> {
         let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = place.as_ref().filter(|place| place.failures >= ATTEMPTS)?;
@@ -65,7 +65,7 @@ mod tests {
         skip.failed_after(1_000_000);
         assert_eq!(skip.resume_at(1_000_000), Some(2_000_000));
         assert_eq!(skip.resume_at(5_000_000), None, "the source is past the frame");
-        // The step was too short: the next one is longer.
+        // The first step was too short, so the next step is longer.
         skip.failed_after(2_000_000);
         assert_eq!(skip.resume_at(1_000_000), Some(3_000_000));
         skip.failed_after(60_000_000);

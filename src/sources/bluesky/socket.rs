@@ -19,29 +19,29 @@ use super::event::{COLLECTION, MAX_EVENT_BYTES};
 
 /// The longest time to establish a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The maximum length of a frame, in bytes. The subscription asks hosts to leave out events above [`MAX_EVENT_BYTES`].
-/// If a host ignores that, events up to this size are rejected individually.
+/// The maximum length of a frame, in bytes. The subscription requests that hosts leave out events above
+/// [`MAX_EVENT_BYTES`]. If a host ignores this, larger events up to the length of a frame are rejected individually.
 const MAX_FRAME: usize = 16 << 20;
-/// The largest number of authors in the URL. More authors are sent in a message after connecting.
+/// The maximum number of authors in the URL. If there are more, all authors are sent in a message after connecting.
 const MAX_URL_AUTHORS: usize = 100;
-/// The largest number of authors that a host accepts. With more, the source reads all events and filters them.
+/// The maximum number of authors that a host accepts. If there are more, the source reads all events and filters them.
 const MAX_AUTHORS: usize = 10_000;
 
 /// A connection.
 pub struct Socket {
     /// The WebSocket to the host.
     pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The requested cursor, until the first event arrives.
+    /// The requested cursor. `None` after the first event has arrived.
     pub asked: Option<i64>,
-    /// `None`: the subscription requested events without compression.
+    /// Decompresses events. `None`: the subscription requested uncompressed events.
     pub inflater: Option<Inflater>,
 }
 
 impl Socket {
-    /// The event of a text or binary message.
+    /// The JSON text of the event in a text or binary message.
     ///
     /// # Errors
-    /// When it cannot be decompressed.
+    /// When the event cannot be decompressed.
     pub fn event(&mut self, message: Message) -> Result<Utf8Bytes, InflateError> {
         match (message, &mut self.inflater) {
             (Message::Binary(frame), Some(inflater)) => inflater.inflate(&frame).map(Utf8Bytes::from),
@@ -50,7 +50,7 @@ impl Socket {
         }
     }
 
-    /// Whether an event was decompressed, so that the dictionary is the one that the host uses.
+    /// Whether an event was decompressed, which proves that the host uses the same dictionary.
     pub fn can_decompress(&self) -> bool {
         self.inflater.as_ref().is_some_and(|inflater| inflater.is_proven)
     }
@@ -60,11 +60,11 @@ impl Socket {
 pub struct Subscription<'a> {
     /// The WebSocket URL of the host, such as `wss://HOST/subscribe`.
     pub host: &'a str,
-    /// DIDs; empty: all accounts.
+    /// The DIDs of the accounts to read; empty: all accounts.
     pub authors: &'a BTreeSet<String>,
-    /// Microseconds since the Unix epoch; `None`: from now on.
+    /// The cursor, in microseconds since the Unix epoch; `None`: only new events.
     pub cursor: Option<i64>,
-    /// Requests compressed events, and decompresses them.
+    /// The dictionary that decompresses events. `None`: uncompressed events are requested.
     pub dictionary: Option<&'a Dictionary>,
 }
 
@@ -73,7 +73,7 @@ impl Subscription<'_> {
     ///
     /// # Errors
     /// [`SourceError::Busy`] for 429; [`SourceError::Transient`] when the host cannot be reached in time;
-    /// [`SourceError::Permanent`] for an address that may not be connected to.
+    /// [`SourceError::Permanent`] for an address to which connections are not allowed.
     pub async fn connect(&self, fetcher: &Fetcher) -> Result<Socket, SourceError> {
         let host = self.host;
         let wrong = |error: &dyn std::fmt::Display| SourceError::Permanent(format!("{host}: {error}"));
@@ -98,7 +98,7 @@ impl Subscription<'_> {
         Ok(Socket { stream, asked: None, inflater })
     }
 
-    /// The URL to connect to. With `requireHello` the host sends nothing before it receives the options of
+    /// The URL of the subscription. With `requireHello` the host sends no events before it receives the options in
     /// [`Self::hello`].
     fn url(&self) -> String {
         let separator = if self.host.contains('?') { '&' } else { '?' };
@@ -142,7 +142,7 @@ fn handshake(host: &str, error: WsError) -> SourceError {
     }
 }
 
-/// Whether `error` is caused by an unreadable frame, which the same cursor would return again.
+/// Whether an unreadable frame caused `error`. The host would send the same frame again for the same cursor.
 pub fn is_unreadable(error: &WsError) -> bool {
     match error {
         WsError::Capacity(_) | WsError::Utf8(_) => true,

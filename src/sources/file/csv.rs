@@ -1,4 +1,4 @@
-//! Values separated by commas, semicolons or tabs, with a header row. Quoted values may contain line breaks.
+//! Reads values separated by commas, semicolons or tabs, with a header row. Quoted values may contain line breaks.
 
 use std::io::{self, Read};
 
@@ -12,7 +12,7 @@ use crate::domain::op::preview;
 /// Supported separators, in order of preference.
 const SEPARATORS: [u8; 4] = *b",;\t|";
 
-/// The number of characters of a header that an error shows.
+/// The number of characters of a header that the error contains.
 const SHOWN: usize = 200;
 
 /// Reads the records of a CSV file.
@@ -22,7 +22,7 @@ pub struct Csv {
     columns: Columns,
 }
 
-/// Which columns hold the fields of a post.
+/// The columns that hold the fields of a post.
 pub struct Columns(Vec<Column>);
 
 struct Column {
@@ -31,10 +31,10 @@ struct Column {
 }
 
 impl Columns {
-    /// Finds the columns of a header.
+    /// Finds the columns of a header that hold fields of a post.
     ///
     /// # Errors
-    /// When the header lacks a column that a post needs, or that the field map names.
+    /// When the header lacks a column that a post needs or that the field map names.
     pub fn find(header: &[&str], options: &ReadOptions) -> Result<Self, ReadError> {
         let mut found = Vec::new();
         for field in fields::NAMES {
@@ -75,7 +75,7 @@ impl Csv {
     /// Reads the header.
     ///
     /// # Errors
-    /// When the input cannot be read, or the header lacks a column.
+    /// When the input cannot be read, or the header lacks a required column.
     pub fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Self, ReadError> {
         let mut parser = Parser::new(separator(window)?);
         loop {
@@ -117,8 +117,8 @@ impl Csv {
     }
 }
 
-/// The separator of the header row: the one that occurs most often outside of quotes. Excel may name it in a preceding
-/// line (`sep=;`), which is consumed.
+/// The separator of the header row, which is the supported one that occurs most often outside of quotes. Excel may name
+/// the separator in a preceding line (`sep=;`), which is consumed.
 fn separator<R: Read>(window: &mut Window<R>) -> io::Result<u8> {
     while !window.unread().contains(&b'\n') && !window.ended() && !window.is_overlong() {
         window.fill()?;
@@ -150,12 +150,12 @@ enum Parsed {
     /// The record is not complete yet.
     Wait,
     End,
-    /// The text from this line on is not a record.
+    /// The record that begins at this line is malformed.
     Broken(u64, RecordError),
 }
 
-/// Splits one record at a time. It restarts at each record, and also when more bytes of the same record arrive, so that
-/// a malformed record can be skipped from its first line.
+/// Splits one record at a time into fields. The parser restarts at each record, and also when more bytes of the same
+/// record arrive. A malformed record can therefore be skipped from its first line.
 struct Parser {
     core: Reader,
     text: Vec<u8>,
@@ -165,10 +165,10 @@ struct Parser {
 }
 
 enum Split {
-    /// The record takes this many bytes.
+    /// The record is complete and takes this many bytes.
     Whole(usize),
     Partial,
-    /// A quote is never closed.
+    /// The record contains a quote that is not closed.
     Open,
 }
 
@@ -202,7 +202,7 @@ impl Parser {
         (self.text_length, self.fields) = (0, 0);
         let mut used = 0;
         loop {
-            // A line break is appended to the input. If it does not end the record, a quote is not closed.
+            // A line break is appended to the input. If the line break does not end the record, a quote is not closed.
             let was_last = used >= input.len();
             let rest = match &input[used.min(input.len())..] {
                 [] if !ended => return Split::Partial,

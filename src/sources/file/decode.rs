@@ -11,10 +11,10 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The number of bytes that are checked to detect UTF-16 without a byte-order mark.
 const SAMPLE: usize = 64;
-/// Bytes per read of the decoder.
+/// The number of bytes per read of the decoder.
 const BUFFER: usize = 64 << 10;
 
-/// `input`, decompressed and in UTF-8. `encoding` overrides the detected encoding.
+/// Decompresses `input` and converts it to UTF-8. `encoding` overrides the detected encoding.
 ///
 /// # Errors
 /// When the input cannot be read.
@@ -35,17 +35,17 @@ pub fn utf8(input: Box<dyn Read + Send>, encoding: Option<&'static Encoding>) ->
     }
 }
 
-/// The first `count` bytes, or fewer at the end of the input. They are not consumed.
+/// The first `count` bytes, or fewer at the end of the input. The bytes are not consumed.
 fn peek<R: Read>(input: &mut BufReader<R>, count: usize) -> io::Result<Vec<u8>> {
     let head = input.fill_buf()?.to_vec();
     if head.is_empty() || head.len() >= count {
         return Ok(head[..head.len().min(count)].to_vec());
     }
-    // A pipe may deliver only a few bytes at first. The detection then uses these.
+    // A pipe may deliver only a few bytes at first. Only these bytes are then used for the detection.
     Ok(head)
 }
 
-/// Detects UTF-16 without a byte-order mark: in Western text every other byte is zero.
+/// Detects UTF-16 without a byte-order mark: in text of Western languages every other byte is zero.
 fn utf16(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |offset: usize| sample.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
     let half = sample.len() / 2;
@@ -60,7 +60,7 @@ fn damaged(kind: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("the {kind} data is damaged or incomplete"))
 }
 
-/// Gzip with any number of members.
+/// Decompresses gzip data with any number of members.
 struct Gzip<R>(MultiGzDecoder<R>);
 
 impl<R: BufRead> Read for Gzip<R> {
@@ -73,7 +73,7 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
-/// Zstandard with any number of frames.
+/// Decompresses Zstandard data with any number of frames.
 struct Zstd<R> {
     input: BufReader<R>,
     decoder: FrameDecoder,

@@ -1,4 +1,4 @@
-//! Errors of files and records.
+//! Errors of reading files and records.
 
 use std::io;
 
@@ -23,7 +23,7 @@ pub enum ReadError {
 }
 
 impl From<io::Error> for ReadError {
-    // The error has no source, because its message contains that of the I/O error.
+    // `source` stays empty, because the message already contains that of the I/O error.
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -38,7 +38,7 @@ pub enum RecordError {
     /// The record is JSON of another type than an object.
     #[error("is not a JSON object")]
     NotObject,
-    /// The row has fewer or more columns than the header.
+    /// The row does not have as many columns as the header.
     #[error("has {found} columns, the header has {expected}")]
     Columns {
         /// The number of columns of the row.

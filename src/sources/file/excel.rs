@@ -1,8 +1,8 @@
-//! Spreadsheets (xlsx, xls, xlsb, ods): the first sheet, with a header row.
+//! Reads spreadsheets (xlsx, xls, xlsb, ods): the first sheet that is not empty, with a header row.
 //!
-//! A spreadsheet is read into memory, because its directory is at its end. Only the cells with fields of posts are
-//! kept. Sheets of Excel are never laid out as a grid, because a single cell in the last corner would require half a TiB;
-//! the grids of ods files are measured first.
+//! A spreadsheet is read into memory, because the directory of the archive is at the end of the file. Only cells with
+//! fields of posts are kept. Sheets of xlsx and xlsb files are never converted to a grid, because a single cell in the
+//! last corner would require half a TiB. The size of the grids of ods files is computed before they are created.
 
 mod archive;
 mod grid;
@@ -23,11 +23,11 @@ use super::{ReadError, ReadOptions, Step};
 const MAX_BYTES: u64 = 512 << 20;
 /// The maximum memory of the cells with fields of posts, in bytes.
 const MAX_KEPT_BYTES: u64 = 1 << 30;
-/// The maximum number of tags of a part that is not a worksheet.
+/// The maximum number of XML tags of a part that is not a worksheet.
 const MAX_TAGS: u64 = 16_000_000;
-/// The number of columns that are read (the limit of Excel).
+/// The number of columns that are read, which is the limit of Excel.
 const MAX_COLUMNS: usize = 16_384;
-/// First bytes of a zip archive (xlsx, xlsb, ods) and of a compound file (xls).
+/// The first bytes of a zip archive (xlsx, xlsb, ods) and of a compound file (xls).
 const SIGNATURES: [&[u8]; 2] = [b"PK\x03\x04", &[0xd0, 0xcf, 0x11, 0xe0]];
 
 /// The rows of a sheet.
@@ -38,7 +38,7 @@ pub struct Excel {
 }
 
 struct Row {
-    /// Counted from 1.
+    /// The line of the row, counted from 1.
     line: u64,
     fields: Vec<Field>,
 }
@@ -104,7 +104,8 @@ impl Excel {
                         sheet.add(cell.get_position(), &cell.get_value().clone().into())?;
                     }
                 }
-                // Sheets of xls and ods are read as a grid. That of xls has at most 16 million cells, that of ods was measured.
+                // Sheets of xls and ods files are read as a grid. An xls grid has at most 16 million cells, and the
+                // size of an ods grid was checked.
                 book => {
                     let Some(range) = book.worksheet_range_at(index) else { continue };
                     let range = range.map_err(unreadable)?;
@@ -124,7 +125,7 @@ impl Excel {
         Err(ReadError::Spreadsheet("holds no rows".to_owned()))
     }
 
-    /// The number of the next row, from 1.
+    /// The number of the next row, counted from 1.
     pub fn line(&self) -> u64 {
         self.line.max(1)
     }
@@ -144,14 +145,14 @@ impl Excel {
 /// The state of a sheet while its cells are read, row by row.
 struct Sheet<'a> {
     options: &'a ReadOptions,
-    /// `None`: the header was not read yet.
+    /// The columns with fields of posts. `None`: the header was not read yet.
     columns: Option<Columns>,
-    /// The row of the following cells, counted from 0.
+    /// The row of the cells that are being added, counted from 0.
     row: Option<u32>,
     header: Vec<String>,
     fields: Vec<Field>,
     rows: Vec<Row>,
-    /// The size of the text of all cells.
+    /// The size of the text of all cells so far, in bytes.
     bytes: u64,
     /// The memory of `rows`, in bytes.
     kept: u64,
@@ -208,7 +209,7 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
-    /// The rows after the header. `None`: the sheet is empty.
+    /// Ends the last row, and returns the rows after the header. `None`: the sheet is empty.
     fn finish(mut self) -> Result<Option<Vec<Row>>, ReadError> {
         self.end_row()?;
         Ok(self.columns.map(|_| self.rows))
@@ -226,7 +227,7 @@ fn unreadable(error: impl Display) -> ReadError {
 /// The text of a cell. Dates become ISO 8601 in UTC.
 fn text(cell: &Data) -> String {
     match cell {
-        // Spreadsheets store an id such as 17 as 17.0.
+        // Spreadsheets store a number such as 17 as 17.0, so ids would otherwise end with `.0`.
         Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
         Data::DateTime(date) if date.is_datetime() => {
             let (year, month, day, hour, minute, second, milli) = date.to_ymd_hms_milli();

@@ -7,15 +7,15 @@ use super::RecordError;
 use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{FieldError, Post, PostDraft, Timestamp};
 
-/// The fields of a post, in the order of [`set`].
+/// The fields of a post, in the order that [`set`] uses.
 pub const NAMES: [&str; 8] = ["post_id", "source", "content", "author", "created_at", "lang", "url", "reply_to"];
 /// The fields that every post must have.
 pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
 
-/// A record before validation.
+/// A record that is not validated yet.
 #[derive(Debug, Default)]
 pub struct Draft {
-    /// The fields of the post, not validated.
+    /// The fields of the post, before validation.
     pub post: PostDraft,
     /// Optional fields that were left out because their type is wrong.
     pub dropped: Vec<&'static str>,
@@ -41,7 +41,7 @@ fn assignment(text: &str) -> Result<(&'static str, String), FieldMapError> {
     Ok((known.ok_or_else(|| FieldMapError::Unknown(field.to_owned()))?, value.to_owned()))
 }
 
-/// The names that a file uses for the fields of a post. Fields without an entry have the same name in the file.
+/// The names that a file uses for the fields of a post. A field without an entry has the same name in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldMap(Vec<(&'static str, String)>);
 
@@ -49,7 +49,7 @@ impl FieldMap {
     /// Adds `FIELD=NAME_IN_FILE` (`content=body`).
     ///
     /// # Errors
-    /// When it is not of this form, or names no field of a post.
+    /// When `rename` does not have this form, or does not name a field of a post.
     pub fn add(&mut self, rename: &str) -> Result<(), FieldMapError> {
         let (field, name) = assignment(rename)?;
         self.0.retain(|(known, _)| *known != field);
@@ -63,7 +63,7 @@ impl FieldMap {
     }
 }
 
-/// Values for all records of a file, which replace those in the file.
+/// Values for all records of a file. They replace the values in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Constants(Vec<(&'static str, String)>);
 
@@ -71,7 +71,7 @@ impl Constants {
     /// Adds `FIELD=VALUE` (`source=web`).
     ///
     /// # Errors
-    /// When it is not of this form, or names no field of a post.
+    /// When `constant` does not have this form, or does not name a field of a post.
     pub fn add(&mut self, constant: &str) -> Result<(), FieldMapError> {
         let (field, value) = assignment(constant)?;
         self.0.retain(|(known, _)| *known != field);
@@ -93,7 +93,7 @@ pub fn set(draft: &mut PostDraft, name: &str, value: String) {
     }
 }
 
-/// The text field `name`; `None` for `created_at`.
+/// The text field `name` of the draft; `None` for `created_at`, which is not a text.
 fn text_field<'a>(draft: &'a mut PostDraft, name: &str) -> Option<&'a mut Option<String>> {
     match name {
         "post_id" => Some(&mut draft.post_id),
@@ -107,7 +107,7 @@ fn text_field<'a>(draft: &'a mut PostDraft, name: &str) -> Option<&'a mut Option
     }
 }
 
-/// Reads a JSON object. Numbers are accepted as text, because many files have numeric ids.
+/// Parses a JSON object. Numbers are accepted as text, because many files have numeric ids.
 pub fn from_json(text: &[u8], map: &FieldMap) -> Result<Draft, RecordError> {
     if map.0.is_empty()
         && let Ok(post) = serde_json::from_slice(text)
@@ -131,7 +131,7 @@ pub fn from_json(text: &[u8], map: &FieldMap) -> Result<Draft, RecordError> {
     Ok(draft)
 }
 
-/// Converts a draft to a post. Optional fields that are not valid are left out and added to `dropped`.
+/// Converts a draft to a post. Invalid optional fields are left out and added to `dropped`.
 pub fn post(draft: &mut Draft, options: &super::ReadOptions, now: Timestamp) -> Result<Post, RecordError> {
     for (field, value) in &options.constants.0 {
         set(&mut draft.post, field, value.clone());

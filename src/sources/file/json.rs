@@ -1,4 +1,4 @@
-//! JSON: one object per line, an array of objects, or objects that follow each other over several lines.
+//! Reads JSON: one object per line, an array of objects, or a sequence of objects that span several lines.
 
 use std::io::{self, Read};
 
@@ -33,7 +33,7 @@ pub fn line<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<Step>
     }
 }
 
-/// Whether the object at the beginning of `text` spans several lines, as formatters write it.
+/// Whether the object at the beginning of `text` spans several lines, as in the output of formatters.
 pub fn is_formatted(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -49,7 +49,7 @@ pub struct Json {
 }
 
 impl Json {
-    /// Begins at the opening bracket of the array, which is consumed, or at the first object.
+    /// Begins at the opening bracket of an array, which is consumed, or at the first object.
     pub fn begin<R: Read>(window: &mut Window<R>) -> io::Result<Self> {
         let is_inside = window.first_byte()? == Some(b'[');
         if is_inside {
@@ -65,7 +65,7 @@ impl Json {
             window.skip_separators();
             match window.unread().first() {
                 None if !window.ended() => return Ok(Step::Wait),
-                // A reader that resumes after the end of the array finds nothing more.
+                // If the reader resumes after the end of the array, no values follow.
                 None if self.is_inside && self.has_read => {
                     self.is_inside = false;
                     return Ok(Step::Record(window.position().line + 1, Err(RecordError::OpenArray)));
@@ -127,8 +127,8 @@ struct Scan {
 }
 
 impl Scan {
-    /// The end of the value in the next portion: after its closing bracket, or before a separator. It is never before
-    /// the first byte. `None`: the value is not complete.
+    /// The end of the value in the next portion: the position after its closing bracket, or before a separator. The end
+    /// is never before the first byte. `None`: the value is not complete.
     fn end(&mut self, portion: &[u8]) -> Option<usize> {
         for (at, byte) in portion.iter().enumerate() {
             match byte {

@@ -28,7 +28,7 @@ fn options(renames: &[&str]) -> ReadOptions {
     ReadOptions { map, ..ReadOptions::default() }
 }
 
-/// Reads all of `bytes` in chunks of `max`.
+/// Reads all of `bytes` in chunks of `max` records. The input delivers `step` bytes at a time.
 fn read(bytes: &[u8], step: usize, max: usize, options: &ReadOptions) -> Result<Chunk, ReadError> {
     let input = Trickle(io::Cursor::new(bytes.to_vec()), step);
     let mut reader = PostReader::new(Box::new(input), options)?;
@@ -62,7 +62,7 @@ fn csv(contents: &[String], line_end: &str) -> Vec<u8> {
     format!("\u{feff}post_id,content,source{line_end}{lines}").into_bytes()
 }
 
-/// Texts of posts, with characters that need quoting.
+/// Texts of posts, including characters that need quoting.
 fn texts() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("[a-z\",é😀\r\n ]{0,40}x", 1..40)
 }
@@ -273,7 +273,7 @@ fn json_array_reports_every_unreadable_record() {
     let long = format!("{{\"content\": \"{}]\"}}", "a".repeat(2 * MAX_RECORD_BYTES));
     let deep = "[".repeat(100_000);
     for (text, posts, rejected) in [
-        // The text after the array is read too.
+        // The text after the array is parsed too.
         (format!("[{TWO}]\n[{TWO}]{TWO}"), 3, 0),
         (format!("[{TWO}, {long}, {TWO}]"), 2, 1),
         (format!("[{TWO},"), 1, 1),

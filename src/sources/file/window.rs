@@ -1,4 +1,4 @@
-//! A window that slides over the input: the bytes that were read and are not consumed yet.
+//! A sliding window over the input: the bytes that were read but are not consumed yet.
 
 use std::io::{self, Read};
 
@@ -22,12 +22,12 @@ impl<R: Read> Window<R> {
         Self { input, buffer: Vec::new(), start: 0, position, ended: false }
     }
 
-    /// The position of the first unread byte.
+    /// The position of the first byte that is not consumed.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The bytes that were read and not consumed.
+    /// The bytes that were read but are not consumed yet.
     pub fn unread(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
@@ -73,7 +73,7 @@ impl<R: Read> Window<R> {
         self.start += count;
     }
 
-    /// Consumes up to and including the next line break, or everything.
+    /// Consumes all bytes up to and including the next line break, or up to the end of the input.
     pub fn skip_line(&mut self) -> io::Result<()> {
         loop {
             if let Some(end) = self.unread().iter().position(|&byte| byte == b'\n') {

@@ -1,4 +1,4 @@
-//! The files of a folder, how far each was read, and their new records.
+//! Tracks how far each file of a folder was read, and reads the new records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
@@ -14,16 +14,16 @@ use crate::clock::Clock;
 use crate::domain::Op;
 use crate::sources::file::{Format, LineError, Position, PostReader, ReadError, ReadOptions};
 
-/// The maximum number of files in a folder. The positions of all files are stored together.
+/// The maximum number of files in a folder, because the cursor contains the positions of all files.
 const MAX_FILES: usize = 2_000;
-/// The number of bytes at the beginning that identify a file, besides its inode.
+/// The number of bytes at the beginning of a file that identify it in addition to its inode.
 const HEAD_BYTES: u64 = 1_024;
-/// A last line without a line break counts as complete when its file has not changed for this long.
+/// A last line without a line break counts as complete when the file has not changed for this long.
 const SETTLED: Duration = Duration::from_secs(30);
-/// The largest number of bytes that are searched for line breaks at a time. No record is longer.
+/// The maximum number of bytes that are searched for line breaks at a time. Valid records are shorter.
 const MAX_SEARCH: u64 = 8 << 20;
 
-/// How far each file was read, by [`identity`].
+/// How far each file was read, by the [`identity`] of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files(BTreeMap<String, Progress>);
 
@@ -32,12 +32,12 @@ pub struct Files(BTreeMap<String, Progress>);
 struct Progress {
     offset: u64,
     line: u64,
-    /// The number of bytes at the beginning that `head` covers. `head` is their SHA-256.
+    /// The number of bytes at the beginning of the file whose SHA-256 is `head`.
     head_bytes: u64,
     head: String,
 }
 
-/// A poll of the folder.
+/// The state of one poll of the folder.
 pub struct Poll<'a> {
     options: &'a FolderOptions,
     clock: &'a Clock,
@@ -54,19 +54,19 @@ pub struct Found {
     pub ops: Vec<Op>,
     /// Records that are not valid posts.
     pub rejected: Vec<String>,
-    /// Files that cannot be read, and why.
+    /// Files that cannot be read, each with the reason.
     pub unreadable: BTreeSet<String>,
-    /// How far the files were read, including this poll.
+    /// How far the files were read, after this poll.
     pub files: Files,
 }
 
 impl Files {
-    /// Reads the cursor of an earlier run.
+    /// Parses the cursor of an earlier run.
     pub fn of_cursor(cursor: Option<&str>) -> Self {
         cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// The cursor.
+    /// The cursor that stores this progress.
     pub fn cursor(&self) -> String {
         // A map of texts and numbers can always be serialised.
         serde_json::to_string(self).unwrap_or_default()
@@ -82,7 +82,7 @@ impl Files {
         let Listing { files, outside } = list(&options.path)?;
         poll.found.unreadable = outside;
         for (path, format) in files {
-            // An unreadable file does not stop the others.
+            // An unreadable file does not stop the poll of the other files.
             if let Err(error) = poll.at(self, &path, format) {
                 poll.found.unreadable.insert(format!("{}: {error}", path.display()));
             }
@@ -114,7 +114,7 @@ impl Poll<'_> {
         self.max.saturating_sub(self.found.ops.len() + self.found.rejected.len())
     }
 
-    /// The end of the last complete record after `offset` within the searched bytes.
+    /// The end of the last complete record after `offset`, in the bytes that are searched.
     fn whole_until(&self, file: &mut File, metadata: &Metadata, (offset, format): (u64, Format)) -> io::Result<u64> {
         if metadata.len() <= offset {
             return Ok(offset);
@@ -137,7 +137,7 @@ impl Poll<'_> {
                 _ => {}
             }
         }
-        // The reader rejects a record that is too long.
+        // If no line break was found, the reader rejects the record as too long.
         Ok(offset + if end == 0 && !is_searched_whole { MAX_SEARCH } else { end as u64 })
     }
 
@@ -166,8 +166,8 @@ impl Poll<'_> {
 struct Listing {
     /// The files with posts, sorted by name.
     files: Vec<(PathBuf, Format)>,
-    /// Links to files outside the folder, each with the reason why it is not read. Who may write to the folder must not
-    /// be able to read other files through it.
+    /// Links to files outside the folder, each with the reason why the file is not read. A user who may write to the
+    /// folder must not be able to read other files through links.
     outside: BTreeSet<String>,
 }
 
@@ -196,8 +196,8 @@ fn list(folder: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// Whether a file, or the target of a link, is in the folder `root`. A link within it may lead through other links, as in
-/// volumes of Kubernetes.
+/// Whether a file, or the target of a link, is in the folder `root`. A link in the folder may lead through other links,
+/// as in volumes of Kubernetes.
 fn is_inside(root: &Path, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|target| target.starts_with(root))
 }

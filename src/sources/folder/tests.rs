@@ -20,7 +20,7 @@ fn open(folder: &Path, cursor: Option<String>) -> Box<dyn Source> {
     spec("folder", options, Clock::system()).open(Opening { cursor, failures: 0 })
 }
 
-/// All new records: the ids of posts, the number of rejected records, and the last cursor.
+/// Reads all new records: the ids of the posts, and the rejected records. Moves `cursor` to the last position.
 async fn all(source: &mut dyn Source, cursor: &mut Option<String>) -> (Vec<String>, Vec<String>) {
     let (mut ids, mut rejected) = (Vec::new(), Vec::new());
     loop {
@@ -56,20 +56,20 @@ async fn growing_and_renamed_files_are_read_once() {
     let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
     assert_eq!((ids, rejected), (["a1", "a2", "a3", "b1"].map(str::to_owned).to_vec(), vec![]));
 
-    // The incomplete record is completed, a file is renamed, and the process restarts.
+    // The incomplete record is completed, a file is renamed, and the source is opened again.
     append(&path("a.ndjson"), &half[20..]);
     append(&path("b.csv"), "half\"\n");
     fs::rename(path("a.ndjson"), path("z.ndjson")).unwrap();
     let mut source = open(folder.path(), cursor.clone());
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["b2", "a4"]);
 
-    // Another file with an old name, and lines that are not posts.
+    // Another file gets an old name, and lines that are not posts are added.
     append(&path("a.ndjson"), &format!("{}nonsense\n{}", line("n1"), line("n2")));
     let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
     assert_eq!(ids, ["n1", "n2"]);
     assert!(rejected.len() == 1 && rejected[0].contains("a.ndjson:2: "), "{rejected:?}");
 
-    // A file that is rewritten in place.
+    // A file is rewritten in place.
     fs::write(path("z.ndjson"), line("new")).unwrap();
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["new"]);
     let mut source = open(folder.path(), cursor.clone());
@@ -87,7 +87,7 @@ async fn unfinished_last_line_waits_until_the_file_settles() {
     let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     OpenOptions::new().append(true).open(&path).unwrap().set_modified(long_ago).unwrap();
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["whole"]);
-    // A record after it in the same file is a separate record.
+    // A record that is appended later to the same file is a separate record.
     append(&path, &format!("\n{}", line("next")));
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["next"]);
 }
@@ -119,6 +119,6 @@ async fn links_to_files_outside_the_folder_are_reported_and_not_read() {
     let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
     assert_eq!(ids, ["b"]);
     assert!(rejected.len() == 1 && rejected[0].contains("a.ndjson: is a link"), "{rejected:?}");
-    // It is reported once.
+    // The file is reported only once.
     assert_eq!(all(source.as_mut(), &mut cursor).await, (vec![], vec![]));
 }

@@ -1,4 +1,4 @@
-//! Discussions, which only the GraphQL API lists
+//! Reads discussions, which only the GraphQL API lists
 //! (<https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions>).
 
 use std::time::Duration;
@@ -16,12 +16,12 @@ use super::item::{Author, Entry, content};
 use super::{MAX_PAGES, Shared};
 use crate::domain::Timestamp;
 
-/// An item of a known discussion that changed longer than this before the newest known change was read. It allows for
-/// servers of GitHub that are behind others.
+/// The delay that is allowed between servers of GitHub. An item of a known discussion counts as read if it changed more
+/// than this before the newest known change.
 const SETTLED: Duration = Duration::from_secs(3_600);
 
-/// A discussion has its newest 50 comments, and a comment its newest 20 replies. The query has at most 26,275 nodes; the
-/// API allows 500,000.
+/// Each discussion is returned with its newest 50 comments, and each comment with its newest 20 replies. The query
+/// returns at most 26,275 nodes; the API allows 500,000.
 const QUERY: &str = "query($owner: String!, $name: String!, $after: String) {
   repository(owner: $owner, name: $name) {
     discussions(first: 25, after: $after, orderBy: {field: UPDATED_AT, direction: DESC}) {
@@ -81,10 +81,10 @@ struct PageInfo {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Node {
-    /// Of discussions.
+    /// The number of a discussion.
     #[serde(default)]
     number: Option<u64>,
-    /// Of comments and replies.
+    /// The id of a comment or a reply.
     #[serde(default)]
     database_id: Option<u64>,
     #[serde(default)]
@@ -107,21 +107,21 @@ struct Nodes {
 
 /// How far the discussions of a repository were read.
 ///
-/// A page can have 26,275 items, more than a cursor should name. Only the discussions and the items that changed lately
-/// are remembered: an older item of a known discussion was read before.
+/// A page can have 26,275 items, which is too many for a cursor. The cursor contains only the discussions and the items
+/// that changed recently. An older item of a known discussion was read before.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Threads {
     /// The time of the newest known change of a discussion. `None`: the discussions were not read yet.
     since: Option<Timestamp>,
-    /// Discussions that were read.
+    /// Discussions that were read before.
     threads: Known,
-    /// Items that changed lately, and their texts.
+    /// Items that changed recently, with hashes of their texts.
     known: Known,
 }
 
 impl Threads {
-    /// Whether the version of an entry of the discussion `thread` was not read yet.
+    /// Whether this version of an entry of the discussion `thread` was not read before.
     fn is_new(&mut self, entry: &Entry, (thread, horizon): (Thread, Option<Timestamp>)) -> bool {
         match (thread, horizon) {
             (Thread::New, Some(horizon)) if entry.updated_at < horizon => true,
@@ -140,7 +140,7 @@ enum Thread {
 
 /// A page of discussions.
 pub struct Discussions {
-    /// Each discussion with its comments and replies.
+    /// The discussions, each with its comments and replies.
     pub threads: Vec<Vec<Entry>>,
     /// The time of the least recent change of a discussion on the page.
     pub oldest: Option<Timestamp>,
@@ -149,7 +149,7 @@ pub struct Discussions {
 }
 
 impl Shared {
-    /// Adds new and changed discussions, comments and replies. The first poll reads one page.
+    /// Adds new and changed discussions, comments and replies. The first poll reads only one page.
     pub async fn discussions(
         &self,
         repository: &str,
@@ -166,7 +166,7 @@ impl Shared {
                 _ => break,
             }
         }
-        // A reply may be newer than its discussion states.
+        // A reply may be newer than the last change that its discussion reports.
         let tops = found.iter().flatten().filter(|entry| entry.found.reply_to.is_none());
         state.since = before.since.max(tops.map(|entry| entry.updated_at).max());
         let horizon = before.since.or(state.since).map(|since| since - SETTLED);
@@ -186,7 +186,8 @@ impl Shared {
         Ok(state)
     }
 
-    /// A page of discussions, those with the newest changes first. `after`: the position of the page.
+    /// A page of discussions, sorted by their last change, newest first. `after`: the position of the page; `None`: the
+    /// first page.
     pub async fn discussion_page(&self, repository: &str, after: Option<&str>) -> Result<Discussions, SourceError> {
         let Page { page_info, nodes } = self.query(repository, after).await?;
         let oldest = nodes.iter().map(|node| node.updated_at).min();
@@ -221,7 +222,7 @@ impl Shared {
         }
     }
 
-    /// `https://api.github.com/graphql`; an enterprise server has it beside `/api/v3/`.
+    /// The URL of the GraphQL API: `https://api.github.com/graphql`. An enterprise server has it next to `/api/v3/`.
     fn graphql(&self) -> Result<Url, SourceError> {
         let base = &self.options.base;
         let path = if base.path().ends_with("/v3/") { "../graphql" } else { "graphql" };
@@ -229,7 +230,7 @@ impl Shared {
     }
 }
 
-/// Adds `node`, its comments and their replies to `found`. Their depth is bounded by the query.
+/// Adds `node`, its comments and their replies to `found`. The query limits the depth of the recursion.
 fn read(node: Node, repository: &str, parent: Option<&str>, found: &mut Vec<Entry>) {
     let id = match (node.number, node.database_id) {
         (Some(number), _) => number.to_string(),

@@ -1,8 +1,8 @@
-//! Older issues, comments and discussions.
+//! Reads older issues, comments and discussions.
 //!
-//! Lists are sorted by the creation of their items, newest first, and `since` leaves out items without a change in the
-//! span of the history (<https://docs.github.com/en/rest/issues/issues#list-repository-issues>). Discussions are sorted
-//! by their last change, because an old discussion may have new comments.
+//! Lists are sorted by the creation of their items, newest first. `since` leaves out items that did not change within
+//! the span of the history (<https://docs.github.com/en/rest/issues/issues#list-repository-issues>). Discussions are
+//! sorted by their last change, because an old discussion may have new comments.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use super::super::paging::next_page;
 use super::item::Entry;
 use super::{Order, Shared};
 
-/// The pause between two pages without a token: GitHub allows an address 60 requests per hour, most of which new items
-/// need.
+/// The pause between two pages without a token. GitHub allows 60 requests per hour and address, and most of them are
+/// needed for new items.
 const PAUSE_WITHOUT_TOKEN: Duration = Duration::from_secs(180);
 
 /// The pages of all lists of a source.
@@ -91,7 +91,7 @@ impl OlderItems {
         }
         let answer = shared.get(&url, None).await?;
         let mut page = Page::default();
-        // Issues can be turned off.
+        // Issues can be disabled in a repository.
         if answer.status == StatusCode::GONE {
             return Ok(page);
         }
@@ -109,7 +109,7 @@ impl OlderItems {
         let found = self.shared.discussion_page(repository, wanted.position).await?;
         let is_last = found.oldest.is_none_or(|oldest| oldest < wanted.since);
         let mut page = Page { next: found.next.filter(|_| !is_last), ..Page::default() };
-        // Old discussions that have changed in the span do not end the history.
+        // A page of old discussions that changed within the span does not end the history.
         let is_in_span = |entry: &Entry| entry.found.created_at.is_some_and(|at| at >= wanted.since);
         for entry in found.threads.into_iter().flatten().filter(is_in_span) {
             self.shared.add_entry(entry, &mut page.batch);

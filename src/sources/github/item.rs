@@ -11,7 +11,8 @@ use crate::domain::Timestamp;
 /// The maximum length of `owner/name`.
 const MAX_REPOSITORY: usize = 140;
 
-/// `owner/name` in lower case from itself or from the URL of a page of the repository. `None`: it names no repository.
+/// Parses `owner/name`, or the URL of a page of the repository. The result is in lower case. `None`: the text does not
+/// name a repository.
 pub fn repository(text: &str) -> Option<String> {
     let text = text.trim();
     let path = match text.split_once("://") {
@@ -31,20 +32,20 @@ pub fn repository(text: &str) -> Option<String> {
     (full.len() <= MAX_REPOSITORY).then_some(full)
 }
 
-/// A post, and what decides whether it is read.
+/// A post, with the properties that decide whether it is read.
 #[derive(Debug)]
 pub struct Entry {
     pub found: Found,
-    /// The time of the last change of any kind.
+    /// The time of the last change, including changes of labels.
     pub updated_at: Timestamp,
-    /// Whether it is a pull request, or a comment on one.
+    /// Whether the item is a pull request, or a comment on one.
     pub of_pull_request: bool,
 }
 
 /// Why an item of a list is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ItemError {
-    /// The item does not have the fields of an issue or comment.
+    /// The item lacks fields of an issue or comment.
     #[error("not an issue or a comment: {0}")]
     Form(#[from] serde_json::Error),
     /// A comment does not name its issue.
@@ -56,7 +57,7 @@ pub enum ItemError {
 #[derive(Deserialize)]
 struct Item {
     id: u64,
-    /// Of issues and pull requests.
+    /// The number of an issue or pull request.
     #[serde(default, deserialize_with = "lenient")]
     number: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
@@ -64,12 +65,12 @@ struct Item {
     /// The text without markup.
     #[serde(default, deserialize_with = "lenient")]
     body_text: Option<String>,
-    /// Markdown.
+    /// The text in Markdown.
     #[serde(default, deserialize_with = "lenient")]
     body: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     html_url: Option<String>,
-    /// Of comments.
+    /// The URL of the issue that a comment belongs to.
     #[serde(default, deserialize_with = "lenient")]
     issue_url: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -80,7 +81,7 @@ struct Item {
     pull_request: Option<Value>,
 }
 
-/// The account of an author; `null` for a deleted one.
+/// The author of an item; `null` if the account was deleted.
 #[derive(Debug, Deserialize)]
 pub struct Author {
     pub login: String,
@@ -90,7 +91,7 @@ impl Entry {
     /// Reads an item of a list of issues or comments.
     ///
     /// # Errors
-    /// When it is neither.
+    /// When the item is neither an issue nor a comment.
     pub fn read(item: Value, repository: &str) -> Result<Self, ItemError> {
         let item: Item = serde_json::from_value(item)?;
         let number = |url: &String| url.rsplit('/').next()?.parse::<u64>().ok();

@@ -1,4 +1,4 @@
-//! The limits of requests, as answers state them
+//! Reads the rate limits in responses
 //! (<https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
 
 use std::time::Duration;
@@ -11,12 +11,13 @@ use super::super::fetch::retry_after;
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
 
-/// The longest pause, the length of the period of the limit.
+/// The maximum pause, which is the length of a rate-limit window.
 const MAX_PAUSE: Duration = Duration::from_secs(3_600);
-/// The pause when a limit does not state its end.
+/// The pause when the response does not state the end of the limit.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 
-/// The error if `answer` refuses a request because of a limit. It has the status 403, as a missing permission has.
+/// The error if `answer` refuses a request because of a rate limit. Its status is 403, which GitHub also uses for
+/// missing permissions.
 pub fn refused(answer: &Answer, has_token: bool, now: Timestamp) -> Option<SourceError> {
     if answer.status != StatusCode::FORBIDDEN {
         return None;
@@ -30,7 +31,7 @@ pub fn refused(answer: &Answer, has_token: bool, now: Timestamp) -> Option<Sourc
     Some(SourceError::Busy { reason: format!("GitHub allows no more requests for about {minutes} min{advice}"), after })
 }
 
-/// The time until the limit is reset, at most an hour, if no requests are left.
+/// The time until the limit is reset, at most one hour. `None` if requests are left.
 pub fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
     let (left, reset) = (number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?);

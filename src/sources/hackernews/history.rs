@@ -1,7 +1,7 @@
-//! Older stories and comments, from the search that Algolia runs for Hacker News (<https://hn.algolia.com/api>).
+//! Reads older stories and comments from the search that Algolia runs for Hacker News (<https://hn.algolia.com/api>).
 //!
-//! `search_by_date` returns the newest items first, and at most a thousand of a query. So each request asks for the items
-//! before the oldest one of the previous page.
+//! `search_by_date` returns the newest items first, and at most a thousand per query. Each request therefore selects
+//! the items before the oldest item of the previous page.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use super::super::lenient::lenient;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-/// Items per page.
+/// The number of items per page.
 const HITS: usize = 200;
 
-/// The pages of the search.
+/// Reads the pages of the search.
 pub struct Search {
     /// `https://hn.algolia.com/api/v1/`
     pub base: Url,

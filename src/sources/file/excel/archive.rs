@@ -1,4 +1,5 @@
-//! Limits what a zipped spreadsheet inflates to. The library reads the parts of an archive into memory without a limit.
+//! Limits the size to which a zipped spreadsheet decompresses. The library reads the parts of an archive into memory
+//! without a limit.
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -7,22 +8,22 @@ use zip::ZipArchive;
 
 use super::grid;
 
-/// The part of an OpenDocument spreadsheet with its tables.
+/// The part of an OpenDocument spreadsheet that contains its tables.
 const TABLES: &str = "content.xml";
 
-/// What the parts of an archive may hold.
+/// The limits for the content of an archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The maximum size of all parts, in bytes after decompression.
     pub bytes: u64,
-    /// The maximum number of tags of a part that is not a worksheet. Each may become a value in memory; the cells of a
-    /// worksheet are read one by one.
+    /// The maximum number of XML tags of a part that is not a worksheet. Each of these tags may become a value in
+    /// memory, whereas the cells of a worksheet are read one by one.
     pub tags: u64,
-    /// The maximum size of the tables of an OpenDocument spreadsheet in memory, in bytes.
+    /// The maximum memory for the tables of an OpenDocument spreadsheet, in bytes.
     pub grid: u64,
 }
 
-/// Which limit an archive exceeds.
+/// The limit that an archive exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// The parts are too large.
@@ -33,14 +34,14 @@ pub enum Excess {
     Grid,
 }
 
-/// The limit that the archive exceeds; `None` if there is none, or the file is not an archive. The sizes that the archive
-/// declares are checked first, and no part is read beyond its declared size. Then each part is decompressed once to count
-/// its tags, and the tables of an OpenDocument spreadsheet are measured.
+/// The limit that the archive exceeds. `None` if it exceeds none, or if the file is not an archive. The sizes that the
+/// archive declares are checked first, and no part is read beyond its declared size. Then each part is decompressed
+/// once to count its tags, and the tables of an OpenDocument spreadsheet are measured.
 pub fn excess(bytes: Arc<[u8]>, limits: Limits) -> Option<Excess> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let (mut declared, mut total) = (0_u64, 0_u64);
     for index in 0..archive.len() {
-        // The library cannot read such a part either.
+        // The library cannot read a part that fails here, so the part needs no memory.
         let Ok(part) = archive.by_index(index) else { continue };
         declared = declared.saturating_add(part.size());
         if declared > limits.bytes {
@@ -51,7 +52,7 @@ pub fn excess(bytes: Arc<[u8]>, limits: Limits) -> Option<Excess> {
         let Ok(part) = archive.by_index(index) else { continue };
         let is_worksheet = part.name().is_ok_and(|name| name.starts_with("xl/worksheets/"));
         let mut counter = Counter::default();
-        // A part that is damaged is counted up to the damage.
+        // Tags of a damaged part are counted up to the damage.
         let _ = io::copy(&mut part.take(limits.bytes - total + 1), &mut counter);
         total += counter.bytes;
         if total > limits.bytes {
@@ -66,7 +67,7 @@ pub fn excess(bytes: Arc<[u8]>, limits: Limits) -> Option<Excess> {
     grid::exceeds(BufReader::new(tables.take(size)), limits.grid).then_some(Excess::Grid)
 }
 
-/// Counts what is written to it.
+/// Counts the XML tags in the bytes that are written to it.
 #[derive(Default)]
 struct Counter {
     bytes: u64,

@@ -1,7 +1,7 @@
-//! The memory of the tables of an OpenDocument spreadsheet (`content.xml` of an ods file).
+//! Computes the memory of the tables of an OpenDocument spreadsheet (`content.xml` of an ods file).
 //!
-//! The library lays each table out as a grid. A file of a few KiB may repeat one cell in all 16,384 columns of a million
-//! rows, so the size of the grid is computed before the library reads the file.
+//! The library converts each table to a grid. A file of a few KiB may repeat one cell in all 16,384 columns of a
+//! million rows, so the size of the grid is computed before the library reads the file.
 
 use std::io::BufRead;
 
@@ -10,15 +10,15 @@ use quick_xml::events::{BytesStart, Event};
 
 /// The memory of a cell in the grids of values and formulas, without its text, in bytes.
 const CELL: u64 = 56;
-/// The names of cells. A covered one is behind a merged one.
+/// The tags of cells. A covered cell is hidden behind a merged cell.
 const CELL_TAG: &str = "table:table-cell";
 const COVERED_TAG: &str = "table:covered-table-cell";
-/// The limits of the library, up to which it repeats.
+/// The limits of the library for repetitions.
 const MAX_COLUMNS: u64 = 16_384;
 const MAX_ROWS: u64 = 1_048_576;
 
 /// Whether the tables in `content` need more than `limit` bytes. Content that is not well-formed is measured up to its
-/// first error, where the library stops too.
+/// first error, because the library stops there too.
 pub fn exceeds(content: impl BufRead, limit: u64) -> bool {
     let mut reader = Reader::from_reader(content);
     let config = reader.config_mut();
@@ -45,11 +45,11 @@ pub fn exceeds(content: impl BufRead, limit: u64) -> bool {
     }
 }
 
-/// What was read of all tables. Cells and rows without values count only if others follow, because the library drops
-/// those at the end.
+/// The state of the measurement of all tables. Cells and rows without values count only if others with values follow,
+/// because the library drops trailing ones.
 #[derive(Default)]
 struct Tables {
-    /// The bytes of the tables before the current one.
+    /// The size of the tables before the current one, in bytes.
     before: u64,
     table: Table,
     row: Row,
@@ -60,9 +60,9 @@ struct Tables {
 struct Table {
     rows: u64,
     empty_rows: u64,
-    /// The cells of its widest row.
+    /// The number of cells in the widest row of the table.
     width: u64,
-    /// The cells of its rows before they are repeated.
+    /// The number of cells in the rows of the table. A repeated row counts once.
     cells: u64,
     text: u64,
 }
@@ -133,11 +133,11 @@ impl Tables {
         table.rows += std::mem::take(&mut table.empty_rows) + row.repeats;
         table.width = table.width.max(row.cells);
         table.cells += row.cells;
-        // The library has the row and its repetitions at the same time.
+        // The library holds the row and its repetitions in memory at the same time.
         table.text = table.text.saturating_add(row.text.saturating_mul(row.repeats.saturating_add(1)));
     }
 
-    /// The bytes of all tables, with the current row and cell once.
+    /// The size of all tables in bytes. The current row and the current cell count once.
     fn bytes(&self) -> u64 {
         let Table { rows, width, cells, text, .. } = self.table;
         let cells = rows.saturating_mul(width).saturating_add(cells).saturating_add(self.row.cells);
@@ -150,7 +150,7 @@ impl Tables {
 /// The number in the attribute `name`, by default 1.
 fn count(tag: &BytesStart<'_>, name: &str) -> u64 {
     let attribute = tag.attributes().filter_map(Result::ok).find(|attribute| attribute.key.as_ref() == name);
-    // The library refuses other values.
+    // The library rejects other values, so the largest number is safe.
     attribute.map_or(1, |attribute| attribute.value.parse().unwrap_or(u64::MAX))
 }
 
