@@ -56,10 +56,10 @@ pub enum StoreError {
     /// The database is unavailable, busy, or refused the transaction for now; a retry may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The call fails permanently: a retry fails again.
+    /// The failure is permanent: a retry would fail in the same way.
     #[error("the database failed: {0}")]
     Failed(String),
-    /// The schema does not fit this binary, so it must not use the database.
+    /// The schema is incompatible with this binary, so the binary must not use the database.
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// Another instance took over the lease. This instance must stop the work.
@@ -74,7 +74,7 @@ impl StoreError {
     }
 }
 
-/// A source with the number of its posts.
+/// A source with the counts of its posts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceTotals {
     /// The name of the source.
@@ -137,11 +137,11 @@ pub struct PostgresOptions {
 pub struct Store {
     backend: Backend,
     retention: Retention,
-    /// Clones share it, because it may change while the server runs.
+    /// The retention. Clones of the store share it, because users can change it while the server runs.
     keep: Arc<ArcSwap<Keep>>,
     vault: Option<Vault>,
     clock: Clock,
-    /// What the text index is known to contain.
+    /// Whether all posts are known to be in the text index.
     indexed: Arc<search::Indexed>,
     scans: Scans,
 }
@@ -149,7 +149,7 @@ pub struct Store {
 /// Why a query for counts failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AggregateFailure {
-    /// The query cannot be answered. The message tells the user what to change.
+    /// The query cannot be answered. The message says what the user can change.
     #[error(transparent)]
     Query(#[from] AggregateError),
     /// The store does not answer, or failed.
@@ -189,7 +189,7 @@ impl Store {
         })
     }
 
-    /// Returns the store with a retention of posts, counts and alerts.
+    /// Returns this store with `keep` as the retention of posts, counts and alerts.
     #[must_use]
     pub fn keeping(self, keep: Keep) -> Self {
         self.keep.store(Arc::new(keep));
@@ -246,7 +246,7 @@ impl Store {
     /// Checks that the database answers.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the database does not answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(self, primary, |c| sql::sql("SELECT 1").execute(c))?;
         Ok(())

@@ -17,14 +17,14 @@ use row::{USER, UserColumns, UserRow, insert};
 pub use invitations::FirstUser;
 pub use sessions::{NewSession, SessionFilter, SignedInUser};
 
-/// The advisory lock of changes of users (Postgres only), so that two changes cannot each leave the other's administrator
-/// as the last one.
+/// The advisory lock for changes of users (Postgres only). Without it, two concurrent changes could remove the last two
+/// administrators, one each.
 const ACCOUNTS_LOCK: i64 = 0x0073_656e_7469_0010;
 
-/// The text of [`ACCOUNTS_LOCK`]'s statement with SQLite, which has only one writer and needs no lock.
+/// Replaces the statement that takes [`ACCOUNTS_LOCK`] on SQLite, which has only one writer and needs no lock.
 const NO_LOCK: &str = "SELECT ?";
 
-/// The administrators, besides the user with an id, who can sign in.
+/// Counts the administrators who can sign in, without the user who has the given id.
 const OTHER_ADMINS: &str = "SELECT count(*) FROM users WHERE role = 'admin' AND disabled = ? AND id <> ? \
                             AND (password_hash IS NOT NULL OR issuer IS NOT NULL)";
 
@@ -63,7 +63,7 @@ pub struct UserEdit {
     pub name: Option<ActorName>,
     /// The new role; `None`: unchanged.
     pub role: Option<UserRole>,
-    /// Whether the user is kept from signing in; `None`: unchanged.
+    /// Whether the user is disabled and cannot sign in; `None`: unchanged.
     pub disabled: Option<bool>,
 }
 
@@ -74,11 +74,11 @@ pub enum UserChanged {
     Done(Box<User>),
     /// There is no such user.
     Missing,
-    /// The user has another version.
+    /// The version of the user differs from the version that the change requires.
     Stale,
     /// Another user has the name.
     NameTaken,
-    /// Without this user no administrator could sign in.
+    /// The user is the last administrator who can sign in.
     LastAdmin,
 }
 
@@ -96,7 +96,7 @@ pub struct Credentials {
 pub struct ExternalUser {
     /// The user at the provider.
     pub identity: Identity,
-    /// The name of a new user. If a user or a token has it, a number is added.
+    /// The name for a new user. If another user or a token has this name, a number is appended.
     pub name: ActorName,
     /// The role.
     pub role: RoleGrant,
@@ -226,8 +226,8 @@ impl Store {
         })
     }
 
-    /// Deletes a user with their sessions, invitations and tokens. The last administrator can be deleted only as the last
-    /// user.
+    /// Deletes a user with their sessions, invitations and tokens. The last administrator can be deleted only if there
+    /// is no other user.
     ///
     /// # Errors
     /// When the database fails.
@@ -281,7 +281,7 @@ impl Store {
                     user.id
                 }
                 None => {
-                    // The audit log would confuse a user with a token of the same name.
+                    // The audit log identifies users and tokens by name, so a user must not have the name of a token.
                     let tokens: Vec<String> = run!(sql("SELECT name FROM api_tokens").rows::<Text>().load(c))?;
                     let mut free = name.as_str().to_owned();
                     for number in 2_u32.. {
@@ -326,7 +326,8 @@ impl Store {
     pub async fn set_password(&self, user: i64, hash: &str, kept: Option<i64>) -> Result<bool, StoreError> {
         let data = (user, hash.to_owned(), kept.unwrap_or_default());
         let changed: usize = transact!(self, data, |c, (user, hash, kept), run| {
-            // First, because it waits for a sign-in that is being stored.
+            // The update comes before the deletion of sessions, because it waits until a concurrent sign-in has stored
+            // its session.
             let changed = run!(
                 sql("UPDATE users SET password_hash = ? WHERE id = ?")
                     .bind::<Text, _>(hash.as_str())

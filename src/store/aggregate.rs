@@ -37,7 +37,7 @@ impl Store {
         }
     }
 
-    /// The buckets of a query that rollups can answer.
+    /// The buckets of a query that can be answered from the rollups.
     pub(super) fn edges(&self, query: &AggregateQuery) -> Result<Edges, AggregateError> {
         let now = self.clock.now();
         let edges = Edges::of(query, self.retention.usable(now).from(Grain::Minute))?;
@@ -82,7 +82,7 @@ impl Store {
         if found.len() as i64 > MAX_READ_POSTS { Err(AggregateError::TooManyPosts.into()) } else { Ok(found) }
     }
 
-    /// The number of posts in which words are searched: those that match the rest of the filter.
+    /// The number of posts whose texts are searched for words: the posts that match the rest of the filter.
     async fn candidates(&self, range: TimeRange, filter: &PostFilter) -> Result<i64, StoreError> {
         let rest =
             PostFilter { words: Vec::new(), start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
@@ -146,7 +146,7 @@ pub struct Bucket {
 /// The maximum number of buckets in one answer.
 pub const MAX_BUCKETS: usize = 5_000;
 
-/// The maximum number of posts that are read for one answer that rollups cannot give.
+/// The maximum number of posts that are read to answer a query that the rollups cannot answer.
 pub const MAX_READ_POSTS: i64 = 100_000;
 
 /// Why counts cannot be computed.
@@ -157,10 +157,10 @@ pub enum AggregateError {
         "the range has {0} buckets, but at most {MAX_BUCKETS} are allowed: choose a longer period or a shorter range"
     )]
     TooManyBuckets(usize),
-    /// The retention of minute counts has passed.
+    /// The range begins before the first stored minute count, which is at this time.
     #[error("minute counts before {0} were deleted (retention.minute_rollups): use period=hour or a later start_date")]
     MinutesGone(Timestamp),
-    /// The retention of counts has passed.
+    /// The range begins before the first stored count, which is at this time.
     #[error("counts before {0} were deleted (retention.rollups): choose a later start_date")]
     CountsGone(Timestamp),
     /// More posts than [`MAX_READ_POSTS`].
@@ -178,9 +178,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) struct Edges {
     /// The range after it was extended to bucket edges.
     pub range: TimeRange,
-    /// The start of each bucket. It ends where the next one starts, or with the range.
+    /// The start of each bucket. A bucket ends where the next one starts; the last bucket ends with the range.
     pub starts: Vec<Timestamp>,
-    /// The widest rollups whose edges match all buckets.
+    /// The widest rollup buckets that do not cross the edge of any bucket of the aggregate.
     pub grain: Grain,
 }
 
@@ -231,7 +231,7 @@ impl Edges {
             if edge <= range.start() {
                 edges.clear();
             }
-            // When a zone changes sides of the date line, a day has no length. It is left out.
+            // When a zone moves across the date line, it skips a day. The skipped day gets no bucket.
             if edges.last().is_none_or(|last| edge > *last) {
                 edges.push(edge);
             }
@@ -251,7 +251,7 @@ impl Edges {
         Ok(Self { range, starts, grain })
     }
 
-    /// Adds counts of smaller buckets to these. A smaller bucket belongs to the bucket in which it starts.
+    /// Adds the counts of rollup buckets to these buckets. A rollup bucket belongs to the bucket in which it starts.
     pub fn fill(self, cells: impl IntoIterator<Item = BucketCell>) -> Aggregate {
         let mut buckets: Vec<_> =
             self.starts.into_iter().map(|start| Bucket { start, counts: Counts::default() }).collect();

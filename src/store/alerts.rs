@@ -95,7 +95,7 @@ impl Store {
         Ok(rows.into_iter().next().map(Alert::from))
     }
 
-    /// All alerts that fire.
+    /// All alerts that are firing.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or
@@ -109,7 +109,7 @@ impl Store {
         Ok(rows.into_iter().map(Alert::from).collect())
     }
 
-    /// The alerts that fire or ended after `since`, in the order in which they began.
+    /// The alerts that are firing or were resolved after `since`, in the order in which they were triggered.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

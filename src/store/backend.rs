@@ -56,8 +56,9 @@ macro_rules! read {
 }
 pub(crate) use read;
 
-/// Runs `$body` in a transaction on `$connection`. `$run!(query)` is the query's `QueryResult` on either database.
-/// `$data` is cloned, because a transaction on Postgres may be retried. Evaluates to a `Result<_, StoreError>`.
+/// Runs `$body` in a transaction on `$connection`. `$run!(query)` runs a query and evaluates to its `QueryResult` on
+/// either database. `$data` is cloned, because a transaction on Postgres may be retried. Evaluates to a `Result<_,
+/// StoreError>`.
 macro_rules! transact {
     ($store:expr, $data:expr, |$connection:ident, $given:pat_param, $run:ident| $body:expr) => {
         $crate::store::backend::transact!(@($) $store, $data, $connection, $given, $run, $body)

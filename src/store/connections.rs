@@ -35,7 +35,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// The numbers of `status`.
+    /// Converts the status of a pool.
     pub(super) fn of(target: Target, status: &Status) -> Self {
         let idle = status.available.min(status.size);
         Self { target, used: status.size - idle, idle, waiting: status.waiting }

@@ -1,5 +1,5 @@
-//! The demonstration: generated posts, and the topics, rules and alerts that belong to them. Its row stores its
-//! progress. It is removed in steps, each of which is a transaction that can be repeated.
+//! The demonstration: generated posts, and the topics, rules and alerts that belong to them. The progress is stored in
+//! one row. The demonstration is removed in steps, each of which is a transaction that can be repeated.
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Bool, Text};
@@ -19,9 +19,9 @@ const ROWS: i64 = 5_000;
 /// The progress of a demonstration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DemoState {
-    /// Its posts are being appended and analysed.
+    /// The generated posts are being appended and analysed.
     Filling,
-    /// Its rules are being evaluated over the past.
+    /// The rules of the demonstration are being evaluated over the generated history.
     Evaluating,
     /// The demonstration is complete.
     Ready,
@@ -59,9 +59,9 @@ pub struct Demonstration {
     pub planned: i64,
     /// The number of these posts that were appended.
     pub appended: i64,
-    /// Ids of its topics.
+    /// The ids of the topics of the demonstration.
     pub topics: Vec<i64>,
-    /// Ids of its rules.
+    /// The ids of the rules of the demonstration.
     pub rules: Vec<i64>,
 }
 
@@ -152,7 +152,8 @@ impl Store {
         Ok(begun > 0)
     }
 
-    /// Stores the progress if the state is still `from`. Returns `false` if it was removed in the meantime.
+    /// Stores the progress if the stored state is still `from`. Returns `false` if the state has changed, because a
+    /// removal was requested.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -224,7 +225,7 @@ impl Store {
     }
 
     /// Removes the rules of a demonstration with the states of their series, and the alerts that only generated posts
-    /// caused. Must be called while these posts are stored.
+    /// caused. Must be called before the generated posts are removed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -279,7 +280,7 @@ impl Store {
         self.prune_topics(ROWS, &tokio_util::sync::CancellationToken::new()).await
     }
 
-    /// Removes rows of counts that are zero, some thousand per call. Returns their number.
+    /// Removes rows whose counts are zero, at most a few thousand per call. Returns their number.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

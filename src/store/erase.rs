@@ -18,11 +18,12 @@ const STEP: i64 = 100;
 pub struct Erased {
     /// The posts that were deleted.
     pub posts: Vec<RemovedPost>,
-    /// How often alerts cited the author, including posts that retention had removed before.
+    /// The number of citations of the author in alerts, including citations of posts that the retention had removed
+    /// before.
     pub evidence: i64,
 }
 
-/// An alert that names the author.
+/// An alert whose details contain the name of the author.
 #[derive(Queryable)]
 struct CitingAlert {
     id: i64,
@@ -56,7 +57,7 @@ impl Store {
     }
 
     /// Removes deleted content from the database files as far as possible: SQLite moves its write-ahead log into the
-    /// database file and truncates it. A reader may delay that.
+    /// database file and truncates it. A concurrent reader may delay this.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -69,7 +70,7 @@ impl Store {
 
     /// Removes citations of the author from the details of alerts whose posts were deleted. Returns their number.
     async fn erase_citations(&self, source: &Source, author: &Author) -> Result<i64, StoreError> {
-        // The name as both databases write it in a JSON document.
+        // The author's name as a quoted JSON string. Both databases write it in this form.
         let quoted = serde_json::Value::from(author.as_str()).to_string();
         let text = match &self.backend {
             Backend::Sqlite(_) => {

@@ -1,4 +1,4 @@
-//! Decides which failures of the database are transient.
+//! Decides which errors of the database are transient.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -6,8 +6,8 @@ use super::StoreError;
 use crate::sqlite::SqliteError;
 
 impl From<DieselError> for StoreError {
-    /// A failure is transient (locks, disk, network, restart, a schema that is being migrated) unless the statement can
-    /// never succeed, because it violates a constraint or the database cannot store the data.
+    /// An error is transient (locks, disk, network, restart, a schema that is being migrated), except when the
+    /// statement violates a constraint or the database cannot store the data. Such a statement never succeeds.
     fn from(error: DieselError) -> Self {
         use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation, Unknown};
         let text = describe(&error);

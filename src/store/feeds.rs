@@ -25,7 +25,7 @@ pub struct FeedReport {
 pub struct FeedRow {
     /// The name of the source.
     pub name: String,
-    /// Whether it is paused.
+    /// Whether the feed is paused.
     pub paused: bool,
     /// The instance that sent the last report.
     pub instance: String,
@@ -100,8 +100,8 @@ impl Store {
         Ok(rows.into_iter().map(FeedRow::from).collect())
     }
 
-    /// Pauses or resumes the feed `name` and its history; its instance applies this within seconds. Returns `false` if no instance has
-    /// reported the feed.
+    /// Pauses or resumes the feed `name` and its history. The instance that runs the feed applies the change within
+    /// seconds. Returns `false` if no instance has reported the feed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

@@ -1,4 +1,4 @@
-//! What each webhook received.
+//! The counts of the requests to each webhook.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable};
 
@@ -11,22 +11,22 @@ use crate::domain::Timestamp;
 /// The result of one request to a webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HookRequest {
-    /// The posts that were appended to the stream.
+    /// The number of posts that were appended to the stream.
     pub accepted: usize,
-    /// The items that are not valid posts.
+    /// The number of items that are not valid posts.
     pub rejected: usize,
     /// The last error, if there was one.
     pub error: Option<String>,
 }
 
-/// What a webhook received since it was added.
+/// The counts of a webhook since it was added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookRow {
     /// The name of the source.
     pub name: String,
-    /// The posts that were appended to the stream.
+    /// The number of posts that were appended to the stream.
     pub accepted: u64,
-    /// The items that are not valid posts.
+    /// The number of items that are not valid posts.
     pub rejected: u64,
     /// When the last post was appended.
     pub last_post: Option<Timestamp>,
@@ -96,7 +96,7 @@ impl Store {
         })
     }
 
-    /// What every webhook received, by name.
+    /// The counts of every webhook, sorted by name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

@@ -24,7 +24,7 @@ impl Store {
         Ok(())
     }
 
-    /// The encrypted ID token of a session; `None` if it did not begin at a provider.
+    /// The encrypted ID token of a session; `None` if the session did not begin at a provider.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,7 +1,7 @@
 //! The columns that store the labels of posts.
 //!
 //! Posts and rollups have two columns for labels. For an unscored post the sentiment column is empty, and the emotion
-//! column contains the language as `lang:de`. So the rollups count unscored posts by language without additional
+//! column contains the language as `lang:de`. This lets the rollups count unscored posts by language without additional
 //! columns.
 
 use std::borrow::Cow;
@@ -11,10 +11,10 @@ use crate::domain::{Emotion, PostLabels, Sentiment, language};
 /// The sentiment column of an unscored post.
 pub const UNSCORED: &str = "";
 const LANGUAGE: &str = "lang:";
-/// The language of posts whose language tag is not a language code.
+/// The stored language for a language tag that is not a language code.
 const OTHER: &str = "other";
 
-/// The two columns.
+/// The values of the two label columns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelColumns {
     /// The sentiment; empty for an unscored post.
@@ -31,7 +31,8 @@ impl LabelColumns {
                 Self { sentiment: labels.sentiment.as_str(), emotion: Cow::Borrowed(labels.emotion.as_str()) }
             }
             None => {
-                // Sources may send any text, but the number of rollup rows must stay limited.
+                // Sources may send any text as the language. Only known codes are used, so that the number of rollup
+                // rows stays limited.
                 let lang = lang.and_then(language::code);
                 let emotion = format!("{LANGUAGE}{}", lang.as_deref().unwrap_or(OTHER));
                 Self { sentiment: UNSCORED, emotion: Cow::Owned(emotion) }
@@ -44,7 +45,7 @@ impl LabelColumns {
         Some(PostLabels { sentiment: self.sentiment.parse().ok()?, emotion: self.emotion.parse().ok()? })
     }
 
-    /// Converts the stored columns.
+    /// Converts the values of the stored columns.
     pub fn read(sentiment: &str, emotion: String) -> Self {
         match (sentiment.parse::<Sentiment>(), emotion.parse::<Emotion>()) {
             (Ok(sentiment), Ok(emotion)) => Self::of(Some(PostLabels { sentiment, emotion }), None),
@@ -53,7 +54,7 @@ impl LabelColumns {
     }
 }
 
-/// Whether this is the sentiment column of an unscored post.
+/// Whether `column`, the value of a sentiment column, belongs to an unscored post.
 pub fn is_unscored(column: &str) -> bool {
     column == UNSCORED || column.starts_with(LANGUAGE)
 }

@@ -1,6 +1,6 @@
 //! Leases with a fencing token, and the cursors of sources.
 //!
-//! The database measures the time of a lease, because the clocks of instances may differ.
+//! The expiry of a lease is compared with the clock of the database, because the clocks of instances may differ.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -56,7 +56,8 @@ macro_rules! acquire {
 }
 
 impl Lease {
-    /// Returns `done`; `None` means that the lease was not held, which is an error.
+    /// Returns the value of `done`. `None` means that this instance does not hold the lease any more, which is an
+    /// error.
     pub(super) fn check<T>(&self, done: Option<T>) -> Result<T, StoreError> {
         done.ok_or_else(|| StoreError::LeaseLost(self.name.clone()))
     }
@@ -116,7 +117,7 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
-    /// The cursors of the sources whose name ends with `suffix`, by name.
+    /// The cursors of the sources whose names end with `suffix`, by the name of the source.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -133,7 +134,7 @@ impl Store {
     /// Stores the position after which a source continues, if `lease` is still held.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over. In this case nothing is changed.
+    /// [`StoreError::LeaseLost`] when another instance has taken over the lease. In this case nothing is changed.
     pub async fn keep_cursor(&self, source: &str, cursor: &str, lease: Option<&Lease>) -> Result<(), StoreError> {
         let data = (source.to_owned(), cursor.to_owned(), lease.cloned(), At(self.clock.now()));
         let kept = transact!(self, data, |c, (source, cursor, lease, now), run| {

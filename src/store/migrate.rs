@@ -1,8 +1,8 @@
 //! The schema: embedded migrations, which one instance runs at a time.
 //!
 //! Migrations only add to the schema, so that instances of the previous release keep working while a new release is
-//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema: a binary that does not know all of its migrations runs
-//! if it is not older than that, and otherwise refuses to start.
+//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema. A binary that does not know all migrations of the schema
+//! starts only if its own newest migration is not older than the stored one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const LOCK: i64 = 0x0073_656e_7469_0001;
 /// The time between two attempts to get the lock. A session that waits inside the database would block concurrent
 /// indexing.
 const LOCK_RETRY: Duration = Duration::from_millis(100);
-/// The number of attempts before the migration fails and is left to a later start.
+/// The number of attempts to get the lock. After the last one the start fails, and a later start repeats the migration.
 const LOCK_ATTEMPTS: u32 = 6_000;
 /// The last migration of the oldest release that works with this schema.
 const COMPATIBLE_SINCE: &str = "20260204000001";
@@ -68,17 +68,18 @@ pub enum Mode {
     Check,
 }
 
-/// The names of the pending migrations. Depending on `mode` they have run. The write lock of the file makes other
-/// processes wait.
+/// The names of the pending migrations. With [`Mode::Run`] they have run when the function returns. Other processes
+/// wait for the write lock of the file.
 pub async fn sqlite(sqlite: &Sqlite, mode: Mode) -> Result<Vec<String>, StoreError> {
     let migrated = sqlite.write(move |connection| migrate(connection, SQLITE.migrations(), mode)).await?;
     Ok(migrated?)
 }
 
-/// The names of the pending migrations. Depending on `mode` they have run. An advisory lock makes other processes wait.
+/// The names of the pending migrations. With [`Mode::Run`] they have run when the function returns. Other processes
+/// wait for an advisory lock.
 pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, StoreError> {
     let connection = postgres.migrator().await?;
-    // Diesel's migrations are synchronous. The lock ends at the latest with the connection.
+    // Diesel's migrations are synchronous. The server releases the lock at the latest when the connection is closed.
     let task = tokio::task::spawn_blocking(move || {
         let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
         let encoding: Setting =
@@ -134,7 +135,7 @@ fn drop_invalid_indexes(connection: &mut AsyncConnectionWrapper<AsyncPgConnectio
 /// The names of the migrations of this release, by version.
 ///
 /// # Errors
-/// Never for embedded migrations.
+/// Never in practice, because the migrations are embedded in the binary.
 pub fn sqlite_names() -> Result<BTreeMap<String, String>, StoreError> {
     names::<diesel::sqlite::Sqlite>(SQLITE.migrations())
 }
@@ -142,7 +143,7 @@ pub fn sqlite_names() -> Result<BTreeMap<String, String>, StoreError> {
 /// As [`sqlite_names`], for Postgres.
 ///
 /// # Errors
-/// Never for embedded migrations.
+/// Never in practice, because the migrations are embedded in the binary.
 pub fn postgres_names() -> Result<BTreeMap<String, String>, StoreError> {
     names::<Pg>(POSTGRES.migrations())
 }
@@ -219,7 +220,7 @@ macro_rules! schema_info {
 schema_info!(SqliteConnection);
 schema_info!(AsyncConnectionWrapper<AsyncPgConnection>);
 
-/// Keeps the database's own error, which shows whether the failure is transient.
+/// Extracts the error of the database, which shows whether the failure is transient.
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> DieselError {
     match error.downcast::<DieselError>() {
         Ok(error) => *error,

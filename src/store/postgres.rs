@@ -1,4 +1,5 @@
-//! Connections to Postgres: pools, time limits, and transactions that are retried and run to their end.
+//! Connections to Postgres: pools, time limits, and transactions that are retried and cannot be interrupted by their
+//! caller.
 
 mod tls;
 mod url;
@@ -23,7 +24,8 @@ use super::connections::{Connections, Target};
 use super::{PostgresOptions, StoreError};
 
 /// A connection for reading. If it is dropped before [`Self::finish`], the server is asked to cancel its statement. The
-/// pool tests a connection before each use, so a late cancellation ends that test and not another statement.
+/// pool tests a connection before each use. A cancellation that arrives late can therefore only end that test, and not
+/// a later statement.
 pub struct Reader {
     connection: Object<AsyncPgConnection>,
     connector: Arc<Connector>,
@@ -59,7 +61,7 @@ impl Drop for Reader {
         let (token, connector) = (self.connection.cancel_token(), self.connector.clone());
         let runtime = connector.runtime.clone();
         runtime.spawn(async move {
-            // A server that does not answer ends the statement by its own timeout.
+            // If the server does not answer the request, its statement timeout ends the statement.
             let _ = timeout(connector.connect_timeout, connector.tls.cancel(&token)).await;
         });
     }
@@ -79,7 +81,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Reads the URLs and certificates; connects later. Connections belong to the current async runtime.
+    /// Reads the URLs and certificates. Connections are opened when they are needed, on the current async runtime.
     ///
     /// # Errors
     /// When a URL or certificate file is malformed, or there is no runtime.
@@ -128,7 +130,8 @@ impl Postgres {
         Ok(connection)
     }
 
-    /// The result of `query`, or `None` if it takes too long. A server that hangs does not enforce a timeout itself.
+    /// The result of `query`, or `None` if it takes too long. The client needs its own timeout, because a server that
+    /// hangs does not enforce `statement_timeout`.
     pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
         timeout(self.connector.limit, query).await.ok()
     }
@@ -138,8 +141,8 @@ impl Postgres {
         self.connector.silent()
     }
 
-    /// Runs `work` in a transaction, and retries it after a serialisation failure or a deadlock. It runs to its end
-    /// even if the caller's future is dropped, so that a transaction is never interrupted.
+    /// Runs `work` in a transaction, and retries it after a serialisation failure or a deadlock. The transaction is
+    /// completed even if the caller drops the future.
     pub async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -179,11 +182,11 @@ impl Postgres {
     }
 }
 
-/// The error of a transaction. `None`: the server did not answer.
+/// A failed attempt to run a transaction, with its error. `None`: the server did not answer.
 struct Attempt(Option<DieselError>);
 
 impl Attempt {
-    /// Whether it failed because of a serialisation failure or a deadlock (40001, 40P01).
+    /// Whether the transaction failed with a serialisation failure or a deadlock (SQLSTATE 40001, 40P01).
     fn lost(&self) -> bool {
         match &self.0 {
             Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
@@ -195,12 +198,13 @@ impl Attempt {
 }
 
 /// Switches messages to English if the role may do so, because Diesel provides the server's message, but not its
-/// SQLSTATE. A superuser may, and since Postgres 15 a role with `GRANT SET ON PARAMETER lc_messages`. `doctor` reports
-/// other languages.
+/// SQLSTATE. A superuser may do so, and since Postgres 15 also a role with `GRANT SET ON PARAMETER lc_messages`. The
+/// command `doctor` reports a server whose messages are in another language.
 const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
                        EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
-/// Tells the triggers of the migration `topic_sentiment` that this release counts posts by the sentiment towards topics.
+/// Informs the triggers of the migration `topic_sentiment` that this release counts posts by the sentiment towards
+/// topics.
 const KNOWS_TOPIC_SENTIMENTS: &str = "SET sentistream.topic_sentiments = 'on'";
 
 fn backoff() -> ExponentialBuilder {
@@ -257,8 +261,8 @@ impl Connector {
         StoreError::Unavailable(format!("no answer within {} s", self.limit.as_secs_f64()))
     }
 
-    /// Connects on the store's runtime, because the task that drives a connection must outlive the runtime of the first
-    /// caller.
+    /// Connects on the runtime of the store, because the task that drives a connection must not end with the runtime of
+    /// the caller that happens to open it.
     async fn connect(self: Arc<Self>) -> ConnectionResult<AsyncPgConnection> {
         let bad = ConnectionError::BadConnection;
         let runtime = self.runtime.clone();

@@ -43,7 +43,7 @@ macro_rules! whole_posts {
 }
 
 impl Store {
-    /// The posts of `ids` that are stored.
+    /// Returns those of `ids` that belong to a stored post.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -70,7 +70,7 @@ impl Store {
         self.sorted_posts(filter, Sort::Newest, start, limit).await
     }
 
-    /// One page in the order of `sort`, which must be that of the start cursor.
+    /// One page in the order of `sort`. If `start` is a cursor, it must have the same order.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
@@ -180,8 +180,8 @@ impl Store {
         Ok(rows.into_iter().map(PostTopic::from).collect())
     }
 
-    /// The sentiment of posts towards one topic, by the ids of their rows. Posts that do not match it, and those for which
-    /// it is not determined, are left out.
+    /// The sentiment of posts towards one topic, by the ids of their rows. Posts that do not match the topic, and posts
+    /// whose sentiment towards it is not determined yet, are left out.
     ///
     /// # Errors
     /// When the database does not answer.

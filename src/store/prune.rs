@@ -13,7 +13,7 @@ use crate::domain::{EntryKey, Timestamp};
 /// The maximum number of rows that one transaction removes.
 const STEP: i64 = 5_000;
 
-/// Repeats `$step`, which returns the number of removed rows, until it removes none or a stop is requested.
+/// Repeats `$step`, which returns the number of removed rows, until a step removes no row or a stop is requested.
 macro_rules! repeat {
     ($stop:expr, $step:expr) => {
         while !$stop.is_cancelled() && $step > 0 {}
@@ -21,7 +21,7 @@ macro_rules! repeat {
 }
 
 impl Store {
-    /// Removes remembered entry ids below `needed`, and expired posts, tombstones, counts, resolved alerts and
+    /// Removes the stored ids of entries below `needed`, and expired posts, tombstones, counts, resolved alerts and
     /// transitions. Ends early, between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Store {
         self.prune_counts(now, stop).await?;
         self.prune_topics(STEP, stop).await?;
         if let Some(kept) = self.kept().posts {
-            // No instance stores posts that are older than this, even if its clock differs.
+            // No instance stores a post older than this time, even if the clocks of instances differ.
             let before = now - kept - CLOCKS_DIFFER;
             let old = OldPosts { before, needed: needed.clone(), limit: OLD_POSTS_STEP };
             repeat!(stop, self.remove_old_posts(old.clone()).await?);
@@ -54,7 +54,7 @@ impl Store {
         self.prune_topic_rollups(Grain::Minute, kept.from(Grain::Minute), stop).await?;
         if let Some(kept) = self.kept().rollups {
             for grain in [Grain::Quarter, Grain::Day] {
-                // The clocks of instances differ by less than the shortest retention.
+                // The additional day covers the difference between the clocks of instances.
                 let before = (now - kept - Grain::Day.width()).floor(grain.width());
                 self.prune_rollups(grain, before, stop).await?;
                 self.prune_topic_rollups(grain, before, stop).await?;
@@ -116,7 +116,8 @@ impl Store {
         Ok(())
     }
 
-    /// Removes tombstones of posts and authors that are no longer needed: the posts would be too old to be stored.
+    /// Removes tombstones of posts and authors that are no longer needed, because the posts that they reject are too
+    /// old to be stored.
     async fn prune_tombstones(&self, before: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         repeat!(
             stop,
@@ -177,8 +178,8 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the ids of entries that cannot be delivered again, and the list of posts that deletions among them
-    /// removed. Entries of a lost stream cannot be delivered again either, but a worker may still hold entries that
+    /// Removes the ids of entries that cannot be delivered again, and for deletions of authors also the list of the
+    /// removed posts. Entries of a lost stream cannot be delivered again, but a worker may still process those that
     /// were appended recently.
     async fn prune_entries(&self, needed: &EntryKey, stop: &CancellationToken) -> Result<(), StoreError> {
         let (ms, seq) = super::settle::columns(needed.id);

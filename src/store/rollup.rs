@@ -1,4 +1,4 @@
-//! The rollups: their bucket widths, and how a range is covered with buckets.
+//! The rollups, which are counts of posts by bucket of time: the widths of the buckets, and how buckets cover a range.
 
 pub(super) mod read;
 mod topics;
@@ -81,7 +81,8 @@ impl Store {
         read!(self, replica, |c| query().get_result(c))
     }
 
-    /// Counts of an exact window by event time: whole buckets from the rollups, the rest at the edges from posts.
+    /// Counts of an exact window by event time. Whole buckets are read from the rollups; the posts at the edges of the
+    /// window are counted one by one.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
@@ -91,8 +92,8 @@ impl Store {
         Ok(sum(self.cells(range, series, Cells { source, ..Cells::default() }).await?))
     }
 
-    /// The same as [`Self::window`] for each source with posts in the window, of all posts or of the posts of one
-    /// topic by the label `of`.
+    /// The same as [`Self::window`], for each source with posts in the window. With a topic only its posts are counted,
+    /// by the sentiment that `of` selects.
     ///
     /// # Errors
     /// As [`Self::window`].
@@ -105,7 +106,7 @@ impl Store {
         Ok(by_source(self.cells(range, Series::Source, Cells { topic, of, ..Cells::default() }).await?))
     }
 
-    /// Counts of an exact window, of the posts that match `filter`.
+    /// Counts of the posts in an exact window that match `filter`.
     pub(super) async fn cells(
         &self,
         range: TimeRange,
@@ -128,7 +129,8 @@ impl Store {
             return Ok(Vec::new());
         }
         let query = cells(&pieces, series, filter);
-        // Alert rules depend on these counts, so a lagging replica must not be used.
+        // Alert rules use these counts, so they are read from the primary database and not from a replica, which may
+        // lag.
         read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))
     }
 }
@@ -159,7 +161,7 @@ fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
 pub const INGEST_BUCKET: Duration = Duration::from_secs(10);
 /// The retention of `ingest_counters`.
 pub const INGEST_KEPT: Duration = Duration::from_secs(2 * 3_600);
-/// The retention of rollups by second. They count the edges of windows that end at about the current time.
+/// The retention of rollups by second. They are needed for the edges of windows that end at about the current time.
 const SECONDS_KEPT: Duration = Duration::from_secs(2 * 3_600);
 
 /// The bucket widths of `post_rollups`.
@@ -171,7 +173,7 @@ pub enum Grain {
     Second,
     /// One minute.
     Minute,
-    /// Fifteen minutes: the offsets of all time zones in use are multiples of it.
+    /// Fifteen minutes. The UTC offsets of all current time zones are multiples of 15 minutes.
     Quarter,
     /// A day in UTC.
     Day,
@@ -180,9 +182,9 @@ pub enum Grain {
 /// The posts that a rollup row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
-    /// Those of one source.
+    /// The posts of one source.
     Source,
-    /// Those of all sources together; the row's source is empty.
+    /// The posts of all sources together. The source column of the row is empty.
     Together,
 }
 
@@ -200,7 +202,7 @@ impl Grain {
         }
     }
 
-    /// The value of the column: seconds; negative for all sources together.
+    /// The value of the column `grain`: the width in seconds, negative for all sources together.
     pub fn column(self, series: Series) -> i32 {
         let seconds = self.seconds().cast_signed();
         match series {
@@ -223,7 +225,7 @@ impl Grain {
     }
 }
 
-/// The first bucket of each width that is stored at a certain time.
+/// For each width, the start of the first bucket that is stored at a certain time.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     seconds: Timestamp,
@@ -231,7 +233,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The same without seconds, for topics, which have no counts by second.
+    /// The same without rollups by second, which topics do not have.
     pub fn without_seconds(self) -> Self {
         Self { seconds: Timestamp::MAX, ..self }
     }
@@ -265,14 +267,15 @@ impl Retention {
 /// A part of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// The width of the buckets that count it. `None`: its posts must be counted.
+    /// The width of the buckets that cover the piece. `None`: no bucket covers it, so its posts must be counted one by
+    /// one.
     pub grain: Option<Grain>,
     /// The range of the piece.
     pub range: TimeRange,
 }
 
-/// Covers `range` exactly with whole buckets of the widest possible widths, and with pieces without buckets at its
-/// edges.
+/// Splits `range` into pieces that whole buckets cover, as wide as possible, and pieces at its edges that no bucket
+/// covers.
 pub fn cover(range: TimeRange, kept: Kept) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = vec![range];

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::PostgresOptions;
 use super::posts::{CountedFrom, PostFilter, Start};
 
-/// The largest page, and the largest offset, that are read without a permit.
+/// The largest page size, and the largest offset of a page, for which no permit is needed.
 const SHORT: i64 = 1_000;
 
 /// Permits for scans. Clones share them.
@@ -18,13 +18,13 @@ const SHORT: i64 = 1_000;
 pub struct Scans(Arc<Semaphore>);
 
 impl Scans {
-    /// For the embedded database, which uses the cores of this process.
+    /// Permits for the embedded database, which uses the cores of this process.
     pub fn on_cores() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::of((cores / 2).max(2))
     }
 
-    /// For Postgres: a quarter of the connections remains available for other queries.
+    /// Permits for Postgres. A quarter of the connections remains available for other queries.
     pub fn on_connections(options: &PostgresOptions) -> Self {
         Self::of((options.max_connections * 3 / 4).max(1))
     }
@@ -33,7 +33,8 @@ impl Scans {
         Self(Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Waits for a permit, which is released when it is dropped. The holder of a permit must not wait for a second one.
+    /// Waits for a permit, which is released when it is dropped. A caller that holds a permit must not wait for a
+    /// second one, because this could deadlock.
     pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
         self.0.clone().acquire_owned().await.ok()

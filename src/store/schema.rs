@@ -1,4 +1,4 @@
-//! The tables for Diesel, the same for both databases.
+//! The definitions of the tables for Diesel. They are the same for both databases.
 
 /// SQL types for the tables.
 mod types {

@@ -1,4 +1,4 @@
-//! The migrations that ran and those that did not, for administrators.
+//! Lists the migrations that ran and those that did not run, for administrators.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 pub struct AppliedMigration {
     /// The name; `None` for a migration of a newer release.
     pub name: Option<String>,
-    /// The version, the digits at the beginning of the name.
+    /// The version: the digits at the beginning of the name.
     pub version: String,
     /// When it ran.
     pub ran_at: Timestamp,

@@ -2,9 +2,10 @@
 //!
 //! Both databases store the [`grams`] of each post in the same transaction as the post: SQLite in a full-text table,
 //! Postgres in a `tsvector` with a GIN index. Neither needs an extension or depends on the locale of the database. A
-//! post that contains a word has all grams of the word. The converse is true only for some words ([`query`]), so the
-//! texts of the other found posts are checked. Posts that a release without the index, or with fewer grams, has stored
-//! are added in steps; until then searches that need them read the posts themselves.
+//! post that contains a word has all grams of the word. A post with all grams of a word contains the word only for some
+//! words ([`query`]); for other words, the texts of the found posts must be searched. Posts that were stored by a
+//! release without the index, or with fewer grams, are added to the index in steps. Until then, searches for words read
+//! the texts of the posts.
 
 mod find;
 pub(super) mod grams;
@@ -28,7 +29,8 @@ use query::{Coverage, Dialect};
 /// The maximum number of posts that a transaction adds to the index.
 const STEP: i64 = 500;
 
-/// What is known to be in the index. It only grows.
+/// Whether all posts are known to be in the index with their pieces of words, and with all their grams. The values
+/// never change back to `false`.
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
     pieces: AtomicBool,
@@ -44,7 +46,7 @@ struct Missing {
 
 type MissingColumns = (BigInt, Text);
 
-/// The progress of indexing the posts from before.
+/// The progress of indexing posts that an earlier release stored.
 #[derive(Queryable)]
 struct Progress {
     done: i64,
@@ -72,7 +74,7 @@ struct State {
 }
 
 impl Store {
-    /// The query for posts with `words`. `None`: the index cannot find them, or not yet.
+    /// The query for posts with `words`. `None`: the index cannot find these words, or does not contain all posts yet.
     pub(super) async fn search_query(&self, words: &[String]) -> Result<Option<Query>, StoreError> {
         let dialect = match &self.backend {
             Backend::Sqlite(_) => Dialect::Fts5,

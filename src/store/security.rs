@@ -41,7 +41,7 @@ pub struct SecurityEvent {
     pub request_id: String,
 }
 
-/// Which events to list. All conditions hold together.
+/// Which events to list. An event must meet all conditions.
 #[derive(Clone, Debug, Default)]
 pub struct SecurityFilter {
     /// Only events of this actor.
@@ -88,7 +88,7 @@ impl Store {
         filter: &SecurityFilter,
         limit: i64,
     ) -> Result<Page<SecurityEvent>, StoreError> {
-        // A boxed query has the type of its database.
+        // The type of a boxed query depends on the database, so a macro builds the query for each of them.
         macro_rules! query {
             () => {{
                 let mut query = audit::table
@@ -110,7 +110,7 @@ impl Store {
         Ok(Page::of(rows, limit, |row| row.id).map(SecurityEvent::from))
     }
 
-    /// Deletes events before `before`, in small transactions.
+    /// Deletes events that happened before `before`, in small transactions.
     ///
     /// # Errors
     /// When the database fails.

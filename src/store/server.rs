@@ -12,13 +12,13 @@ use crate::domain::Timestamp;
 pub struct Server {
     /// The name and the version.
     pub version: String,
-    /// The time of the server.
+    /// The current time of the server's clock.
     pub now: Timestamp,
     /// The locale of its messages for this role, if they are not in English.
     pub foreign_messages: Option<String>,
 }
 
-/// The locale, unless its messages are in English.
+/// The locale; `None` if its messages are in English.
 fn foreign(locale: String) -> Option<String> {
     let english = locale.is_empty() || locale == "C" || locale.starts_with("C.") || locale == "POSIX";
     (!english && !locale.starts_with("en") && !locale.starts_with("English")).then_some(locale)

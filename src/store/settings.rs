@@ -1,4 +1,4 @@
-//! Settings that people change while the server runs.
+//! Settings that users change while the server runs.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub struct SettingChange {
     pub key: String,
     /// The new value; `None` removes the stored value.
     pub value: Option<Value>,
-    /// The value of the configuration, which is in force without a stored value. The audit log records it.
+    /// The value in the configuration, which applies when no value is stored. It is recorded in the audit log.
     pub configured: Value,
     /// The version that the change is based on, 0 for a setting that was never changed. `None`: any version.
     pub version: Option<i64>,
@@ -53,8 +53,8 @@ impl Store {
         Ok(rows.into_iter().map(StoredSetting::from).collect())
     }
 
-    /// Changes a setting and records the change in the audit log. Returns `false` if the setting has another version
-    /// than the change is based on.
+    /// Changes a setting and records the change in the audit log. Returns `false` if the version of the setting differs
+    /// from the version that the change is based on.
     ///
     /// # Errors
     /// When the database does not answer or cannot commit.

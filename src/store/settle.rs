@@ -1,4 +1,4 @@
-//! Settles entries: makes the changes that a worker requests, and returns their results.
+//! Settles entries: makes the changes that a worker requests for them, and returns the results.
 
 pub(super) mod backfill;
 mod plan;
@@ -32,10 +32,10 @@ use plan::Terms;
 use tally::Tally;
 
 impl Store {
-    /// Makes all changes and settles their entries in one transaction. The results are in the same order. Posts of
-    /// deleted authors are removed before it, in steps. On SQLite this also removes the entries from the embedded
-    /// queue. Serialisation failures and deadlocks are retried. The transaction runs to its end even if the future is
-    /// dropped.
+    /// Makes all changes and settles their entries in one transaction. The results are in the same order. The posts of
+    /// authors whose deletion is requested are removed before this transaction, in steps. On SQLite the transaction
+    /// also removes the entries from the embedded queue. Serialisation failures and deadlocks are retried. The
+    /// transaction is completed even if the future is dropped.
     ///
     /// # Errors
     /// When the database is unavailable, or rejects the data of an entry.
@@ -43,8 +43,8 @@ impl Store {
         Ok(self.settle_on(batch, Terms::default()).await?.unwrap_or_default())
     }
 
-    /// The same as [`Self::settle`], for posts that were matched with a certain version of the topics. If the topics
-    /// have changed since then, it returns `None` and settles no entry: the posts must be matched again.
+    /// The same as [`Self::settle`], for posts that were matched with a certain version of the topics. Returns `None`
+    /// and settles no entry if the topics have changed since then. The caller must then match the posts again.
     ///
     /// # Errors
     /// The same as for [`Self::settle`].
@@ -82,8 +82,8 @@ impl Store {
     }
 
     /// Deletes the posts of the authors whose deletion the batch requests, before the batch's own transaction, because
-    /// a transaction over all posts of an author would block all others. It is repeated after a crash. Returns the
-    /// posts that each entry removed, now or in an earlier delivery.
+    /// a transaction over all posts of an author would block all others. The removal is repeated after a crash. Returns
+    /// for each entry the posts that it removed, now or in an earlier delivery.
     async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<Vec<Vec<RemovedPost>>, StoreError> {
         let mut removed = Vec::with_capacity(batch.len());
         for Settlement { key, change } in batch {
@@ -136,9 +136,9 @@ impl Store {
     }
 
     /// Replaces the analyses of stored posts, and updates their rollups and topics in the same transaction. The results
-    /// are in the same order; a result is `None` for a post that was deleted, edited or analysed again since
-    /// `analyzed_at`, which stays unchanged. If the topics have another version than [`Reanalyses::topics`], the
-    /// method returns `None` and changes nothing: the posts must be matched again.
+    /// are in the same order; a result is `None` for a post that is no longer in the state [`Reanalysis::replaces`];
+    /// such a post stays unchanged. If the version of the topics differs from [`Reanalyses::topics`], the method
+    /// returns `None` and changes nothing. The caller must then match the posts again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -158,8 +158,8 @@ impl Store {
         }
     }
 
-    /// The number of entries of this epoch by outcome. `appended`, `pending` and `dead_lettered` belong to the stream
-    /// and are 0.
+    /// The number of entries of this epoch by outcome. `appended`, `pending` and `dead_lettered` are 0, because the
+    /// stream counts them and not the store.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -192,7 +192,7 @@ pub struct Matched {
     pub topics: HashMap<EntryKey, Vec<PostTopic>>,
 }
 
-/// The change that one entry requests. It is made in the transaction of the batch.
+/// The change that one entry requests. The transaction of the batch makes it.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     /// The entry that requests it.
@@ -204,15 +204,14 @@ pub struct Settlement {
 /// The kind of change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Store a post, unless it is already stored or was deleted. Without an analysis it is unscored.
+    /// Store a post, unless it is already stored or was deleted.
     Insert {
         /// The post to store.
         post: Post,
         /// The analysis of its text. `None`: the post is unscored.
         analysis: Option<Analysis>,
     },
-    /// Store a later version, unless the stored version is at least as late or the post was deleted. Without an
-    /// analysis it is unscored.
+    /// Store a later version of a post, unless the stored version is at least as late or the post was deleted.
     Replace {
         /// The complete later version.
         post: Post,
@@ -226,20 +225,20 @@ pub enum Change {
         /// The id of the post to delete.
         post_id: PostId,
     },
-    /// Delete all posts of an author whose entries were appended before this one, including those that are processed
-    /// later.
+    /// Delete all posts of an author whose entries were appended before this one, including posts that have not been
+    /// processed yet.
     DeleteAuthor {
         /// The source of the posts.
         source: Source,
         /// The author of the posts.
         author: Author,
     },
-    /// The post was already stored, which was found before it was analysed.
+    /// Change nothing, because a check before the analysis found that the post is already stored.
     Known {
         /// The id of the stored post.
         post_id: PostId,
     },
-    /// Only settle the entry.
+    /// Settle the entry without storing anything.
     Skip,
 }
 
@@ -260,18 +259,18 @@ pub struct Settled {
     /// The outcome of the entry if this transaction settled it; `None` if the entry was settled before and delivered
     /// again.
     pub outcome: Option<Outcome>,
-    /// The times of a post that this entry stored, now or in an earlier delivery.
+    /// The times of the post that this entry stored, now or in an earlier delivery.
     pub stored: Option<PostTimes>,
     /// The posts that the change removed.
     pub removed: Vec<RemovedPost>,
 }
 
-/// A removed post. Other systems may hold copies of it.
+/// A removed post. Its copies in other systems must be removed too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedPost {
     /// The id of the removed post.
     pub post_id: PostId,
-    /// When it was analysed; `None` if it was unscored, or if an earlier delivery of the deletion removed it.
+    /// When the post was analysed; `None` if it was unscored, or if an earlier delivery of the deletion removed it.
     pub analyzed_at: Option<Timestamp>,
 }
 

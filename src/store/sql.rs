@@ -33,7 +33,7 @@ pub struct Document;
 #[diesel(sql_type = Instant)]
 pub struct At(pub Timestamp);
 
-/// Postgres counts from 2000-01-01.
+/// The Unix time of 2000-01-01 in microseconds. Postgres counts time from that date.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl ToSql<Instant, Pg> for Timestamp {
@@ -190,7 +190,7 @@ impl<B, Row> Sql<B, Row> {
     }
 }
 
-/// A value bound after others.
+/// A value that is bound after the values `B`.
 #[derive(Clone, Debug)]
 pub struct Bound<B, V, ST> {
     before: B,
@@ -198,7 +198,7 @@ pub struct Bound<B, V, ST> {
     sql_type: PhantomData<ST>,
 }
 
-/// The values of a statement. Each is preceded by its part of the text.
+/// The values of a statement. Each value is preceded by a part of the statement's text.
 pub trait Binds<DB: Backend> {
     /// Pushes the parts of the text and the values in order.
     fn push<'b>(&'b self, pieces: &mut std::str::Split<'b, char>, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>;

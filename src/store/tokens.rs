@@ -19,11 +19,11 @@ pub struct NewToken {
     pub sha256: String,
     /// The names of its scopes, separated by spaces.
     pub scopes: String,
-    /// Who created it.
+    /// Who created the token.
     pub created_by: String,
-    /// `None`: it does not expire.
+    /// When the token expires. `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// The user that it belongs to. It is deleted with the user.
+    /// The id of the user that the token belongs to. The token is deleted together with the user.
     pub owner_id: Option<i64>,
 }
 
@@ -53,13 +53,13 @@ pub struct StoredToken {
     pub scopes: String,
     /// When the token was created.
     pub created_at: Timestamp,
-    /// Who created it.
+    /// Who created the token.
     pub created_by: String,
-    /// `None`: it does not expire.
+    /// When the token expires. `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// The time of a recent request, up to a few minutes before the last one.
+    /// The time of a recent request with the token, at most a few minutes before its last request.
     pub last_used_at: Option<Timestamp>,
-    /// `None`: it belongs to no user.
+    /// The user that the token belongs to. `None`: the token belongs to no user.
     pub owner: Option<TokenOwner>,
 }
 
@@ -100,7 +100,7 @@ impl Store {
         Ok(created > 0)
     }
 
-    /// Deletes a token. With `owner`, only if it belongs to this user. Returns `false` if there is none.
+    /// Deletes a token. With `owner`, only if it belongs to this user. Returns `false` if there is no such token.
     ///
     /// # Errors
     /// When the database fails.
@@ -118,7 +118,7 @@ impl Store {
         Ok(deleted > 0)
     }
 
-    /// Stores the times of recent requests of tokens.
+    /// Stores the times of recent requests that used tokens.
     ///
     /// # Errors
     /// When the database fails.
@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-/// A request of a token.
+/// A request that used a token.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenUse {
     /// The id of the token.

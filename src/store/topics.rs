@@ -58,7 +58,7 @@ pub enum Edited {
     Done(Topic),
     /// There is no such topic.
     Missing,
-    /// The topic has another revision: this one.
+    /// The revision of the topic differs from the revision that the change requires. Contains the current revision.
     Stale(i64),
 }
 
@@ -277,8 +277,8 @@ impl Store {
         Ok(edited(found, row))
     }
 
-    /// Creates, changes and drops topics of the configuration, so that they match `wanted`. A topic that was created by
-    /// the API is changed only if it has the name of one of them.
+    /// Creates, changes and drops topics of the configuration, so that they match `wanted`. A topic that was created
+    /// through the API is changed only if `wanted` contains its name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Changes that were already made

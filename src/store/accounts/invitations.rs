@@ -16,15 +16,15 @@ use crate::store::{Store, StoreError};
 pub enum FirstUser {
     /// The new user.
     Done(Box<User>),
-    /// There is a user already.
+    /// A user already exists.
     Exists,
     /// The code of the sign-in link is wrong, used or expired.
     WrongCode,
 }
 
 impl Store {
-    /// Stores the first user. `code` is the SHA-256 of a sign-in link's code, which is used up; `None` when the client
-    /// needs none.
+    /// Stores the first user. `code` is the SHA-256 of the code of a sign-in link, which becomes invalid; `None` when
+    /// the client needs no code.
     ///
     /// # Errors
     /// When the database fails.
@@ -54,7 +54,7 @@ impl Store {
         })
     }
 
-    /// Whether there is a code of a sign-in link with this SHA-256 that has not expired. It is not used up.
+    /// Whether there is a code of a sign-in link with this SHA-256 that has not expired. The code stays valid.
     ///
     /// # Errors
     /// When the database fails.
@@ -70,7 +70,7 @@ impl Store {
         Ok(found > 0)
     }
 
-    /// Stores the SHA-256 of a code with which the user can set a password until `expires_at`. An earlier one becomes
+    /// Stores the SHA-256 of a code with which the user can set a password until `expires_at`. An earlier code becomes
     /// invalid.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Store {
         })
     }
 
-    /// Sets the password of the user who has the invitation with this code, uses the invitation up, and ends the user's
+    /// Sets the password of the user who has the invitation with this code, deletes the invitation, and ends the user's
     /// sessions. `None` when the code is wrong, used or expired, or the user is disabled.
     ///
     /// # Errors
@@ -115,7 +115,8 @@ impl Store {
             if redeemed == 0 {
                 return Ok(None);
             }
-            // Before the sessions are deleted: it waits for a sign-in that is being stored.
+            // The update comes before the deletion of sessions, because it waits until a concurrent sign-in has stored
+            // its session.
             run!(
                 sql("UPDATE users SET password_hash = ? WHERE id = ?")
                     .bind::<Text, _>(hash)

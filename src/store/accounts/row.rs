@@ -45,7 +45,8 @@ pub struct UserRow {
     version: i64,
 }
 
-/// The role of this name. A role of a later version allows only what every role allows.
+/// The role with this name. An unknown role, from a later version of the program, is read as the role with the fewest
+/// permissions.
 pub fn role(name: &str) -> UserRole {
     name.parse().unwrap_or(UserRole::Viewer)
 }

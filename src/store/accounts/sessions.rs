@@ -1,4 +1,4 @@
-//! Sessions, known by the SHA-256 of their secret.
+//! Sessions, which are identified by the SHA-256 of their secret.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
-/// The maximum number of sessions of one user; the oldest ones end.
+/// The maximum number of sessions of one user. A further session ends the oldest one.
 const MAX_PER_USER: i64 = 50;
 
 /// A session to store.
@@ -25,13 +25,13 @@ pub struct NewSession {
     pub user_id: i64,
     /// How the user signed in.
     pub method: SignInMethod,
-    /// When the session ends in any case.
+    /// When the session ends, even if it is in use.
     pub expires_at: Timestamp,
     /// The address of the client.
     pub address: Option<String>,
     /// The `User-Agent` of the client.
     pub user_agent: Option<String>,
-    /// The SHA-256 of an earlier session of the same browser, which ends.
+    /// The SHA-256 of the secret of an earlier session of the same browser. The new session ends it.
     pub replaces: Option<String>,
     /// The hash of the password with which the user signed in, in the PHC format. `None` for other methods.
     pub verified_hash: Option<String>,
@@ -55,9 +55,9 @@ pub struct SignedInUser {
 /// Selects sessions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SessionFilter {
-    /// Only those of this user.
+    /// Only sessions of this user.
     pub user_id: Option<i64>,
-    /// Only those with a lower id.
+    /// Only sessions with a lower id.
     pub before: Option<i64>,
     /// The time after which a session without requests has ended.
     pub idle: Duration,
@@ -260,7 +260,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session. With `owner`, only if it is one of this user. Returns `false` if there is none.
+    /// Ends a session. With `owner`, only if the session belongs to this user. Returns `false` if there is no such
+    /// session.
     ///
     /// # Errors
     /// When the database fails.
@@ -295,8 +296,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the sessions of the user of an identity provider who may not sign in any more, and deletes the user's tokens.
-    /// Returns `false` if there were none.
+    /// Ends the sessions of the user of an identity provider who may not sign in any more, and deletes the user's
+    /// tokens. Returns `false` if there were no sessions and no tokens.
     ///
     /// # Errors
     /// When the database fails.

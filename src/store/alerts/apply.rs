@@ -60,7 +60,7 @@ pub struct Applied {
     pub alert: Option<Alert>,
 }
 
-/// Opens the alert `$new` of `$series` and returns its row. Evidence of deleted posts is left out.
+/// Opens the alert `$new` of `$series` and returns its row. Citations of deleted posts are left out.
 macro_rules! open {
     ($run:ident, $c:ident, $series:ident, $new:ident, $at:ident) => {{
         // Writing the rows of the posts unchanged prevents their deletion until the commit.
@@ -73,7 +73,8 @@ macro_rules! open {
         )?;
         let present: BTreeSet<String> = present.into_iter().collect();
         let details = without_evidence(&$new.details.to_string(), &|id| !present.contains(id));
-        // An alert of this type may still be open from before its rule was renamed or replaced. It then continues.
+        // An alert of this type may still be open that was opened before its rule was renamed or replaced. That alert
+        // is then continued.
         let open: Vec<AlertRow> = $run!(
             diesel::update(alert::table)
                 .filter(alert::alert_type.eq(&$new.alert_type).and(alert::scope.eq(&$series.scope)))
@@ -235,10 +236,10 @@ impl From<Written> for Applied {
 
 impl Store {
     /// Writes `steps` if `lease` is still held, and resolves the open alerts `orphans`, which have no series. Returns
-    /// the written transitions. Evidence of deleted posts is left out.
+    /// the written transitions. Citations of deleted posts are left out.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over. In this case nothing is changed.
+    /// [`StoreError::LeaseLost`] when another instance has taken over the lease. In this case nothing is changed.
     pub async fn apply_alert_steps(
         &self,
         lease: &Lease,

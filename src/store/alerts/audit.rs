@@ -31,7 +31,7 @@ macro_rules! insert_audit {
 }
 pub(in crate::store) use insert_audit;
 
-/// One change.
+/// One change to alerting, with its author.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// Assigned by the store.

@@ -1,4 +1,4 @@
-//! The counts of buckets that rules are evaluated by. The counts of exact windows are in `rollup`.
+//! The counts by bucket that the evaluation of rules reads. The counts of exact windows are in `rollup`.
 
 use crate::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
@@ -7,7 +7,7 @@ use crate::store::rollup::read::series;
 use crate::store::sql::{At, MaybeLabel, labels_of};
 use crate::store::{Store, StoreError};
 
-/// The bucket widths that series can have.
+/// The bucket widths that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketWidth {
     /// One minute.

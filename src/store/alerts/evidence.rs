@@ -20,8 +20,8 @@ fn cited_post(evidence: &Value) -> Option<&str> {
     evidence.get("post_id").and_then(Value::as_str)
 }
 
-/// `details` without citations of the posts that are `gone`. An author is removed when all cited posts of this author
-/// are gone.
+/// `details` without citations of the posts for which `gone` returns `true`. An author is removed when all cited posts
+/// of this author are deleted.
 pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
     let Ok(mut details) = serde_json::from_str::<Value>(details) else { return details.to_owned() };
     if let Some(evidence) = details.get_mut("evidence").and_then(Value::as_array_mut) {
@@ -45,7 +45,7 @@ pub struct WithoutAuthor {
     pub citations: i64,
 }
 
-/// `details` without the citations of this author on this source; `None` if there are none.
+/// `details` without the citations of this author on this source; `None` if `details` does not cite the author.
 pub fn without_author(details: &str, source: &str, author: &str) -> Option<WithoutAuthor> {
     let mut details: Value = serde_json::from_str(details).ok()?;
     let theirs = |cited: &Value| {

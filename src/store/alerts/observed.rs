@@ -1,4 +1,4 @@
-//! Records when the alerts role was running. In other times, missing posts prove nothing.
+//! Records when the alerts role was running. At other times, missing posts do not show that sources were silent.
 
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ pub struct PostMark {
 }
 
 impl Store {
-    /// Records that posts are observed now. A pause of more than `tolerance` since the last call is a gap. If posts
-    /// were stored in the first half of the pause, only this caller was down, and it is not a gap.
+    /// Records that the alerts role is running now. A pause of more than `tolerance` since the last call is a gap,
+    /// unless posts were stored in the first half of the pause: then only the alerts role was down.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -161,7 +161,7 @@ impl Store {
 /// Selects late posts.
 #[derive(Clone, Copy, Debug)]
 pub struct LatePosts {
-    /// The range of the times at which they were written.
+    /// The range of the times at which the authors wrote the posts.
     pub range: TimeRange,
     /// Only posts of this topic.
     pub topic: Option<TopicId>,
@@ -172,7 +172,7 @@ pub struct LatePosts {
 }
 
 impl LatePosts {
-    /// The statement. `added` returns the SQL text of a duration to add to a time.
+    /// The statement. `added` returns the SQL text that adds a duration to a time.
     fn query(&self, limit: i64, added: &dyn Fn(Duration) -> String) -> Sql<Vec<Value>, MarkColumns> {
         let mut values = vec![Value::At(self.range.start()), Value::At(self.range.end())];
         let (mut label, mut of_topic) = ("p.sentiment_label", "");

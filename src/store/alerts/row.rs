@@ -166,12 +166,13 @@ impl From<TransitionRow> for Transition {
     }
 }
 
-/// The content of a document, or the default if another version of the program wrote a different format.
+/// The content of a JSON document, or the default value if another version of the program wrote it in a different
+/// format.
 pub fn from_json<T: DeserializeOwned + Default>(text: &JsonText) -> T {
     serde_json::from_str(&text.0).unwrap_or_default()
 }
 
-/// `value` as a document.
+/// `value` as a JSON document.
 pub fn to_json<T: serde::Serialize>(value: &T) -> JsonText {
     // The types of this crate can always be serialised to JSON.
     JsonText(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))

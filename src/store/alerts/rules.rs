@@ -36,12 +36,12 @@ pub struct RuleChange {
 pub enum RuleRefusal {
     /// No rule has this id.
     Unknown,
-    /// The rule was changed after this change was made: it now has the version `version`.
+    /// The change is based on an older version of the rule.
     Changed {
         /// The current version of the rule.
         version: i64,
     },
-    /// The rule comes from the configuration.
+    /// The rule comes from the configuration and cannot be changed through the API.
     Provisioned,
     /// Another rule has this name.
     NameTaken,
@@ -198,8 +198,8 @@ impl Store {
         })
     }
 
-    /// Creates, changes and removes rules of the configuration, so that they match `specs`. Returns the names that are
-    /// used by rules of another origin; those rules stay unchanged.
+    /// Creates, changes and removes rules of the configuration, so that they match `specs`. If a rule of another origin
+    /// already has a name from `specs`, that rule stays unchanged and its name is returned.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -324,7 +324,7 @@ impl RuleRow {
         serde_json::from_str(&self.spec.0).ok()
     }
 
-    /// The rule; `None` when another version of the program wrote it.
+    /// The rule; `None` if this version of the program cannot read it.
     fn read(self) -> Option<Rule> {
         let spec = RuleSpec::parse(self.document()?).ok()?;
         Some(Rule {

@@ -1,4 +1,4 @@
-//! Reading the states of the series of rules, and their transitions.
+//! Reads the states of the series of rules, and their transitions.
 
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 

@@ -40,7 +40,7 @@ impl Store {
     /// deleted posts are left out.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over. In this case nothing is changed.
+    /// [`StoreError::LeaseLost`] when another instance has taken over the lease. In this case nothing is changed.
     pub async fn update_alerts(&self, lease: &Lease, updates: &[AlertUpdate]) -> Result<Vec<Alert>, StoreError> {
         // Deletions of posts change `details` too, so the row is locked.
         let select = match &self.backend {
@@ -55,7 +55,7 @@ impl Store {
             }
             let cited: BTreeSet<String> = updates.iter().flat_map(|update| cited_by(&update.details)).collect();
             // Writing the rows of the posts unchanged prevents their deletion until the commit. Posts are locked before
-            // alerts, as a deletion does.
+            // alerts, in the same order as in a deletion of posts.
             let mut present = BTreeSet::new();
             if !cited.is_empty() {
                 let found: Vec<String> = run!(
@@ -107,7 +107,7 @@ impl Store {
     }
 }
 
-/// The posts that new details cite. Without `evidence` among the new details, the stored citations stay.
+/// The posts that new details cite. If the new details do not contain `evidence`, the stored citations stay.
 fn cited_by(details: &Map<String, Value>) -> BTreeSet<String> {
     if details.contains_key("evidence") { cited_posts(&Value::Object(details.clone())) } else { BTreeSet::new() }
 }

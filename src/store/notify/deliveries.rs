@@ -61,7 +61,7 @@ pub struct DeliveryFilter {
     pub receiver: Option<String>,
     /// Only deliveries in this state.
     pub state: Option<DeliveryState>,
-    /// An alert that the message contains.
+    /// Only deliveries whose message contains the alert with this id.
     pub alert: Option<i64>,
 }
 
@@ -105,7 +105,8 @@ impl Store {
             values.push(Value::Text(state.as_str().to_owned()));
         }
         if let Some(alert) = filter.alert {
-            // A message contains the URLs of its alerts. Both databases write JSON with quotes.
+            // The search finds an alert by its URL in the message, followed by the quote that ends the JSON string in
+            // both databases.
             text.push_str(" AND CAST(message AS text) LIKE ?");
             values.push(Value::Text(format!("%/alerts/{alert}\"%")));
         }
@@ -133,8 +134,8 @@ impl Store {
         Ok(Some(LoggedDelivery { delivery, attempts }))
     }
 
-    /// Receivers whose last settled delivery failed. A successful test ends the failure; a failed test does not start
-    /// one.
+    /// Receivers whose last settled delivery failed. A successful test delivery clears the failure of a receiver; a
+    /// failed test delivery does not count as a failure.
     ///
     /// # Errors
     /// When the database fails.
@@ -147,12 +148,13 @@ impl Store {
     }
 
     /// Sends the message of a settled delivery again as a new delivery and returns its id; `None` if no settled
-    /// delivery has this id. If it is the group's last message, the outcome of the new delivery counts for the group.
+    /// delivery has this id. If the delivery contains the group's last message, the outcome of the new delivery becomes
+    /// the outcome of the group.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn resend_delivery(&self, id: i64) -> Result<Option<i64>, StoreError> {
-        // A message that is not the last of its group must not change the state of the group.
+        // If the message is not the last one of its group, the new delivery must not change the state of the group.
         const COPY: &str = "INSERT INTO alert_deliveries \
              (receiver, recipient, group_key, reason, state, attempts, created_at, next_attempt_at, message) \
              SELECT receiver, recipient, \

@@ -1,4 +1,5 @@
-//! Receivers, routes, silences, inhibition rules and mute timings: one table layout, changed under a version check.
+//! Receivers, routes, silences, inhibition rules and mute timings: all have the same table layout, and a change checks
+//! the version.
 
 mod check;
 mod row;
@@ -93,7 +94,7 @@ pub struct Draft {
 impl Draft {
     /// Converts an object that passed its checks.
     pub fn of<T: Managed>(spec: &T, secrets: Secrets) -> Self {
-        // These types always serialise.
+        // These types can always be serialised to JSON.
         let json = serde_json::to_value(spec).unwrap_or_default();
         Self { name: spec.name().map(str::to_owned), spec: json, secrets }
     }
@@ -138,12 +139,12 @@ pub enum Refusal {
         /// The names of the routes.
         routes: Vec<String>,
     },
-    /// A field of a route has the name of an object that does not exist.
+    /// A field of a route refers to an object that does not exist.
     #[error("{field} refers to {name:?}, which does not exist")]
     Missing {
         /// The field of the route, such as `receiver`.
         field: &'static str,
-        /// The name that no object has.
+        /// The name of the missing object.
         name: String,
     },
     /// Only one route can be the default route, and the route with this name already is.
@@ -255,7 +256,7 @@ impl Store {
         }
     }
 
-    /// Adds the settings that the object inherits from others of its kind.
+    /// Adds the settings that the object inherits from other objects of its kind.
     async fn completed<T: Managed>(&self, mut found: WithSecrets<T>) -> Result<WithSecrets<T>, StoreError> {
         let mut others = self.managed::<T>().await?;
         others.retain(|other| other.id != found.stored.id);
@@ -307,7 +308,7 @@ impl Store {
 }
 
 impl ManagedChange {
-    /// The change with encrypted secrets, as they are stored.
+    /// Returns the change with its secrets in the encrypted form in which they are stored.
     fn sealed(mut self, store: &Store) -> Result<Self, StoreError> {
         if let Action::Create(draft) | Action::Update { draft, .. } = &mut self.action {
             let owner = owner(self.kind, draft.name.as_deref().unwrap_or_default());
@@ -325,7 +326,7 @@ impl Store {
     }
 }
 
-/// The owner that encrypted secrets are bound to, so that they cannot be decrypted for another object.
+/// The text that identifies an object as the owner of encrypted secrets. Secrets cannot be decrypted for another owner.
 pub(super) fn owner(kind: Kind, name: &str) -> String {
     match kind {
         Kind::Source => format!("source:{name}"),
@@ -343,7 +344,7 @@ struct Versions<'r> {
     after: Option<&'r Row>,
 }
 
-/// The audit log does not contain secrets.
+/// The entry of the audit log for a change, without secrets.
 fn audit_entry(change: &ManagedChange, now: Timestamp, versions: &Versions<'_>) -> AuditEntry {
     let row = versions.after.or(versions.before);
     let action = match change.action {

@@ -17,7 +17,7 @@ use crate::store::{Lease, Store, StoreError};
 use super::deliveries::{COLUMNS, Columns, Row, delivery};
 use super::quotes::{quoted_posts, without_quotes};
 
-/// The position of the notifier.
+/// The progress of the notifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct NotifierState {
     /// The id of the last transition that was processed.
@@ -31,7 +31,7 @@ pub struct NotifierState {
 pub struct StoredGroup {
     /// The key of the group, unique among groups.
     pub key: String,
-    /// JSON.
+    /// The state of the group as JSON.
     pub state: String,
 }
 
@@ -100,7 +100,7 @@ pub enum Next {
     Delivered,
     /// The time of the next attempt.
     RetryAt(Timestamp),
-    /// There are no further attempts.
+    /// The delivery failed and is not attempted again.
     Failed,
 }
 
@@ -152,7 +152,7 @@ macro_rules! queue {
 }
 
 impl Store {
-    /// The position of the notifier.
+    /// The progress of the notifier.
     ///
     /// # Errors
     /// When the database fails.
@@ -174,7 +174,7 @@ impl Store {
     /// Writes a step of the notifier.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was written.
+    /// [`StoreError::LeaseLost`] when another instance has taken over the lease; in this case nothing is written.
     pub async fn commit_notifications(&self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
         let now = self.clock.now();
         let done = transact!(self, (lease.clone(), commit.clone()), |c, (lease, commit), run| {
@@ -215,8 +215,9 @@ impl Store {
     }
 
     /// Deliveries whose next attempt is due: at most `each` per receiver, without the receivers in `saturated`, sorted
-    /// by waiting time. So a receiver with a long queue does not block the others. A delivery is due as well if its next
-    /// attempt was scheduled while the clock was ahead.
+    /// by waiting time. The limit per receiver prevents a receiver with a long queue from blocking the other receivers.
+    /// A delivery is also due if it was scheduled at a time that is still in the future, because the clock was ahead
+    /// then.
     ///
     /// # Errors
     /// When the database fails.
@@ -255,7 +256,7 @@ impl Store {
     /// Records the outcome of an attempt.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was written.
+    /// [`StoreError::LeaseLost`] when another instance has taken over the lease; in this case nothing is written.
     pub async fn record_attempt(&self, lease: &Lease, record: &AttemptRecord) -> Result<(), StoreError> {
         let now = self.clock.now();
         let done = transact!(self, (lease.clone(), record.clone()), |c, (lease, record), run| {

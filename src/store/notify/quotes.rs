@@ -11,7 +11,7 @@ pub fn quoted_posts(message: &Value) -> BTreeSet<String> {
     quotes.filter_map(post).map(str::to_owned).collect()
 }
 
-/// `message` without quotes of the posts that are `gone`.
+/// `message` without quotes of the posts for which `gone` returns `true`.
 pub fn without_quotes(mut message: Value, gone: &dyn Fn(&str) -> bool) -> Value {
     let alerts = message.get_mut("alerts").and_then(Value::as_array_mut).into_iter().flatten();
     for alert in alerts {
@@ -22,7 +22,7 @@ pub fn without_quotes(mut message: Value, gone: &dyn Fn(&str) -> bool) -> Value 
     message
 }
 
-/// The same for a message as text. An unreadable message stays unchanged.
+/// The same as [`without_quotes`], for a message as JSON text. Text that is not valid JSON stays unchanged.
 pub fn text_without_quotes(message: &str, gone: &dyn Fn(&str) -> bool) -> String {
     match serde_json::from_str(message) {
         Ok(value) => without_quotes(value, gone).to_string(),

@@ -13,7 +13,7 @@ use crate::store::backend::{read, transact};
 use crate::store::sql::{Document, JsonText, sql};
 use crate::store::{Store, StoreError};
 
-/// The place that the secret `secret` of a receiver is bound to. It cannot be decrypted elsewhere.
+/// The text that binds an encrypted secret to its receiver and name. The secret cannot be decrypted with another text.
 fn place(receiver: &str, secret: &str) -> String {
     format!("receiver:{receiver}:{secret}")
 }
@@ -33,8 +33,8 @@ impl Store {
         sealed.map(Secrets).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; its receiver reports that
-    /// it is missing.
+    /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; the receiver then reports
+    /// that the secret is missing.
     pub(super) fn opened(&self, receiver: &str, stored: Secrets) -> Secrets {
         let open = |(name, secret): (String, SecretString)| {
             if !is_sealed(secret.expose_secret()) {
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Encrypts secrets that were stored in plain text, before the store had keys, and passwords in URLs of sources.
-    /// Returns how many receivers and sources had some. Without keys it does nothing.
+    /// Returns the number of receivers and sources that had such secrets. Does nothing if the store has no keys.
     ///
     /// # Errors
     /// When the database fails.
@@ -77,7 +77,8 @@ impl Store {
         Ok(plain + self.hide_accounts().await?)
     }
 
-    /// Moves passwords in URLs of sources to the secrets. New sources have none there.
+    /// Moves passwords from the URLs of sources to their secrets. Only sources that an earlier release stored have
+    /// passwords in URLs.
     async fn hide_accounts(&self) -> Result<usize, StoreError> {
         let table = Kind::Source.table();
         let text = format!("SELECT id, spec, secrets FROM {table}");
@@ -92,7 +93,7 @@ impl Store {
             if secrets.names() != stored.names() || definition.hide_accounts(&mut secrets) == 0 {
                 continue;
             }
-            // The type always serialises.
+            // The type can always be serialised to JSON.
             let hidden = JsonText(serde_json::to_value(&definition).unwrap_or_default().to_string());
             let sealed = JsonText(self.sealed(&name, &secrets)?.exposed());
             transact!(self, (id, hidden, sealed, spec), |c, (id, hidden, sealed, before), run| {
@@ -123,7 +124,7 @@ impl Store {
             }
             let opened = self.opened(&name, stored.clone());
             if opened.names() != stored.names() {
-                // Opening has reported it; the receiver or the source does too.
+                // The failed decryption was already logged, and the receiver or source reports the missing secret.
                 if which == Which::Plain {
                     continue;
                 }
@@ -152,9 +153,9 @@ impl Store {
 /// The secrets to encrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
-    /// All of them, with the current key.
+    /// All secrets, with the current key.
     All,
-    /// Those of objects with a secret in plain text.
+    /// The secrets of objects that have at least one secret in plain text.
     Plain,
 }
 

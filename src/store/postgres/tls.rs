@@ -23,12 +23,12 @@ pub enum TlsError {
     /// The file with certificates cannot be read.
     #[error("sslrootcert {}: {source}", path.display())]
     Certificates {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// Why it cannot be read.
         source: rustls::pki_types::pem::Error,
     },
-    /// There is no certificate to verify the server with.
+    /// No certificate of an authority is available to verify the server.
     #[error("no certificate authority to verify the database server: set sslrootcert in the database URL")]
     NoAuthority,
     /// The verifier cannot be built.
@@ -95,18 +95,19 @@ fn refused(error: &tokio_postgres::Error) -> ConnectionError {
     ConnectionError::BadConnection(text)
 }
 
-/// Checks a server's certificate as the mode requires. Signatures are always checked.
+/// Verifies the certificate of the server as far as `sslmode` requires. The signatures of the handshake are always
+/// verified.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
-    /// `None`: any certificate is accepted.
+    /// The authorities that may have issued the certificate. `None`: a certificate of any issuer is accepted.
     chain: Option<Chain>,
 }
 
 #[derive(Debug)]
 struct Chain {
     inner: Arc<WebPkiServerVerifier>,
-    /// A server's own certificate may be configured as its authority.
+    /// The configured certificates. One of them may be the server's own certificate instead of that of its authority.
     roots: Vec<CertificateDer<'static>>,
     checks_name: bool,
 }
@@ -154,7 +155,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
         match chain.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The chain is checked before the name.
+            // This error means that the chain is valid, because the chain is checked before the name.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !chain.checks_name => Ok(ServerCertVerified::assertion()),

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 /// Why a database URL cannot be used. No message contains the URL, which may contain a password.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
-    /// The URL is not that of a Postgres database.
+    /// The scheme of the URL is not that of a Postgres database.
     #[error("the database URL must start with postgres:// or postgresql://")]
     Scheme,
     /// The value of `sslmode` is unknown.
@@ -28,7 +28,7 @@ pub enum SslMode {
     Prefer,
     /// TLS; the certificate is not verified.
     Require,
-    /// TLS with a certificate of a known authority.
+    /// TLS; the certificate must be issued by a known authority.
     VerifyCa,
     /// As `VerifyCa`; in addition the certificate must be valid for the host.
     VerifyFull,
@@ -52,7 +52,7 @@ impl FromStr for SslMode {
 /// The TLS part of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Security {
-    /// The verification of the server.
+    /// How the server is verified.
     pub mode: SslMode,
     /// `sslrootcert`: a PEM file. If it is missing or `system`, the system's certificates are used.
     pub roots: Option<PathBuf>,
@@ -89,7 +89,7 @@ impl Target {
             }
         }
         let mode = match mode.unwrap_or(SslMode::Prefer) {
-            // As in libpq, a certificate authority that is given is always checked.
+            // As in libpq, `require` with a certificate authority verifies the authority.
             SslMode::Require if roots.is_some() => SslMode::VerifyCa,
             mode => mode,
         };

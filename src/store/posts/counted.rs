@@ -1,4 +1,5 @@
-//! The columns of the label by which posts are counted: the post's own, or that towards the topic of a filter.
+//! The columns of the sentiment by which posts are counted: the sentiment of the post, or its sentiment towards the
+//! topic of a filter.
 
 use std::marker::PhantomData;
 
@@ -14,30 +15,31 @@ use diesel::sql_types::{BigInt, Double, HasSqlType, Text};
 use super::PostFilter;
 use crate::domain::{SentimentOf, TopicId};
 
-/// The columns of the label by which posts are counted.
+/// The columns of the sentiment by which posts are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
     place: Place,
 }
 
-/// Where the label of a post is stored.
+/// Where the sentiment is stored. A match without a sentiment has the sentiment of the post.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// With the post.
+    /// In the row of the post.
     Post,
-    /// With the match that the query joins, or else with the post.
+    /// In the row of the match of post and topic, which the query joins.
     Joined,
-    /// With the match of the topic with this id, which the query does not join, or else with the post.
+    /// In the row of the match with the topic that has this id. The query does not join this row, so a subquery reads
+    /// it.
     Match(i64),
 }
 
 impl Counted {
-    /// Those of the posts.
+    /// The columns of the sentiment of the posts.
     pub fn post() -> Self {
         Self { place: Place::Post }
     }
 
-    /// Those of `filter`, in a query that joins the matches of its topic.
+    /// The columns that `filter` selects, for a query that joins the matches of the filter's topic.
     pub fn joined(filter: &PostFilter) -> Self {
         let place = match filter.sentiment_of {
             SentimentOf::Topic => Place::Joined,
@@ -46,7 +48,7 @@ impl Counted {
         Self { place }
     }
 
-    /// Those of `filter`, in a query of posts only.
+    /// The columns that `filter` selects, for a query that reads only the table of posts.
     pub fn alone(filter: &PostFilter) -> Self {
         let place = match (filter.sentiment_of, filter.topic) {
             (SentimentOf::Topic, Some(TopicId(topic))) => Place::Match(topic),
@@ -55,12 +57,12 @@ impl Counted {
         Self { place }
     }
 
-    /// The sentiment.
+    /// The column of the sentiment.
     pub fn label(self) -> Column<Text> {
         Column { name: "sentiment_label", place: self.place, sql_type: PhantomData }
     }
 
-    /// The probability of the sentiment.
+    /// The column of the probability of the sentiment.
     pub fn confidence(self) -> Column<Double> {
         Column { name: "confidence_score", place: self.place, sql_type: PhantomData }
     }

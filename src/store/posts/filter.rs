@@ -8,7 +8,8 @@ use crate::store::rollup::read::Cells;
 pub struct PostFilter {
     /// Posts that belong to this topic.
     pub topic: Option<TopicId>,
-    /// With a topic: the label that `sentiment` and `min_confidence` refer to, and by which posts are counted.
+    /// With a topic: whether `sentiment` and `min_confidence`, and the counts of posts, refer to the sentiment of the
+    /// post or to its sentiment towards the topic.
     pub sentiment_of: SentimentOf,
     /// Posts of this source.
     pub source: Option<Source>,
@@ -49,7 +50,7 @@ impl PostFilter {
         *self == rolled_up
     }
 
-    /// The tables that the counts over time can be read from.
+    /// The tables from which the counts over time can be read.
     pub fn counted_from(&self) -> CountedFrom {
         let any_time = Self { start: None, end: None, ..self.clone() };
         if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
@@ -67,12 +68,13 @@ impl PostFilter {
     }
 }
 
-/// The tables that counts are read from.
+/// The tables from which counts are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CountedFrom {
-    /// The rollups: any range, including pruned posts.
+    /// The rollups. They answer any range, and include posts that retention has removed.
     Rollups,
-    /// The posts: only stored posts, and only as many as may be read for one answer.
+    /// The posts. The counts include only stored posts, and the number of posts that may be read for one answer is
+    /// limited.
     Posts,
 }

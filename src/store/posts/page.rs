@@ -73,7 +73,7 @@ pub enum PostCursor {
 }
 
 impl PostCursor {
-    /// The sort order of its page.
+    /// The sort order of the page that the cursor belongs to.
     pub fn sort(self) -> Sort {
         match self {
             Self::Newest { .. } => Sort::Newest,

@@ -1,4 +1,4 @@
-//! The queries over posts. They are the same for both databases, except for the search for words.
+//! The queries over posts. The queries are the same for both databases, except for the search for words.
 
 use diesel::dsl::{AsExprOf, InnerJoinQuerySource, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
@@ -71,7 +71,8 @@ fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Str
     matches.bind::<Text, _>(pattern + "%")
 }
 
-/// Language tags are ASCII in any case, as the source sent them. A region follows after `-` or `_`.
+/// The beginning of the condition on the language. Tags are stored as the source sent them: ASCII in upper or lower
+/// case, with the region after `-` or `_`.
 const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') || '-' LIKE ";
 
 /// The rows of `$query` (posts, or posts with their topics) that match `$filter`.
@@ -93,7 +94,7 @@ macro_rules! narrowed {
         if let (Some(SentimentFilter::Unscored), Some(lang)) = (filter.sentiment, &filter.lang)
             && language::code(lang).as_deref() == Some(lang)
         {
-            // The index of this column has unscored posts by language.
+            // For unscored posts this column contains the language, and it has an index.
             query = query.filter(post::emotion.eq(LabelColumns::of(None, Some(lang)).emotion.into_owned()));
         }
         if let Some(lang) = &filter.lang {
@@ -130,7 +131,8 @@ macro_rules! page {
             Sort::Oldest => $query.order(($created_at.asc(), $id.asc())),
             Sort::Confidence => $query.order((post::confidence_score.desc(), $id.desc())),
         };
-        // After a cursor, the first condition limits the index scan, and the second one separates equal keys.
+        // With a cursor, the first condition limits the scan of the index, and the second one orders posts with equal
+        // keys.
         match $start {
             Start::Offset(offset) => query = query.offset(offset),
             Start::After(PostCursor::Newest { created_at, id }) => {
@@ -151,7 +153,7 @@ macro_rules! page {
     }};
 }
 
-/// One cell per post: its time, its labels, the count 1, and its confidence.
+/// The columns that count posts one by one: for each post its time, its labels, the count 1, and its confidence.
 macro_rules! cells {
     ($query:expr, $range:expr, $created_at:expr, $columns:expr, $limit:expr) => {
         $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(
@@ -160,7 +162,8 @@ macro_rules! cells {
     };
 }
 
-/// The beginning of a text, which is sufficient to find frequent words. It limits the bytes that a sample reads.
+/// The beginning of a text. It is sufficient to find frequent words, and limits the number of bytes that a sample
+/// reads.
 const HEAD: &str = "substr(social_media_posts.content, 1, 1000)";
 
 /// The newest `$limit` posts of `$query`, with the columns of a sample.
@@ -188,8 +191,8 @@ type WithTopic = InnerJoinQuerySource<about::table, post::table>;
 
 macro_rules! queries {
     ($module:ident, $Db:ty, $has_word:path, $has_whole_word:path, $with_ids:path) => {
-        /// The queries on this backend. Queries of a topic use the topic's index, so that their cost depends on the
-        /// topic's posts.
+        /// The queries on this backend. Queries for a topic use the index of the topic, so that their cost depends only
+        /// on the number of the topic's posts.
         pub mod $module {
             use super::*;
 
@@ -199,7 +202,7 @@ macro_rules! queries {
                 narrowed!(post::table.into_boxed(), filter, columns, $has_word, $has_whole_word)
             }
 
-            /// The ids of one page and of one further post, in the order of `sort`.
+            /// The ids of the posts of one page and of the post after it, in the order of `sort`.
             pub fn page(
                 filter: &PostFilter,
                 sort: Sort,

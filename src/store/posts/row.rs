@@ -32,7 +32,7 @@ fn push_object(json: &mut String, scores: impl Iterator<Item = (&'static str, f3
     json.push('{');
     for (index, (label, score)) in scores.enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        // JSON has no NaN.
+        // JSON cannot represent NaN.
         let score = if score.is_finite() { score } else { 0.0 };
         // Writing to a string cannot fail.
         let _ = write!(json, "{comma}\"{label}\":{score}");
@@ -40,7 +40,7 @@ fn push_object(json: &mut String, scores: impl Iterator<Item = (&'static str, f3
     json.push('}');
 }
 
-/// The scores in the JSON of [`scores_json`].
+/// Parses the JSON that [`scores_json`] writes.
 pub fn scores_from(json: &str) -> Scores {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -59,7 +59,7 @@ pub fn scores_from(json: &str) -> Scores {
     scores
 }
 
-/// A post with its analysis as it is read.
+/// A post with its analysis, as a query returns it.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = post)]
 pub struct PostRow {

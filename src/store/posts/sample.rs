@@ -1,4 +1,4 @@
-//! Samples of limited size from the posts of a range.
+//! Reads samples of limited size from the posts of a range.
 
 mod words;
 
@@ -15,8 +15,8 @@ use crate::store::{Store, StoreError};
 
 /// The number of posts that a sample should have.
 const TARGET: i64 = 2_000;
-/// The number of windows that a sample is spread over, and the maximum number of posts per window: at most 3,000 posts
-/// in total.
+/// The number of windows over which a sample is spread, and the maximum number of posts per window. A sample has at
+/// most 3,000 posts in total.
 const WINDOWS: u32 = 40;
 const PER_WINDOW: i64 = 75;
 
@@ -74,9 +74,10 @@ impl From<SampleRow> for SampledPost {
 }
 
 impl Store {
-    /// Posts of `range` that match `filter`, whose times are ignored. `total` is the number of matching posts, or a
-    /// lower limit of it. Up to 2,000 posts all are returned. If there are more, the sample consists of the posts in
-    /// windows that are spread evenly over the range, so that busy times have more posts; at most 3,000.
+    /// A sample of the posts of `range` that match `filter`; the times of the filter are ignored. `total` is the number
+    /// of matching posts, or a lower bound of it. If at most 2,000 posts match, all of them are returned. Otherwise the
+    /// sample consists of at most 3,000 posts from windows that are spread evenly over the range, so that busy times
+    /// contribute more posts.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -92,7 +93,8 @@ impl Store {
         self.windows_sampled(filter, range, TARGET as f64 / total as f64, PER_WINDOW).await
     }
 
-    /// The posts of windows that are spread evenly over `range` and cover `part` of it, at most `most` of each.
+    /// The posts in windows that are spread evenly over `range`, at most `most` from each window. `part` is the share
+    /// of the range that the windows cover.
     async fn windows_sampled(
         &self,
         filter: &PostFilter,

@@ -1,7 +1,8 @@
 //! Pages and counts of posts that contain words.
 //!
-//! A common word is found by reading posts in the order of the page, and counted only in a sample of stripes. For any
-//! other word the text index returns candidates; those that may not contain it are checked by their texts.
+//! A page of posts with a common word is found by reading posts in the order of the page. The number of such posts is
+//! estimated from a sample (`stripes`). For any other word the text index returns candidates, and the texts of
+//! uncertain candidates are searched for the word.
 
 use std::cmp::Ordering;
 
@@ -17,15 +18,16 @@ use crate::store::search::Query;
 use crate::store::sql::{At, CountOf, Instant};
 use crate::store::{Store, StoreError};
 
-/// The number of posts that are read in the order of the page before the index is used, and the maximum number if the
-/// first ones contain so many matches that the page is probably among them.
+/// The number of posts that are read in the order of the page before the text index is used. If they contain so many
+/// matches that reading more posts probably fills the page, up to [`LONG_WALK`] posts are read.
 const WALK: i64 = 4_000;
 const LONG_WALK: i64 = 16_000;
 /// The maximum number of candidates whose texts are read. A word with more candidates is common enough to be found by
 /// reading posts in order.
 pub const CANDIDATES: i64 = 12_000;
-/// The number of candidates that are checked first if there are more than [`CANDIDATES`]. If at least the part
-/// `TRUE_PART` of these contains the words, then so do more than five sixths of all, with an error of less than 10⁻⁹.
+/// The number of candidates that are checked first if there are more than [`CANDIDATES`]. If at least the share
+/// `TRUE_PART` of these contains the words, then more than five sixths of all candidates do, with an error probability
+/// below 10⁻⁹.
 const CHECKED: usize = 1_000;
 const TRUE_PART: f64 = 0.93;
 
@@ -63,8 +65,8 @@ impl PostCursor {
 }
 
 impl Store {
-    /// The ids of one page of posts that contain the words of `filter`, and of one further post. `None`: the page must
-    /// be read from the posts.
+    /// The ids of one page of posts that contain the words of `filter`, and of one further post. `None`: the index
+    /// cannot find the page, so the caller must search the table of posts.
     pub(super) async fn search_page(
         &self,
         filter: &PostFilter,
@@ -84,7 +86,7 @@ impl Store {
             keys.sort_unstable_by(|one, other| sort.compare_keys(one, other));
             keys.into_iter().map(|key| key.id).skip(offset).take(wanted - offset).collect::<Vec<_>>()
         };
-        // Without an index for the other conditions, the first posts of the page may be far apart.
+        // There is no index for these conditions, so the posts of the page may be far apart in its order.
         let rest = (&filter.topic, &filter.lang, filter.min_confidence, filter.ingested_after);
         if rest == (&None, &None, None, None) {
             let mut walked = self.walked_keys(filter, sort, start, WALK).await?;
@@ -104,8 +106,8 @@ impl Store {
         Ok(Some(page(self.candidate_keys(filter, &candidates.ids).await?)))
     }
 
-    /// The number of posts that contain the words of `filter`; `limit + 1` if there are more than `limit`. `None`: they
-    /// must be counted individually.
+    /// The number of posts that contain the words of `filter`; `limit + 1` if there are more than `limit`. `None`: the
+    /// index cannot count them, so the caller must count the posts individually.
     pub(super) async fn search_count(&self, filter: &PostFilter, limit: i64) -> Result<Option<i64>, StoreError> {
         let only_words = PostFilter { words: filter.words.clone(), ..PostFilter::default() };
         if *filter == only_words {
@@ -127,7 +129,8 @@ impl Store {
         }
     }
 
-    /// The count, from the posts that certainly contain the words, and from the texts of the other candidates.
+    /// The number of posts that contain the words: the posts that certainly contain them, plus the matches among the
+    /// texts of the uncertain candidates.
     async fn count_words(&self, filter: &PostFilter, query: &Query, limit: i64) -> Result<Option<i64>, StoreError> {
         let certain = match &query.certain {
             None => 0,
@@ -145,7 +148,7 @@ impl Store {
         Ok((candidates.complete || found > limit).then_some(found))
     }
 
-    /// The count, from the texts of all candidates.
+    /// The number of posts that contain the words: the matches among the texts of all candidates.
     async fn count_candidates(
         &self,
         filter: &PostFilter,
@@ -157,8 +160,8 @@ impl Store {
         Ok((candidates.complete || found > limit).then_some(found))
     }
 
-    /// Whether more than `limit` posts contain the words of `filter`, which has no other conditions, as far as a sample
-    /// shows. The words of most searches are not common, so the sample begins small.
+    /// Whether a sample shows that more than `limit` posts contain the words of `filter`, which has no other
+    /// conditions. A small sample is read first, because the words of most searches are not common.
     async fn is_common(&self, filter: &PostFilter, limit: i64) -> Result<bool, StoreError> {
         let (first, last) = self.post_ids().await?;
         let Some(stripes) = Stripes::over(first, last, limit) else { return Ok(false) };
@@ -178,7 +181,7 @@ impl Store {
         Ok(stripes.least(&hits) > limit as f64)
     }
 
-    /// Whether almost all of `ids` contain the words, as far as a sample shows.
+    /// Whether a sample shows that almost all of the posts with `ids` contain the words.
     pub(super) async fn are_mostly_true(&self, filter: &PostFilter, ids: &[i64]) -> Result<bool, StoreError> {
         let step = (ids.len() / CHECKED).max(1);
         let checked: Vec<i64> = ids.iter().step_by(step).copied().collect();
@@ -186,7 +189,8 @@ impl Store {
         Ok(found as f64 >= checked.len() as f64 * TRUE_PART)
     }
 
-    /// The matches among the first `posts` posts of the page, if an index supports its order and its other conditions.
+    /// The sort keys of the matches among the first `posts` posts in the order of the page. An index must support the
+    /// other conditions.
     async fn walked_keys(
         &self,
         filter: &PostFilter,
@@ -199,7 +203,8 @@ impl Store {
             Start::Offset(_) => Start::Offset(0),
             after @ Start::After(_) => after,
         };
-        // In one statement Postgres would search all posts for the words instead of reading these.
+        // The ids are read in a separate statement. In a single statement Postgres would search all posts for the
+        // words.
         let ids: Vec<i64> = read!(
             self,
             replica,
@@ -209,7 +214,7 @@ impl Store {
         self.candidate_keys(filter, &ids).await
     }
 
-    /// The matches among `ids`.
+    /// The sort keys of the posts among `ids` that match.
     pub(super) async fn candidate_keys(&self, filter: &PostFilter, ids: &[i64]) -> Result<Vec<Key>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -222,7 +227,7 @@ impl Store {
         )
     }
 
-    /// The number of matches among `ids`, up to `most`.
+    /// The number of posts among `ids` that match, counted up to `most`.
     async fn count_true(&self, filter: &PostFilter, ids: &[i64], most: i64) -> Result<i64, StoreError> {
         if ids.is_empty() {
             return Ok(0);

@@ -1,4 +1,4 @@
-//! Posts and analyses as the database has them.
+//! Posts and analyses as they are stored in the database.
 
 use crate::domain::{Emotion, PostLabels, Scores, Sentiment, Timestamp};
 

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-/// The number of stripes, and the number of ids in each.
+/// The number of stripes. Each of them has [`WIDTH`] ids.
 const STRIPES: usize = 50;
 const WIDTH: i64 = 100;
-/// The estimate is lowered by this many standard errors, so that it exceeds the truth with a probability below 10⁻⁹.
+/// The number of standard errors that is subtracted from the estimate. The result exceeds the true number with a
+/// probability below 10⁻⁹.
 const ERRORS: f64 = 8.0;
 
-/// Stripes of ids.
+/// Stripes that are spread over a range of ids.
 #[derive(Clone, Copy, Debug)]
 pub struct Stripes {
     first: i64,
@@ -17,13 +18,13 @@ pub struct Stripes {
 }
 
 impl Stripes {
-    /// The stripes that are read first. Every fifth in the order of ids comes first.
+    /// The numbers of the stripes that are read first: every fifth stripe in the order of ids.
     pub const PROBE: Range<usize> = 0..10;
-    /// The other stripes.
+    /// The numbers of the other stripes.
     pub const REST: Range<usize> = 10..STRIPES;
 
-    /// Stripes over the ids from `first` to `last`. `None`: reading all posts costs about as much as a sample that may
-    /// find more than `limit`.
+    /// Stripes over the ids from `first` to `last`. `None`: there are so few ids that reading all posts costs about as
+    /// much as reading a sample.
     pub fn over(first: i64, last: i64, limit: i64) -> Option<Self> {
         let step = (last - first + 1) / STRIPES as i64;
         (step >= 2 * WIDTH && last - first > 2 * limit).then_some(Self { first, step })
@@ -38,19 +39,20 @@ impl Stripes {
         .collect()
     }
 
-    /// The number of the stripe with `id`; [`STRIPES`] if it is in none.
+    /// The number of the stripe that contains `id`; [`STRIPES`] if no stripe contains it.
     pub fn number(self, id: i64) -> usize {
         let at = (id - self.first) / self.step;
         (0..STRIPES).find(|number| place(*number) == at).unwrap_or(STRIPES)
     }
 
-    /// Places the stripes at different parts of their steps, so that no period of the posts coincides with them.
+    /// The distance of a stripe from the start of its step. It differs between stripes, so that the sample does not
+    /// follow a periodic pattern in the posts.
     fn offset(self, number: usize) -> i64 {
         const GOLDEN: f64 = 0.618_033_988_749_895;
         (((number as f64 + 1.0) * GOLDEN).fract() * (self.step - WIDTH) as f64) as i64
     }
 
-    /// The number of matching posts that follows from the matches `hits` in the first stripes.
+    /// The estimated number of matching posts, when the first `stripes` stripes contain `hits` matches.
     fn estimate(self, hits: f64, stripes: usize) -> f64 {
         hits * self.step as f64 * STRIPES as f64 / (stripes as f64 * WIDTH as f64)
     }
@@ -60,8 +62,8 @@ impl Stripes {
         self.estimate(hits.iter().sum::<i64>() as f64, hits.len()) > 2.0 * limit as f64
     }
 
-    /// A lower limit of the number of matching posts, from the matches in each stripe. Posts with the same words often
-    /// come together, so the error follows from the differences between stripes.
+    /// A lower bound of the number of matching posts, computed from the matches in each stripe. The standard error is
+    /// computed from the differences between stripes, because posts with the same words often occur in clusters.
     pub fn least(self, hits: &[i64]) -> f64 {
         let number = hits.len() as f64;
         let mean = hits.iter().sum::<i64>() as f64 / number;
@@ -70,7 +72,7 @@ impl Stripes {
     }
 }
 
-/// The place of a stripe in the order of ids.
+/// The position of a stripe in the order of ids.
 fn place(number: usize) -> i64 {
     let place = if number < 10 { number * 5 } else { (number - 10) / 4 * 5 + (number - 10) % 4 + 1 };
     i64::try_from(place).unwrap_or_default()

@@ -15,7 +15,7 @@ use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 pub struct Cells<'a> {
     /// Only posts of this topic.
     pub topic: Option<TopicId>,
-    /// The label by which posts of a topic are counted.
+    /// The sentiment by which posts of a topic are counted.
     pub of: SentimentOf,
     /// Only posts of this source.
     pub source: Option<&'a Source>,
@@ -30,10 +30,10 @@ pub type Cell = (String, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 /// The SQL types of [`Cell`].
 pub type CellColumns = (Text, Text, Text, BigInt, Double);
 
-/// As [`Cell`], with unconverted label columns.
+/// The same as [`Cell`], but with the label columns as text.
 pub type LanguageCell = (String, String, String, i64, f64);
 
-/// A type that rows of [`CellColumns`] can be read as, on both databases.
+/// A type that can be read from rows of [`CellColumns`] on both databases.
 pub trait CellRow: FromSqlRow<CellColumns, Sqlite> + FromSqlRow<CellColumns, Pg> + Send + 'static {}
 
 impl<T: FromSqlRow<CellColumns, Sqlite> + FromSqlRow<CellColumns, Pg> + Send + 'static> CellRow for T {}
@@ -60,7 +60,7 @@ const WHOLE_POSTS: &str = "SELECT source, sentiment, emotion, 1 AS n, c FROM (SE
 const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
-/// Counts all pieces in one statement, so that they are consistent. [`Series::Together`] reads less, but does not
+/// Counts all pieces in one statement, so that they are consistent. [`Series::Together`] reads fewer rows, but does not
 /// distinguish sources.
 pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
@@ -140,7 +140,7 @@ pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Val
 /// The count of one bucket, source, sentiment and emotion.
 type SeriesColumns = (Instant, Text, Text, Text, BigInt);
 
-/// Counts by bucket of `grain` and by source, of all posts or of those of one topic.
+/// Counts by bucket of `grain` and by source, of all posts or of the posts of one topic.
 pub fn series(grain: Grain, range: TimeRange, topic: Option<TopicId>) -> Sql<Vec<Value>, SeriesColumns> {
     let table = if topic.is_some() { "topic_rollups WHERE topic_id = ? AND" } else { "post_rollups WHERE" };
     let mut values: Vec<Value> = topic.map(|topic| Value::Integer(topic.0)).into_iter().collect();

@@ -95,8 +95,8 @@ impl Store {
         Ok(by_topic(read!(self, replica, |c| query.clone().load(c), query.load(c))?))
     }
 
-    /// Counts by bucket of each topic with posts in the range. Only the source of the filter and the choice of the
-    /// label are used.
+    /// Counts by bucket of each topic with posts in the range. Of the filter, only `source` and `sentiment_of` are
+    /// used.
     ///
     /// # Errors
     /// [`AggregateFailure::Query`] when there are too many buckets, or the range begins before the retention of counts.
@@ -137,7 +137,7 @@ impl Store {
     }
 }
 
-/// The tables whose sum counts posts by a label.
+/// The tables whose counts must be added to count posts by the sentiment that `of` selects.
 fn tables(of: SentimentOf) -> &'static [&'static str] {
     match of {
         SentimentOf::Topic => &["topic_rollups"],

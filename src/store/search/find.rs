@@ -1,4 +1,4 @@
-//! Asks the text index.
+//! Runs queries on the text index.
 
 use std::ops::RangeInclusive;
 
@@ -11,14 +11,14 @@ use crate::store::backend::read;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
-/// The maximum number of candidates without the grams that are slow to find. To read the texts of this many posts costs
-/// less than to find these grams among many posts.
+/// The maximum number of candidates of a query that leaves out the grams that are slow to find. Reading the texts of so
+/// many posts costs less than searching a large index for the slow grams.
 const QUICK: i64 = 40_000;
 
 /// Posts that may contain some words.
 #[derive(Debug)]
 pub struct Candidates {
-    /// Ids of posts; on SQLite the highest ones.
+    /// The ids of the posts. If there are more candidates, on SQLite these are the highest ids.
     pub ids: Vec<i64>,
     /// Whether these are all candidates.
     pub complete: bool,
@@ -32,7 +32,8 @@ struct Counted {
 }
 
 impl Store {
-    /// At most `limit` posts that may contain the words of `query`; more if they are found quickly and are all.
+    /// At most `limit` posts that may contain the words of `query`. The limit may be exceeded if the quick query finds
+    /// all candidates.
     pub(in crate::store) async fn search_candidates(
         &self,
         query: &Query,
@@ -47,7 +48,8 @@ impl Store {
         self.search_matches(&query.candidates, limit).await
     }
 
-    /// At most `limit` posts that match `query`, a part of a [`Query`], or whose grams are not known.
+    /// At most `limit` posts that match `query`, which is one of the texts in a [`Query`], or that do not have all
+    /// grams yet.
     pub(in crate::store) async fn search_matches(&self, query: &str, limit: i64) -> Result<Candidates, StoreError> {
         const SQLITE: &str = "SELECT rowid FROM post_search WHERE post_search MATCH ? ORDER BY rowid DESC LIMIT ?";
         const POSTGRES: &str = "(SELECT post FROM post_search WHERE grams @@ CAST(? AS tsquery) LIMIT ?) UNION (";
@@ -68,7 +70,7 @@ impl Store {
         Ok(Candidates { ids, complete })
     }
 
-    /// The same as [`Self::search_matches`] among the posts with `ids`.
+    /// The same as [`Self::search_matches`], limited to the posts with `ids`.
     pub(in crate::store) async fn search_matches_among(
         &self,
         query: &str,
@@ -104,9 +106,9 @@ impl Store {
         Ok(Candidates { ids: found, complete })
     }
 
-    /// The lowest and the highest id of the posts of `range`. Reads an entry of an index for each of them.
+    /// The lowest and the highest id of the posts of `range`. Reads one index entry for each of the posts.
     pub(in crate::store) async fn post_ids_of(&self, range: TimeRange) -> Result<(i64, i64), StoreError> {
-        // OFFSET prevents a walk over the ids.
+        // OFFSET prevents the planner from scanning all ids in order.
         const BOUNDS: &str = "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM \
                               (SELECT id FROM social_media_posts WHERE created_at >= ? AND created_at < ? OFFSET 0) AS p";
         const SQLITE: &str = "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM social_media_posts \
@@ -120,7 +122,8 @@ impl Store {
         )
     }
 
-    /// The ids of the first and the last post of `range`. Posts between them in time may have other ids.
+    /// The ids of the first and the last post of `range`. Posts between these two in time may have ids outside of this
+    /// range.
     pub(in crate::store) async fn end_ids_of(&self, range: TimeRange) -> Result<(i64, i64), StoreError> {
         const ENDS: &str = "SELECT coalesce((SELECT id FROM social_media_posts WHERE created_at >= ? \
                             ORDER BY created_at, id LIMIT 1), 0), coalesce((SELECT id FROM social_media_posts \
@@ -134,8 +137,8 @@ impl Store {
         read!(self, replica, |c| ends().get_result(c))
     }
 
-    /// The number of posts that match `query`, a part of a [`Query`], up to `most`. `None`: the grams of some posts are
-    /// not known.
+    /// The number of posts that match `query`, which is one of the texts in a [`Query`], counted up to `most`. `None`:
+    /// some posts do not have all grams yet.
     pub(in crate::store) async fn search_matching(&self, query: &str, most: i64) -> Result<Option<i64>, StoreError> {
         const SQLITE: &str = "SELECT count(*), 0 FROM \
                               (SELECT rowid FROM post_search WHERE post_search MATCH ? LIMIT ?)";

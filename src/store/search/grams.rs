@@ -2,10 +2,10 @@
 //!
 //! A text is converted to lower case and split into runs of letters and digits. In most scripts the runs are cut into
 //! pieces of three characters, one at each position. Scripts that do not separate words are cut into pieces of two,
-//! because their words are short. Symbols are pieces of one character, and of two together with each neighbour. Words
-//! of medium length are also pieces as a whole, so that most posts that contain a word need no check of their text.
+//! because their words are short. Symbols are pieces of one character, and of two together with each neighbour. A word
+//! of medium length is also one gram as a whole, so that the texts of most posts with the word need not be searched.
 
-/// The number of characters of a gram in most scripts, and the smallest number that can be searched in every word.
+/// The number of characters of a gram in most scripts. Any part of a word with at least this length can be searched.
 pub const WIDTH: usize = 3;
 pub const SHORTEST: usize = 2;
 /// The number of characters of a gram in scripts without spaces between words.
@@ -14,9 +14,10 @@ pub const DENSE: usize = 2;
 const WORDS: std::ops::RangeInclusive<usize> = WIDTH + 1..=24;
 /// Precedes a word that is a gram as a whole.
 const WORD: char = '\u{E000}';
-/// A gram that all posts in the index of the current format have on Postgres.
+/// The gram that marks posts on Postgres whose grams have the current format.
 pub const FORMAT: char = '\u{E001}';
-/// Private characters stand for the ASCII symbols, which SQLite's tokenizer drops: this plus the code.
+/// SQLite's tokenizer drops ASCII symbols. Each symbol is therefore replaced by the private-use character with this
+/// code plus the code of the symbol.
 const SYMBOLS: u32 = 0xE000;
 const RESERVED: std::ops::RangeInclusive<u32> = SYMBOLS..=SYMBOLS + 0x7F;
 
@@ -32,7 +33,8 @@ pub fn grams(text: &str) -> String {
         starts.extend(run.char_indices().map(|(at, _)| at));
         for (index, &start) in starts.iter().enumerate() {
             let end = starts.get(index + width).copied().unwrap_or(run.len());
-            // The pieces at the end of a run are shorter, so that a query for fewer characters finds them too.
+            // The pieces at the end of a run are shorter. They are stored if a query for so few characters can search
+            // for them.
             if starts.len() - index >= SHORTEST.min(width) || width == DENSE || is_found_alone(&run[start..]) {
                 grams.push(rank(run[start..end].chars()));
             }
@@ -70,7 +72,8 @@ fn write(grams: &[u128], words: &[&str]) -> String {
     list
 }
 
-/// A number that orders grams as their bytes do. A gram has at most three characters of four bytes, none of them zero.
+/// Converts a gram to a number with the same order as its bytes. A gram has at most three characters of four bytes,
+/// none of them zero.
 fn rank(gram: impl Iterator<Item = char>) -> u128 {
     let mut bytes = [0; size_of::<u128>()];
     let mut length = 0;
@@ -80,7 +83,7 @@ fn rank(gram: impl Iterator<Item = char>) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// The gram that stands for the whole of `run`, if it has one.
+/// The gram that represents the whole word `run`; `None` if the word is too short or too long for such a gram.
 pub fn whole_word(run: &str) -> Option<String> {
     (width(run) == WIDTH && WORDS.contains(&run.chars().count())).then(|| format!("{WORD}{run}"))
 }
@@ -104,7 +107,7 @@ pub fn symbol_pieces(text: &str, mut push: impl FnMut(&[char])) {
     }
 }
 
-/// Whether `c` is neither a letter nor a digit, nor a space.
+/// Whether `c` is a symbol: not a letter, digit, space or control character.
 fn is_symbol(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_punctuation();
@@ -116,7 +119,8 @@ fn coded(c: char) -> char {
     if c.is_ascii_punctuation() { char::from_u32(SYMBOLS + u32::from(c)).unwrap_or(c) } else { c }
 }
 
-/// Whether `piece` is one character that can be searched alone. ASCII letters cannot: almost every text contains them.
+/// Whether `piece` is one character that can be searched alone. ASCII letters cannot be searched alone, because almost
+/// every text contains them.
 pub fn is_found_alone(piece: &str) -> bool {
     let mut chars = piece.chars();
     chars.next().is_some_and(|c| !c.is_ascii_alphabetic()) && chars.next().is_none()
@@ -128,7 +132,7 @@ pub fn fold(text: &str) -> String {
     if lower.contains('ς') { lower.replace('ς', "σ") } else { lower }
 }
 
-/// The runs of letters and digits. Each run is either in a script without spaces between words or not.
+/// The runs of letters and digits. A run does not mix scripts with and without spaces between words.
 pub fn runs(text: &str) -> impl Iterator<Item = &str> {
     let kind = |c: char| if !c.is_alphanumeric() { None } else { Some(is_dense(c)) };
     let mut rest = text;

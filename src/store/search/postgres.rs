@@ -12,7 +12,7 @@ use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, Progress
 use crate::domain::Post;
 use crate::store::sql::sql;
 
-/// Selects the posts without all grams.
+/// The condition for posts that do not have all grams in the index yet.
 macro_rules! unfinished {
     () => {
         "(post_search.grams IS NULL OR NOT (post_search.grams @@ U&'''\\E001'''::tsquery))"
@@ -25,10 +25,11 @@ pub const STATE: &str = concat!(
     unfinished!(),
     ") FROM search_state WHERE id = 1"
 );
-/// The posts without all grams, which any search might have to find.
+/// Selects the posts that do not have all grams in the index yet. Any search may have to find them.
 pub const UNFINISHED: &str = concat!("SELECT post FROM post_search WHERE ", unfinished!(), " LIMIT ?");
 
-/// Counts the posts that match a query, up to a number, and reads whether there are posts without all grams.
+/// Counts the posts that match a query, up to a limit, and reads whether there are posts that do not have all grams
+/// yet.
 pub const COUNT: &str = concat!(
     "SELECT (SELECT count(*) FROM (SELECT 1 FROM post_search WHERE grams @@ CAST(? AS tsquery) LIMIT ?) AS found), \
      EXISTS (SELECT 1 FROM post_search WHERE ",
@@ -36,11 +37,12 @@ pub const COUNT: &str = concat!(
     ")"
 );
 
-/// Postgres stores at most 1,048,575 bytes of lexemes.
+/// The maximum size of the grams of one post. Postgres stores at most 1,048,575 bytes of lexemes.
 const MOST_BYTES: usize = 1_000_000;
 
-/// The sign of the current format, and the grams of a text. Only texts of about 100,000 characters of rare scripts and
-/// symbols have more grams than Postgres can store; the last ones are left out.
+/// The gram that marks the current format ([`FORMAT`]), followed by the grams of a text. Only texts of about 100,000
+/// characters of rare scripts and symbols have more grams than Postgres can store; in this case the last grams are left
+/// out.
 pub fn lexemes(content: &str) -> String {
     let grams = grams(content);
     let end = match grams.as_bytes().get(..MOST_BYTES) {
@@ -62,8 +64,8 @@ pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> Quer
     Ok(())
 }
 
-/// Adds the next posts from before the index, and posts that instances of an earlier release have stored, with fewer
-/// grams or with none. Returns their number. A step over ids without posts counts as one.
+/// Adds the next posts that an earlier release stored without grams or with fewer grams, and returns their number. A
+/// step over ids without posts counts as one post.
 pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<usize>> {
     const NOTED: &str = concat!(
         "SELECT p.id, p.content FROM post_search JOIN social_media_posts p ON p.id = post_search.post WHERE ",
@@ -91,7 +93,7 @@ pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryR
     .boxed()
 }
 
-/// Adds posts, except those that were deleted or that have a later version in the index.
+/// Adds posts, except posts that were deleted and posts of which the index already contains a later version.
 async fn add(connection: &mut AsyncPgConnection, posts: &[Missing]) -> QueryResult<()> {
     if posts.is_empty() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::grams::{DENSE, SHORTEST, fold, is_found_alone, runs, symbol_pieces, whole_word, width};
 
-/// The maximum number of grams in a query. Further grams would hardly exclude more texts.
+/// The maximum number of grams in a query. Further grams would exclude few additional texts.
 const MOST: usize = 64;
 
 /// The syntax of a query.
@@ -25,19 +25,19 @@ pub enum Coverage {
     All,
 }
 
-/// Finds posts that may contain some words.
+/// The texts of the index queries for posts that contain some words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// Every post that contains the words, and possibly others.
+    /// Finds every post that contains the words, and possibly other posts.
     pub candidates: String,
-    /// The same without the grams that are slow to find, which finds more other posts; `None` if there are none, or
-    /// only such grams.
+    /// The same as `candidates`, without the grams that are slow to find. It finds more posts without the words. `None`
+    /// if no gram or every gram is slow to find.
     pub quick: Option<String>,
     /// Whether all grams are slow to find.
     pub is_slow: bool,
-    /// Only posts that contain the words, and possibly not all of them.
+    /// Finds only posts that contain the words, but possibly not all of these posts. `None` if no such query exists.
     pub certain: Option<String>,
-    /// The candidates that are not certain; `None` if all are.
+    /// Finds the candidates that `certain` does not find; `None` if `certain` finds all candidates.
     pub uncertain: Option<String>,
 }
 
@@ -97,7 +97,7 @@ impl Dialect {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Gram {
     text: String,
-    /// Whether a longer gram that begins with it matches too.
+    /// Whether longer grams that begin with `text` match too.
     prefix: bool,
 }
 
@@ -110,7 +110,7 @@ impl Gram {
         Self { text: text.into(), prefix: true }
     }
 
-    /// Grams have no ASCII symbols, so they need no escaping.
+    /// Writes the gram in the syntax of a query. Grams contain no ASCII symbols, so they need no escaping.
     fn write(&self, dialect: Dialect) -> String {
         match (dialect, self.prefix) {
             (Dialect::Fts5, false) => format!("\"{}\"", self.text),
@@ -125,9 +125,9 @@ impl Gram {
 struct Word {
     /// The grams of every text that contains the word.
     needed: BTreeSet<Gram>,
-    /// A gram that only texts with the word have, if it is not the only needed one.
+    /// A gram that only texts with the word have, if it differs from the needed grams.
     whole: Option<Gram>,
-    /// Whether a text with the only needed gram contains the word.
+    /// Whether the word has only one needed gram, and every text with this gram contains the word.
     is_gram: bool,
 }
 
@@ -140,13 +140,13 @@ impl Word {
         if coverage == Coverage::All {
             let is_single = folded.chars().nth(1).is_none();
             symbol_pieces(folded, |piece| {
-                // In a longer word, each symbol is part of a pair.
+                // In a longer word each symbol is part of a pair, so symbols alone are not needed.
                 if is_single || piece.len() > 1 {
                     needed.insert(Gram::whole(piece.iter().collect::<String>()));
                 }
             });
         }
-        // Both forms of the sigma have the same grams, but are different characters.
+        // Both forms of the Greek sigma have the same grams, but a search distinguishes them.
         let distinct = !folded.contains('σ');
         let one_run = runs(folded).next() == Some(folded);
         let is_gram = distinct && (if one_run { needed.len() == 1 } else { is_symbol_piece(folded, &mut needed) });
@@ -160,13 +160,15 @@ impl Word {
     }
 }
 
-/// Whether a word is short enough to be one gram. Longer ones such as `aaaa` have one gram that occurs repeatedly.
+/// Whether a word is short enough to be one gram. A longer word such as `aaaa` may also have only one gram, which
+/// occurs repeatedly.
 fn fits(folded: &str) -> bool {
     let length = folded.chars().count();
     if runs(folded).next() == Some(folded) { length <= width(folded) } else { length <= DENSE }
 }
 
-/// Whether the word is one symbol, or two characters of which one is a symbol. Then its longest piece suffices.
+/// Whether the word is one symbol, or two characters of which one is a symbol. In this case its longest piece becomes
+/// its only needed gram.
 fn is_symbol_piece(folded: &str, needed: &mut BTreeSet<Gram>) -> bool {
     let length = folded.chars().count();
     let longest = needed.iter().filter(|gram| !gram.prefix).max_by_key(|gram| gram.text.chars().count()).cloned();

@@ -39,8 +39,8 @@ fn replace(connection: &mut SqliteConnection, id: i64, content: &str) -> QueryRe
     Ok(())
 }
 
-/// Adds the next posts from before the index, or from before its current format, and returns their number. A step over
-/// ids without posts counts as one.
+/// Adds the next posts that an earlier release stored without the index or with another format of grams, and returns
+/// their number. A step over ids without posts counts as one post.
 pub fn index_missing(connection: &mut SqliteConnection) -> QueryResult<usize> {
     match add_next(connection, PROGRESS, ADVANCE)? {
         0 => add_next(connection, FORMAT_PROGRESS, FORMAT_ADVANCE),

@@ -1,7 +1,7 @@
-//! Matches posts that were stored before a topic's query was created, in small steps that are exact and resumable.
+//! Matches posts that were stored before a topic's query was created, in small steps that can be repeated and resumed.
 //!
-//! A step compares the topics that a post should have with the stored ones, and writes the difference. So it does not
-//! matter whether a post is matched by a worker during a step, or a step runs twice.
+//! A step compares the topics that a post should have with the stored ones, and writes the difference. The result is
+//! therefore the same if a worker matches a post during a step, or if a step runs twice.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub struct BackfillStep {
     pub added: usize,
     /// The number of wrong matches that were removed.
     pub removed: usize,
-    /// Whether the topics have another version than the test. In this case nothing was done.
+    /// Whether the version of the topics differs from the version of the test. In this case the step did nothing.
     pub stale: bool,
 }
 
@@ -57,7 +57,7 @@ const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.url, 
 pub(super) type SubjectColumns = (Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>);
 type PostColumns = (BigInt, SubjectColumns, Instant, Text, Text, Double, Text);
 
-/// What topics are matched with, of a stored post.
+/// The columns of a stored post that topics are matched against.
 #[derive(diesel::Queryable)]
 pub(super) struct SubjectRow {
     content: String,
@@ -93,7 +93,7 @@ struct PostRow {
     post_id: String,
 }
 
-/// A topic whose backfill is not complete, with the last post that was checked and the last one to check.
+/// A topic whose backfill is not complete, with the id of the last checked post and the id of the last post to check.
 #[derive(diesel::Queryable)]
 struct PendingTopic {
     id: i64,
@@ -101,14 +101,14 @@ struct PendingTopic {
     last: i64,
 }
 
-/// The posts of a step: the last id, and their number.
+/// The last id and the number of the posts of a step.
 #[derive(diesel::Queryable)]
 struct StepPosts {
     last: i64,
     count: i64,
 }
 
-/// A row of `post_topics`.
+/// A match of a post with a topic: a row of `post_topics`.
 #[derive(Clone, Copy)]
 struct Match {
     topic: TopicId,
@@ -127,7 +127,8 @@ impl StepRange {
     fn of(pending: &[PendingTopic]) -> Option<Self> {
         let done = pending.iter().map(|topic| topic.done).min()?;
         let topics = pending.iter().filter(|topic| topic.done == done).map(|topic| topic.id).collect();
-        // The step ends where the backfill of another topic continues, or where one of these topics is complete.
+        // The step ends at the id at which the backfill of another topic continues, or at which the backfill of one of
+        // these topics is complete.
         let edges = pending.iter().flat_map(|topic| [topic.done, topic.last]);
         let limit = edges.filter(|edge| *edge > done).min()?;
         Some(Self { topics, done, limit })
@@ -144,11 +145,11 @@ struct Difference {
     tally: Tally,
     added: Vec<Match>,
     removed: Vec<Match>,
-    /// Topics that the post still matches. The query has other words now, so the sentiment is determined again.
+    /// Matches that remain although the query of the topic has changed. Their sentiment is determined again.
     renewed: Vec<Match>,
 }
 
-/// The topics of posts, by the id of the post.
+/// The stored topics of posts, by the id of the post.
 type Stored = HashMap<String, HashMap<TopicId, PostTopic>>;
 
 /// The posts of a step with their stored topics.
@@ -167,7 +168,7 @@ fn stored(rows: Vec<TopicRow>) -> Stored {
     stored
 }
 
-/// The differences for `topics`, whose counts are added to `tally`.
+/// Computes the differences for `topics`, and adds the changes of their counts to `tally`.
 fn difference(found: &Found<'_>, topics: &[i64], test: &TopicTest, mut tally: Tally) -> Difference {
     let (mut added, mut removed, mut renewed) = (Vec::new(), Vec::new(), Vec::new());
     let none = HashMap::new();
@@ -281,7 +282,7 @@ pub fn postgres(
             .get_result(connection)
             .await?;
         let last = step.last;
-        // Locks the posts, so that no other transaction changes them before this one ends.
+        // This statement locks the posts, so that no other transaction changes them before this one ends.
         sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
              WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
         .bind::<BigInt, _>(range.done)

@@ -13,11 +13,11 @@ use crate::store::labels::LabelColumns;
 /// The stored state of a post.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostState<'a> {
-    /// Whether there is a tombstone.
+    /// Whether the post has a tombstone.
     pub deleted: bool,
-    /// The stored version, if it is not the original.
+    /// When the stored version was edited; `None` if it is the original version.
     pub edited_at: Option<Timestamp>,
-    /// The earliest entry that contained the post, if it is not the entry that created the row.
+    /// The earliest entry that contained the post; `None` if this is the entry that created the row.
     pub earliest: Option<EntryId>,
     /// The row of the post.
     pub row: Option<Row<'a>>,
@@ -49,14 +49,14 @@ pub struct Row<'a> {
     pub analyzed_at: Option<Timestamp>,
     /// The columns of sentiment and emotion.
     pub labels: LabelColumns,
-    /// 0 for an unscored post.
+    /// The confidence of the analysis; 0 for an unscored post.
     pub confidence: f64,
     /// The topics of the post.
     pub topics: Vec<PostTopic>,
 }
 
 impl Row<'_> {
-    /// When it was stored and analysed.
+    /// When the post was stored and analysed.
     pub fn stored(&self) -> PostTimes {
         PostTimes { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at.unwrap_or(self.ingested_at) }
     }
@@ -71,7 +71,7 @@ pub struct Slot<'a> {
     pub before: PostState<'a>,
     /// The state after the settlements that were planned so far.
     pub after: PostState<'a>,
-    /// The version to write, if the batch stores one.
+    /// The version to write; `None` if the batch stores no version.
     pub content: Option<Version<'a>>,
 }
 
@@ -90,7 +90,7 @@ impl Version<'_> {
         LabelColumns::of(self.analysis.map(Analysis::labels), self.post.lang.as_deref())
     }
 
-    /// The confidence; 0 for an unscored post.
+    /// The confidence; The confidence of the analysis; 0 for an unscored post.
     pub fn confidence(&self) -> f64 {
         self.analysis.map_or(0.0, |analysis| analysis.confidence)
     }
@@ -108,7 +108,7 @@ pub struct Terms {
 }
 
 impl Slot<'_> {
-    /// Whether the post is neither stored nor deleted, because it is too old.
+    /// Whether the post is neither stored nor deleted. This is the case if it was too old to be stored.
     pub fn is_unknown(&self) -> bool {
         self.after.row.is_none() && !self.after.deleted
     }
@@ -143,7 +143,7 @@ impl<'a> Slots<'a> {
         slots
     }
 
-    /// The posts' ids.
+    /// The ids of the posts.
     pub fn ids(&self) -> Vec<&'a str> {
         self.list.iter().map(|slot| slot.post_id.as_str()).collect()
     }
@@ -175,7 +175,7 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// The tombstones of authors: the last deletion in each epoch, by source and author.
+/// The tombstones of authors, by source and author: the entry of the last deletion in each epoch.
 pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
 
 /// The state that a plan is computed from.
@@ -197,11 +197,13 @@ pub struct Plan<'a> {
     pub answers: Vec<Settled>,
     /// The posts with their states before and after the batch.
     pub slots: Vec<Slot<'a>>,
-    /// Entries to remember because no row refers to them: those of the batch, and creators of removed rows.
+    /// Settled entries whose ids must be stored because no post refers to them: entries of the batch, and the entries
+    /// that created removed rows.
     pub remembered: Vec<EntryKey>,
 }
 
-/// Plans `batch`. `settled` are the entries without a row that are known to be settled. Those of the batch are added.
+/// Plans `batch`. `settled` contains the known settled entries that no post refers to. The entries of the batch are
+/// added to it.
 pub fn plan<'a>(batch: &'a [Settlement], input: PlanInput<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
     let mut planner = Planner { input, settled, remembered: Vec::new() };
     let answers = batch.iter().map(|settlement| planner.settle(settlement)).collect();
@@ -245,8 +247,8 @@ impl<'a> Planner<'a, '_> {
         settled
     }
 
-    /// The post that an earlier delivery of the deletion `settlement` may have removed. Copies of it may still exist,
-    /// if that delivery was interrupted.
+    /// The post that an earlier delivery of the deletion `settlement` may have removed. It is reported again, because
+    /// copies in other systems may still exist if that delivery was interrupted.
     fn removed_before(&mut self, settlement: &'a Settlement) -> Vec<RemovedPost> {
         match &settlement.change {
             Change::Delete { post_id } if self.input.slots.slot(post_id).before.deleted => {
@@ -306,15 +308,15 @@ impl<'a> Planner<'a, '_> {
         late(self.input.slots.slot(post_id), key, Outcome::Duplicate)
     }
 
-    /// Whether a deletion of the author covers this entry. Any such entry deletes its post, so that the result does not
-    /// depend on the order in which the deletion, the post and its edits arrive.
+    /// Whether a deletion of the author covers this entry. Any covered entry deletes its post, so that the result does
+    /// not depend on the order in which the deletion, the post and its edits arrive.
     fn author_is_gone(&self, source: &str, author: Option<&str>, key: &EntryKey) -> bool {
         let Some(author) = author.filter(|_| !self.input.authors.is_empty()) else { return false };
         let deletions = self.input.authors.get(&(source.to_owned(), author.to_owned()));
         deletions.is_some_and(|deletions| deletions.iter().any(|deletion| key.id <= deletion.id))
     }
 
-    /// Removes the row if there is one, and leaves a tombstone.
+    /// Removes the row of the post if it exists, and leaves a tombstone.
     fn erase(&mut self, post_id: &PostId, outcome: Outcome) -> Settled {
         let slot = self.input.slots.slot(post_id);
         let row = slot.after.row.take();

@@ -1,8 +1,8 @@
 //! Settles entries in Postgres, with one statement per table for the whole batch.
 //!
-//! Every transaction takes its locks in the same order, so that transactions wait and do not deadlock: the lock of
-//! authors, the lock of topics, key rows by `post_id`, then posts, alerts, rollups and counters, each in the order of
-//! their keys.
+//! Every transaction takes its locks in the same order, so that they wait for each other and cannot deadlock: the lock
+//! of authors, the lock of topics, key rows by `post_id`, then posts, alerts, rollups and counters, each in the order
+//! of their keys.
 
 mod analyses;
 mod entries;
@@ -30,7 +30,8 @@ use crate::store::Retention;
 use crate::store::sql::{At, Instant, sql};
 use crate::store::topics::TOPICS_LOCK;
 
-/// The advisory lock of author tombstones: shared for storing posts, exclusive for writing a tombstone.
+/// The advisory lock for author tombstones. Transactions that store posts share it; a transaction that writes a
+/// tombstone holds it exclusively.
 pub const AUTHORS_LOCK: i64 = 0x0073_656e_7469_0002;
 
 /// Settles `batch`; see [`crate::store::Store::settle`].
@@ -69,7 +70,7 @@ pub fn settle(
     .boxed()
 }
 
-/// The version of the topics. It cannot change before this transaction ends.
+/// Locks the topics and returns their version, which cannot change before this transaction ends.
 async fn topics_version(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
     sql("SELECT pg_advisory_xact_lock_shared(?)").bind::<BigInt, _>(TOPICS_LOCK).execute(connection).await?;
     sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection).await
@@ -81,7 +82,7 @@ pub async fn lock_for_backfill(connection: &mut AsyncPgConnection) -> QueryResul
     topics_version(connection).await
 }
 
-/// Adds to the rollups and counters.
+/// Adds the changes in `tally` to the rollups and counters.
 pub async fn write_tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryResult<()> {
     rollups::add(connection, tally).await
 }
@@ -135,7 +136,7 @@ pub async fn lock_states(
     Ok(load_states(connection, ids).await?.into_iter().collect())
 }
 
-/// Blocks writing of author tombstones until this transaction ends.
+/// Prevents other transactions from writing author tombstones until this transaction ends.
 async fn lock_authors(connection: &mut AsyncPgConnection) -> QueryResult<()> {
     sql("SELECT pg_advisory_xact_lock_shared(?)").bind::<BigInt, _>(AUTHORS_LOCK).execute(connection).await?;
     Ok(())
@@ -150,7 +151,8 @@ async fn lock_known_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> Qu
     Ok(())
 }
 
-/// Stores the ids of the batch's entries that refer to no post. Entries whose ids were already stored are settled.
+/// Stores the ids of the batch's entries that refer to no post. Returns the entries whose ids were already stored,
+/// which are settled.
 async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut keys: Vec<&EntryKey> = batch
         .iter()
@@ -187,7 +189,7 @@ async fn lock_keys(
         return Ok(Vec::new());
     }
     ids.sort_unstable();
-    // The update only locks the row. `xmax` distinguishes it from an insert.
+    // The update changes nothing and only locks an existing row. `xmax` shows whether the row was inserted or existed.
     let locked: Vec<(String, bool)> =
         sql("INSERT INTO post_keys (post_id) SELECT * FROM unnest(?) ON CONFLICT (post_id) \
          DO UPDATE SET post_id = excluded.post_id RETURNING post_id, xmax <> 0")

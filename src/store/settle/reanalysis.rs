@@ -1,4 +1,4 @@
-//! Replacing the analyses of stored posts, with their rollups and the topics that depend on labels.
+//! Replaces the analyses of stored posts, and updates their rollups and the topics that depend on labels.
 
 use diesel::QueryResult;
 use diesel::sql_types::Text;
@@ -16,32 +16,32 @@ use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
 
-/// Later analyses of stored posts.
+/// New analyses of stored posts.
 #[derive(Clone)]
 pub struct Reanalyses {
     /// The new analyses.
     pub list: Vec<Reanalysis>,
-    /// Matches the posts again; needed when queries of topics have conditions on labels.
+    /// The test that matches the posts again. It is needed when queries of topics have conditions on labels.
     pub topics: Option<TopicTest>,
 }
 
-/// A later analysis of a stored post.
+/// A new analysis of a stored post.
 #[derive(Clone, Debug)]
 pub struct Reanalysis {
     /// The id of the post.
     pub post_id: PostId,
     /// The new analysis.
     pub analysis: Analysis,
-    /// The state that it replaces.
+    /// The state that the post must have to be changed.
     pub replaces: Replaced,
 }
 
-/// The state of a post that another analysis replaces. A post in another state stays as it is.
+/// The state of a post before its analysis is replaced. A post in a different state stays unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replaced {
-    /// The analysis that was made at this time.
+    /// The post has the analysis that was stored at this time.
     Analysis(Timestamp),
-    /// None: the post is unscored and has this text.
+    /// The post is unscored and has this text.
     Unscored {
         /// The text that was analysed.
         content: String,
@@ -60,7 +60,7 @@ pub struct Reanalysed {
 const SUBJECT: &str = "SELECT content, author, source, lang, url, reply_to FROM social_media_posts WHERE post_id = ?";
 
 impl Reanalysis {
-    /// The row with the new analysis, if it is still in the state that is replaced.
+    /// The row with the new analysis; `None` if the post is no longer in the state [`Self::replaces`].
     fn after<'r>(&self, row: &Row<'r>, text: Option<&SubjectRow>, now: Timestamp) -> Option<Row<'r>> {
         let is_current = match &self.replaces {
             Replaced::Analysis(at) => row.analyzed_at == Some(*at),
@@ -79,7 +79,7 @@ impl Reanalysis {
         is_current.then_some(after)
     }
 
-    /// Whether the stored text is needed.
+    /// Whether the stored text of the post must be read.
     fn needs_text(&self, topics: Option<&TopicTest>) -> bool {
         topics.is_some() || matches!(self.replaces, Replaced::Unscored { .. })
     }
@@ -97,7 +97,7 @@ impl Reanalysed {
     }
 }
 
-/// In SQLite; `None` when the topics have another version than the test.
+/// Replaces analyses in SQLite. `None` if the version of the topics differs from the version of the test.
 pub fn sqlite(
     connection: &mut SqliteConnection,
     batch: &Reanalyses,
@@ -137,7 +137,7 @@ pub fn sqlite(
     Ok(Some(done))
 }
 
-/// In Postgres; `None` when the topics have another version than the test.
+/// Replaces analyses in Postgres. `None` if the version of the topics differs from the version of the test.
 pub fn postgres(
     connection: &mut AsyncPgConnection,
     batch: std::sync::Arc<Reanalyses>,

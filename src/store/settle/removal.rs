@@ -9,7 +9,8 @@ use crate::store::backend::{Backend, read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
-/// The maximum number of posts per step. Each post has rows in several tables, and other writers wait for the step.
+/// The maximum number of posts per step. The number is small because each post has rows in several tables, and other
+/// writers wait for the step.
 pub(in crate::store) const STEP: i64 = 500;
 
 /// The posts of an author that one step processes.
@@ -19,7 +20,7 @@ pub struct AuthorStep {
     pub source: Source,
     /// The author whose posts are removed.
     pub author: Author,
-    /// Only posts with an entry that was appended before this one.
+    /// The entry of the deletion: only posts with an entry that was appended before it are removed. `None`: all posts.
     pub deletion: Option<EntryKey>,
     /// The last post that was processed.
     pub after: Position,
@@ -71,8 +72,8 @@ pub struct Removal {
 pub struct OldPosts {
     /// Only posts written before this time.
     pub before: Timestamp,
-    /// Entries from this one on may be delivered again. Posts that they created are not removed, because their rows
-    /// show that these entries are settled.
+    /// The first entry that may be delivered again. Posts that this entry or later entries created are not removed,
+    /// because the rows of the posts show that these entries are settled.
     pub needed: Option<EntryKey>,
     /// The maximum number of posts to remove.
     pub limit: i64,
@@ -80,8 +81,9 @@ pub struct OldPosts {
 
 impl Store {
     /// Deletes the posts of an author in steps. With `deletion`, a tombstone is committed first, which rejects copies
-    /// that arrive later. The tombstone and the deletion apply to entries that were appended before it. The removed
-    /// posts are stored for [`Self::removed_by`], because a later delivery has to report them after a crash.
+    /// that arrive later. The tombstone and the removal apply to entries that were appended before `deletion`. The
+    /// removed posts are stored for [`Self::removed_by`], because after a crash a later delivery of the deletion must
+    /// report them.
     pub(in crate::store) async fn remove_author(
         &self,
         source: &Source,
@@ -97,7 +99,7 @@ impl Store {
             AuthorStep { source: source.clone(), author: author.clone(), deletion, after: start, limit: STEP };
         loop {
             let Removal { posts, evidence, next } = self.remove_author_step(&step).await?;
-            // With an entry, the step has already stored the removed posts for later deliveries of the entry.
+            // With a `deletion`, the step has already stored the removed posts for later deliveries.
             if step.deletion.is_none() {
                 removed.posts.extend(posts);
             }
@@ -146,8 +148,9 @@ impl Store {
         }
     }
 
-    /// Commits only the tombstone. On Postgres its lock waits for the transactions that store posts, so that each of
-    /// them is either committed or reads the tombstone. The deletion of the posts then needs no such lock.
+    /// Commits the tombstone in a separate transaction. On Postgres this transaction locks out transactions that store
+    /// posts: each of them has either committed before it, or reads the tombstone. The removal of the posts then needs
+    /// no such lock.
     async fn write_author_tombstone(
         &self,
         source: &Source,

@@ -50,7 +50,7 @@ pub fn topics_version(connection: &mut SqliteConnection) -> QueryResult<i64> {
     sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection)
 }
 
-/// Adds to the rollups and counters.
+/// Adds the changes in `tally` to the rollups and counters.
 pub fn write_tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()> {
     write::tally(connection, tally)
 }
@@ -82,7 +82,7 @@ pub fn replace_topics(connection: &mut SqliteConnection, post_id: &str, row: &Ro
     write::topics(connection, post_id, row)
 }
 
-/// Removes the batch's entries from the queue. Missing entries were settled before.
+/// Removes the batch's entries from the queue. Returns the entries that were missing, which were settled before.
 fn take_entries(connection: &mut SqliteConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut numbers: Vec<i64> = batch.iter().map(|settlement| columns(settlement.key.id).1).collect();
     numbers.sort_unstable();

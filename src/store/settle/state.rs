@@ -44,10 +44,10 @@ pub type StateColumns = (
     Nullable<Double>,
 );
 
-/// A post's key row with its post and analysis, if they exist.
+/// The key row of a post, with the rows of the post and of its analysis if they exist.
 #[derive(Queryable)]
 pub struct StateRow {
-    /// The requested id. The other columns are null where no row exists.
+    /// The requested id. Columns of rows that do not exist are null.
     pub post_id: String,
     deleted_at: Option<At>,
     edited_at: Option<At>,

@@ -1,5 +1,5 @@
-//! The changes of counters by a batch. They are summed first, so that each row is written once, in the order of its
-//! key.
+//! The changes of counters by a batch. The changes are summed in memory, so that each row is written once, in the order
+//! of the keys.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 /// key.
 type RollupKey<'t> = (i32, Timestamp, &'t str, &'static str, &'t str);
 
-/// Topic, minute, source and labels.
+/// The key of the count of a topic: topic, minute, source and labels.
 type TopicCell = (TopicId, Timestamp, String, LabelColumns);
 
 /// Changes of the counts of topics, by topic and key.
 type TopicRollups<'t> = BTreeMap<(TopicId, RollupKey<'t>), (i64, f64)>;
 
-/// The values of a post that the counts of its topics need.
+/// The values of a post that are needed to count it for its topics.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicPost<'a> {
     pub created_at: Timestamp,
@@ -37,16 +37,16 @@ pub struct Tally {
     now: Timestamp,
     kept: Kept,
     seconds: BTreeMap<(Timestamp, String, LabelColumns), (i64, f64)>,
-    /// By the sentiment towards the topic.
+    /// Changes of counts by the sentiment towards the topic.
     topics: BTreeMap<TopicCell, (i64, f64)>,
-    /// What must be added to count by the posts' own labels.
+    /// Changes of the differences that convert these counts into counts by the sentiment of the posts.
     shifts: BTreeMap<TopicCell, (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
 }
 
 impl Tally {
-    /// A tally without changes.
+    /// Creates a tally without changes.
     pub fn new(now: Timestamp, retention: &Retention) -> Self {
         Self {
             now,

@@ -1,4 +1,4 @@
-//! The topics of posts with the sentiment towards each, as columns and in counts.
+//! The topics of posts, with the sentiment towards each topic: their columns, and the labels by which they are counted.
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Double, Integer, Nullable, Text};
@@ -7,7 +7,7 @@ use super::plan::Row;
 use crate::domain::{Clause, PostTopic, Sentiment, TopicId, TopicSentiment, Towards};
 use crate::store::labels::{LabelColumns, UNSCORED};
 
-/// Reads [`TopicRow`]s; the condition follows.
+/// Selects [`TopicRow`]s. The caller appends the condition.
 pub const SELECT_TOPICS: &str = "SELECT p.post_id, t.topic_id, t.sentiment_label, t.confidence_score, t.clause_start, \
                                  t.clause_end FROM post_topics t JOIN social_media_posts p ON p.id = t.post WHERE ";
 
@@ -71,7 +71,7 @@ impl TopicValues {
     }
 }
 
-/// The label that a post has for a topic.
+/// The label by which a post is counted for a topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effective {
     pub labels: LabelColumns,
@@ -79,7 +79,7 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// That of one topic of a post with these labels and this confidence.
+    /// The label of `topic` for a post with these labels and this confidence.
     pub fn of(topic: &PostTopic, labels: &LabelColumns, confidence: f64) -> Self {
         match &topic.towards {
             Towards::Own(own) if labels.sentiment != UNSCORED => Self {

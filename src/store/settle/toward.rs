@@ -1,8 +1,8 @@
-//! Determines how stored posts speak about their topics, for matches that have no sentiment yet: those from before the
-//! sentiment was stored, those of a new or changed query, and those of posts that were analysed again.
+//! Stores the sentiment of stored posts towards their topics, for matches that have no sentiment yet: matches that an
+//! earlier release stored, matches of a new or changed query, and matches of posts that were analysed again.
 //!
-//! The texts are classified outside of the transaction. A post that was edited, deleted or analysed again since then stays
-//! as it is: its matches were rewritten.
+//! The texts are classified outside of the transaction. A post that was edited, deleted or analysed again in the
+//! meantime stays unchanged, because its matches were rewritten.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,35 +26,35 @@ use crate::store::{Retention, Store, StoreError};
 /// A post with topics for which it has no sentiment yet.
 #[derive(Clone, Debug)]
 pub struct PendingPost {
-    /// Its id.
+    /// The id of the post.
     pub post_id: String,
-    /// Its text.
+    /// The text of the post.
     pub content: String,
-    /// Its language, if known.
+    /// The language of the post; `None` if it is not known.
     pub lang: Option<String>,
-    /// When it was analysed; `None` if it is unscored.
+    /// When the post was analysed; `None` if it is unscored.
     pub analyzed_at: Option<Timestamp>,
-    /// The scores of the whole text; `None` if it is unscored.
+    /// The scores of the whole text; `None` if the post is unscored.
     pub scores: Option<Scores>,
-    /// The topics without a sentiment.
+    /// The topics for which the post has no sentiment yet.
     pub topics: Vec<TopicId>,
 }
 
-/// How a stored post speaks about topics.
+/// New sentiments of a stored post towards topics.
 #[derive(Clone, Debug)]
 pub struct TopicReanalysis {
     /// The id of the post.
     pub post_id: String,
-    /// When the analysis was made that the sentiments are based on; `None` for an unscored post.
+    /// When the analysis was stored on which the sentiments are based; `None` for an unscored post.
     pub analyzed_at: Option<Timestamp>,
-    /// What the sentiments replace. Topics for which the post has something else keep it.
+    /// The state of a match that the sentiments replace. A match in a different state stays unchanged.
     pub replaces: Towards,
     /// The sentiments to store.
     pub topics: Vec<PostTopic>,
 }
 
 impl TopicReanalysis {
-    /// The row with the sentiments; `None` if nothing changes.
+    /// The row with the new sentiments; `None` if no sentiment changes.
     fn after<'r>(&self, row: &Row<'r>) -> Option<Row<'r>> {
         let mut after = row.clone();
         for topic in after.topics.iter_mut().filter(|topic| topic.towards == self.replaces) {
@@ -66,7 +66,7 @@ impl TopicReanalysis {
     }
 }
 
-/// The matches of the first posts with a match without a sentiment.
+/// Selects the first matches that have no sentiment, with their posts.
 const PENDING: &str = "SELECT p.post_id, p.content, p.lang, a.analyzed_at, a.scores, t.topic_id FROM post_topics t \
                        JOIN social_media_posts p ON p.id = t.post \
                        LEFT JOIN sentiment_analysis a ON a.post_id = p.post_id \
@@ -177,7 +177,7 @@ fn on_postgres(
                 tally.add_topics(row, -1);
                 tally.add_topics(&after, 1);
                 postgres::replace_topics(connection, &reanalysis.post_id, &after).await?;
-                // Another item of the batch may be about the same post.
+                // The row is updated, because another item of the batch may change the same post.
                 *row = after;
             }
         }

@@ -1,4 +1,4 @@
-//! Samples of posts that contain words, and their number.
+//! Reads samples of posts that contain words, and counts these posts.
 
 use super::{SampleRow, SampledPost, TARGET, WINDOWS, within};
 use crate::domain::TimeRange;
@@ -8,11 +8,11 @@ use crate::store::posts::search::CANDIDATES;
 use crate::store::posts::{COUNT_LIMIT, PostFilter, Total};
 use crate::store::{Store, StoreError};
 
-/// The number of posts in which words are searched without the index.
+/// The maximum number of posts of a range whose texts are searched for words without the text index.
 const READ: i64 = 8_000;
-/// The number of posts in windows in which common words are searched.
+/// The number of posts, taken from windows, whose texts are searched for common words.
 const SPREAD: i64 = 12_000;
-/// The maximum number of posts of a range of which the lowest and highest id is found exactly.
+/// The maximum number of posts of a range for which the lowest and the highest id are determined exactly.
 const BOUNDED: i64 = 150_000;
 
 /// A sample of posts that contain words.
@@ -20,12 +20,12 @@ const BOUNDED: i64 = 150_000;
 pub struct WordSample {
     /// The number of posts that contain the words. Counting stops early for common words.
     pub total: Total,
-    /// The posts, thinned out evenly if there are more than an explanation reads.
+    /// The posts. If there are more than [`TARGET`], they are an evenly spread selection.
     pub posts: Vec<SampledPost>,
 }
 
 impl WordSample {
-    /// A sample of `posts`, which are all of them.
+    /// A sample of `posts`, which are all posts that contain the words.
     fn of_all(mut posts: Vec<SampledPost>) -> Self {
         let total = Total { count: posts.len() as i64, capped: false };
         thin(&mut posts);
@@ -33,18 +33,18 @@ impl WordSample {
     }
 }
 
-/// Candidates of a range.
+/// The posts of a range that may contain the words.
 struct Near {
     ids: Vec<i64>,
     /// Whether there are further candidates in the range.
     many: bool,
-    /// Whether no post of the range can be missing.
+    /// Whether the ids include every post of the range that may contain the words.
     exact: bool,
 }
 
 impl Store {
-    /// A sample of the posts of `range` that match `filter`, which has words and whose times are ignored. Its cost is
-    /// limited: very common words are only searched in windows that are spread evenly over the range.
+    /// A sample of the posts of `range` that match `filter`, which must contain words and whose times are ignored. To
+    /// limit the cost, very common words are searched only in windows that are spread evenly over the range.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -74,7 +74,8 @@ impl Store {
         Ok(WordSample { total, posts: self.sampled_ids(&ids).await? })
     }
 
-    /// The candidates for `query` in a range with `rest` posts.
+    /// The candidates for `query` in `range`. `rest` is the number of posts in the range that match the other
+    /// conditions.
     async fn near(&self, query: &str, range: TimeRange, rest: Total) -> Result<Near, StoreError> {
         if !rest.capped && rest.count <= BOUNDED {
             let (first, last) = self.post_ids_of(range).await?;
@@ -90,7 +91,8 @@ impl Store {
         Ok(Near { ids: if all.complete { all.ids } else { found.ids }, many: false, exact: all.complete })
     }
 
-    /// The matches in windows over `range`, which has `rest` posts.
+    /// The matches in windows that are spread over `range`. `rest` is the number of posts in the range that match the
+    /// other conditions.
     async fn spread(&self, filter: &PostFilter, range: TimeRange, rest: i64) -> Result<WordSample, StoreError> {
         let part = SPREAD as f64 / rest.max(1) as f64;
         let most = SPREAD * 2 / i64::from(WINDOWS);

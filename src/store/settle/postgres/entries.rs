@@ -10,7 +10,7 @@ use crate::domain::EntryKey;
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::sql::sql;
 
-/// Stores the ids of entries that no row refers to.
+/// Stores the ids of settled entries that no post refers to.
 pub async fn store(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -> QueryResult<()> {
     if keys.is_empty() {
         return Ok(());
@@ -21,7 +21,7 @@ pub async fn store(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -> Que
     Ok(())
 }
 
-/// Runs `text` with three arrays (epoch, ms, seq) of `keys`, and returns the resulting entries.
+/// Runs the statement `text` with `keys` as three arrays (epoch, ms, seq), and returns the entries that it selects.
 pub async fn run<'a>(
     connection: &mut AsyncPgConnection,
     text: &'static str,

@@ -1,4 +1,4 @@
-//! Removes posts with everything that cites them.
+//! Removes posts and all citations of them.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub async fn replace_with_tombstones(
     remove_posts(connection, ids).await
 }
 
-/// Stores the posts that the deletion of an author removed.
+/// Stores which posts the deletion of an author removed.
 pub async fn store_removed(
     connection: &mut AsyncPgConnection,
     deletion: &EntryKey,

@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::store::settle::tally::Tally;
 use crate::store::sql::{At, Instant, sql};
 
-/// Adds to the rollups and counters, in key order.
+/// Adds the changes in `tally` to the rollups and counters, in key order.
 pub async fn add(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryResult<()> {
     let rollups = tally.rollups();
     if !rollups.is_empty() {
@@ -74,7 +74,8 @@ async fn topic_shifts(connection: &mut AsyncPgConnection, tally: &Tally) -> Quer
         return Ok(());
     }
     let key = || shifts.keys().map(|(_, key)| key);
-    // A count of zero may have a sum: the two labels are equal, and the confidences differ.
+    // A row with the count 0 may have a sum of confidences: if both labels of a post are equal, only the confidences
+    // differ.
     sql("INSERT INTO topic_shifts AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \

@@ -26,7 +26,8 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
             }
             (Some(before), Some(row), Some(version)) => {
                 changes.updated.push(version);
-                // A new version has other sentiments towards the same topics.
+                // The topics are rewritten even if they are the same, because the sentiments towards them belong to the
+                // new version.
                 if !before.topics.is_empty() || !row.topics.is_empty() {
                     changes.untracked.push(slot.post_id.as_str());
                     changes.topics.extend(values(slot.post_id.as_str(), row));
@@ -168,7 +169,8 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
 async fn update_keys(connection: &mut AsyncPgConnection, keys: &[&Slot<'_>], now: Timestamp) -> QueryResult<()> {
     let after = || keys.iter().map(|slot| &slot.after);
     let earliest = || after().map(|state| state.earliest.map(columns));
-    // The row of a post that is not stored becomes a tombstone, so that it is pruned like one.
+    // The key row of a post that is too old to be stored is marked as a tombstone, so that it is pruned like other
+    // tombstones.
     let deleted = || keys.iter().map(|slot| (slot.after.deleted || slot.is_unknown()).then_some(At(now)));
     sql("UPDATE post_keys AS k SET deleted_at = v.deleted_at, edited_at = v.edited_at, earliest_ms = v.ms, \
          earliest_seq = v.seq FROM unnest(?, ?, ?, ?, ?) AS v (post_id, deleted_at, edited_at, ms, seq) \

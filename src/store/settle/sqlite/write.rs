@@ -26,7 +26,8 @@ pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp)
             }
             (Some(before), Some(row), Some(version)) => {
                 update(connection, version, now)?;
-                // A new version has other sentiments towards the same topics.
+                // The topics are rewritten even if they are the same, because the sentiments towards them belong to the
+                // new version.
                 if !before.topics.is_empty() || !row.topics.is_empty() {
                     clear_topics(connection, version.post.post_id.as_str())?;
                     topics(connection, version.post.post_id.as_str(), row)?;
@@ -151,7 +152,7 @@ pub fn analysis(
     }
 }
 
-/// Returns the number of changed rows: none if the stored version is unscored.
+/// Updates the analysis of a post. Returns the number of changed rows, which is 0 if the stored version is unscored.
 fn update_analysis(
     connection: &mut SqliteConnection,
     post_id: &PostId,
@@ -204,14 +205,14 @@ pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp)
     Ok(evidence)
 }
 
-/// Removes the dead letters of a deleted post. It must happen here, because the same transaction removes the deletion
-/// from the embedded queue, so that it is not delivered again.
+/// Removes the dead letters of a deleted post. This must be part of the transaction, because the transaction also
+/// removes the deletion from the embedded queue. After a crash the deletion is not delivered again.
 fn clear_dead_letters(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
     sql("DELETE FROM dead_letter_entries WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     Ok(())
 }
 
-/// Stores the posts that the deletion of an author removed.
+/// Stores which posts the deletion of an author removed.
 pub fn removed(connection: &mut SqliteConnection, deletion: &EntryKey, posts: &[RemovedPost]) -> QueryResult<()> {
     let (ms, seq) = columns(deletion.id);
     for post in posts {
@@ -290,13 +291,14 @@ const TOPIC_ROLLUP: &str = "INSERT INTO topic_rollups \
                             (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
                             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
                             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)";
-/// A count of zero may have a sum: the two labels are equal, and the confidences differ.
+/// A row with the count 0 may have a sum of confidences: if both labels of a post are equal, only the confidences
+/// differ.
 const TOPIC_SHIFT: &str = "INSERT INTO topic_shifts \
                            (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
                            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
                            confidence_sum = confidence_sum + excluded.confidence_sum";
 
-/// Adds to the rollups and counters, in key order.
+/// Adds the changes in `tally` to the rollups and counters, in key order.
 pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()> {
     for ((grain, bucket, source, sentiment, emotion), (count, confidence)) in tally.rollups() {
         sql("INSERT INTO post_rollups (grain, bucket, source, sentiment, emotion, count, confidence_sum) \
