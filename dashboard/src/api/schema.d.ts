@@ -5053,7 +5053,8 @@ export interface paths {
          * Create a token
          * @description The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
          *     belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that is
-         *     created with another created token has the same owner and at most its scopes, and expires no later than it.
+         *     created with another created token has the same owner. Scopes and an expiry beyond those of the creator are refused with
+         *     422.
          */
         post: {
             parameters: {
@@ -5676,7 +5677,7 @@ export interface paths {
         };
         /**
          * Change a user
-         * @description A change of the role, and disabling, end the sessions of the user at once. Nobody can change their own role or disable
+         * @description A change of the role, and disabling, end the sessions of the user at once. Users cannot change their own role or disable
          *     themselves.
          */
         put: {
@@ -6306,7 +6307,7 @@ export interface components {
              * @description When the alert was acknowledged.
              */
             at: string;
-            /** @description The name of the token that was used. */
+            /** @description The name of the user or the token that acknowledged the alert. */
             by: string;
             /** @description A note for other users, at most 2,000 characters; empty if none was given. */
             note: string;
@@ -6349,7 +6350,7 @@ export interface components {
             acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: double
-             * @description The value at the last evaluation at which the alert fired.
+             * @description The measured value at the last evaluation while the alert was firing.
              */
             actual_value: number;
             /** @description The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails. */
@@ -6379,8 +6380,8 @@ export interface components {
             resolved_at?: string | null;
             /**
              * Format: int64
-             * @description The id of the rule that opened the alert; 0 for alerts about rules and receivers that fail; null for alerts of
-             *     versions without rules.
+             * @description The id of the rule that opened the alert; 0 for alerts about failing rules and receivers; null for alerts from
+             *     versions of SentiStream that had no rules.
              */
             rule_id?: number | null;
             /** @description The posts that the rule watches: `all`, `source:NAME`, … */
@@ -6391,7 +6392,7 @@ export interface components {
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The threshold that the value passed.
+             * @description The threshold that the value crossed.
              */
             threshold_value: number;
             /**
@@ -6424,7 +6425,7 @@ export interface components {
             peak?: number | null;
             /** @description The URL of the posts on the dashboard. */
             posts_url: string;
-            /** @description Up to three posts. */
+            /** @description Up to three posts that the alert is about. */
             quotes: components["schemas"]["Quote"][];
             /**
              * @description A description in one sentence.
@@ -6466,7 +6467,7 @@ export interface components {
             total: number;
         };
         /**
-         * @description Whether the condition still holds.
+         * @description Whether an alert is open or has ended.
          * @enum {string}
          */
         AlertState: "firing" | "resolved";
@@ -6617,28 +6618,28 @@ export interface components {
             /** @description The cursor of the next page; `null` on the last page. */
             next_cursor?: string | null;
         };
-        /** @description An author and their part of the difference, estimated from the samples. */
+        /** @description An author, and their contribution to the difference between the ranges, estimated from the samples. */
         AuthorPart: {
             /** @description The name of the author. */
             author: string;
             /**
              * Format: double
-             * @description The contribution, as for a source.
+             * @description The contribution of the author, in the same unit as that of a source.
              */
             contribution: number;
-            /** @description The ids of up to three of their posts. */
+            /** @description The ids of up to three posts of the author. */
             post_ids: string[];
             /**
              * Format: int64
-             * @description The number of their posts in the sample.
+             * @description The number of the author's posts in the sample.
              */
             posts: number;
             /**
              * Format: int64
-             * @description The number of their posts in the sample of the earlier range.
+             * @description The number of the author's posts in the sample of the earlier range.
              */
             previous_posts: number;
-            /** @description The source that the author writes in. */
+            /** @description The source on which the author writes. */
             source: string;
         };
         /** @description Authors with their names. */
@@ -6692,7 +6693,7 @@ export interface components {
         Backtest: {
             /** @description The number of evaluations. */
             evaluations: number;
-            /** @description The times at which it would have fired, in order. */
+            /** @description The alerts that the rule would have raised, in the order of time. */
             firings: components["schemas"]["Firing"][];
             /** @description The values of each series over time. */
             series: components["schemas"]["Track"][];
@@ -6989,7 +6990,7 @@ export interface components {
             };
             /** @enum {string} */
             kind: "webhook";
-            /** @description http or https. */
+            /** @description The URL that requests are sent to: http or https. */
             url: string;
         } | {
             /** @enum {string} */
@@ -7035,7 +7036,7 @@ export interface components {
             kind: "telegram";
             /**
              * Format: int64
-             * @description The topic of a forum group.
+             * @description The id of the topic, for a group that is organised in topics; null for other chats.
              */
             thread_id?: number | null;
             /** @description The URL of the Bot API server. */
@@ -7071,7 +7072,7 @@ export interface components {
              * @description The confidence of the sentiment, 0 to 1; 0 for an unscored post.
              */
             confidence: number;
-            /** @description The first 200 characters. */
+            /** @description The first 200 characters of the post's text. */
             content: string;
             /**
              * Format: date-time
@@ -7085,16 +7086,16 @@ export interface components {
             /** @description The URL of the post's page; `null` if the source states none. */
             url?: string | null;
         };
-        /** @description A part of a text, in characters. */
+        /** @description A part of a text. Positions are in characters. */
         Clause: {
             /**
              * Format: int32
-             * @description The index after its last character.
+             * @description The index after the clause's last character.
              */
             end: number;
             /**
              * Format: int32
-             * @description The index of its first character, from 0.
+             * @description The index of the clause's first character, from 0.
              */
             start: number;
         };
@@ -7279,7 +7280,7 @@ export interface components {
              * @description When the message was written to the outbox.
              */
             created_at: string;
-            /** @description The error of the last attempt. */
+            /** @description The error of the last attempt; null if it had none. */
             error?: string | null;
             /**
              * Format: date-time
@@ -7374,7 +7375,7 @@ export interface components {
          */
         Direction: "above" | "below";
         /**
-         * @description What is counted in a window.
+         * @description How the posts of a window are counted.
          * @enum {string}
          */
         Distinct: "posts" | "texts" | "authors";
@@ -7583,10 +7584,7 @@ export interface components {
         };
         /** @description The contributions of the words of a text to its labels. */
         Explanation: {
-            /**
-             * @description The words in the order of the text, at most 64. In a longer text each part is several
-             *     neighbouring words.
-             */
+            /** @description The words in the order of the text, at most 64. In longer texts each entry consists of several adjacent words. */
             words: components["schemas"]["WordContribution"][];
         };
         /** @description A configured source and its state. */
@@ -7649,7 +7647,7 @@ export interface components {
         Firing: {
             /**
              * Format: int64
-             * @description How long it fired, at most until the end of the range.
+             * @description How long the alert would have fired, at most until the end of the range, in seconds.
              */
             duration_seconds: number;
             /**
@@ -7659,7 +7657,8 @@ export interface components {
             fired_at: string;
             /**
              * Format: double
-             * @description The most extreme value while it fired: the highest, or the lowest if the direction is `below`.
+             * @description The most extreme value while the alert would have fired: the highest value, or the lowest if the direction is
+             *     `below`.
              */
             peak: number;
             /**
@@ -7724,7 +7723,7 @@ export interface components {
             state: components["schemas"]["SilenceState"];
         };
         /**
-         * @description The series of its scope that a rule watches.
+         * @description How the posts of a rule's scope are split into series.
          * @enum {string}
          */
         GroupBy: "none" | "source" | "source_and_total";
@@ -7826,7 +7825,7 @@ export interface components {
          * @enum {string}
          */
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
-        /** @description An interval that contains the true value with a confidence of 95 %. */
+        /** @description A confidence interval: it contains the true value with a confidence of 95 %. */
         Interval: {
             /**
              * Format: double
@@ -7961,7 +7960,7 @@ export interface components {
              */
             unscored_count?: number;
         };
-        /** @description One notification, about a group of alerts. */
+        /** @description A notification about a group of alerts. */
         Message: {
             /** @description The alerts of the group, those that fire first, up to the receiver's limit `max_alerts`. */
             alerts: components["schemas"]["MessageAlert"][];
@@ -8041,7 +8040,7 @@ export interface components {
             templates?: components["schemas"]["Templates"];
         };
         /**
-         * @description Whether any alert fires.
+         * @description The status of an alert or of a whole message.
          * @enum {string}
          */
         MessageStatus: "firing" | "resolved";
@@ -8070,12 +8069,12 @@ export interface components {
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
             architecture: string;
-            /** @description The layers after which the computation for a text may stop; empty if the model has no exits. */
+            /** @description The layers after which the computation for a text may stop early; empty if the model has no early exits. */
             exits: number[];
             /**
              * Format: double
-             * @description The share of sample texts for which int8 has the same labels as f32, in [0, 1]. `null` if it was not measured:
-             *     it is measured only for models other than the builtin one with `precision = "auto"`.
+             * @description The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only with
+             *     `precision = "auto"`, and not for the builtin model; otherwise it is `null`.
              */
             int8_agreement?: number | null;
             /** @description The languages that the sentiment model declares, as codes such as `en`. Empty: all languages. */
@@ -8087,7 +8086,7 @@ export interface components {
             layers: number;
             /**
              * Format: int64
-             * @description The time that loading took, in milliseconds.
+             * @description How long loading took, in milliseconds.
              */
             load_ms: number;
             /** @description The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows. */
@@ -8185,12 +8184,12 @@ export interface components {
              */
             url: string;
         };
-        /** @description Where a value comes from. */
+        /** @description The origin of a value. */
         OriginView: {
-            /** @description The layer. */
+            /** @description The layer of the configuration that sets the value. */
             layer: components["schemas"]["Layer"];
             /**
-             * @description The file with its line, the variable, or the flag.
+             * @description The file and line, the environment variable, or the flag that sets the value.
              * @example sentistream.toml:12
              */
             name: string;
@@ -8260,14 +8259,15 @@ export interface components {
             baseline?: number | null;
             /**
              * Format: int64
-             * @description Posts in the window that had been stored at this time.
+             * @description The number of posts in the window that were already stored at this time.
              */
             posts: number;
             /** @description The state of the series after the evaluation. */
             state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description The measured value; null if the window has no posts to judge by, or there is too little history for a baseline.
+             * @description The measured value; null if the window has too few posts for a value, or there is too little history for a
+             *     baseline.
              */
             value?: number | null;
         };
@@ -8315,10 +8315,10 @@ export interface components {
             author?: string | null;
             /**
              * Format: double
-             * @description `null`: the post is unscored.
+             * @description The probability of `sentiment_label`, in [0, 1]; null if the post is unscored.
              */
             confidence_score?: number | null;
-            /** @description The first 200 characters. */
+            /** @description The first 200 characters of the post's text. */
             content: string;
             /**
              * Format: date-time
@@ -8343,7 +8343,7 @@ export interface components {
              * @description When the post was analysed, or when it was stored without an analysis.
              */
             timestamp: string;
-            /** @description The sentiment towards a topic, by its name, where it is not simply that of the whole post. */
+            /** @description The sentiment towards each topic, by the topic's name. Topics with the sentiment of the whole post are absent. */
             topic_sentiments?: {
                 [key: string]: components["schemas"]["Sentiment"];
             };
@@ -8517,18 +8517,18 @@ export interface components {
              */
             purged: number;
         };
-        /** @description A warning about a position in a query. */
+        /** @description A warning about a likely mistake at a position in a query. */
         QueryNote: {
             /** @description The likely mistake and its correction. */
             message: string;
-            /** @description The position in characters, from 1. */
+            /** @description The position in the query, counted in characters from 1. */
             position: number;
         };
         /** @description A post in a notification. */
         Quote: {
             /** @description The name of the author; null if it is not known. */
             author?: string | null;
-            /** @description The first 200 characters. */
+            /** @description The first 200 characters of the post's text. */
             content: string;
             /**
              * Format: date-time
@@ -8540,7 +8540,7 @@ export interface components {
              * @description The number of further posts with almost the same text.
              */
             duplicates: number;
-            /** @description Null in messages of earlier versions. */
+            /** @description The id of the post; null in messages that an earlier version of SentiStream wrote. */
             post_id?: string | null;
             /** @description The name of the source. */
             source: string;
@@ -8704,8 +8704,8 @@ export interface components {
              */
             group_wait?: string;
             /**
-             * @description The settings that the route inherits from its parent: those that were not given, or that are listed here. Their
-             *     current inherited values are shown.
+             * @description The settings that the route inherits from its parent. A request inherits a setting by omitting it or by listing
+             *     it here. Answers show the inherited values.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
@@ -8791,8 +8791,8 @@ export interface components {
         /** @description A rule in the format of the API and the configuration. Missing fields have defaults. */
         RuleDraft: {
             /**
-             * @description Texts about the alert. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}},
-             *     {{scope}}, {{source}}, {{rule}} and {{severity}}.
+             * @description Texts about the rule's alerts, by name. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}},
+             *     {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
              */
             annotations: components["schemas"]["BTreeMap"];
             /**
@@ -8802,21 +8802,21 @@ export interface components {
              */
             baseline_window?: string | null;
             /**
-             * @description How much earlier windows end, so that they contain posts that arrive late, up to 3h. Default: the measured time
-             *     within which 95 % of the posts of the source arrive.
+             * @description How long before the current time windows end, so that they contain posts that arrive late. At most 3h. Default:
+             *     the measured time within which 95 % of the posts of the source arrive.
              * @example 30min
              */
             delay?: string | null;
             direction?: components["schemas"]["Direction"] | null;
             distinct?: components["schemas"]["Distinct"] | null;
-            /** @description Default: true. */
+            /** @description Whether the rule is evaluated. Default: true. */
             enabled: boolean;
             /**
              * @description How long the condition must hold before the alert fires. Default: 0s.
              * @example 2min
              */
             for: string;
-            /** @description Default: `none`. */
+            /** @description How the posts are split into series. Each series has its own state and alerts. Default: `none`. */
             group_by: components["schemas"]["GroupBy"];
             /**
              * @description The time between two evaluations, up to a day. It cannot be shorter than `alerts.interval`. Default: 1min.
@@ -8830,16 +8830,17 @@ export interface components {
             keep_firing_for: string;
             /** @description The quantity that is compared with the threshold. */
             kind: components["schemas"]["RuleKind"];
-            /** @description Labels that are added to those of the alert. */
+            /** @description Additional labels for the rule's alerts. */
             labels: components["schemas"]["BTreeMap"];
             /**
              * Format: int64
-             * @description The condition does not hold if the counted posts have fewer different authors. Default: 1.
+             * @description The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
+             *     Default: 1.
              */
             min_authors?: number | null;
             /**
              * Format: int64
-             * @description The condition does not hold if the window has fewer posts. Default: 10.
+             * @description The minimum number of posts in the window. With fewer posts the condition does not hold. Default: 10.
              */
             min_posts: number;
             /** @description The name, unique among rules. It is the `alert_type` of the rule's alerts. */
@@ -8853,7 +8854,7 @@ export interface components {
             of?: string | null;
             /**
              * Format: double
-             * @description A firing alert recovers only when the value is beyond this one. Default: the threshold.
+             * @description The value that must be crossed before a firing alert starts to recover. Default: the threshold.
              */
             recovery_threshold?: number | null;
             /**
@@ -8862,13 +8863,13 @@ export interface components {
              * @example all
              */
             scope: string;
-            /** @description Default: `warning`. */
+            /** @description The severity of the rule's alerts. Default: `warning`. */
             severity: components["schemas"]["Severity"];
             /**
              * Format: double
              * @description For a shift, a share or a ratio: the p-value below which a deviation is significant, above 0 and at most 0.5.
-             *     The fewer posts there are, the further the value must be beyond the threshold. Default: 0.0001 for a shift, none
-             *     for the others.
+             *     The fewer posts there are, the further the value must be beyond the threshold. Default: 0.0001 for a shift; no
+             *     test of significance for a share or a ratio.
              */
             significance?: number | null;
             /**
@@ -8919,11 +8920,11 @@ export interface components {
              */
             version: number;
         };
-        /** @description A term that is more frequent than in the earlier range. */
+        /** @description A term that is more frequent in the current range than in the earlier range. */
         SalientWord: {
             /** @description Whether the term is a word, a pair of words or a hashtag. */
             kind: components["schemas"]["TermKind"];
-            /** @description Ids of up to three posts that contain the term. */
+            /** @description The ids of up to three posts that contain the term. */
             post_ids: string[];
             /**
              * Format: int32
@@ -8976,9 +8977,9 @@ export interface components {
         };
         /** @description A section of the configuration. */
         SectionView: {
-            /** @description What the section is about. */
+            /** @description What the settings of the section configure. */
             help: string;
-            /** @description The name, such as `server.auth`; empty for the keys without a section. */
+            /** @description The name of the section, such as `server.auth`; empty for the keys without a section. */
             name: string;
         };
         /** @description An event of the audit log. */
@@ -9056,7 +9057,7 @@ export interface components {
          */
         SentimentFilter: "negative" | "neutral" | "positive" | "unscored";
         /**
-         * @description The label that filters by topic, and counts of topics, use.
+         * @description Which sentiment is used to filter by topic and to count the posts of a topic.
          * @enum {string}
          */
         SentimentOf: "topic" | "post";
@@ -9171,18 +9172,21 @@ export interface components {
         };
         /** @description A setting with its value and where the value comes from. */
         SettingView: {
-            /** @description Whether it can change while the server runs. `editable` is false nevertheless if the configuration sets it. */
+            /**
+             * @description Whether the setting can change while the server runs. If the configuration sets it, `editable` is false
+             *     nevertheless.
+             */
             changeable: boolean;
-            /** @description The words that are allowed; empty if the value is not one of a fixed set. */
+            /** @description The allowed values; empty if the setting has no fixed set of values. */
             choices: string[];
-            /** @description The value without any configuration. */
+            /** @description The default value, which applies if no layer sets the setting. */
             default: unknown;
-            /** @description Whether the API can change it now. */
+            /** @description Whether the API can change the setting now. */
             editable: boolean;
             /** @description What the value means, with its unit and limits. */
             help: string;
             /**
-             * @description `section.key`
+             * @description The key of the setting, as `section.key`.
              * @example retention.posts
              */
             key: string;
@@ -9197,7 +9201,7 @@ export interface components {
             value: unknown;
             /**
              * Format: int64
-             * @description For `If-Match`; 0 if it was never changed.
+             * @description The version for `If-Match`; 0 if the setting was never changed.
              */
             version: number;
         };
@@ -9322,7 +9326,7 @@ export interface components {
         /** @description While a silence is active, the alerts that it matches send no notifications. */
         Silence: {
             /**
-             * @description Who created it.
+             * @description Who created the silence.
              * @example ada
              */
             author: string;
@@ -9381,9 +9385,9 @@ export interface components {
         SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
         /** @description The definition of a source by a user. */
         SourceDefinition: {
-            /** @description One of the kinds of `GET /api/sources/kinds`. */
+            /** @description The kind of the source: one of the kinds that `GET /api/sources/kinds` lists. */
             kind: string;
-            /** @description 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
+            /** @description The name of the source: 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
             name: string;
             /** @description The settings by key. Missing settings have the defaults of the kind. */
             settings?: {
@@ -9420,24 +9424,25 @@ export interface components {
         SourceKinds: {
             kinds: components["schemas"]["SourceKind"][];
         };
-        /** @description A source and its part of the difference. */
+        /** @description A source, and its contribution to the difference between the ranges. */
         SourcePart: {
             /**
              * Format: double
-             * @description The contribution to the difference of the first entry of `changes`, or else of the number of posts: in percentage
-             *     points of all posts, or in posts. The contributions of all sources sum to the difference.
+             * @description The contribution to the difference that the first entry of `changes` describes; without changes, to the
+             *     difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a
+             *     number of posts. The contributions of all sources sum to the difference.
              */
             contribution: number;
             /** @description The ids of up to three posts of the source. */
             post_ids: string[];
             /**
              * Format: int64
-             * @description The number of posts, or of posts in the sample if the filter cannot be counted by source.
+             * @description The number of posts of the source. If the filter cannot be counted by source, the number in the sample.
              */
             posts: number;
             /**
              * Format: int64
-             * @description The same number for the earlier range, not scaled to the length of the current one.
+             * @description The same number for the earlier range. It is not scaled to the length of the current range.
              */
             previous_posts: number;
             /** @description The source, such as `bluesky`. */
@@ -9585,12 +9590,13 @@ export interface components {
             tokens_per_second: number;
             /**
              * Format: double
-             * @description The share of the threads' time spent on batches, in [0, 1]; at 1 inference is the bottleneck.
+             * @description The share of the threads' time that is spent on batches, in [0, 1]. At 1, inference is the bottleneck.
              */
             utilisation: number;
             /**
              * Format: double
-             * @description The length of the measured time: five minutes, or less if the model was loaded later.
+             * @description The length of the measured time in seconds: five minutes, or the time since the model was loaded if it is
+             *     shorter.
              */
             window_seconds: number;
         };
@@ -9648,9 +9654,12 @@ export interface components {
             changed_at: string;
             /** @description Who made the change. */
             changed_by: string;
-            /** @description Why the stored value is not in force; null if it is. */
+            /** @description Why the stored value is not in force; null if it is in force. */
             ignored?: string | null;
-            /** @description The stored value before the last change; null if there was none. Undo sets this value, or resets. */
+            /**
+             * @description The stored value before the last change; null if there was none. To undo the change, store this value, or reset
+             *     if it is null.
+             */
             previous?: unknown;
             /** @description The stored value; null after a reset. */
             value?: unknown;
@@ -9690,7 +9699,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. It is the ETag.
+             * @description Increases with each change. The API sends it as the ETag.
              */
             version: number;
         };
@@ -9728,7 +9737,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. It is the ETag.
+             * @description Increases with each change. The API sends it as the ETag.
              */
             version: number;
         };
@@ -9738,8 +9747,7 @@ export interface components {
             channel: components["schemas"]["Channel"];
             /**
              * Format: int32
-             * @description The maximum number of alerts in one message, 1 to 1000. The message contains the number of alerts that were left
-             *     out.
+             * @description The maximum number of alerts in one message: 1 to 1000. A message with more alerts says how many it leaves out.
              */
             max_alerts?: number;
             /**
@@ -9747,9 +9755,9 @@ export interface components {
              * @example on-call
              */
             name: string;
-            /** @description Whether it gets notifications about resolved alerts. */
+            /** @description Whether the receiver gets notifications about resolved alerts. */
             send_resolved?: boolean;
-            /** @description The receiver's own texts. Without them, the default texts are used. */
+            /** @description Templates that replace the default title and text of messages. */
             templates?: components["schemas"]["Templates"];
         } & {
             /**
@@ -9771,7 +9779,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. It is the ETag.
+             * @description Increases with each change. The API sends it as the ETag.
              */
             version: number;
         };
@@ -9797,8 +9805,8 @@ export interface components {
              */
             group_wait?: string;
             /**
-             * @description The settings that the route inherits from its parent: those that were not given, or that are listed here. Their
-             *     current inherited values are shown.
+             * @description The settings that the route inherits from its parent. A request inherits a setting by omitting it or by listing
+             *     it here. Answers show the inherited values.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
@@ -9853,14 +9861,14 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. It is the ETag.
+             * @description Increases with each change. The API sends it as the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_Silence: {
             /**
-             * @description Who created it.
+             * @description Who created the silence.
              * @example ada
              */
             author: string;
@@ -9901,15 +9909,15 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. It is the ETag.
+             * @description Increases with each change. The API sends it as the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_SourceDefinition: {
-            /** @description One of the kinds of `GET /api/sources/kinds`. */
+            /** @description The kind of the source: one of the kinds that `GET /api/sources/kinds` lists. */
             kind: string;
-            /** @description 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
+            /** @description The name of the source: 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
             name: string;
             /** @description The settings by key. Missing settings have the defaults of the kind. */
             settings?: {
@@ -9935,7 +9943,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. It is the ETag.
+             * @description Increases with each change. The API sends it as the ETag.
              */
             version: number;
         };
@@ -10011,7 +10019,7 @@ export interface components {
             outside_active_timings: boolean;
             receiver: string;
         };
-        /** @description The texts of a receiver. Empty templates use the default texts. */
+        /** @description The templates of a receiver. An empty template uses the default text. */
         Templates: {
             /**
              * @description The text below the title, as plain text.
@@ -10033,13 +10041,13 @@ export interface components {
         TermKind: "word" | "bigram" | "hashtag";
         /** @description Posts with almost the same text. */
         TextGroup: {
-            /** @description The number of different authors. */
+            /** @description The number of different authors of these posts. */
             authors: number;
-            /** @description The first 200 characters of one of them. */
+            /** @description The first 200 characters of the text of one post of the group. */
             content: string;
             /** @description Ids of up to three of these posts. */
             post_ids: string[];
-            /** @description The number of these posts in the sample. */
+            /** @description The number of posts of the group in the sample. */
             posts: number;
             /** @description The sources of these posts. */
             sources: string[];
@@ -10074,7 +10082,8 @@ export interface components {
         TokenRequest: {
             /**
              * Format: int32
-             * @description Days until it expires, 1 to 3,650. Default: it does not expire.
+             * @description Days until it expires, 1 to 3,650. Default: it does not expire, or with the token that creates it. That token must not
+             *     expire earlier.
              */
             expires_in_days?: number | null;
             /**
@@ -10083,7 +10092,10 @@ export interface components {
              *     start with `jwt:` or `sign-in`.
              */
             name: string;
-            /** @description At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role. */
+            /**
+             * @description At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role, for a created token
+             *     only its own. Others are refused with 422.
+             */
             scopes: string[];
         };
         /** @description A token without its secret text. */
@@ -10205,9 +10217,12 @@ export interface components {
             confidence: number;
             label: components["schemas"]["Sentiment"];
         };
-        /** @description A series over time. */
+        /** @description The evaluations of one series over time. */
         Track: {
-            /** @description The evaluations in order. If there are more than 500, every n-th one and each change of state. */
+            /**
+             * @description The evaluations in the order of time. If there are more than 500, every n-th evaluation and each change of state
+             *     are listed.
+             */
             points: components["schemas"]["Point"][];
             /** @description The posts of the series: `all`, `source:NAME`, … */
             scope: string;
@@ -10313,9 +10328,9 @@ export interface components {
         };
         /** @description Typical posts. */
         Typical: {
-            /** @description Ids of posts of the range. */
+            /** @description The ids of typical posts of the current range. */
             current: string[];
-            /** @description Ids of posts of the range that the current one is compared with. */
+            /** @description The ids of typical posts of the earlier range. */
             previous: string[];
         };
         /**
@@ -10382,7 +10397,7 @@ export interface components {
             users: components["schemas"]["UserView"][];
         };
         /**
-         * @description What a user may do. Each role includes the ones before it.
+         * @description The role of a user, which determines the permissions. Each role includes the permissions of the roles before it.
          * @enum {string}
          */
         UserRole: "viewer" | "analyst" | "editor" | "admin";
@@ -10441,23 +10456,23 @@ export interface components {
          */
         Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
         /**
-         * @description The contribution of one word to the labels. A character is a Unicode code point: in JavaScript
+         * @description The contribution of one word to the labels. Positions count Unicode code points: in JavaScript,
          *     `Array.from(text).slice(start, end).join("") === word.text`.
          */
         WordContribution: {
             /**
              * Format: double
-             * @description The decrease of the score of the text's emotion without it, in [-1, 1].
+             * @description The decrease of the score of the text's emotion without this word, in [-1, 1].
              */
             emotion: number;
-            /** @description The index after its last character. */
+            /** @description The index after the word's last character. */
             end: number;
             /**
              * Format: double
-             * @description The decrease of the probability of the text's sentiment without it, in [-1, 1].
+             * @description The decrease of the probability of the text's sentiment without this word, in [-1, 1].
              */
             sentiment: number;
-            /** @description The index of its first character in the text, from 0. */
+            /** @description The index of the word's first character in the text, from 0. */
             start: number;
             /** @description The word as written in the text. */
             text: string;
