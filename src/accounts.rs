@@ -1,7 +1,8 @@
 //! Accounts of people: sign-in with a password, sessions, invitations.
 //!
-//! A session is a random secret in a cookie, of which the database has the SHA-256. A request reads its session from the
-//! database, so that a change of a role and the end of a session take effect at once; answers are kept for a second.
+//! The secret of a session is random and only the cookie contains it; the database stores its SHA-256. Each request
+//! reads its session from the database, through a cache of one second, so that a changed role or an ended session takes
+//! effect within a second.
 
 mod live;
 pub mod password;
@@ -31,13 +32,13 @@ pub use people::{Draft, Invitation};
 pub use secret::SessionSecret;
 pub use sign_in::{Device, ExternalIdentity, SignedIn};
 
-/// The interval at which the presence of accounts and the live sessions are read.
+/// The interval at which the process reads whether accounts exist, and which sessions are live.
 const REFRESH: Duration = Duration::from_secs(2);
 /// The interval at which expired sessions are deleted, in refreshes.
 const PRUNE_EVERY: u32 = 1_800;
-/// How long the answer of the database about a session is used.
+/// How long a session that was read from the database stays in the cache.
 const SESSION_TTL: Duration = Duration::from_secs(1);
-/// The maximum number of sessions whose answer is kept.
+/// The maximum number of sessions in the cache.
 const CACHED_SESSIONS: u64 = 10_000;
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +58,10 @@ pub enum AccountError {
     /// The code is wrong, used or expired.
     #[error("the code is wrong, expired or used")]
     WrongCode,
-    /// There is an account already.
+    /// An account already exists.
     #[error("an account exists already: sign in, or ask an administrator for an invitation")]
     Exists,
-    /// Another user, or a token, has the name.
+    /// Another user or a token already has the name.
     #[error("is the name of another user or of a token")]
     NameTaken,
     /// The session has ended.
@@ -105,7 +106,7 @@ struct Inner {
     presence: LastPresence,
     live: LiveSessions,
     cached: Cache<String, SignedInUser>,
-    /// Held while the presence is read for the first time.
+    /// Locked during the first read of the presence, so that concurrent requests cause only one read.
     first_read: Mutex<()>,
 }
 
@@ -130,12 +131,12 @@ impl Accounts {
         self.0.options
     }
 
-    /// Whether there are accounts, as far as this process knows.
+    /// Whether accounts exist, according to the last read of the database.
     pub fn presence(&self) -> Presence {
         self.0.presence.get()
     }
 
-    /// As [`Self::presence`], but asks the database if it was not asked before.
+    /// As [`Self::presence`], but first reads the database if this process has not read it yet.
     pub async fn known_presence(&self) -> Presence {
         if self.presence() == Presence::Unknown {
             let _first = self.0.first_read.lock().await;

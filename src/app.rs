@@ -191,7 +191,7 @@ fn open_postgres(config: &Config, clock: Clock) -> anyhow::Result<Store> {
 /// Loads the model that `config` names, on a thread outside of the async runtime.
 ///
 /// # Errors
-/// When it cannot be found, read or parsed.
+/// When the model cannot be found, read or parsed.
 pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
     Ok(load_engine(options::inference(config)?).await?)
 }
@@ -203,8 +203,8 @@ async fn load_engine(options: InferenceOptions) -> Result<SharedClassifier, Infe
     Ok(Arc::new(engine))
 }
 
-/// The classifier of a command: the local model, or the language model if the local one cannot be loaded. Texts in the
-/// languages of routes go to their models.
+/// The classifier of a command: the local model, or the language model if the local one cannot be loaded. A text in a
+/// language of a route is classified by the model of that route.
 ///
 /// # Errors
 /// When there is no model, or a route cannot be used.

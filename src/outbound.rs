@@ -2,7 +2,7 @@
 //!
 //! Such a URL may refer to a service that only this machine can reach (SSRF). Requests are therefore restricted to
 //! http(s) and to public addresses, unless the options allow more. The connector resolves host names and connects to
-//! the address that it has checked, including each redirect, so DNS rebinding has no effect. Proxies from the
+//! the address that it has checked, also after each redirect, so DNS rebinding has no effect. Proxies from the
 //! environment are not used, because they would resolve host names without this check. Time, redirects and the size of
 //! answers are limited.
 

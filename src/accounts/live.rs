@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 /// Whether there are accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// The database has not been asked yet.
+    /// The database has not been read yet.
     Unknown,
     /// The database did not answer, so it is not known whether there are accounts.
     Unreachable,
-    /// There are none.
+    /// There are no accounts.
     Absent,
-    /// There is at least one.
+    /// There is at least one account.
     Present,
 }
 
@@ -32,37 +32,37 @@ impl LastPresence {
         }
     }
 
-    /// Sets it.
+    /// Sets the value.
     pub fn set(&self, presence: Presence) {
         self.0.store(presence as u8, Ordering::SeqCst);
     }
 
-    /// Notes that the database did not answer. What was known before is still assumed.
+    /// Records that the database did not answer. A value from an earlier read does not change.
     pub fn set_unreachable(&self) {
         let (unknown, unreachable) = (Presence::Unknown as u8, Presence::Unreachable as u8);
-        // A failed exchange means that the presence is known.
+        // The exchange fails if the presence is known from an earlier read.
         let _ = self.0.compare_exchange(unknown, unreachable, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// Notes that the database has no table of users, so that there are no accounts, unless some are known to exist: then
-    /// the table is missing because of a fault.
+    /// Records that the database has no table of users and therefore no accounts. If accounts are known to exist, the
+    /// table is missing because of a fault, and the value does not change.
     pub fn set_missing(&self) {
         let absent = Presence::Absent as u8;
         for known in [Presence::Unknown as u8, Presence::Unreachable as u8] {
-            // A failed exchange means that another value is known.
+            // The exchange fails if another value is known from an earlier read.
             let _ = self.0.compare_exchange(known, absent, Ordering::SeqCst, Ordering::SeqCst);
         }
     }
 }
 
-/// The sessions that have not ended, as of the last time that they were read. Long-lived connections check it.
+/// The sessions that had not ended at the last read. Long-lived connections check whether their session is among them.
 #[derive(Debug, Default)]
 pub struct LiveSessions(Mutex<Ids>);
 
 #[derive(Debug, Default)]
 struct Ids {
     read: HashSet<i64>,
-    /// Seen in the database since the read in progress began.
+    /// The sessions that other reads of the database have found since the read in progress began.
     seen: HashSet<i64>,
 }
 
@@ -73,12 +73,12 @@ impl LiveSessions {
         ids.read.contains(&id) || ids.seen.contains(&id)
     }
 
-    /// Notes that the database has the session.
+    /// Records that the database contains the session.
     pub fn saw(&self, id: i64) {
         self.lock().seen.insert(id);
     }
 
-    /// Notes that this process has ended the session.
+    /// Records that this process has ended the session.
     pub fn ended(&self, id: i64) {
         let mut ids = self.lock();
         ids.read.remove(&id);
@@ -92,7 +92,7 @@ impl LiveSessions {
         read.extend(seen.drain());
     }
 
-    /// Replaces the sessions by those that were read.
+    /// Replaces the sessions with those that were read.
     pub fn after_read(&self, ids: Vec<i64>) {
         self.lock().read = ids.into_iter().collect();
     }

@@ -27,7 +27,7 @@ const LANES: u32 = 1;
 const CONCURRENT: usize = 4;
 /// The maximum number of requests that wait for a hash.
 const MAX_WAITING: usize = 64;
-/// Passwords of at least [`MIN_CHARS`] characters that lists of leaked passwords contain most often, without case.
+/// The most frequent leaked passwords that have at least [`MIN_CHARS`] characters. Case is ignored.
 const WELL_KNOWN: [&str; 24] = [
     "123456789012",
     "1234567890123",
@@ -58,10 +58,10 @@ const WELL_KNOWN: [&str; 24] = [
 /// Why a password is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakPassword {
-    /// It is too short or too long.
+    /// The password is too short or too long.
     #[error("must be {MIN_CHARS} to {MAX_CHARS} characters")]
     Length,
-    /// It has few different characters, contains the name of the account, or is a common one.
+    /// The password has too few different characters, contains the name of the account, or is a common password.
     #[error(
         "is easy to guess: choose one that is not common, does not contain the user name and does not repeat itself"
     )]
@@ -76,7 +76,7 @@ impl NewPassword {
     /// Checks a password for the account `name`.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// When the password is refused, with the reason.
     pub fn parse(text: &SecretString, name: &str) -> Result<Self, WeakPassword> {
         let password = text.expose_secret();
         if !(MIN_CHARS..=MAX_CHARS).contains(&password.chars().count()) {
@@ -95,12 +95,13 @@ impl NewPassword {
     }
 }
 
-/// Hashes and verifies passwords on threads that may block, a few at a time. Clones share the limit.
+/// Hashes and verifies passwords on threads for blocking work. All clones share one limit of concurrent hashes.
 #[derive(Clone)]
 pub struct Hasher {
     running: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
-    /// The hash of a random text, verified for accounts that do not exist, so that the answer takes the same time.
+    /// The hash of a random text. It is verified for an account that does not exist, so that the answer takes as long
+    /// as for an account that exists.
     decoy: Arc<OnceLock<String>>,
 }
 
@@ -120,18 +121,19 @@ impl Hasher {
         self.run(move || hash(password.expose_secret())).await?
     }
 
-    /// Whether the password matches the hash. Without a hash it takes the same time and is `false`.
+    /// Whether the password matches the hash. Without a hash the result is `false`, after the same time.
     ///
     /// # Errors
     /// [`AccountError::Busy`] when too many requests wait.
     pub async fn verify(&self, password: &SecretString, known: Option<&str>) -> Result<bool, AccountError> {
         let (known, decoy) = (known.map(str::to_owned), self.decoy.clone());
         let has_hash = known.is_some();
-        // A longer text cannot be a password, and would only use time.
+        // A longer text cannot be a password. It is replaced by an empty text, so that hashing does not take longer.
         let is_possible = password.expose_secret().chars().count() <= MAX_CHARS;
         let password = if is_possible { password.clone() } else { SecretString::default() };
         let matches = self.run(move || {
-            // For the first attempt of the process, whether or not the account exists.
+            // The first attempt of the process creates the decoy even if the account exists, so that both cases take
+            // the same time.
             let decoy = decoy.get_or_init(|| hash(&uuid::Uuid::new_v4().to_string()).unwrap_or_default());
             let known = known.as_ref().unwrap_or(decoy);
             let password = password.expose_secret().as_bytes();
@@ -144,7 +146,7 @@ impl Hasher {
         let _place = Place::take(&self.waiting)?;
         let permit = self.running.clone().acquire_owned().await.map_err(|_| AccountError::Busy)?;
         let task = tokio::task::spawn_blocking(move || {
-            // The permit belongs to the work, which continues when the request is dropped.
+            // The permit moves into the task, because the task continues after the request is dropped.
             let _permit = permit;
             work()
         });
@@ -152,7 +154,7 @@ impl Hasher {
     }
 }
 
-/// The place of a request in the queue, which it leaves when it is dropped.
+/// The place of a request in the queue. Dropping it frees the place.
 struct Place(Arc<AtomicUsize>);
 
 impl Place {

@@ -16,8 +16,8 @@ use super::{AccountError, Accounts, Device, SessionSecret, SignedIn};
 const INVITATION_LIFETIME: Duration = Duration::from_secs(3 * 86_400);
 
 impl Accounts {
-    /// Creates the first account, an administrator, and signs in. `code` is that of a sign-in link; `None` when the client
-    /// needs none.
+    /// Creates the first account, an administrator, and signs in. `code` is the code of a sign-in link; `None` if the
+    /// client may create the account without a code.
     ///
     /// # Errors
     /// [`AccountError::Exists`], [`AccountError::WrongCode`], [`AccountError::NameTaken`], [`AccountError::Busy`], or when
@@ -83,7 +83,8 @@ impl Accounts {
         Ok(signed_in)
     }
 
-    /// Changes the password of a signed-in user. Ends the other sessions, and gives this one a new secret.
+    /// Changes the password of a signed-in user. Ends the other sessions of the user, and gives the current session a
+    /// new secret.
     ///
     /// # Errors
     /// [`AccountError::WrongCredentials`], [`AccountError::Throttled`], [`AccountError::NoPassword`],
@@ -113,7 +114,7 @@ impl Accounts {
         Ok(secret)
     }
 
-    /// Sets the password of a user, and ends the user's sessions. For an administrator on the command line.
+    /// Sets the password of a user, and ends the user's sessions. The command line uses this function.
     ///
     /// # Errors
     /// [`AccountError::Busy`], or when the database fails.
@@ -124,7 +125,7 @@ impl Accounts {
         Ok(changed)
     }
 
-    /// Users by id, after the id `after`.
+    /// The users whose id is greater than `after`, sorted by id.
     ///
     /// # Errors
     /// When the database fails.
@@ -140,7 +141,7 @@ impl Accounts {
         Ok(self.0.store.user(id).await?)
     }
 
-    /// The user with this name, in any case.
+    /// The user with this name. Case is ignored.
     ///
     /// # Errors
     /// When the database fails.
@@ -166,13 +167,14 @@ impl Accounts {
         Ok(created)
     }
 
-    /// Whether a token has this name, so that the audit log would confuse the two.
+    /// Whether a token has this name. A user must not share the name of a token, because the audit log identifies both
+    /// by name.
     async fn is_token(&self, name: &ActorName) -> Result<bool, AccountError> {
         let tokens = self.0.store.tokens().await?;
         Ok(tokens.iter().any(|token| token.name.to_lowercase() == name.key()))
     }
 
-    /// Changes a user. A change of the role, and disabling, end the user's sessions.
+    /// Changes a user. Ends the user's sessions if the role changes or the user is disabled.
     ///
     /// # Errors
     /// When the database fails.
@@ -197,7 +199,7 @@ impl Accounts {
         Ok(deleted)
     }
 
-    /// A new invitation for a user, which replaces an earlier one.
+    /// Creates an invitation for a user. It replaces an earlier invitation.
     ///
     /// # Errors
     /// When the database fails.
@@ -222,14 +224,14 @@ pub struct Draft {
     pub created_by: String,
 }
 
-/// An invitation, with which a user sets a password.
+/// An invitation that lets a user set a password.
 #[derive(Clone, Debug)]
 pub struct Invitation {
     /// The code, which is not stored.
     pub code: String,
     /// The name of the user.
     pub name: String,
-    /// When it becomes invalid.
+    /// When the invitation expires.
     pub expires_at: Timestamp,
 }
 

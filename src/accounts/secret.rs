@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// The secret of a session, which only the cookie holds.
+/// The secret of a session. Only the cookie contains it; the database stores its hash.
 #[derive(Clone)]
 pub struct SessionSecret(String);
 
@@ -15,7 +15,7 @@ impl SessionSecret {
         Self(hex(&bytes))
     }
 
-    /// The secret in a cookie; `None` for a text that is none.
+    /// Parses the secret of a cookie; `None` if the text is not a valid secret.
     pub fn parse(text: &str) -> Option<Self> {
         let is_hex =
             text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));

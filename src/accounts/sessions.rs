@@ -8,11 +8,11 @@ use crate::store::accounts::{SessionFilter, SignedInUser};
 use super::secret::SessionSecret;
 use super::{AccountError, Accounts};
 
-/// The time of the last request is stored at most this often.
+/// The minimum time between two writes of a session's last request time to the database.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 impl Accounts {
-    /// The session with this secret and its user; `None` if it has ended. Notes the time of the request.
+    /// The session with this secret, and its user; `None` if the session has ended. Stores the time of the request.
     ///
     /// # Errors
     /// When the database fails.
@@ -36,7 +36,7 @@ impl Accounts {
         if now.since(known.session.last_seen_at) >= touch_every {
             match self.0.store.touch_session(known.session.id, now).await {
                 Ok(()) => known.session.last_seen_at = now,
-                // The request does not depend on it.
+                // The request does not depend on the stored time, so the error is only logged.
                 Err(error) => tracing::debug!(%error, "cannot store the time of a session's request"),
             }
         }
@@ -45,7 +45,7 @@ impl Accounts {
         Ok(Some(known))
     }
 
-    /// Whether neither the idle nor the absolute time-out of the session has passed.
+    /// Whether the session is within its idle time-out and its absolute time-out.
     fn is_within_limits(&self, known: &SignedInUser) -> bool {
         let now = self.0.clock.now();
         now < known.session.expires_at && now.since(known.session.last_seen_at) < self.0.options.idle
@@ -56,8 +56,8 @@ impl Accounts {
         (known.session.last_seen_at + self.0.options.idle).min(known.session.expires_at)
     }
 
-    /// Whether a session has not ended, as far as this process knows: another instance may have ended it within the last
-    /// seconds.
+    /// Whether a session has not ended, according to the last read of the database. Another instance may have ended the
+    /// session within the last seconds.
     pub fn is_live(&self, session: i64) -> bool {
         self.0.live.contains(session)
     }
@@ -70,7 +70,8 @@ impl Accounts {
         Ok(self.0.store.sessions(SessionFilter { idle: self.0.options.idle, ..filter }, limit).await?)
     }
 
-    /// Ends a session. With `owner`, only if it is one of this user. Returns `false` if there is none.
+    /// Ends a session. With `owner`, ends it only if it belongs to this user. Returns `false` if there is no such
+    /// session.
     ///
     /// # Errors
     /// When the database fails.

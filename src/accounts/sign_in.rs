@@ -15,19 +15,19 @@ use super::{AccountError, Accounts};
 /// The maximum length of a stored `User-Agent`, in characters.
 const MAX_USER_AGENT_CHARS: usize = 300;
 
-/// The maximum length of a user name in a sign-in, in bytes. A longer one has no account.
+/// The maximum length of a user name in a sign-in, in bytes. No account has a longer name.
 const MAX_NAME_BYTES: usize = 800;
 
 /// The browser that signs in.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
-    /// The address.
+    /// The IP address of the browser.
     pub address: Option<IpAddr>,
     /// The address or network to which limits apply.
     pub client: Option<IpAddr>,
     /// The `User-Agent`.
     pub user_agent: Option<String>,
-    /// The session of the browser until now, which ends.
+    /// The earlier session of the browser, which the sign-in ends.
     pub replaces: Option<SessionSecret>,
 }
 
@@ -38,7 +38,7 @@ pub struct SignedIn {
     pub user: SignedInUser,
     /// The secret for the cookie.
     pub secret: SessionSecret,
-    /// When the session ends in any case.
+    /// When the session ends even if it is in use.
     pub expires_at: Timestamp,
 }
 
@@ -49,7 +49,7 @@ pub struct ExternalIdentity {
     pub identity: Identity,
     /// The name of a new account. If it is taken, a number is added: accounts are never linked by name.
     pub name: ActorName,
-    /// The role.
+    /// The role that the sign-in gives to the user.
     pub role: RoleGrant,
 }
 
@@ -65,13 +65,14 @@ impl Accounts {
         match &signed_in {
             Ok(_) => self.0.throttle.succeeded(&attempt),
             Err(AccountError::WrongCredentials) => {}
-            // The server was busy, or the database failed.
+            // The attempt does not count as failed, because the server was busy or the database failed.
             Err(_) => self.0.throttle.withdraw(&attempt),
         }
         signed_in
     }
 
-    /// Opens a session for the account with this key, if the password is right. Without a key it takes the same time.
+    /// Opens a session for the account with this key if the password is correct. Without a key the call fails after the
+    /// same time.
     async fn open_with_password(
         &self,
         account: Option<&str>,
@@ -111,9 +112,9 @@ impl Accounts {
         Ok(signed_in)
     }
 
-    /// Ends the sessions of the user of an identity provider who may not sign in any more, and deletes the user's tokens.
-    /// The account stays, so that the user can sign in again after the provider restores the access. Returns `false` if
-    /// there was nothing to end.
+    /// Ends the sessions and deletes the tokens of a user whom the identity provider no longer allows to sign in. The
+    /// account is kept, so that the user can sign in again after the provider restores the access. Returns `false` if
+    /// nothing had to be ended or deleted.
     ///
     /// # Errors
     /// When the database fails.
@@ -125,7 +126,8 @@ impl Accounts {
         Ok(has_ended)
     }
 
-    /// Opens a session. With `verified_hash`, only if it is still the hash of the user's password.
+    /// Opens a session. With `verified_hash`, opens it only if the database still stores that hash for the user's
+    /// password.
     pub(super) async fn open_session(
         &self,
         user: &User,

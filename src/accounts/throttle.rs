@@ -1,9 +1,9 @@
 //! Delays after failed sign-ins.
 //!
-//! Failures count for the pair of account and client, and for the client alone. A client is an IPv4 address or an IPv6
-//! /64 network. Failures of other clients therefore do not delay the owner of an account. A budget of each account for the
-//! clients that have not signed in to it before slows down an attack from many addresses. A larger one for all accounts
-//! together bounds the work of the server.
+//! Failures are counted for each pair of account and client, and for each client. A client is an IPv4 address or an
+//! IPv6 /64 network. Failures of other clients therefore do not delay the owner of an account. Each account also has a
+//! budget of attempts by clients that have not signed in to it before, which slows down an attack from many addresses.
+//! A larger budget for all accounts together bounds the work of the server.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,21 +19,21 @@ const FREE_FOR_ACCOUNT: u32 = 5;
 const FREE_FOR_CLIENT: u32 = 20;
 /// The longest delay.
 const LONGEST: Duration = Duration::from_secs(900);
-/// Failures are forgotten after this time without another one.
+/// Failures are forgotten after this time without another failure.
 const MEMORY: Duration = Duration::from_secs(86_400);
 /// The maximum number of pairs, of clients, and of accounts, that are remembered.
 const CAPACITY: u64 = 20_000;
-/// Attempts of the clients that are new to an account, for one account.
+/// The budget of one account for attempts by clients that have not signed in to it before.
 const FOR_ACCOUNT: Rate = Rate { burst: 200.0, per_second: 2.0 };
-/// The same for all accounts together.
+/// The budget of all accounts together for such attempts.
 const FOR_ALL: Rate = Rate { burst: 5_000.0, per_second: 100.0 };
 
 /// An account and a client that signs in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
-    /// The key of the name.
+    /// The key of the account's name.
     pub account: String,
-    /// The address or network.
+    /// The address or network of the client.
     pub client: Option<IpAddr>,
 }
 
@@ -52,9 +52,9 @@ pub struct Throttle {
 /// How many attempts a budget allows.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
-    /// This many at once…
+    /// The number of attempts in one burst.
     burst: f64,
-    /// …and this many per second.
+    /// The number of attempts per second on average.
     per_second: f64,
 }
 
@@ -83,7 +83,8 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Admits an attempt, which counts as failed until [`Self::succeeded`]: attempts that run at the same time count.
+    /// Admits an attempt. It counts as failed until [`Self::succeeded`] is called, so that concurrent attempts count
+    /// too.
     ///
     /// # Errors
     /// The time to wait before the next attempt.
@@ -96,7 +97,7 @@ impl Throttle {
         let client = remembered(self.clients.get(&attempt.client), now);
         if !is_known {
             wait(client, FREE_FOR_CLIENT, now)?;
-            // Both are spent, or neither.
+            // Both budgets are spent, or neither.
             let account = FOR_ACCOUNT.spend(self.accounts.get(&attempt.account), now)?;
             *all = Some(FOR_ALL.spend(*all, now)?);
             self.accounts.insert(attempt.account.clone(), account);
@@ -114,8 +115,8 @@ impl Throttle {
         self.known.insert(attempt.clone(), ());
     }
 
-    /// Takes back an attempt that was admitted but not decided, because the server was busy or its database failed. The
-    /// budgets stay spent: they bound the work of the server too.
+    /// Removes the failure that was counted for an admitted attempt whose result is unknown, because the server was
+    /// busy or its database failed. The budgets stay spent: they bound the work of the server too.
     pub fn withdraw(&self, attempt: &Attempt) {
         let _counted = self.lock();
         if let Some(failures) = self.pairs.get(attempt) {
@@ -136,7 +137,7 @@ impl Throttle {
 }
 
 impl Failures {
-    /// One failure less. The time of the last attempt stays.
+    /// The failures minus one. The time of the last attempt does not change.
     fn without_one(self) -> Self {
         Self { count: self.count.saturating_sub(1), ..self }
     }
@@ -146,7 +147,7 @@ impl Rate {
     /// The budget after one more attempt.
     ///
     /// # Errors
-    /// The time until there is budget for it.
+    /// The time until the budget allows the attempt.
     fn spend(self, budget: Option<Budget>, now: Timestamp) -> Result<Budget, Duration> {
         let Self { burst, per_second } = self;
         let Budget { left, at } = budget.unwrap_or(Budget { left: burst, at: now });

@@ -33,7 +33,7 @@ const BATCH: usize = 250;
 const MAX_PENDING: u64 = 1_500;
 /// The interval between two reads of the stream's depth.
 const DEPTH_INTERVAL: Duration = Duration::from_millis(50);
-/// A feed without a report for this long no longer runs.
+/// A feed that has not reported for this long counts as stopped.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Creates and removes the demonstration.
@@ -179,7 +179,7 @@ impl DemoTask {
             let name = topic.name.clone();
             let made = match self.store.create_topic(topic).await? {
                 Some(made) => Some(made),
-                // An interrupted attempt has already created it.
+                // An interrupted attempt has already created the topic.
                 None => self.store.topic(&name).await?,
             };
             demo.topics.extend(made.map(|topic| topic.id.0));
@@ -245,7 +245,7 @@ impl DemoTask {
         Ok(())
     }
 
-    /// Pauses the synthetic sources. Returns whether no instance reads them any more.
+    /// Pauses the synthetic sources. Returns `true` when no instance reads them.
     async fn pause(&self) -> Result<bool, DemoError> {
         for name in &self.sources {
             self.store.set_feed_paused(name, Paused::Yes).await?;
@@ -257,7 +257,7 @@ impl DemoTask {
             let inactive = [SourceActivity::Paused, SourceActivity::Failed, SourceActivity::Finished];
             inactive.contains(&state.state) || now.since(row.reported_at) >= SILENCE
         };
-        // A source without a row may be running and not have reported yet.
+        // A source without a row may be running and may not have reported yet.
         let stopped = |name: &String| rows.iter().any(|row| row.name == *name && has_stopped(row));
         Ok(self.sources.iter().all(stopped))
     }

@@ -20,7 +20,7 @@ use super::{load_engine, options};
 
 /// The pause between attempts to load a model.
 const RETRY: Duration = Duration::from_secs(15);
-/// The wait before a retry of a failed request.
+/// The wait before a failed request to the language model is retried.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
 /// The language model that `config` names; `None` if it names none.
@@ -69,9 +69,9 @@ impl Loaded {
 #[derive(Clone)]
 pub struct Loader {
     pub config: Config,
-    /// The fallback.
+    /// The language model that replaces the main model if that cannot be loaded.
     pub llm: Option<Llm>,
-    /// The cores that it shares with the models of routes.
+    /// The CPU cores that the main model shares with the models of routes.
     pub cores: Option<Arc<Cores>>,
 }
 

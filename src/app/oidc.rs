@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::http::oidc::{CALLBACK, SIGN_IN_PAGE};
 use crate::oidc::{Access, OidcOptions};
 
-/// The provider of the configuration. `None`: there is none.
+/// The options of the configured provider; `None` if no provider is configured.
 ///
 /// # Errors
 /// When the external URL cannot be used for the address that the provider returns to.

@@ -27,7 +27,7 @@ pub use alerts::{alert_rules, alerts};
 pub use inference::{inference, model, route};
 pub use notify::notify;
 
-/// `None`: tracing is off.
+/// The options of tracing; `None` if tracing is off.
 pub fn tracing(config: &Config) -> Option<TraceOptions> {
     let endpoint = config.tracing.otlp_endpoint.as_ref()?.to_string();
     Some(TraceOptions { endpoint, sample_ratio: config.tracing.sample_ratio, timeout: config.tracing.timeout })

@@ -15,17 +15,17 @@ use crate::lifecycle::Shutdown;
 
 use super::{load_engine, options};
 
-/// The longest time between two checks whether a model is unused.
+/// The maximum time between two checks for unused models.
 const RELEASE_EVERY: Duration = Duration::from_secs(10);
 
-/// The cores that the models share; `None` without routes.
+/// The CPU cores that the models share; `None` without routes.
 pub fn cores(config: &Config) -> Option<Arc<Cores>> {
     let of_machine = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = config.inference.threads.unwrap_or_else(of_machine);
     (!config.inference.routes.is_empty()).then(|| Cores::new(threads))
 }
 
-/// The routes. Their models are not loaded, but those on this machine are checked.
+/// Creates the routes. Their models are not loaded, but each model that is on this machine is checked.
 ///
 /// # Errors
 /// When a model is missing, is not a sentiment classifier, or does not support a language of its route.
@@ -63,7 +63,7 @@ pub async fn check(config: &Config, route: &RouteConfig) -> anyhow::Result<Infer
     Ok(options)
 }
 
-/// Loads the model of a route. `None`: it is not on this machine, and would be downloaded.
+/// Loads the model of a route; `None` if the model is not on this machine and would have to be downloaded.
 ///
 /// # Errors
 /// Those of [`build`], and when it cannot be loaded.

@@ -103,9 +103,9 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
 /// Starts the configured roles. Postgres and Redis may be unavailable: roles wait for them.
 ///
 /// # Errors
-/// When another process serves from the same embedded database ([`super::InUse`]), a setting cannot be
-/// applied, the model of a route is missing or unsuitable, or an address is in use. Another model that cannot be loaded is not an error: loading is retried in the
-/// background.
+/// When another process serves from the same embedded database ([`super::InUse`]), a setting cannot be applied, the
+/// model of a route is missing or unsuitable, or an address is in use. A main model that cannot be loaded is not an
+/// error: loading is retried in the background.
 pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let lock = match &config.backends {
         Backends::Embedded { path } => Some(ServingLock::take(path)?),

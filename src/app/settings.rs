@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 
 use super::{Services, options};
 
-/// The settings in force, and what reads them while it runs. Clones share everything.
+/// The settings in force, and the parts of the process that read them while they run. Clones share everything.
 #[derive(Clone)]
 pub struct Adjusting {
     /// The settings in force.
@@ -44,7 +44,7 @@ impl Adjusting {
         self.rules.subscribe()
     }
 
-    /// The limits of the server; `None` inside until the stored settings were read.
+    /// The adjustable options of the server; the received value is `None` until the stored settings are read.
     pub fn http(&self) -> watch::Receiver<Option<Adjustable>> {
         self.http.subscribe()
     }

@@ -40,7 +40,7 @@ use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
-/// The longest wait for an answer of a mail server. It is shorter than a test of a source.
+/// The longest wait for an answer of a mail server. It is shorter than the time limit of a source test.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest number of feeds of one source.
 const MAX_FEEDS: usize = 1_000;
@@ -60,7 +60,7 @@ pub struct Factory {
     reserved: Vec<String>,
     /// The webhooks of the configuration.
     hooks: BTreeMap<String, Arc<Hook>>,
-    /// The tables of the configuration. Those of kinds have the settings of connections.
+    /// The tables of the configuration. The table of a kind contains the connection settings of that kind.
     tables: SourcesConfig,
     services: Services,
 }
@@ -118,7 +118,7 @@ impl SourceFactory for Factory {
     }
 }
 
-/// The servers that get the secrets of a source with these settings.
+/// The servers to which a source with these settings sends its secrets.
 fn destinations(settings: &SourceConfig) -> Vec<Destination> {
     let to = |setting, url: &Url| Destination { setting, origin: url.origin() };
     match settings {
@@ -128,7 +128,7 @@ fn destinations(settings: &SourceConfig) -> Vec<Destination> {
         SourceConfig::GitHub(settings) => vec![to("url", &settings.url)],
         SourceConfig::YouTube(settings) => vec![to("url", &settings.url)],
         SourceConfig::Imap(settings) => mail_server(settings).iter().map(|url| to("host", url)).collect(),
-        // These have no secrets, except for webhooks, which do not send theirs.
+        // These kinds have no secrets, except for webhooks, whose secrets are not sent to a server.
         SourceConfig::Synthetic(_)
         | SourceConfig::Replay(_)
         | SourceConfig::Folder(_)
@@ -141,7 +141,7 @@ fn destinations(settings: &SourceConfig) -> Vec<Destination> {
     }
 }
 
-/// The server of a mailbox as a URL. A connection without TLS has another origin.
+/// The server of a mailbox as a URL. Connections with and without TLS have different origins.
 fn mail_server(settings: &ImapConfig) -> Option<Url> {
     let scheme = if settings.tls == Protection::None { "http" } else { "https" };
     Url::parse(&format!("{scheme}://{}:{}/", settings.host.as_deref()?, settings.port())).ok()
@@ -164,9 +164,9 @@ fn hook(settings: &SourceConfig) -> Option<Hook> {
     Some(Hook { signature: Signature::new(settings.signature, secret, header).ok()?, mapping })
 }
 
-/// The resolver of Bluesky handles, with the API of the first Bluesky source.
+/// The resolver of Bluesky handles, which uses the API of the first Bluesky source.
 pub fn names(config: &Config, services: &Services) -> Option<Names> {
-    // A source that was added in the browser has the API of the kind's table.
+    // A source that a user added uses the API that the table of its kind names.
     used(config).chain(config.sources.values()).find_map(|source| match source {
         SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(services, 120, MINUTE))),
         _ => None,
@@ -255,7 +255,7 @@ fn source(name: &str, settings: &SourceConfig, services: &Services) -> anyhow::R
                 token: settings.token.clone(),
                 idle_limit: settings.idle_timeout,
             };
-            // An instance allows 300 requests per address in this time, and other programs may use the same address.
+            // An instance allows 300 requests per IP address in this time, and other programs may use the same address.
             Ok(mastodon::spec(name, options, || fetcher(services, 240, 5 * MINUTE), clock.clone()))
         }
         SourceConfig::HackerNews(settings) => {

@@ -11,11 +11,12 @@ use super::{Identity, OidcError};
 pub struct Access {
     /// The claim that lists the groups of a user. Dots select a claim within a claim: `realm_access.roles`.
     pub groups_claim: String,
-    /// The groups that give each role. A user with several gets the highest.
+    /// The groups that give each role. A user with several roles gets the highest.
     pub roles: BTreeMap<UserRole, Vec<String>>,
     /// The role of users without such a group. `None`: they may not sign in.
     pub default_role: Option<UserRole>,
-    /// The allowed domains of verified e-mail addresses. Empty: any address, or none.
+    /// The allowed domains of verified e-mail addresses. If empty, any address is accepted, and users without an
+    /// address too.
     pub email_domains: Vec<String>,
 }
 
@@ -39,7 +40,7 @@ impl Access {
             return Err(OidcError::Email);
         }
         let highest = self.roles.iter().rev().find(|(_, groups)| {
-            // Names of groups are compared exactly: providers may distinguish cases.
+            // Names of groups are compared exactly: providers may distinguish upper and lower case.
             groups.iter().any(|group| identity.groups.contains(group))
         });
         let role = highest.map(|(role, _)| *role).or(self.default_role).ok_or(OidcError::NoRole)?;

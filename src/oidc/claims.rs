@@ -35,8 +35,8 @@ pub struct Extra {
 impl AdditionalClaims for Extra {}
 
 impl Extra {
-    /// The values of the claim `name`: of a text or a list of texts, or the keys of an object. `None` when the claim is
-    /// missing.
+    /// The values of the claim `name`: the text itself, the texts of a list, or the keys of an object. `None` when the
+    /// claim is missing.
     pub fn list(&self, name: &str) -> Option<Vec<String>> {
         match find(&self.all, name)? {
             Value::String(text) => Some(vec![text.clone()]),
@@ -66,7 +66,8 @@ pub fn is_subject(subject: &str) -> bool {
     (1..=MAX_SUBJECT).contains(&subject.len()) && crate::domain::visible::is_visible(subject)
 }
 
-/// The parts of an identity in claims. Those of ID tokens and of userinfo have the same methods, but no common trait.
+/// The parts of an identity in claims. The claims of ID tokens and of userinfo have the same methods, but no common
+/// trait.
 macro_rules! parts_of {
     ($claims:expr, $groups_claim:expr) => {{
         let (claims, groups_claim) = ($claims, $groups_claim);
@@ -112,7 +113,7 @@ impl Partial {
         self.username.is_some() || self.name.is_some() || self.email.is_some()
     }
 
-    /// These parts, and those of `other` that are missing here.
+    /// These parts, completed with those of `other`.
     pub fn or(self, other: Self) -> Self {
         // An address and its verification belong together.
         let (email, email_verified) = match self.email {

@@ -30,7 +30,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Whether the answer with `state` belongs to this sign-in, and it has not expired.
+    /// Whether the answer with `state` belongs to this sign-in, and the sign-in has not expired.
     pub fn is_answered_by(&self, state: &str, now: Timestamp) -> bool {
         let is_same = bool::from(self.state.as_bytes().ct_eq(state.as_bytes()));
         is_same && now < self.at + LIFETIME && self.at <= now + LIFETIME

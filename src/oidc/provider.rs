@@ -29,16 +29,16 @@ const FRESH: Duration = Duration::from_secs(3_600);
 const STALE: Duration = Duration::from_secs(86_400);
 /// The minimum time between two requests for the document or the keys.
 const RETRY: Duration = Duration::from_secs(10);
-/// The place of pending sign-ins, which binds their encryption.
+/// The purpose for which pending sign-ins are sealed. A text that was sealed for another purpose cannot be opened.
 const SIGN_IN: &str = "sign-in";
-/// The place of the ID tokens of sessions.
+/// The purpose for which the ID tokens of sessions are sealed.
 const SESSION: &str = "session";
 /// The longest ID token that is kept for the sign-out, in bytes. It becomes part of a URL.
 const MAX_HINT: usize = 6 * 1_024;
 
 type Metadata = ProviderMetadataWithLogout;
 
-/// A provider. One value serves all threads.
+/// A provider. All threads share one value.
 pub struct Provider {
     options: OidcOptions,
     issuer: IssuerUrl,
@@ -55,7 +55,7 @@ struct Known {
     attempt: Option<(Timestamp, Result<(), OidcError>)>,
 }
 
-/// A sign-in that begins.
+/// The start of a sign-in.
 pub struct Departure {
     /// The address of the provider that the browser opens.
     pub url: Url,
@@ -127,7 +127,8 @@ impl Provider {
         Ok(Departure { url, cookie })
     }
 
-    /// The sign-in of a cookie. `None` if it was not created by [`Self::begin`] with the same client secret.
+    /// The pending sign-in in `cookie`; `None` if the cookie was not created by [`Self::begin`] with the same client
+    /// secret.
     pub fn pending(&self, cookie: &str) -> Option<Pending> {
         serde_json::from_str(&self.sealer.open(cookie, SIGN_IN)?).ok()
     }
@@ -179,7 +180,7 @@ impl Provider {
     /// Reads and checks the discovery document and the keys.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// When the document or the keys are unavailable or not valid.
     pub async fn report(&self) -> Result<Report, OidcError> {
         let metadata = self.metadata().await?;
         self.client(&metadata)?;
@@ -237,7 +238,8 @@ impl Provider {
         }
     }
 
-    /// The document and keys, read after `old`; `None` if they cannot be read, or were read just before.
+    /// A document with keys that was read after `old`; `None` if it cannot be read, or if the last attempt was less
+    /// than [`RETRY`] ago.
     async fn newer(&self, old: &Arc<Metadata>) -> Option<Arc<Metadata>> {
         let mut known = self.known.lock().await;
         match &known.document {

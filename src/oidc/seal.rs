@@ -24,7 +24,7 @@ impl Sealer {
         Some(Self(SecretBox::new(Box::new(mac.finalize().into_bytes().into()))))
     }
 
-    /// Seals `text` for `place`. `None` when the cipher fails, which happens only for texts of many GiB.
+    /// Seals `text` for the purpose `place`. `None` when the cipher fails, which happens only for texts of many GiB.
     pub fn seal(&self, text: &str, place: &str) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         rand::Rng::fill(&mut rand::rng(), &mut nonce);
@@ -33,8 +33,8 @@ impl Sealer {
         Some(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
     }
 
-    /// Opens a text that was sealed for `place`. `None` when it was modified, or sealed with another key or for another
-    /// place.
+    /// Opens a text that was sealed for the purpose `place`; `None` when the text was modified, or sealed with another
+    /// key or for another purpose.
     pub fn open(&self, sealed: &str, place: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_BYTES>()?;

@@ -1,4 +1,4 @@
-//! Sends the requests of the crate `openidconnect` with the guarded client.
+//! Sends the requests of the crate `openidconnect` through [`crate::outbound`], which checks their addresses.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -74,6 +74,8 @@ impl Guard {
         Self { allow: Arc::new(allow) }
     }
 
+    /// Checks that connections to `ip` are permitted.
+    ///
     /// # Errors
     /// When connections to `ip` are not permitted.
     pub fn check(&self, ip: IpAddr) -> Result<(), Refusal> {

@@ -56,7 +56,7 @@ fn rule(name: &Name) -> Option<RuleSpec> {
         "window": "10min",
         "min_posts": 10,
         "min_authors": 5,
-        // The posts of a week are stored within minutes, so that their delay means nothing.
+        // The posts of a week are stored within minutes, so their delay is not meaningful.
         "delay": "0s",
         "for": "1min",
         "keep_firing_for": "10min",

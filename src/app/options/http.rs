@@ -13,7 +13,7 @@ use crate::http::{Adjustable, AnalyzeBudget, HttpOptions, LiveOptions, RateLimit
 
 use super::external_url;
 
-/// The options without a provider to sign in with.
+/// The options of the HTTP server, without an OpenID Connect provider.
 ///
 /// # Errors
 /// When an address to listen on cannot be resolved.

@@ -19,6 +19,8 @@ const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
 /// Time to live of the notification lease.
 const NOTIFY_LEASE: Duration = Duration::from_secs(30);
 
+/// The options of the notifier.
+///
 /// # Errors
 /// When the mail server's certificate cannot be read.
 pub fn notify(config: &Config) -> anyhow::Result<NotifyOptions> {

@@ -77,7 +77,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// Retries to load a model that could not be loaded.
+    /// Starts the task that retries to load the main model, if the first attempt failed.
     pub(super) fn loader(&mut self) {
         if !self.is_loaded {
             let loader = self.loader.clone();
@@ -89,7 +89,7 @@ impl Start<'_> {
         }
     }
 
-    /// Releases models of routes that are not needed.
+    /// Starts the task that releases unused models of routes.
     pub(super) fn routes(&mut self) {
         if !self.routes.is_empty() {
             let (routes, shutdown) = (self.routes.clone(), self.shutdown.clone());

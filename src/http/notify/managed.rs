@@ -109,6 +109,8 @@ pub fn id(request: &HttpRequest) -> Result<i64, ApiError> {
     text.parse().ok().filter(|id| *id > 0).ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))
 }
 
+/// Returns the validation errors as an error of the API.
+///
 /// # Errors
 /// 422 when there are validation errors.
 pub fn checked(errors: Vec<FieldError>) -> Result<(), ApiError> {
