@@ -91,7 +91,7 @@ pub struct Api {
     pub topics: Topics,
     /// The events that live clients receive.
     pub live: LiveBus,
-    /// `None`: every answer is computed again.
+    /// The cache of answers; `None`: every answer is computed again.
     pub cache: Option<Cache>,
     /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
@@ -131,7 +131,7 @@ pub enum ModelState {
     Loading,
     /// The model is loaded.
     Ready(SharedClassifier),
-    /// The model could not be loaded; with the reason.
+    /// The model could not be loaded, for this reason.
     Failed(Arc<str>),
 }
 

@@ -35,15 +35,15 @@ pub struct TokenView {
     scopes: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The client that created it.
+    /// The name of the client that created the token.
     created_by: String,
-    /// `null`: it does not expire.
+    /// When the token expires; `null` if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// The time of the last request, rounded to a minute or two; `null`: the token was not used.
+    /// The time of the last request with the token, accurate to about two minutes; `null` if the token was never used.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
-    /// The user that it belongs to; `null`: none.
+    /// The user that the token belongs to; `null` if it belongs to no user.
     owner: Option<OwnerView>,
 }
 
@@ -83,7 +83,7 @@ pub struct CreatedToken {
     name: String,
     /// Any of `read`, `write`, `respond`, `edit`, `admin`.
     scopes: Vec<String>,
-    /// `null`: it does not expire.
+    /// When the token expires; `null` if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
@@ -97,11 +97,11 @@ pub struct TokenRequest {
     /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
     /// start with `jwt:` or `sign-in`.
     name: String,
-    /// At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role, for a created token
-    /// only its own. Others are refused with 422.
+    /// At least one of `read`, `write`, `respond`, `edit`, `admin`. A user can request only the scopes of the role, a
+    /// created token only its own scopes. Other scopes are refused with 422.
     scopes: Vec<String>,
-    /// Days until it expires, 1 to 3,650. Default: it does not expire, or with the token that creates it. That token must not
-    /// expire earlier.
+    /// Days until the token expires, 1 to 3,650. By default it expires together with the token that creates it, or
+    /// never. It cannot expire later than the token that creates it.
     #[serde(default)]
     expires_in_days: Option<u32>,
 }
@@ -111,7 +111,7 @@ impl TokenRequest {
         ActorName::parse(&self.name).map_err(|error| ApiError::invalid_field("name", error.to_string()))
     }
 
-    /// When the token expires. Without `expires_in_days` it is `last`, the expiry of the token that creates it.
+    /// When the token expires. Without `expires_in_days` the result is `last`, the expiry of the token that creates it.
     fn expiry(&self, now: Timestamp, last: Option<Timestamp>) -> Result<Option<Timestamp>, ApiError> {
         let Some(days) = self.expires_in_days else { return Ok(last) };
         if !(1..=MAX_DAYS).contains(&days) {
@@ -127,7 +127,8 @@ impl TokenRequest {
         }
     }
 
-    /// The scopes for `client`. A user can only give those of the role, a token of the database only its own.
+    /// The scopes for `client`. A user can grant only the scopes of the role, a token of the database only its own
+    /// scopes.
     fn scopes(&self, client: &Principal) -> Result<String, ApiError> {
         let parse =
             |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));
@@ -155,7 +156,8 @@ impl TokenRequest {
     }
 }
 
-/// Checks that `client` may manage tokens: its own as a signed-in user, all with the scope `admin`.
+/// Checks that `client` may manage tokens. A signed-in user may manage their own tokens; with the scope `admin` a
+/// client may manage all tokens.
 fn check_may_manage(authenticator: &Authenticator, request: &HttpRequest) -> Result<Principal, ApiError> {
     let client = authenticator.authorize(request, Scope::Read);
     match client {
@@ -164,15 +166,15 @@ fn check_may_manage(authenticator: &Authenticator, request: &HttpRequest) -> Res
     }
 }
 
-/// The user whose tokens `client` may manage; `None`: all.
+/// The user whose tokens `client` may manage; `None` if it may manage all tokens.
 fn manages(client: &Principal) -> Option<i64> {
     if client.has(Scope::Admin) { None } else { client.session().map(|known| known.session.user_id) }
 }
 
 /// Tokens
 ///
-/// The tokens that were created at run time, without their secret text: all for the scope `admin`, otherwise those of the
-/// signed-in user. Tokens of the configuration are not listed.
+/// Returns the tokens that were created at run time, without their secret text. With the scope `admin` it returns all
+/// tokens, otherwise those of the signed-in user. Tokens of the configuration are not listed.
 #[utoipa::path(get, path = "/api/tokens", tag = "security", responses((status = 200, body = TokenList)))]
 pub async fn list(
     state: Data<State>,
@@ -253,8 +255,8 @@ async fn issue(state: &State, authenticator: &Authenticator, issued: Issued) -> 
 
 /// Delete a token
 ///
-/// This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed. A user
-/// without the scope `admin` can delete only own tokens.
+/// This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed. Users
+/// without the scope `admin` can delete only their own tokens.
 #[utoipa::path(
     delete, path = "/api/tokens/{id}", tag = "security", params(("id" = i64, Path, description = "The token's id")),
     responses((status = 204, description = "Deleted"), (status = 404, body = Problem))
@@ -289,7 +291,7 @@ pub struct SignInRequest {
 
 /// Sign in with a link
 ///
-/// Exchanges the code of a sign-in link for a token with every scope that is valid for 30 days. A code works once.
+/// Exchanges the code of a sign-in link for a token that has every scope and is valid for 30 days. A code works once.
 /// `sentistream sign-in` prints a link.
 #[utoipa::path(
     post, path = "/api/sign-in", tag = "security", request_body = SignInRequest, security(()),
@@ -322,7 +324,7 @@ pub async fn sign_in(
         expires_at: Some(state.api.clock.now() + SIGN_IN_LIFETIME),
         owner_id: None,
     };
-    // The audit log records the sign-in, also if the connection is closed before the response.
+    // The audit log records the sign-in even if the connection is closed before the response.
     Authorization::of_sign_in(&new.name).keep(&request);
     issue(&state, &authenticator, Issued { token, new }).await
 }

@@ -37,7 +37,7 @@ impl Admission {
         Self(ArcSwapOption::new(budget.map(Limited::new)))
     }
 
-    /// Changes the budget. Each client has a full budget again if it differs from the current one.
+    /// Changes the budget. If the new budget differs from the current one, each client starts with a full budget.
     pub fn set(&self, budget: Option<AnalyzeBudget>) {
         if self.0.load().as_ref().map(|limited| limited.budget) != budget {
             self.0.store(budget.map(Limited::new));
@@ -80,7 +80,7 @@ impl Admission {
 /// The kind of analysis that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Each text once.
+    /// Each text is classified once.
     Classify,
     /// Each text is classified once in full, and once more for each of its parts, without that part.
     Explain,

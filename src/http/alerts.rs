@@ -115,13 +115,13 @@ pub async fn list(
 pub struct AlertDetail {
     #[serde(flatten)]
     alert: Alert,
-    /// Its state changes, oldest first.
+    /// The state changes of the alert, oldest first.
     timeline: Vec<Transition>,
 }
 
 /// One alert
 ///
-/// `details` has its evidence, `timeline` its state changes.
+/// `details` contains the evidence of the alert, `timeline` its state changes.
 #[utoipa::path(
     get, path = "/api/alerts/{id}", tag = "alerts", params(("id" = i64, Path, description = "The alert's id")),
     responses((status = 200, body = AlertDetail), (status = 404, body = Problem))

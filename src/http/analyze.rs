@@ -34,7 +34,7 @@ pub struct AnalyzeRequest {
     #[serde(default)]
     #[schema(max_items = 256)]
     texts: Option<Vec<String>>,
-    /// Whether to explain how much each word contributed to the labels; with at most 8 texts.
+    /// Whether to return how much each word contributed to the labels. Allowed for at most 8 texts.
     #[serde(default)]
     explain: bool,
     /// Whether to compute all layers of a model with early exits. `explain` implies it.
@@ -96,13 +96,13 @@ pub struct AnalysisList {
     results: Vec<AnalysisView>,
 }
 
-/// One text's analysis, or those of several.
+/// The analysis of one text, or the analyses of several texts.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum AnalyzeAnswer {
-    /// For `text`.
+    /// The answer to a request with `text`.
     One(AnalysisView),
-    /// For `texts`.
+    /// The answer to a request with `texts`.
     Many(AnalysisList),
 }
 

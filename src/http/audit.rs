@@ -65,7 +65,7 @@ impl SecurityLog {
 pub struct Archive {
     /// The store.
     pub store: Store,
-    /// Events are deleted after this time, unless `adjustable` has another one.
+    /// Events are deleted after this time, unless `adjustable` contains another retention time.
     pub retention: Duration,
     /// As [`super::HttpOptions::adjustable`]. Nothing is deleted until the retention is known.
     pub adjustable: Option<watch::Receiver<Option<Adjustable>>>,
@@ -94,12 +94,12 @@ impl Archive {
         {
             return;
         }
-        // Nothing can change it any more.
+        // The sender is gone, so the retention no longer changes.
         std::future::pending::<()>().await;
     }
 }
 
-/// Stores the events until `shutdown`, which comes after the last request, and deletes old ones.
+/// Stores the events until `shutdown`, which comes after the last request, and deletes old events.
 pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, shutdown: Shutdown) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
@@ -135,7 +135,7 @@ pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, 
 }
 
 /// Stores the events of `batch` and removes them from it. If the database refuses the batch permanently, each event is
-/// stored for itself and those that are refused are dropped, so that one event cannot block the others.
+/// stored in its own transaction and refused events are dropped, so that one event cannot block the others.
 ///
 /// # Errors
 /// When the database is unavailable; `batch` then has the events that are not stored.

@@ -1,4 +1,4 @@
-//! Authentication and scopes: bearer tokens, sessions of users, and the policy without credentials.
+//! Authentication and scopes: bearer tokens, sessions of users, and the policy for requests without credentials.
 
 pub mod cookie;
 mod extract;
@@ -44,13 +44,13 @@ pub struct AuthOptions {
 /// Why the configuration of `server.auth` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The public key is not PEM of its algorithm.
+    /// The public key is not a PEM key of the configured algorithm.
     #[error("server.auth.jwt: the public key cannot be read")]
     PublicKey(#[source] jsonwebtoken::errors::Error),
     /// The shared secret is so short that it can be guessed from one token.
     #[error("server.auth.jwt: the secret must be at least {least} bytes, it has {bytes}")]
     ShortSecret {
-        /// Its length.
+        /// The length of the secret.
         bytes: usize,
         /// The shortest allowed length.
         least: usize,
@@ -73,7 +73,7 @@ pub const JWT_PREFIX: &str = "jwt:";
 pub struct Authenticator {
     tokens: Vec<StaticToken>,
     jwt: Option<JwtVerifier>,
-    /// The policy without credentials; `None`: every request needs some.
+    /// The policy for requests without credentials; `None` if every request needs credentials.
     open: Option<Open>,
     cors_origins: Vec<String>,
     stored: Arc<StoredTokens>,
@@ -82,14 +82,14 @@ pub struct Authenticator {
     clock: Clock,
 }
 
-/// No credentials are configured and the server is bound to loopback: while there are no accounts, local requests have
-/// every scope, and requests through a proxy have the scope `read`.
+/// The policy of a server that is bound to loopback and has no configured credentials. While there are no accounts,
+/// local requests have every scope, and requests through a proxy have the scope `read`.
 #[derive(Clone, Copy)]
 struct Open {
     behind_proxy: bool,
 }
 
-/// The requests with POST that change nothing and need no database.
+/// The paths whose POST requests change nothing and need no database.
 const READING_POSTS: [&str; 1] = ["/api/analyze"];
 
 const CHALLENGE: &str = r#"Bearer realm="sentistream""#;
@@ -238,7 +238,7 @@ impl Authenticator {
             }
     }
 
-    /// Whether a token of the configuration has this name, in any case.
+    /// Whether a token of the configuration has this name. Case is ignored.
     pub fn is_configured(&self, name: &str) -> bool {
         self.tokens.iter().any(|token| token.name.to_lowercase() == name.to_lowercase())
     }
@@ -290,8 +290,8 @@ fn local(request: &HttpRequest, Open { behind_proxy }: Open) -> Result<Principal
     })
 }
 
-/// The client while it is not known whether there are accounts: a local one may only read, so that metrics and the state
-/// of the process stay visible. It gets no WebSocket, which would show it posts.
+/// The client while it is unknown whether accounts exist. A local client may only read, so that metrics and the state
+/// of the process stay available. It cannot open a WebSocket, because that would show posts.
 fn while_unknown(request: &HttpRequest, open: Open) -> Result<Principal, ApiError> {
     let unavailable =
         || ApiError::unavailable("the database does not answer, so the client cannot be checked; try again");

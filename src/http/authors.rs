@@ -19,7 +19,7 @@ const KIND: &str = "bluesky";
 /// The maximum number of authors in a request.
 const MAX_AUTHORS: usize = 100;
 
-/// The authors to name.
+/// The authors whose names are requested.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
@@ -27,7 +27,7 @@ pub struct AuthorsParams {
     /// Up to 100 values of `author` of one source, separated by commas.
     #[param(example = "did:plc:z72i7hdynmk6r22z27h6tvur")]
     authors: String,
-    /// Their source. Only authors of `bluesky` have names.
+    /// The source of these authors. Only authors of `bluesky` have names.
     #[param(example = "bluesky")]
     source: String,
 }
@@ -45,7 +45,7 @@ pub struct Authors {
 ///
 /// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
 /// handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
-/// source or one was added, and cached for a day.
+/// source or a user has added one, and they are cached for a day.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))

@@ -17,7 +17,7 @@ use super::error::{ApiError, Problem};
 use super::params::{last_segment, no_params};
 use super::state::State;
 
-/// The bytes of a download that are in memory.
+/// The number of bytes of a download that are in memory at a time.
 const CHUNK: usize = 256 << 10;
 /// What a backup does not contain.
 const EMBEDDED_HINT: &str = "To restore a backup, stop the server and replace the file of database.url with it. A \
@@ -35,19 +35,19 @@ const POSTGRES_COMMAND: &str = "redis-cli -u \"$REDIS_URL\" bgsave\npg_dump --fo
 pub struct BackupList {
     /// Whether this server makes backups: true with the embedded database.
     supported: bool,
-    /// What to know about restoring them, or how to make backups otherwise.
+    /// How to restore a backup; with Postgres, how to make backups.
     hint: &'static str,
-    /// The command that makes a backup otherwise.
+    /// The command that makes a backup of Postgres; null with the embedded database.
     command: Option<&'static str>,
     /// The folder of the backups.
     folder: Option<String>,
     /// The number of backups that are kept.
     keep: Option<usize>,
-    /// Newest first.
+    /// The backups, newest first.
     backups: Vec<Backup>,
-    /// The backup in progress.
+    /// The backup in progress, if there is one.
     running: Option<BackupProgress>,
-    /// The failure of the last backup; null if it is complete.
+    /// The failure of the last backup; null if it succeeded.
     failed: Option<BackupFailure>,
     /// The free space in the folder, in bytes, if it is known.
     free_bytes: Option<u64>,
@@ -55,8 +55,8 @@ pub struct BackupList {
 
 /// Backups
 ///
-/// The copies of the embedded database in `database.backup_folder`, and the one in progress. With Postgres, the command
-/// that makes a backup.
+/// Returns the copies of the embedded database in `database.backup_folder`, and the copy in progress. With Postgres, it
+/// returns the command that makes a backup.
 #[utoipa::path(
     get, path = "/api/backups", tag = "operations",
     responses((status = 200, body = BackupList), (status = 403, body = Problem))
@@ -97,8 +97,9 @@ pub async fn list(
 
 /// Start a backup
 ///
-/// Copies the embedded database in the background while the server runs. The copy is compacted and checked, and contains
-/// everything that was committed before. Of more than `database.backup_keep` backups the oldest are then deleted.
+/// Copies the embedded database in the background while the server runs. The copy is compacted and checked, and
+/// contains everything that was committed before. If there are then more than `database.backup_keep` backups, the
+/// oldest are deleted.
 #[utoipa::path(
     post, path = "/api/backups", tag = "operations",
     responses(

@@ -1,4 +1,4 @@
-//! The body of a request: its format, its bytes within limits of size and time, and JSON from them.
+//! Reads the body of a request: its format, its bytes within limits of size and time, and its JSON.
 
 mod budget;
 mod decode;
@@ -28,7 +28,7 @@ use decode::DecodeError;
 const MAX_VALUES: usize = 10_000;
 /// As [`MAX_VALUES`], for the JSON of other programs, which has many fields that are not read.
 const MAX_DOCUMENT_VALUES: usize = 100_000;
-/// The bytes that a body may have on the connection, besides twice its maximum size.
+/// The number of bytes that a body may take on the connection in addition to twice its maximum size.
 const CHUNK_OVERHEAD: u64 = 64 * 1024;
 /// Interval at which the bytes of a body's connection are checked while no chunk is complete.
 const CHUNK_CHECK: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub enum BodyFormat {
 /// The format that `Content-Type` names.
 ///
 /// # Errors
-/// 415 for any other or no format, because pages of other sites can send those without a CORS preflight.
+/// 415 for another format or none, because pages of other sites can send such requests without a CORS preflight.
 pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
     let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -113,7 +113,7 @@ fn reservation(request: &HttpRequest) -> Result<Reservation, ApiError> {
 struct Incoming {
     /// The maximum size of the body.
     max_body: usize,
-    /// The bytes of its connection, and their number above which the body is refused. They include the sizes and
+    /// The count of bytes of its connection, and the count above which the body is refused. Both include the sizes and
     /// extensions of chunks, which the HTTP parser drops.
     connection: Option<(ReceivedBytes, u64)>,
 }
@@ -130,7 +130,7 @@ impl Incoming {
     async fn read(&self, mut payload: Payload, reservation: &mut Reservation) -> Result<Vec<u8>, ApiError> {
         let mut body = Vec::new();
         loop {
-            // A chunk may consist of an extension without end.
+            // The bytes are checked at intervals, because a chunk may have an extension that never ends.
             let chunk = match tokio::time::timeout(CHUNK_CHECK, payload.next()).await {
                 Ok(Some(chunk)) => chunk.map_err(|e| ApiError::malformed(format!("the body cannot be read: {e}")))?,
                 Ok(None) => return Ok(body),

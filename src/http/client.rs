@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
 
-/// The beginnings of names of headers that proxies add.
+/// Prefixes of the names of headers that proxies add.
 const FORWARDING_PREFIXES: [&str; 2] = ["forwarded", "x-forwarded"];
 /// Further headers that proxies add.
 const FORWARDING: [&str; 14] = [
@@ -52,7 +52,8 @@ impl Proxies {
     pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let mut client = request.peer_addr()?.ip().to_canonical();
         let lists: Vec<_> = request.headers().get_all(HeaderName::from_static("x-forwarded-for")).collect();
-        // From the last hop, which the nearest proxy wrote. The hops before it can contain anything.
+        // The search starts at the last hop, which the nearest proxy wrote. A client can write anything into earlier
+        // hops.
         let hops = lists.into_iter().rev().flat_map(|list| list.as_bytes().rsplit(|byte| *byte == b','));
         for hop in hops {
             if !self.0.contains(&client) {

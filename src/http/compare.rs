@@ -99,7 +99,7 @@ pub struct ChangeInterval {
 }
 
 impl ChangeInterval {
-    /// In percent.
+    /// The interval with its limits in percent.
     fn new(interval: Interval) -> Self {
         Self { significant: interval.excludes_zero(), interval: interval.scaled(100.0) }
     }

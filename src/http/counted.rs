@@ -18,20 +18,21 @@ pub struct CountParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
-    /// With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`).
+    /// With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
+    /// (`post`).
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// Only posts of this sentiment; `unscored`: those without one.
+    /// Only posts with this sentiment; `unscored` selects posts without a sentiment.
     sentiment: Option<SentimentFilter>,
     /// Only posts with this emotion.
     emotion: Option<Emotion>,
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Words that must all occur. Case is ignored.
+    /// Words that must all occur in the post. Case is ignored.
     q: Option<String>,
 }
 
@@ -49,7 +50,7 @@ impl CountParams {
         }
     }
 
-    /// The store's filter.
+    /// Converts the parameters to the filter of the store.
     ///
     /// # Errors
     /// 422 when there is no such topic.
@@ -86,7 +87,7 @@ impl CountParams {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CountEcho {
     topic: Option<String>,
-    /// The label that counts; absent without `topic`.
+    /// Which label counts; absent without `topic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sentiment_of: Option<SentimentOf>,
     source: Option<String>,

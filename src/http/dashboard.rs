@@ -65,7 +65,7 @@ pub async fn serve(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     }
 }
 
-/// Compressed variants have no path of their own.
+/// Whether `path` names a compressed variant, which clients cannot request by its own path.
 fn is_variant(path: &str) -> bool {
     path.ends_with(".br") || path.ends_with(".gz")
 }

@@ -53,7 +53,7 @@ impl DeadLetterParams {
     "fields": [{"name": "post_id", "value": "demo-2", "base64": null, "cut": false}]
 }))]
 pub struct DeadLetterView {
-    /// Its id among the dead letters.
+    /// The id of the dead letter.
     id: String,
     /// The id of the original entry in the stream.
     origin_id: String,
@@ -77,7 +77,7 @@ pub struct FieldView {
     name: String,
     /// The value; bytes that are not UTF-8 are replaced by U+FFFD.
     value: String,
-    /// The bytes, when they are not UTF-8.
+    /// The bytes as base64, if they are not UTF-8.
     base64: Option<String>,
     /// Whether `value` is truncated.
     cut: bool,
@@ -157,7 +157,7 @@ pub async fn list(
 
 /// One dead letter
 ///
-/// Every field in full. Bytes that are not UTF-8 are also returned as base64.
+/// Returns every field in full. Bytes that are not UTF-8 are also returned as base64.
 #[utoipa::path(
     get, path = "/api/dead-letters/{id}", tag = "dead letters",
     params(("id" = String, Path, description = "Its id", example = "1767225600000-0")),

@@ -24,11 +24,11 @@ pub struct DemoView {
     /// `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the generated history),
     /// `ready`, `removing` or `removed`.
     state: &'static str,
-    /// The number of posts of its generated history.
+    /// The number of posts in the generated history of the demonstration.
     planned: i64,
-    /// How many of them are stored.
+    /// How many of these posts are stored.
     stored: i64,
-    /// The end of its generated history.
+    /// The end of the generated history.
     #[schema(value_type = Option<String>, format = DateTime)]
     began_at: Option<Timestamp>,
     /// The names of its topics.

@@ -62,7 +62,7 @@ pub struct Problem<'a> {
 #[schema(as = FieldError)]
 #[expect(dead_code, reason = "the shape of domain::FieldError for the OpenAPI document")]
 struct FieldErrorBody {
-    /// Its name.
+    /// The name of the parameter or field.
     field: String,
     /// What is wrong and what is allowed.
     message: String,
@@ -174,7 +174,7 @@ impl ApiError {
         self
     }
 
-    /// The whole response, for a connection that the HTTP parser does not get.
+    /// The complete HTTP/1.1 response, for a connection that is refused before it reaches the HTTP parser.
     pub fn to_http1(&self) -> Vec<u8> {
         let body = self.body();
         let retry = self.retry_after_s.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();

@@ -33,16 +33,17 @@ const HIDDEN_AFTER: Duration = Duration::from_secs(86_400);
 pub struct FeedView {
     #[serde(flatten)]
     state: SourceState,
-    /// Whether it is paused.
+    /// Whether the source is paused.
     paused: bool,
-    /// Whether an instance reads it now.
+    /// Whether an instance reads the source now.
     online: bool,
-    /// The instance that reads it, or read it last.
+    /// The instance that reads the source, or that read it last.
     instance: String,
-    /// When it last reported.
+    /// When that instance last reported.
     #[schema(value_type = String, format = DateTime)]
     reported_at: Timestamp,
-    /// The reading of posts from before the source was added. `null`: it was not wanted, or has not begun.
+    /// The progress of reading posts from before the source was added; `null` if these posts were not requested, or if
+    /// reading has not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     backfill: Option<Backfill>,
@@ -58,7 +59,7 @@ pub struct Backfill {
     /// The time of the oldest post that was read.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
-    /// The time up to which posts are read.
+    /// Posts are read back to this time.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
     /// The last error.
@@ -99,7 +100,7 @@ impl FeedView {
         }
     }
 
-    /// The view with what all instances received, if it is a webhook.
+    /// Adds the counts of the requests that all instances received, if the source is a webhook.
     fn with_requests(mut self, hook: Option<HookRow>) -> Self {
         if let Some(hook) = hook.filter(|_| self.state.kind == webhook::KIND) {
             self.state.posts = hook.accepted;

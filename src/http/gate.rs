@@ -1,7 +1,7 @@
-//! The way of a connection to the HTTP parser: the limits of open connections, and the wait for the first request.
+//! Admits connections to the HTTP parser: limits open connections, and waits for the first request of each.
 //!
-//! The parser allocates its buffers, 10 KiB and more, as soon as it gets a connection. A connection whose first request
-//! has not arrived therefore waits here, where it costs what it has sent.
+//! The parser allocates its buffers, 10 KiB and more, as soon as it gets a connection. A connection therefore waits
+//! here until its first request has arrived. Meanwhile it uses memory only for the bytes that it has sent.
 
 mod connections;
 mod files;
@@ -105,7 +105,7 @@ impl Gate {
                 },
                 () = tokio::time::sleep_until(opened + limit) => match missing {
                     Missing::Head => return Err(End::Refused(too_slow("head", limit))),
-                    // In the parser, thousands of such connections would each get their buffers at this time.
+                    // The parser would allocate buffers for each of these connections, of which there may be thousands.
                     Missing::Body => return Err(End::Refused(too_slow("body", limit))),
                     Missing::Nothing => return Ok(read),
                 },
@@ -130,8 +130,8 @@ fn too_slow(part: &str, limit: Duration) -> ApiError {
     ApiError::too_slow(format!("the {part} of the request did not arrive within {} s", limit.as_secs()))
 }
 
-/// A part of a second by which the limits of a connection are longer, so that thousands of connections that were opened
-/// together do not end together.
+/// A fraction of a second that is added to the time limits of a connection, so that thousands of connections that were
+/// opened at the same time do not end at the same time.
 fn spread(client: SocketAddr) -> Duration {
     Duration::from_millis(u64::from(client.port()) % 1_000)
 }
@@ -145,10 +145,11 @@ fn receive(stream: &TcpStream, read: &mut BytesMut) -> io::Result<usize> {
     Ok(count)
 }
 
-/// Answers with `error`, as far as the client takes it at once.
+/// Sends `error` as the answer, as far as the socket accepts it without waiting.
 async fn refuse(stream: &TcpStream, error: ApiError) -> DispatchError {
     if stream.writable().await.is_ok() {
-        // With unread data the kernel would reset the connection, and the client might not see the answer.
+        // If received data remained unread, the kernel would reset the connection, and the client might not get the
+        // answer.
         let _ = stream.try_read(&mut [0; CHUNK]);
         let _ = stream.try_write(&error.with_request_id(&uuid::Uuid::now_v7().to_string()).to_http1());
     }

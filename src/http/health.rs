@@ -52,8 +52,9 @@ pub enum Status {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Health {
     status: Status,
-    /// By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources. Without the scope
-    /// `read`, of the others only the kinds that do not work, such as `source`.
+    /// The state of each service by name: `database`, `redis` (`embedded` without Redis), `model`, and others such as
+    /// sources. Without the scope `read`, the others are reported only by kind, such as `source`, and only if they do
+    /// not work.
     #[schema(example = json!({"database": "connected", "redis": "embedded", "model": "connected"}))]
     services: BTreeMap<String, String>,
     /// What is wrong, one message per problem; empty when everything works. Causes require the scope `read`.
@@ -218,8 +219,8 @@ impl Checks {
         self.components
     }
 
-    /// The components that are not ready; empty when the process can serve. Causes are left out, because no token is
-    /// needed to read this; `/api/system` and the log have them.
+    /// The components that are not ready; empty when the process can serve. Causes are left out, because this report
+    /// needs no token; `/api/system` and the log contain them.
     pub fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.database.is_err() {
@@ -344,13 +345,13 @@ pub async fn alive() -> HttpResponse {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     ready: bool,
-    /// Why it is not ready.
+    /// Why the process is not ready.
     reasons: Vec<String>,
 }
 
 /// Readiness
 ///
-/// 200 once database, its tables, stream and model are ready, else 503 with the reasons.
+/// 200 if the database, its tables, the stream and the model are ready, otherwise 503 with the reasons.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Readiness), (status = 503, description = "Not ready; `detail` has the reasons", body = super::error::Problem))

@@ -25,10 +25,11 @@ use super::params::last_segment;
 use super::state::State;
 use super::{answer, body};
 
-/// The shortest time between two records of a wrong signature of a webhook.
+/// The minimum time between two audit records of wrong signatures for the same webhook.
 const RECORD_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The signature of a longer body, in bytes, is computed on another thread, so that it does not delay other requests.
+/// The maximum size of a body, in bytes, whose signature is computed on the thread of the request. Larger bodies use
+/// another thread, so that they do not delay other requests.
 const MAX_SIGNED_INLINE: usize = 64 * 1024;
 
 /// The result of a request to a webhook.
@@ -43,10 +44,10 @@ pub struct Received {
     rejected: Vec<String>,
 }
 
-/// The webhooks that this process has seen, so that settings are not parsed again for each request.
+/// A cache of the webhooks that this process has parsed, so that settings are not parsed for each request.
 pub struct Hooks {
     known: Mutex<BTreeMap<String, Known>>,
-    /// Checked for unknown names, so that they take as long as known ones.
+    /// A signature that is checked for unknown names, so that the answer takes as long as for known names.
     decoy: Option<Signature>,
 }
 
@@ -97,10 +98,10 @@ impl Hooks {
 
 /// Receive a webhook
 ///
-/// For a source of kind `webhook`, by its name. The body is any JSON, signed with the secret of the source; no token is
-/// needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB. Accepted posts
-/// have the name of the source as their `source`. The answer is the same for an unknown name and a wrong signature. While
-/// the source is paused, signed requests get a 503, so that the sender repeats them later.
+/// `name` is the name of a source of kind `webhook`. The body is any JSON, signed with the secret of the source; no
+/// token is needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB.
+/// Accepted posts have the name of the source as their `source`. The answer is the same for an unknown name and a wrong
+/// signature. While the source is paused, signed requests get a 503, so that the sender sends them again later.
 #[utoipa::path(
     post, path = "/api/hooks/{name}", tag = "posts", security(()),
     params(("name" = String, Path, description = "The name of the source", example = "reviews")),
@@ -219,7 +220,7 @@ fn posts(hook: &Hook, text: &str, reading: Reading<'_>) -> Result<Batch, ApiErro
 fn record_wrong_signature(state: &web::Data<State>, name: &str) {
     tracing::warn!(source = name, "webhook request refused: wrong signature");
     let (state, name) = (state.clone(), name.to_owned());
-    // The answer does not wait for it, so that its time is the same as for an unknown name.
+    // The answer does not wait for this task, so that it takes as long as for an unknown name.
     actix_web::rt::spawn(async move {
         let error = Some("a request had a wrong signature: compare the secret and the signature settings".to_owned());
         count(&state, &name, HookRequest { error, ..HookRequest::default() }).await;

@@ -80,16 +80,16 @@ pub struct Explained {
     #[serde(flatten)]
     filter: CountEcho,
     current: SampledSide,
-    /// The range that it is compared with.
+    /// The range that the explained range is compared with.
     previous: SampledSide,
     counted_from: CountedFrom,
-    /// Whether there is a change that is statistically significant (p < 0.001) and large: a share by at least five
-    /// points, or the number of posts by at least half.
+    /// Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
+    /// five percentage points, or the number of posts by at least half.
     significant: bool,
     /// The significant changes, most important first: at most one of the sentiment and one of the number of posts.
     changes: Vec<Shift>,
-    /// Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the
-    /// sentiment that became more frequent, otherwise among all posts.
+    /// Words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment became more
+    /// frequent, only its posts are compared, otherwise all posts.
     words: Vec<SalientWord>,
     /// Sources by their contribution to the first change, or to the change of the number of posts.
     sources: Vec<SourcePart>,

@@ -35,7 +35,8 @@ impl Limiter {
         Self(ArcSwapOption::new(options.rate_limit.map(Limited::new)))
     }
 
-    /// Changes the limit. The requests of each client are counted from zero if it differs from the current one.
+    /// Changes the limit. If the new limit differs from the current one, the requests of each client are counted from
+    /// zero.
     pub fn set(&self, limit: Option<RateLimit>) {
         if self.0.load().as_ref().map(|limited| limited.limit) != limit {
             self.0.store(limit.map(Limited::new));
@@ -97,8 +98,8 @@ pub async fn enforce<B: MessageBody + 'static>(
     }
 }
 
-/// Serves the request; a read waits for a turn of its client. Other requests do not, because the body of one may take
-/// long to arrive.
+/// Serves the request. A read first waits for a turn of its client. Other requests take no turn, because they would
+/// hold it until their body has arrived.
 async fn in_turn<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -34,7 +34,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// The middleware.
 ///
 /// # Errors
-/// A request that panicked, as an [`ApiError`].
+/// An [`ApiError`] for a request that panicked.
 pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -31,12 +31,13 @@ pub const SIGN_IN_PAGE: &str = "/sign-in";
 
 /// The longest code of a provider, in bytes.
 const MAX_CODE: usize = 4_096;
-/// The length of a subject in the name of an account whose person has no other name, in characters.
+/// The maximum number of characters of the subject (`sub`) in the name of an account. The subject is used if the
+/// provider gives no other name.
 const MAX_SUBJECT_IN_NAME: usize = 60;
 /// The longest text of a provider in the log, in characters.
 const MAX_LOGGED: usize = 300;
-/// The parameter of a start that was sent to [`HttpOptions::external_url`](super::HttpOptions::external_url), so that
-/// it is not sent there again.
+/// The query parameter that marks a sign-in that was redirected to
+/// [`HttpOptions::external_url`](super::HttpOptions::external_url), so that it is not redirected again.
 const AT_EXTERNAL_URL: &str = "here";
 
 /// The provider of the configuration.
@@ -70,7 +71,7 @@ enum Reason {
     Misconfigured,
     /// The provider refused the sign-in, or the person cancelled it.
     Denied,
-    /// The sign-in took too long, or was finished before.
+    /// The sign-in took too long, or was already completed.
     Expired,
     /// The answer of the provider cannot be trusted.
     Rejected,
@@ -95,7 +96,7 @@ impl Failure {
         Self { reason, detail: detail.into() }
     }
 
-    /// Logs the failure. A sign-in that anyone can make fail is logged as debug.
+    /// Logs the failure. A failure that anyone can cause is logged at debug level.
     fn log(&self) {
         let (reason, detail) = (<&str>::from(self.reason), preview(&self.detail, MAX_LOGGED));
         match self.reason {
@@ -148,9 +149,9 @@ impl Query {
 
 /// Begin a sign-in at the OpenID Connect provider
 ///
-/// For browsers: redirects to the provider. After the sign-in the browser is at the path `return` of this server, with
-/// a session; or at `/sign-in?error=CODE` with `unavailable`, `misconfigured`, `denied`, `expired`, `rejected`,
-/// `no_role`, `email`, `disabled` or `failed`.
+/// For browsers: redirects to the provider. After a successful sign-in the browser has a session and returns to the
+/// path `return` of this server. After a failure it opens `/sign-in?error=CODE`, where `CODE` is `unavailable`,
+/// `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
 #[utoipa::path(
     get, path = "/api/session/oidc/start", tag = "security", security(()),
     params(("return" = Option<String>, Query, description = "A path of the dashboard; `/` by default", example = "/alerts")),
@@ -229,7 +230,7 @@ struct Callback {
     pending: Pending,
 }
 
-/// The cookie of the new session.
+/// Finishes the sign-in and returns the cookie of the new session.
 async fn finish(
     state: &Data<State>,
     authenticator: &Authenticator,
@@ -259,7 +260,7 @@ async fn finish(
     let (accounts, store) = (authenticator.accounts().clone(), state.api.store.clone());
     let opened = state.run(async move {
         let opened = accounts.sign_in_external(external, device).await;
-        // Without the token, the provider may ask the person before it signs out.
+        // Without the ID token, the provider may ask the person to confirm the sign-out.
         if let (Ok(signed_in), Some(id_token)) = (&opened, id_token)
             && let Err(error) = store.keep_id_token(signed_in.user.session.id, id_token).await
         {
@@ -272,8 +273,9 @@ async fn finish(
     Ok(cookie::set(&request, state, &signed_in.secret, authenticator.accounts().options().absolute))
 }
 
-/// Ends the older sessions and the tokens of a person who may not sign in any more. The account is not disabled: a wrong
-/// claim of the provider would otherwise lock out people, also the last administrator, after it is corrected.
+/// Ends the sessions and deletes the tokens of a person who may no longer sign in. The account is not disabled.
+/// Otherwise a wrong claim of the provider would lock out people, even the last administrator, after the claim is
+/// corrected.
 async fn end_access(state: &State, authenticator: &Authenticator, person: account::Identity) {
     let (accounts, stored, store) =
         (authenticator.accounts().clone(), authenticator.stored().clone(), state.api.store.clone());
@@ -320,7 +322,8 @@ fn accepted_code(provider: &Provider, query: &Query, pending: &Pending, now: Tim
     }
 }
 
-/// The name for a new account: the first name of the person that an account may have and no configured token has.
+/// The name for a new account: the first of the person's names that is valid for an account and that no configured
+/// token has.
 fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorName, Failure> {
     let numbered = format!("user {}", preview(&identity.subject, MAX_SUBJECT_IN_NAME));
     let known = identity.names.iter().chain([&identity.subject, &numbered]);
@@ -329,8 +332,8 @@ fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorNa
     name.ok_or_else(|| Failure::new(Reason::Rejected, "the person has no name that an account can have"))
 }
 
-/// The start of a sign-in at the external URL, if the browser uses another address of this server: the provider returns
-/// to the external URL, where the browser would not send the cookie.
+/// The address that starts the sign-in at the external URL; `None` if the browser already uses the external URL. The
+/// provider returns to the external URL, and the browser would not send a cookie of another address there.
 fn external_start(request: &HttpRequest, provider: &Provider, return_to: &str) -> Option<Url> {
     let redirect = &provider.options().redirect;
     let host = request.headers().get(header::HOST)?.to_str().ok()?;
@@ -368,13 +371,14 @@ fn state_cookie(provider: &Provider, value: &str, lifetime: Duration) -> HeaderV
     let (name, scope) = (cookie_name(provider), if is_secure(provider) { "/; Secure" } else { "/api/session/oidc" });
     let age = lifetime.as_secs();
     let text = format!("{name}={value}; Max-Age={age}; Path={scope}; HttpOnly; SameSite=Lax");
-    // The parts are ASCII. The value is not shown in debug output.
+    // The conversion cannot fail, because the parts are ASCII. Debug output does not show the value.
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
 }
 
-/// With https, the prefix `__Host-` keeps other hosts of the domain from setting the cookie.
+/// The name of the state cookie. With https, the prefix `__Host-` prevents other hosts of the domain from setting the
+/// cookie.
 fn cookie_name(provider: &Provider) -> &'static str {
     if is_secure(provider) { "__Host-sentistream-oidc" } else { "sentistream_oidc" }
 }

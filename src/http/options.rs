@@ -11,8 +11,9 @@ use crate::oidc::OidcOptions;
 use super::auth::AuthOptions;
 use crate::accounts::SessionOptions;
 
-/// The size in bytes from which a connection's unsent data is written before more of a response is read: enough for the
-/// head of a response, so that it is sent together with the start of the body. WebSockets keep their buffers small by it.
+/// When a connection has at least this many unsent bytes, they are written before more of the response is read. The
+/// size is enough for the head of a response, so that the head is sent together with the start of the body. It also
+/// keeps the buffers of WebSockets small.
 pub(super) const WRITE_BUFFER: usize = 2 * 1024;
 
 /// Options of the HTTP server. The defaults are for a single machine.
@@ -40,8 +41,8 @@ pub struct HttpOptions {
     pub max_body: usize,
     /// The maximum number of posts in one request.
     pub max_posts: usize,
-    /// The maximum number of open connections, at most 7/8 of the files that the process may open. While
-    /// half of them are open, one client may have 1/64 of them.
+    /// The maximum number of open connections, at most 7/8 of the files that the process may open. While at least half
+    /// of them are open, one client may have at most 1/64 of them.
     pub max_connections: usize,
     /// The timeout of a request, and of receiving its body.
     pub request_timeout: Duration,
@@ -53,9 +54,10 @@ pub struct HttpOptions {
     pub analyze_budget: Option<AnalyzeBudget>,
     /// The retention time of the audit log.
     pub audit_retention: Duration,
-    /// The OpenID Connect provider for sign-in. `None`: there is none.
+    /// The OpenID Connect provider for sign-in; `None` if no provider is configured.
     pub oidc: Option<OidcOptions>,
-    /// The options that change while the server runs; `None` inside until they are known. `None`: they do not change.
+    /// The options that change while the server runs; the received value is `None` until they are known. Without a
+    /// receiver the options do not change.
     pub adjustable: Option<watch::Receiver<Option<Adjustable>>>,
     /// The WebSocket.
     pub live: LiveOptions,

@@ -92,7 +92,7 @@ impl Params {
         self.optional(name, parse).unwrap_or(default)
     }
 
-    /// `cursor`: an id that an earlier page had as `next_cursor`.
+    /// The parameter `cursor`: an id that an earlier page returned as `next_cursor`.
     pub fn cursor(&mut self) -> Option<i64> {
         self.optional("cursor", |text| {
             text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
@@ -207,7 +207,7 @@ fn instant(text: &str) -> Result<Timestamp, TimeError> {
     {
         return Ok(midnight.timestamp().into());
     }
-    // An unencoded `+` of an offset arrives as a space.
+    // An unencoded `+` of a time-zone offset arrives as a space.
     text.replace(' ', "+").parse()
 }
 

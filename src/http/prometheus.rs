@@ -11,7 +11,7 @@ use super::health::within;
 use super::state::State;
 use super::stats::Lag;
 
-/// The metrics of this process, where the API is served.
+/// The metrics of this process, on the address of the API.
 ///
 /// # Errors
 /// 404 in a process that records no metrics.

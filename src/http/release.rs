@@ -21,9 +21,9 @@ pub struct MigrationList {
     /// The database with its version.
     #[schema(example = "PostgreSQL 17.2")]
     database: String,
-    /// Those that ran, oldest first.
+    /// The migrations that ran, oldest first.
     applied: Vec<MigrationView>,
-    /// Those that have not run. The next start of the server runs them.
+    /// The migrations that have not run. The next start of the server runs them.
     pending: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ pub struct MigrationView {
     name: String,
     #[schema(value_type = String, format = DateTime)]
     ran_at: Timestamp,
-    /// Whether this release knows it.
+    /// Whether this release contains the migration.
     known: bool,
 }
 
@@ -84,7 +84,7 @@ pub struct ReleaseNotes {
 pub struct ReleaseGroup {
     /// `Added`, `Changed`, `Fixed` and others.
     kind: String,
-    /// The changes, as Markdown without blocks.
+    /// The changes, as inline Markdown.
     changes: Vec<String>,
 }
 

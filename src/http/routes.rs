@@ -252,7 +252,7 @@ pub fn api(config: &mut ServiceConfig) {
     table.get("/api/docs/{file}", &docs::file);
     table.get("/metrics", &prometheus::metrics);
     table.get("/healthz", &health::alive);
-    // A post can have the name of one of these paths as its id. It must be possible to erase it.
+    // `recent` and `export` are also valid ids of posts, and such posts must be deletable.
     for path in ["/api/posts/recent", "/api/posts/export"] {
         table.route(path, &Method::DELETE, &posts::delete);
     }

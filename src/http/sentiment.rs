@@ -21,7 +21,7 @@ use super::state::{State, from_cached};
 /// The default length of the range of an aggregate.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Ranges exclude their end. Adding this offset to the current time includes posts of this instant.
+/// Ranges exclude their end. Adding this offset to the current time includes posts of the current instant.
 const INSTANT: Duration = Duration::from_micros(1);
 
 /// The range of `length` up to and including `now`.

@@ -74,7 +74,7 @@ impl Server {
         let ended = self.running.await;
         if let Some(RunningArchive { requests, task }) = self.archive {
             requests.stop();
-            // It reports its errors itself.
+            // The task logs its errors itself.
             let _ = task.await;
         }
         match ended {
@@ -93,7 +93,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// # Errors
 /// When an address cannot be bound or a key of `server.auth` is invalid.
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
-    // The policy depends on the configured addresses, before any is bound.
+    // The access policy depends on the configured addresses, so it is created before an address is bound.
     let stored = Arc::new(StoredTokens::default());
     let accounts = Accounts::new(api.store.clone(), api.clock.clone(), options.sessions);
     let authenticator = Authenticator::new(&options, stored.clone(), accounts.clone(), api.clock.clone())?;
@@ -252,7 +252,7 @@ fn start(state: &Data<State>, surface: &Surface, shutdown: &Shutdown) -> Result<
                     data.insert(connection.received());
                 })
                 .finish::<_, BoxBody>(map_config(app, |()| AppConfig::default()));
-            // The future of the parser is boxed, so that a waiting connection does not contain it.
+            // The future of the parser is boxed, so that a connection that still waits does not reserve memory for it.
             fn_service(move |io| gate.clone().admit(io)).and_then(boxed::factory(http))
         };
         server = server.listen(address.to_string(), listener, connections).map_err(bind)?;

@@ -37,11 +37,11 @@ pub struct CurrentSession {
     name: Option<String>,
     /// The user; `null` for other clients.
     user: Option<CurrentUser>,
-    /// What the client may do.
+    /// The scopes of the client.
     scopes: Vec<&'static str>,
     /// The id of the session.
     session_id: Option<i64>,
-    /// When the session ends in any case.
+    /// When the session ends even if it is in use.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// When the session ends without another request.
@@ -69,13 +69,13 @@ pub struct CurrentUser {
 pub struct SignInOptions {
     /// Whether requests without credentials are refused.
     required: bool,
-    /// Whether there are accounts.
+    /// Whether users can sign in with a password, because accounts exist.
     password: bool,
-    /// One-time links of `sentistream sign-in` are accepted.
+    /// Whether one-time links of `sentistream sign-in` are accepted.
     link: bool,
-    /// Tokens are accepted.
+    /// Whether tokens are accepted.
     token: bool,
-    /// Identity providers.
+    /// The identity providers that users can sign in with.
     oidc: Vec<OidcOption>,
 }
 
@@ -190,7 +190,7 @@ pub async fn current(
     Ok(response)
 }
 
-/// The body of a request that signs in: without parameters, and not from a page of another site.
+/// Reads the body of a sign-in request. Refuses query parameters and requests from pages of other sites.
 async fn sign_in_body<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
@@ -206,7 +206,7 @@ async fn sign_in_body<T: DeserializeOwned>(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"username": "ada", "password": "correct horse battery staple"}))]
 pub struct PasswordSignIn {
-    /// The name, in any case.
+    /// The name of the user. Case is ignored.
     username: String,
     /// The password.
     #[schema(value_type = String, format = Password)]
@@ -215,8 +215,8 @@ pub struct PasswordSignIn {
 
 /// Sign in
 ///
-/// Sets the cookie of a new session. The session that the browser had ends. The response to a wrong name and to a wrong
-/// password is the same. Failed attempts of a client delay its next ones.
+/// Sets the cookie of a new session. An earlier session of the browser ends. The responses to a wrong name and to a
+/// wrong password are the same. Failed attempts of a client delay its next ones.
 #[utoipa::path(
     post, path = "/api/session", tag = "security", request_body = PasswordSignIn, security(()),
     responses(
@@ -247,7 +247,7 @@ pub struct SignedOut {
 /// Sign out
 ///
 /// Ends the session and removes its cookie. Without a session it does nothing. If the session began at an identity
-/// provider that ends its own session too, the response has the address that the browser opens for that.
+/// provider that supports sign-out, the response contains the address that the browser opens to sign out there.
 #[utoipa::path(
     delete, path = "/api/session", tag = "security", security(()),
     responses(

@@ -16,7 +16,7 @@ use super::{answer, body, etag};
 /// All settings.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SettingList {
-    /// In the order of the reference.
+    /// The settings, in the order of the configuration reference.
     settings: Vec<SettingView>,
     /// The sections of the settings, in the same order.
     sections: Vec<SectionView>,
@@ -27,7 +27,7 @@ pub struct SettingList {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"value": "90d"}))]
 pub struct SettingRequest {
-    /// Of the type of the setting.
+    /// The new value, of the type of the setting.
     #[schema(value_type = Value)]
     value: Value,
 }

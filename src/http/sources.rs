@@ -35,15 +35,16 @@ const MOVED: &str = "enter the secret again, because the address changed";
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "blog", "kind": "rss", "settings": {"feeds": ["https://blog.example.org/feed.xml"]}}))]
 pub struct SourceRequest {
-    /// 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed.
+    /// The name: 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed.
     name: String,
-    /// One of `GET /api/sources/kinds`. It cannot be changed.
+    /// One of the kinds that `GET /api/sources/kinds` returns. It cannot be changed.
     kind: String,
     /// Settings by key. Missing settings have the defaults of the kind.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Value>)]
     settings: Map<String, Value>,
-    /// Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. After a change of the server they must be sent again.
+    /// Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. If the change would
+    /// send secrets to another server, they must be sent again.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -130,7 +131,8 @@ pub async fn create(
 
 /// Change a source
 ///
-/// Replaces its settings. Secrets that are not named stay unchanged. Reading continues at its cursor.
+/// Replaces its settings. Secrets that are not named stay unchanged. Reading continues at the stored cursor of the
+/// source.
 #[utoipa::path(
     put, path = "/api/sources/{name}", tag = "operations", request_body = SourceRequest,
     params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

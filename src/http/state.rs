@@ -26,7 +26,7 @@ use super::turns::Turns;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
-/// The smallest number of reads of one client that are served at the same time.
+/// The number of reads of one client that the server always serves at the same time, even if it has fewer threads.
 const LEAST_TURNS: usize = 2;
 
 /// The state of the API. All threads that serve requests share it.
@@ -53,7 +53,7 @@ pub struct State {
     pub proxies: Proxies,
     /// The budget of model tokens of each client.
     pub admission: Admission,
-    /// The reads of each client.
+    /// Limits the concurrent reads of each client.
     pub turns: Turns,
     /// The webhooks that this process has seen.
     pub hooks: Hooks,
@@ -107,7 +107,7 @@ impl State {
         }
     }
 
-    /// The topic of this name, if one is given.
+    /// The id of the topic with this name; `None` if no name is given.
     ///
     /// # Errors
     /// 422 when there is no such topic.

@@ -156,7 +156,7 @@ pub async fn stats(
         })
     };
     let mut stats: Stats = from_cached(&state.cached("stats".to_owned(), compute).await?)?;
-    // Several processes may share the cache, but the uptime belongs to this one.
+    // Several processes may share the cache, but the uptime belongs to this process.
     stats.uptime_seconds = state.api.clock.now().since(state.started).as_secs();
     answer::json(&stats)
 }
@@ -176,7 +176,7 @@ pub struct Sources {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceView {
     source: String,
-    /// All its posts, including unscored ones.
+    /// The number of posts of the source, including unscored posts.
     count: i64,
     /// Posts without a sentiment.
     #[serde(default)]
@@ -186,7 +186,7 @@ pub struct SourceView {
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
     average_confidence: f64,
-    /// When its newest post was written.
+    /// When the newest post of the source was written.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_post: Option<Timestamp>,
 }

@@ -91,7 +91,7 @@ pub struct StreamView {
 /// The model.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ModelView {
-    /// `connected`, `loading`, `failed`, or `absent` in a process without one.
+    /// `connected`, `loading`, `failed`, or `absent` in a process without a model.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -105,7 +105,7 @@ pub struct ModelView {
 /// A route: the model for some languages.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RouteView {
-    /// Codes such as `de`.
+    /// Language codes such as `de`.
     languages: Vec<String>,
     /// The model's name in the configuration.
     model: String,
@@ -115,7 +115,7 @@ pub struct RouteView {
     detail: Option<String>,
     /// Whether posts are stored without a sentiment until the model has caught up.
     behind: bool,
-    /// The number of texts that this process has classified with it.
+    /// The number of texts that this process has classified with the model.
     posts: u64,
     /// The loaded model; `null` while it is not loaded.
     info: Option<ModelInfo>,
@@ -142,9 +142,9 @@ impl From<&Route> for RouteView {
 /// Entries per second over the last minute.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Throughput {
-    /// Appended to the stream; `null` before the second measurement.
+    /// Entries that were appended to the stream; `null` before the second measurement.
     in_per_second: Option<f64>,
-    /// Stored with their analysis; `null` while the database is disconnected.
+    /// Posts that were stored with their analysis; `null` while the database is disconnected.
     out_per_second: Option<f64>,
 }
 

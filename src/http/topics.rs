@@ -28,7 +28,7 @@ pub struct TopicView {
     query: String,
     description: String,
     origin: TopicOrigin,
-    /// It grows with each change. The `ETag` contains it.
+    /// The revision of the topic, which increases with each change. The `ETag` contains it.
     revision: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -38,7 +38,7 @@ pub struct TopicView {
     /// Possible mistakes in the query.
     #[schema(required = false)]
     warnings: Vec<QueryNote>,
-    /// All posts that it matched, including posts that were deleted by the retention.
+    /// The measures of all posts that the topic matched, including posts that were deleted by the retention.
     posts: Measures,
 }
 

@@ -1,5 +1,5 @@
-//! The number of reads of one client that are served at the same time. Further ones wait, so that the expensive
-//! queries of one client do not take every connection to the database from others.
+//! Limits the number of concurrent reads of each client. Further reads wait, so that the expensive queries of one
+//! client do not take every connection to the database from others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ impl Turns {
     pub async fn take(&self, client: IpAddr) -> Option<OwnedSemaphorePermit> {
         let new = || Arc::new(Semaphore::new(self.of_client));
         let turns = self.clients().entry(client).or_insert_with(new).clone();
-        // `None` only for a closed semaphore, and these are never closed.
+        // The result is `None` only for a closed semaphore, and these semaphores are never closed.
         turns.acquire_owned().await.ok()
     }
 
@@ -35,7 +35,7 @@ impl Turns {
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, Arc<Semaphore>>> {
-        // Each change of the map is complete.
+        // A poisoned lock is usable, because each change of the map is complete.
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,7 +29,7 @@ pub struct UserView {
     id: i64,
     name: String,
     role: UserRole,
-    /// Whether the user is kept from signing in.
+    /// Whether the account is disabled, so that the user cannot sign in.
     disabled: bool,
     /// Whether the user can sign in with a password.
     has_password: bool,
@@ -143,11 +143,12 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "ada", "role": "analyst"}))]
 pub struct UserDraft {
-    /// At most 100 characters, without control and format characters; unique in any case, also among tokens.
+    /// At most 100 characters, without control and format characters; unique without regard to case, also among the
+    /// names of tokens.
     name: String,
     #[schema(value_type = UserRole)]
     role: String,
-    /// 12 to 256 characters. Without it the user is invited.
+    /// 12 to 256 characters. Without a password the user must be invited.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<SecretString>,

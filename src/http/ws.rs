@@ -31,7 +31,7 @@ const MAX_FRAME: usize = 64 * 1024;
 ///
 /// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
 /// `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
-/// …}}` (a value or a list each) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
+/// …}}` (each a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
 /// bearer.TOKEN`, or the cookie of its session.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",
@@ -53,7 +53,7 @@ pub async fn open(
         return Err(ApiError::unavailable("the database does not answer, so the client cannot be checked; try again"));
     }
     if principal.session().is_some() {
-        // Browsers send the cookie also for pages of other sites, and always name the page.
+        // Browsers also send the cookie with requests of pages of other sites, and always send the origin of the page.
         origin::check_page(&request, &state.options.cors_origins)?;
     }
     if state.hub.is_closing() {

@@ -20,7 +20,8 @@ use crate::rules::backtest::{Backtest, Recording, STEP, run, step, windows_to_re
 use crate::rules::load::{DelayCache, RuleLoadError, feed, history, texts};
 use crate::store::Store;
 
-/// The maximum number of posts whose texts and authors are compared. Windows beyond it count every post.
+/// After this number of posts, no more windows are read to compare texts and authors. The remaining windows count every
+/// post.
 const MAX_TEXTS: usize = 200_000;
 /// The maximum length of the range.
 const LONGEST: Duration = Duration::from_secs(8 * 86_400);
@@ -57,7 +58,8 @@ pub struct BacktestView {
 /// long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
 /// stored more than three hours after they were written, such as an imported archive, count as stored without delay.
 /// The delays of sources are those that are measured now. The rule is not saved. The range is at most 8 days and cannot
-/// start before the minute rollups that are kept (`retention.minute_rollups`). The rule is evaluated at whole minutes.
+/// start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is evaluated at whole
+/// minutes.
 #[utoipa::path(
     post, path = "/api/alerts/rules/backtest", tag = "alerts", request_body = BacktestRequest,
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))

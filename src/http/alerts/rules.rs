@@ -1,4 +1,4 @@
-//! Rules: listing them, and changing them from the version that was read.
+//! Rules: listing and changing them. A change names the version of the rule that it is based on.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -25,9 +25,9 @@ const MAX_RULES: usize = 500;
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RuleView {
     id: i64,
-    /// It grows with each change. The ETag is this number in quotes.
+    /// The version of the rule, which increases with each change. The ETag is this number in quotes.
     version: i64,
-    /// Whether it belongs to the configuration and is read-only.
+    /// Whether the rule comes from the configuration and is read-only.
     provisioned: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -35,9 +35,9 @@ pub struct RuleView {
     updated_at: Timestamp,
     #[serde(flatten)]
     rule: RuleDraft,
-    /// The most severe state of its series.
+    /// The most severe state of the rule's series.
     state: InstanceState,
-    /// Its series that are not normal.
+    /// The series of the rule that are not normal.
     series: Vec<SeriesView>,
 }
 
@@ -47,13 +47,13 @@ pub struct SeriesView {
     /// The posts that the series counts: `all`, `source:NAME`, …
     scope: String,
     state: InstanceState,
-    /// Event time at which the state began.
+    /// The event time at which the state began.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
     value: Option<f64>,
-    /// The open alert.
+    /// The id of the open alert, if there is one.
     alert_id: Option<i64>,
-    /// Why it could not be evaluated.
+    /// Why the series could not be evaluated.
     reason: Option<String>,
 }
 
@@ -88,10 +88,10 @@ impl RuleView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RuleListView {
     rules: Vec<RuleView>,
-    /// When rules were evaluated last; `null` before the first time.
+    /// When rules were evaluated last; `null` before the first evaluation.
     #[schema(value_type = Option<String>, format = DateTime)]
     evaluated_at: Option<Timestamp>,
-    /// The names of rules that another version of the program wrote and this one cannot read.
+    /// The names of rules that another version of the program wrote and this version cannot read.
     unreadable: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! A request in progress. It is recorded also when it ends without a response, because the change that it asked for
-//! continues when its connection is closed.
+//! Records a request when it ends. A request that ends without a response is recorded too, because a requested change
+//! continues after the connection is closed.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use super::SecurityLog;
 
 /// The maximum length of a recorded path, in characters.
 const MAX_TARGET_CHARS: usize = 256;
-/// The route of a request that has none.
+/// The recorded route of a request that matches no route.
 const NO_ROUTE: &str = "none";
 
 /// The result of the access check of a request.
@@ -27,7 +27,7 @@ const NO_ROUTE: &str = "none";
 pub struct Decided {
     /// The name of the client.
     pub actor: String,
-    /// Whether a change is recorded.
+    /// Whether the audit log records changes that this request makes.
     pub is_recorded: bool,
     /// The pattern of the route.
     pub route: Option<String>,
@@ -52,19 +52,19 @@ impl Decision {
     }
 }
 
-/// What an event reports.
+/// The outcome of a request that an event records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Someone changed something.
+    /// The client made a change.
     Allowed,
     /// The client lacks the scope.
     Denied,
-    /// Someone asked for a change, and the request ended without a response or failed in the server.
+    /// The client requested a change, and the request ended without a response or failed in the server.
     Unknown,
 }
 
 impl Verdict {
-    /// The name in the audit log.
+    /// The name of the outcome in the audit log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -133,8 +133,8 @@ impl Watched {
         });
     }
 
-    /// What to record of a request with this status; `None` for a request that is not recorded. A server error counts
-    /// as unknown, because work continues after a time-out.
+    /// The outcome to record for a request with this status; `None` for a request that is not recorded. A server error
+    /// counts as unknown, because the work may continue after a time-out.
     fn verdict(&self, status: Option<StatusCode>) -> Option<Verdict> {
         if matches!(status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
             return Some(Verdict::Denied);

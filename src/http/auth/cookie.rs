@@ -9,10 +9,10 @@ use url::Url;
 use crate::accounts::SessionSecret;
 use crate::http::state::State;
 
-/// The name over http.
+/// The name of the cookie over http.
 const PLAIN: &str = "sentistream_session";
-/// The name over https. Browsers accept the prefix only from this host, over https, for the whole host, so that no other
-/// host of the domain can set it.
+/// The name of the cookie over https. Browsers accept a cookie with the prefix `__Host-` only over https and only from
+/// the host that it belongs to, so that no other host of the domain can set it.
 const SECURE: &str = "__Host-sentistream";
 
 /// Whether the browser reaches the server over https: a trusted proxy says so, or the request has the host of
@@ -21,7 +21,7 @@ pub fn is_https(request: &HttpRequest, state: &State) -> bool {
     if state.proxies.is_trusted_peer(request)
         && let Some(scheme) = request.headers().get("x-forwarded-proto")
     {
-        // The last one is that of the nearest proxy.
+        // The nearest proxy wrote the last value.
         let scheme = scheme.to_str().unwrap_or_default().rsplit(',').next().unwrap_or_default();
         return scheme.trim().eq_ignore_ascii_case("https");
     }
@@ -60,7 +60,7 @@ pub fn removal(request: &HttpRequest, state: &State) -> HeaderValue {
 fn header(request: &HttpRequest, state: &State, value: &str) -> HeaderValue {
     let secure = if is_https(request, state) { "; Secure" } else { "" };
     let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}", name(request, state));
-    // The parts are ASCII. The value is not shown in debug output.
+    // The conversion cannot fail, because the parts are ASCII. Debug output does not show the value.
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value

@@ -74,7 +74,7 @@ impl Actor {
     }
 }
 
-/// The author of a new object: the signed-in user, or the one that a program names.
+/// The author of a new object: the signed-in user, or the author that a program names in its request.
 pub fn author(request: &HttpRequest, named: String) -> String {
     let extensions = request.extensions();
     let user = extensions.get::<Authorization>().and_then(|authorization| authorization.principal.session());

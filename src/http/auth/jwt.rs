@@ -47,7 +47,7 @@ pub struct JwtVerifier {
 
 #[derive(Deserialize)]
 struct Claims {
-    /// The library also accepts a list that contains the issuer.
+    /// The claim `iss` of any type. The library would also accept a list that contains the issuer.
     #[serde(default)]
     iss: Option<serde_json::Value>,
     #[serde(default)]
@@ -83,7 +83,7 @@ impl JwtVerifier {
     /// Reads the key.
     ///
     /// # Errors
-    /// When it is not a key of its algorithm, or too short.
+    /// When the key does not belong to its algorithm or is too short.
     pub fn new(options: &JwtOptions) -> Result<Self, AuthError> {
         let (algorithm, key) = match &options.key {
             JwtKey::Hs256(secret) => {
@@ -163,7 +163,7 @@ pub enum JwtError {
     /// No static or stored token matches, and JWTs are not configured.
     #[error("is unknown")]
     Unknown,
-    /// It cannot be parsed.
+    /// The token cannot be parsed.
     #[error("is not valid: it cannot be read")]
     Malformed,
     /// The signature is wrong.
@@ -214,8 +214,8 @@ fn is_subject(subject: &str) -> bool {
     subject.chars().count() <= MAX_SUBJECT_CHARS && is_visible(subject)
 }
 
-/// Whether the header of `token` has `crit`, which the library ignores, with any value: RFC 7515, section 4.1.11, allows
-/// only a list of extensions that the recipient supports, and none are supported.
+/// Whether the header of `token` has the parameter `crit`, with any value. The library ignores it. RFC 7515, section
+/// 4.1.11, allows only extensions that the recipient supports, and this server supports none.
 fn has_critical_extensions(token: &str) -> bool {
     type Header = std::collections::HashMap<String, serde::de::IgnoredAny>;
     let header = token.split('.').next().unwrap_or_default();

@@ -7,7 +7,7 @@ use actix_web::http::header;
 
 use super::super::error::ApiError;
 
-/// Accepts requests without `Origin` (programs), of the same origin, and of listed origins.
+/// Accepts requests without `Origin` (from programs), requests from the same origin, and requests from listed origins.
 ///
 /// # Errors
 /// 403 for the page of another site.
@@ -15,7 +15,8 @@ pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
     let mut origins = request.headers().get_all(header::ORIGIN);
     let Some(origin) = origins.next() else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
-    // Either scheme of the web: behind a proxy that terminates TLS the server sees http where the page has https.
+    // Both http and https are accepted: behind a proxy that terminates TLS, the server sees http although the page uses
+    // https.
     let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let same = place.zip(host).is_some_and(|(place, host)| place.eq_ignore_ascii_case(host));
@@ -29,17 +30,18 @@ pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
     )))
 }
 
-/// Accepts a request with a session cookie that a page of the same origin or of a listed one has sent. Browsers send the
-/// cookie also for pages of other sites, and name the page in `Origin` or `Sec-Fetch-Site`.
+/// Accepts a request with a session cookie if a page of the same origin or of a listed origin sent it. Browsers also
+/// send the cookie with requests of pages of other sites; `Origin` and `Sec-Fetch-Site` show which page sent the
+/// request.
 ///
 /// # Errors
-/// 403 for the page of another site, and for a request that does not name its page.
+/// 403 for the page of another site, and for a request that does not show which page sent it.
 pub fn check_page(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
     let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
     let origin = request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
     let is_listed = origin.is_some_and(|origin| listed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)));
     match (origin, site) {
-        // The scheme of the origin may differ, as it does for a page that was changed on its way.
+        // Browsers also report `cross-site` for a page of this host over http, which may have been modified in transit.
         (Some(_), Some("cross-site")) if !is_listed => {}
         (Some(_), _) => return check(request, listed),
         (None, Some("same-origin")) => return Ok(()),

@@ -36,9 +36,9 @@ pub enum Credential {
     },
     /// By a token of the configuration, or by a JWT.
     Configured,
-    /// By its place: it runs on the same machine as the server, which has no credentials.
+    /// By its address: the client runs on the same machine as the server, and the server requires no credentials.
     Local,
-    /// Not at all: it is a client of a proxy, and the server has no credentials.
+    /// Not at all: the request came through a proxy, and the server requires no credentials.
     Anonymous,
 }
 
@@ -61,7 +61,7 @@ impl Principal {
         }
     }
 
-    /// The user that the client is, or that its token belongs to.
+    /// The id of the signed-in user, or of the user that the client's token belongs to.
     pub fn owner_id(&self) -> Option<i64> {
         match &self.credential {
             Credential::Session(known) => Some(known.session.user_id),
@@ -70,8 +70,8 @@ impl Principal {
         }
     }
 
-    /// When the tokens that the client creates expire at the latest: no later than the token of the database with which
-    /// it creates them. A session does not limit them.
+    /// The latest time at which tokens that the client creates may expire. A token of the database cannot create a
+    /// token that expires later than itself. A session does not limit the expiry.
     pub fn last_expiry(&self) -> Option<Timestamp> {
         if matches!(self.credential, Credential::Stored { .. }) { self.expires_at } else { None }
     }
@@ -82,7 +82,7 @@ impl Principal {
         self.expires_at.is_some() || self.credential != Credential::Configured
     }
 
-    /// The client with a session.
+    /// The client of a session.
     pub fn of_session(known: SignedInUser) -> Self {
         Self {
             name: known.name.clone(),

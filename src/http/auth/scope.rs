@@ -6,7 +6,7 @@ use crate::domain::account::UserRole;
 /// no other scope: a token with `write` alone cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// All GET requests, analyze, the WebSocket.
+    /// All GET requests, `POST /api/analyze`, and the WebSocket.
     Read,
     /// Appending posts.
     Write,

@@ -15,7 +15,7 @@ use crate::http::error::ApiError;
 use crate::http::state::State;
 use crate::store::accounts::SignedInUser;
 
-/// The report that both browsers and probes read.
+/// The path of the health report, which both browsers and probes read.
 pub const HEALTH: &str = "/api/health";
 
 /// What the cookie of a request refers to.
@@ -29,8 +29,8 @@ pub enum Resolution {
     Failed(ApiError),
 }
 
-/// The middleware of every resource that knows its client. It keeps a [`Resolution`] in the extensions of a request with
-/// a session cookie and without a token.
+/// The middleware of every resource that identifies its client. It keeps a [`Resolution`] in the extensions of a
+/// request with a session cookie and without a token.
 ///
 /// # Errors
 /// Those of the inner service.
@@ -49,7 +49,7 @@ pub async fn resolve<B: MessageBody + 'static>(
         let secret = cookie::secret(request.request(), &state);
         if let Some(secret) = secret.filter(|_| !request.headers().contains_key(header::AUTHORIZATION)) {
             let found = state.run(async move { accounts.session(&secret).await });
-            // A probe must answer when the database does not.
+            // A probe must get an answer even if the database does not respond.
             let resolution = match tokio::time::timeout(limit(&request, &state), found).await {
                 Ok(Ok(Some(known))) => Resolution::Session(known),
                 Ok(Ok(None)) => Resolution::Ended,

@@ -36,7 +36,7 @@ pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The hash of a token as 64 hex digits, the form of the database.
+/// The hash of a token as 64 hex digits, as the database stores it.
 pub fn hash_hex(token: &str) -> String {
     hash(token).iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

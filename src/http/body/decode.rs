@@ -10,13 +10,13 @@ const STEP: usize = 16 * 1024;
 /// Why a body cannot be decompressed.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It expands to more than the limit.
+    /// The body expands to more than the limit.
     #[error("it expands to more than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It is truncated or not in the named encoding.
+    /// The body is truncated or not in the named encoding.
     #[error("{0}")]
     Corrupt(#[source] std::io::Error),
     /// No decoder exists for the encoding.

@@ -9,8 +9,8 @@ use tokio::sync::futures::Notified;
 
 use crate::http::client::{Proxies, network};
 
-/// While half of all connections are open, a client may have this fraction of the limit, so that many clients together
-/// are needed to take the other half.
+/// Once half of the allowed connections are open, one client may have at most the limit divided by this number, so that
+/// only many clients together can use the other half.
 const SHARE: usize = 64;
 
 /// The open connections. Clones share them.
@@ -32,7 +32,7 @@ struct Open {
     next: u64,
 }
 
-/// The place of an open connection, free again on drop.
+/// The place of an open connection. Dropping it frees the place.
 pub struct Place {
     connections: Connections,
     client: IpAddr,
@@ -41,8 +41,8 @@ pub struct Place {
 }
 
 impl Connections {
-    /// At most `limit` connections. A trusted proxy has no share of its own, because it has the connections of all its
-    /// clients.
+    /// At most `limit` connections. A trusted proxy is exempt from the limit per client, because it opens the
+    /// connections of all its clients.
     pub fn new(limit: usize, proxies: Proxies) -> Self {
         Self(Arc::new(Inner { limit, proxies, open: Mutex::default() }))
     }

@@ -2,11 +2,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The part of the files that connections leave to databases and others.
+/// One file in this many is reserved for databases and other uses.
 const RESERVED: usize = 8;
 
 /// The number of connections that the limit of open files allows. Raises the limit to the highest that the system
-/// permits this process: the usual 1,024 are for programs that pass numbers of files to `select`.
+/// permits this process: the usual limit of 1,024 exists for programs that use `select`, which cannot handle higher
+/// file numbers.
 pub fn connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

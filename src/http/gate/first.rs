@@ -1,9 +1,9 @@
 //! Whether the first request of a connection is complete. The HTTP parser reads the same bytes afterwards and decides
 //! what they mean; a wrong guess here only costs memory or time.
 
-/// The number of bytes above which a request is no longer waited for.
+/// The number of bytes above which the server no longer waits for the rest of a request.
 const MOST: usize = 16 * 1024;
-/// The number of headers that the HTTP parser accepts.
+/// The maximum number of headers that the HTTP parser accepts.
 const MOST_HEADERS: usize = 96;
 /// The last chunk without trailers. Another request may follow.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -17,7 +17,7 @@ pub enum Missing {
     Head,
     /// A part of a body of up to 16 KiB.
     Body,
-    /// Nothing that is worth waiting for.
+    /// Nothing that must arrive before the HTTP parser gets the connection.
     Nothing,
 }
 

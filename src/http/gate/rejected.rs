@@ -1,5 +1,5 @@
-//! The answers of the HTTP parser to requests that it cannot read. It creates them itself, without a body, so they are
-//! recognized by their bytes and replaced.
+//! The answers of the HTTP parser to requests that it cannot read. The parser creates these answers itself, without a
+//! body. They are recognized by their bytes and replaced by problems of the API.
 //!
 //! Only a write that is exactly one such answer is replaced. After a partial write the bytes are somewhere inside a
 //! response, and may be content that looks like an answer of the parser.
@@ -14,21 +14,21 @@ use tokio::io::AsyncWrite;
 
 use crate::http::error::ApiError;
 
-/// No answer of the parser is longer.
+/// The maximum length of an answer of the parser, in bytes.
 const MAX_LENGTH: usize = 256;
 /// The starts of an answer. The parser uses the version of the last request that it could read, at first HTTP/1.1.
 const VERSIONS: [&str; 2] = ["HTTP/1.1 ", "HTTP/1.0 "];
 /// The first header of the answers. Every other error of this server has a body.
 const LENGTH: &str = "content-length: 0\r\n";
-/// The second header, which depends on the last request that the parser could read. It is absent when it would be the
-/// default of the version, as after a request of HTTP/1.1 that keeps the connection open.
+/// The second header, which depends on the last request that the parser could read. It is absent when it would repeat
+/// the default of the HTTP version, as after an HTTP/1.1 request that keeps the connection open.
 const CONNECTIONS: [&str; 2] = ["connection: close\r\n", "connection: keep-alive\r\n"];
 /// The last header. The parser adds no others.
 const DATE: &str = "date: ";
 /// The end of an answer.
 const END: &str = "\r\n\r\n";
 
-/// The writes of a connection, in which the answers of the parser are replaced.
+/// Writes the output of a connection, and replaces the answers of the parser in it.
 pub struct Rejections {
     /// Whether the last write took its whole buffer, so that the next one may start a response.
     is_whole: bool,

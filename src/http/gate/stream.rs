@@ -24,7 +24,7 @@ impl ReceivedBytes {
     }
 }
 
-/// A connection of the HTTP parser.
+/// A connection that was admitted to the HTTP parser.
 pub struct Admitted {
     io: TcpStream,
     first: BytesMut,
@@ -34,12 +34,12 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// The connection `io` after the bytes `first`, which are read again.
+    /// Wraps the connection `io`. The parser first reads the bytes `first`, which were already received.
     pub fn new(io: TcpStream, first: BytesMut, place: Place) -> Self {
         Self { io, first, rejections: Rejections::default(), received: ReceivedBytes::default(), _place: place }
     }
 
-    /// The count of its bytes.
+    /// The count of the bytes that the connection has sent.
     pub fn received(&self) -> ReceivedBytes {
         self.received.clone()
     }

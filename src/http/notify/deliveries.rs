@@ -24,11 +24,11 @@ pub struct DeliveryParams {
     /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
-    /// Only those to this receiver.
+    /// Only deliveries to this receiver.
     receiver: Option<String>,
-    /// Only those in this state.
+    /// Only deliveries in this state.
     state: Option<DeliveryState>,
-    /// Only those about this alert, by its id.
+    /// Only deliveries about the alert with this id.
     alert: Option<i64>,
 }
 
@@ -105,7 +105,7 @@ pub async fn list(
 
 /// One delivery
 ///
-/// With each attempt and the response of the receiver.
+/// Returns the delivery with each attempt and the response of the receiver.
 #[utoipa::path(
     get, path = "/api/alerts/deliveries/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 404, body = Problem))

@@ -29,11 +29,11 @@ pub struct RoutePreviewRequest {
 /// How the alert would be routed now.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RoutePreview {
-    /// The routes that match it, in the order of the tree. If there are none, the alert sends no notification.
+    /// The routes that match the alert, in the order of the tree. If there are none, the alert sends no notifications.
     routes: Vec<TakingRoute>,
-    /// The ids of the active silences that match it. If there are any, it sends no notifications.
+    /// The ids of the active silences that match the alert. If there are any, the alert sends no notifications.
     silences: Vec<i64>,
-    /// The ids of the firing alerts that inhibit it. If there are any, it sends no notifications.
+    /// The ids of the firing alerts that inhibit the alert. If there are any, the alert sends no notifications.
     inhibited_by: Vec<i64>,
 }
 
@@ -44,10 +44,10 @@ pub struct TakingRoute {
     receiver: String,
     /// The labels of its group.
     group: Labels,
-    /// The mute timings that are active now. Notifications are sent when they end.
+    /// The mute timings that are active now. Notifications are sent when these mute timings end.
     muted_by: Vec<String>,
     /// Whether the route has active times and the current time is outside of them. Notifications are sent when the next
-    /// one begins.
+    /// active time begins.
     outside_active_timings: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Receivers. The API writes their secrets and never reads them.
+//! Receivers. The API accepts their secrets and never returns them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub struct ReceiverRequest {
     /// Templates that replace the default texts.
     #[serde(default)]
     templates: Templates,
-    /// By name: a text sets a secret, `null` removes it. Other secrets stay unchanged.
+    /// Changes of secrets by name: a text sets the secret, `null` removes it. Other secrets stay unchanged.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -200,9 +200,9 @@ pub async fn delete(
 
 /// Test a receiver
 ///
-/// Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 has the result; 202
-/// means that there is no result yet, and the delivery log will have it later. With several recipients the response is
-/// the first failure, if there is one.
+/// Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 contains the result;
+/// 202 means that there is no result yet, and the delivery log will contain it later. With several recipients the
+/// response is the first failure, if there is one.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))

@@ -106,7 +106,7 @@ pub async fn update(
         return Err(ApiError::new(StatusCode::CONFLICT, "the silence is expired: add a new one"));
     }
     let silence: Silence = body::json(&request, payload, &state.options).await?;
-    // A user cannot name another author.
+    // A signed-in user cannot set another author.
     let is_own = author(&request, silence.author.clone()) == silence.author;
     let author = if is_own { silence.author.clone() } else { before.spec.author };
     save(&state, &request, Silence { author, ..silence }).await

@@ -71,7 +71,7 @@ pub async fn preview(
         }
     };
     let rendered = state.read(async move {
-        // A template at its limits would delay other requests of this thread.
+        // A template that reaches its limits takes long to render and would delay other requests of this thread.
         let rendering = tokio::task::spawn_blocking(move || preview_of(&wanted, &message, now));
         rendering.await.map_err(ApiError::internal)?
     });

@@ -15,7 +15,8 @@ use crate::domain::alert::Labels;
 use crate::domain::notify::{Matcher, matcher};
 use crate::http::error::ApiError;
 
-/// Alertmanager's clients expect UUIDs as ids of silences. They consist of this prefix and the id in hexadecimal.
+/// Alertmanager's clients expect UUIDs as ids of silences. The UUID of a silence consists of this prefix and the id in
+/// hexadecimal.
 const UUID_PREFIX: &str = "5e471000-0000-4000-8000-";
 
 /// The UUID of a silence.

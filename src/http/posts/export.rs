@@ -154,7 +154,8 @@ struct Row<'a> {
     unscored: Option<&'static str>,
 }
 
-/// Characters that start a formula, with their wide and small forms, which some spreadsheets replace.
+/// Characters that start a formula, with their wide and small forms, which some spreadsheets convert to the normal
+/// form.
 const FORMULA: [char; 12] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫'];
 
 /// `text` as a cell. A text that starts like a formula is prefixed with an apostrophe, because a spreadsheet would run

@@ -21,16 +21,16 @@ pub struct PostFilterParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
-    /// With `topic`: the label that `sentiment` and `min_confidence` refer to, that towards the topic (`topic`) or that
-    /// of the whole post (`post`).
+    /// With `topic`: which label `sentiment` and `min_confidence` refer to, the sentiment towards the topic (`topic`)
+    /// or the sentiment of the whole post (`post`).
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Only posts of this source.
     #[param(value_type = Option<String>, example = "twitter")]
     source: Option<Source>,
-    /// Only posts of this sentiment; `unscored`: those without one.
+    /// Only posts with this sentiment; `unscored` selects posts without a sentiment.
     sentiment: Option<SentimentFilter>,
-    /// Only posts of this emotion.
+    /// Only posts with this emotion.
     emotion: Option<Emotion>,
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
@@ -38,18 +38,19 @@ pub struct PostFilterParams {
     /// Only posts in this language, as stated by the source or detected. `en` also matches `en-US`.
     #[param(example = "en")]
     lang: Option<String>,
-    /// Words that must all occur. Case is ignored.
+    /// Words that must all occur in the post. Case is ignored.
     q: Option<String>,
     /// Only posts whose sentiment has at least this confidence.
     #[param(minimum = 0, maximum = 1)]
     min_confidence: Option<f64>,
-    /// Created at or after.
+    /// Only posts that were created at or after this time.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Created before.
+    /// Only posts that were created before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// Stored after this time. A client uses it to fetch the posts that it missed while it was disconnected.
+    /// Only posts that were stored after this time. A client uses this filter to fetch the posts that it missed while
+    /// it was disconnected.
     #[param(value_type = Option<String>, format = DateTime)]
     ingested_after: Option<Timestamp>,
 }
@@ -86,7 +87,7 @@ impl PostFilterParams {
 }
 
 impl PostFilterParams {
-    /// The store's filter.
+    /// Converts the parameters to the filter of the store.
     ///
     /// # Errors
     /// 422 when there is no such topic.
@@ -113,7 +114,7 @@ impl PostFilterParams {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FilterEcho {
     topic: Option<String>,
-    /// The label that counts; absent without `topic`.
+    /// Which label counts; absent without `topic`.
     #[serde(skip_serializing_if = "Option::is_none")]
     sentiment_of: Option<SentimentOf>,
     source: Option<String>,

@@ -24,23 +24,23 @@ pub struct PostView {
     source: String,
     content: String,
     author: Option<String>,
-    /// When it was written.
+    /// When the post was written.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it was stored.
+    /// When the post was stored.
     #[schema(value_type = String, format = DateTime)]
     ingested_at: Timestamp,
     url: Option<String>,
     lang: Option<String>,
     reply_to: Option<String>,
-    /// `null` for an unscored post.
+    /// The sentiment of the post; `null` for an unscored post.
     #[schema(required = true)]
     sentiment: Option<SentimentView>,
     /// Why the post has no sentiment: `language` if no model in use supports its language. Absent if it has a
     /// sentiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     unscored: Option<Unscored>,
-    /// In a list of a topic's posts: the sentiment towards this topic. Absent while it is not determined, and with
+    /// In a list of a topic's posts: the sentiment towards this topic. Absent until it is determined, and with
     /// `sentiment_of=post`.
     #[serde(skip_serializing_if = "Option::is_none")]
     topic_sentiment: Option<TowardsView>,
@@ -54,7 +54,7 @@ pub struct TowardsView {
     confidence: f64,
 }
 
-/// A topic of a post, and how the post speaks about it.
+/// A topic that a post matches, and the sentiment of the post towards this topic.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct PostTopicView {
     topic: String,
@@ -64,10 +64,10 @@ pub struct PostTopicView {
     /// The probability of `label`; `null` for an unscored post.
     #[schema(required = true)]
     confidence: Option<f64>,
-    /// Whether the label is that of the topic, or still that of the post.
+    /// Whether `label` is the sentiment towards the topic (`topic`), or still the sentiment of the whole post (`post`).
     sentiment_of: SentimentOf,
-    /// The clause that has the largest share in the label, in characters (Unicode code points) of the content; `null`:
-    /// the whole text.
+    /// The position of the clause that contributes most to the label, in characters (Unicode code points) of the
+    /// content; `null` for the whole text.
     #[schema(required = true)]
     clause: Option<Clause>,
 }

@@ -23,7 +23,7 @@ pub struct SessionParams {
     /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
-    /// With the scope `admin`: the id of a user, or `all`. Default: the signed-in user.
+    /// Whose sessions to list: with the scope `admin` the id of a user, or `all`. Default: the signed-in user.
     #[param(value_type = Option<String>)]
     user: Option<Whose>,
 }
@@ -57,13 +57,13 @@ pub struct SessionView {
     /// When the user signed in.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The time of a recent request, up to a minute before the last one.
+    /// The time of the last request. It may be up to a minute too early.
     #[schema(value_type = String, format = DateTime)]
     last_seen_at: Timestamp,
-    /// When it ends in any case.
+    /// When the session ends even if it is in use.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
-    /// When it ends without another request.
+    /// When the session ends without another request.
     #[schema(value_type = String, format = DateTime)]
     idle_expires_at: Timestamp,
     /// The address of the client at the sign-in.
@@ -92,7 +92,7 @@ pub struct SessionList {
 
 /// Sessions
 ///
-/// The sessions of the signed-in user, newest first. With the scope `admin` also those of others.
+/// The sessions of the signed-in user, newest first. With the scope `admin` also the sessions of other users.
 #[utoipa::path(
     get, path = "/api/sessions", tag = "security", params(SessionParams),
     responses((status = 200, body = SessionList), (status = 403, body = Problem), (status = 422, body = Problem))
@@ -144,7 +144,7 @@ fn view(known: SignedInUser, client: &Principal, authenticator: &Authenticator) 
 /// End a session
 ///
 /// The browser is signed out: this instance rejects it immediately, other instances within a second. Its WebSockets are
-/// closed. A user without the scope `admin` can end only own sessions.
+/// closed. Users without the scope `admin` can end only their own sessions.
 #[utoipa::path(
     delete, path = "/api/sessions/{id}", tag = "security", params(("id" = i64, Path)),
     responses((status = 204, description = "Ended"), (status = 404, body = Problem))
@@ -173,7 +173,7 @@ pub async fn end(
 
 /// End the other sessions
 ///
-/// Ends all sessions of the signed-in user except this one.
+/// Ends all sessions of the signed-in user except the session of this request.
 #[utoipa::path(
     delete, path = "/api/sessions", tag = "security",
     responses(

@@ -1,4 +1,4 @@
-//! Changing the own password.
+//! Changes the password of the signed-in user.
 
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
@@ -20,7 +20,7 @@ use super::device;
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
-    /// The password until now.
+    /// The current password.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
     /// 12 to 256 characters.

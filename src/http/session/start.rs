@@ -22,7 +22,8 @@ const MAX_CODE_BYTES: usize = 200;
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetupRequest {
-    /// The part of a sign-in link after `#sign-in=`. Not needed with the scope `admin`, as on loopback.
+    /// The part of a sign-in link after `#sign-in=`. A client with the scope `admin`, such as a local client on
+    /// loopback, needs no code.
     #[serde(default)]
     code: Option<String>,
     /// At most 100 characters, without control and format characters.
@@ -34,7 +35,7 @@ pub struct SetupRequest {
 
 /// Create the first account
 ///
-/// Creates an administrator and signs in. A code works once; it is not used up when the name or the password is refused.
+/// Creates an administrator and signs in. A code works once. It stays valid if the name or the password is refused.
 /// From then on every request needs credentials, also on loopback.
 #[utoipa::path(
     post, path = "/api/setup", tag = "security", request_body = SetupRequest, security(()),
@@ -82,7 +83,7 @@ pub struct InvitationAnswer {
 
 /// Accept an invitation
 ///
-/// Sets the password of the invited user and signs in. A code works once; it is not used up when the password is refused.
+/// Sets the password of the invited user and signs in. A code works once. It stays valid if the password is refused.
 #[utoipa::path(
     post, path = "/api/invitation", tag = "security", request_body = InvitationAnswer, security(()),
     responses((status = 200, body = CurrentSession), (status = 401, body = Problem), (status = 422, body = Problem))

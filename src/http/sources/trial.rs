@@ -57,7 +57,7 @@ pub struct TrialPost {
     url: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// `null` while the model is not loaded.
+    /// The sentiment of the post; `null` while the model is not loaded.
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
     confidence: Option<f64>,
@@ -214,7 +214,7 @@ impl Delivered {
         self.filtered += batch.filtered;
     }
 
-    /// Leaves out what the answer does not show.
+    /// Removes the parts that the answer does not show.
     fn cut(&mut self) {
         self.posts.truncate(POSTS);
         self.rejected.truncate(POSTS);

@@ -111,7 +111,7 @@ pub async fn create(
 
 /// Change a topic
 ///
-/// `If-Match` refuses the change if the topic has another revision. 409 for a topic of the configuration.
+/// With `If-Match`, the change is refused if the topic has another revision. 409 for a topic of the configuration.
 #[utoipa::path(
     put, path = "/api/topics/{name}", tag = "topics", request_body = TopicChange,
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
@@ -151,7 +151,7 @@ pub async fn change(
 
 /// Stop tracking a topic
 ///
-/// Its matches and counts are removed. `If-Match` as with PUT.
+/// Its matches and counts are removed. `If-Match` works as with PUT.
 #[utoipa::path(
     delete, path = "/api/topics/{name}", tag = "topics",
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),

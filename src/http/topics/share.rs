@@ -29,16 +29,16 @@ const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
 pub struct ShareParams {
-    /// Posts created at or after; 24 hours before the end if not given.
+    /// Only posts that were created at or after this time. Default: 24 hours before the end.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Posts created before; now if not given, or if it is in the future.
+    /// Only posts that were created before this time. Default: now. A future time is treated as now.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// The label that counts: that towards the topic (`topic`) or that of the whole post (`post`).
+    /// Which label counts: the sentiment towards the topic (`topic`) or the sentiment of the whole post (`post`).
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets.
@@ -75,7 +75,7 @@ pub struct Share {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TopicShare {
     topic: String,
-    /// The share of `total_mentions`, in percent.
+    /// The percentage of `total_mentions` that are posts of this topic.
     share: f64,
     /// The 95 % confidence interval of `share`, which assumes that posts are independent; `null` without posts.
     share_interval: Option<Interval>,

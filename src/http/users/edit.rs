@@ -21,18 +21,18 @@ use super::{UserView, id, missing, name, role, shown};
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "ada", "role": "editor", "disabled": false}))]
 pub struct UserChange {
-    /// As with `POST /api/users`.
+    /// The name, with the same rules as in `POST /api/users`.
     name: String,
     #[schema(value_type = UserRole)]
     role: String,
-    /// Whether the user is kept from signing in.
+    /// Whether the account is disabled, so that the user cannot sign in.
     disabled: bool,
 }
 
 /// Change a user
 ///
-/// A change of the role, and disabling, end the sessions of the user at once. Users cannot change their own role or disable
-/// themselves.
+/// If the role changes or the user is disabled, the sessions of the user end immediately. Users cannot change their own
+/// role or disable themselves.
 #[utoipa::path(
     put, path = "/api/users/{id}", tag = "security", request_body = UserChange,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -81,7 +81,7 @@ pub async fn change(
 
 /// Delete a user
 ///
-/// Also ends the sessions of the user and deletes the user's tokens. What the user has created stays.
+/// Also ends the sessions of the user and deletes the user's tokens. Other objects that the user created are kept.
 #[utoipa::path(
     delete, path = "/api/users/{id}", tag = "security", params(("id" = i64, Path)),
     responses(

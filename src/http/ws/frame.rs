@@ -50,7 +50,7 @@ pub fn error(message: &str) -> Frame {
     frame(&json!({"type": "error", "message": message}))
 }
 
-/// Notifies a client that it missed events: how many, or an unknown number.
+/// The notice that a client missed events: their number, or `None` for an unknown number.
 pub fn lagged(missed: Option<u64>) -> Frame {
     frame(&json!({"type": "lagged", "missed": missed}))
 }

@@ -20,7 +20,7 @@ use super::frame::{self, Frame};
 
 /// The largest number of events of one round, a quarter of the default queue of a client.
 const ROUND: usize = 64;
-/// The clients of one step of a round. Up to this number all clients get each event at once.
+/// The number of clients that one step of a round serves. If there are not more clients, all get each event at once.
 const STEP: usize = 64;
 /// The time between two steps: a round takes about 300 ms for 5,000 clients.
 const STEP_TIME: Duration = Duration::from_millis(3);
@@ -126,9 +126,9 @@ impl Hub {
         self.close();
     }
 
-    /// Queues what has arrived for all clients, some of them at a time. Each client gets its frames together, so that
-    /// its connection writes them together; and with thousands of clients the threads that write also serve requests
-    /// meanwhile.
+    /// Queues the events of `round` for all clients, in steps of some clients. Each client gets its frames together, so
+    /// that its connection writes them together. With thousands of clients, the threads that write can serve requests
+    /// between the steps.
     async fn deliver(&self, round: &[Delivery]) {
         let clients = self.snapshot();
         let step = STEP.max(clients.len().div_ceil(MOST_STEPS));

@@ -1,5 +1,5 @@
-//! The frames of a connection in small parts. The HTTP server keeps the buffer of the largest part as long as the connection
-//! is open, and frames of many events arrive together.
+//! Divides the frames of a connection into small parts. While a connection is open, the HTTP server keeps a buffer of
+//! the size of the largest part, and frames of many events arrive together.
 
 use std::error::Error;
 use std::pin::Pin;

@@ -47,9 +47,9 @@ pub struct GettableAlertStatus {
     /// `active`, or `suppressed` when it is silenced or inhibited.
     #[schema(example = "active")]
     state: &'static str,
-    /// The ids of silences.
+    /// The ids of the silences that match the alert.
     silenced_by: Vec<String>,
-    /// The fingerprints of alerts.
+    /// The fingerprints of the alerts that inhibit the alert.
     inhibited_by: Vec<String>,
     /// Always empty.
     muted_by: [String; 0],

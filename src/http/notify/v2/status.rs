@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::notify::managed::all;
 use crate::http::state::State;
 
-/// The version of Alertmanager whose API is served. Clients choose their requests by it.
+/// The version of Alertmanager whose API is served. Clients choose their requests according to this version.
 const ALERTMANAGER_VERSION: &str = "0.25.0";
 
 /// A status in the format of Alertmanager's API.
@@ -62,7 +62,7 @@ pub struct ReceiverName {
 
 /// Alertmanager: status
 ///
-/// `config.original` has the routing tree, for `amtool config routes`.
+/// `config.original` contains the routing tree, for `amtool config routes`.
 #[utoipa::path(get, path = "/api/v2/status", tag = "alertmanager", responses((status = 200, body = AlertmanagerStatus)))]
 pub async fn status(_: Authorized<Read>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let specs = Setup {

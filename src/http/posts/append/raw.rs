@@ -40,7 +40,7 @@ pub enum Candidate {
     Invalid {
         /// What is invalid: `body` or `line`.
         field: &'static str,
-        /// Why.
+        /// Why it is invalid.
         message: String,
     },
 }
