@@ -1,8 +1,8 @@
-//! The history of a source: posts from before it was added, read page by page from the newest to the oldest.
+//! The history of a source: posts from before the source was added, read page by page from the newest to the oldest.
 //!
-//! The ingester runs a history like a source of its own, with its own lease and cursor, so that it continues after a
-//! restart and does not delay new posts. Posts that were already read are dropped by their ids. A history ends at a time,
-//! after a number of posts, or when the provider has no older posts.
+//! The ingester runs a history as a separate source, with its own lease and cursor. A history therefore continues after
+//! a restart and does not delay new posts. Workers drop posts that were already read by their ids. A history ends at a
+//! given time, after a number of posts, or when the provider has no older posts.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,20 +19,21 @@ use crate::domain::{Op, Timestamp};
 
 /// The maximum number of posts of a history.
 const MAX_POSTS: u64 = 20_000;
-/// The maximum number of pages of one place.
+/// The maximum number of pages per place.
 const MAX_PAGES: u32 = 2_000;
-/// The number of failed requests in a row after which a place is left out. Answers that ask for a pause do not count.
+/// The number of consecutive failed requests after which a place is skipped. Responses that ask for a pause do not
+/// count.
 const MAX_FAILURES: u32 = 5;
-/// The time between two pages, so that new posts are not delayed.
+/// The pause between two pages, so that new posts are not delayed.
 const PACE: Duration = Duration::from_secs(1);
-/// The delay after the first failed request. It doubles with each further one.
+/// The delay after the first failed request. It doubles with each further failure.
 const FIRST_DELAY: Duration = Duration::from_secs(10);
-/// The maximum of this delay. A server may ask for a longer pause.
+/// The maximum delay after failed requests. A server may request a longer pause.
 const MAX_DELAY: Duration = Duration::from_secs(3_600);
 
-/// The places that a source reads, such as feeds or tags, and their pages.
+/// Reads older posts of a source from its places, such as feeds or tags, page by page.
 pub trait Pages: Send {
-    /// A key of each place, which stays the same across restarts.
+    /// The keys of all places. A key stays the same across restarts.
     fn places(&self) -> Vec<String>;
 
     /// Reads a page of a place.
@@ -46,20 +47,20 @@ pub struct Wanted<'a> {
     pub place: usize,
     /// [`Page::next`] of the previous page; `None`: the newest page.
     pub position: Option<&'a str>,
-    /// The time at which the history begins; older posts are not needed.
+    /// The start of the span of the history. Older posts are not needed.
     pub since: Timestamp,
-    /// When the history was started, or a place was added to it; newer posts are not needed.
+    /// When the history was started, or when the place was added to it. Newer posts are not needed.
     pub began: Timestamp,
 }
 
 /// A page of older posts.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// The posts, and the items that are not valid posts.
+    /// The posts of the page, and the items that are not valid posts.
     pub batch: Batch,
-    /// The position of the next older page; `None` when there is none.
+    /// The position of the next older page; `None` when there are no older posts.
     pub next: Option<String>,
-    /// How long the server allows no further requests.
+    /// How long the server accepts no further requests.
     pub pause: Duration,
 }
 
@@ -69,20 +70,20 @@ pub struct Past<'a> {
     pub name: &'a str,
     /// The kind of the source.
     pub kind: &'static str,
-    /// How far back to read; zero: not at all.
+    /// How far back to read; zero: no history.
     pub span: Duration,
-    /// The clock that the span ends at.
+    /// The clock that gives the end of the span.
     pub clock: Clock,
 }
 
 impl Past<'_> {
-    /// The history of a source whose posts have its kind as their source; `None` when it is not wanted.
+    /// The history of a source whose posts have the kind as their `source`; `None` if the span is zero.
     pub fn spec(self, open: impl Fn() -> Box<dyn Pages> + Send + Sync + 'static) -> Option<SourceSpec> {
         let kind = self.kind;
         self.spec_of(kind, open)
     }
 
-    /// The history of a source whose posts have `source` as their source; `None` when it is not wanted.
+    /// The history of a source whose posts have `source` as their `source`; `None` if the span is zero.
     pub fn spec_of(
         self,
         source: &str,
@@ -106,40 +107,40 @@ impl Past<'_> {
     }
 }
 
-/// How far a history has been read. It is the cursor of the history.
+/// How far a history was read. This is the cursor of the history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// The source of the posts.
+    /// The name of the source whose history is read.
     pub source: String,
-    /// How far back to read, in seconds.
+    /// The span of the history, in seconds.
     span: u64,
-    /// When the history was started, or the last place was added to it. Its posts are not newer.
+    /// When the history was started, or when the last place was added to it. The history contains no newer posts.
     pub began: Timestamp,
-    /// The time at which the history of the current place begins.
+    /// The start of the span of the current place. Older posts are not read.
     pub since: Timestamp,
-    /// The posts that were appended.
+    /// The number of posts that were appended.
     pub posts: u64,
-    /// The time of the oldest post of the current place.
+    /// The time of the oldest post that was read of the current place.
     pub until: Option<Timestamp>,
     /// The places, and when each of them was added.
     #[serde(default)]
     starts: BTreeMap<String, Timestamp>,
-    /// The places that were read to the end.
+    /// The places whose history was read completely.
     #[serde(default)]
     ended: BTreeSet<String>,
-    /// The current place.
+    /// The key of the current place.
     #[serde(default)]
     place: Option<String>,
-    /// The next page of the current place.
+    /// The position of the next page of the current place.
     #[serde(default)]
     position: Option<String>,
-    /// The pages of the current place that were read.
+    /// The number of pages that were read of the current place.
     #[serde(default)]
     pages: u32,
 }
 
 impl Progress {
-    /// Reads a cursor.
+    /// Parses a cursor.
     pub fn read(cursor: &str) -> Option<Self> {
         serde_json::from_str(cursor).ok()
     }
@@ -160,7 +161,8 @@ impl Progress {
         }
     }
 
-    /// A place that is added later has its own span, which ends now. The first places have the time of the history.
+    /// Adds places. A place that is added later has its own span, which ends at `now`. The spans of the first places
+    /// end when the history began.
     fn add_places(&mut self, places: Vec<String>, now: Timestamp) {
         let start = if self.starts.is_empty() { self.began } else { now };
         for place in places {
@@ -184,16 +186,16 @@ impl Progress {
     }
 }
 
-/// Reads the pages of one place after the other.
+/// Reads the pages of all places, one place after the other.
 struct History {
     pages: Box<dyn Pages>,
     clock: Clock,
-    /// The start of the history in the stored cursor.
+    /// The value of `began` in the stored cursor.
     announced: Option<Timestamp>,
     progress: Progress,
-    /// Failed requests in a row, from which the delay is computed.
+    /// The number of consecutive failed requests, from which the delay is computed.
     failures: u32,
-    /// Those of them for which the server did not ask for a pause.
+    /// How many of these failures did not ask for a pause.
     errors: u32,
 }
 
@@ -204,7 +206,7 @@ impl History {
         let (Some(place), true) = (next, self.progress.posts < MAX_POSTS) else {
             return Batch { finished: true, ..Batch::default() };
         };
-        // Alerts are held back from the stored start on, so it is stored before the first posts.
+        // Alerts are suppressed from the stored start on, so the start is stored before the first posts.
         if self.announced != Some(self.progress.began) {
             self.announced = Some(self.progress.began);
             return Batch { cursor: Some(self.cursor()), must_store: true, ..Batch::default() };
@@ -219,13 +221,13 @@ impl History {
             Err(error) => self.postpone(&error),
         };
         batch.cursor = Some(self.cursor());
-        // The age of the posts says nothing about the lag of the source.
+        // The lag of the source must not be computed from the age of old posts.
         batch.reached = Some(self.clock.now());
         batch
     }
 
     fn cursor(&self) -> String {
-        // Texts and numbers can always be serialised.
+        // A struct of texts and numbers can always be serialised.
         serde_json::to_string(&self.progress).unwrap_or_default()
     }
 
@@ -233,7 +235,8 @@ impl History {
         let Page { mut batch, next, pause } = page;
         (self.failures, self.errors) = (0, 0);
         let progress = &mut self.progress;
-        // Pages of posts that are newer than the history are passed over. The first page may have pinned old posts.
+        // Pages that are newer than the span are skipped, not treated as its end. The first page may contain old pinned
+        // posts.
         let is_too_old = progress.pages > 0
             && !batch.ops.is_empty()
             && batch.ops.iter().all(|op| written_at(op).is_none_or(|at| at < progress.since));
@@ -257,7 +260,7 @@ impl History {
         let mut wait = (FIRST_DELAY * 2_u32.saturating_pow(self.failures - 1)).min(MAX_DELAY);
         let is_left_out = match error {
             SourceError::Busy { after, .. } => {
-                // The server may ask for a pause of zero seconds.
+                // The server may request a pause of zero seconds, so the delay is the minimum.
                 wait = wait.max(*after);
                 false
             }

@@ -1,19 +1,20 @@
-//! Extracts the text of HTML.
+//! Converts HTML to text.
 
 use std::borrow::Cow;
 
 use html2text::config;
 use html2text::render::TrivialDecorator;
 
-/// Longer markup is truncated before it is parsed.
+/// The maximum length of markup, in bytes. Longer markup is truncated before it is parsed.
 const MAX_BYTES: usize = 512 * 1024;
-/// With more tags than this, the tags are only removed, because html2text would take too long.
+/// The maximum number of tags that html2text parses, because more would take too long. Longer documents only have their
+/// tags removed.
 const MAX_TAGS: usize = 20_000;
-/// So wide that no line is wrapped.
+/// The line width for html2text, which is large enough that no line is wrapped.
 const WIDTH: usize = 1_000_000;
 
 /// The text of `html`: one line per paragraph or line break, with entities resolved, and without scripts and styles. If
-/// the markup cannot be parsed, only the tags are removed.
+/// the markup cannot be parsed, only its tags are removed.
 pub fn text(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(MAX_BYTES)];
     let tags = html.bytes().filter(|byte| *byte == b'<').count();
@@ -31,13 +32,13 @@ pub fn text(html: &str) -> String {
     tidy(&rendered.unwrap_or_else(|| without_tags(html)))
 }
 
-/// `html` without the first element of the class `class`. Needed for the markup of Mastodon.
+/// `html` without the first element with the class `class`. The markup of Mastodon requires this.
 pub fn without_class<'a>(html: &'a str, class: &str) -> Cow<'a, str> {
     element(html, class)
         .map_or(Cow::Borrowed(html), |(start, end)| Cow::Owned(format!("{}{}", &html[..start], &html[end..])))
 }
 
-/// The start and the end of the first element of the class `class`.
+/// The start and the end of the first element with the class `class`.
 fn element(html: &str, class: &str) -> Option<(usize, usize)> {
     let named = html.find(class)?;
     let start = html[..named].rfind('<')?;
@@ -69,7 +70,7 @@ fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;
     for line in text.lines() {
-        // Removes control characters: U+0000 is not valid in a post, and the others are not text.
+        // Control characters are removed: U+0000 is not valid in a post, and the others are not visible.
         let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
         let line = line.trim();
         if line.is_empty() {

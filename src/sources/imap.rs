@@ -1,10 +1,11 @@
-//! E-mail: the mails of one mailbox, by IMAP.
+//! E-mail: reads the mails of one mailbox by IMAP.
 //!
-//! Each poll signs in, opens the mailbox for reading only, and reads the mails with larger UIDs than the last known one.
-//! Mails stay unread, and nothing is changed or deleted. When the server numbers the mails anew (`UIDVALIDITY`), those that
-//! arrived since the newest known one are read again; their ids are the same, so that they are not counted twice.
+//! Each poll signs in, opens the mailbox read-only, and reads the mails whose UIDs are larger than that of the last
+//! known mail. Mails stay unread, and nothing is changed or deleted. When the server renumbers the mails
+//! (`UIDVALIDITY`), the mails that arrived since the newest known mail are read again. Their ids do not change, so they
+//! are not counted twice.
 //!
-//! Of each mail the first 128 KiB are read, of which the texts become the post.
+//! Only the first 128 KiB of each mail are read. The text in them becomes the post.
 //!
 //! Protocol: <https://www.rfc-editor.org/rfc/rfc9051> and <https://www.rfc-editor.org/rfc/rfc3501>.
 
@@ -44,16 +45,16 @@ use session::{Listed, Session, Which};
 const DAY: Duration = Duration::from_secs(86_400);
 /// The number of mails that the first poll reads.
 const FIRST: u32 = 100;
-/// The maximum number of mails that are requested at once.
+/// The maximum number of mails per request.
 const MAX_REQUESTED: usize = 50;
-/// The maximum number of bytes that are requested at once.
+/// The maximum number of bytes per request.
 const MAX_REQUESTED_BYTES: u64 = 4 * 1024 * 1024;
-/// The number of bytes after which a poll ends. The next one follows soon.
+/// The number of bytes after which a poll ends. The next poll starts after [`SOON`].
 const MAX_POLLED_BYTES: u64 = 8 * 1024 * 1024;
 /// The wait for the next poll when a poll did not read all new mails.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How a connection is protected.
+/// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Protection {
@@ -61,12 +62,12 @@ pub enum Protection {
     Tls,
     /// The connection is upgraded to TLS before the sign-in.
     StartTls,
-    /// No protection. Only for servers on this machine.
+    /// No encryption. Only for servers on this machine.
     None,
 }
 
 impl Protection {
-    /// The usual port of servers.
+    /// The default port.
     pub fn port(self) -> u16 {
         if self == Self::Tls { 993 } else { 143 }
     }
@@ -79,30 +80,30 @@ pub struct ImapOptions {
     pub host: String,
     /// The port of the server.
     pub port: u16,
-    /// How the connection is protected.
+    /// How the connection is encrypted.
     pub protection: Protection,
     /// The name of the user.
     pub user: String,
-    /// The password of the user, or of the application.
+    /// The password of the user, or an application password.
     pub password: SecretString,
     /// The name of the mailbox.
     pub mailbox: String,
-    /// In lower case: only mails from senders whose name or address contains one of these. Empty: all mails.
+    /// Texts in lower case. Only mails whose sender has one of them in the name or address are read. Empty: all mails.
     pub senders: Vec<String>,
-    /// In lower case: only mails whose subject contains one of these. Empty: all mails.
+    /// Texts in lower case. Only mails whose subject contains one of them are read. Empty: all mails.
     pub subjects: Vec<String>,
     /// The time between two polls.
     pub interval: Duration,
     /// How far back to read when the source is added; zero: only the newest mails.
     pub history: Duration,
-    /// The longest wait for an answer.
+    /// The maximum wait for a response.
     pub timeout: Duration,
     /// The TLS configuration.
     pub tls: Arc<ClientConfig>,
 }
 
 impl ImapOptions {
-    /// The server in messages.
+    /// The name of the server in messages.
     fn server(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -123,13 +124,13 @@ impl fmt::Debug for ImapOptions {
     }
 }
 
-/// The state that is stored between runs.
+/// The position in the mailbox, which is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Cursor {
-    /// Identifies the mailbox. Another one is read from its newest mails.
+    /// Identifies the mailbox. If it changes, reading starts with the newest mails of the new mailbox.
     place: String,
-    /// The validity of `last`. `None`: nothing was read yet.
+    /// The `UIDVALIDITY` under which `last` was stored. `None`: nothing was read yet.
     validity: Option<u32>,
     /// The UID of the last known mail.
     last: u32,
@@ -137,12 +138,12 @@ struct Cursor {
     newest: Option<Timestamp>,
 }
 
-/// What all openings of a source share.
+/// The state that all openings of a source share.
 struct Shared {
     options: ImapOptions,
     fetcher: Fetcher,
     clock: Clock,
-    /// Whether mails are requested one by one, after an answer that could not be read.
+    /// Whether mails are requested one by one. Set after a response that could not be parsed.
     is_careful: AtomicBool,
 }
 
@@ -184,17 +185,17 @@ impl Imap {
         if read < mails.len() || mails.len() >= session::MAX_LISTED {
             batch.wait = SOON.min(shared.options.interval);
         }
-        // Texts and numbers can always be serialised.
+        // A struct of texts and numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         session.close().await;
         Ok(batch)
     }
 
-    /// The new mails, oldest first.
+    /// Lists the new mails, oldest first.
     async fn list(&self, session: &mut Session) -> Result<Vec<Listed>, Failure> {
         let known = match (self.cursor.validity, self.cursor.newest) {
             (Some(validity), _) if validity == session.validity => Some(self.cursor.last),
-            // The mails have other UIDs than before. The server compares days in its own time zone.
+            // The mails have new UIDs, so they are searched by day. The server compares days in its own time zone.
             (Some(_), Some(newest)) => {
                 session.search(session::day(newest - 2 * DAY), None).await?.first().map(|first| first.saturating_sub(1))
             }
@@ -205,7 +206,7 @@ impl Imap {
 }
 
 impl Shared {
-    /// A key of the mailbox, which contains no names.
+    /// A hash that identifies the mailbox without containing names.
     fn place(&self) -> String {
         let ImapOptions { user, mailbox, .. } = &self.options;
         digest(&format!("{}\n{user}\n{mailbox}", self.options.server()))
@@ -216,8 +217,8 @@ impl Shared {
         Origin { account: digest(&format!("{host}\n{user}")), validity }
     }
 
-    /// Adds the posts of `mails` and returns the number of mails that are done. After an error the posts that were read
-    /// before it are kept, and the session must not be used again if not all mails are done.
+    /// Adds the posts of `mails`, and returns the number of mails that were processed. After an error the posts that
+    /// were read before it are kept. The session must not be used again if not all mails were processed.
     async fn read(&self, session: &mut Session, mails: &[Listed], batch: &mut Batch) -> Result<usize, SourceError> {
         let (mut done, mut bytes) = (0, 0);
         while done < mails.len() && bytes < MAX_POLLED_BYTES {
@@ -229,7 +230,7 @@ impl Shared {
                         self.add(raw, session.validity, batch).await;
                     }
                 }
-                // Mails are requested one by one until the mail that cannot be read is found and left out.
+                // Mails are requested one by one until the mail that cannot be parsed is found. This mail is skipped.
                 Err(Failure::Malformed(reason)) if count == 1 && self.is_careful.load(Ordering::Relaxed) => {
                     batch.rejected.push(format!("mail {}: {reason}", part[0].uid));
                     return Ok(done + 1);
@@ -255,7 +256,7 @@ impl Shared {
         Ok(done)
     }
 
-    /// How many of `mails` are requested at once, and their bytes.
+    /// How many of `mails` the next request contains, and their size in bytes.
     fn requested(&self, mails: &[Listed]) -> (usize, u64) {
         let most = if self.is_careful.load(Ordering::Relaxed) { 1 } else { MAX_REQUESTED };
         let (mut count, mut bytes) = (0, 0);
@@ -269,7 +270,7 @@ impl Shared {
         (count, bytes)
     }
 
-    /// Adds the post of a mail. Mails are decoded on another thread, because some take long.
+    /// Adds the post of a mail. Mails are decoded on a blocking thread, because some take long.
     async fn add(&self, raw: mail::Raw, validity: u32, batch: &mut Batch) {
         let (uid, origin) = (raw.uid, self.origin(validity));
         match tokio::task::spawn_blocking(move || Mail::read(&raw, &origin)).await {

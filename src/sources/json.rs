@@ -1,9 +1,9 @@
-//! Any endpoint that returns JSON. JSONPath says where the items and the fields of posts are.
+//! Any endpoint that returns JSON. JSONPath expressions select the items and the fields of posts.
 //!
-//! Each poll reads the first page, and further pages until one has an item of an earlier poll. A few known items at the
-//! top of the first page may be pinned, so they do not count. The next page is the one that the document or the `Link`
-//! header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or `Last-Modified` (RFC 9110). If a
-//! further page cannot be read, the posts of the pages before it are kept.
+//! Each poll reads the first page, and further pages until one contains an item of an earlier poll. A few known items
+//! at the top of the first page may be pinned, so they do not count. The next page is the one that the document or the
+//! `Link` header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or `Last-Modified` (RFC 9110).
+//! If a further page cannot be read, the posts of the earlier pages are kept.
 
 mod history;
 
@@ -34,45 +34,45 @@ use crate::outbound::Answer;
 
 use history::OlderItems;
 
-/// The maximum number of pages per poll. The first poll reads one.
+/// The maximum number of pages per poll. The first poll reads only one page.
 const MAX_PAGES: usize = 20;
 /// The maximum number of items per page.
 const MAX_ITEMS: usize = 1_000;
-/// The maximum number of known items at the top of the first page that may be pinned.
+/// The maximum number of known items at the top of the first page that are treated as pinned.
 const MAX_PINNED: usize = 5;
-/// The maximum number of keys that a message about a document names.
+/// The maximum number of keys that a message lists.
 const MAX_KEYS: usize = 10;
 
 /// The endpoint to read.
 #[derive(Clone, Debug)]
 pub struct JsonOptions {
-    /// The URL of the first page, which has the newest items.
+    /// The URL of the first page, which contains the newest items.
     pub url: Url,
-    /// The headers that requests to the origin of `url` have in addition.
+    /// Additional headers of requests to the origin of `url`.
     pub headers: HeaderMap,
-    /// Where posts are in a document.
+    /// Where the fields of posts are in a document.
     pub mapping: Mapping,
-    /// Where the URL of the next page is in a document. `None`: in the `Link` header.
+    /// Where the URL of the next page is in a document. `None`: the `Link` header contains the URL.
     pub next: Option<Path>,
     /// The time between two polls.
     pub interval: Duration,
-    /// How far back to read when the source is added, which needs a path of the time; zero: only the newest page.
+    /// How far back to read when the source is added; zero: only the newest page. Requires a path for the time.
     pub history: Duration,
 }
 
-/// The state that is stored between runs.
+/// The position of the source, which is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Cursor {
-    /// Identifies the settings. With other settings all items are read again.
+    /// A text that identifies the settings. When the settings change, all items are read again.
     settings: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_modified: Option<String>,
-    /// Known items, by their JSON.
+    /// Hashes of known items, by their JSON.
     items: Known,
-    /// Known posts, and their texts.
+    /// Known posts, with hashes of their texts.
     posts: Known,
 }
 
@@ -82,7 +82,7 @@ struct Endpoint {
     cursor: Cursor,
 }
 
-/// What all openings of a source share.
+/// The state that all openings of a source share.
 struct Shared {
     name: String,
     options: JsonOptions,
@@ -107,7 +107,7 @@ pub fn spec(name: &str, options: JsonOptions, fetcher: Fetcher, clock: Clock) ->
 }
 
 impl Shared {
-    /// A text that differs for other settings. It contains no secrets, because the URL is hashed.
+    /// A text that changes with the settings. It contains no secrets, because the URL is hashed.
     fn settings(&self) -> String {
         let JsonOptions { url, mapping, next, .. } = &self.options;
         super::known::digest(&format!("{url} {mapping:?} {next:?}"))
@@ -117,7 +117,7 @@ impl Shared {
     async fn request(&self, url: &Url, conditions: HeaderMap) -> Result<Answer, SourceError> {
         let mut headers = conditions;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
-        // The next page may be on another host, which must not get the secret.
+        // The next page may be on another host, which must not receive the secret.
         if url.origin() == self.options.url.origin() {
             headers.extend(self.options.headers.clone());
         }
@@ -128,7 +128,7 @@ impl Shared {
         Ok(answer)
     }
 
-    /// Reads the document of an answer.
+    /// Parses the JSON document of a response.
     fn document(answer: &Answer) -> Result<Value, SourceError> {
         if let Err(error) = limits::of_json(&answer.body) {
             return Err(SourceError::Transient(format!("{}: {error}", shown(&answer.url))));
@@ -136,7 +136,7 @@ impl Shared {
         json(answer)
     }
 
-    /// The page that the document or the `Link` header of an answer names.
+    /// The URL of the next page, from the document or the `Link` header of a response.
     fn next_page(&self, answer: &Answer, document: &Value) -> Option<Url> {
         match &self.options.next {
             Some(path) => path.text(document).and_then(|next| answer.url.join(next).ok()),
@@ -144,7 +144,7 @@ impl Shared {
         }
     }
 
-    /// Whether the page reaches the items of an earlier poll.
+    /// Whether the page contains items of an earlier poll, so that further pages are not needed.
     fn reaches_known(&self, items: &[&Value], cursor: &Cursor, place: PagePlace) -> bool {
         let is_known = |item: &&Value| {
             cursor.items.was_known(&item.to_string())
@@ -156,7 +156,7 @@ impl Shared {
         pinned == known.len() || known[pinned..].contains(&true)
     }
 
-    /// Adds the new and the changed items of a page to `batch`.
+    /// Adds the new and changed items of a page to `batch`.
     fn read(
         &self,
         (answer, place): (&Answer, PagePlace),
@@ -172,7 +172,8 @@ impl Shared {
         }
         let count = items.len();
         items.truncate(MAX_ITEMS);
-        // New items shift the pages, so that a page may repeat items of the page before it. They do not end the poll.
+        // New items shift the pages, so a page may repeat items of the previous page. Such repeated items do not end
+        // the poll.
         let reaches_known = self.reaches_known(&items, cursor, place);
         let is_fresh = |item: &&Value| cursor.items.meet(&item.to_string(), "") != Novelty::Same;
         let fresh: Vec<&Value> = items.into_iter().filter(is_fresh).collect();
@@ -205,9 +206,9 @@ enum PagePlace {
     Later,
 }
 
-/// What follows a page.
+/// What to read after a page.
 struct Page {
-    /// The next page, if this one has no items of an earlier poll.
+    /// The next page; `None` if this page contains items of an earlier poll.
     next: Option<Url>,
 }
 
@@ -261,7 +262,7 @@ impl Endpoint {
         cursor.items.end_poll();
         cursor.posts.end_poll();
         batch.ops.sort_by_key(|op| op.post().map(|post| post.created_at));
-        // Texts and numbers can always be serialised.
+        // A struct of texts and numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
         self.cursor = cursor;
         Ok(batch)
@@ -269,7 +270,7 @@ impl Endpoint {
 }
 
 impl Cursor {
-    /// The headers of a request for changes of the first page.
+    /// The conditional headers of the request for the first page.
     fn conditions(&self) -> HeaderMap {
         let validators = [(IF_NONE_MATCH, &self.etag), (IF_MODIFIED_SINCE, &self.last_modified)];
         let header =
@@ -277,7 +278,7 @@ impl Cursor {
         validators.into_iter().filter_map(header).collect()
     }
 
-    /// Stores the validators of an answer for the next request.
+    /// Stores the validators of a response for the next request.
     fn remember(&mut self, headers: &HeaderMap) {
         let header = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
         (self.etag, self.last_modified) = (header(ETAG), header(LAST_MODIFIED));
@@ -290,12 +291,12 @@ impl Poll for Endpoint {
     }
 }
 
-/// The trouble of a further page that cannot be read. The pages before it are kept.
+/// The message for a further page that cannot be read. The posts of the earlier pages are kept.
 fn unread(page: usize, error: &SourceError) -> String {
     format!("page {page} and the pages after it were not read: {error}")
 }
 
-/// The type of `value`, and the keys of an object, for messages. They help to find the right paths.
+/// The type of `value`, and the keys of an object. Messages contain this text to help users find the right paths.
 fn described(value: &Value) -> String {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! Remembers the items of a polled list, so that each is read once, and again when it has changed.
+//! Remembers the items of a polled list. Each item is read once, and again after it has changed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,35 +7,35 @@ use sha2::{Digest as _, Sha256};
 
 /// The number of items that are remembered in addition to those of the last poll.
 const REMEMBERED: usize = 500;
-/// The maximum number of remembered items. Workers recognise posts that are read again.
+/// The maximum number of remembered items. If a forgotten item is read again, workers recognise its post.
 const MAX_KNOWN: usize = 5_000;
 
-/// Hashes of the ids of known items, with the hashes of their versions. It is part of the cursor of a source.
+/// Hashes of the ids of known items, with hashes of their versions. They are part of the cursor of a source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Known {
     versions: BTreeMap<u64, u64>,
-    /// The items of the current poll.
+    /// The items that the current poll has listed.
     #[serde(skip)]
     listed: HashSet<u64>,
-    /// The items that the current poll met first.
+    /// The items that were not known before the current poll.
     #[serde(skip)]
     added: HashSet<u64>,
 }
 
-/// How an item compares with the known ones.
+/// Whether an item is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Novelty {
     /// The item is not known.
     New,
-    /// The item was read in another version.
+    /// The item is known in another version.
     Changed,
-    /// The item was read in this version.
+    /// The item is known in this version.
     Same,
 }
 
 impl Known {
-    /// Remembers this version of the item `id`.
+    /// Remembers this version of the item `id`, and returns whether the version is new.
     pub fn meet(&mut self, id: &str, version: &str) -> Novelty {
         let (id, version) = (hash(id), hash(version));
         self.listed.insert(id);
@@ -49,8 +49,8 @@ impl Known {
         }
     }
 
-    /// Whether the item `id` was known before the current poll, in any version. A later page may repeat an item of an
-    /// earlier page of the same poll.
+    /// Whether any version of the item `id` was known before the current poll. A later page may repeat an item of an
+    /// earlier page of the same poll, so this differs from the result of [`Self::meet`].
     pub fn was_known(&self, id: &str) -> bool {
         let id = hash(id);
         self.versions.contains_key(&id) && !self.added.contains(&id)
@@ -61,7 +61,7 @@ impl Known {
         self.versions.is_empty()
     }
 
-    /// Ends a poll: forgets items that it did not list, beyond a limit.
+    /// Ends a poll. Items that the poll did not list are forgotten when their number exceeds a limit.
     pub fn end_poll(&mut self) {
         self.added.clear();
         let (listed, mut others) = (std::mem::take(&mut self.listed), 0);

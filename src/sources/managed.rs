@@ -1,7 +1,8 @@
 //! Sources that users add at run time: the settings of each kind, and how such sources are opened.
 //!
-//! The forms of the dashboard, the validation of the API and the documentation use the same description of a kind. It
-//! is read from `config/default.toml`, whose keys, defaults and comments also describe the configuration file.
+//! The forms of the dashboard, the validation of the API and the documentation use the same description of a kind. The
+//! description is read from `config/default.toml`, whose keys, defaults and comments also describe the configuration
+//! file.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub struct SourceKind {
 /// A setting of a kind.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourceField {
-    /// The key of the setting in `settings` of a source.
+    /// The key of the setting in the `settings` of a source.
     pub key: String,
     /// The name of the setting in the dashboard.
     pub title: String,
@@ -65,10 +66,10 @@ pub enum FieldKind {
     Duration,
 }
 
-/// A server that gets a secret of a source.
+/// A server that receives a secret of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The setting with the address of the server.
+    /// The setting that contains the address of the server.
     pub setting: &'static str,
     /// The scheme, host and port of the address.
     pub origin: Origin,
@@ -76,25 +77,25 @@ pub struct Destination {
 
 /// Provides the kinds of sources, and opens sources.
 pub trait SourceFactory: Send + Sync {
-    /// The kinds that can be added.
+    /// The kinds of sources that can be added.
     fn kinds(&self) -> &[SourceKind];
 
     /// The names of configured sources, which added sources must not use.
     fn reserved(&self) -> &[String];
 
-    /// The source that `definition` describes.
+    /// Creates the source that `definition` describes.
     ///
     /// # Errors
     /// All errors in the definition, by field.
     fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>>;
 
-    /// The servers that get the secrets of the source that `definition` describes. Empty for a source that sends no
-    /// secrets, and for invalid settings.
+    /// The servers that receive the secrets of the source that `definition` describes. Empty if the source sends no
+    /// secrets, or if the settings are invalid.
     fn destinations(&self, definition: &SourceDefinition, secrets: &Secrets) -> Vec<Destination>;
 
-    /// The webhook that `definition` describes; `None` for another kind of source, or invalid settings.
+    /// The webhook that `definition` describes; `None` for other kinds of sources, or if the settings are invalid.
     fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook>;
 
-    /// The webhook of the configuration with this name.
+    /// The webhook with this name in the configuration.
     fn configured_hook(&self, name: &str) -> Option<Arc<Hook>>;
 }

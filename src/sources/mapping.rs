@@ -1,6 +1,6 @@
-//! Reads posts from any JSON document, by JSONPath (RFC 9535).
+//! Extracts posts from any JSON document by JSONPath (RFC 9535).
 //!
-//! A [`Path`] is valid and cheap: a path whose cost grows faster than the document is refused.
+//! A [`Path`] is valid and cheap to evaluate: paths whose cost grows faster than the document are rejected.
 
 use std::str::FromStr;
 
@@ -24,11 +24,11 @@ const MAX_PARENTHESES: usize = 4;
 /// The maximum number of characters of a value in an error message.
 const MAX_SHOWN: usize = 100;
 
-/// A JSONPath. The leading `$` may be left out: `data.text` is `$.data.text`.
+/// A JSONPath. The leading `$.` may be left out: `data.text` means `$.data.text`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path(JsonPath);
 
-/// Why a path is refused.
+/// Why a path is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The text is not a JSONPath.
@@ -62,13 +62,13 @@ impl Path {
         self.0.query(value).first().and_then(Value::as_str)
     }
 
-    /// The values that the path selects, in the order of the path.
+    /// The values that the path selects, in the order of their selection.
     fn select<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         self.0.query(value).all()
     }
 }
 
-/// Whether the cost of the path may grow faster than the document, or the path nests too deep.
+/// Whether the cost of the path may grow faster than the document, or whether the path is nested too deep.
 fn is_costly(path: &str) -> bool {
     let count = |part: &str| path.matches(part).count();
     let filters = count("?");
@@ -76,41 +76,43 @@ fn is_costly(path: &str) -> bool {
         || count(",") > MAX_COMMAS
         || count("(") > MAX_PARENTHESES
         || count("..") + filters > 1
-        // A filter must not read the whole document for each item.
+        // A filter must not evaluate the whole document for each item.
         || (filters > 0 && count("$") > 1)
 }
 
-/// Where the fields of posts are in a document. All paths but `items` begin at an item.
+/// Where the fields of posts are in a document. Paths other than `items` start at an item.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    /// The items. A selected array stands for its elements.
+    /// The path of the items. A selected array is replaced by its elements.
     pub items: Path,
-    /// The text of a post. The texts of several values are joined by line breaks.
+    /// The path of the post's text. Several selected texts are joined by line breaks.
     pub text: Path,
-    /// The id. `None`, or an item without this value: the id is derived from the other fields.
+    /// The path of the post's id. Without the path, or without a value at the path, the id is derived from the other
+    /// fields.
     pub id: Option<Path>,
-    /// The author.
+    /// The path of the author.
     pub author: Option<Path>,
-    /// The time: RFC 3339, Unix seconds or milliseconds, or another common format. Default: the current time.
+    /// The path of the time: RFC 3339, Unix seconds or milliseconds, or another common format. Default: the current
+    /// time.
     pub time: Option<Path>,
-    /// The http(s) URL of the post.
+    /// The path of the http(s) URL of the post.
     pub url: Option<Path>,
-    /// The language tag.
+    /// The path of the language tag.
     pub lang: Option<Path>,
 }
 
-/// How the items of a document become posts.
+/// The parameters for converting the items of a document to posts.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// The source of the posts, and the first part of their ids.
+    /// The `source` of the posts, which is also the first part of their ids.
     pub name: &'a str,
     /// The time of posts without a time.
     pub now: Timestamp,
-    /// The largest number of items that are read; the others are reported as rejected.
+    /// The maximum number of items that are read. Further items are reported as rejected.
     pub max: usize,
 }
 
-/// Why an item is not a post.
+/// Why an item is not a valid post.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum ItemError {
     #[error("{0}: found no value")]
@@ -122,12 +124,12 @@ enum ItemError {
 }
 
 impl Mapping {
-    /// The posts of `document`.
+    /// Converts all items of `document` to posts.
     pub fn read(&self, document: &Value, reading: Reading<'_>) -> Batch {
         self.read_items(&self.items(document), reading)
     }
 
-    /// The posts of some items of a document.
+    /// Converts the given items of a document to posts.
     pub fn read_items(&self, items: &[&Value], reading: Reading<'_>) -> Batch {
         let Reading { name, now, max } = reading;
         let mut batch = Batch::default();
@@ -149,7 +151,7 @@ impl Mapping {
         batch
     }
 
-    /// The id of the post of `item` in the source `name`; `None` when the item is not a post.
+    /// The id of the post that `item` becomes in the source `name`; `None` when the item is not a valid post.
     pub fn post_id(&self, item: &Value, name: &str) -> Option<String> {
         self.found(item, name).ok().map(|found| found.post_id)
     }
@@ -191,7 +193,7 @@ impl Mapping {
     }
 }
 
-/// The first text at `path`; `None` when there is no value, or the value is null or blank.
+/// The first value at `path` as text; `None` when there is no value, or the value is null or blank.
 fn first(path: &Path, item: &Value, field: &'static str) -> Result<Option<String>, ItemError> {
     for value in path.select(item) {
         match text_of(value, field)? {
@@ -202,7 +204,7 @@ fn first(path: &Path, item: &Value, field: &'static str) -> Result<Option<String
     Ok(None)
 }
 
-/// All texts at `path`.
+/// All values at `path` as texts.
 fn texts(path: &Path, item: &Value, field: &'static str) -> Result<Vec<String>, ItemError> {
     let values = path.select(item);
     if values.is_empty() {

@@ -1,6 +1,6 @@
-//! Mastodon: public and tag time lines of any number of instances.
+//! Mastodon: public and tag timelines of any number of instances.
 //!
-//! Polling needs no token. `min_id` returns the posts directly after the last one, page by page, so that no post is
+//! Polling needs no token. `min_id` returns the posts directly after the last known post, page by page, so no post is
 //! missed even if the last poll was long ago. With a user's token, one instance is streamed instead: the source first
 //! polls the posts that it missed, and then the WebSocket delivers new posts, edits and deletions. A failing instance
 //! does not delay the others. API: <https://docs.joinmastodon.org/methods/timelines/>,
@@ -34,35 +34,35 @@ use timeline::{Part, Positions, Rewinds, Timeline, advance};
 
 pub use status::Status;
 
-/// A page with at least this many posts may be followed by another one: servers that ignore `limit` return 20 posts.
+/// A page with at least this many posts may be followed by another page: servers that ignore `limit` return 20 posts.
 const FULL: usize = 20;
-/// The time after which a subscription is active. Earlier posts are polled.
+/// The time after which a new subscription is active. Posts from before this time are polled.
 const SETTLE: Duration = Duration::from_secs(5);
-/// The longest pause after an exhausted rate limit.
+/// The maximum pause after an exhausted rate limit.
 const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// The time lines to read.
+/// The timelines to read.
 #[derive(Clone, Debug)]
 pub struct MastodonOptions {
     /// The instances' base URLs, at least one: `https://mastodon.social/`.
     pub instances: Vec<Url>,
-    /// Tags in lower case without `#`; empty: the public time line.
+    /// Tags in lower case without `#`; empty: the public timeline.
     pub tags: Vec<String>,
     /// Whether to read only posts that were written on the instance itself.
     pub local: bool,
-    /// The time between two polls of a time line.
+    /// The time between two polls of a timeline.
     pub interval: Duration,
-    /// Without `local`: how far back to search for late posts of other servers.
+    /// How far back to search for late posts of other servers, if `local` is false.
     pub rewind: Duration,
     /// How far back to read when the source is added; zero: only new posts.
     pub history: Duration,
-    /// A user's token for the only instance, which is then streamed.
+    /// A user's token for the only instance. With a token, the instance is streamed.
     pub token: Option<SecretString>,
-    /// A stream without data for this long is replaced.
+    /// A stream that receives no data for this long is reconnected.
     pub idle_limit: Duration,
 }
 
-/// State that is shared by all openings of the source.
+/// The state that all openings of the source share.
 struct Shared {
     options: MastodonOptions,
     lines: Vec<Timeline>,
@@ -76,30 +76,30 @@ struct Mastodon {
     shared: Arc<Shared>,
     clock: Clock,
     positions: Positions,
-    /// Finds late posts of other servers; `None` with `local`.
+    /// Finds late posts of other servers; `None` if `local` is true.
     rewinds: Option<Rewinds>,
     streaming: Option<Streaming>,
     /// When the subscriptions become active; `None` after that time.
     settles: Option<Instant>,
-    /// The error that followed the events of the last batch.
+    /// The error that occurred after the events of the last batch. The next call returns it.
     broken: Option<SourceError>,
 }
 
-/// A page of a time line, newest first.
+/// A page of a timeline, newest first.
 struct Page {
     statuses: Vec<serde_json::Value>,
-    /// The time during which the instance allows no further requests.
+    /// How long the instance accepts no further requests.
     pause: Duration,
 }
 
-/// The result of one poll.
+/// The result of polling one page.
 #[derive(Clone, Copy)]
 struct Polled {
     more: bool,
     pause: Duration,
 }
 
-/// The source `name`; `fetcher` creates a fetcher for each instance.
+/// The source `name`. `fetcher` creates one fetcher for each instance.
 pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.instances.iter().map(|instance| (place(instance).to_owned(), fetcher())).collect();
     let tags: Vec<Option<String>> = match options.tags.as_slice() {
@@ -152,12 +152,12 @@ impl Mastodon {
             None if self.shared.options.token.is_some() => self.catch_up(&mut batch).await?,
             None => self.poll_next(&mut batch).await?,
         }
-        // Texts can always be serialised.
+        // A map of texts can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.positions).unwrap_or_default());
         Ok(batch)
     }
 
-    /// Polls the time line that is due.
+    /// Polls the timeline that is due next.
     async fn poll_next(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         let Shared { options, lines, schedule, .. } = &*shared;
@@ -186,12 +186,12 @@ impl Mastodon {
         Ok(())
     }
 
-    /// Polls missed posts. Connects when there are none left.
+    /// Polls posts that were missed. Opens the stream when no missed posts are left.
     async fn catch_up(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         for line in &shared.lines {
             if self.poll(line, batch).await?.more {
-                // These posts go into the stream before the next page is read.
+                // These posts must be appended to the stream before the next page is read.
                 return Ok(());
             }
         }
@@ -209,7 +209,7 @@ impl Mastodon {
         Ok(())
     }
 
-    /// Adds one page of `line`.
+    /// Adds one page of the timeline `line`.
     async fn poll(&mut self, line: &Timeline, batch: &mut Batch) -> Result<Polled, SourceError> {
         let key = line.key();
         let seen = self.positions.get(&key).cloned();
@@ -221,7 +221,7 @@ impl Mastodon {
         let page = self.shared.page(line, part, &self.clock).await?;
         let is_full = page.statuses.len() >= FULL;
         if seen.is_none() && page.statuses.is_empty() {
-            // The time line is empty: all posts up to the next poll are new.
+            // The timeline is empty, so all posts that the next poll finds are new.
             self.positions.insert(key.clone(), "0".to_owned());
         }
         if let (Some(rewinds), Some(_)) = (&mut self.rewinds, &rewound) {
@@ -241,7 +241,7 @@ impl Mastodon {
                 Err(error) => batch.rejected.push(format!("status of {key}: {error}")),
             }
         }
-        // After a rewind the newest page must still be read.
+        // After a rewind, the newest page is still unread.
         let more = seen.is_some() && (is_full || rewound.is_some());
         Ok(Polled { more, pause: page.pause })
     }
@@ -253,7 +253,8 @@ impl Mastodon {
             match event {
                 StreamEvent::New { tag, status } => {
                     let line = Timeline { instance: first.clone(), tag };
-                    // Posts from before the time at which the subscription became active are polled.
+                    // Until the subscription becomes active, positions are not advanced, because posts from before that
+                    // time are polled.
                     if self.settles.is_none() && self.shared.lines.contains(&line) {
                         advance(&mut self.positions, &line.key(), &status.id);
                     }
@@ -304,7 +305,7 @@ impl Shared {
         }
     }
 
-    /// Postpones the polls of all time lines of an instance.
+    /// Postpones the polls of all timelines of an instance.
     fn pause(&self, line: &Timeline, time: Duration) {
         for (index, other) in self.lines.iter().enumerate() {
             if place(&other.instance) == place(&line.instance) {
@@ -331,7 +332,7 @@ impl Source for Mastodon {
     }
 }
 
-/// The header with `token`. It is marked as sensitive, so that logs leave it out.
+/// The `Authorization` header with `token`. It is marked as sensitive, so that logs leave it out.
 fn bearer(token: &SecretString) -> Result<HeaderValue, SourceError> {
     let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
         SourceError::Permanent("token: contains characters that are not allowed in a header".to_owned())

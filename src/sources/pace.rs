@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest delay that is made up for completely.
+/// The maximum delay after which all late posts are still yielded. Posts of a longer delay are skipped.
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// Posts that are due within this time are yielded together, so that a high rate does not require one append per post.
 const GATHER: Duration = Duration::from_millis(5);
@@ -29,7 +29,7 @@ pub enum Due {
 }
 
 impl Pace {
-    /// A pace of `rate` posts per second, which must be above 0. The first post is due at `start`.
+    /// Creates a pace of `rate` posts per second. `rate` must be above 0. The first post is due at `start`.
     pub fn new(rate: f64, start: Instant) -> Self {
         Self { rate: rate.max(1e-6), start, taken: 0, last: None }
     }
@@ -43,7 +43,7 @@ impl Pace {
             owed = self.owed(now);
         }
         if owed == 0 {
-            // The additional microsecond prevents rounding from giving a time at which no post is due yet.
+            // The additional microsecond ensures that rounding cannot produce a time at which no post is due yet.
             let due = self.start + Duration::from_secs_f64(self.taken as f64 / self.rate) + Duration::from_micros(1);
             return Due::At(self.last.map_or(due, |last| due.max(last + GATHER)));
         }
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts the posts that are due within `length`, when each wait ends `lag` late.
+    /// Counts the posts that are yielded within `length` when each wait ends `lag` too late.
     fn run(rate: f64, length: Duration, lag: Duration) -> u64 {
         let start = Instant::now();
         let mut pace = Pace::new(rate, start);
@@ -107,7 +107,7 @@ mod tests {
             let lag = Duration::from_micros(lag_micros);
             let count = run(rate, Duration::from_secs(seconds), lag) as f64;
             let expected = rate * seconds as f64;
-            // The last wait may be late by its lag and the gathering time.
+            // The last wait may end late by the lag and the gathering time.
             let slack = 1.0 + rate * (lag + GATHER).as_secs_f64();
             prop_assert!((count - expected).abs() <= slack + 1.0, "{count} for {expected}");
         }

@@ -1,18 +1,18 @@
-//! Links to further pages in the `Link` header (RFC 8288).
+//! Finds links to further pages in the `Link` header (RFC 8288).
 
 use reqwest::header::LINK;
 use url::Url;
 
 use crate::outbound::Answer;
 
-/// The page after that of `answer`, if a link has the relation `next`.
+/// The URL of the page after that of `answer`, if a link has the relation `next`.
 pub fn next_page(answer: &Answer) -> Option<Url> {
     let headers = answer.headers.get_all(LINK).iter().filter_map(|header| header.to_str().ok());
     let target = headers.flat_map(links).find_map(|link| next_target(link).map(str::to_owned))?;
     answer.url.join(&target).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// The links of a header. A URL in angle brackets may contain commas.
+/// Splits the header into links. A URL in angle brackets may contain commas.
 fn links(header: &str) -> impl Iterator<Item = &str> {
     let mut in_url = false;
     header.split(move |c: char| {

@@ -1,4 +1,4 @@
-//! Sources that read everything new at once. The result is returned in parts of the requested size.
+//! Sources that read everything new at once. [`Polled`] returns the result in parts of the requested size.
 
 use futures_util::future::BoxFuture;
 
@@ -6,14 +6,15 @@ use super::{Batch, Source, SourceError};
 
 /// A source that reads everything new at once.
 pub trait Poll: Send {
-    /// Reads one batch of any size. As in [`Source::next`], the future is dropped only together with the source.
+    /// Reads one batch of any size. As with [`Source::next`], the caller drops the future only together with the
+    /// source.
     ///
     /// # Errors
     /// When nothing can be read.
     fn poll(&mut self) -> BoxFuture<'_, Result<Batch, SourceError>>;
 }
 
-/// Returns the batches of a [`Poll`] in parts of the requested size.
+/// Turns a [`Poll`] into a source that returns parts of the requested size.
 pub struct Polled<P> {
     inner: P,
     /// The part of the last batch that was not returned yet.

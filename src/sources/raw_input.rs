@@ -1,4 +1,4 @@
-//! Tests that any answer of a server results in posts or errors, never in a panic.
+//! Tests that any response of a server results in posts or errors, never in a panic.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;

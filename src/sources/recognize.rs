@@ -6,13 +6,13 @@ use url::Url;
 use super::{github, youtube};
 use crate::domain::managed_source::SourceDefinition;
 
-/// First parts of paths at GitHub that are not owners of repositories.
+/// First path segments on GitHub that are not owners of repositories.
 const GITHUB_PAGES: [&str; 10] =
     ["apps", "collections", "features", "marketplace", "orgs", "search", "settings", "sponsors", "topics", "users"];
-/// Sites of Stack Exchange with their own domains. The others end with `.stackexchange.com`.
+/// Sites of Stack Exchange with their own domains. All other sites end with `.stackexchange.com`.
 const STACK_SITES: [&str; 6] =
     ["askubuntu.com", "mathoverflow.net", "serverfault.com", "stackapps.com", "stackoverflow.com", "superuser.com"];
-/// Mail providers whose server is not `imap.DOMAIN`, by the domains of their addresses.
+/// Mail servers whose name is not `imap.DOMAIN`, with the domains of the addresses that they serve.
 const MAIL_SERVERS: [(&[&str], &str); 5] = [
     (&["googlemail.com"], "imap.gmail.com"),
     (&["icloud.com", "me.com", "mac.com"], "imap.mail.me.com"),
@@ -23,7 +23,7 @@ const MAIL_SERVERS: [(&[&str], &str); 5] = [
 /// The maximum length of a suggested name.
 const MAX_NAME: usize = 48;
 
-/// The source that reads `address`; `None` if the address cannot be read by any source.
+/// The definition of a source that reads `address`; `None` if no source can read the address.
 pub fn recognize(address: &str) -> Option<SourceDefinition> {
     let address = address.trim();
     let named = account(address).or_else(|| tag(address)).or_else(|| subreddit(address)).or_else(|| lemmy(address));
@@ -55,7 +55,7 @@ fn slug(name: &str) -> String {
     if slug.is_empty() { "source".to_owned() } else { slug.to_owned() }
 }
 
-/// `@name@instance` (Mastodon publishes a feed of each account) and `@name.bsky.social`.
+/// An account: `@name@instance` (Mastodon publishes a feed of each account) or `@name.bsky.social`.
 fn account(address: &str) -> Option<SourceDefinition> {
     let handle = address.strip_prefix('@').or_else(|| address.ends_with(".bsky.social").then_some(address))?;
     match handle.split_once('@') {
@@ -71,7 +71,7 @@ fn bluesky(handle: &str) -> SourceDefinition {
     definition("bluesky", &format!("bluesky-{handle}"), json!({"authors": [handle.to_lowercase()]}))
 }
 
-/// `#tag`, which is searched on Bluesky.
+/// A tag `#tag`, which becomes a keyword on Bluesky.
 fn tag(address: &str) -> Option<SourceDefinition> {
     let tag = address
         .strip_prefix('#')
@@ -79,7 +79,7 @@ fn tag(address: &str) -> Option<SourceDefinition> {
     Some(definition("bluesky", &format!("bluesky-{tag}"), json!({"keywords": [format!("#{tag}")]})))
 }
 
-/// `name@example.org`, or `imaps://host` as mail programs show it. The password is entered in the form.
+/// A mailbox: `name@example.org`, or `imaps://host` as mail programs display it. The password is entered in the form.
 fn mailbox(address: &str) -> Option<SourceDefinition> {
     if address.starts_with("imaps://") || address.starts_with("imap://") {
         let url = Url::parse(address).ok()?;
@@ -97,24 +97,24 @@ fn mailbox(address: &str) -> Option<SourceDefinition> {
     (is_name && is_host(&domain)).then(|| definition("imap", &format!("mail-{name}-{domain}"), settings))
 }
 
-/// `r/name`
+/// A subreddit `r/name`.
 fn subreddit(address: &str) -> Option<SourceDefinition> {
     let name = address.trim_start_matches('/').strip_prefix("r/").map(|name| name.trim_end_matches('/'))?;
     is_word(name).then(|| reddit(name))
 }
 
-/// `!community@instance` of Lemmy.
+/// A community `!community@instance` of Lemmy.
 fn lemmy(address: &str) -> Option<SourceDefinition> {
     let (name, instance) = address.strip_prefix('!')?.split_once('@')?;
     (is_word(name) && is_host(instance)).then(|| community(instance, name))
 }
 
-/// Lemmy publishes a feed of each community at its own instance.
+/// The feed of a Lemmy community, which its own instance publishes.
 fn community(instance: &str, name: &str) -> SourceDefinition {
     feed(&format!("{instance}-{name}"), &format!("https://{instance}/feeds/c/{name}.xml?sort=New"))
 }
 
-/// Reddit publishes a feed for each community, which can be read without an OAuth application.
+/// The feed of a subreddit, which can be read without an OAuth application.
 fn reddit(name: &str) -> SourceDefinition {
     let name = name.to_lowercase();
     feed(&format!("reddit-{name}"), &format!("https://www.reddit.com/r/{name}/new/.rss"))
@@ -158,8 +158,8 @@ fn page(address: &str) -> Option<SourceDefinition> {
         ("github.com", [owner, _, ..]) if !GITHUB_PAGES.contains(owner) && !url.path().ends_with(".atom") => {
             repository(url.as_str())
         }
-        // Discourse, whose topics and categories have feeds (https://meta.discourse.org/t/392890). Its pages link to the
-        // feed of the whole forum first.
+        // Discourse has feeds of topics and categories (https://meta.discourse.org/t/392890). Its pages link to the
+        // feed of the whole forum first, so feed discovery would find the wrong feed.
         (forum, ["t", topic, id, ..]) if is_number(id) => Some(discourse(forum, topic, &format!("t/{topic}/{id}"))),
         (forum, ["c", parents @ .., id]) if is_number(id) && !parents.is_empty() => {
             Some(discourse(forum, parents[parents.len() - 1], &format!("c/{}/{id}", parents.join("/"))))
@@ -171,16 +171,16 @@ fn page(address: &str) -> Option<SourceDefinition> {
             Some(feed(&format!("{}-{instance}", &account[1..]), &format!("https://{instance}/{account}.rss")))
         }
         (instance, ["c", name]) if is_word(name) => Some(community(instance, name)),
-        // A community of another instance.
+        // A community that belongs to another instance.
         (_, ["c", name]) if name.contains('@') => lemmy(&format!("!{name}")),
         _ if is_api(&url) => Some(definition("json", host, json!({"url": url.as_str()}))),
         _ => None,
     };
-    // Any other page may link to its feed.
+    // Any other page may link to a feed.
     known.or_else(|| Some(feed(host, url.as_str())))
 }
 
-/// Apple's feed of an app's customer reviews, from the path of the app's page: `/us/app/name/id123`.
+/// Apple's feed of the customer reviews of an app, from the path of the app's page: `/us/app/name/id123`.
 fn app_reviews(path: &[&str]) -> Option<SourceDefinition> {
     let id = path.iter().find_map(|part| part.strip_prefix("id").filter(|id| is_number(id)))?;
     let country = path.first().filter(|part| part.len() == 2).copied().unwrap_or("us");
@@ -189,12 +189,12 @@ fn app_reviews(path: &[&str]) -> Option<SourceDefinition> {
     Some(feed(&format!("app-store-{name}"), &url))
 }
 
-/// A page of a Discourse forum, as its feed.
+/// The feed of a page of a Discourse forum.
 fn discourse(forum: &str, name: &str, path: &str) -> SourceDefinition {
     feed(&format!("{forum}-{name}"), &format!("https://{forum}/{path}.rss"))
 }
 
-/// The reviews of a game, by the path of its page: `/app/620/Portal_2/`.
+/// The reviews of a game, from the path of its page: `/app/620/Portal_2/`.
 fn steam(app: &str, path: &[&str]) -> SourceDefinition {
     let name = path.get(2).copied().unwrap_or(app);
     definition("steam", &format!("steam-{name}"), json!({"apps": [app]}))
@@ -215,7 +215,7 @@ fn repository(url: &str) -> Option<SourceDefinition> {
     Some(definition("github", &format!("github-{repository}"), json!({"repositories": [repository]})))
 }
 
-/// The feed of a tag, of the answers to a question, or of all questions of a site of Stack Exchange.
+/// A feed of a Stack Exchange site: of a tag, of the answers to a question, or of all questions.
 fn stack_exchange(site: &str, rest: &[&str]) -> Option<SourceDefinition> {
     let name = site.trim_end_matches(".com").trim_end_matches(".stackexchange");
     match rest {
@@ -235,7 +235,7 @@ fn is_api(url: &Url) -> bool {
     !is_feed && (host.starts_with("api.") || path.contains("/api/") || path.ends_with(".json"))
 }
 
-/// Bing returns the results of a search as a feed.
+/// A search on Bing, which returns its results as a feed.
 fn bing_news(url: &Url) -> SourceDefinition {
     let words = url.query_pairs().find(|(key, _)| key == "q").map(|(_, words)| words.into_owned()).unwrap_or_default();
     let mut url = url.clone();

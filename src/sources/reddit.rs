@@ -1,8 +1,8 @@
 //! Reddit: new posts and comments of subreddits, through an OAuth application (`client_credentials`).
 //!
 //! Listings are sorted newest first. Each poll reads pages until it finds a known item. The source stores several
-//! hundred ids instead of the newest one, because an item that moderators approve late appears below newer ones, and
-//! because the newest item may be deleted. API: <https://www.reddit.com/dev/api>.
+//! hundred ids instead of only the newest. An item that moderators approve late appears below newer items, and the
+//! newest item may be deleted. API: <https://www.reddit.com/dev/api>.
 
 mod client;
 mod cursor;
@@ -29,26 +29,27 @@ use history::OlderItems;
 
 pub use thing::{Thing, ThingError};
 
-/// Items per page.
+/// The number of items per page.
 const PAGE: usize = 100;
-/// The maximum number of pages: Reddit lists the newest thousand items.
+/// The maximum number of pages, because Reddit lists only the newest thousand items.
 const MAX_PAGES: usize = 10;
-/// The subreddits to read, and the application to read them with.
+/// The subreddits to read, and the credentials of the OAuth application.
 #[derive(Clone, Debug)]
 pub struct RedditOptions {
-    /// `https://oauth.reddit.com/`
+    /// The base URL of the API: `https://oauth.reddit.com/`
     pub base: Url,
-    /// `https://www.reddit.com/api/v1/access_token`
+    /// The URL for tokens: `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
     /// The id of the OAuth application.
     pub client_id: String,
-    /// `platform:app:version (by /u/name)`, as Reddit requires. `None`: the name of this program.
+    /// The user agent, in the form `platform:app:version (by /u/name)` that Reddit requires. `None`: the name of this
+    /// program.
     pub user_agent: Option<String>,
     /// The secret of the OAuth application.
     pub client_secret: SecretString,
-    /// Names without `r/`.
+    /// Names of subreddits without `r/`.
     pub subreddits: Vec<String>,
-    /// Whether comments are read too.
+    /// Whether comments are read in addition to posts.
     pub comments: bool,
     /// The time between two polls.
     pub interval: Duration,
@@ -93,19 +94,19 @@ impl Reddit {
             let seen = self.cursor.comments.take();
             self.cursor.comments = Some(self.listing(comments, seen, &mut batch).await?);
         }
-        // Numbers can always be serialised.
+        // A struct of numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         Ok(batch)
     }
 
-    /// The paths of the listings: posts, then comments if they are read.
+    /// The paths of the listings: posts, and comments if they are read.
     fn listings(&self) -> Vec<String> {
         let names = self.client.options.subreddits.join("+");
         let comments = self.client.options.comments.then(|| format!("r/{names}/comments"));
         [Some(format!("r/{names}/new")), comments].into_iter().flatten().collect()
     }
 
-    /// Adds the items of a listing that are not in `seen`, oldest first. The first poll reads one page.
+    /// Adds the items of a listing that are not in `seen`, oldest first. The first poll reads only one page.
     async fn listing(&mut self, path: &str, seen: Option<Seen>, batch: &mut Batch) -> Result<Seen, SourceError> {
         let is_first = seen.is_none();
         let mut seen = seen.unwrap_or_default();
@@ -132,7 +133,7 @@ impl Reddit {
         things.sort_by_key(|(id, _)| *id);
         things.dedup_by_key(|(id, _)| *id);
         if let (true, true, Some((oldest, _))) = (is_first, things.len() >= PAGE, things.first()) {
-            // Items after the first page must not be read later, when deletions move them up.
+            // When items are deleted, older items move up to the first page. They must not be read as new ones.
             seen.floor = oldest.saturating_sub(1);
         }
         seen.add(things.iter().map(|(id, _)| *id));

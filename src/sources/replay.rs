@@ -1,7 +1,7 @@
-//! Posts of an NDJSON or CSV file. A restart continues at the last position.
+//! Replays the posts of an NDJSON or CSV file. A restart continues at the last position.
 //!
-//! With `retime` each post gets the time at which it is appended, so that charts, alerts and the live feed show the
-//! replay as if it happened now. The spacing follows from `rate`, not from the times in the file.
+//! With `retime` each post gets the time at which it is appended, so charts, alerts and the live feed show the replay
+//! as if it happened now. The intervals between posts follow from `rate`, not from the times in the file.
 
 mod cursor;
 #[cfg(test)]
@@ -33,7 +33,7 @@ pub struct ReplayOptions {
     pub retime: bool,
     /// Whether the replay starts again at the end of the file, with ids that end in `.LOOP`.
     pub repeat: bool,
-    /// The names of fields in the file.
+    /// The names of the post's fields in the file.
     pub map: FieldMap,
 }
 
@@ -41,7 +41,7 @@ pub struct ReplayOptions {
 pub struct Replay {
     options: ReplayOptions,
     clock: Clock,
-    /// The cursor of an earlier run, which is used when the file is opened for the first time.
+    /// The cursor of an earlier run. It is used when the file is opened for the first time.
     kept: Option<String>,
     open: Option<OpenFile>,
     pace: Option<Pace>,
@@ -54,17 +54,17 @@ struct OpenFile {
     round: u64,
     /// Posts that were read but not yielded, each with the position after it.
     ready: VecDeque<(Post, Position)>,
-    /// Records that are not valid posts, for the next batch.
+    /// Errors of records that are not valid posts. The next batch reports them.
     rejected: Vec<String>,
     /// The position after the last record that was read.
     position: Position,
     finished: bool,
-    /// Whether this round yielded any post.
+    /// Whether any post was yielded in this round.
     yielded: bool,
 }
 
 impl Replay {
-    /// Continues at the `cursor` of an earlier run. The first read opens the file.
+    /// Creates a replay that continues at the `cursor` of an earlier run. The first read opens the file.
     pub fn new(options: ReplayOptions, cursor: Option<String>, clock: Clock) -> Self {
         Self { options, clock, kept: cursor, open: None, pace: None }
     }
@@ -107,8 +107,8 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes the first `count` posts that are ready. Sets the current time with `retime`, and appends the number of the
-    /// round to the ids after the first round.
+    /// Takes the first `count` posts that are ready. With `retime` the posts get the current time. After the first
+    /// round the number of the round is appended to their ids.
     fn take(&mut self, count: usize) -> Batch {
         let Some(file) = &mut self.open else { return Batch::default() };
         let mut batch = Batch { rejected: std::mem::take(&mut file.rejected), ..Batch::default() };
@@ -166,9 +166,9 @@ impl OpenFile {
 
 /// The position at which a file is opened.
 enum Begin {
-    /// At the position of an earlier run.
+    /// Open it at the position of an earlier run.
     Kept(Option<String>),
-    /// At the beginning, for this round.
+    /// Open it at the beginning, for this round.
     Round(u64),
 }
 

@@ -1,9 +1,9 @@
 //! RSS, Atom and JSON feeds, each polled at an interval that adapts to its changes.
 //!
-//! A request sends the `ETag` and `Last-Modified` of the feed's last answer, so that an unchanged feed needs little
-//! traffic. The interval of a feed decreases after new entries and increases without them, between two limits and never
-//! below the interval that the feed asks for. A failing feed does not delay the others. When a host asks for a pause,
-//! all of its feeds wait.
+//! A request sends the `ETag` and `Last-Modified` of the feed's last response, so that an unchanged feed causes little
+//! traffic. The interval of a feed decreases after new entries and increases without them. It stays between two limits,
+//! and is never shorter than the interval that the feed requests. A failing feed does not delay the others. When a host
+//! asks for a pause, all feeds of that host wait.
 
 mod charset;
 mod discourse;
@@ -43,18 +43,18 @@ use history::OlderEntries;
 pub use entry::{Entry, FeedError, Parsed, parse};
 pub use opml::{FeedList, OpmlError, feeds_of};
 
-/// The `Accept` header.
+/// The value of the `Accept` header.
 const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
 /// The maximum number of concurrent requests, each to a different host.
 const AT_ONCE: usize = 8;
-/// A document with more bytes is large. Only this many large documents are parsed at once, because they take much
-/// memory.
+/// A document with more bytes is large. Large documents take much memory, so [`Shared::large`] limits how many are
+/// parsed at once.
 const LARGE_BYTES: usize = 1 << 20;
 const LARGE_AT_ONCE: usize = 2;
-/// The longest delay that is kept across a restart.
+/// The maximum delay that is kept across a restart.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
-/// The number of entries that are remembered per feed, in addition to those in its current document.
+/// The number of entries that are remembered per feed, in addition to the entries of its current document.
 const REMEMBERED: usize = 50;
 
 /// The feeds to read, and how often.
@@ -70,7 +70,7 @@ pub struct RssOptions {
     pub history: Duration,
 }
 
-/// The state of a feed that is stored between runs.
+/// The state of a feed, which is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Memory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,24 +80,24 @@ struct Memory {
     /// Known entries, by a hash of their identity, and when each was last edited, in Unix seconds.
     #[serde(default)]
     seen: BTreeMap<u64, i64>,
-    /// The time between two polls, in seconds; 0: not known yet.
+    /// The current time between two polls, in seconds; 0: not known yet.
     #[serde(default)]
     interval: u64,
-    /// When the next poll is due, in Unix seconds, so that a restart does not poll a feed too early.
+    /// When the next poll is due, in Unix seconds. A restart therefore does not poll a feed too early.
     #[serde(default)]
     due: i64,
-    /// The feed that the configured page links to.
+    /// The URL of the feed, if the configured URL is that of a page that links to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     discovered: Option<Url>,
 }
 
-/// State that is shared by all openings of the source.
+/// The state that all openings of the source share.
 struct Shared {
     options: RssOptions,
     /// One fetcher per host, so that a host that asks for a pause does not delay the others.
     fetchers: HashMap<String, Fetcher>,
     schedule: PollSchedule,
-    /// Permits to parse a large document.
+    /// Permits for parsing large documents.
     large: Arc<Semaphore>,
 }
 
@@ -109,23 +109,23 @@ struct Rss {
     memories: Vec<Memory>,
 }
 
-/// The answer of a feed.
+/// The response of a feed.
 enum FeedAnswer {
     /// The feed has not changed.
     Unchanged(HeaderMap),
     Document(Box<Document>),
-    /// The answer is a web page that links to this feed.
+    /// The response is a web page that links to this feed.
     Page(Url),
 }
 
 struct Document {
     parsed: Parsed,
     headers: HeaderMap,
-    /// The feed itself, when the configured URL is that of a page.
+    /// The URL of the feed, if the configured URL is that of a page.
     discovered: Option<Url>,
 }
 
-/// The source `name`; `fetcher` creates a fetcher for each host.
+/// The source `name`. `fetcher` creates one fetcher for each host.
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.feeds.iter().map(|url| (fetch::place(url).to_owned(), fetcher())).collect();
     let schedule = PollSchedule::new(options.feeds.len());
@@ -157,7 +157,8 @@ impl Rss {
     async fn read_due(&mut self) -> Result<Batch, SourceError> {
         let Shared { options, schedule, .. } = &*self.shared;
         let mut hosts = HashSet::new();
-        // One feed per host at a time: when the host asks for a pause, its other feeds are not requested.
+        // Only one feed per host is requested at a time. When the host asks for a pause, its other feeds are not
+        // requested.
         let mut due = schedule.due(options.feeds.len());
         due.retain(|place| hosts.len() < AT_ONCE && hosts.insert(fetch::place(&options.feeds[*place])));
         if due.is_empty() {
@@ -177,13 +178,13 @@ impl Rss {
         self.shared.schedule.check()?;
         let feeds = self.shared.options.feeds.iter();
         let memories: BTreeMap<String, &Memory> = feeds.map(entry::label).zip(&self.memories).collect();
-        // Texts and numbers can always be serialised.
+        // A map of texts and numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&memories).unwrap_or_default());
         batch.wait = self.shared.schedule.next_due_in();
         Ok(batch)
     }
 
-    /// Requests a feed. If the answer is a page, requests the feed that it links to.
+    /// Requests a feed. If the response is a page, requests the feed that the page links to.
     async fn ask(&self, place: usize) -> Result<FeedAnswer, SourceError> {
         let (url, memory) = (&self.shared.options.feeds[place], &self.memories[place]);
         let asked = memory.discovered.as_ref().unwrap_or(url);
@@ -260,7 +261,7 @@ impl Rss {
                 }
                 (memory.take(parsed, batch, now), asked)
             }
-            // `ask` already follows links of pages.
+            // `ask` has already followed the link of a page.
             FeedAnswer::Page(_) => return,
         };
         let (least, most) = (options.min_interval, options.max_interval.max(options.min_interval));
@@ -280,12 +281,12 @@ impl Rss {
             let of_host = options.feeds.iter().enumerate().filter(|(_, url)| fetch::place(url) == host);
             for (other, _) in of_host {
                 schedule.postpone(other, *after);
-                // The delay must also apply after a restart.
+                // The delay is stored, so that it also applies after a restart.
                 let memory = &mut self.memories[other];
                 memory.due = memory.due.max((self.clock.now() + *after).as_seconds());
             }
         } else {
-            // The page may link to another feed now, and the validators belong to the old feed.
+            // The page may now link to another feed, and the stored validators belong to the old feed.
             let memory = &mut self.memories[place];
             if memory.discovered.take().is_some() {
                 (memory.etag, memory.last_modified) = (None, None);
@@ -306,7 +307,7 @@ fn document(answer: &Answer, feed: &Url) -> Result<Parsed, FeedError> {
 }
 
 impl Memory {
-    /// Stores the validators of an answer for the next request.
+    /// Stores the validators of a response for the next request.
     fn validators(&mut self, headers: &HeaderMap) {
         let header = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
         self.etag = header(ETAG);
@@ -350,7 +351,7 @@ fn conditions(memory: &Memory) -> HeaderMap {
     headers
 }
 
-/// How long the answer may be cached.
+/// How long the response may be cached.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.split(',');
     let seconds = directives.filter_map(|directive| directive.trim().strip_prefix("max-age=")?.parse().ok()).next()?;

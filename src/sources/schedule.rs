@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use super::SourceError;
 
-/// The longest wait after repeated failures of one place.
+/// The maximum wait after repeated failures of one place.
 const MAX_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
-/// A poll schedule with one slot per place. All openings of the source share it, so that a reopened source does not
-/// poll a place too early.
+/// A poll schedule with one slot per place. All openings of the source share the schedule, so that a reopened source
+/// does not poll a place too early.
 pub struct PollSchedule(Mutex<Vec<Slot>>);
 
 struct Slot {
     due: Instant,
-    /// Consecutive failures.
+    /// The number of consecutive failures.
     failures: u32,
     error: Option<Failure>,
 }
@@ -32,7 +32,7 @@ struct Failure {
 enum FailureKind {
     /// A retry may succeed.
     Temporary,
-    /// The error needs a change of the settings.
+    /// The error persists until the settings change.
     Permanent,
 }
 
@@ -46,7 +46,7 @@ pub enum Report {
 }
 
 impl PollSchedule {
-    /// A schedule with `places` slots, all of them due.
+    /// Creates a schedule with `places` slots, all of which are due.
     pub fn new(places: usize) -> Self {
         let slot = |_| Slot { due: Instant::now(), failures: 0, error: None };
         Self(Mutex::new((0..places).map(slot).collect()))
@@ -67,7 +67,7 @@ impl PollSchedule {
         next.map_or(MAX_WAIT, |due| due.saturating_duration_since(Instant::now()))
     }
 
-    /// Records an answer of `place` and schedules the next poll after `wait`.
+    /// Records a successful poll of `place`, and schedules the next poll after `wait`.
     pub fn succeeded(&self, place: usize, wait: Duration) {
         if let Some(slot) = self.slots().get_mut(place) {
             *slot = Slot { due: Instant::now() + wait, failures: 0, error: None };
@@ -81,8 +81,8 @@ impl PollSchedule {
         }
     }
 
-    /// Records a failure of `place`. The wait is the one that the server asks for, or else `shortest`, doubled after
-    /// each consecutive failure up to six hours. The 1st, 2nd, 4th, 8th, … failure should be logged.
+    /// Records a failure of `place`. The next wait is the one that the server requests. Otherwise it is `shortest`,
+    /// doubled after each consecutive failure up to six hours. Only the 1st, 2nd, 4th, 8th, … failure should be logged.
     pub fn failed(&self, place: usize, error: &SourceError, shortest: Duration) -> Report {
         let mut slots = self.slots();
         let Some(slot) = slots.get_mut(place) else { return Report::Quiet };

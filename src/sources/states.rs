@@ -16,11 +16,11 @@ pub enum SourceActivity {
     /// The source has not delivered a post yet.
     #[default]
     Starting,
-    /// The source is connected and delivers posts when there are any.
+    /// The source is connected, and delivers new posts.
     Connected,
     /// The source waits because the stream is full or unavailable.
     Waiting,
-    /// The source failed, or sent nothing for too long. It is retried later.
+    /// The source failed, or sent nothing for too long. The source is opened again later.
     BackingOff,
     /// The source is paused.
     Paused,

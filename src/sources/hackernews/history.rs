@@ -25,11 +25,11 @@ const HITS: usize = 200;
 
 /// Reads the pages of the search.
 pub struct Search {
-    /// `https://hn.algolia.com/api/v1/`
+    /// The base URL of the search: `https://hn.algolia.com/api/v1/`
     pub base: Url,
     /// The fetcher of the search.
     pub fetcher: Arc<Fetcher>,
-    /// The time of items without a time.
+    /// The clock that gives the time of items without a time.
     pub clock: Clock,
 }
 
@@ -38,12 +38,12 @@ struct Hits {
     hits: Vec<Value>,
 }
 
-/// An item of the search. Its fields have other names than in the API of Hacker News.
+/// An item in the search results. Its fields have other names than in the API of Hacker News.
 #[derive(Debug, Deserialize)]
 struct Hit {
     #[serde(rename = "objectID")]
     id: String,
-    /// Unix seconds.
+    /// The time of the item, in Unix seconds.
     created_at_i: i64,
     #[serde(default, deserialize_with = "lenient")]
     author: Option<String>,
@@ -77,7 +77,8 @@ impl Hit {
 
 impl Search {
     async fn read(&self, wanted: Wanted<'_>) -> Result<Page, SourceError> {
-        // Items of the second at which the history began are included.
+        // The upper limit is exclusive, so the first request adds one second to include items from the second at which
+        // the history began.
         let before = wanted.position.and_then(|text| text.parse().ok()).unwrap_or(wanted.began.as_seconds() + 1);
         let url = self.base.join("search_by_date");
         let mut url = url.map_err(|error| SourceError::Permanent(format!("search_url: {error}")))?;
@@ -98,7 +99,8 @@ impl Search {
                 Err(error) => page.batch.rejected.push(format!("item of the search: {error}")),
             }
         }
-        // The second of the oldest item is asked for again, because the page may have only a part of it.
+        // The second of the oldest item is requested again, because the page may contain only some items of that
+        // second.
         page.next = is_full.then(|| (oldest + 1).min(before - 1).to_string());
         Ok(page)
     }

@@ -4,15 +4,15 @@ use super::super::Opening;
 use super::super::draft::Found;
 use super::*;
 
-/// Places with one post per hour of the past, ten posts per page.
+/// Places with one post per hour before the present, and ten posts per page.
 #[derive(Clone, Default)]
 struct Hourly {
     places: Vec<&'static str>,
-    /// Posts per place.
+    /// The number of posts per place.
     count: usize,
-    /// The hours from the start of the history to the newest post.
+    /// How many hours the newest post is newer than the start of the history.
     newer: u32,
-    /// The next answers, instead of pages.
+    /// Errors that the next requests return instead of pages.
     errors: Arc<Mutex<Vec<SourceError>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -57,7 +57,7 @@ fn spec_at(pages: &Hourly, span: Duration, clock: &Clock) -> SourceSpec {
     Past { name: "blog", kind: "rss", span, clock }.spec(move || Box::new(pages.clone())).unwrap()
 }
 
-/// Reads at most `calls` batches from `cursor` on. Returns the ids and the last cursor.
+/// Reads at most `calls` batches, starting at `cursor`. Returns the ids of the posts and the last cursor.
 async fn read(spec: &SourceSpec, cursor: Option<String>, calls: usize) -> (Vec<String>, Option<String>) {
     let mut source = spec.open(Opening { cursor: cursor.clone(), failures: 0 });
     let (mut ids, mut cursor) = (Vec::new(), cursor);
@@ -76,7 +76,7 @@ async fn read(spec: &SourceSpec, cursor: Option<String>, calls: usize) -> (Vec<S
 async fn history_ends_at_its_span_in_each_place() {
     let pages = Hourly { places: vec!["a", "b"], count: 1_000, ..Hourly::default() };
     let (ids, cursor) = read(&spec(&pages, HOUR * 24), None, 100).await;
-    // The post from exactly the start of the span is part of it.
+    // A post whose time equals the start of the span is included.
     assert_eq!(ids.len(), 50);
     assert_eq!((ids[0].as_str(), ids[24].as_str(), ids[25].as_str()), ("a-0", "a-24", "b-0"));
     let progress = Progress::read(&cursor.unwrap()).unwrap();
@@ -114,7 +114,7 @@ async fn start_of_a_history_is_stored_before_its_posts() {
     let began = |cursor: &Option<String>| Progress::read(cursor.as_ref().unwrap()).unwrap().began;
     assert_eq!((began(&first.cursor), one.asked.lock().unwrap().len()), (clock.now(), 0));
 
-    // A restart reads on, and a place that is added later moves the start.
+    // A restart continues the history, and a place that is added later changes the start.
     let opening = Opening { cursor: first.cursor, failures: 0 };
     let batch = spec_at(&one, HOUR * 24, &clock).open(opening).next(500).await.unwrap();
     assert_eq!((batch.ops.len(), batch.must_store), (5, false));

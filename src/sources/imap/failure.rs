@@ -1,4 +1,4 @@
-//! Errors of a mail server, in words that say what to do.
+//! Converts errors of a mail server to messages with advice.
 
 use std::io;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use async_imap::imap_proto::Outcome;
 
 use super::super::SourceError;
 
-/// How long to wait after a server asks for a pause, without saying for how long.
+/// The wait after a server asks for a pause without stating its length.
 const PAUSE: Duration = Duration::from_secs(300);
-/// The maximum number of characters of an answer in messages.
+/// The maximum number of characters of a response in messages.
 const MAX_SHOWN: usize = 200;
-/// What servers say when a later attempt may succeed: response codes of RFC 5530 and common words, in lower case.
+/// Texts in responses which indicate that a later attempt may succeed: response codes of RFC 5530 and common words, in
+/// lower case.
 const TEMPORARY: [&str; 11] = [
     "[unavailable]",
     "[inuse]",
@@ -30,19 +31,19 @@ const TEMPORARY: [&str; 11] = [
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The reason is final for this poll.
+    /// An error of the source, which ends this poll.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The server refused the command (`NO` or `BAD`). It has the text of the answer.
+    /// The server refused the command (`NO` or `BAD`), with the text of the response.
     #[error("{0}")]
     Refused(String),
-    /// The answer cannot be read, or exceeds a limit.
+    /// The response cannot be parsed, or exceeds a limit.
     #[error("{0}")]
     Malformed(String),
 }
 
 impl Failure {
-    /// The failure of a connection to `server`.
+    /// Converts an error of a connection to `server`.
     pub fn of(error: Error, server: &str) -> Self {
         match error {
             Error::Io(error) => Self::of_io(&error, server),
@@ -55,7 +56,8 @@ impl Failure {
         }
     }
 
-    /// The failure of reading from `server`. The parser's errors contain what was read, which may be a mail.
+    /// Converts an error of reading from `server`. The message of the parser is left out, because it contains what was
+    /// read, which may be a mail.
     pub fn of_io(error: &io::Error, server: &str) -> Self {
         match error.kind() {
             io::ErrorKind::InvalidData => Self::Malformed(format!("{server}: {error}")),
@@ -65,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// The error of the source, for a failure of `server` that has no special meaning.
+    /// Converts a failure of `server` that needs no specific advice.
     pub fn into_error(self, server: &str) -> SourceError {
         match self {
             Self::Source(error) => error,
@@ -77,7 +79,7 @@ impl Failure {
     }
 }
 
-/// The error for an answer that asks to come back later; `None` for another answer.
+/// The error for a response that asks the client to retry later; `None` for other responses.
 pub fn pause(text: &str, server: &str) -> Option<SourceError> {
     let lower = text.to_lowercase();
     TEMPORARY.iter().any(|words| lower.contains(words)).then(|| SourceError::Busy {
@@ -86,13 +88,13 @@ pub fn pause(text: &str, server: &str) -> Option<SourceError> {
     })
 }
 
-/// The error when the server closes the connection with a reason.
+/// The error when the server closes the connection and states the reason `text`.
 pub fn closed(text: &str, server: &str) -> Failure {
     let reason = || SourceError::Transient(format!("{server} closed the connection: {}", or_nothing(text)));
     pause(text, server).unwrap_or_else(reason).into()
 }
 
-/// The error when the server does not accept user and password.
+/// The error when the server rejects the user or the password.
 pub fn sign_in(failure: Failure, server: &str) -> SourceError {
     match failure {
         Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
@@ -106,7 +108,7 @@ pub fn sign_in(failure: Failure, server: &str) -> SourceError {
     }
 }
 
-/// The error when the mailbox cannot be opened. `others` are mailboxes that exist.
+/// The error when the mailbox cannot be opened. `others` are existing mailboxes, which the message lists.
 pub fn mailbox(failure: Failure, (name, server): (&str, &str), others: &[String]) -> SourceError {
     match failure {
         Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
@@ -120,7 +122,7 @@ pub fn mailbox(failure: Failure, (name, server): (&str, &str), others: &[String]
     }
 }
 
-/// The error when no protected connection can be set up.
+/// The error when TLS cannot be established.
 pub fn tls(error: &io::Error, server: &str) -> SourceError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
@@ -135,13 +137,13 @@ pub fn tls(error: &io::Error, server: &str) -> SourceError {
     }
 }
 
-/// The text of an answer.
+/// The text of a response.
 pub fn said(outcome: &Outcome<'_>) -> String {
     let code = outcome.code.as_ref().map(|code| format!("{code:?} ")).unwrap_or_default();
     shown(&format!("{code}{}", outcome.information.as_deref().unwrap_or_default()))
 }
 
-/// The text of an answer from the message of `async-imap`: `code: None, info: Some("…")`.
+/// The text of a response within an error message of `async-imap`: `code: None, info: Some("…")`.
 fn information(message: &str) -> String {
     let text = message.split_once("info: Some(\"").and_then(|(_, text)| text.strip_suffix("\")"));
     shown(&text.unwrap_or_default().replace("\\\"", "\"").replace("\\\\", "\\"))

@@ -1,5 +1,5 @@
-//! Older mails: a week at a time, by the days of their arrival (`SEARCH SINCE … BEFORE …`), the newest mails first. The
-//! session stays open between pages.
+//! Reads older mails, one week per search by the days of their arrival (`SEARCH SINCE … BEFORE …`), newest mails first.
+//! The session stays open between pages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use crate::domain::Timestamp;
 /// The number of mails per page.
 const PAGE: usize = 100;
 const DAY: Duration = Duration::from_secs(86_400);
-/// The days that are searched at once.
+/// The span of one search.
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-/// The mails of a mailbox, backwards.
+/// Reads the mails of a mailbox from the newest to the oldest.
 pub(super) struct OlderMails {
     shared: Arc<Shared>,
     session: Option<Session>,
 }
 
-/// Where the next page begins.
+/// The position at which the next page begins.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Position {
-    /// Mails of the day of this time and of later ones were read.
+    /// All mails of the day of this time and of later days were read.
     end: Timestamp,
-    /// Of the days before `end`, mails with this UID and larger ones were read.
+    /// Of the day before `end` and earlier days, the mails with this UID and larger UIDs were read.
     below: Option<u32>,
-    /// The validity of `below`.
+    /// The `UIDVALIDITY` under which `below` was stored.
     validity: u32,
 }
 
@@ -46,7 +46,7 @@ impl OlderMails {
             Some(session) => session,
             None => Session::open(&self.shared.options, &self.shared.fetcher).await?,
         };
-        // The server compares days in its own time zone.
+        // The server compares days in its own time zone, so one more day is searched.
         let oldest = wanted.since - DAY;
         let stored = wanted.position.and_then(|text| serde_json::from_str::<Position>(text).ok());
         let mut position = stored.unwrap_or(Position { end: wanted.began + 2 * DAY, below: None, validity: 0 });
@@ -73,7 +73,7 @@ impl OlderMails {
                 }
                 Done::All => (!is_last).then_some(earlier),
             }
-            // Dates and numbers can always be serialised.
+            // A struct of times and numbers can always be serialised.
             .map(|next| serde_json::to_string(&next).unwrap_or_default());
             if matches!(done, Done::All) && page.next.is_some() {
                 self.session = Some(session);
@@ -103,7 +103,7 @@ async fn add(shared: &Shared, session: &mut Session, uids: &[u32], page: &mut Pa
 #[derive(Clone, Copy, Debug)]
 enum Done {
     All,
-    /// The mails with this UID and larger ones.
+    /// The mails with this UID and larger UIDs were read.
     Until(u32),
 }
 

@@ -1,8 +1,8 @@
-//! Limits what a server may send.
+//! Limits the data that a mail server may send.
 //!
-//! The parser of `async-imap` allocates a literal as soon as its size is announced, up to 512 MiB, keeps a response of any
-//! length, and calls itself for nested lists. The size of literals, the length of responses, the number of lists and the
-//! bytes of a command are therefore checked here, before the parser gets them.
+//! The parser of `async-imap` has no sufficient limits: it allocates a literal of up to 512 MiB as soon as its size is
+//! announced, buffers a response of any length, and recurses for nested lists. This layer therefore checks the size of
+//! literals, the length of responses, the number of lists and the bytes per command before the parser receives them.
 
 use std::fmt;
 use std::io;
@@ -11,15 +11,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The maximum number of bytes of a literal, and so of a mail that are read.
+/// The maximum size of a literal in bytes, which is also the number of bytes that are read of a mail.
 pub const MAX_LITERAL: u32 = 128 * 1024;
-/// The maximum number of bytes of a response, without its literals.
+/// The maximum size of a response without its literals, in bytes.
 const MAX_RESPONSE: usize = 256 * 1024;
-/// The maximum number of bytes of all responses to a command.
+/// The maximum size of all responses to one command, in bytes.
 const MAX_COMMAND: usize = 16 * 1024 * 1024;
-/// The maximum number of lists in a response. The responses to the commands of this source have one.
+/// The maximum number of lists in a response. The commands of this source cause responses with one list.
 const MAX_LISTS: usize = 24;
-/// The number of bytes that decide whether a response is a text.
+/// The number of first bytes that show whether a response is a human-readable text.
 const HEAD: usize = 32;
 
 /// A connection, with or without TLS.
@@ -38,12 +38,12 @@ impl Limited {
         Self { wire, scan: Scan::default() }
     }
 
-    /// The connection without limits, for the handshake of TLS.
+    /// Returns the connection without limits, for the TLS handshake.
     pub fn into_wire(self) -> Box<dyn Wire> {
         self.wire
     }
 
-    /// Starts to count the bytes of another command.
+    /// Resets the byte count for the next command.
     pub fn begin_command(&mut self) {
         self.scan.received = 0;
     }
@@ -95,22 +95,22 @@ pub enum Excess {
     Command,
 }
 
-/// Follows the lines and literals of responses (RFC 9051, section 4.3).
+/// Tracks lines and literals in responses (RFC 9051, section 4.3).
 #[derive(Debug, Default)]
 struct Scan {
-    /// The bytes since the last command.
+    /// The number of bytes since the last command.
     received: usize,
-    /// The bytes of the current response, without its literals.
+    /// The number of bytes of the current response, without its literals.
     response: usize,
     lists: usize,
-    /// The rest of the current literal.
+    /// The number of bytes of the current literal that are still expected.
     skip: usize,
     announced: Announced,
     /// The first bytes of the current response.
     head: Vec<u8>,
 }
 
-/// The part of `{123}CRLF` that was read.
+/// The part of a literal's announcement `{123}CRLF` that was read.
 #[derive(Clone, Copy, Debug, Default)]
 enum Announced {
     #[default]
@@ -177,8 +177,8 @@ impl Scan {
         Ok(())
     }
 
-    /// Whether the response is a text for people, which has no literals: a server must not be able to hide a literal
-    /// behind one that the parser does not see.
+    /// Whether the response is a human-readable text, which cannot contain literals. Without this check a server could
+    /// announce a literal that the parser does not see, and hide another literal in it.
     fn is_text(&self) -> bool {
         let mut words = self.head.split(u8::is_ascii_whitespace);
         let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn scanned(bytes: &[u8]) -> Result<(), Excess> {
-        // The limits hold for any division into packets.
+        // The limits apply regardless of how the data is split into packets.
         let mut in_steps = Scan::default();
         let stepwise = bytes.chunks(7).try_for_each(|chunk| in_steps.take(chunk));
         assert_eq!(Scan::default().take(bytes), stepwise);
@@ -215,7 +215,7 @@ mod tests {
     fn large_literal_is_refused_before_it_arrives() {
         assert_eq!(scanned(b"* 1 FETCH (BODY[] {4294967296}\r\n"), Err(Excess::Literal(4_294_967_296)));
         assert_eq!(scanned(b"* 1 FETCH (BODY[] {400000000}\r\n"), Err(Excess::Literal(400_000_000)));
-        // The parser reads the first line as a text.
+        // The parser treats the first line as text, so `{100}` does not announce a literal.
         let hidden = b"* OK hello {100}\r\n* 1 FETCH (BODY[] {400000000}\r\n";
         assert_eq!(scanned(hidden), Err(Excess::Literal(400_000_000)));
     }

@@ -7,41 +7,41 @@ use super::super::known::digest;
 use super::mime;
 use crate::domain::Timestamp;
 
-/// Longer ids are replaced by their digest.
+/// The maximum length of an id in bytes. Longer ids are replaced by their digest.
 const MAX_ID: usize = 200;
 
 /// A mail as the server sent it.
 #[derive(Debug)]
 pub struct Raw {
     pub uid: u32,
-    /// When it arrived (`INTERNALDATE`).
+    /// When the mail arrived (`INTERNALDATE`).
     pub arrived: Option<Timestamp>,
-    /// Its first bytes.
+    /// The first bytes of the mail.
     pub bytes: Vec<u8>,
 }
 
 /// The mailbox that a mail is in.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// A digest of the server and the user. It begins the ids of posts, so that a mail that is in two mailboxes is one
-    /// post, and the name of the account stays private.
+    /// A digest of the server and the user, with which the ids of posts begin. A mail that is in two mailboxes thereby
+    /// becomes one post, and the name of the account stays private.
     pub account: String,
-    /// The validity of UIDs.
+    /// The `UIDVALIDITY` of the mailbox.
     pub validity: u32,
 }
 
-/// A post, and what filters compare.
+/// A post, with the fields that filters compare.
 #[derive(Debug)]
 pub struct Mail {
     pub found: Found,
     /// The name and the address of the sender, in lower case.
     pub sender: String,
-    /// In lower case.
+    /// The subject in lower case.
     pub subject: String,
 }
 
 impl Mail {
-    /// Reads a mail. `None`: it has no header.
+    /// Parses a mail. `None`: the mail has no header.
     pub fn read(raw: &Raw, origin: &Origin) -> Option<Self> {
         let (head, _) = mime::split(&raw.bytes);
         let headers = MessageParser::default().parse_headers(head)?;
@@ -63,7 +63,7 @@ impl Mail {
                 post_id,
                 content: content(subject, &mime::text(&raw.bytes)),
                 author: name.or(address).map(str::to_owned),
-                // The clock of the sender may be wrong. A mail was not written after its arrival.
+                // The sender's clock may be wrong, so the arrival is the upper limit of the time.
                 created_at: written.map_or(raw.arrived, |at| Some(raw.arrived.map_or(at, |arrived| at.min(arrived)))),
                 reply_to: answered.map(|id| origin.post_id(id)),
                 ..Found::default()
@@ -73,7 +73,7 @@ impl Mail {
 }
 
 impl Origin {
-    /// The id of the post with this `Message-ID`, which is the same in all mailboxes.
+    /// The id of the post with the given `Message-ID`. The id does not depend on the mailbox.
     fn post_id(&self, id: &str) -> String {
         let id = id.trim();
         let is_usable = id.len() <= MAX_ID && id.chars().all(|c| !c.is_control() && !c.is_whitespace());
@@ -82,7 +82,7 @@ impl Origin {
     }
 }
 
-/// The first of the ids in a header.
+/// The first id in a header.
 fn first<'a>(header: &'a HeaderValue<'_>) -> Option<&'a str> {
     match header {
         HeaderValue::Text(id) => Some(id),

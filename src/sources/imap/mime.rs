@@ -1,23 +1,23 @@
-//! The text of a mail (RFC 2045, RFC 2046): the plain text of each part, or else the text of its HTML. Attachments and
-//! attached mails are left out.
+//! Extracts the text of a mail (RFC 2045, RFC 2046): the plain text of each part, or else the text of its HTML.
+//! Attachments and attached mails are left out.
 //!
-//! The parts are separated here, and `mail-parser` decodes only parts with text: it represents attached mails in attached
-//! mails by nested values, which a hostile mail could make too deep for the stack. A truncated mail has the text of its
-//! first bytes.
+//! The parts are split here, and `mail-parser` decodes only single parts with text. The parser represents nested
+//! attached mails by nested values, which a malicious mail could nest too deep for the stack. A truncated mail yields
+//! the text of its first bytes.
 
 use mail_parser::{ContentType, MessageParser, MimeHeaders as _};
 
 use super::trim;
 
-/// The maximum depth of parts in parts.
+/// The maximum nesting depth of parts.
 const MAX_DEPTH: usize = 8;
-/// The maximum number of parts of a part.
+/// The maximum number of subparts of a part.
 const MAX_PARTS: usize = 50;
 
 /// The text of a part.
 struct Text {
     text: String,
-    /// Whether it was not HTML.
+    /// Whether the part was plain text, not HTML.
     is_plain: bool,
 }
 
@@ -26,7 +26,7 @@ pub fn text(raw: &[u8]) -> String {
     part(raw, 0).map(|found| found.text).unwrap_or_default()
 }
 
-/// Divides a mail or a part into its header and its body.
+/// Splits a mail or a part into its header and its body.
 pub fn split(raw: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
     for line in raw.split_inclusive(|byte| *byte == b'\n') {
@@ -65,7 +65,8 @@ fn part(raw: &[u8], depth: usize) -> Option<Text> {
     }
 }
 
-/// The text of a body. Its header is written here, so that the parser sees a single part, whatever the mail contains.
+/// Decodes a body. The header that the parser receives is written here, so that the parser sees a single part whatever
+/// the mail contains.
 fn decoded(body: &[u8], charset: &str, encoding: &str) -> Option<String> {
     let word =
         |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c)).collect::<String>();
@@ -78,7 +79,7 @@ fn decoded(body: &[u8], charset: &str, encoding: &str) -> Option<String> {
     message.parts.first()?.text_contents().map(str::to_owned)
 }
 
-/// The plain one of several forms of a text, or else the last one, which is the richest.
+/// Selects the plain text among alternatives. If none is plain, selects the last one, which is the richest.
 fn best(mut forms: Vec<Text>) -> Option<Text> {
     let plain = forms.iter().position(|form| form.is_plain);
     match plain {
@@ -93,7 +94,7 @@ fn joined(found: Vec<Text>) -> Option<Text> {
     Some(Text { text: texts.join("\n\n"), is_plain })
 }
 
-/// The parts between the lines `--boundary` (RFC 2046, section 5.1.1). The last one may be truncated.
+/// The parts between the lines `--boundary` (RFC 2046, section 5.1.1). The last part may be truncated.
 fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
     let mark = format!("--{boundary}");
     let (mut found, mut start, mut at) = (Vec::new(), None, 0);

@@ -1,5 +1,5 @@
-//! Names of mailboxes: IMAP sends them in a modified UTF-7 (RFC 3501, section 5.1.3), which RFC 9051 servers still accept
-//! for the names that they list.
+//! Encodes and decodes names of mailboxes. IMAP uses a modified UTF-7 (RFC 3501, section 5.1.3), which servers with RFC
+//! 9051 still accept for the names that they list.
 
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 
-/// `name` as commands send it.
+/// Encodes `name` for commands.
 pub fn encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     let mut units: Vec<u8> = Vec::new();
@@ -26,7 +26,7 @@ pub fn encoded(name: &str) -> String {
     out
 }
 
-/// Appends the letters that are not ASCII.
+/// Appends the collected characters that are not ASCII as one encoded run.
 fn shift(out: &mut String, units: &mut Vec<u8>) {
     if !units.is_empty() {
         out.push('&');
@@ -35,7 +35,7 @@ fn shift(out: &mut String, units: &mut Vec<u8>) {
     }
 }
 
-/// A name that the server listed, for people. A name that is not valid stays as it is.
+/// Decodes a name that the server listed, for display. A malformed name is returned unchanged.
 pub fn decoded(name: &str) -> String {
     readable(name).unwrap_or_else(|| name.to_owned())
 }
@@ -69,7 +69,7 @@ mod tests {
             ("INBOX", "INBOX"),
             ("Entwürfe", "Entw&APw-rfe"),
             ("R&D", "R&-D"),
-            // The example of RFC 3501.
+            // This is the example of RFC 3501.
             ("~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
             ("😀", "&2D3eAA-"),
         ] {

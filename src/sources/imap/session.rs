@@ -1,8 +1,8 @@
-//! A session with a mail server (RFC 9051, and RFC 3501, which most servers implement): sign-in, and reading one mailbox
+//! A session with a mail server (RFC 9051, and RFC 3501, which most servers implement): signs in, and reads one mailbox
 //! without changing it. The mailbox is opened with `EXAMINE`, and mails are fetched with `BODY.PEEK`.
 //!
-//! Commands are sent and answers are read one by one, because the methods of `async-imap` for `FETCH` and `SEARCH` treat a
-//! refused command as an empty result.
+//! Commands are sent and responses are read one by one, because the methods of `async-imap` for `FETCH` and `SEARCH`
+//! treat a refused command as an empty result.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,44 +27,44 @@ use super::names;
 use super::{ImapOptions, Protection};
 use crate::domain::Timestamp;
 
-/// The maximum number of mails that are listed at once.
+/// The maximum number of mails per list.
 pub const MAX_LISTED: usize = 500;
-/// A command takes at most this many times the longest wait for an answer.
+/// The timeout of a command, as a multiple of the maximum wait for a response.
 const COMMAND: u32 = 4;
-/// The maximum number of mailboxes that an error names.
+/// The maximum number of mailboxes that an error lists.
 const MAX_NAMES: usize = 10;
-/// The longest wait for the answer to `LOGOUT`.
+/// The maximum wait for the response to `LOGOUT`.
 const LOGOUT: Duration = Duration::from_secs(2);
 
 /// A mail in the mailbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed {
     pub uid: u32,
-    /// Its size in bytes.
+    /// The size of the mail in bytes.
     pub size: u32,
-    /// When it arrived.
+    /// When the mail arrived.
     pub arrived: Option<Timestamp>,
 }
 
 /// The mails to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
-    /// This many of the newest ones.
+    /// This many of the newest mails.
     Newest(u32),
-    /// Those with larger UIDs, of which the first [`MAX_LISTED`] are returned.
+    /// The mails with larger UIDs. Only the first [`MAX_LISTED`] of them are returned.
     After(u32),
-    /// These UIDs.
+    /// The mails with these UIDs.
     Uids(&'a [u32]),
 }
 
-/// An opened mailbox.
+/// A session with an opened mailbox.
 pub struct Session {
     inner: async_imap::Session<Limited>,
     server: String,
     wait: Duration,
-    /// The validity of UIDs: when it changes, mails have other UIDs than before.
+    /// The `UIDVALIDITY` of the mailbox: when it changes, all mails have new UIDs.
     pub validity: u32,
-    /// The number of mails.
+    /// The number of mails in the mailbox.
     exists: u32,
 }
 
@@ -101,7 +101,7 @@ impl Session {
         Ok(())
     }
 
-    /// Some mailboxes of the account, for an error.
+    /// Some mailboxes of the account, for an error message.
     async fn mailboxes(&mut self) -> Vec<String> {
         let mut found = Vec::new();
         let listed = self.command("LIST \"\" \"*\"", |answer| {
@@ -111,22 +111,22 @@ impl Session {
                 found.push(names::decoded(&mailbox.name));
             }
         });
-        // The error of the mailbox is more important.
+        // An error of this list is ignored, because the error of the mailbox is reported.
         _ = listed.await;
         found
     }
 
-    /// The UIDs, sizes and arrivals of mails, by UID.
+    /// Lists the UIDs, sizes and arrival times of mails, sorted by UID.
     pub async fn list(&mut self, which: Which<'_>) -> Result<Vec<Listed>, Failure> {
         let items = "(UID RFC822.SIZE INTERNALDATE)";
         let command = match which {
-            // An empty mailbox has no `*`.
+            // In an empty mailbox `*` is not a valid sequence number.
             _ if self.exists == 0 => return Ok(Vec::new()),
             Which::Newest(count) => format!("FETCH {}:{} {items}", self.exists.saturating_sub(count) + 1, self.exists),
             Which::After(uid) => format!("UID FETCH {}:* {items}", uid.saturating_add(1)),
             Which::Uids(uids) => format!("UID FETCH {} {items}", set(uids)),
         };
-        // `n:*` includes the last mail even if its UID is smaller.
+        // The range `n:*` includes the last mail even if its UID is smaller than `n`.
         let least = if let Which::After(uid) = which { uid.saturating_add(1) } else { 0 };
         let mut found = BTreeMap::new();
         self.command(&command, |answer| {
@@ -141,7 +141,7 @@ impl Session {
         Ok(found.into_values().collect())
     }
 
-    /// The first bytes of mails, as far as the mails still exist.
+    /// Reads the first bytes of mails. Mails that no longer exist are left out.
     pub async fn read(&mut self, mails: &[Listed]) -> Result<Vec<Raw>, Failure> {
         let uids: Vec<u32> = mails.iter().map(|mail| mail.uid).collect();
         let command = format!("UID FETCH {} (UID BODY.PEEK[]<0.{MAX_LITERAL}>)", set(&uids));
@@ -159,7 +159,8 @@ impl Session {
         Ok(mails.iter().filter_map(raw).collect())
     }
 
-    /// The UIDs of mails that arrived from the day `start` until before the day `end`, in the time zone of the server.
+    /// The UIDs of mails that arrived on the day `start` or later, and before the day `end`, in the time zone of the
+    /// server.
     pub async fn search(&mut self, start: Date, end: Option<Date>) -> Result<Vec<u32>, Failure> {
         let date = |day: Date| day.strftime("%-d-%b-%Y").to_string();
         let before = end.map(|end| format!(" BEFORE {}", date(end))).unwrap_or_default();
@@ -175,12 +176,12 @@ impl Session {
         Ok(found)
     }
 
-    /// Ends the session. The server may not answer.
+    /// Ends the session, even if the server does not respond.
     pub async fn close(mut self) {
         _ = timeout(LOGOUT, self.inner.run_command_and_check_ok("LOGOUT")).await;
     }
 
-    /// Sends a command and passes each answer to `each`.
+    /// Sends a command and passes each response to `each`.
     async fn command(&mut self, command: &str, mut each: impl FnMut(&Response<'_>) + Send) -> Result<(), Failure> {
         let (inner, server, wait) = (&mut self.inner, self.server.as_str(), self.wait);
         inner.as_mut().begin_command();
@@ -207,7 +208,7 @@ impl Session {
     }
 }
 
-/// Connects, with TLS from the first byte if that is wanted.
+/// Connects to the server. With [`Protection::Tls`] the connection starts with a TLS handshake.
 async fn connect(options: &ImapOptions, fetcher: &Fetcher) -> Result<Box<dyn Wire>, SourceError> {
     let scheme = if options.protection == Protection::Tls { "imaps" } else { "imap" };
     let url = Url::parse(&format!("{scheme}://{}/", options.server()));
@@ -239,7 +240,7 @@ async fn protected(wire: Box<dyn Wire>, options: &ImapOptions) -> Result<Box<dyn
     }
 }
 
-/// Reads the greeting, starts TLS if that is wanted, and signs in.
+/// Reads the greeting, starts TLS if STARTTLS is configured, and signs in.
 async fn sign_in(options: &ImapOptions, wire: Box<dyn Wire>) -> Result<async_imap::Session<Limited>, SourceError> {
     let server = options.server();
     let mut client = Client::new(Limited::new(wire));
@@ -251,7 +252,8 @@ async fn sign_in(options: &ImapOptions, wire: Box<dyn Wire>) -> Result<async_ima
         Response::Data { status: Status::Bye, outcome } => {
             return Err(failure::closed(&failure::said(outcome), &server).into_error(&server));
         }
-        // A session that is open before TLS may be another one (RFC 9051, section 11.1).
+        // A session that is signed in before TLS may be another session that an attacker inserted (RFC 9051, section
+        // 11.1).
         _ => {
             return Err(SourceError::Refused(format!(
                 "{server} does not greet as a mail server that asks for a sign-in"
@@ -267,13 +269,13 @@ async fn sign_in(options: &ImapOptions, wire: Box<dyn Wire>) -> Result<async_ima
             )),
             other => other,
         })?;
-        // Whatever the server sent before TLS is dropped with the client.
+        // All unencrypted data that the server sent is discarded with the client.
         let wire = protected(client.into_inner().into_wire(), options).await?;
         client = Client::new(Limited::new(wire));
     }
     let (user, password) = (options.user.as_str(), options.password.expose_secret());
     let signed_in = async {
-        // Quoted strings are ASCII (RFC 3501, section 4.3).
+        // Quoted strings must be ASCII (RFC 3501, section 4.3).
         let session = if user.is_ascii() && password.is_ascii() {
             client.login(user, password).await
         } else {
@@ -287,7 +289,7 @@ async fn sign_in(options: &ImapOptions, wire: Box<dyn Wire>) -> Result<async_ima
     }
 }
 
-/// The result of `step` within the longest wait for an answer.
+/// The result of `step`, or an error if it exceeds the maximum wait for a response.
 async fn within<T>(options: &ImapOptions, step: impl Future<Output = Result<T, Failure>>) -> Result<T, SourceError> {
     match timeout(options.timeout, step).await {
         Ok(done) => done.map_err(|error| error.into_error(&options.server())),
@@ -301,7 +303,7 @@ fn slow(options: &ImapOptions) -> SourceError {
     SourceError::Transient(format!("{} did not answer within {seconds} s: {advice}", options.server()))
 }
 
-/// SASL PLAIN (RFC 4616), whose user and password are UTF-8.
+/// The SASL mechanism PLAIN (RFC 4616), in which user and password are UTF-8.
 struct Plain<'a> {
     user: &'a str,
     password: &'a str,
@@ -320,17 +322,17 @@ pub fn day(at: Timestamp) -> Date {
     at.to_jiff().to_zoned(TimeZone::UTC).date()
 }
 
-/// `text` as a quoted string.
+/// Formats `text` as a quoted string.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// `uids` as a set of numbers.
+/// Formats `uids` as a sequence set.
 fn set(uids: &[u32]) -> String {
     uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The mail in an answer to `FETCH`. Answers about other changes have no size.
+/// The mail in a response to `FETCH`. `None` for responses about other changes, which have no size.
 fn listed(answer: &Response<'_>) -> Option<Listed> {
     let Response::Fetch(_, attributes) = answer else { return None };
     let (mut uid, mut size, mut arrived) = (None, None, None);
@@ -345,7 +347,7 @@ fn listed(answer: &Response<'_>) -> Option<Listed> {
     Some(Listed { uid: uid?, size: size?, arrived })
 }
 
-/// The UID and the text of the mail in an answer to `FETCH`.
+/// The UID and the content of the mail in a response to `FETCH`.
 fn body<'a>(answer: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
     let Response::Fetch(_, attributes) = answer else { return None };
     let (mut uid, mut bytes) = (None, None);
@@ -359,7 +361,7 @@ fn body<'a>(answer: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
     Some((uid?, bytes?))
 }
 
-/// `01-Mar-2026 12:00:00 +0100` (RFC 9051, date-time).
+/// Parses a date-time of RFC 9051: `01-Mar-2026 12:00:00 +0100`.
 fn time(text: &str) -> Option<Timestamp> {
     let at = date(&text.trim().replacen('-', " ", 2), None)?;
     Timestamp::from_millis(at.as_millisecond())

@@ -1,13 +1,13 @@
-//! Removes quotations of other mails and signatures from the text of a mail, so that a post has what its author wrote. A
-//! text that would become empty, such as a mail that only forwards another one, is kept.
+//! Removes quoted mails and signatures from the text of a mail, so that a post contains only what its author wrote. If
+//! no text would remain, as in a mail that only forwards another one, the text is not changed.
 
 use super::super::html as markup;
 
-/// The maximum number of lines of the introduction of a quotation ("On …, Ada wrote:").
+/// The maximum number of lines that introduce a quotation ("On …, Ada wrote:").
 const INTRODUCTION: usize = 3;
-/// The number of lines after `From:` that decide whether it begins the header of a quoted mail.
+/// The number of lines after `From:` that are checked to decide whether they are the header of a quoted mail.
 const HEADER: usize = 5;
-/// The labels that begin the header of a quoted mail, with those of a following line, in lower case.
+/// The labels of the first line of a quoted mail's header, in lower case.
 const FROM: [&str; 5] = ["from:", "von:", "de :", "de:", "da:"];
 const OTHERS: [&str; 12] = [
     "sent:",
@@ -23,10 +23,10 @@ const OTHERS: [&str; 12] = [
     "à :",
     "subject:",
 ];
-/// Where programs put the quoted mail in HTML: the rest of the document follows it.
+/// Marks in HTML after which mail programs put the quoted mail. The rest of the document is the quotation.
 const QUOTED: [&str; 3] = ["id=\"divRplyFwdMsg\"", "id=\"appendonsend\"", "id=\"reply-intro\""];
 
-/// A plain text without quotations and signatures.
+/// Removes quotations and signatures from plain text.
 pub fn plain(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let end = (0..lines.len()).find(|at| ends_at(&lines[*at..])).unwrap_or(lines.len());
@@ -47,18 +47,19 @@ pub fn plain(text: &str) -> String {
     if own.is_empty() { lines.join("\n").trim().to_owned() } else { own }
 }
 
-/// The text of HTML without quotations and signatures.
+/// Converts HTML to text without quotations and signatures.
 pub fn html(source: &str) -> String {
     let own = without_quotation(source);
     let text = plain(&markup::text(&own));
     if text.is_empty() { plain(&markup::text(source)) } else { text }
 }
 
-/// Whether the author's text ends before these lines: a signature (RFC 3676, section 4.3), or a quoted mail.
+/// Whether the author's text ends before these lines, because a signature (RFC 3676, section 4.3) or a quoted mail
+/// begins.
 fn ends_at(lines: &[&str]) -> bool {
     let Some(first) = lines.first() else { return true };
     let line = first.trim();
-    // The signature follows `-- `, of which many programs remove the space.
+    // The line `-- ` begins a signature. Many programs remove its trailing space.
     if *first == "--" || is_rule(line) {
         return true;
     }
@@ -69,7 +70,7 @@ fn ends_at(lines: &[&str]) -> bool {
     begins(line, &FROM) && lines.iter().take(HEADER).skip(1).any(|line| begins(line, &OTHERS))
 }
 
-/// Whether `line` is such as `-----Original Message-----`.
+/// Whether `line` is a rule such as `-----Original Message-----`.
 fn is_rule(line: &str) -> bool {
     let inner = line.trim_matches('-');
     let (before, after) = (line.starts_with("-----"), line.ends_with("-----"));
@@ -96,10 +97,10 @@ fn remove_introduction(kept: &mut Vec<&str>) {
     }
 }
 
-/// `source` without the elements that programs put quotations in.
+/// Removes the elements of `source` in which mail programs put quotations.
 fn without_quotation(source: &str) -> String {
     let end = QUOTED.iter().filter_map(|mark| source.find(mark)).min().unwrap_or(source.len());
-    // The mark is in a tag.
+    // The mark is inside a tag, so the cut is at the start of the tag.
     let end = if end < source.len() { source[..end].rfind('<').unwrap_or(end) } else { end };
     let source = markup::without_class(&source[..end], "gmail_quote");
     let Some(start) = source.find("<blockquote").filter(|at| {

@@ -1,4 +1,4 @@
-//! Older items: the pages that the documents or their `Link` headers name, from the newest one on.
+//! Reads older items from the pages that the documents or their `Link` headers name, starting with the newest page.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::super::mapping::Reading;
 use super::{MAX_ITEMS, Shared};
 use crate::outbound::Answer;
 
-/// The pages of the endpoint.
+/// Reads the pages of the endpoint.
 pub(super) struct OlderItems(pub Arc<Shared>);
 
 impl OlderItems {
@@ -42,7 +42,7 @@ fn page(shared: &Shared, answer: &Answer) -> Result<Page, SourceError> {
 }
 
 impl Pages for OlderItems {
-    /// With other settings the items are read again.
+    /// The key depends on the settings, so that the items are read again when the settings change.
     fn places(&self) -> Vec<String> {
         vec![self.0.settings()]
     }

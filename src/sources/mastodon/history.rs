@@ -1,4 +1,4 @@
-//! Older posts of time lines: `max_id` returns the posts before an id, newest first
+//! Reads older posts of timelines: `max_id` returns the posts before an id, newest first
 //! (<https://docs.joinmastodon.org/methods/timelines/#tag>).
 
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::timeline::{Part, Timeline};
 use super::{Shared, Status};
 use crate::clock::Clock;
 
-/// The pages of all time lines of a source.
+/// Reads the pages of all timelines of a source.
 pub(super) struct OlderPosts {
-    /// The time lines and their fetchers.
+    /// The timelines and their fetchers.
     pub shared: Arc<Shared>,
-    /// The time of posts without a time.
+    /// The clock that gives the time of posts without a time.
     pub clock: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! A status of Mastodon's API.
+//! Converts a status of Mastodon's API to a post.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::super::html;
 use super::super::lenient::lenient;
 use crate::domain::{Op, PostId, Timestamp};
 
-/// The fields of a status that are used.
+/// A status, with only the fields that are used.
 #[derive(Debug, Deserialize)]
 pub struct Status {
     /// The id: a number as text, unique within its instance.
@@ -16,7 +16,7 @@ pub struct Status {
     created_at: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     edited_at: Option<String>,
-    /// HTML.
+    /// The text as HTML.
     #[serde(default, deserialize_with = "lenient")]
     content: Option<String>,
     /// The content warning; may be empty.
@@ -32,7 +32,7 @@ pub struct Status {
     in_reply_to_id: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     account: Option<Account>,
-    /// The boosted status, which the time line also lists separately.
+    /// The boosted status. The boosted status also appears as a separate entry in the timeline.
     reblog: Option<serde::de::IgnoredAny>,
     #[serde(default, deserialize_with = "lenient")]
     quote: Option<Quote>,
@@ -40,11 +40,11 @@ pub struct Status {
 
 #[derive(Debug, Deserialize)]
 struct Account {
-    /// `name`, or `name@host` of another instance.
+    /// The account: `name`, or `name@host` for an account of another instance.
     acct: String,
 }
 
-/// A quoted status, in full or by its id (<https://docs.joinmastodon.org/entities/Quote/>,
+/// A quoted status, as an object or by its id (<https://docs.joinmastodon.org/entities/Quote/>,
 /// <https://docs.joinmastodon.org/entities/ShallowQuote/>).
 #[derive(Debug, Deserialize)]
 struct Quote {
@@ -60,8 +60,8 @@ struct Quoted {
 }
 
 impl Status {
-    /// The status as a post of `host`. The text consists of the content warning and the content, without the link to a
-    /// quoted status, which servers add for old clients.
+    /// Converts the status to a post of `host`. The text consists of the content warning and the content, without the
+    /// link to a quoted status, which servers add for old clients.
     pub fn found(self, host: &str) -> Found {
         let content = self.content.unwrap_or_default();
         let body = match self.reblog {
@@ -86,7 +86,7 @@ impl Status {
         }
     }
 
-    /// The status as an edited version of an earlier post.
+    /// Converts the status to an edited version of an earlier post.
     pub fn edited(self, host: &str, now: Timestamp) -> Found {
         let edited_at = time(self.edited_at.as_deref()).unwrap_or(now);
         Found { edited_at: Some(edited_at), ..self.found(host) }
@@ -102,7 +102,7 @@ pub fn delete(host: &str, id: &str) -> Option<Op> {
     PostId::parse(&self::id(host, id)).ok().map(|post_id| Op::Delete { post_id })
 }
 
-/// The `post_id` of a status. Deletions and replies refer to a status by its number in the instance.
+/// The `post_id` of a status. Deletions and replies refer to a status by its number on the instance.
 fn id(host: &str, number: &str) -> String {
     format!("mastodon:{host}:{number}")
 }

@@ -1,6 +1,6 @@
-//! The WebSocket of an instance.
+//! Reads the WebSocket of an instance.
 //!
-//! Large instances serve it from another host, whose URL is in `/api/v2/instance`
+//! Large instances serve the stream from another host, whose URL is in `/api/v2/instance`
 //! (<https://docs.joinmastodon.org/entities/Instance/#urls-streaming>).
 
 use std::time::Duration;
@@ -23,11 +23,11 @@ use super::super::{SourceError, tls};
 use super::status::Status;
 use super::{MastodonOptions, bearer};
 
-/// The longest time to establish a connection.
+/// The timeout for establishing a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The maximum length of a frame, in bytes. A longer frame ends the connection, and its status is polled afterwards.
 const MAX_FRAME: usize = 1 << 20;
-/// How long to collect events after the first one, so that an append contains more than one post.
+/// How long to collect events after the first one, so that an append can contain several posts.
 const GATHER: Duration = Duration::from_millis(100);
 
 /// An event of the stream.
@@ -47,7 +47,7 @@ pub enum StreamEvent {
     Refused(SourceError),
     /// An event that is not about posts.
     Other,
-    /// An event that cannot be read, with the reason.
+    /// An event that cannot be parsed, with the reason.
     Malformed(String),
 }
 
@@ -62,7 +62,7 @@ enum Frame {
         #[serde(default)]
         payload: Option<String>,
     },
-    /// The answer to a subscription that the server refuses.
+    /// The response to a subscription that the server refuses.
     Error {
         error: String,
         #[serde(default)]
@@ -126,7 +126,8 @@ impl Streaming {
         Ok(Some(Self { socket, host }))
     }
 
-    /// Waits for an event, then collects up to `max` events for a short time. Returns at `deadline` if it is set.
+    /// Waits for an event, then collects up to `max` events for a short time. Returns at the latest at `deadline`, if
+    /// it is set.
     ///
     /// # Errors
     /// When the connection ends before any event.
@@ -149,7 +150,7 @@ impl Streaming {
                     }
                     events.push(read(&text, &self.host));
                 }
-                // A time line without new posts still sends pings.
+                // A ping shows that the connection works, even if the timeline has no new posts.
                 Some(Ok(Message::Ping(_))) if events.is_empty() => break,
                 Some(Ok(Message::Close(_))) | None if events.is_empty() => {
                     return Err(SourceError::Transient(format!("{} ended the stream", self.host)));
@@ -167,8 +168,8 @@ impl Streaming {
     }
 }
 
-/// The streaming URL of `instance`. Servers before version 4 do not have `/api/v2/instance`. If the answer contains no
-/// URL, the instance itself serves the stream.
+/// The streaming URL of `instance`. Servers before version 4 do not have `/api/v2/instance`. If the response contains
+/// no URL, the instance itself serves the stream.
 async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceError> {
     let host = place(instance);
     let wrong = |reason: String| SourceError::Permanent(format!("{host}: {reason}"));
@@ -241,7 +242,7 @@ fn read(text: &str, host: &str) -> StreamEvent {
     let status = |payload: &str| serde_json::from_str::<Box<Status>>(payload);
     match event.as_str() {
         "update" => match status(&payload) {
-            // ["hashtag:local", "rust"]
+            // The stream of a tag is `["hashtag:local", "rust"]`.
             Ok(status) => StreamEvent::New { tag: stream.into_iter().nth(1), status },
             Err(error) => StreamEvent::Malformed(format!("malformed status: {error}")),
         },
@@ -254,7 +255,7 @@ fn read(text: &str, host: &str) -> StreamEvent {
     }
 }
 
-/// The error of a refused subscription.
+/// The error for a refused subscription.
 fn refused(host: &str, error: &str, status: Option<u16>) -> SourceError {
     let reason = format!("{host} refused the subscription: {error}");
     match status.and_then(|status| StatusCode::from_u16(status).ok()) {

@@ -1,4 +1,4 @@
-//! Time lines of instances, and the position of each.
+//! Timelines of instances, and the position in each.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -11,18 +11,18 @@ use super::super::SourceError;
 use super::super::fetch::place;
 use super::MastodonOptions;
 
-/// Posts per page: the maximum that servers return.
+/// The number of posts per page, which is the maximum that servers return.
 pub const PAGE: usize = 40;
 /// The number of posts that are remembered, so that a rewind does not return them again.
 const MAX_RECENT: usize = 20_000;
-/// The largest number of pages of one rewind. Rewinds overlap, so several of them cover a busy time line.
+/// The maximum number of pages of one rewind. Rewinds overlap, so several rewinds cover a busy timeline.
 const MAX_REWIND_PAGES: u32 = 20;
-/// The number of rewinds per period that one rewind covers.
+/// The number of rewinds that start within the span of one rewind.
 const REWINDS: u32 = 5;
-/// The number of low bits of an id that are not part of its time in milliseconds.
+/// The number of low bits of an id that do not belong to its time in milliseconds.
 const SEQUENCE_BITS: u32 = 16;
 
-/// A time line of an instance.
+/// A timeline of an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
     /// The base URL of the instance.
@@ -32,7 +32,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// The key of the time line in the cursor.
+    /// The key of the timeline in the cursor.
     pub fn key(&self) -> String {
         let host = place(&self.instance);
         self.tag.as_ref().map_or_else(|| host.to_owned(), |tag| format!("{host}#{tag}"))
@@ -62,7 +62,7 @@ impl Timeline {
     }
 }
 
-/// The page of a time line to read.
+/// Which page of a timeline to read.
 #[derive(Clone, Copy, Debug)]
 pub enum Part<'a> {
     /// The newest posts.
@@ -73,10 +73,10 @@ pub enum Part<'a> {
     Before(&'a str),
 }
 
-/// The newest id of each time line that was read. It is the source's cursor.
+/// The newest known id of each timeline. This is the source's cursor.
 pub type Positions = BTreeMap<String, String>;
 
-/// Moves the position of `key` to `id`, never backwards.
+/// Moves the position of `key` to `id`, unless `id` is older.
 pub fn advance(positions: &mut Positions, key: &str, id: &str) {
     match positions.get_mut(key) {
         Some(known) if compare(id, known) == Ordering::Less => {}
@@ -91,7 +91,7 @@ fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-/// Reads the last minutes of a time line again if it contains posts of other servers.
+/// Reads the last minutes of a timeline again if it contains posts of other servers.
 ///
 /// An instance derives the id of a remote post from the time at which it was written
 /// (`Mastodon::Snowflake.id_at(created_at)`), so a post that arrives late sorts before posts that were already read.
@@ -110,19 +110,19 @@ struct Line {
 
 struct Rewind {
     position: String,
-    /// The position when the rewind began.
+    /// The position at which the rewind ends: the newest position when it began.
     end: String,
     pages: u32,
 }
 
 impl Rewinds {
-    /// A rewind covers `span`.
+    /// Creates rewinds that each cover `span`.
     pub fn new(span: Duration) -> Self {
         Self { span, lines: BTreeMap::new(), recent: Recent::default() }
     }
 
     /// The position of the next page in the rewind of `key`; `None` when no rewind is due. `newest` is the position of
-    /// the time line.
+    /// the timeline.
     pub fn position(&mut self, key: &str, newest: &str) -> Option<String> {
         let line = self.lines.entry(key.to_owned()).or_default();
         if line.running.is_none() && line.next.is_none_or(|next| next <= Instant::now()) {
@@ -146,7 +146,7 @@ impl Rewinds {
         }
     }
 
-    /// Whether the post `id` of `key` is new. The post is then recorded as read.
+    /// Whether the post `id` of `key` was not read before. The post is then recorded as read.
     pub fn is_new(&mut self, key: &str, id: &str) -> bool {
         self.recent.insert(format!("{key} {id}"))
     }
@@ -159,7 +159,7 @@ fn rewound(id: &str, span: Duration) -> Option<String> {
     Some((millis << SEQUENCE_BITS).to_string())
 }
 
-/// The most recent keys, up to a limit.
+/// A set of the most recent keys. When it is full, the oldest key is dropped.
 #[derive(Default)]
 struct Recent {
     keys: HashSet<String>,

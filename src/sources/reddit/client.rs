@@ -44,7 +44,7 @@ pub(super) struct ListingData {
     pub(super) children: Vec<Value>,
 }
 
-/// The API. Clones share the token, so that a reopened source keeps it.
+/// A client of the API. Clones share the token, so that a reopened source keeps it.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) options: Arc<RedditOptions>,
@@ -64,7 +64,7 @@ impl Client {
         if let Some(after) = after {
             url.query_pairs_mut().append_pair("after", after);
         }
-        // A token may be revoked before it expires. It is then renewed once.
+        // A token may be revoked before it expires. In this case the token is renewed once.
         for renewed in [false, true] {
             let token = self.token().await?;
             let answer = self.fetcher.get(&url, self.headers(token)?).await?;
@@ -113,7 +113,7 @@ impl Client {
         Ok(header)
     }
 
-    /// Pauses requests when the rate limit allows no more in the current period.
+    /// Pauses requests when the rate limit of the current period is exhausted.
     async fn pause_if_exhausted(&self, headers: &HeaderMap) {
         if let Some(pause) = pause(headers) {
             self.fetcher.budget().hold(pause).await;
@@ -121,7 +121,7 @@ impl Client {
     }
 }
 
-/// The time until the rate limit is reset, at most an hour, if no requests are left.
+/// The time until the rate limit is reset, at most one hour. `None` if requests are left.
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let (left, reset) = (number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?);

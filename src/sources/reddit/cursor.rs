@@ -1,14 +1,14 @@
-//! The items that were already read.
+//! Stores which items were already read.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of ids that are stored per listing. It is larger than a page, so that every known item of a page is
+/// The number of ids that are stored per listing. It is larger than a page, so that every known item on a page is
 /// recognised.
 const MAX_SEEN: usize = 500;
 
-/// The state of each listing that is stored between runs.
+/// The state of each listing, which is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Cursor {
     pub(super) posts: Option<Seen>,
@@ -19,12 +19,12 @@ pub(super) struct Cursor {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub(super) struct Seen {
-    /// Items up to this id are treated as read.
+    /// Items with ids up to this one are treated as read.
     pub(super) floor: u64,
     ids: BTreeSet<u64>,
 }
 
-/// A cursor of this version, or the newest id, which version 1.0 stored.
+/// A stored cursor: of this version, or the newest id, which version 1.0 stored.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {

@@ -1,4 +1,4 @@
-//! Older items of listings: `after` returns the items after one of the listing, at most a thousand in all
+//! Reads older items of listings: `after` returns the items after a given one, at most a thousand in total
 //! (<https://www.reddit.com/dev/api#listings>).
 
 use futures_util::future::BoxFuture;
@@ -8,7 +8,7 @@ use super::super::SourceError;
 use super::super::history::{Page, Pages, Wanted};
 use super::{Reddit, Thing};
 
-/// The pages of the listings of posts and comments.
+/// Reads the pages of the listings of posts and comments.
 pub(super) struct OlderItems(pub Reddit);
 
 impl OlderItems {

@@ -1,4 +1,4 @@
-//! Posts and comments as Reddit's API has them.
+//! Converts posts and comments of Reddit's API.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub struct Thing {
     name: String,
     #[serde(default, deserialize_with = "lenient")]
     author: Option<String>,
-    /// Unix seconds.
+    /// The time of creation, in Unix seconds.
     #[serde(default, deserialize_with = "lenient")]
     created_utc: Option<f64>,
     #[serde(default, deserialize_with = "lenient")]
@@ -43,10 +43,10 @@ pub enum ThingError {
 }
 
 impl Thing {
-    /// Reads an item and its id as a number.
+    /// Parses an item. Returns the item with its id as a number.
     ///
     /// # Errors
-    /// When it is not a post or comment.
+    /// When the item is not a post or comment.
     pub fn read(value: Value) -> Result<(u64, Self), ThingError> {
         let thing: Self = serde_json::from_value(value)?;
         match u64::from_str_radix(&thing.id, 36) {

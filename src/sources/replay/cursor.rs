@@ -1,4 +1,4 @@
-//! The cursor of a replay: the file and the position in it. The file may change between two runs.
+//! The cursor of a replay: the file and the position in it. The cursor detects that the file changed between two runs.
 
 use std::fmt;
 use std::fs::File;
@@ -11,23 +11,24 @@ use sha2::{Digest, Sha256};
 
 use crate::sources::file::Position;
 
-/// The number of bytes at the beginning that identify a file.
+/// The number of bytes at the beginning of a file that identify it.
 const HEAD_BYTES: u64 = 4_096;
 
-/// The identity and the state of a file.
+/// What identifies a file and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     size: u64,
-    /// Last modification, in milliseconds since the Unix epoch.
+    /// The time of the last modification, in milliseconds since the Unix epoch.
     modified: u64,
-    /// The number of bytes at the beginning that `head` covers.
+    /// The number of bytes at the beginning of the file whose SHA-256 is `head`.
     head_bytes: u64,
     /// The SHA-256 of these bytes, in hex.
     head: String,
 }
 
 impl Identity {
-    /// The current identity of `file`, with a head of `head_bytes` for a comparison.
+    /// The current identity of `file`. `head_bytes` sets the length of its head, so that it can be compared with a
+    /// stored identity.
     pub fn of(file: &mut File, head_bytes: Option<u64>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -56,7 +57,7 @@ pub struct Cursor {
 pub struct Kept {
     /// The byte offset and the line to continue at.
     pub position: Position,
-    /// The number of the pass over the file, from 0. Only a replay that repeats has more than one.
+    /// The number of the pass over the file, counted from 0. Only a replay that repeats has more than one pass.
     pub round: u64,
     /// The identity of the file: as stored in the cursor, or, after [`Cursor::find`], as read from the current file.
     pub identity: Identity,
@@ -65,16 +66,16 @@ pub struct Kept {
 /// The result of comparing a cursor with the current file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resume {
-    /// The same file, which may have grown.
+    /// The file is the same, but may have grown.
     At(Kept),
-    /// Different content under the same path.
+    /// The content of the file at this path is different.
     Changed { reason: &'static str, round: u64 },
     /// The cursor belongs to another path or kind of source.
     OtherFile,
 }
 
 impl Cursor {
-    /// The cursor for a position in the file with this identity.
+    /// Creates the cursor for a position in the file with this identity.
     pub fn new(path: &Path, position: Position, round: u64, identity: &Identity) -> Self {
         let path = path.to_string_lossy().into_owned();
         Self { path, offset: position.offset, line: position.line, round, identity: identity.clone() }

@@ -36,7 +36,7 @@ fn posts(batch: &Batch) -> Vec<&Post> {
     posts
 }
 
-/// The ids of all posts up to the end, read in batches of `max`, and the last cursor.
+/// Reads all posts up to the end in batches of `max`. Returns their ids and the last cursor.
 async fn rest(replay: &mut Replay, max: usize) -> (Vec<String>, String) {
     let mut ids = Vec::new();
     loop {

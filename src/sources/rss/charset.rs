@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-/// The number of bytes of a document that are searched for an encoding declaration.
+/// The number of bytes of a document in which an encoding declaration is searched.
 const PROLOG: usize = 256;
 
 /// Converts the document to UTF-8 if the header specifies another encoding and the document specifies none. A

@@ -1,14 +1,14 @@
-//! Older posts of Discourse forums, whose feeds have one page: the forum returns further posts as JSON
+//! Reads older posts of Discourse forums, whose feeds have only one page. The forum returns further posts as JSON
 //! (<https://docs.discourse.org/#tag/Posts>).
 //!
 //! | feed | further pages | posts |
 //! |---|---|---|
 //! | `posts.rss` | `posts.json?before=ID` | all |
-//! | `latest.rss`, `c/CATEGORY/ID.rss` | `posts.json?before=ID` | the first one of each topic, of the category |
+//! | `latest.rss`, `c/CATEGORY/ID.rss` | `posts.json?before=ID` | the first post of each topic, in the category |
 //! | `t/TOPIC/ID.rss` | `t/ID/posts.json?post_number=NUMBER&asc=false` | all |
 //!
-//! Posts have the same ids as in the feed, so that each is counted once. A feed whose ids have another form, which other
-//! software writes, has no further pages.
+//! Posts have the same ids as in the feed, so that each is counted once. If the ids of a feed have another form, other
+//! software has written the feed, and there are no further pages.
 
 use serde::Deserialize;
 use url::Url;
@@ -22,26 +22,26 @@ use super::{entry, limits};
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
 
-/// What a feed lists.
+/// What a feed contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum List {
     /// All posts.
     Posts,
-    /// The topics of the forum, or of a category.
+    /// The first posts of all topics, of the forum or of the category with this id.
     Topics(Option<u64>),
-    /// The posts of a topic.
+    /// The posts of the topic with this id.
     Topic(u64),
 }
 
-/// The pages after a feed.
+/// The older pages of a feed.
 #[derive(Clone, Debug)]
 pub struct Pages {
-    /// The URL of the forum, which ends with a slash.
+    /// The base URL of the forum, which ends with a slash.
     forum: Url,
     list: List,
 }
 
-/// The JSON of a page.
+/// The JSON document of a page.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Document {
@@ -62,7 +62,7 @@ struct Post {
     topic_id: u64,
     post_number: u64,
     created_at: Timestamp,
-    /// HTML.
+    /// The text as HTML.
     #[serde(default, deserialize_with = "lenient")]
     cooked: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -78,7 +78,7 @@ struct Post {
 }
 
 impl List {
-    /// The fragment of the URL of a page, which is not sent.
+    /// The fragment that marks the URL of a page. Fragments are not sent to the server.
     fn fragment(self) -> String {
         match self {
             Self::Posts => "posts".to_owned(),
@@ -98,7 +98,7 @@ impl List {
         }
     }
 
-    /// The id of a post in the feed.
+    /// The id that the post has in the feed.
     fn id(self, host: &str, post: &Post) -> String {
         match self {
             Self::Posts => format!("{host}-post-{}", post.id),
@@ -107,7 +107,7 @@ impl List {
         }
     }
 
-    /// What the ids in the feed begin with. A number follows.
+    /// The prefix of ids in the feed, before a number.
     fn prefix(self, host: &str) -> String {
         match self {
             Self::Posts => format!("{host}-post-"),
@@ -127,7 +127,7 @@ impl List {
 }
 
 impl Pages {
-    /// The pages after the feed at `url`; `None` when its address is not that of a feed of Discourse.
+    /// The pages of the feed at `url`; `None` when the URL is not that of a Discourse feed.
     fn after(url: &Url) -> Option<Self> {
         let path = url.path().strip_suffix(".rss")?;
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -148,7 +148,7 @@ impl Pages {
         Some(Self { forum, list })
     }
 
-    /// The pages with the position `url`; `None` when it is not a position of [`Self::url`].
+    /// The pages for the position `url`; `None` when [`Self::url`] does not produce such a position.
     pub fn at(url: &Url) -> Option<Self> {
         let list = List::of_fragment(url.fragment()?)?;
         let folder = match list {
@@ -162,7 +162,8 @@ impl Pages {
         Some(Self { forum, list })
     }
 
-    /// The URL of the page with the posts before this id, or before this number in the topic. `None`: the newest posts.
+    /// The URL of the page with the posts before the id `before`, or before that number in a topic. `None`: the newest
+    /// posts.
     fn url(&self, before: Option<u64>) -> Option<Url> {
         let mut url = match self.list {
             List::Posts | List::Topics(_) => self.forum.join("posts.json"),
@@ -186,10 +187,10 @@ impl Pages {
         self.forum.host_str().unwrap_or_default()
     }
 
-    /// The posts of a page of `feed`. `since`: older posts are not needed.
+    /// Parses a page of posts of `feed`. Posts older than `since` are not needed.
     ///
     /// # Errors
-    /// When the answer is not a page of posts.
+    /// When the response is not a page of posts.
     pub fn read(&self, (answer, feed): (&Answer, &Url), since: Timestamp, now: Timestamp) -> Result<Page, SourceError> {
         if let Err(error) = limits::of_json(&answer.body) {
             return Err(SourceError::Transient(format!("{}: {error}", fetch::shown(&answer.url))));
@@ -226,7 +227,8 @@ impl Pages {
     }
 }
 
-/// The page after the feed at `url`, whose entries have these ids; `None` when it is not a feed of Discourse.
+/// The URL of the first older page of the feed at `url`, whose entries have these ids; `None` when it is not a
+/// Discourse feed.
 pub fn next(url: &Url, feed: &Url, mut ids: impl Iterator<Item = String>) -> Option<Url> {
     let pages = Pages::after(url)?;
     let prefix = entry::id_in(feed, &pages.list.prefix(pages.host()));
@@ -235,7 +237,7 @@ pub fn next(url: &Url, feed: &Url, mut ids: impl Iterator<Item = String>) -> Opt
         Some(Some(oldest.map_or(number, |oldest| oldest.min(number))))
     });
     match (oldest??, pages.list) {
-        // The feed has topics instead of posts, so the pages begin with the newest post.
+        // The feed contains topics instead of posts, so its ids give no position. The pages begin with the newest post.
         (_, List::Topics(_)) => pages.url(None),
         (1, List::Topic(_)) => None,
         (oldest, List::Posts | List::Topic(_)) => pages.url(Some(oldest)),

@@ -1,12 +1,12 @@
-//! Feeds that a web page links to (<https://www.rssboard.org/rss-autodiscovery>).
+//! Finds the feeds that a web page links to (<https://www.rssboard.org/rss-autodiscovery>).
 
 use url::Url;
 
 use super::super::html;
 
-/// Types of a `<link rel="alternate">` that is a feed.
+/// The types of a `<link rel="alternate">` that refer to a feed.
 const TYPES: [&str; 4] = ["application/rss+xml", "application/atom+xml", "application/feed+json", "application/json"];
-/// The number of bytes of a page that are searched for links, which are in its head.
+/// The number of bytes of a page that are searched for links. The links are in the head of the page.
 const MAX_BYTES: usize = 512 * 1_024;
 
 /// The first feed that the page at `url` links to.

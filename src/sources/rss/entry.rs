@@ -1,4 +1,4 @@
-//! Reads the entries of a feed's document.
+//! Parses the entries of a feed's document.
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,10 +16,10 @@ use super::{discovery, json, limits, repair};
 use crate::domain::Timestamp;
 use crate::domain::post::MAX_ID_BYTES;
 
-/// The maximum number of entries that become posts per document. The newest ones are read.
+/// The maximum number of entries per document that become posts. If there are more, the newest are used.
 const MAX_ENTRIES: usize = 1_000;
 
-/// The contents of a document.
+/// The content of a feed's document.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// The entries, oldest first.
@@ -28,7 +28,7 @@ pub struct Parsed {
     pub ttl: Option<Duration>,
     /// The number of entries in the middle of a very long document, which were not parsed.
     pub left_out: usize,
-    /// The document with older entries (RFC 5005).
+    /// The URL of the document with older entries (RFC 5005).
     pub older: Option<Url>,
 }
 
@@ -43,7 +43,7 @@ pub struct Entry {
     pub edited_at: Option<Timestamp>,
 }
 
-/// Why a document cannot be read.
+/// Why a document cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// The document is not RSS, Atom or JSON Feed.
@@ -63,11 +63,11 @@ pub enum FeedError {
     Page(Url),
 }
 
-/// Reads RSS, Atom or JSON Feed: the document of `feed`, which was received from `url` after redirects. A document that
-/// is not well-formed is repaired if possible.
+/// Parses RSS, Atom or JSON Feed: the document of `feed`, which was received from `url` after redirects. A document
+/// that is not well-formed is repaired if possible.
 ///
 /// # Errors
-/// When the document is not a feed. [`FeedError::Page`] when it is a page that links to one.
+/// When the document is not a feed. [`FeedError::Page`] when the document is a page that links to a feed.
 pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError> {
     let (read, left_out) = match read(document, url) {
         Ok(read) => read,
@@ -88,7 +88,7 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError
     Ok(Parsed { entries, ttl, left_out, older })
 }
 
-/// Reads a document, and the number of entries that are left out.
+/// Parses a document. Returns the feed and the number of entries that were left out.
 fn read(document: &[u8], url: &Url) -> Result<(model::Feed, usize), FeedError> {
     let (document, left_out) = match json::tidied(document)? {
         Some((tidied, left_out)) => (Cow::Owned(tidied), left_out),
@@ -105,7 +105,7 @@ fn read(document: &[u8], url: &Url) -> Result<(model::Feed, usize), FeedError> {
         })
         .timestamp_parser(|text| Some(SystemTime::from(date::date(text, None)?).into()))
         .build();
-    // The library slices some strings at byte positions, which panics inside a character.
+    // The library slices some strings at byte positions, and panics if the position is inside a character.
     let read = catch_unwind(AssertUnwindSafe(|| parser.parse(&*document))).map_err(|_| FeedError::Panic)?;
     Ok((read?, left_out))
 }
@@ -118,7 +118,7 @@ fn link(links: &[model::Link]) -> Option<String> {
 fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     let url = link(&entry.links);
     let title = entry.title.map(|title| html::text(&title.content)).unwrap_or_default();
-    // Video and podcast feeds have their text in media:description and itunes:summary.
+    // Feeds of videos and podcasts have their text in media:description and itunes:summary.
     let media = entry.media.into_iter().filter_map(|media| Some(media.description?.content));
     let bodies = [entry.content.and_then(|content| content.body), entry.summary.map(|summary| summary.content)];
     let mut bodies = bodies.into_iter().flatten().chain(media).map(|body| html::text(&body));
@@ -171,7 +171,7 @@ fn hash(text: &str) -> (u64, [u8; 32]) {
     (hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), hash)
 }
 
-/// The identity, or its hash if the identity is too long.
+/// The id of a post: the identity, or its hash if the identity is too long.
 fn post_id(identity: &str, hash: &[u8]) -> String {
     let id = format!("rss:{identity}");
     if id.len() <= MAX_ID_BYTES && !id.contains('\0') {

@@ -1,4 +1,4 @@
-//! Older entries of feeds: paged and archived feeds (RFC 5005), `next_url` of JSON Feed
+//! Reads older entries of feeds: paged and archived feeds (RFC 5005), `next_url` of JSON Feed
 //! (<https://www.jsonfeed.org/version/1.1/>), and the posts of Discourse forums.
 
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use super::{FeedError, Shared, TYPES, discourse, document, entry};
 use crate::clock::Clock;
 use crate::outbound::Answer;
 
-/// The pages of all feeds of a source.
+/// Reads the pages of all feeds of a source.
 pub(super) struct OlderEntries {
     /// The feeds and their fetchers.
     pub shared: Arc<Shared>,
-    /// The current time.
+    /// The clock that gives the time of entries without a date.
     pub clock: Clock,
 }
 
@@ -79,7 +79,7 @@ impl OlderEntries {
             let older = older.or_else(|| discourse::next(&answer.url, &feed, ids()));
             let mut page = Page { next: older.filter(is_web).map(Into::into), ..Page::default() };
             for entry in parsed.entries {
-                // Without a date the entry would count as written now.
+                // Without a date the entry would get the current time.
                 match entry.found.created_at {
                     Some(_) => entry.found.add_to(&mut page.batch, "rss", now),
                     None => page.batch.filtered += 1,

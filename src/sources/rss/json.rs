@@ -26,10 +26,10 @@ const TEXTS: [&str; 12] = [
     "date_modified",
     "language",
 ];
-/// Fields that posts do not need.
+/// Fields that are removed because posts do not use them.
 const UNUSED: [&str; 2] = ["attachments", "tags"];
 
-/// A document whose entries are limited while they are read.
+/// A document whose entries are limited during parsing.
 #[derive(Deserialize)]
 struct Document {
     items: Option<Items>,
@@ -37,12 +37,12 @@ struct Document {
     rest: Map<String, Value>,
 }
 
-/// The first and the last items of a document, at most [`MAX_ENTRIES`].
+/// The first and the last items of a document, at most [`MAX_ENTRIES`] in total.
 #[derive(Default)]
 struct Items {
     first: Vec<Value>,
     last: VecDeque<Value>,
-    /// The number of items between them.
+    /// The number of items between the first and the last ones, which are left out.
     left_out: usize,
 }
 
@@ -84,10 +84,10 @@ impl<'de> Visitor<'de> for ItemsVisitor {
     }
 }
 
-/// The document with items that the parser accepts: ids as text
-/// (<https://www.jsonfeed.org/version/1.1/#items-a-name-items-a>), and without other fields of a wrong type. Without
-/// this an item of an unexpected form would make the whole document unreadable. The number is that of the items that
-/// are left out. `None`: the document is not JSON.
+/// Normalizes a document so that the parser accepts its items: ids become text
+/// (<https://www.jsonfeed.org/version/1.1/#items-a-name-items-a>), and other fields of a wrong type are removed.
+/// Otherwise an unexpected item would make the whole document unreadable. Returns the document and the number of items
+/// that were left out. `None`: the document is not JSON.
 ///
 /// # Errors
 /// When the document is malformed, or has too many values.
@@ -104,7 +104,7 @@ pub fn tidied(document: &[u8]) -> Result<Option<(Vec<u8>, usize)>, FeedError> {
     for item in &mut items {
         match item.as_object_mut() {
             Some(item) => tidy(item),
-            // An item without text is counted as filtered later, once.
+            // The replacement has no text, so the item is later counted as filtered.
             None => *item = json!({"id": item.to_string()}),
         }
     }
@@ -112,7 +112,7 @@ pub fn tidied(document: &[u8]) -> Result<Option<(Vec<u8>, usize)>, FeedError> {
     Ok(Some((Value::Object(feed).to_string().into_bytes(), left_out)))
 }
 
-/// Normalizes an item. Without an id and a URL its id is empty, and its text identifies it.
+/// Normalizes an item. If the item has neither an id nor a URL, its id becomes empty, and its text identifies it.
 fn tidy(item: &mut Map<String, Value>) {
     if let Some(id) = item.get_mut("id").filter(|id| id.is_number()) {
         *id = Value::String(id.to_string());

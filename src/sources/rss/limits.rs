@@ -1,23 +1,25 @@
-//! Limits what a document may hold, because a parsed element takes hundreds of times the memory of its text.
+//! Limits the number of elements in a document, because a parsed element takes hundreds of times the memory of its
+//! text.
 
 use std::borrow::Cow;
 
 use super::entry::FeedError;
 
-/// The maximum number of entries that are parsed, an even number. Of a longer document the first and the last ones are
-/// parsed, so that the newest entries are among them in either order.
+/// The maximum number of entries that are parsed; an even number. If a document has more, its first and its last
+/// entries are parsed. The newest entries are then included in either order.
 pub const MAX_ENTRIES: usize = 20_000;
 /// The maximum number of XML elements or JSON values of a document.
 pub const MAX_ELEMENTS: usize = 400_000;
 
-/// The XML `document` with at most [`MAX_ENTRIES`] entries, and the number of entries that are left out. Elements in
-/// comments and in CDATA sections count too, so that no form of quoting hides elements.
+/// The XML `document` with at most [`MAX_ENTRIES`] entries, and the number of entries that were left out. Elements in
+/// comments and CDATA sections count too, so that no form of quoting hides elements.
 ///
 /// # Errors
 /// When the document has too many elements.
 pub fn of_xml(document: &[u8]) -> Result<(Cow<'_, [u8]>, usize), FeedError> {
     if document.contains(&0) {
-        // In UTF-16 the bytes of ASCII characters are separated by zeros, so that such a document cannot be cut here.
+        // In UTF-16 zeros separate the bytes of ASCII characters. Such a document is only measured and cannot be
+        // shortened here.
         let bytes: Vec<u8> = document.iter().copied().filter(|byte| *byte != 0).collect();
         let is_within = entries(&bytes).len() <= MAX_ENTRIES && elements(&bytes) <= MAX_ELEMENTS;
         return if is_within { Ok((Cow::Borrowed(document), 0)) } else { Err(FeedError::TooManyElements) };
@@ -37,7 +39,7 @@ pub fn of_xml(document: &[u8]) -> Result<(Cow<'_, [u8]>, usize), FeedError> {
 /// Checks that a JSON document does not have too many values.
 ///
 /// # Errors
-/// When it has.
+/// When the document has too many values.
 pub fn of_json(document: &[u8]) -> Result<(), FeedError> {
     let (mut values, mut in_string, mut is_escaped) = (0_usize, false, false);
     for byte in document {
@@ -45,7 +47,7 @@ pub fn of_json(document: &[u8]) -> Result<(), FeedError> {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = in_string,
             b'"' => in_string = !in_string,
-            // Each value follows one of these.
+            // Each value follows one of these characters.
             b',' | b'[' | b'{' if !in_string => values += 1,
             _ => {}
         }
@@ -58,11 +60,12 @@ fn elements(document: &[u8]) -> usize {
     tags(document).count()
 }
 
-/// Where the entries begin.
+/// The positions at which entries begin.
 fn entries(document: &[u8]) -> Vec<usize> {
     let is_entry = |place: &usize| {
         let name = &document[place + 1..];
-        // At the next `<` too, so that a document without an end of a name is not searched again for each of its tags.
+        // The search also stops at the next `<`. Otherwise a document without ends of names would be searched again for
+        // each of its tags.
         let end = name.iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>' | b'<'));
         let name = &name[..end.unwrap_or(name.len())];
         let local = name.rsplit(|byte| *byte == b':').next().unwrap_or(name);
@@ -71,7 +74,7 @@ fn entries(document: &[u8]) -> Vec<usize> {
     tags(document).filter(is_entry).collect()
 }
 
-/// Where the start tags begin.
+/// The positions at which start tags begin.
 fn tags(document: &[u8]) -> impl Iterator<Item = usize> {
     let pairs = document.windows(2).enumerate();
     pairs.filter(|(_, pair)| pair[0] == b'<' && !matches!(pair[1], b'/' | b'!' | b'?')).map(|(place, _)| place)

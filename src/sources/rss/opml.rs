@@ -1,4 +1,4 @@
-//! Lists of feeds that feed readers export (<http://opml.org/spec2.opml>).
+//! Parses lists of feeds that feed readers export (<http://opml.org/spec2.opml>).
 
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
@@ -15,7 +15,7 @@ pub enum OpmlError {
     Empty,
 }
 
-/// The feeds of an OPML document.
+/// The feeds in an OPML document.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FeedList {
     /// Feeds with an http or https URL, without duplicates.
@@ -24,7 +24,7 @@ pub struct FeedList {
     pub skipped: Vec<String>,
 }
 
-/// The feeds of an OPML document, including those in folders.
+/// Parses an OPML document. Feeds in folders are included.
 ///
 /// # Errors
 /// When the document is not OPML, or contains no feed with an http or https URL.

@@ -4,8 +4,8 @@
 const MAX_ENTITY: usize = 32;
 const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
 
-/// The document with escaped ampersands, and without control characters and text before the first tag. A truncated
-/// document is ended after its last complete entry. `None`: the document is not XML.
+/// The document with escaped ampersands, and without control characters and without text before the first tag. A
+/// truncated document is closed after its last complete entry. `None`: the document is not XML.
 pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
     let start = document.iter().position(|byte| *byte == b'<')?;
     let mut fixed = clean(&document[start..]);
@@ -38,7 +38,7 @@ fn clean(document: &[u8]) -> Vec<u8> {
                 continue;
             }
             b'&' if is_entity(after) => out.push(b'&'),
-            // HTML entities are resolved later, together with the markup.
+            // HTML entities are resolved later, with the rest of the markup.
             b'&' => out.extend_from_slice(b"&amp;"),
             byte if is_allowed(*byte) => out.push(*byte),
             _ => {}

@@ -53,8 +53,8 @@ fn numeric_json_ids_and_media_texts_are_read() {
         {"id": 17, "content_text": "I love it"}, {"id": 17.5, "content_text": "I hate it"}]}"#;
     let found = parsed(json).entries;
     assert!(found.iter().any(|entry| entry.found.post_id.ends_with("#17")), "{found:?}");
-    // An unexpected item or field must not prevent the others from being read. An item that is no object has no text,
-    // and is counted as filtered.
+    // An unexpected item or field must not prevent that other items are read. An item that is not an object has no
+    // text, so it is counted as filtered.
     let odd = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": [
         {"id": {"a": 1}, "content_text": "unreadable id"}, 7, {"url": "https://blog.example/2", "content_text": "by its link"},
         {"id": "3", "content_text": "odd fields", "date_published": 7, "tags": "x", "authors": ["a"], "summary": []}]}"#;
@@ -62,7 +62,7 @@ fn numeric_json_ids_and_media_texts_are_read() {
     let mut found = texts(&odd);
     found.sort_unstable();
     assert_eq!(found, ["", "by its link", "odd fields", "unreadable id"]);
-    // The form that YouTube and podcasts use.
+    // This is the form of feeds of YouTube and podcasts.
     let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><title>T</title><id>x</id>
         <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title><media:content url="https://video.example/v/1" type="application/x-shockwave-flash"/>
         <media:description>What it shows</media:description></media:group></entry></feed>"#;
@@ -194,7 +194,7 @@ fn hostile_documents_give_bounded_output() {
 #[test]
 fn long_feeds_keep_their_newest_entries_in_either_order() {
     let count = 25_000;
-    // The entries are a minute apart.
+    // The entries are one minute apart.
     let at = |n: i64| Timestamp::from_unix(1_767_225_600 + n * 60).unwrap().to_string();
     let item = |n: i64| format!("<item><title>t{n}</title><pubDate>{}</pubDate></item>", at(n));
     let entry = |n: i64| format!("<entry><title>t{n}</title><updated>{}</updated></entry>", at(n));
@@ -229,7 +229,7 @@ fn feeds_of_tiny_elements_are_refused_before_they_take_memory() {
         let refused = parse(document, &feed, &feed).map(|parsed| parsed.entries.len());
         assert!(matches!(refused, Err(FeedError::TooManyElements)), "{refused:?}");
     }
-    // Empty items are cut instead.
+    // Empty items are removed too.
     assert_eq!(parsed(&rss(&"<item/>".repeat(100_000))).left_out, 80_000);
 }
 
