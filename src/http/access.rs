@@ -31,7 +31,7 @@ const MAX_CODE_BYTES: usize = 200;
 pub struct TokenView {
     id: i64,
     name: String,
-    /// Any of `read`, `write`, `respond`, `edit`, `admin`.
+    /// The scopes of the token: any of `read`, `write`, `respond`, `edit`, `admin`.
     scopes: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -81,7 +81,7 @@ pub struct CreatedToken {
     /// The text to send as `Authorization: Bearer …`.
     token: String,
     name: String,
-    /// Any of `read`, `write`, `respond`, `edit`, `admin`.
+    /// The scopes of the token: any of `read`, `write`, `respond`, `edit`, `admin`.
     scopes: Vec<String>,
     /// When the token expires; `null` if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]

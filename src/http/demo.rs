@@ -31,9 +31,9 @@ pub struct DemoView {
     /// The end of the generated history.
     #[schema(value_type = Option<String>, format = DateTime)]
     began_at: Option<Timestamp>,
-    /// The names of its topics.
+    /// The names of the topics of the demonstration.
     topics: Vec<String>,
-    /// The names of its rules.
+    /// The names of the rules of the demonstration.
     rules: Vec<String>,
 }
 
@@ -99,7 +99,7 @@ async fn view(state: &State) -> Result<DemoView, ApiError> {
         .await
 }
 
-/// The names of its topics and rules.
+/// The names of the topics and rules of the demonstration.
 async fn names(store: &crate::store::Store, demo: &Demonstration) -> Result<(Vec<String>, Vec<String>), StoreError> {
     let topics = store.topics().await?.into_iter().filter(|topic| demo.topics.contains(&topic.id.0));
     let topics = topics.map(|topic| topic.name.to_string()).collect();

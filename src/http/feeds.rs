@@ -54,7 +54,7 @@ pub struct FeedView {
 pub struct Backfill {
     /// The state; `finished` when all posts were read.
     state: SourceActivity,
-    /// The posts that were read.
+    /// The number of posts that were read.
     posts: u64,
     /// The time of the oldest post that was read.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -100,7 +100,7 @@ impl FeedView {
         }
     }
 
-    /// Adds the counts of the requests that all instances received, if the source is a webhook.
+    /// Replaces the counts, the last post and the last error with those of all instances, if the source is a webhook.
     fn with_requests(mut self, hook: Option<HookRow>) -> Self {
         if let Some(hook) = hook.filter(|_| self.state.kind == webhook::KIND) {
             self.state.posts = hook.accepted;

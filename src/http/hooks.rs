@@ -36,9 +36,9 @@ const MAX_SIGNED_INLINE: usize = 64 * 1024;
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"accepted": 1, "filtered": 0, "rejected": ["item 2: text: found no value"]}))]
 pub struct Received {
-    /// Posts that are durable in the stream and will be analysed.
+    /// The number of posts that are durable in the stream and will be analysed.
     accepted: usize,
-    /// Items without text.
+    /// The number of items without text.
     filtered: u64,
     /// The errors of items that are not valid posts.
     rejected: Vec<String>,

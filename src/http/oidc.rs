@@ -332,8 +332,9 @@ fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorNa
     name.ok_or_else(|| Failure::new(Reason::Rejected, "the person has no name that an account can have"))
 }
 
-/// The address that starts the sign-in at the external URL; `None` if the browser already uses the external URL. The
-/// provider returns to the external URL, and the browser would not send a cookie of another address there.
+/// The address that starts the sign-in at the external URL; `None` if the browser already uses the external URL, or if
+/// the address is unknown. The provider returns to the external URL, and the browser would not send a cookie of another
+/// address there.
 fn external_start(request: &HttpRequest, provider: &Provider, return_to: &str) -> Option<Url> {
     let redirect = &provider.options().redirect;
     let host = request.headers().get(header::HOST)?.to_str().ok()?;

@@ -120,13 +120,13 @@ pub struct AggregateAnswer {
 /// One bucket.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BucketAnswer {
-    /// Its start.
+    /// The start of the bucket.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
     positive_count: i64,
     negative_count: i64,
     neutral_count: i64,
-    /// Positive, neutral and negative posts.
+    /// The number of positive, neutral and negative posts together.
     total_count: i64,
     /// Unscored posts, which the total excludes: no model in use supports their language.
     #[serde(default)]
@@ -255,13 +255,13 @@ pub struct Distribution {
     #[serde(flatten)]
     filter: CountEcho,
     distribution: BySentiment<i64>,
-    /// Positive, neutral and negative posts.
+    /// The number of positive, neutral and negative posts together.
     total: i64,
     /// Unscored posts, which the total excludes: no model in use supports their language.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
-    /// Their languages, most frequent first; `null` when the counts are not from rollups.
+    /// The languages of the unscored posts, most frequent first; `null` when the counts are not from rollups.
     #[serde(default)]
     #[schema(required = false)]
     unscored_languages: Option<Vec<LanguageCount>>,

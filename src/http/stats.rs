@@ -26,20 +26,20 @@ const MAX_SOURCES: usize = 1_000;
 pub struct Stats {
     /// All stored posts, including unscored ones.
     total_posts: i64,
-    /// Posts without a sentiment: no model in use supports their language.
+    /// The number of posts without a sentiment: no model in use supports their language.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
-    /// Their languages, most frequent first.
+    /// The languages of the unscored posts, most frequent first.
     #[serde(default)]
     #[schema(required = false)]
     unscored_languages: Vec<LanguageCount>,
     by_sentiment: BySentiment<i64>,
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
-    /// Posts of each of the 1,000 sources with the most posts.
+    /// The number of posts of each of the 1,000 sources with the most posts.
     by_source: BTreeMap<String, i64>,
-    /// Posts of each tracked topic, by its name.
+    /// The number of posts of each tracked topic, by the topic's name.
     #[serde(default)]
     by_topic: BTreeMap<String, i64>,
     average_confidence: f64,
@@ -178,7 +178,7 @@ pub struct SourceView {
     source: String,
     /// The number of posts of the source, including unscored posts.
     count: i64,
-    /// Posts without a sentiment.
+    /// The number of posts without a sentiment.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,

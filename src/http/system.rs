@@ -161,13 +161,13 @@ pub struct ConsumerView {
 /// Posts of the last 24 hours that no model in use can classify.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct UnscoredView {
-    /// All posts.
+    /// The number of all posts.
     posts: i64,
-    /// Posts without a sentiment.
+    /// The number of posts without a sentiment.
     unscored_count: i64,
     /// The share of unscored posts in all posts, in percent.
     percentage: f64,
-    /// Their languages, most frequent first.
+    /// The languages of the unscored posts, most frequent first.
     languages: Vec<LanguageCount>,
 }
 

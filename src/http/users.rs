@@ -20,7 +20,7 @@ use super::params::{Params, last_segment, no_params};
 use super::state::State;
 use super::{answer, body, etag};
 
-/// The roles, for messages.
+/// The allowed roles, for error messages.
 const ROLES: &str = "must be one of viewer, analyst, editor, admin";
 
 /// A person with an account.

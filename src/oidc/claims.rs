@@ -1,4 +1,4 @@
-//! What a provider says about a person.
+//! The claims of a provider about a person.
 
 use openidconnect::core::CoreGenderClaim;
 use openidconnect::{AdditionalClaims, IdTokenClaims, UserInfoClaims};

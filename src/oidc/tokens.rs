@@ -52,8 +52,8 @@ pub type Client = openidconnect::Client<
     EndpointMaybeSet,
 >;
 
-/// The accepted algorithms of signatures: those with a public key. `none` and shared secrets (HS256) are refused,
-/// whatever the provider states.
+/// The accepted signature algorithms: those with a public key. `none` and shared secrets (HS256) are refused, even if
+/// the provider lists them.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,

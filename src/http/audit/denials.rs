@@ -9,7 +9,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 const OF_ACTOR: u32 = 60;
 /// The maximum number of recorded denials without a known actor per minute, from one address.
 const OF_CLIENT: u32 = 30;
-/// The maximum number of recorded denials without a known actor per minute.
+/// The maximum number of recorded denials without a known actor per minute, from all addresses together.
 const OF_UNKNOWN: u32 = 120;
 
 /// Limits the recorded denials. Requests without a valid token cannot use up the limits of known actors.

@@ -71,7 +71,7 @@ impl Connections {
     }
 
     fn opened(&self) -> MutexGuard<'_, Open> {
-        // Both numbers change together under the lock.
+        // A poisoned lock is usable, because both numbers change together under the lock.
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@
 const MOST: usize = 16 * 1024;
 /// The maximum number of headers that the HTTP parser accepts.
 const MOST_HEADERS: usize = 96;
-/// The last chunk without trailers. Another request may follow.
+/// The last chunk of a body without trailers. Another request may follow it.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// The end of trailers.
 const LAST_LINE: &[u8] = b"\r\n\r\n";

@@ -158,7 +158,7 @@ mod tests {
         let of = |text: &str| problem(text.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap());
         let date = "date: Sat, 21 Nov 2026 17:14:13 GMT\r\n\r\n";
         for line in ["400 Bad Request", "431 Request Header Fields Too Large", "408 Request Timeout"] {
-            // At first, after a request of HTTP/1.1, and after two kinds of requests of HTTP/1.0.
+            // The answers to the first request, after an HTTP/1.1 request, and after two kinds of HTTP/1.0 requests.
             for (version, connection) in
                 [("1.1", "connection: close\r\n"), ("1.1", ""), ("1.0", "connection: keep-alive\r\n"), ("1.0", "")]
             {

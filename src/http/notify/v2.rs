@@ -1,4 +1,4 @@
-//! The part of Alertmanager's API v2 that its clients read and write: amtool, karma, and Grafana's data source
+//! The part of Alertmanager's API v2 that amtool, karma and Grafana's data source use
 //! (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>).
 //!
 //! Alerts come from the rules of this program, so `POST /api/v2/alerts` is not served.

@@ -27,19 +27,19 @@ const MAX_ID_CHARS: usize = 256;
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"accepted": 2, "rejected": [{"index": 1, "post_id": "demo-2", "error": "content: must not be blank"}]}))]
 pub struct Appended {
-    /// Posts that are durable in the stream and will be analysed.
+    /// The number of posts that are durable in the stream and will be analysed.
     accepted: usize,
-    /// Invalid posts.
+    /// The invalid posts.
     rejected: Vec<Rejected>,
 }
 
 /// An invalid post.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Rejected {
-    /// Its index in the request, from 0.
+    /// The index of the post in the request, from 0.
     index: usize,
     post_id: Option<String>,
-    /// All validation errors.
+    /// All validation errors of the post.
     error: String,
 }
 

@@ -87,7 +87,7 @@ pub struct TopicShare {
 /// One bucket.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ShareBucket {
-    /// Its start.
+    /// The start of the bucket.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
     /// The number of posts of each topic, including unscored posts.

@@ -127,8 +127,8 @@ pub struct InvitationView {
 
 /// Invite a user
 ///
-/// The link works once within three days, and replaces an earlier one. It also helps a user who has forgotten the
-/// password: the old password is valid until the link is used.
+/// The link works once, within three days, and replaces an earlier link of the user. It also helps a user who has
+/// forgotten the password: the old password is valid until the link is used.
 #[utoipa::path(
     post, path = "/api/users/{id}/invitation", tag = "security", params(("id" = i64, Path)),
     responses(
