@@ -16,7 +16,7 @@ use sentistream::inference::{ActiveClassifier, Classifier, InferenceError, Model
 use sentistream::lifecycle::Shutdown;
 use sentistream::worker;
 
-/// Immediately returns the same analysis for every text.
+/// A classifier that immediately returns the same analysis for every text.
 struct Free(ModelInfo);
 
 impl Classifier for Free {
@@ -110,7 +110,7 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
 
 /// The CPU time of this process so far; 0 if the system does not report it.
 fn cpu_seconds() -> f64 {
-    /// Units per second of the times in `/proc/self/stat`.
+    /// The number of clock ticks per second, the unit of the times in `/proc/self/stat`.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the process, in parentheses, may contain spaces.

@@ -1,5 +1,5 @@
-//! Measures the sources against fakes of their services: the speed of reading, the speed of reading a backlog of
-//! Bluesky, and the posts that are lost in a long run with interruptions.
+//! Measures the sources against fakes of their services: the speed of parsing, the speed of reading a backlog of
+//! Bluesky events, and the number of posts that are lost in a long run with interruptions.
 //!
 //! `cargo bench --bench sources` measures both speeds; `-- soak SECONDS` interrupts all sources every 30 s. Redis and
 //! Postgres are measured too when `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set.
@@ -48,14 +48,15 @@ use jetstream::{Faults, Jetstream, Log, account, commit};
 
 /// The number of events of a backlog.
 const BACKLOG: usize = 200_000;
-/// Events per second of Bluesky in a soak.
+/// The number of Bluesky events per second in a soak.
 const SOAK_RATE: usize = 50;
 /// The number of events of Bluesky for each post of the other sources.
 const ELSEWHERE: usize = 25;
 /// The interval between two interruptions.
 const CUT_EVERY: Duration = Duration::from_secs(30);
 
-/// An event of the network, with the usual shares of deletions, replies, links and account events.
+/// Event number `n` of the network. The numbers contain the usual shares of deletions, replies, links and account
+/// events.
 fn event(n: usize, time_us: i64) -> String {
     let did = format!("did:plc:{:024}", n % 5_000);
     let rkey = format!("3l{n:011}");
@@ -84,7 +85,7 @@ fn everything() -> Filter {
     Filter::new(&FilterOptions::default()).unwrap()
 }
 
-/// Events per second on one core.
+/// Prints how many events per second one core parses.
 fn read() {
     let now = Clock::system().now();
     let events: Vec<_> = (0..20_000).map(|n| event(n, now.as_micros() + n as i64)).collect();
@@ -167,7 +168,7 @@ async fn catch_up(name: &str, settings: &[String]) {
         let time_us = begin + n as i64 * 600_000;
         log.push(time_us, event(n, time_us));
     }
-    // All events except account events.
+    // The expected number of entries: all events except account events.
     let expected = (0..BACKLOG).filter(|n| n % 20 != 1).count() as u64;
     let host = Jetstream::start(&log, Faults::default()).await;
     let started = Instant::now();
@@ -248,7 +249,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
 /// The sources of a soak.
 const SOURCES: [&str; 5] = ["bluesky", "mastodon", "rss", "hackernews", "reddit"];
 
-/// The number of stored posts per source.
+/// The number of stored posts of each source.
 async fn stored(services: &Services) -> BTreeMap<String, i64> {
     let sources = services.store.sources().await.unwrap();
     sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect()
@@ -259,7 +260,7 @@ fn free_classifier() -> ActiveClassifier {
     ActiveClassifier::from(free)
 }
 
-/// Immediately returns the same analysis for every text.
+/// A classifier that immediately returns the same analysis for every text.
 struct Free(ModelInfo);
 
 impl Default for Free {

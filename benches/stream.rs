@@ -1,4 +1,4 @@
-//! Entries per second through the stream alone: append, claim, acknowledge.
+//! Measures the entries per second of the stream alone: append, claim, acknowledge.
 //!
 //! `cargo bench --bench stream [-- ENTRIES]`; Redis is measured when `SENTISTREAM_TEST_REDIS_URL` is set.
 
@@ -107,7 +107,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
                 }
                 let keys: Vec<EntryKey> = claimed.into_iter().map(|entry| entry.key).collect();
                 if let (Some(sqlite), Some(first), Some(last)) = (&sqlite, keys.first(), keys.last()) {
-                    // The store settles the entries in its commit in the same way.
+                    // This deletion replaces the commit of the store, which settles the entries in the same way.
                     let (first, last) = (first.id.seq, last.id.seq);
                     let delete = format!("delete from stream_entries where seq between {first} and {last}");
                     sqlite.write(move |connection| connection.batch_execute(&delete)).await?;
@@ -122,7 +122,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
     for consumer in consumers {
         consumer.await??;
     }
-    // The last claims waited for further entries.
+    // The time in which the last claims waited for further entries is subtracted.
     let total = start.elapsed().saturating_sub(Duration::from_millis(500));
     let depth = stream.depth().await?;
     anyhow::ensure!(depth.pending() == 0 && depth.appended == entries as u64, "entries are missing: {depth:?}");

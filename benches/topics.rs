@@ -1,7 +1,8 @@
-//! What matching a post costs on one core: against 1,000 topics of a few terms, and against 5,000 topics of 50 terms.
+//! Measures the cost of matching a post on one core: against 1,000 topics of a few terms, and against 5,000 topics of
+//! 50 terms.
 //!
-//! `cargo bench --bench topics` matches made-up posts, `cargo bench --bench topics -- posts.ndjson` the `content` of each
-//! line, with terms from the words of these posts.
+//! `cargo bench --bench topics` matches synthetic posts. `cargo bench --bench topics -- posts.ndjson` matches the
+//! `content` of each line. The terms are words of these posts.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -20,10 +21,10 @@ const SIZES: [(usize, usize); 2] = [(1_000, 4), (5_000, 50)];
 const POSTS: usize = 20_000;
 /// The number of words of the synthetic language, of which a few are frequent.
 const WORDS: usize = 20_000;
-/// The most frequent words, which are in no query.
+/// The number of the most frequent words, which are not used in queries.
 const FREQUENT: usize = 200;
 
-/// Posts, and their words from the most frequent one.
+/// Posts, and their words in descending order of frequency.
 struct Texts {
     posts: Vec<String>,
     words: Vec<String>,
@@ -103,7 +104,7 @@ fn measure(queries: &[Query], posts: &[String]) {
     );
 }
 
-/// A word. Every tenth is in another script, so that not all posts are ASCII.
+/// A random word. Every tenth word is in a script other than Latin, so that not all posts are ASCII.
 fn word(number: usize, random: &mut StdRng) -> String {
     let (first, letters) = if number % 10 == 9 { ('а', 30) } else { ('a', 26) };
     let length = random.random_range(3..10);

@@ -2,9 +2,9 @@
 //!
 //! Each source has its own task, so that a slow or broken source does not delay the others. Only one instance at a time
 //! reads a source, under a lease; another instance takes over when it crashes or hangs. A batch is appended, and then
-//! the source's cursor is stored: a crash in between repeats posts, which workers drop by `post_id`, and loses none.
-//! While the stream is full or unavailable, sources are not read. The history of a source has a task, a lease and a cursor
-//! of its own.
+//! the source's cursor is stored: after a crash in between, some posts are appended again, and workers drop these
+//! duplicates by `post_id`. No post is lost. While the stream is full or unavailable, sources are not read. The history
+//! of a source has its own task, lease and cursor.
 
 mod cursors;
 mod feed;
@@ -42,7 +42,7 @@ pub struct IngesterServices {
     pub store: Store,
     /// The states of the sources, which the ingester updates.
     pub states: SourceStates,
-    /// The clock of the reports and of the filters of selective sources.
+    /// The clock for the reports and for the filters of selective sources.
     pub clock: Clock,
 }
 
@@ -76,7 +76,7 @@ impl Default for IngesterOptions {
 /// The rate limit of all sources together.
 type Limiter = Arc<DefaultDirectRateLimiter>;
 
-/// The options with the rate limit that they specify. Clones share the limit.
+/// The options, and the limiter for the rate that they specify. Clones share the limiter.
 #[derive(Clone)]
 pub struct Limited {
     options: IngesterOptions,
@@ -106,7 +106,7 @@ pub async fn run(
     let (coordinator, leases) = Coordinator::new(&sources, services.clone(), &options);
     let done = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(done.clone()));
-    // Stops the coordinator when this function returns.
+    // This guard stops the coordinator when the function returns.
     let _done = done.clone().drop_guard();
     let mut feeds = JoinSet::new();
     for (spec, lease) in sources.into_iter().zip(leases) {
@@ -130,7 +130,7 @@ pub async fn run(
     Ok(coordinating.await.context("the coordinator of sources panicked")??)
 }
 
-/// The rate limit, with batches no larger than one second's worth, so that the rate is even.
+/// Creates the rate limiter, and reduces the batch size to the number of posts of one second, so that the rate is even.
 fn limit(mut options: IngesterOptions) -> (Option<Limiter>, IngesterOptions) {
     options.batch_size = options.batch_size.max(1);
     let Some(rate) = options.rate.filter(|rate| *rate > 0.0) else { return (None, options) };

@@ -1,4 +1,4 @@
-//! The binary. It runs the command line of [`sentistream::cli`].
+//! The binary, which runs the commands of [`sentistream::cli`].
 
 use std::process::ExitCode;
 

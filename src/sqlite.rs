@@ -1,7 +1,7 @@
-//! The embedded database: one file, one writer thread with group commit, and two pools of readers.
+//! The embedded database: one file, one writer thread with group commit, and two pools of read connections.
 //!
-//! The store and the embedded queue share it, so that a post and the acknowledgement of its entry are written in one
-//! transaction. Writes are closures. The writer runs all waiting writes in one transaction, each with its own
+//! The store and the embedded queue share the database, so that a post and the acknowledgement of its entry are written
+//! in one transaction. Writes are closures. The writer runs all waiting writes in one transaction, each with its own
 //! savepoint, and returns their results after the common commit: many small durable writes require one `fsync`.
 
 mod backup;
@@ -33,7 +33,7 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// The maximum time of a reader's statement.
     pub read_timeout: Duration,
-    /// The time to wait for a lock that another process holds, or for a free reader.
+    /// The maximum time to wait for a lock that another process holds, or for a free read connection.
     pub busy_timeout: Duration,
 }
 
@@ -42,7 +42,7 @@ type Job = Box<dyn Write + Send>;
 /// A queued write. It runs inside the transaction of the group, and its result is returned after the commit.
 trait Write {
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error>;
-    /// Whether it has not run yet.
+    /// Whether the write has not run yet.
     fn waits(&self) -> bool;
     fn answer(self: Box<Self>, commit: Result<(), CommitError>);
 }
@@ -74,7 +74,7 @@ where
             (Ok(()), None) => Err(SqliteError::Commit(CommitError::NotRun)),
             (Err(reason), _) => Err(SqliteError::Commit(reason)),
         };
-        // The caller may have been dropped. Its write is committed nevertheless.
+        // If the caller was dropped, nothing receives the result. The write is committed nevertheless.
         let _ = self.reply.send(result);
     }
 }
@@ -83,21 +83,22 @@ where
 const OWNER_ONLY: u32 = 0o600;
 /// The maximum number of writes that share one commit.
 const GROUP: usize = 64;
-/// The maximum number of waiting writes. If the queue is full, callers wait.
+/// The maximum number of queued writes. If the queue is full, callers wait.
 const QUEUE: usize = 256;
 
-/// The cache of the writer, in KiB. Writes to indexes over ids touch random pages; those
-/// that it drops are read again from the page cache of the system.
+/// The size of the writer's page cache, in KiB. Writes to indexes of ids access random pages. Pages that the cache
+/// evicts are read again from the page cache of the system.
 const WRITER_CACHE_KIB: u32 = 16_384;
-/// The number of readers for the queue: its statements are short and must not wait for long statements of the API.
+/// The number of read connections for the queue. They are separate, because its short statements must not wait for long
+/// statements of the API.
 const QUEUE_READERS: usize = 2;
-/// How long the writer waits for the lock of another process, which may commit repeatedly.
+/// The maximum time that the writer waits for a lock. Another process may take the lock repeatedly.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
-/// The number of pages (4 KiB each) in the write-ahead log after which they are moved into the file. A page that was
-/// written several times is moved only once.
+/// The number of pages (4 KiB each) in the write-ahead log after which they are moved into the file. With a large log,
+/// a page that was written several times is moved only once.
 const CHECKPOINT_PAGES: u32 = 8_000;
 
-/// The embedded database. Clones share it. The writer thread ends when the last one is dropped.
+/// The embedded database. Clones share it. The writer thread ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Sqlite {
     jobs: mpsc::Sender<Job>,
@@ -170,10 +171,11 @@ impl Sqlite {
         self.read(|connection| connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")).await
     }
 
-    /// Runs `work` on a reader of the queue. Dropping the future does not end `work`, so it should be short.
+    /// Runs `work` on a read connection of the queue. Dropping the future does not end `work`, so `work` should be
+    /// short.
     ///
     /// # Errors
-    /// The error of `work`, or that no reader becomes free within the busy timeout.
+    /// The error of `work`, or [`SqliteError::Unavailable`] when no connection becomes free within the busy timeout.
     pub async fn read<T, F>(&self, work: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
@@ -190,7 +192,7 @@ impl Sqlite {
         self.readers.status()
     }
 
-    /// A connection for the API. It reads the last commit.
+    /// A read connection for the API. It sees the state of the last commit.
     ///
     /// # Errors
     /// When no connection becomes free within the busy timeout.
@@ -217,7 +219,7 @@ fn protect(path: &Path) -> std::io::Result<()> {
     if mode & !OWNER_ONLY != 0
         && let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(OWNER_ONLY))
     {
-        // The file belongs to another user, who decides about its mode.
+        // The file belongs to another user, so this process may not change its mode.
         tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), %error, "cannot restrict the database file");
     }
     Ok(())
@@ -254,7 +256,7 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
                 connection.immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
             });
             match catch_unwind(committing) {
-                // The lock was not free, so no write ran.
+                // Another process holds the lock, so no write ran. The group is tried again.
                 Ok(Err(_)) if group.iter().all(|job| job.waits()) && since.elapsed() < LOCK_WAIT => {}
                 Ok(commit) => break commit.map_err(|e| CommitError::Refused(Arc::new(e))),
                 Err(_) => {
@@ -314,7 +316,7 @@ mod tests {
         assert_eq!(numbers, [3]);
     }
 
-    /// A statement that would run for hours, in which every row calls `has_word`.
+    /// A statement that would run for hours. It calls `has_word` for every row.
     const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                            SELECT count(*) FROM n WHERE has_word(CAST(i AS text), 'b')";
 
@@ -349,7 +351,7 @@ mod tests {
             let sqlite = sqlite.clone();
             async move { sqlite.write(|c| c.batch_execute("CREATE TABLE t (n integer)")).await }
         });
-        // Several times as long as the busy timeout of SQLite.
+        // Hold the lock for several times the busy timeout of SQLite.
         tokio::time::sleep(10 * busy).await;
         assert!(!write.is_finished());
         other.batch_execute("COMMIT").unwrap();

@@ -1,8 +1,8 @@
 //! The stream of posts and its consumer group: one interface with two backends.
 //!
 //! Delivery is at least once. A consumer claims entries. A claim is a lease that the consumer must renew while it
-//! works; otherwise any consumer may take over the entry. An entry leaves the group when it is acknowledged (for the
-//! embedded queue this is part of the store's commit) or moved to the dead letters.
+//! works; otherwise the claim expires and any consumer may take over the entry. An entry leaves the group when it is
+//! acknowledged (for the embedded queue this is part of the store's commit) or moved to the dead letters.
 
 mod depth;
 mod entry;
@@ -21,7 +21,7 @@ pub use error::StreamError;
 pub use local::LocalStream;
 pub use redis::RedisStream;
 
-/// Names and limits. They are the same for both backends.
+/// Names and limits of the stream, for both backends.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// The name of the input stream.
@@ -65,12 +65,13 @@ macro_rules! on_backend {
 }
 
 impl Stream {
-    /// Appends entries in order. When it returns, they are durable (Redis has acknowledged them, or they are committed
-    /// with `synchronous=FULL`).
+    /// Appends entries in order. When the method returns, the entries are durable (Redis has acknowledged them, or they
+    /// are committed with `synchronous=FULL`).
     ///
     /// # Errors
-    /// [`StreamError::Full`] when the backlog has reached its limit. After `Unavailable` some of the entries may have
-    /// been appended: append all of them again, because workers drop duplicates by `post_id`.
+    /// [`StreamError::Full`] when the backlog has reached its limit. After [`StreamError::Unavailable`] some of the
+    /// entries may have been appended. The caller should append all of them again, because workers drop duplicates by
+    /// `post_id`.
     pub async fn append(&self, mut entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
         let _span = trace::append(&mut entries);
         on_backend!(self, s => s.append(entries).await)
@@ -85,7 +86,8 @@ impl Stream {
         on_backend!(self, s => s.claim(consumer, max, wait).await)
     }
 
-    /// Takes over up to `max` entries of any consumer whose claims were released, or not renewed for `claim_idle`.
+    /// Takes over up to `max` entries whose claims, by any consumer, were released or were not renewed for
+    /// `claim_idle`.
     ///
     /// # Errors
     /// As [`Self::claim`].
@@ -107,8 +109,8 @@ impl Stream {
         }
     }
 
-    /// Acknowledges entries after the store committed them. The embedded queue removed them in that commit, so the call
-    /// only ends the claims.
+    /// Acknowledges entries after the store has committed their changes. With the embedded queue, that commit has
+    /// already removed the entries, so this call only ends the claims.
     ///
     /// # Errors
     /// As [`Self::claim`], with Redis. Some of the entries may have been acknowledged. The embedded queue does not
@@ -131,8 +133,8 @@ impl Stream {
         on_backend!(self, s => s.release(consumer, keys, how).await)
     }
 
-    /// Moves an entry to the dead letters: it is acknowledged, added and counted once, atomically. Returns `false` if
-    /// it was already settled.
+    /// Moves an entry to the dead letters: in one atomic step, the entry is acknowledged, added to the dead letters and
+    /// counted. Returns `false` if the entry was already settled.
     ///
     /// # Errors
     /// As [`Self::claim`].
@@ -140,7 +142,7 @@ impl Stream {
         on_backend!(self, s => s.dead_letter(request, now).await)
     }
 
-    /// The current numbers of the stream.
+    /// The current counts of the stream.
     ///
     /// # Errors
     /// As [`Self::claim`].
@@ -203,7 +205,8 @@ impl Stream {
         on_backend!(self, s => s.purge_dead_letters(selection).await)
     }
 
-    /// Appends analysed posts to `processed_posts_stream` for other consumers. The embedded queue has no such stream.
+    /// Appends analysed posts to `processed_posts_stream` for other consumers. Does nothing with the embedded queue,
+    /// which has no such stream.
     ///
     /// # Errors
     /// As [`Self::claim`], with Redis. Some of the posts may have been appended. The embedded queue does not fail.
@@ -226,7 +229,7 @@ impl Stream {
         }
     }
 
-    /// Removes entries that every group has settled, and returns the lowest id that is still needed.
+    /// Removes entries that every consumer group has settled, and returns the lowest id that is still needed.
     ///
     /// # Errors
     /// As [`Self::claim`]. With Redis, some of the entries may have been removed.

@@ -2,8 +2,8 @@
 //!
 //! For each batch the order is: commit, processed entries, live events, acknowledgement. A crash between two of these
 //! steps repeats the batch, and the store reports repeated entries as already settled. Claims are renewed while a batch
-//! is processed, however long a backend is unavailable. An entry that was delivered before is processed alone, so that
-//! a failure counts only against it.
+//! is processed, even if a backend is unavailable for a long time. An entry that was delivered before is processed
+//! alone, so that a failure is attributed only to this entry.
 
 mod batch;
 mod context;
@@ -140,7 +140,7 @@ async fn consume(worker: Worker, consumer: Consumer, shutdown: Shutdown) {
     }
 }
 
-/// Takes over idle claims and processes each entry alone. Returns whether there may be more.
+/// Takes over idle claims and processes each of their entries alone. Returns whether there may be more idle claims.
 async fn rescue(worker: &Worker, consumer: &Consumer, shutdown: &Shutdown) -> Result<bool, StreamError> {
     let entries = worker.stream.rescue(consumer, worker.options.batch_size).await?;
     let found = !entries.is_empty();
@@ -154,7 +154,8 @@ async fn rescue(worker: &Worker, consumer: &Consumer, shutdown: &Shutdown) -> Re
 
 async fn claim(worker: &Worker, consumer: &Consumer, shutdown: &Shutdown) -> Result<bool, StreamError> {
     let wait = CLAIM_WAIT.min(worker.options.claim_idle / 4);
-    // The future must not be dropped, because the entries that it had claimed would be idle until they are taken over.
+    // The future must not be dropped: entries that it has already claimed would stay unprocessed until another consumer
+    // takes them over.
     let entries = worker.stream.claim(consumer, worker.options.batch_size, wait).await?;
     if !entries.is_empty() {
         let _renewal = Renewal::start(worker, consumer, &entries);

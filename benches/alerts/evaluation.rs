@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::load::SOURCES;
 
-/// Rules of every kind, scope and grouping.
+/// The number of rules, which have every kind, scope and grouping.
 const RULES: usize = 500;
 /// The number of measured evaluations.
 const EVALUATIONS: usize = 20;
@@ -40,7 +40,7 @@ fn rule(number: usize) -> Value {
            "window": format!("{minutes}min"), "interval": "15s"})
 }
 
-/// Prints how long an evaluation takes when all rules are due.
+/// Prints the duration of an evaluation in which all rules are due.
 pub async fn measure(store: &Store) {
     let folder = tempfile::tempdir().expect("a folder");
     let options = SqliteOptions {

@@ -15,11 +15,11 @@ mod simulation;
 use load::Load;
 use simulation::{RULES, Scenario, Score, World};
 
-/// Days that are simulated for each seed, after two weeks of history.
+/// The number of days that are simulated for each seed, after two weeks of history.
 const DAYS: u64 = 7;
 const QUICK_DAYS: u32 = 2;
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// Posts per second.
+/// The simulated rates, in posts per second.
 const RATES: [f64; 2] = [1.0, 20.0];
 /// The number of stored posts when rules are evaluated.
 const POSTS: u64 = 1_000_000;

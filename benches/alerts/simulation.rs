@@ -1,4 +1,4 @@
-//! Rules over simulated counts with known incidents.
+//! Simulated counts of posts with known incidents, by which rules are evaluated.
 
 #[path = "simulation/draw.rs"]
 mod draw;
@@ -37,9 +37,11 @@ pub use score::Score;
 const INCIDENT_NEGATIVE: f64 = 0.9;
 /// The share of negative posts among the usual posts of an affected source during an incident.
 const AFFECTED_NEGATIVE: f64 = 0.7;
-/// An incident doubles the posts of its source by day, and adds at least this share of all posts.
+/// The minimum number of posts that an incident adds, as a share of all posts. By day an incident doubles the posts of
+/// its source.
 const MIN_ADDED: f64 = 0.1;
-/// Slow noise in rates and in the odds of negative posts: its standard deviation, and its correlation time in minutes.
+/// The standard deviation of the slow noise in the rates and in the odds of negative posts. The next constant is its
+/// correlation time in minutes.
 const NOISE: f64 = 0.15;
 const CORRELATION: f64 = 60.0;
 const INCIDENTS_PER_DAY: u32 = 6;
@@ -61,7 +63,7 @@ impl Incident {
     }
 }
 
-/// A text that one author repeats.
+/// A negative text that one author repeats.
 struct Burst {
     place: usize,
     range: TimeRange,
@@ -79,7 +81,8 @@ pub struct World {
 }
 
 impl World {
-    /// Simulates `days` after the warm-up with `rate` posts per second on average. Each seed gives another world.
+    /// Simulates `days` after the warm-up with `rate` posts per second on average. Each seed produces a different
+    /// world.
     pub fn new(scenario: Scenario, rate: f64, days: u32, seed: u64) -> Self {
         // A Monday.
         let start = Timestamp::from_unix(1_767_571_200).expect("a time");
@@ -102,7 +105,7 @@ impl World {
         history.late = late;
         world.recording = Recording::new(history);
         if scenario == Scenario::LateFeeds {
-            // The delay as the engine measures it: the time within which 95 % of the posts arrive.
+            // The engine measures the delay as the time within which 95 % of the posts arrive.
             let delay = |minutes: u32| MINUTE * (minutes * 95 / 100 + 1);
             let by_source = POLLED.map(|(place, every)| (PLACES[place].name.to_owned(), delay(every)));
             world.recording.delays.by_source = BTreeMap::from(by_source);
@@ -136,7 +139,7 @@ impl World {
         self.incidents.retain(|incident| incident.start >= whole.start());
     }
 
-    /// Whether the program runs when the incident starts.
+    /// Whether the simulated program is running when the incident starts.
     fn is_observed(&self, incident: &Incident) -> bool {
         let hour = incident.start.as_seconds().rem_euclid(86_400) / 3_600;
         self.scenario != Scenario::TenHours || (8..17).contains(&hour)
@@ -233,8 +236,8 @@ impl World {
         (counts, late)
     }
 
-    /// Reads the texts of windows that contain copies and in which the condition holds. Other windows need no texts,
-    /// because all of their texts and authors differ.
+    /// Reads the texts of windows that contain copies and in which the condition of the rule is true. In other windows
+    /// all texts and authors differ, so they need not be read.
     fn read_texts(&mut self, spec: &RuleSpec) {
         if self.scenario != Scenario::Copies {
             return;
@@ -271,7 +274,7 @@ impl World {
     }
 }
 
-/// The whole minutes in which two ranges overlap.
+/// The number of whole minutes in which two ranges overlap.
 fn overlap(one: TimeRange, other: TimeRange) -> i64 {
     (one.end().min(other.end()).since(one.start().max(other.start())).as_secs() / 60) as i64
 }

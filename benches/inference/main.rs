@@ -1,9 +1,9 @@
 //! Measures the builtin model: posts per second, the time of a single post, memory, and the share of the peak
 //! performance of this machine.
 //!
-//! `cargo bench --bench inference [-- --posts FILE] [--only int8,f32] [--threads N] [--batch-tokens N]`
-//! prints a table. `scripts/bench-inference` compares with other runtimes: it runs every contender in a
-//! separate process. This engine runs with `--contender NAME`, which prints one line of JSON.
+//! `cargo bench --bench inference [-- --posts FILE] [--only int8,f32] [--threads N] [--batch-tokens N]` prints a table.
+//! `scripts/bench-inference` compares this engine with other runtimes, each in a separate process. It runs this engine
+//! with `--contender NAME`, which prints one line of JSON.
 
 mod ours;
 mod posts;
@@ -24,10 +24,10 @@ type Labels = [usize; 2];
 /// The results of a contender for some posts.
 #[derive(Default)]
 struct Predictions {
-    /// In the order of the posts.
+    /// The labels, in the order of the posts.
     labels: Vec<Labels>,
     tokens: u64,
-    /// The number of computed layers, each for one token; 0 if the contender does not report it.
+    /// The number of computations of one layer for one token; 0 if the contender does not report it.
     work: f64,
 }
 
@@ -62,8 +62,8 @@ struct Options {
 
 /// Posts per call of a contender.
 const WINDOW: usize = 2_000;
-/// The number of posts that are timed one by one, and the longest time for all of them. They are the last posts and in
-/// no window, so none has a cached answer.
+/// The maximum number of posts that are timed one by one, and the time limit for all of them. These are the last posts.
+/// They are not part of a window, so none of them has a cached answer.
 const SINGLES: (usize, Duration) = (500, Duration::from_secs(15));
 
 fn main() -> Result<(), Failure> {
@@ -102,7 +102,8 @@ fn table(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Operations per second of all threads together on registers. A multiplication and an addition are two operations.
+/// The peak performance: the operations per second on registers by all threads together. A multiplication with an
+/// addition counts as two operations.
 fn peaks(threads: Option<usize>) -> serde_json::Value {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let peak = |format| peak(format, threads);
@@ -123,7 +124,7 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
         precision => Box::new(ours::Ours::load(precision, options)?),
     };
     contender.classify(&posts[..1])?;
-    // The time to read the posts is not part of a cold start.
+    // The time of a cold start excludes the time to read the posts.
     let first = match options.spawned_at {
         Some(at) => posts::unix_now() - at - read.as_secs_f64(),
         None => (start.elapsed() - read).as_secs_f64(),

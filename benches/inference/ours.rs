@@ -5,9 +5,9 @@ use sentistream::inference::{Classifier, Engine, ExitPolicy, InferenceOptions};
 
 use super::{Contender, Failure, Options, Predictions};
 
-/// Posts per call, as in a claim of a worker.
+/// The number of posts per call, as in a claim of a worker.
 const REQUEST: usize = 128;
-/// Concurrent calls, as from the tasks of a worker.
+/// The number of concurrent calls, as from the tasks of a worker.
 const CALLERS: usize = 4;
 
 pub struct Ours {
@@ -16,8 +16,8 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// The engine with a precision: `PRECISION` with exits and cached answers, as in production, `PRECISION-exits`
-    /// without cached answers, `PRECISION-full` with neither.
+    /// Loads the engine with the precision and the features in `name`. `PRECISION` has early exits and cached answers,
+    /// as in production; `PRECISION-exits` has only early exits; `PRECISION-full` has neither.
     pub fn load(name: &str, options: &Options) -> Result<Self, Failure> {
         let mut settings = InferenceOptions { threads: options.threads, ..InferenceOptions::default() };
         settings.max_batch_tokens = options.batch_tokens.unwrap_or(settings.max_batch_tokens);
@@ -48,7 +48,8 @@ impl Ours {
         Ok(predicted)
     }
 
-    /// The number of computed layers, each for one token. Each exit and the last layer compute only the first token.
+    /// The number of computations of one layer for one token. Each early exit and the last layer compute only the first
+    /// token.
     fn work(&self, analysis: &Analysis) -> f64 {
         let info = self.engine.info();
         let layers = analysis.layers.unwrap_or(info.layers);

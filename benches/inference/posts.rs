@@ -1,4 +1,4 @@
-//! The posts that are classified.
+//! Provides the posts that are classified.
 
 use std::io::{BufWriter, Write};
 
@@ -34,7 +34,7 @@ pub fn print() -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// The time, in seconds since 1970.
+/// The current time, in seconds since the Unix epoch.
 pub fn unix_now() -> f64 {
     Clock::system().now().as_micros() as f64 / 1e6
 }

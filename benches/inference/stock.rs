@@ -9,14 +9,14 @@ use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 
 use super::{Contender, Failure, Labels, Predictions};
 
-/// The number of posts that are padded to one length.
+/// The number of posts per batch. They are padded to the same length.
 const BATCH: usize = 32;
 const MAX_TOKENS: usize = 512;
 
 pub struct Stock {
     tokenizer: Tokenizer,
     model: DistilBertModel,
-    /// The heads of sentiment and emotion, two layers each.
+    /// The heads of sentiment and emotion, with two layers each.
     heads: [[Linear; 2]; 2],
 }
 
@@ -70,7 +70,8 @@ impl Stock {
 
 impl Contender for Stock {
     fn classify(&self, posts: &[String]) -> Result<Predictions, Failure> {
-        // The length in bytes is close enough to the length in tokens that batches need little padding.
+        // Posts are sorted by their length in bytes. It is similar to their length in tokens, so batches need little
+        // padding.
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&place| posts[place].len());
         let (mut labels, mut tokens) = (vec![[0; 2]; posts.len()], 0);

@@ -228,9 +228,9 @@ def main() -> None:
     reading = time.perf_counter() - start
     contender = CONTENDERS[args.name](args)
     contender.judge(posts[:1])
-    # The time to read the posts is not part of a cold start.
+    # The time of a cold start excludes the time to read the posts.
     first = time.time() - args.spawned_at - reading
-    # The last posts are timed one by one and are in no window, as in the bench of the engine.
+    # The last posts are timed one by one and are not part of a window, as in the benchmark of the engine.
     alone = min(SINGLES, len(posts) // 2)
     posts, singly = posts[:-alone], posts[-alone:]
     setting = contender.tune(posts[:TUNING])
@@ -246,7 +246,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     labels = np.concatenate(labels)
 
-    # For single posts more sessions or streams do not help, so a variant with one of them is used.
+    # More sessions or streams do not make single posts faster, so a variant with one session or stream is used.
     if isinstance(contender, Padded):
         contender.use(min(contender.variants, key=lambda variant: "per core" in variant or variant == "throughput"))
     singles = []

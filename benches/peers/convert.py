@@ -73,7 +73,7 @@ def to_onnx(folder: Path, out: Path) -> None:
 def to_int8(out: Path) -> None:
     for name in sorted(out.glob("f32*.onnx")):
         graph = onnx.load(str(name))
-        # These shapes are from before the fusions. They are inferred again.
+        # These shapes were inferred before the fusions, so they are removed and inferred again.
         del graph.graph.value_info[:]
         quantize_dynamic(
             graph,

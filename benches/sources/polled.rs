@@ -1,4 +1,4 @@
-//! The polling sources: the speed of reading their answers, and the fakes for a soak.
+//! The polling sources: measures the speed of parsing their responses, and provides the fakes for a soak.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use crate::web::Reply;
 
 const MARKUP: &str = r#"<p><span class="h-card"><a href="https://m.example/@bob" class="u-url mention">@<span>bob</span></a></span> the new phone is out 📱 &amp; everybody has something to say about it:<br>slow, &quot;dear&quot; and loved.</p><p><a href="https://m.example/tags/acme" class="mention hashtag" rel="tag">#<span>acme</span></a> <a href="https://x.example/a/long/path" rel="nofollow"><span class="invisible">https://</span><span class="ellipsis">x.example/a/lo</span><span class="invisible">ng/path</span></a></p>"#;
 
-/// Posts per second on one core, from the bytes of an answer to valid posts.
+/// Prints how many posts per second one core parses, from the bytes of a response to valid posts.
 pub fn read() {
     let now = Clock::system().now();
     let entries: Vec<_> = (0..50).map(|n| entry(n, MARKUP)).collect();
@@ -154,12 +154,13 @@ impl Network {
         self.reddit.post(&format!("1{n:08}"), &text, "");
     }
 
-    /// The number of posts that each source must have read in the end.
+    /// The number of posts that each source must have read at the end.
     pub fn published(&self) -> u64 {
         self.published.load(Ordering::Relaxed)
     }
 
-    /// Interrupts all services: connections are reset, then answers are errors, then answers request a backoff.
+    /// Interrupts all services: they reset connections, then respond with errors, then respond with requests for a
+    /// backoff.
     pub fn cut(&self) {
         self.instance.cut();
         let webs = [&self.feeds.web, &self.instance.web, &self.hackernews.web, &self.reddit.web];

@@ -1,4 +1,4 @@
-//! The databases that are measured.
+//! Provides the databases that are measured.
 
 use std::sync::Arc;
 use std::time::Duration;

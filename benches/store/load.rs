@@ -14,7 +14,7 @@ use sentistream::sqlite::Sqlite;
 use sentistream::store::Store;
 use sentistream::store::settle::{Change, Settlement};
 
-/// The time over which the posts are spread.
+/// The number of days over which the posts are spread.
 pub const DAYS: u64 = 14;
 
 pub const SOURCES: [&str; 5] = ["bluesky", "mastodon", "reddit", "hackernews", "web"];
@@ -50,7 +50,7 @@ const WORDS: [&str; 24] = [
 pub enum Queue {
     /// The embedded queue's tables.
     Sqlite(Sqlite),
-    /// No queue: entries only get numbers.
+    /// No queue: entries only get consecutive numbers.
     None(Arc<AtomicU64>),
 }
 
@@ -171,7 +171,7 @@ async fn append(sqlite: &Sqlite, versions: &[(Post, Analysis)], ms: u64) -> Vec<
     let entries: Vec<Vec<u8>> = versions.iter().map(|(post, _)| Op::Post(post.clone()).to_fields().encode()).collect();
     let write = sqlite.write(move |connection| {
         let mut numbers = Vec::with_capacity(entries.len());
-        // Several rows per statement, as in the embedded queue.
+        // Each statement inserts several rows, as in the embedded queue.
         for some in entries.chunks(32) {
             let values = vec!["(?, ?)"; some.len()].join(", ");
             let text = format!("INSERT INTO stream_entries (appended_ms, fields) VALUES {values} RETURNING seq");
@@ -197,7 +197,7 @@ fn version(number: u64, at: Timestamp) -> (Post, Analysis) {
     let mut random = StdRng::seed_from_u64(number);
     let words: Vec<&str> =
         (0..random.random_range(8..30)).map(|_| WORDS[random.random_range(0..WORDS.len())]).collect();
-    // The first sources have the most posts.
+    // The minimum of two random numbers gives the first sources more posts.
     let source = SOURCES[random.random_range(0..SOURCES.len()).min(random.random_range(0..SOURCES.len()))];
     let post = Post {
         post_id: PostId::parse(&format!("at://did:plc:{:016x}/post/{number:x}", random.random::<u64>()))

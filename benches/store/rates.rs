@@ -9,7 +9,7 @@ use sentistream::store::settle::Settlement;
 use crate::load::{Load, Queue, Rate, Watch};
 
 impl Load {
-    /// Posts per second of settling alone; the entries already exist.
+    /// Posts per second of settlement alone, with entries that were appended before.
     pub async fn settle_live(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
         let mut prepared = Vec::new();
         for _ in 0..posts / batch {

@@ -9,10 +9,10 @@ use super::IngesterServices;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
-/// The shortest time between two writes. After a crash, the posts since the last write are read again, and workers drop
-/// the repeated ones.
+/// The shortest time between two writes of the cursor. After a crash, posts since the last write are read again, and
+/// workers drop the duplicates.
 const EVERY: Duration = Duration::from_secs(1);
-/// The longest time that writing the cursor may take at a shutdown.
+/// The time limit for writing the cursor at a shutdown.
 const LAST: Duration = Duration::from_secs(3);
 
 /// The cursor of one source.
@@ -24,21 +24,21 @@ pub struct Cursors {
     lease: Option<Lease>,
     /// The latest cursor, whether written or not.
     position: Option<String>,
-    /// The latest cursor, until it is written; then `None`.
+    /// The latest cursor if it is not written yet; otherwise `None`.
     latest: Option<String>,
     /// The earliest time of the next write.
     due: Instant,
 }
 
 impl Cursors {
-    /// The cursor of the source `name`; nothing is read yet. `longest`: the longest delay between two attempts to use
-    /// the store.
+    /// The cursor of the source `name`, which is not read from the store yet. `longest`: the longest delay between two
+    /// attempts to use the store.
     pub fn new(name: &str, services: IngesterServices, longest: Duration) -> Self {
         let backoff = Backoff::new(Duration::from_millis(200), longest);
         Self { name: name.into(), services, backoff, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
-    /// Reads the cursor, and stores `lease` for its writes. Waits while the store is unavailable. Returns `false` when
+    /// Reads the cursor, and uses `lease` for later writes. Waits while the store is unavailable. Returns `false` when
     /// a shutdown begins before the cursor is read.
     ///
     /// # Errors
@@ -63,12 +63,12 @@ impl Cursors {
         }
     }
 
-    /// The cursor after all posts that are in the stream.
+    /// The position after all posts of the source that were appended to the stream.
     pub fn position(&self) -> Option<&str> {
         self.position.as_deref()
     }
 
-    /// Records a cursor. Everything before it must be in the stream.
+    /// Records a cursor, to be written later. All posts before it must have been appended to the stream.
     pub fn note(&mut self, cursor: Option<String>) {
         if cursor.is_some() {
             self.position.clone_from(&cursor);
@@ -107,7 +107,8 @@ impl Cursors {
                 Ok(())
             }
             Err(StoreError::LeaseLost(_)) => {
-                // Another instance resumes at the previous cursor and appends later posts again.
+                // This instance lost the lease. The next one resumes at the last written cursor and appends later posts
+                // again.
                 self.latest = None;
                 Ok(())
             }

@@ -32,14 +32,14 @@ pub struct Feed {
     /// The posts that passed the filters of a selective source.
     passed: Option<PassedPosts>,
     inlet: Inlet,
-    /// Delays after temporary errors.
+    /// Delays between attempts after temporary errors.
     backoff: Backoff,
-    /// Delays while the server refuses requests.
+    /// Delays between attempts while the server refuses requests.
     refusals: Backoff,
     failures: u64,
 }
 
-/// What all feeds of the role share.
+/// The services, options and limits that all feeds of the role share.
 pub struct Common {
     /// The parts of the application that feeds use.
     pub services: IngesterServices,
@@ -131,7 +131,7 @@ impl Feed {
         }
     }
 
-    /// Reads until the source ends or fails, or its lease is lost.
+    /// Reads batches until the source ends or fails, or its lease is lost.
     async fn drain(&mut self, source: &mut dyn Source, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         loop {
             let next = guarded(source.next(self.batch_size));
@@ -162,7 +162,7 @@ impl Feed {
         }
     }
 
-    /// Appends a batch and records its cursor. Returns `Some` when reading must end.
+    /// Appends a batch and records its cursor. Returns `Some` with the reason if reading must end.
     async fn take(&mut self, mut batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let was_refused = self.refusals.recovered().is_some();
         if self.backoff.recovered().is_some() || was_refused {
@@ -195,7 +195,7 @@ impl Feed {
         if batch.wait.is_zero() { Ok(None) } else { self.wait(Some(batch.wait), lease).await }
     }
 
-    /// Waits until the cursor is stored. Returns `Some` when reading must end.
+    /// Stores the cursor, and retries until it is stored. Returns `Some` with the reason if reading must end.
     async fn store_cursor(&mut self, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         loop {
             self.cursors.write_if_due().await?;
@@ -209,7 +209,8 @@ impl Feed {
         }
     }
 
-    /// Reports an error. Returns the time until the next attempt; `None`: no attempt before the source is resumed.
+    /// Reports an error and returns the time until the next attempt. `None`: there is no further attempt until a user
+    /// resumes the source.
     fn trouble(&mut self, error: &SourceError) -> Option<Duration> {
         let name = self.spec.name();
         let after = match error {
@@ -231,7 +232,7 @@ impl Feed {
         Some(wait)
     }
 
-    /// Waits for `time`; `None` means without a limit. Returns `Some` when reading must end.
+    /// Waits for `time`, or without a limit for `None`. Returns `Some` with the reason if reading must end.
     async fn wait(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let until = time.map(|time| Instant::now() + time);
         loop {
@@ -254,8 +255,8 @@ async fn sleep_until(instant: Option<Instant>) {
     }
 }
 
-/// Converts a panic while reading into an error of this source, so that the other sources and the server continue. The
-/// source is opened again.
+/// Converts a panic of a source into an error, after which the source is opened again. Other sources and the server are
+/// not affected.
 async fn guarded(next: impl Future<Output = Result<Batch, SourceError>>) -> Result<Batch, SourceError> {
     AssertUnwindSafe(next).catch_unwind().await.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);

@@ -20,9 +20,9 @@ pub struct Inlet {
     stream: Stream,
     limiter: Option<Limiter>,
     shutdown: Shutdown,
-    /// Delays while the stream is unavailable.
+    /// Delays between attempts while the stream is unavailable.
     away: Backoff,
-    /// Delays while the stream is full.
+    /// Delays between attempts while the stream is full.
     full: Backoff,
 }
 
@@ -41,8 +41,9 @@ impl Inlet {
         }
     }
 
-    /// Appends `ops`. Returns `false` if they are not in the stream, because a shutdown came first or `may` returned
-    /// `false`. A running attempt is completed, unless unfinished work is abandoned.
+    /// Appends `ops`. Returns `false` if the operations were not appended, because a shutdown began or `may` returned
+    /// `false` before an attempt succeeded. An attempt that has begun is completed, unless the grace period of the
+    /// shutdown ends.
     ///
     /// # Errors
     /// When the stream fails permanently.
@@ -88,7 +89,7 @@ impl Inlet {
         }
     }
 
-    /// Reports that the stream is full or unavailable. Returns the delay.
+    /// Reports that the stream is full or unavailable. Returns the delay before the next attempt.
     fn trouble(&mut self, report: &Report, error: &StreamError) -> Duration {
         report.wait(SourceActivity::Waiting, error);
         let (backoff, other) = match error {

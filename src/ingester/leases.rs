@@ -14,15 +14,15 @@ use crate::sources::{Readers, SourceSpec};
 use crate::store::feeds::FeedReport;
 use crate::store::{Lease, StoreError};
 
-/// The number of renewals within the time to live of a lease.
+/// The number of renewals of a lease during its time to live.
 const RENEWALS: u32 = 5;
-/// The longest time that the last report of the feeds may take.
+/// The time limit for the last report of the feeds at a shutdown.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
 /// Whether a feed may read its source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Admission {
-    /// The database has not been queried yet.
+    /// Unknown, because the database has not been queried yet.
     #[default]
     Unknown,
     /// This instance may read the source.
@@ -52,7 +52,8 @@ impl Grant {
 pub struct SourceLease(watch::Receiver<Admission>);
 
 impl SourceLease {
-    /// Waits until the feed may run. Until then it passes every other admission to `report`.
+    /// Waits until the feed may run. Every admission before that, which does not let the feed run, is passed to
+    /// `report`.
     pub async fn granted(&mut self, mut report: impl FnMut(&Admission)) -> Grant {
         loop {
             let admission = self.0.borrow_and_update().clone();
@@ -61,7 +62,7 @@ impl SourceLease {
                 other => report(&other),
             }
             if self.0.changed().await.is_err() {
-                // The coordinator has ended, so the role is ending too.
+                // The coordinator has ended, so the role is ending and will stop this task.
                 std::future::pending::<()>().await;
             }
         }
@@ -105,7 +106,7 @@ pub struct Coordinator {
     paused: BTreeSet<String>,
 }
 
-/// The coordinator's state of a feed.
+/// The state of a feed, as the coordinator keeps it.
 struct FeedSlot {
     name: String,
     readers: Readers,
@@ -148,7 +149,7 @@ impl Coordinated for Coordinator {
 }
 
 impl Coordinator {
-    /// A coordinator of `sources`, and the lease of each of them.
+    /// Creates a coordinator for `sources`. Returns it with the lease of each source.
     pub fn new(
         sources: &[SourceSpec],
         services: IngesterServices,
@@ -168,8 +169,8 @@ impl Coordinator {
         (coordinator, leases)
     }
 
-    /// Keeps admissions up to date until `done`, which is cancelled when no feed runs any more, then releases the
-    /// leases.
+    /// Keeps the admissions up to date until `done` is cancelled, which happens when no feed runs any more. Then
+    /// releases the leases.
     ///
     /// # Errors
     /// When the store fails permanently.
@@ -184,7 +185,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Acquires or renews the leases. A lease that could not be renewed is valid until it expires.
+    /// Acquires or renews the leases. A lease that could not be renewed remains valid until it expires.
     async fn renew(&mut self) -> Result<(), StoreError> {
         for feed in &mut self.feeds {
             feed.grant = if feed.readers == Readers::Each || !self.services.store.is_shared() {
@@ -207,7 +208,7 @@ impl Coordinator {
             }
             let runs = |feed: &FeedSlot| feed.name == state.name && feed.grant.as_ref().is_some_and(Grant::is_valid);
             if self.feeds.iter().any(runs) {
-                // A struct of texts and numbers can always be serialised.
+                // A struct of texts and numbers can always be serialised to JSON.
                 let report = serde_json::to_string(&state).unwrap_or_default();
                 reports.push(FeedReport { name: state.name, report });
             }

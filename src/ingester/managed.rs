@@ -1,7 +1,7 @@
 //! Runs the sources that users add, change and remove while the process runs.
 //!
-//! They are stored in the database. Each source runs in its own group with its own lease, so that a change of one
-//! source does not disturb the others.
+//! These sources are stored in the database. Each of them runs in a separate group with its own lease, so that a change
+//! of one source does not interrupt the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -122,8 +122,8 @@ impl Manager {
     }
 }
 
-/// A source whose settings are invalid, for example because another version wrote them. It fails and reports the
-/// reasons.
+/// A replacement for a source whose settings are invalid, for example because another version of the program wrote
+/// them. It fails and reports the reasons.
 fn refused(definition: &SourceDefinition, errors: &[FieldError]) -> SourceSpec {
     let reasons: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
     let reason = reasons.join("; ");

@@ -1,7 +1,7 @@
-//! Removes deletions of posts that were never in the stream.
+//! Filters out deletions of posts that were never appended to the stream.
 //!
-//! A network announces the deletion of every post, including posts that a source's filters left out. Such a deletion
-//! costs a worker as much as a post and leaves a tombstone.
+//! A network announces the deletion of every post, including posts that the filters of a source excluded. If such a
+//! deletion were appended, it would cost a worker as much as a post, and would leave a tombstone.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::IngesterServices;
 use crate::domain::{Op, PostId, Timestamp};
 
-/// The number of posts in each half of the remembered posts. When the newer half is full, the older one is dropped.
+/// The capacity of each of the two sets of remembered posts. When the newer set is full, the older set is dropped.
 const RECENT: usize = 100_000;
 /// The time between two checks of the stream.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -25,14 +25,14 @@ pub struct PassedPosts {
     hasher: RandomState,
     younger: HashSet<u64>,
     older: HashSet<u64>,
-    /// The time since which this feed has remembered the posts that pass.
+    /// When this feed began to remember the posts that pass.
     since: Timestamp,
     looked_at: Option<Instant>,
     complete: bool,
 }
 
 impl PassedPosts {
-    /// Starts without any posts. Posts of another instance or an earlier run may still be in the stream.
+    /// Creates an empty set of posts. The stream may still contain posts of another instance or of an earlier run.
     pub fn new(services: IngesterServices) -> Self {
         let since = services.clock.now();
         Self {
@@ -46,13 +46,13 @@ impl PassedPosts {
         }
     }
 
-    /// Forgets all posts, because another instance may have read the source since.
+    /// Forgets all posts, because another instance may have read the source in the meantime.
     pub fn restart(&mut self) {
         *self = Self::new(self.services.clone());
     }
 
-    /// Removes deletions of posts that are neither stored nor in the stream from `ops`. If this is uncertain, the
-    /// deletion is kept.
+    /// Removes deletions of posts that are neither stored nor in the stream from `ops`. A deletion is kept if it is
+    /// uncertain whether the post exists.
     pub async fn without_foreign_deletions(&mut self, ops: Vec<Op>) -> Vec<Op> {
         for op in &ops {
             if let Some(post) = op.post() {
@@ -75,7 +75,7 @@ impl PassedPosts {
         ops.into_iter().filter(|op| !matches!(op, Op::Delete { post_id } if foreign.contains(post_id))).collect()
     }
 
-    /// Whether every earlier post is stored, and none is a dead letter that could be replayed.
+    /// Whether every post from before `since` is stored, and there is no dead letter that could be replayed.
     async fn is_complete(&mut self) -> bool {
         if self.looked_at.is_none_or(|at| at.elapsed() >= CHECK_INTERVAL) {
             self.looked_at = Some(Instant::now());

@@ -15,7 +15,7 @@ use crate::stream::StreamError;
 const MAX_LOGGED: u64 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Reports of one source.
+/// Reports the state of one source.
 pub struct Report {
     name: Arc<str>,
     states: SourceStates,
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// Sets the state.
+    /// Sets the activity of the source.
     pub fn activity(&self, activity: SourceActivity) {
         self.states.update(&self.name, |state| state.state = activity);
     }
@@ -84,7 +84,7 @@ impl Report {
         });
     }
 
-    /// Reports errors of single places (feeds or hosts) of a source.
+    /// Reports errors of individual feeds or hosts of a source.
     pub fn place_errors(&self, troubles: &[String]) {
         let Some(last) = troubles.last() else { return };
         self.errors.increment(troubles.len() as u64);
@@ -114,7 +114,7 @@ impl Report {
             self.lag.set(lag);
             self.states.update(&self.name, |state| state.lag_seconds = Some(lag));
         }
-        // The count is updated last, so that the lag is set when the posts become visible.
+        // The count is updated last, so that the lag is already set when a reader sees the new count.
         if count > 0 {
             self.states.appended(&self.name, count, now);
         }

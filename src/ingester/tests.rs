@@ -100,7 +100,7 @@ async fn all_sources_share_the_rate_limit() {
     until("the posts of some seconds are in the stream", || async { fixture.appended().await >= 500 }).await;
     assert!(start.elapsed() > Duration::from_secs(2), "{:?}", start.elapsed());
     running.stop().await;
-    // The first batch of 50 may be appended immediately.
+    // The rate limit allows the first batch of 50 immediately.
     let elapsed = start.elapsed().as_secs_f64();
     let allowed = 50.0 + 200.0 * (elapsed + 0.1);
     assert!(fixture.appended().await as f64 <= allowed, "{} in {elapsed} s", fixture.appended().await);
@@ -111,7 +111,7 @@ async fn silent_source_is_reopened_at_its_cursor() {
     let fixture = Fixture::new(1_000).await;
     let openings = Arc::new(Mutex::new(Vec::new()));
     let seen = openings.clone();
-    // Each opening yields one post and then nothing more.
+    // Each time the source is opened, it yields one post and then waits.
     let spec = SourceSpec::new("mute", "mute", move |opening| {
         seen.lock().unwrap().push((opening.cursor.clone(), opening.failures));
         let given = opening.cursor.map_or(0, |cursor| cursor.parse().unwrap());
@@ -141,7 +141,7 @@ async fn paused_source_resumes_after_a_restart() {
     let rested = fixture.appended().await;
     running.stop().await;
 
-    // The pause persists after the process ends.
+    // New states simulate a restart of the process. The pause must persist.
     fixture.services.states = SourceStates::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());
     until("the source is paused again", || async { fixture.state("count").state == SourceActivity::Paused }).await;

@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 
 use super::OpenError;
 
-/// The time to wait for a database lock that the server holds, in milliseconds.
+/// The maximum time to wait for a database lock that the server holds, in milliseconds.
 const BUSY_MS: u32 = 10_000;
 
 /// Why the copy failed.
@@ -19,7 +19,7 @@ pub enum BackupError {
     /// The database file does not exist.
     #[error("{0} does not exist: check database.url, or start the server once")]
     NoDatabase(PathBuf),
-    /// The destination exists. It is not overwritten.
+    /// The destination already exists, and is not overwritten.
     #[error("{0} already exists; use another file name or move the file")]
     Exists(PathBuf),
     /// SQLite cannot copy the database.
@@ -27,13 +27,13 @@ pub enum BackupError {
     Copy {
         /// The destination, or the `.part` file that becomes the destination after the check.
         path: PathBuf,
-        /// What failed.
+        /// The underlying error.
         source: OpenError,
     },
     /// The copy cannot be checked.
     #[error("the copy failed SQLite's check and was removed: {0}")]
     Unreadable(#[source] OpenError),
-    /// The copy is not a sound database. SQLite's finding is given.
+    /// The integrity check of the copy failed, with this message of SQLite.
     #[error("the copy failed SQLite's check and was removed: {0}")]
     Damaged(String),
 }
@@ -61,7 +61,7 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     let part = PathBuf::from(part);
     let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&part, to));
     if copied.is_err() {
-        // A failed copy is useless, so it is removed if it exists.
+        // An incomplete copy is useless, so it is removed.
         let _ = fs::remove_file(&part);
     }
     copied
@@ -69,12 +69,13 @@ pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
 
 fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
     let failed = |source: OpenError| BackupError::Copy { path: part.to_owned(), source };
-    // Removes an incomplete copy of an earlier attempt that was killed.
+    // Removes the incomplete copy of an earlier attempt whose process was killed.
     match fs::remove_file(part) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.into())),
         _ => {}
     }
-    // Only the owner may read posts and encrypted secrets. SQLite writes into the empty file.
+    // Only the owner may read posts and encrypted secrets. The empty file is created first with this mode, and SQLite
+    // writes into it.
     super::protect(part).map_err(|e| failed(e.into()))?;
     let target = part.to_str().ok_or_else(|| failed(OpenError::Path))?;
     let mut connection = open(from).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Why calls of the embedded database fail.
+//! The errors of the embedded database.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ pub enum SqliteError {
     Open {
         /// The database file.
         path: PathBuf,
-        /// What failed.
+        /// The underlying error.
         source: OpenError,
     },
     /// A statement failed; its write was rolled back.
@@ -31,7 +31,7 @@ pub enum OpenError {
     /// The path is not valid UTF-8.
     #[error("the path is not UTF-8")]
     Path,
-    /// The file system refused.
+    /// The file system returned an error.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// SQLite cannot open the file.
@@ -48,7 +48,7 @@ pub enum OpenError {
 /// Why a common commit failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
-    /// The write did not run.
+    /// The write was not run.
     #[error("the write did not run")]
     NotRun,
     /// A write of the group panicked.

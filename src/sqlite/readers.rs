@@ -1,4 +1,4 @@
-//! Connections for reading. Their statements are cancelled when the caller is dropped.
+//! Read connections. When the future of a caller is dropped, its statement is cancelled.
 
 use std::error::Error;
 use std::ops::{Deref, DerefMut};
@@ -24,7 +24,7 @@ const CACHE_KIB: u32 = 4_096;
 extern "SQL" {
     /// Whether `text` contains `word`, which must be in lower case. The case of `text` is ignored in every script.
     fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
-    /// Whether `text` contains `word` as a whole word; otherwise like [`has_word`].
+    /// Whether `text` contains `word` as a whole word. Case is handled as in [`has_word`].
     fn has_whole_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
 }
 
@@ -44,10 +44,11 @@ pub struct Connections {
 /// A connection whose statements run on tokio's blocking threads.
 pub type ReadConnection = SyncConnectionWrapper<SqliteConnection, Detached>;
 
-/// Runs statements on tokio's blocking threads, and lets them continue there when their future is dropped.
+/// Runs statements on the blocking threads of tokio. A statement continues there when its future is dropped.
 ///
-/// The default of diesel-async blocks in `drop` until the statement ends. That panics on the single-threaded runtimes
-/// of the HTTP workers, where the future of a request is dropped when a client disconnects or at a shutdown.
+/// The default implementation of diesel-async blocks in `drop` until the statement ends. Blocking panics on the
+/// single-threaded runtimes of the HTTP workers, which drop the future of a request when its client disconnects or at a
+/// shutdown.
 pub struct Detached;
 
 impl SpawnBlocking for Detached {
@@ -90,7 +91,7 @@ impl Readers {
             .map(Self)
     }
 
-    /// A connection that reads the last commit.
+    /// A connection that sees the state of the last commit.
     ///
     /// # Errors
     /// When no connection becomes free within the busy timeout.
@@ -131,7 +132,8 @@ impl Manager for Connections {
         Ok(Connection { inner, cancelled })
     }
 
-    /// The file is local, so a connection needs no test before each use.
+    /// Rejects a connection whose statement was cancelled. There is no other test, because connections to a local file
+    /// do not break.
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectionError> {
         if connection.cancelled.load(Ordering::Relaxed) {
             return Err(RecycleError::message("its statement was cancelled"));
@@ -140,7 +142,7 @@ impl Manager for Connections {
     }
 }
 
-/// What [`has_word`] and [`has_whole_word`] answer.
+/// The result of [`has_word`] and [`has_whole_word`].
 #[derive(Debug)]
 enum Found {
     Yes,

@@ -1,11 +1,11 @@
-//! The numbers of the stream and of its consumers.
+//! The counts of the stream and of its consumers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::Timestamp;
 
-/// The numbers of the stream at one time.
+/// The counts of the stream at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Depth {
     /// The current epoch of the stream.
@@ -58,8 +58,8 @@ impl Memory {
 pub struct ConsumerInfo {
     /// The name of the consumer.
     pub name: String,
-    /// The number of entries that it holds.
+    /// The number of entries that the consumer has claimed and not settled.
     pub claimed: u64,
-    /// The time since it last requested entries.
+    /// The time since the consumer last requested entries.
     pub idle: Duration,
 }

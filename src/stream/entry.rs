@@ -11,7 +11,7 @@ pub struct Entry {
     pub key: EntryKey,
     /// The fields as they were appended, without validation.
     pub fields: RawFields,
-    /// The number of deliveries, including this one. If it is above 1, an earlier delivery was not completed.
+    /// The number of deliveries, including this one. A number above 1 means that an earlier delivery was not completed.
     pub deliveries: u32,
 }
 
@@ -19,7 +19,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consumer(pub Arc<str>);
 
-/// How claimed entries are released.
+/// Whether the delivery of released entries counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// The entry did not cause the failure (shutdown, unavailable backend): this delivery does not count.

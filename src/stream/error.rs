@@ -27,7 +27,7 @@ pub enum StreamError {
     /// The backend is unavailable, slow or restarting. A retry may succeed.
     #[error("the stream is not available: {0}")]
     Unavailable(String),
-    /// A retry fails again.
+    /// The failure is permanent: a retry would fail in the same way.
     #[error("the stream failed: {0}")]
     Failed(String),
 }

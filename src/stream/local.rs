@@ -1,9 +1,9 @@
 //! The embedded queue: tables in the same file as those of the store.
 //!
-//! Entries and dead letters are rows. Leases are kept in memory, because only one process consumes. Each claim also
-//! writes one row, so that the next process knows which entries a crashed process had claimed. Commands of other
-//! processes may append, read the numbers and process dead letters. The first claim or takeover makes a process the
-//! consumer.
+//! Entries and dead letters are rows. Leases are kept in memory, because only one process claims entries. Each claim
+//! also writes one row, so that after a crash the next process knows which entries were claimed. Other processes, which
+//! run single commands, may append entries, read the counts, and replay or purge dead letters. A process becomes the
+//! consumer when it first claims or takes over entries.
 
 mod dead_letters;
 mod leases;
@@ -41,10 +41,10 @@ struct Inner {
     clock: Clock,
     epoch: Arc<str>,
     leases: Mutex<Leases>,
-    /// The highest entry that this process has claimed, after it became the consumer. Locked while entries are
+    /// The highest entry that was claimed; `None` until this process becomes the consumer. Locked while entries are
     /// selected.
     cursor: tokio::sync::Mutex<Option<u64>>,
-    /// Notified when this process appends.
+    /// Notified when this process appends entries.
     appended: Notify,
 }
 
@@ -85,7 +85,7 @@ impl LocalStream {
     ) -> Result<Vec<Entry>, StreamError> {
         let deadline = Instant::now() + wait;
         loop {
-            // Registers before the query, so that an append between the query and the wait is noticed.
+            // The waiter registers before the query, so that an append between the query and the wait wakes it.
             let appended = self.0.appended.notified();
             tokio::pin!(appended);
             appended.as_mut().enable();
@@ -133,15 +133,15 @@ impl LocalStream {
             rows.retain(|row| rest.first().is_none_or(|rest| row.id.seq < rest.seq));
             self.leases().put_back(consumer, &rest);
         }
-        // A missing entry was settled by a process that crashed before it ended its lease.
+        // An entry without a row was settled in a commit after which its lease was not ended.
         let (alive, settled): (Vec<_>, Vec<_>) =
             chosen.into_iter().partition(|entry| rows.binary_search_by_key(&entry.seq, |row| row.id.seq).is_ok());
         self.leases().settle(&settled.iter().map(|entry| entry.seq).collect::<Vec<_>>());
         self.hand_over(consumer, alive, rows).await
     }
 
-    /// Stores the claim on `chosen` and reads their rows. If that fails or the future is dropped, the entries are free
-    /// again and this delivery does not count.
+    /// Stores the claim on `chosen` and reads their rows. If storing fails or the future is dropped, the entries become
+    /// free again and this delivery does not count.
     async fn hand_over(
         &self,
         consumer: &Consumer,
@@ -310,7 +310,8 @@ impl LocalStream {
         StreamError::Full { pending: backlog.0, limit: self.0.options.max_backlog }
     }
 
-    /// If a thread panicked while it held the lock, its leases expire.
+    /// Locks the leases. The lock is used even if a thread panicked while it held it, because the affected leases
+    /// expire.
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -332,8 +333,8 @@ impl LocalStream {
     }
 }
 
-/// The index of the first entry that was delivered twice or more. It is delivered alone: if it ends the process again,
-/// this counts against no other entry.
+/// The index of the first entry that was delivered twice or more. Such an entry is delivered alone. If it makes the
+/// process crash again, no other entry counts an additional delivery.
 fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
     chosen.iter().position(|entry| {
         let row = rows.binary_search_by_key(&entry.seq, |row| row.id.seq).ok().map(|at| &rows[at]);
@@ -341,7 +342,7 @@ fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
     })
 }
 
-/// Frees the selected entries unless they were handed over.
+/// Frees the selected entries when it is dropped, unless they were delivered.
 struct HandOver<'a> {
     stream: &'a LocalStream,
     consumer: &'a Consumer,

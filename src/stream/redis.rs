@@ -1,11 +1,12 @@
-//! Redis Streams, for any number of processes with one consumer group.
+//! The stream in Redis Streams, which any number of processes share as one consumer group.
 //!
 //! Atomic operations are Lua scripts; the others are plain commands. Redis may lose the stream, its group or its
 //! counters at any time (`FLUSHALL`, a deletion, a failover): a call that finds one of them missing creates it and
-//! continues. If only the group is lost, the epoch stays the same, because entries that are read again are recognised
-//! by their ids. A missing stream, or a stream with fewer added entries than this process has seen, starts a new epoch.
-//! Other programs may append, and may delete or trim settled entries. An entry that they delete while it is claimed no
-//! longer counts as appended; an unread entry that they delete is missing in the counters.
+//! continues. If only the group is lost, the epoch stays the same: the group reads the entries again, and the store
+//! recognises settled entries by their ids. A missing stream, or a stream with fewer added entries than this process
+//! has seen, starts a new epoch. Other programs may append entries, and may delete or trim settled entries. If another
+//! program deletes a claimed entry, the entry no longer counts as appended. If it deletes an unread entry, the outcomes
+//! no longer add up to the number of appended entries.
 //!
 //! In a Redis Cluster the stream and the dead letter must share a hash tag, for example
 //! `{posts}social_posts_stream` and `{posts}social_posts_dead_letter`.
@@ -44,14 +45,14 @@ struct Inner {
     options: StreamOptions,
     keys: Keys,
     known_epoch: Mutex<Option<KnownEpoch>>,
-    /// Connections for blocking reads, one per concurrent read.
+    /// Idle connections for blocking reads. Each concurrent read uses a separate connection.
     readers: Mutex<Vec<Line<Client>>>,
     held: Mutex<HashMap<Consumer, Held>>,
-    /// The last count of unread entries, for streams for which Redis does not know it.
+    /// The last count of unread entries, which is used when Redis does not know this number.
     counted: Mutex<Option<books::Counted>>,
 }
 
-/// The keys of every script.
+/// The names of the keys that scripts use.
 struct Keys {
     stream: String,
     books: String,
@@ -59,7 +60,7 @@ struct Keys {
     dead_letter: String,
     /// The index of the dead letters by post.
     dead_index: String,
-    /// The index of the processed stream by post. It may be on a different node than the other keys.
+    /// The index of the processed stream by post. In a cluster it may be on a different node than the other keys.
     processed_index: String,
 }
 
@@ -85,7 +86,7 @@ impl Keys {
     }
 }
 
-/// The beginning of a key in the same hash slot as `name`: its hash tag, or its whole name as the tag.
+/// The first part of a key that is in the same hash slot as `name`: the hash tag of `name`, or the whole name as a tag.
 fn beside(name: &str) -> String {
     let tagged = name.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
     if tagged { name.to_owned() } else { format!("{{{name}}}") }
@@ -103,12 +104,12 @@ struct KnownEpoch {
 #[derive(Default)]
 struct Held {
     ids: HashSet<EntryId>,
-    /// An answer was lost: Redis may have assigned entries to the consumer that it did not receive.
+    /// Whether an answer was lost. Redis may then have assigned entries to the consumer that it did not receive.
     answer_lost: bool,
 }
 
 impl RedisStream {
-    /// The stream at `redis`. It need not exist yet.
+    /// The stream on the server `redis`. The stream is created when it is first needed.
     ///
     /// # Errors
     /// In a cluster, when the names do not share a hash tag.
@@ -256,7 +257,7 @@ impl RedisStream {
         Ok(self.epoch(&epoch))
     }
 
-    /// The shared string of an epoch that Redis returned. A new epoch is logged once.
+    /// Returns a shared string for the epoch that Redis returned, and logs a new epoch once.
     fn epoch(&self, epoch: &str) -> Arc<str> {
         let mut known_epoch = self.known_epoch();
         match &*known_epoch {
@@ -298,7 +299,7 @@ fn is_lost(error: &RedisError) -> bool {
 impl From<RedisError> for StreamError {
     fn from(error: RedisError) -> Self {
         match error {
-            // It was lost again immediately after it was created. A retry may succeed.
+            // The missing part was lost again immediately after it was created. A retry may succeed.
             RedisError::Refused(message) if is_lost(&error) => Self::Unavailable(message),
             RedisError::Unavailable(message) => Self::Unavailable(message),
             RedisError::Config(message) | RedisError::Refused(message) => Self::Failed(message),

@@ -46,9 +46,9 @@ struct Batch<'a> {
 
 /// Why a group of tasks was not settled.
 enum Failure {
-    /// One of these entries caused the failure. Processing each one alone shows which.
+    /// One of the entries caused the failure. Processing each entry alone shows which one.
     Entries { reason: DeadLetterReason, error: String },
-    /// The process is stopping while a backend is unavailable.
+    /// A backend is unavailable and the process is stopping.
     Abandoned,
 }
 
@@ -141,7 +141,7 @@ impl Batch<'_> {
         self.retried("database", StoreError::is_transient, || self.worker.store.known_posts(&ids)).await
     }
 
-    /// Adds the analyses to the works that need one. The models work at the same time.
+    /// Adds the analyses to the works that need one. Models run concurrently.
     async fn analyse(&self, works: &mut [Work<'_>]) -> Result<(), Failure> {
         let mut groups: BTreeMap<Option<usize>, Vec<&mut Work<'_>>> = BTreeMap::new();
         for work in works.iter_mut().filter(|work| work.is_analysed()) {
@@ -156,7 +156,7 @@ impl Batch<'_> {
         let mut analyses = self.analyses(route, &works).await;
         let is_divided = works.iter().any(|work| work.parts() > 0);
         if matches!(analyses, Err(Failure::Entries { .. })) && works.len() == 1 && is_divided {
-            // The model may fail on a part, and a fallback classifies only single texts.
+            // The post is classified again without its parts, because a part may have caused the failure.
             works.iter_mut().for_each(|work| work.leave_whole());
             analyses = self.analyses(route, &works).await;
         }
@@ -183,7 +183,7 @@ impl Batch<'_> {
         };
         tokio::select! {
             biased;
-            // The analysis may take longer than the rest of the grace period.
+            // The wait ends with the grace period, because the analysis may take longer.
             () = self.shutdown.abandoned() => Err(Failure::Abandoned),
             analyses = classified => analyses,
         }
@@ -200,7 +200,7 @@ impl Batch<'_> {
         analyse.await
     }
 
-    /// Reports stored posts that the models of their routes have to analyse later.
+    /// Records the stored posts that the models of their routes must analyse later.
     fn note_unscored(&self, works: &[Work<'_>]) {
         let unscored = works.iter().filter(|work| work.is_unscored()).filter_map(|work| work.route);
         for route in unscored.collect::<BTreeSet<_>>() {
@@ -306,14 +306,15 @@ impl From<GaveUp<InferenceError>> for Failure {
     }
 }
 
-/// Every failure of the stream is retried, because entries do not cause such failures.
+/// Every failure of the stream is retried until the process stops, because entries do not cause such failures.
 impl From<GaveUp<StreamError>> for Failure {
     fn from(_: GaveUp<StreamError>) -> Self {
         Self::Abandoned
     }
 }
 
-/// Counts the posts of a batch and their texts, of which the first of each post is the whole post.
+/// Counts the posts of a batch and their texts. The first text of each post is the whole post; the others are parts of
+/// it.
 fn record_batch(works: &[&mut Work<'_>], analyses: &[Analysis]) {
     let tokens: u64 = analyses.iter().map(|analysis| u64::from(analysis.tokens)).sum();
     metrics::histogram!("sentistream_batch_posts").record(works.len() as f64);

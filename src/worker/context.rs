@@ -18,18 +18,18 @@ use super::topic_doubts::TopicDoubts;
 /// Settings of the worker pool.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// The name of this process among the consumers of the group. It must be unique.
+    /// The name of this process among the consumers of the group, which must be unique.
     pub instance: String,
     /// The number of consumers that work at the same time.
     pub tasks: usize,
     /// The maximum number of entries that a consumer claims at once.
     pub batch_size: usize,
-    /// Another consumer may take over a claim that was not renewed for this time.
+    /// The time without a renewal after which another consumer may take over a claim.
     pub claim_idle: Duration,
-    /// An entry whose analysis has failed in this many deliveries becomes a dead letter.
+    /// The number of deliveries with a failed analysis after which an entry becomes a dead letter.
     pub max_deliveries: u32,
-    /// An entry that was delivered more often than this, and more often than `max_deliveries`, without an outcome
-    /// becomes a dead letter without another attempt, because it ended the process each time.
+    /// An entry that was delivered without an outcome more often than this and more often than `max_deliveries` is
+    /// assumed to crash the process. It becomes a dead letter without another attempt.
     pub max_crashes: u32,
     /// Which posts are stored.
     pub storage: StoragePolicy,
@@ -43,7 +43,7 @@ pub enum StoragePolicy {
     /// All posts.
     #[default]
     All,
-    /// Only posts that match a topic. Others are skipped without an analysis.
+    /// Only posts that match a topic. Other posts are skipped without an analysis.
     Matching,
 }
 
@@ -68,7 +68,7 @@ pub struct Worker {
     pub second_opinion: Option<SecondOpinion>,
     /// The language model that analyses doubtful sentiments towards topics again.
     pub topic_doubts: Option<TopicDoubts>,
-    /// The clock of missing post times and of dead letters.
+    /// The clock for posts without a time and for dead letters.
     pub clock: Clock,
     /// The settings of the pool.
     pub options: WorkerOptions,

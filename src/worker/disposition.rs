@@ -51,19 +51,19 @@ pub struct Work<'a> {
     pub disposition: Disposition,
     /// The number of the route whose model classifies the post; `None`: the main model.
     pub route: Option<usize>,
-    /// The analysis to store, after it was made.
+    /// The analysis to store; `None` before the analysis.
     pub analysis: Option<Analysis>,
-    /// The parts of its text that are about its topics.
+    /// The parts of the post's text that are about its topics.
     targets: PostTargets,
 }
 
 impl Work<'_> {
-    /// Whether its post is analysed.
+    /// Whether a model must analyse the post.
     pub fn is_analysed(&self) -> bool {
         matches!(self.disposition, Disposition::Analyse { .. })
     }
 
-    /// The text of the post and the topics that it may match. Both are empty if there is nothing to divide.
+    /// The text of the post and the topics that it may match. Both are empty if the post is not divided into parts.
     fn text_with_topics(&self) -> (String, Vec<TopicId>) {
         match (&self.disposition, self.task.op.post()) {
             (Disposition::Analyse { matches, .. }, Some(post)) if !matches.is_empty() => {
@@ -73,7 +73,8 @@ impl Work<'_> {
         }
     }
 
-    /// The texts that the model reads: that of the post, and its parts about topics. None if the post is not analysed.
+    /// The texts that the model reads: the text of the post, and its parts about topics. Empty if the post is not
+    /// analysed.
     pub fn texts(&self) -> Vec<String> {
         let text = self.task.op.post().filter(|_| matches!(self.disposition, Disposition::Analyse { .. }));
         text.map_or_else(Vec::new, |post| {
@@ -81,17 +82,18 @@ impl Work<'_> {
         })
     }
 
-    /// The number of its [`Self::texts`] that are parts of the post.
+    /// The number of texts in [`Self::texts`] that are parts of the post.
     pub fn parts(&self) -> usize {
         self.targets.count()
     }
 
-    /// Does not divide the post. The label of the whole post holds for its topics.
+    /// Removes the parts of the post, so that the label of the whole post applies to its topics.
     pub fn leave_whole(&mut self) {
         self.targets = PostTargets::default();
     }
 
-    /// Takes the analyses of its [`Self::texts`], which decide the topics and the sentiments towards them.
+    /// Takes the analyses of [`Self::texts`] from `analyses`, and determines the topics and the sentiments towards
+    /// them.
     pub fn decide(&mut self, analyses: &mut impl Iterator<Item = Analysis>) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
         let (Some(post), Some(analysis)) = (self.task.op.post(), analyses.next()) else { return };
@@ -106,7 +108,7 @@ impl Work<'_> {
         }
     }
 
-    /// Stores its post without a sentiment, because the model of its route is not available.
+    /// Sets the disposition to store the post without a sentiment, because the model of its route is not available.
     pub fn leave_unscored(&mut self) {
         let Disposition::Analyse { matches, storage } = &self.disposition else { return };
         let topics = as_post(&TopicMatch::decided(matches, None));
@@ -114,7 +116,7 @@ impl Work<'_> {
         self.disposition = if is_stored { Disposition::Unscored(topics) } else { Disposition::Skip };
     }
 
-    /// Whether its post is stored without a sentiment.
+    /// Whether the post is stored without a sentiment.
     pub fn is_unscored(&self) -> bool {
         matches!(self.disposition, Disposition::Unscored(_))
     }
@@ -142,7 +144,7 @@ impl Work<'_> {
     }
 }
 
-/// The context of the decision, apart from the posts.
+/// The settings and models on which the disposition of posts depends.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'c> {
     /// The topics that posts are matched against.
@@ -155,7 +157,7 @@ pub struct PlanContext<'c> {
     pub routes: &'c Routes,
 }
 
-/// These topics, each with the label of the whole post.
+/// Assigns the label of the whole post to each of the topics.
 fn as_post(topics: &[TopicId]) -> Vec<PostTopic> {
     topics.iter().map(|topic| PostTopic { topic: *topic, towards: Towards::Post }).collect()
 }
@@ -199,7 +201,7 @@ pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext
     tasks.iter().map(work).collect()
 }
 
-/// Finds the parts of the posts to analyse that are about their topics.
+/// For each post to analyse, finds the parts of its text that are about its topics.
 pub async fn divide(works: &mut [Work<'_>], topics: Arc<Tracked>) {
     let texts: Vec<(String, Vec<TopicId>)> = works.iter().map(Work::text_with_topics).collect();
     let targets = PostTargets::of_each(texts, topics).await;

@@ -1,4 +1,4 @@
-//! The languages of a batch: detects them, and provides the analysis of posts that the model cannot analyse.
+//! Detects the languages of a batch, and provides the analysis for posts in languages that the model does not support.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::store::settle::Settled;
 use super::disposition::Work;
 use super::task::Task;
 
-/// The model name of posts that were not analysed by a model.
+/// The stored model name for posts that no model analysed.
 const UNCLASSIFIED: &str = "unjudged";
 
 /// Detects the languages of posts whose source did not set them. Runs on a blocking thread, because it is
@@ -23,7 +23,7 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
     }
     let look =
         move || -> Vec<_> { texts.into_iter().map(|text| text.and_then(|text| language::detect(&text))).collect() };
-    // If the detection panics, the posts have no language, which is acceptable.
+    // If the detection panics, the posts are processed without a language.
     let found = tokio::task::spawn_blocking(look).await.unwrap_or_default();
     for (task, lang) in tasks.iter_mut().zip(found) {
         if let (Op::Post(post) | Op::Replace { post, .. }, Some(lang)) = (&mut task.op, lang) {
@@ -34,13 +34,14 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
 
 /// Counts a stored post by its language.
 pub fn count(post: &Post) {
-    // Sources may send any text, but the number of metric series must stay limited.
+    // Sources may send any text as the language. Only known codes are used, so that the number of metric series stays
+    // limited.
     let lang = post.lang.as_deref().and_then(code);
     let lang = lang.unwrap_or_else(|| if post.lang.is_some() { "other" } else { "unknown" }.to_owned());
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
-/// Counts settled posts in languages that the main model does not support, by handling.
+/// Counts settled posts in languages that the main model does not support, by the way in which they were handled.
 pub fn count_others(works: &[Work<'_>], settled: &[Settled], languages: SupportedLanguages<'_>) {
     for (work, settled) in works.iter().zip(settled) {
         let Some(post) = work.task.op.post().filter(|_| settled.outcome.is_some()) else { continue };

@@ -9,11 +9,12 @@ use crate::domain::EntryKey;
 use crate::lifecycle::{BackendWait, Shutdown};
 
 const EVERY: Duration = Duration::from_secs(10);
-/// A consumer without claims that sent no request for this time is removed.
+/// The time without a request after which a consumer without claims is removed.
 const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
-/// Maintains the stream and the tables until a shutdown. Several instances may do so. The tasks run concurrently, because
-/// pruning may take long after a change of the retention, and indexing after an upgrade.
+/// Maintains the stream and the tables until a shutdown. Several instances may run this concurrently. The tasks are
+/// independent, because pruning may take long after a change of the retention, and indexing may take long after an
+/// upgrade.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
     let (needed, trimmed) = watch::channel(None);
     tokio::join!(trim(&worker, needed, &shutdown), prune(&worker, trimmed, &shutdown), index(&worker, &shutdown));

@@ -48,10 +48,11 @@ impl Published {
 
     fn add(&mut self, worker: &Worker, work: &Work<'_>, settled: &Settled, context: Context<'_>) {
         if let Op::Delete { post_id } = &work.task.op {
-            // A post that is not stored may be a dead letter.
+            // The post is removed even if it is not stored, because it may be a dead letter.
             self.removed.push(post_id.clone());
             if settled.outcome.is_none() {
-                // An earlier delivery may have removed the post and been interrupted before this step.
+                // An earlier delivery may have removed the post from the store, and may have been interrupted before it
+                // removed the copies.
                 self.unpublished.push(post_id.clone());
             }
         }
@@ -91,7 +92,8 @@ impl Published {
     }
 }
 
-/// The sentiments towards topics, by name, for topics about which a post speaks in its own way.
+/// The sentiments towards topics, by the name of the topic. Includes only topics with a sentiment that was determined
+/// separately from that of the post.
 fn topic_sentiments(topics: &[PostTopic], tracked: &Tracked) -> BTreeMap<String, Sentiment> {
     let own = |topic: &PostTopic| match &topic.towards {
         Towards::Own(own) => Some((tracked.get(topic.topic)?.name.to_string(), own.sentiment)),

@@ -1,4 +1,4 @@
-//! A bounded queue of doubtful results, and the loop that sends them to another model.
+//! A bounded queue of uncertain results, and the loop that sends these results to another model.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ impl<T> ReviewQueue<T> {
         Self { capacity, items: Mutex::default(), arrived: Notify::new() }
     }
 
-    /// Adds an item. Returns `false`, without making it, when the queue is full. Never waits.
+    /// Adds an item. Returns `false` if the queue is full; in this case `item` is not called. Never waits.
     pub fn offer(&self, item: impl FnOnce() -> T) -> bool {
         let mut items = self.items();
         if items.len() >= self.capacity {
@@ -60,20 +60,20 @@ impl<T> ReviewQueue<T> {
     }
 }
 
-/// What happens to the items of a queue.
+/// How the items of a queue are analysed again.
 pub trait Review: Sync {
-    /// A doubtful result.
+    /// An uncertain result.
     type Item: Send;
 
     /// The queue of this review.
     fn queue(&self) -> &ReviewQueue<Self::Item>;
 
-    /// The items of a batch to send.
+    /// Selects the items of a batch that are sent.
     fn select(batch: Vec<Self::Item>) -> Vec<Self::Item> {
         batch
     }
 
-    /// Asks the other model; the answers are in the order of `batch`.
+    /// Sends `batch` to the other model. The answers are in the same order.
     fn ask(&self, batch: &[Self::Item]) -> impl Future<Output = Result<Vec<Analysis>, InferenceError>> + Send;
 
     /// Stores the answers, and sends the changed posts to live clients.
@@ -88,7 +88,8 @@ pub trait Review: Sync {
     fn count(result: &'static str, items: usize);
 }
 
-/// Sends the items of a queue to the other model until a shutdown. A batch that fails is sent again item by item.
+/// Sends the items of a queue to the other model until a shutdown. If a batch fails, its items are sent again one by
+/// one.
 pub async fn run<R: Review>(worker: Worker, review: R, shutdown: Shutdown) {
     let mut waiting: VecDeque<Vec<R::Item>> = VecDeque::new();
     let mut backoff = BackendWait::new("language model");

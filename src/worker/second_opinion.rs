@@ -1,9 +1,10 @@
 //! A second opinion on posts for which the model has a low confidence.
 //!
-//! It does not slow the processing of posts: a post is stored immediately with the first analysis, and a post of low
-//! confidence is put into a bounded queue. A separate task sends it to the other model and replaces the analysis and
-//! its rollup counts in one transaction, unless the post was edited or deleted since. A post that does not fit into the
-//! queue, or is in the queue when the process exits, keeps its first analysis.
+//! The second opinion does not delay the processing of posts. A post is stored immediately with the first analysis. If
+//! its confidence is low, the post is put into a bounded queue. A separate task sends it to the other model, and
+//! replaces the analysis and its rollup counts in one transaction, unless the post was edited or deleted in the
+//! meantime. A post that does not fit into the queue, or is in the queue when the process exits, keeps its first
+//! analysis.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ impl Review for SecondOpinion {
     }
 
     fn select(batch: Vec<QueuedPost>) -> Vec<QueuedPost> {
-        // An edited post is queued twice. The last version is used.
+        // An edited post is queued twice. Only the last version is analysed.
         let batch: BTreeMap<PostId, QueuedPost> =
             batch.into_iter().map(|queued| (queued.post_id.clone(), queued)).collect();
         batch.into_values().collect()
@@ -137,7 +138,7 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
     }
 }
 
-/// Stores the analyses, matching the posts with the current topics where these depend on labels.
+/// Stores the analyses. If topics depend on labels, the posts are matched against the current topics again.
 pub async fn reanalyse(worker: &Worker, list: &[Reanalysis]) -> Result<Vec<Option<Reanalysed>>, StoreError> {
     loop {
         let topics = worker.topics.refresh().await?;

@@ -1,9 +1,10 @@
-//! Second opinions about doubtful sentiments towards topics, by a language model.
+//! Second opinions of a language model on uncertain sentiments towards topics.
 //!
-//! A post is stored immediately with what the local model says about its topics. Topics for which that is doubtful are put
-//! into a bounded queue. A separate task sends them with their targets to the language model and replaces the sentiment
-//! and its counts in one transaction, unless the post was edited, deleted or analysed again since. What does not fit into
-//! the queue, or is in it when the process exits, keeps the first sentiment.
+//! A post is stored immediately with the sentiments towards its topics that the local model determined. A sentiment
+//! with a low confidence is put into a bounded queue. A separate task sends the text and the words that mention the
+//! topic to the language model, and replaces the sentiment and its counts in one transaction, unless the post was
+//! edited, deleted or analysed again in the meantime. A sentiment that does not fit into the queue, or is in the queue
+//! when the process exits, stays unchanged.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::topics::{Tracked, Words};
 /// The maximum length of a text in the queue, in characters. The language model does not read more.
 const MAX_CHARS: usize = 2_000;
 
-/// The language model, and the queue of doubts for it. Clones share the queue.
+/// The language model, and the queue of uncertain sentiments for it. Clones share the queue.
 #[derive(Clone)]
 pub struct TopicDoubts(Arc<Inner>);
 
@@ -30,7 +31,7 @@ struct Inner {
     queue: ReviewQueue<Doubt>,
 }
 
-/// A topic of a post about which the local model is unsure.
+/// A topic of a post for which the sentiment of the local model has a low confidence.
 pub struct Doubt {
     event: PostEvent,
     topic: TopicId,
@@ -47,7 +48,7 @@ impl TopicDoubts {
         Self(Arc::new(Inner { llm, below, queue: ReviewQueue::new(capacity) }))
     }
 
-    /// Queues the topics of a stored post whose sentiment is doubtful. Never waits.
+    /// Queues the topics of a stored post towards which its sentiment is uncertain. Never waits.
     pub fn consider(&self, post: &Post, topics: &[PostTopic], tracked: &Tracked, event: &PostEvent) {
         let text = preview(&post.content, MAX_CHARS);
         let mut words = None;
@@ -58,7 +59,7 @@ impl TopicDoubts {
             }
             let words = words.get_or_insert_with(|| Words::of(text));
             let mention = tracked.mentions(topic.topic, words).into_iter().next();
-            // The text mentions a long post's topic after the part that the language model reads.
+            // The topic is skipped if a long text mentions it only after the part that the language model reads.
             let Some((target, topic_of)) = mention.and_then(|at| text.get(at)).zip(tracked.get(topic.topic)) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! Matches posts that were stored before a topic's query was created. Only one instance at a time does this.
+//! Matches posts that were stored before a topic's query was created. Only one instance at a time runs this backfill.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -117,7 +117,8 @@ impl Backfill {
             let Some(found) = self.reanalyses(&pending).await else { break };
             let changed =
                 worker.store.reanalyse_topics(found).await?.into_iter().filter(|is_changed| *is_changed).count();
-            // Otherwise the same posts would be classified again at once, without end. A later round tries again.
+            // Without a change, the same posts would be selected and classified again in an endless loop. A later round
+            // retries them.
             if changed == 0 {
                 break;
             }
@@ -130,7 +131,8 @@ impl Backfill {
         Ok(())
     }
 
-    /// How the posts speak about their topics; `None` if the model does not answer. A later round tries again.
+    /// The new sentiments of the posts towards their topics; `None` if the model does not answer. A later round then
+    /// retries.
     async fn reanalyses(&self, pending: &[PendingPost]) -> Option<Vec<TopicReanalysis>> {
         let tracked = self.worker.topics.current();
         let mut groups: BTreeMap<Option<usize>, Vec<&PendingPost>> = BTreeMap::new();
@@ -144,7 +146,8 @@ impl Backfill {
         Some(found)
     }
 
-    /// The same for posts of one model. If one makes the model fail, it keeps its label, and the others are classified alone.
+    /// The same for the posts of one model. If the model fails on a post, the label of the whole post applies to its
+    /// topics, and the other posts are classified one by one.
     async fn reanalyses_with(
         &self,
         route: Option<usize>,
@@ -163,7 +166,8 @@ impl Backfill {
                 }
                 Some(found)
             }
-            // The parts cannot be classified, or the model of a route is not available. The labels of the posts hold.
+            // The parts cannot be classified, or the model of the route is not available. The labels of the whole posts
+            // apply.
             Err(error)
                 if route.is_some() || matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_)) =>
             {
@@ -177,7 +181,7 @@ impl Backfill {
         }
     }
 
-    /// The text of a post to divide, and its topics. Both are empty if its language is not supported.
+    /// The text of the post, to divide it into parts, and its topics. Both are empty if its language is not supported.
     fn text_with_topics(&self, post: &PendingPost) -> (String, Vec<TopicId>) {
         let classifier = self.worker.classifier.current();
         let lang = post.lang.as_deref();
@@ -203,7 +207,7 @@ impl Backfill {
     }
 }
 
-/// How posts speak about their topics. `parts` are the analyses of their parts, in order.
+/// The new sentiments of posts towards their topics. `parts` yields the analyses of their parts, in order.
 fn reanalyses<'p>(
     posts: impl Iterator<Item = (&'p PendingPost, PostTargets)>,
     parts: Vec<Analysis>,
@@ -222,7 +226,7 @@ fn reanalyses<'p>(
     posts.map(reanalysis).collect()
 }
 
-/// Matches posts with the topics at their version.
+/// The test that matches posts against `topics`, with their version.
 pub fn test(topics: Arc<Tracked>) -> TopicTest {
     let version = topics.version();
     let scratch = Mutex::new(Scratch::default());

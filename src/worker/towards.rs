@@ -1,4 +1,5 @@
-//! How posts speak about their topics: the parts of their texts to classify, and the sentiments that follow from them.
+//! The sentiment of posts towards their topics: finds the parts of a text that are about a topic, and computes the
+//! sentiment from the analyses of these parts.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,7 +10,8 @@ use crate::inference::towards::{Sentences, Target};
 use crate::inference::{ModelInfo, llm};
 use crate::topics::{Tracked, Words};
 
-/// The maximum number of parts that are classified for one post. Topics without parts get the post's label.
+/// The maximum number of parts that are classified for one post. A topic without a part gets the label of the whole
+/// post.
 const MAX_PARTS: usize = 24;
 
 /// The parts of a post's text that are about its topics.
@@ -41,15 +43,15 @@ impl PostTargets {
         Self { targets, parts: parts.into_iter().map(|(start, end)| start..end).collect() }
     }
 
-    /// The same for each of several texts with its topics. Runs on a blocking thread, because it is computationally
-    /// expensive.
+    /// The same as `of`, for each of several texts with its topics. Runs on a blocking thread, because it is
+    /// computationally expensive.
     pub async fn of_each(texts: Vec<(String, Vec<TopicId>)>, tracked: Arc<Tracked>) -> Vec<Self> {
         let count = texts.len();
         let mut found = Vec::new();
         if texts.iter().any(|(_, topics)| !topics.is_empty()) {
             let divide =
                 move || -> Vec<Self> { texts.iter().map(|(text, topics)| Self::of(text, topics, &tracked)).collect() };
-            // If the division panics, the labels of the whole texts hold, which is acceptable.
+            // If finding the parts panics, the labels of the whole texts apply.
             found = tokio::task::spawn_blocking(divide).await.unwrap_or_default();
         }
         found.resize_with(count, Self::default);
@@ -66,7 +68,7 @@ impl PostTargets {
         self.parts.len()
     }
 
-    /// How the post speaks about each of `topics`. `analyses` are those of the parts.
+    /// The sentiment of the post towards each of `topics`. `analyses` contains the analyses of the parts.
     pub fn sentiments(&self, text: &str, whole: &Scores, analyses: &[Analysis], topics: &[TopicId]) -> Vec<PostTopic> {
         let scores_of = |range: &Range<usize>| {
             let index = self.parts.iter().position(|part| part == range)?;
@@ -87,7 +89,7 @@ impl PostTargets {
     }
 }
 
-/// Whether the model classifies parts of texts. Each part is one more request to a remote model, so it does not.
+/// Whether the model classifies parts of texts. A remote model does not, because each part would be a further request.
 pub fn divides(model: &ModelInfo) -> bool {
     model.architecture != llm::ARCHITECTURE
 }

@@ -7,7 +7,7 @@ use crate::domain::EntryKey;
 use crate::stream::Entry;
 use crate::telemetry::trace::{self, Span, Traceparent};
 
-/// The spans of a batch's traced entries. They end when this is dropped.
+/// The spans of a batch's traced entries. The spans end when this value is dropped.
 pub struct Traces(HashMap<EntryKey, Span>);
 
 impl Traces {

@@ -1,9 +1,9 @@
 //! Analyses stored posts that have no sentiment, once a model for their language is available.
 //!
 //! These are posts from before a route or a model was configured, and posts that could not wait for the model of their
-//! route. The worker analyses them in small steps; each replaces the state of its posts with their rollups in one
-//! transaction, unless a post was edited or deleted since. So steps may be repeated, also by several instances, of which
-//! only one at a time does this.
+//! route. The worker analyses them in small steps. A step stores the analyses of its posts and updates the rollups in
+//! one transaction, without posts that were edited or deleted in the meantime. Steps can therefore be repeated. A lease
+//! allows only one instance at a time to run them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const LEASE: &str = "unscored-posts";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 /// The number of posts in one step.
 const STEP: i64 = 64;
-/// The analysis of a post that was stored longer ago causes no live event, because it is not news.
+/// The maximum age of a stored post whose analysis is sent as a live event.
 const NEWS: Duration = Duration::from_secs(300);
 
 /// Analyses unscored posts until a shutdown.
@@ -98,14 +98,14 @@ impl Coordinated for Unscored {
     }
 }
 
-/// The model that analyses, and so the languages of the posts.
+/// The model that analyses posts. It also determines the languages of the posts.
 enum Target {
     Main,
     Route(Route),
 }
 
 impl Target {
-    /// Has the posts searched again.
+    /// Requests that the posts of this target are searched again.
     fn keep(&self) {
         if let Self::Route(route) = self {
             route.left_unscored();
@@ -186,7 +186,8 @@ impl Unscored {
         }
     }
 
-    /// Analyses posts. If one makes the model fail, it stays unscored and the others are analysed alone.
+    /// Analyses posts. If the model fails on a post, the post stays unscored and the other posts are analysed one by
+    /// one.
     async fn analyse(&self, target: &Target, posts: Vec<StoredPost>) -> Result<Progress, StoreError> {
         if posts.is_empty() {
             return Ok(Progress::Done);
@@ -220,7 +221,7 @@ impl Unscored {
                 count("failed", 1);
                 Ok(Progress::Done)
             }
-            // The model is not available now. The state of the route has the reason.
+            // The model is not available now. The status of the route shows the reason.
             Some(Err(_)) => Ok(Progress::Interrupted),
         }
     }

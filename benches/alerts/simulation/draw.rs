@@ -1,9 +1,9 @@
-//! Random numbers and words.
+//! Generates random numbers and words.
 
 use rand::Rng;
 use rand::rngs::StdRng;
 
-/// A different word for each number.
+/// A word for each number. Different numbers have different words.
 pub fn letters(mut number: i64) -> String {
     let mut word = String::from("x");
     loop {
@@ -15,7 +15,7 @@ pub fn letters(mut number: i64) -> String {
     }
 }
 
-/// A Poisson-distributed count. For means above 60 the normal distribution approximates it.
+/// A random count with a Poisson distribution. For means above 60 the normal distribution is used as an approximation.
 pub fn poisson(mean: f64, random: &mut StdRng) -> i64 {
     if mean <= 0.0 {
         return 0;
@@ -33,7 +33,7 @@ pub fn poisson(mean: f64, random: &mut StdRng) -> i64 {
     }
 }
 
-/// A standard normal number, by Box and Muller's method.
+/// A random number with the standard normal distribution, by the Box–Muller method.
 pub fn gauss(random: &mut StdRng) -> f64 {
     let (one, other): (f64, f64) = (random.random_range(f64::MIN_POSITIVE..1.0), random.random_range(0.0..1.0));
     (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()

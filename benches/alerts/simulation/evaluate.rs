@@ -1,4 +1,4 @@
-//! Runs rules over a world, and compares their alerts with its incidents.
+//! Evaluates rules in a simulated world, and compares their alerts with the incidents of the world.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::scenario::PLACES;
 use super::{Incident, MINUTE, Named, Score, World};
 
 impl World {
-    /// Scores of `rules` for the incidents: of each rule, and of all rules together.
+    /// The scores of `rules` for the incidents: one score for each rule, and one for all rules together.
     pub fn scores(&mut self, rules: &[Named]) -> Vec<Score> {
         let (mut all, mut fired) = (Vec::new(), Vec::new());
         let mut scores: Vec<Score> = Vec::new();
@@ -67,8 +67,8 @@ impl World {
         }
     }
 
-    /// Whether an incident caused a firing: the rule counts the source of the incident, and the window at the start of
-    /// the firing contains posts of the incident.
+    /// Whether an incident caused a rule to fire: the rule counts the source of the incident, and the window at the
+    /// start of the firing contains posts of the incident.
     fn is_of(&self, spec: &RuleSpec, incident: &Incident, firing: &Firing) -> bool {
         let source = firing.scope.strip_prefix("source:");
         let place = |name: &str| PLACES.iter().position(|place| place.name == name);

@@ -1,4 +1,4 @@
-//! How many notifications the alerts of an incident make under the default inhibition rules.
+//! Counts the notifications that the alerts of an incident cause under the default inhibition rules.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sentistream::domain::notify::InhibitRule;
 use sentistream::domain::notify::inhibit::{AFTERMATH, Inhibition, RecentAlert};
 use sentistream::rules::backtest::Firing;
 
-/// How long a first notification waits for more alerts, by default.
+/// The default time that the first notification of a group waits for more alerts.
 const GROUP_WAIT: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -19,7 +19,7 @@ pub struct Fired {
     pub firing: Firing,
 }
 
-/// How many of the alerts send a notification that they fire.
+/// The number of alerts that cause a notification when they fire.
 pub fn count(mut fired: Vec<Fired>) -> usize {
     let (defaults, _) = Config::load(&Inputs::default()).expect("defaults");
     fired.sort_by_key(|fired| fired.firing.fired_at);
@@ -28,7 +28,7 @@ pub fn count(mut fired: Vec<Fired>) -> usize {
     alerts.iter().filter(|alert| notifies(alert, &alerts, &rules)).count()
 }
 
-/// Whether an alert is not suppressed at some time while it fires.
+/// Whether there is a time at which the alert fires and is not inhibited.
 fn notifies(alert: &RecentAlert, alerts: &[RecentAlert], rules: &[InhibitRule]) -> bool {
     let mut at = alert.began + GROUP_WAIT;
     while alert.ended.is_none_or(|ended| at < ended) {
@@ -43,7 +43,7 @@ fn notifies(alert: &RecentAlert, alerts: &[RecentAlert], rules: &[InhibitRule]) 
     false
 }
 
-/// The alerts that fire at a time or ended a short time before.
+/// The alerts that fire at the time `at`, or ended shortly before it.
 fn recent(alerts: &[RecentAlert], at: Timestamp) -> Vec<RecentAlert> {
     let is_recent = |alert: &&RecentAlert| {
         alert.began <= at && alert.ended.is_none_or(|ended| ended > at || at.since(ended) < AFTERMATH)

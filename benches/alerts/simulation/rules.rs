@@ -21,7 +21,7 @@ pub const RULES: [Named; 3] = [
     },
 ];
 
-/// A rule with the name that the table shows.
+/// A rule, with the name that is printed in the table.
 #[derive(Clone, Copy)]
 pub struct Named {
     pub name: &'static str,

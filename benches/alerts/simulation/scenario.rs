@@ -22,7 +22,7 @@ pub enum Scenario {
     LateFeeds,
     /// Four times a day one author posts a negative text 60 to 200 times within five minutes.
     Copies,
-    /// A topic that no post mentions outside of incidents.
+    /// A topic that posts mention only during incidents.
     NewTopic,
     /// The number of posts grows by 5 % per day. The share of negative posts grows from 20 % to 35 %.
     Drift,
@@ -41,7 +41,7 @@ impl Scenario {
         Self::Drift,
     ];
 
-    /// The name in the table.
+    /// The name that is printed in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Steady => "steady",
@@ -107,7 +107,7 @@ pub const PLACES: [Place; 6] = [
     Place { name: "forum", part: 0.08, negative: 0.25 },
 ];
 
-/// The indices of the sources that sleep.
+/// The indices of the sources that do not post at night and on weekends in [`Scenario::Sleeping`].
 pub const SLEEPERS: [usize; 3] = [1, 3, 5];
 /// The indices of the polled sources, and their intervals in minutes.
 pub const POLLED: [(usize, u32); 2] = [(0, 30), (5, 120)];

@@ -9,13 +9,13 @@ pub struct Score {
     pub incidents: usize,
     pub found: usize,
     pub alerts: usize,
-    /// Alerts that an incident caused.
+    /// The number of alerts that an incident caused.
     pub right: usize,
     /// The sum of the times from the start of each detected incident to its first alert.
     pub delays: Duration,
-    /// Notifications that an alert fires, of all rules together.
+    /// The number of notifications about firing alerts, for all rules together.
     pub pages: usize,
-    /// The simulated days.
+    /// The number of simulated days.
     pub days: f64,
 }
 
@@ -40,7 +40,7 @@ impl Score {
         self.pages as f64 / self.found.max(1) as f64
     }
 
-    /// Alerts per week that no incident caused.
+    /// The number of alerts per week that no incident caused.
     pub fn false_per_week(&self) -> f64 {
         (self.alerts - self.right) as f64 / self.days * 7.0
     }

@@ -1,4 +1,4 @@
-//! The ingester over an embedded database in a temporary folder.
+//! An ingester with an embedded database in a temporary folder.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Sources that do what a test needs.
+//! Sources for tests.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -40,9 +40,8 @@ pub const COUNT: &str = concat!(
 /// The maximum size of the grams of one post. Postgres stores at most 1,048,575 bytes of lexemes.
 const MOST_BYTES: usize = 1_000_000;
 
-/// The gram that marks the current format ([`FORMAT`]), followed by the grams of a text. Only texts of about 100,000
-/// characters of rare scripts and symbols have more grams than Postgres can store; in this case the last grams are left
-/// out.
+/// The gram that marks the current format, followed by the grams of a text. Only texts of about 100,000 characters of
+/// rare scripts and symbols have more grams than Postgres can store; in this case the last grams are left out.
 pub fn lexemes(content: &str) -> String {
     let grams = grams(content);
     let end = match grams.as_bytes().get(..MOST_BYTES) {

@@ -29,7 +29,8 @@ diesel::table! {
     }
 }
 
-/// The number of dead letters that one transaction moves or removes. Other writes can run between transactions.
+/// The maximum number of dead letters that one transaction moves or removes. The number is limited so that other writes
+/// can run in between.
 pub(super) const CHUNK: usize = 500;
 
 #[derive(Queryable)]
@@ -74,7 +75,7 @@ pub(super) struct NewDeadLetter {
 }
 
 /// Moves an entry to the dead letters and deletes the oldest ones above the size limit. Returns the number of deleted
-/// ones; `None` if the entry was already settled.
+/// dead letters; `None` if the entry was already settled.
 pub(super) fn add(connection: &mut SqliteConnection, new: &NewDeadLetter) -> QueryResult<Option<u64>> {
     use dead_letter_entries as t;
 
@@ -122,13 +123,14 @@ fn drop_oldest(connection: &mut SqliteConnection, most_bytes: u64) -> QueryResul
     Ok(dropped)
 }
 
-/// The approximate size of the dead letters, which triggers maintain.
+/// The approximate size of the dead letters in bytes. Database triggers keep this number up to date.
 fn bytes(connection: &mut SqliteConnection) -> QueryResult<u64> {
     let bytes: i64 = dead_letter_size::table.find(1).select(dead_letter_size::bytes).first(connection)?;
     Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
-/// The id of the entry's post, if it is valid. Deletions search for it.
+/// The id of the post in the entry, if the id is valid. It is stored so that the deletion of a post can find its dead
+/// letters.
 fn post_id(fields: &RawFields) -> Option<String> {
     let id = std::str::from_utf8(fields.get("post_id")?).ok()?;
     PostId::parse(id).ok().map(PostId::into_string)
@@ -182,14 +184,14 @@ fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<V
     Ok(taken)
 }
 
-/// Appends dead letters to the queue again, unless it is full. Returns the number of appended ones.
+/// Appends dead letters to the queue again, unless it is full. Returns the number of dead letters that were appended.
 pub(super) fn replay(
     connection: &mut SqliteConnection,
     ids: &[EntryId],
     now_ms: i64,
     limit: u64,
 ) -> QueryResult<Result<u64, Backlog>> {
-    // If the append is refused, nothing must be removed, so both happen in an inner transaction.
+    // If the append is refused, no dead letter may be removed. Both therefore happen in a nested transaction.
     let replayed = connection.transaction(|connection| {
         let entries = take(connection, ids)?;
         match tables::append(connection, &entries, now_ms, limit)? {
@@ -232,7 +234,7 @@ pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> Que
 pub(super) enum Selected {
     /// Ids above the first number, up to the second one, which was the last id when the iteration started.
     All(u64, Option<u64>),
-    /// The ids that are left.
+    /// The ids that have not been returned yet.
     Ids(Vec<EntryId>),
 }
 

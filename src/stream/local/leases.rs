@@ -1,4 +1,4 @@
-//! The lease of each claimed entry. Leases are kept in memory: one process consumes the queue, so they need no table.
+//! The lease of each claimed entry. Leases are kept in memory, because only one process claims entries.
 //!
 //! The next process must know which entries were claimed. Each claim is therefore also stored as one row with a range;
 //! [`Change`] lists the rows to write.
@@ -17,7 +17,7 @@ enum State {
         consumer: Consumer,
         until: Instant,
     },
-    /// Any consumer may claim it. `counts`: the last delivery counts and is not stored yet.
+    /// Any consumer may claim it. `counts`: whether the last delivery counts and is not stored yet.
     Free {
         counts: bool,
     },
@@ -35,7 +35,7 @@ struct Lease {
 pub(super) struct Change {
     /// The ranges to insert.
     pub new: Vec<Range>,
-    /// The ids of the ranges to delete, because they cover no entry any more.
+    /// The ids of the ranges to delete, which cover no leased entry any more.
     pub ended: Vec<i64>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// Adds the entries of an earlier process: they are free, and one range covers them.
+    /// Adds the unsettled entries of an earlier process as free entries, which the range with the id `claim` covers.
     pub(super) fn begin(&mut self, unsettled: &[u64], claim: i64) {
         self.last_claim = claim;
         let free = |seq: &u64| (*seq, Lease { claim, state: State::Free { counts: false } });
@@ -111,8 +111,8 @@ impl Leases {
         }
     }
 
-    /// Frees the entries that the consumer still holds. A delivery that counts needs no row: after a crash the claim
-    /// itself counts as a delivery.
+    /// Frees the entries that the consumer still holds. A delivery that counts is not stored: after a crash the row of
+    /// the claim counts as a delivery.
     pub(super) fn release(&mut self, consumer: &Consumer, seqs: &[u64], counts: bool) {
         let mut mine: Vec<u64> = seqs.iter().copied().filter(|seq| self.is_held_by(consumer, *seq)).collect();
         mine.sort_unstable();
@@ -136,7 +136,7 @@ impl Leases {
 
     /// Frees entries that were taken over but not delivered.
     pub(super) fn put_back(&mut self, consumer: &Consumer, entries: &[Rescued]) {
-        // If a delivery counts, it is not stored yet. After a crash the row of this claim counts as that delivery.
+        // The previous delivery counts but is not stored. After a crash the row of this claim counts as that delivery.
         for entry in entries.iter().filter(|entry| entry.counts) {
             self.free(consumer, *entry);
         }
@@ -158,12 +158,12 @@ impl Leases {
         }
     }
 
-    /// Takes the rows to write. The caller must write them or return them with [`Self::undo`].
+    /// Takes the rows to write. The caller must write the rows, or return them with [`Self::undo`].
     pub(super) fn take_change(&mut self) -> Change {
         std::mem::take(&mut self.change)
     }
 
-    /// Keeps a change that could not be written, for the next write.
+    /// Takes back a change that could not be written, so that the next write includes it.
     pub(super) fn undo(&mut self, change: Change) {
         self.change.new.splice(0..0, change.new);
         self.change.ended.splice(0..0, change.ended);

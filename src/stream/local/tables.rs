@@ -1,11 +1,11 @@
 //! The tables of the queue: entries, claimed ranges, and the state that must survive the process.
 //!
-//! All functions run inside a transaction of the writer or on a reader. The store deletes settled rows of
-//! `stream_entries` in its own commit, so a missing entry is settled.
+//! All functions run inside a transaction of the writer or on a reader. The store deletes the rows of settled entries
+//! from `stream_entries` in its own commit. An entry without a row is therefore settled.
 //!
-//! Two properties make the queries cheap. `seq` increases without gaps, because one writer at a time appends entries,
-//! and entries are removed only after they were claimed. Claims are made in the order of `seq`. So the unclaimed
-//! entries are exactly the range above the highest claim.
+//! Two properties make the queries cheap. First, `seq` has no gaps among unclaimed entries, because one writer at a
+//! time appends entries, and entries are removed only after they were claimed. Second, entries are claimed in the order
+//! of `seq`. The unclaimed entries are therefore exactly those above the highest claimed entry.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -45,13 +45,14 @@ diesel::table! {
     }
 }
 
-/// The consumer of a range that was released without a delivery that counts.
+/// The name of the consumer in a range that no consumer holds. After a crash, such a range does not count as a
+/// delivery.
 pub(super) const NO_CONSUMER: &str = "";
 
 const EPOCH: &str = "epoch";
 const LAST_MS: &str = "last_ms";
 
-/// A row of the table.
+/// A row of the table of entries.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     /// The id of the entry.
@@ -62,7 +63,7 @@ pub(super) struct Row {
     pub fields: RawFields,
 }
 
-/// A range of entries that a consumer holds. It is stored so that the claims of a crashed process are known.
+/// A range of entries that a consumer holds. The range is stored so that the claims are known after a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     /// The id of the claim. A claim with a higher id takes precedence.
@@ -89,7 +90,7 @@ pub(super) struct Found {
 /// A refused append, with the number of unsettled entries.
 pub(super) struct Backlog(pub u64);
 
-/// `seq` as a row id. SQLite's row ids end at `i64::MAX`, so no row has a larger one.
+/// `seq` as a row id. Larger values are reduced to `i64::MAX`, the largest row id in SQLite.
 pub(super) fn to_row_id(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
@@ -107,8 +108,8 @@ pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
     stream_meta::table.find(EPOCH).select(stream_meta::value).first(connection)
 }
 
-/// Appends encoded entries unless the backlog has reached `limit`. An empty queue accepts a batch that is larger than
-/// the limit.
+/// Appends encoded entries unless the backlog has reached `limit`. An empty queue accepts even a batch that is larger
+/// than the limit.
 ///
 /// `appended_ms` never decreases, even if the clock is set back, so that ids have the same order as `seq`.
 pub(super) fn append(
@@ -134,14 +135,14 @@ pub(super) fn append(
     diesel::replace_into(stream_meta::table)
         .values((stream_meta::key.eq(LAST_MS), stream_meta::value.eq(ms.to_string())))
         .execute(connection)?;
-    // No other transaction writes at the same time, so the entries of this one are the last ones.
+    // No other transaction writes at the same time, so the last appended entries are those of this call.
     let end = last_appended(connection)?;
     let first = end + 1 - entries.len() as u64;
     Ok(Ok((first..=end).map(|seq| EntryId { ms: ms as u64, seq }).collect()))
 }
 
-/// The number of unsettled entries. It is exact only close to `limit`. Otherwise the width of the range of ids is
-/// sufficient, which requires only two lookups.
+/// The number of unsettled entries. Entries are counted only if the number may be above `limit`. Otherwise the distance
+/// between the first and the last id is returned, which is an upper bound and requires only two lookups.
 fn pending(connection: &mut SqliteConnection, more: u64, limit: u64) -> QueryResult<u64> {
     let (first, last) = stream_entries::table
         .select((
@@ -218,8 +219,8 @@ pub(super) fn count_delivery(connection: &mut SqliteConnection, seqs: &[u64]) ->
     Ok(())
 }
 
-/// Takes over from an earlier process: each entry that it held counts as delivered once more. If claims overlap, the
-/// newest one held the entry.
+/// Takes over from an earlier process: each entry that it held counts as delivered once more. If several claims cover
+/// an entry, the consumer of the newest claim held it.
 pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     let claims: Vec<Range> = stream_claims::table
         .order(stream_claims::id)
@@ -242,7 +243,7 @@ pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     };
     let delivered: Vec<u64> = unsettled.iter().copied().filter(held).collect();
     count_delivery(connection, &delivered)?;
-    // The entries are free now. One range stores this and the cursor.
+    // The entries are free now. One new range stores this state and the cursor.
     diesel::delete(stream_claims::table).execute(connection)?;
     let last_claim = claims.last().map_or(0, |claim| claim.id) + 1;
     let first = unsettled.first().copied().unwrap_or(cursor);
@@ -251,7 +252,7 @@ pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     Ok(Found { cursor, last_claim, unsettled })
 }
 
-/// The numbers of the queue, from one query.
+/// The counts of the queue, read in one query.
 #[derive(Debug, QueryableByName)]
 struct Snapshot {
     #[diesel(sql_type = BigInt)]
@@ -270,7 +271,7 @@ struct Snapshot {
     dead_letters: i64,
 }
 
-/// The numbers of the queue.
+/// The counts of the queue.
 #[derive(Debug)]
 pub(super) struct Counts {
     /// The number of entries that were ever appended.
@@ -287,7 +288,7 @@ pub(super) struct Counts {
     pub oldest_ms: Option<i64>,
 }
 
-/// The current numbers. The cost depends on the number of claimed entries and of dead letters.
+/// The current counts. The cost of the query depends on the number of claimed entries and of dead letters.
 pub(super) fn counts(connection: &mut SqliteConnection) -> QueryResult<Counts> {
     let s: Snapshot = diesel::sql_query(
         "with highest(seq) as (select coalesce(max(last_seq), 0) from stream_claims)

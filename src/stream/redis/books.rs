@@ -1,4 +1,4 @@
-//! Appends, the numbers of the stream, and trimming of settled entries.
+//! Appends entries, reads the counts of the stream, and trims settled entries.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -16,9 +16,10 @@ const CHUNK: usize = 500;
 const CHUNK_BYTES: usize = 2 * 1024 * 1024;
 /// The number of entries that one script counts if Redis does not know the lag.
 const COUNT_PAGE: i64 = 1_000;
-/// A lag up to this number of entries is always counted.
+/// The largest lag, in entries, that is always counted exactly.
 const COUNT_ALWAYS: u64 = 10_000;
-/// The count of a larger lag is valid for this time, or for this multiple of the time that counting took.
+/// The minimum time for which the count of a larger lag is reused. If counting took long, the count is reused for
+/// [`COUNT_SHARE`] times that duration.
 const COUNT_VALID: Duration = Duration::from_secs(60);
 const COUNT_SHARE: u32 = 50;
 /// The number of entries that are trimmed at once.
@@ -30,7 +31,8 @@ pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Resul
     while !rest.is_empty() {
         let chunk = &rest[..chunk_len(rest)];
         rest = &rest[chunk.len()..];
-        // The first call requests space for all entries, because a later refusal would leave a part of them appended.
+        // Only the first call checks the limit, and it checks it for all entries: if a later call were refused, only a
+        // part of the entries would be appended.
         let limit = if ids.is_empty() { stream.0.options.max_backlog } else { 0 };
         let is_long = chunk[0].0.len() * 2 > MAX_PARTS;
         let scripted = if is_long { &[] } else { chunk };
@@ -44,7 +46,8 @@ pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Resul
     Ok(ids)
 }
 
-/// The number of entries for the next call. An entry that is too long for a script is sent in a separate call.
+/// The number of entries that the next call appends. An entry that is too long for a script is appended in a separate
+/// call.
 pub(super) fn chunk_len(entries: &[RawFields]) -> usize {
     let mut bytes = 0;
     let fits = |entry: &&RawFields| {
@@ -120,7 +123,7 @@ struct Lag {
     is_estimate: bool,
 }
 
-/// A count of unread entries. Later numbers are estimated from it.
+/// A count of unread entries, from which later numbers are estimated.
 pub(super) struct Counted {
     epoch: Arc<str>,
     /// The number of deleted entries that Redis still counts as unread.
@@ -128,8 +131,8 @@ pub(super) struct Counted {
     valid_until: Instant,
 }
 
-/// The number of unread entries if Redis only knows the upper limit `at_most`: small numbers are counted; larger ones
-/// are counted at intervals and estimated in between.
+/// The number of unread entries if Redis knows only the upper bound `at_most`. Small numbers are counted. Larger
+/// numbers are counted at intervals, and estimated in between.
 async fn unread(
     stream: &RedisStream,
     epoch: &Arc<str>,

@@ -1,8 +1,8 @@
-//! Claims: which consumer holds which entries.
+//! Claims entries, and renews and releases the claims.
 //!
 //! Redis assigns an entry to a consumer when it sends the answer. If that answer is lost (a timeout, a broken
-//! connection, a dropped caller), the entry is assigned but not processed. That does not count as a delivery: such
-//! entries are released as untried.
+//! connection, a dropped caller), the entry is assigned but not processed. Such a loss must not count as a delivery, so
+//! these entries are released with [`Release::Untried`].
 
 use std::time::Duration;
 
@@ -17,16 +17,19 @@ use crate::redis::RedisError;
 
 use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is_lost, reply, scripts};
 
-/// The longest blocking read. A dropped caller is noticed after it at the latest.
+/// The maximum duration of a blocking read. After this time at the latest, the read notices that its caller was
+/// dropped.
 const BLOCK: Duration = Duration::from_secs(1);
-/// The idle time of a released entry. It is longer than every `claim_idle`, so any consumer may take it over.
+/// The idle time that is set for a released entry. It is longer than every `claim_idle`, so any consumer may take over
+/// the entry.
 const RELEASED_MS: i64 = 86_400_000;
 /// The maximum number of ids in one command.
 const CHUNK: usize = 1_000;
-/// The maximum number of entries per call.
+/// The maximum number of entries that one call claims.
 const MOST: usize = 10_000;
 
-/// The read runs in a separate task, so that entries which arrive after the caller was dropped are released.
+/// Claims new entries. The read runs in a separate task. If the caller is dropped, that task releases the entries that
+/// arrive later.
 pub(super) async fn claim(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -47,7 +50,7 @@ pub(super) async fn claim(
         };
         if let Err(Ok(entries)) = reply.send(result) {
             let keys: Vec<EntryKey> = entries.into_iter().map(|entry| entry.key).collect();
-            // If this fails too, the entries are taken over when their claims expire.
+            // If the release fails too, other consumers take over the entries when the claims expire.
             let _ = release(&stream, &consumer, &keys, Release::Untried).await;
         }
     });
@@ -86,7 +89,7 @@ async fn read(
     Ok(claimed)
 }
 
-/// New entries and the epoch, which is read directly after them on the same connection.
+/// Reads new entries, and directly after them the epoch on the same connection.
 async fn read_once(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -117,7 +120,7 @@ async fn read_once(
     let client = line.client.with_options(&options);
     let work = Box::pin(async { tokio::try_join!(client.custom(command, args), client.hget(&keys.books, "epoch")) });
     let read = redis.run_on(&line, block, work).await;
-    // After a failure the connection may still wait for an answer. It is closed when `line` is dropped.
+    // After a failure the connection may still wait for an answer. The connection is closed when `line` is dropped.
     if !matches!(read, Err(RedisError::Unavailable(_))) {
         stream.give_back(line);
     }
@@ -213,7 +216,7 @@ fn count(max: usize) -> Value {
     Value::Integer(max.min(MOST) as i64)
 }
 
-/// The lowest and the highest id, and then all ids.
+/// The arguments for a script: the lowest id, the highest id, and then all ids.
 fn range_and_ids(ids: &[EntryId]) -> impl Iterator<Item = Value> {
     let ends = [ids.iter().min(), ids.iter().max()];
     ends.into_iter().flatten().chain(ids).map(|id| Value::from(id.to_string()))
@@ -270,7 +273,7 @@ impl RedisStream {
         self.held().entry(consumer.clone()).or_default().answer_lost = true;
     }
 
-    /// Removes these entries from those that a consumer holds, or that any consumer holds for `None`.
+    /// Records that `consumer`, or with `None` every consumer, no longer holds these entries.
     pub(super) fn drop_held(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
         for (holder, held) in &mut *self.held() {
             if consumer.is_none_or(|consumer| consumer == holder) {
@@ -281,7 +284,7 @@ impl RedisStream {
         }
     }
 
-    /// The ids of the current epoch. Those of earlier epochs were lost with their streams.
+    /// The ids of the entries that belong to the current epoch. Entries of earlier epochs were lost with their streams.
     fn present_ids(&self, keys: &[EntryKey]) -> Vec<EntryId> {
         let epoch = self.known_epoch().as_ref().map(|known_epoch| known_epoch.epoch.clone());
         keys.iter().filter(|key| Some(&key.epoch) == epoch.as_ref()).map(|key| key.id).collect()

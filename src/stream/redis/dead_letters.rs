@@ -1,4 +1,4 @@
-//! The dead letters: a stream with the original fields and the reasons of the failures.
+//! The dead letters: a stream that contains the original fields of entries and the reasons for their failures.
 
 use fred::interfaces::{ClientLike, TransactionInterface};
 use fred::types::{CustomCommand, Value};
@@ -47,14 +47,14 @@ pub(super) async fn add(
     Ok(moved)
 }
 
-/// Adds an entry with more fields than a script accepts. This is done by a transaction, which cannot check first
-/// whether the entry was already settled. In that case the dead letter is removed again.
+/// Adds an entry with more fields than a script accepts. This uses a transaction, which cannot check first whether the
+/// entry was already settled. If it was settled, the dead letter is removed again.
 async fn add_long(stream: &RedisStream, id: EntryId, fields: &RawFields) -> Result<bool, StreamError> {
     let keys = &stream.0.keys;
     let [key, group, books, done, letters] =
         [&keys.stream, &stream.0.options.group, &keys.books, &keys.done, &keys.dead_letter]
             .map(|key| Value::from(&**key));
-    // The same format as in the script.
+    // The format is the same as in the scripts.
     let sortable = Value::from(format!("{:020}-{:020}", id.ms, id.seq));
     let mut add = vec![letters.clone(), "*".into()];
     add.extend(reply::flat(fields));
@@ -98,7 +98,8 @@ pub(super) async fn get(stream: &RedisStream, id: EntryId) -> Result<Option<Dead
     reply::list(stream.command("XRANGE", args).await?).map(dead_letter).next().transpose()
 }
 
-/// The added fields are the last ones. An entry of another program does not have them; all its fields are original.
+/// Parses a dead letter. The added fields come last. A dead letter that another program added does not have them, so
+/// all its fields are original.
 fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
     let (id, mut fields) = reply::entry(Some(value))?;
     let size = original_size(&fields);
@@ -135,7 +136,8 @@ pub(super) async fn replay(stream: &RedisStream, selection: &DeadLetterSelection
             }
         }
         DeadLetterSelection::All => {
-            // Only the current dead letters: an entry that fails again during the replay is not replayed twice.
+            // Only the current dead letters are replayed, so that an entry which fails again during the replay is not
+            // replayed twice.
             let Some(newest) = page(stream, 1, None).await?.into_iter().next() else { return Ok(0) };
             let (mut from, end) = ("-".to_owned(), newest.id.to_string());
             loop {

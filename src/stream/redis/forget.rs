@@ -1,4 +1,4 @@
-//! Removes posts from the processed stream and the dead letters, using an index of each.
+//! Removes posts from the processed stream and the dead letters. Each of these streams has an index of its posts.
 
 use fred::interfaces::LuaInterface;
 use fred::types::Value;
@@ -12,7 +12,8 @@ use super::{RedisStream, StreamError, reply};
 const POSTS: usize = 1_000;
 /// The number of entries that one script adds to an index.
 const PAGE: i64 = 500;
-/// The number of times that an index is rebuilt while other programs keep changing its stream.
+/// The maximum number of rebuilds of an index in one call. Further rebuilds are needed if other programs keep changing
+/// the stream.
 const REBUILDS: usize = 5;
 
 /// Removes posts from the dead letters, and stored posts from the processed stream.
@@ -44,14 +45,15 @@ impl Indexed<'_> {
         Ok(())
     }
 
-    /// Returns `false` if the index does not cover the whole stream.
+    /// Removes posts that the index contains. Returns `false` if the index does not cover the whole stream.
     async fn forget_once(&self, posts: &[PostId]) -> Result<bool, StreamError> {
         let args = posts.iter().map(|post| Value::from(post.as_str())).collect();
         let removed = self.eval(FORGET_POSTS, args).await?;
         Ok(removed.as_i64().is_none_or(|removed| removed >= 0))
     }
 
-    /// Indexes every entry. This is needed if an earlier version or another program has written to the stream.
+    /// Builds the index again from all entries. This is needed if an earlier version or another program has written to
+    /// the stream.
     async fn rebuild(&self) -> Result<(), StreamError> {
         tracing::info!(stream = self.key, "rebuilding the index of posts");
         let mut from = "-".to_owned();

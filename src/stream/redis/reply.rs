@@ -6,7 +6,7 @@ use crate::domain::{EntryId, RawFields};
 
 use super::StreamError;
 
-/// The items of a list. A null has no items.
+/// The items of a list. A null value is read as an empty list.
 pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     match value {
         Value::Array(items) => items.into_iter(),
@@ -14,7 +14,7 @@ pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     }
 }
 
-/// A number, which may be sent as text.
+/// A number. Redis may send it as text.
 pub(super) fn number(value: Option<Value>) -> Result<u64, StreamError> {
     value.and_then(|value| value.as_i64()).map(|n| u64::try_from(n).unwrap_or(0)).ok_or_else(|| unexpected("a number"))
 }
@@ -27,7 +27,7 @@ pub(super) fn id(value: Option<Value>) -> Result<EntryId, StreamError> {
     text(value)?.parse().map_err(|_| unexpected("an entry id"))
 }
 
-/// An entry in the format of Redis: its id, and its names and values in one flat list.
+/// An entry. Redis sends its id, and one flat list with the names and values of its fields.
 pub(super) fn entry(value: Option<Value>) -> Result<(EntryId, RawFields), StreamError> {
     let mut parts = list(value.unwrap_or(Value::Null));
     let id = id(parts.next())?;

@@ -1,12 +1,12 @@
-//! The Lua scripts. They are sent as text, which Redis caches, so that they also work after a restart, a failover or on
-//! another node of a cluster.
+//! The Lua scripts. Each call sends the text of the script, which Redis compiles only once. Scripts therefore also work
+//! after a restart or failover, and on another node of a cluster.
 
 /// The text of a script that uses the input stream, its group and its counters.
 #[derive(Clone, Copy)]
 pub(super) struct Script(pub &'static str);
 
-/// Scripts also run when Redis has reached `maxmemory`, because most of them free memory. Scripts that append check the
-/// used memory themselves.
+/// The text of a script file with the common functions. The flags allow scripts to run when Redis has reached
+/// `maxmemory`, because most scripts free memory. Scripts that append check the used memory themselves.
 macro_rules! text {
     ($($file:literal),+) => {
         concat!("#!lua flags=allow-oom\n", include_str!("scripts/common.lua"), $(include_str!($file)),+)
@@ -32,7 +32,8 @@ pub(super) const TRIM: Script = script!("scripts/trim.lua");
 pub(super) const FORGET_CONSUMERS: Script = script!("scripts/forget_consumers.lua");
 pub(super) const REPLAY: Script = script!("scripts/replay.lua");
 pub(super) const PURGE: Script = script!("scripts/purge.lua");
-/// These scripts use one stream and its index, which may be on a different node than the input stream.
+/// This script and the following ones use one stream and its index. In a cluster these may be on a different node than
+/// the input stream.
 pub(super) const PUBLISH: &str = text!("scripts/publish.lua");
 pub(super) const FORGET_POSTS: &str = text!("scripts/forget_posts.lua");
 pub(super) const INDEX_POSTS: &str = text!("scripts/index_posts.lua");

@@ -20,7 +20,7 @@ const BOUNDED: i64 = 150_000;
 pub struct WordSample {
     /// The number of posts that contain the words. Counting stops early for common words.
     pub total: Total,
-    /// The posts. If there are more than [`TARGET`], they are an evenly spread selection.
+    /// The posts. If more than 2,000 were found, they are an evenly spread selection.
     pub posts: Vec<SampledPost>,
 }
 

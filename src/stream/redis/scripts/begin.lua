@@ -5,8 +5,8 @@ local was_there = redis.call('EXISTS', stream) == 1
 local info = about_group()
 local made = info and 'nothing' or 'group'
 if not info then
-  -- The group starts at the beginning: entries that the lost group had settled are read again, and the store recognises
-  -- them as settled.
+  -- The group starts at the beginning of the stream. It also reads entries that the lost group had settled; the store
+  -- recognises these as settled.
   redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
   info = about_group()
 end

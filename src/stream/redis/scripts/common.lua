@@ -1,6 +1,6 @@
 -- Functions that all scripts use.
 
--- XINFO returns flat lists of names and values. A null is false.
+-- Converts the reply of XINFO, a flat list of names and values, to a table. A null value becomes false.
 local function map(flat)
   local named = {}
   for i = 1, #flat, 2 do named[flat[i]] = flat[i + 1] end
@@ -21,20 +21,20 @@ local function member(fields, id)
   return post_of(fields) .. '\0' .. id
 end
 
--- The used bytes as maxmemory counts them, maxmemory (0: no limit), and the number of bytes above which appends are
--- refused. Without the permission for INFO there is no limit.
+-- Returns the used bytes as maxmemory counts them, maxmemory (0: no limit), and the number of bytes above which appends
+-- are refused. If the user may not run INFO, no limit applies.
 local function memory()
   local info = redis.pcall('INFO', 'memory')
   if type(info) ~= 'string' then return 0, 0, 0 end
   local function field(name) return tonumber(info:match('\n' .. name .. ':(%d+)')) or 0 end
   local max = field('maxmemory')
-  -- With another policy Redis evicts keys first, and is full only when no key can be evicted.
+  -- With any other policy Redis first evicts keys, and is full only when it can evict no more keys.
   local share = info:match('\nmaxmemory_policy:([%w-]+)') == 'noeviction' and 0.8 or 1
   return math.max(0, field('used_memory') - field('mem_not_counted_for_evict')), max, math.floor(max * share)
 end
 
--- The number of oldest entries that must be removed from a stream so that it uses at most `most` bytes, and at most a
--- fifth of maxmemory. At least one entry remains.
+-- Returns how many of its oldest entries a stream must lose so that it uses at most `most` bytes and at most a fifth of
+-- maxmemory. At least one entry remains.
 local function surplus(stream, most)
   local _, max = memory()
   if max > 0 then most = math.min(most, max / 5) end

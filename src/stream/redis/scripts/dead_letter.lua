@@ -4,11 +4,11 @@ if redis.call('HGET', books, 'epoch') ~= ARGV[4] then return { 0, 0 } end
 local id = ARGV[5]
 if #redis.call('XPENDING', stream, group, id, id, 1) == 0 then return { 0, 0 } end
 if redis.call('ZSCORE', done, sortable(id)) then
-  -- The group was created again and has read the entry again.
+  -- The entry was dead-lettered before. The group was created again and has read the entry again.
   redis.call('XACK', stream, group, id)
   return { 0, 0 }
 end
--- The command that Redis may refuse comes first, so that nothing is changed in this case.
+-- The command that Redis may refuse comes first, so that a refusal leaves everything unchanged.
 local letter = redis.call('XADD', dead, '*', unpack(ARGV, 7))
 local post = ''
 for i = 7, #ARGV, 2 do

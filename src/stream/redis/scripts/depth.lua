@@ -1,6 +1,7 @@
--- Returns the epoch, the entries that were appended in it, the lag and whether it is exact (1 or 0), claimed entries,
--- dead-lettered entries, dead letters, the oldest unsettled id or '', the last delivered id, the number of added
--- entries that Redis counts, used bytes, maxmemory, and the bytes above which appends are refused.
+-- Returns the epoch, the number of entries that were appended in it, the lag, whether the lag is exact (1 or 0), the
+-- numbers of claimed entries, of dead-lettered entries and of current dead letters, the oldest unsettled id or '', the
+-- last delivered id, the number of added entries that Redis counts, the used bytes, maxmemory, and the number of bytes
+-- above which appends are refused.
 local epoch, info, about = life()
 if not epoch then return lost end
 -- This is a write, so that a Redis server which refuses writes is detected.

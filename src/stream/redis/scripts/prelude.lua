@@ -18,13 +18,14 @@ local function about_stream()
   return map(redis.call('XINFO', 'STREAM', stream))
 end
 
--- A stream with fewer added entries than were seen before is another stream or an older copy.
+-- Whether the stream was replaced. A stream with fewer added entries than were seen before is a different stream or an
+-- older copy.
 local function is_replaced(epoch, seen, about)
   local added = about['entries-added']
   return added < tonumber(seen or 0) or (epoch == known_epoch and added < known_added)
 end
 
--- The epoch, the group and the stream; nil if one of them is missing.
+-- Returns the epoch, the state of the group and the state of the stream; nil if one of them is missing.
 local function life()
   local info = about_group()
   if not info then return nil end
@@ -37,8 +38,8 @@ local function life()
   return epoch, info, about
 end
 
--- The number of entries that the group has not read yet, and whether it is exact. Redis does not know it while a
--- deleted entry is ahead of the group; the number is then an upper limit.
+-- The number of entries that the group has not read yet, and whether it is exact. Redis does not know this number while
+-- a deleted entry is ahead of the group; in this case the number is an upper bound.
 local function lag(info, about)
   if info['last-delivered-id'] == about['last-generated-id'] then return 0, true end
   if info.lag then return math.min(info.lag, about.length), true end
@@ -47,7 +48,7 @@ local function lag(info, about)
   return most, false
 end
 
--- An id as text with the same sort order. A number would lose digits.
+-- Converts an id to text that sorts in the order of ids. A Lua number would lose digits.
 local function sortable(id)
   local ms, seq = id:match('^(%d+)-(%d+)$')
   return ('0'):rep(20 - #ms) .. ms .. '-' .. ('0'):rep(20 - #seq) .. seq

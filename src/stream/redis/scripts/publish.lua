@@ -1,5 +1,5 @@
 -- KEYS: a stream and its index. ARGV[1]: the approximate maximum number of entries in the stream, [2]: its maximum size
--- in bytes; then the entries, each as the number of its names and values, followed by these.
+-- in bytes; then the entries. Each entry is a count, followed by that many names and values.
 local stream, index, at = KEYS[1], KEYS[2], 3
 while at <= #ARGV do
   local size = tonumber(ARGV[at])

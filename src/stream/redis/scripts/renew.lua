@@ -1,5 +1,5 @@
 -- ARGV[4]: the consumer, [5] and [6]: the first and the last id, then all ids. Renews only claims that the consumer
--- still holds. An entry that another consumer has taken over is not claimed back.
+-- still holds. An entry that another consumer has taken over stays with that consumer.
 local mine = {}
 for _, pending in ipairs(redis.call('XPENDING', stream, group, ARGV[5], ARGV[6], 1000000, ARGV[4])) do
   mine[pending[1]] = true

@@ -10,14 +10,14 @@ for _, flat in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     first = redis.call('XPENDING', stream, info.name)[2]
   else
     local ms, seq = info['last-delivered-id']:match('^(%d+)-(%d+)$')
-    -- An entry is kept if a number cannot represent its sequence exactly.
+    -- If a Lua number cannot represent the sequence of the id exactly, the last delivered entry is kept.
     first = #seq > 15 and info['last-delivered-id'] or ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
   end
   if not needed or sortable(first) < sortable(needed) then needed = first end
 end
 local dropped = redis.call('XTRIM', stream, 'MINID', '~', needed, 'LIMIT', ARGV[4])
 if dropped > 0 then return { epoch, needed, 0 } end
--- Whole nodes were removed. Now the other entries of the first node are removed, so that none below the id remains.
+-- The approximate trim removed only whole nodes. The exact trim removes the remaining entries below the id.
 redis.call('XTRIM', stream, 'MINID', '=', needed)
 redis.call('ZREMRANGEBYLEX', done, '-', '(' .. sortable(needed))
 return { epoch, needed, 1 }
