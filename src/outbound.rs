@@ -171,7 +171,7 @@ impl Outbound {
     /// Checks `url` without resolving its host.
     ///
     /// # Errors
-    /// When it is not http(s), has no host, or its host is an address that is not allowed.
+    /// When `url` is not http(s), has no host, or its host is an address that is not allowed.
     pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OutboundError::Refused(format!("only http and https URLs are allowed, not {}:", url.scheme())));

@@ -55,7 +55,7 @@ pub async fn build(config: &Config, cores: Option<Arc<Cores>>, clock: Clock) -> 
 /// the cache is not checked.
 ///
 /// # Errors
-/// Those of [`build`].
+/// The errors of [`build`].
 pub async fn check(config: &Config, route: &RouteConfig) -> anyhow::Result<InferenceOptions> {
     let options = options::route(config, route)?;
     let (checked, languages) = (options.clone(), route.languages.clone());
@@ -66,7 +66,7 @@ pub async fn check(config: &Config, route: &RouteConfig) -> anyhow::Result<Infer
 /// Loads the model of a route; `None` if the model is not on this machine and would have to be downloaded.
 ///
 /// # Errors
-/// Those of [`build`], and when it cannot be loaded.
+/// The errors of [`build`]; also when the model cannot be loaded.
 pub async fn load_local(config: &Config, route: &RouteConfig) -> anyhow::Result<Option<SharedClassifier>> {
     let options = check(config, route).await?;
     let local = options.clone();

@@ -255,8 +255,8 @@ async fn issue(state: &State, authenticator: &Authenticator, issued: Issued) -> 
 
 /// Delete a token
 ///
-/// This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed. Users
-/// without the scope `admin` can delete only their own tokens.
+/// This instance rejects the token immediately, other instances within two seconds. The WebSockets of the token are
+/// closed. Users without the scope `admin` can delete only their own tokens.
 #[utoipa::path(
     delete, path = "/api/tokens/{id}", tag = "security", params(("id" = i64, Path, description = "The token's id")),
     responses((status = 204, description = "Deleted"), (status = 404, body = Problem))

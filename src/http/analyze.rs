@@ -92,7 +92,7 @@ impl From<Analysis> for AnalysisView {
 /// The analyses of several texts.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AnalysisList {
-    /// One per text, in the order of the request.
+    /// One analysis per text, in the order of the request.
     results: Vec<AnalysisView>,
 }
 

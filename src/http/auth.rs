@@ -166,7 +166,7 @@ impl Authenticator {
         Ok(principal)
     }
 
-    /// The client of `request`, whatever its scopes; `None` without valid credentials.
+    /// The client of `request`, without a check of its scopes; `None` without valid credentials.
     ///
     /// # Errors
     /// 403 for the page of another site, 503 when the database does not answer.

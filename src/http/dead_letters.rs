@@ -148,7 +148,7 @@ pub async fn list(
     let DeadLetterParams { limit, cursor } = DeadLetterParams::parse(&request)?;
     let (stream, wanted) = (state.api.stream.clone(), limit.unsigned_abs() as usize);
     let (letters, depth) = state
-        // One more than requested is read: if it exists, there is another page.
+        // One dead letter more than requested is read: if it exists, there is another page.
         .run(async move { tokio::try_join!(stream.dead_letters(wanted + 1, cursor), stream.depth()) })
         .await?;
     let page = Page::of(letters, limit, |last| last.id.to_string()).map(|letter| view(&letter, Show::Beginning));

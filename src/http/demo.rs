@@ -48,8 +48,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Remove the demonstration
 ///
-/// Its posts, topics, rules and alerts are removed in the background, and its source is paused. The state is `removed`
-/// when nothing is left.
+/// The posts, topics, rules and alerts of the demonstration are removed in the background, and its source is paused.
+/// The state is `removed` when nothing is left.
 #[utoipa::path(
     delete, path = "/api/demo", tag = "operations",
     responses((status = 202, body = DemoView), (status = 404, description = "There is no demonstration", body = Problem))

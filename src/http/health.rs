@@ -22,13 +22,13 @@ use super::{Api, ModelState, answer};
 /// The state of a component of the process (a source, the alert loop).
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ComponentState {
-    /// Its name: `source:bluesky`, `alerts`.
+    /// The name of the component, such as `source:bluesky` or `alerts`.
     pub name: String,
-    /// Whether it works.
+    /// Whether the component works.
     pub healthy: bool,
-    /// Its state: `connected`, `retrying`.
+    /// The state of the component, such as `connected` or `retrying`.
     pub state: String,
-    /// What is wrong.
+    /// What is wrong with the component.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

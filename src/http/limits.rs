@@ -62,7 +62,7 @@ impl Limited {
 /// The middleware of every resource except probes. It runs after routing, so that all spellings of a path count alike.
 ///
 /// # Errors
-/// Those of the inner service.
+/// The errors of the inner service.
 pub async fn enforce<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -43,7 +43,7 @@ pub async fn observe(
     let id = request_id(request.headers());
     let method = request.method().to_string();
     let path = request.path().to_owned();
-    // It also records a request whose future is dropped because the client has closed the connection.
+    // `watched` also records a request whose future is dropped because the client has closed the connection.
     let watched = Watched::start(&request, &id);
     let span = tracing::info_span!("request", request_id = %id, %method, %path);
 

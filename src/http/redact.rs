@@ -26,7 +26,7 @@ pub fn applies(path: &str) -> bool {
 /// origin, and hides header values, command arguments and responses of receivers.
 ///
 /// # Errors
-/// Those of the inner service.
+/// The errors of the inner service.
 pub async fn for_readers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -36,7 +36,7 @@ pub enum HttpError {
     Bind {
         /// The resolved address from `server.listen`, or from `server.ops_listen` without the API role.
         address: SocketAddr,
-        /// Why it cannot be bound.
+        /// Why the address cannot be bound.
         reason: std::io::Error,
     },
     /// The configuration of `server.auth` is invalid.
@@ -69,7 +69,7 @@ impl Server {
     /// Waits until the server has ended after a shutdown.
     ///
     /// # Errors
-    /// When it ended without a shutdown.
+    /// When the server ended without a shutdown.
     pub async fn finished(self) -> Result<(), HttpError> {
         let ended = self.running.await;
         if let Some(RunningArchive { requests, task }) = self.archive {

@@ -123,7 +123,7 @@ impl State {
     /// timeout expires, `work` continues, because a transaction must not be cancelled halfway.
     ///
     /// # Errors
-    /// Those of `work`; 503 when it takes too long; 500 when it panics.
+    /// The errors of `work`; 503 when `work` takes too long; 500 when it panics.
     pub fn run<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, ApiError>> + use<T, E, F>
     where
         T: Send + 'static,
@@ -152,7 +152,7 @@ impl State {
     /// must not hold a transaction.
     ///
     /// # Errors
-    /// Those of `work`; 503 when it takes too long.
+    /// The errors of `work`; 503 when `work` takes too long.
     pub async fn cancellable<T, E: Into<ApiError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -167,7 +167,7 @@ impl State {
     /// The cached response with this key, computed if there is none or it has expired.
     ///
     /// # Errors
-    /// Those of `compute`, and as [`Self::run`].
+    /// The errors of `compute`, and the errors of [`Self::run`].
     pub fn cached<T, F>(
         &self,
         key: String,

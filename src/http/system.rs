@@ -96,7 +96,7 @@ pub struct ModelView {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     info: Option<ModelInfo>,
-    /// Its throughput over the last five minutes; `null` where it is not measured.
+    /// The throughput of the model over the last five minutes; `null` where it is not measured.
     speed: Option<Speed>,
     /// The models for other languages, as configured in `inference.routes`.
     routes: Vec<RouteView>,
@@ -119,7 +119,7 @@ pub struct RouteView {
     posts: u64,
     /// The loaded model; `null` while it is not loaded.
     info: Option<ModelInfo>,
-    /// Its throughput over the last five minutes; `null` while it is not loaded.
+    /// The throughput of the model over the last five minutes; `null` while the model is not loaded.
     speed: Option<Speed>,
 }
 

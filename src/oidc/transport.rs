@@ -49,7 +49,7 @@ impl Transport {
     /// Checks that `url` is https, or http on loopback if the issuer is too.
     ///
     /// # Errors
-    /// When it is not.
+    /// When `url` is neither.
     pub fn check(&self, url: &Url) -> Result<(), TransportError> {
         let is_secure = url.scheme() == "https" || (self.allows_http && url.scheme() == "http" && is_loopback(url));
         if is_secure { Ok(()) } else { Err(TransportError::Insecure(url.origin().ascii_serialization())) }

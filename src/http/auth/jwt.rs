@@ -149,11 +149,11 @@ impl JwtVerifier {
 /// A valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedJwt {
-    /// Its `sub`.
+    /// The `sub` of the token.
     pub subject: Option<String>,
-    /// Its scopes.
+    /// The scopes of the token.
     pub scopes: Vec<Scope>,
-    /// Its `exp` plus the leeway.
+    /// The `exp` of the token plus the leeway.
     pub expires_at: Timestamp,
 }
 

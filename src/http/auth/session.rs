@@ -33,7 +33,7 @@ pub enum Resolution {
 /// request with a session cookie and without a token.
 ///
 /// # Errors
-/// Those of the inner service.
+/// The errors of the inner service.
 pub async fn resolve<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

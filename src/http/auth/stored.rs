@@ -22,15 +22,15 @@ const STORE_USE_EVERY: u32 = 30;
 /// A token of the database.
 #[derive(Clone, Debug)]
 pub struct KnownToken {
-    /// Its id.
+    /// The id of the token.
     pub id: i64,
-    /// Its name.
+    /// The name of the token.
     pub name: String,
-    /// What it allows: no more than the role of its owner.
+    /// The scopes of the token: no more than the scopes of its owner's role.
     pub scopes: Vec<Scope>,
-    /// When it expires.
+    /// When the token expires.
     pub expires_at: Option<Timestamp>,
-    /// The user that it belongs to.
+    /// The user that the token belongs to.
     pub owner_id: Option<i64>,
     sha256: [u8; 32],
 }

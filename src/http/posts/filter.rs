@@ -220,7 +220,7 @@ pub fn write_cursor(cursor: PostCursor) -> String {
 /// Parses the text of [`write_cursor`].
 ///
 /// # Errors
-/// When it is not a valid cursor.
+/// When `text` is not a valid cursor.
 pub fn parse_cursor(text: &str) -> Result<PostCursor, &'static str> {
     let read = || {
         let (key, id) = text.split_once('.')?;

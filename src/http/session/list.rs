@@ -71,7 +71,7 @@ pub struct SessionView {
     /// The `User-Agent` at the sign-in.
     user_agent: Option<String>,
     method: SignInMethod,
-    /// Whether it is the session of this request.
+    /// Whether this is the session that sends the request.
     current: bool,
 }
 

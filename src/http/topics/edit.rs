@@ -151,7 +151,7 @@ pub async fn change(
 
 /// Stop tracking a topic
 ///
-/// Its matches and counts are removed. `If-Match` works as with PUT.
+/// The matches and counts of the topic are removed. `If-Match` works as with PUT.
 #[utoipa::path(
     delete, path = "/api/topics/{name}", tag = "topics",
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),

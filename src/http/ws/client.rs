@@ -54,12 +54,12 @@ impl Client {
         (client, frames)
     }
 
-    /// Its filters.
+    /// The filters of the client.
     pub fn filters(&self) -> arc_swap::Guard<std::sync::Arc<Filters>> {
         self.filters.load()
     }
 
-    /// Replaces its filters.
+    /// Replaces the filters of the client.
     pub fn subscribe(&self, filters: Filters) {
         self.filters.store(std::sync::Arc::new(filters));
     }

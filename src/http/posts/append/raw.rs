@@ -23,7 +23,7 @@ pub struct RawBody {
 /// Parses `text`. Keeps at most `max` posts and counts the rest.
 ///
 /// # Errors
-/// When it is not JSON.
+/// When `text` is not JSON.
 pub fn parse(text: &str, max: usize) -> serde_json::Result<RawBody> {
     let mut parser = serde_json::Deserializer::from_str(text);
     let body = parser.deserialize_any(BodyVisitor { max })?;
@@ -40,7 +40,7 @@ pub enum Candidate {
     Invalid {
         /// What is invalid: `body` or `line`.
         field: &'static str,
-        /// Why it is invalid.
+        /// Why the element is invalid.
         message: String,
     },
 }
