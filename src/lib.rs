@@ -23,7 +23,7 @@
 //! | [`config`] | typed settings, their layers, and the origin of each value |
 //! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
 //! | [`language`] | language detection, and the policy for languages that the model does not support |
-//! | [`inference`] | classifies texts on dedicated threads |
+//! | [`inference`] | classification of texts, on dedicated threads |
 //! | [`store`] | all SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
 //! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
@@ -53,21 +53,21 @@
 //!    in one transaction, or after it is in the dead letter. A crash at any instruction loses nothing.
 //!    (`tests/it/crashes.rs`)
 //! 2. **Effectively once.** `post_id` is unique, and its row keeps the id of the entry that created it. A redelivery
-//!    changes no row and no rollup, and repeats only the processed entry. The worker commits, writes the processed
-//!    entry, publishes and acknowledges, in this order. (`tests/conformance/store`)
+//!    changes no row and no rollup; it only appends to the processed stream again. The worker commits, appends to the
+//!    processed stream, publishes live events and acknowledges, in this order. (`tests/conformance/store`)
 //! 3. **Every entry is accounted for.** Every entry ends in exactly one [`domain::Outcome`]. While the stream is idle,
 //!    the number of appended entries is the sum of all outcomes and the pending entries. (`TestApp::drained` in
 //!    `tests/it/api/test_app.rs`)
-//! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit. A full queue slows its producer and never
-//!    drops silently. (`tests/conformance/stream`)
+//! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit. A full queue delays its producer, and
+//!    nothing is dropped silently. (`tests/conformance/stream`)
 //! 5. **Order does not matter.** Batches, workers and instances may interleave in any order with the same result.
 //!    (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, which each alert transaction checks, allows only one
 //!    instance to write alerts. Windows end at the append time of the oldest unsettled entry, at most
-//!    `alerts.max_lateness` ago, so that lag delays alerts but loses none. (`tests/it/api/alert_engine.rs`)
+//!    `alerts.max_lateness` ago, so that lag delays alerts but never suppresses one. (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups that are committed with the rows, so the counts of any
-//!    two endpoints agree within the two seconds of the cache. (`tests/it/api/counts.rs`)
+//!    two endpoints agree, apart from the two seconds for which answers are cached. (`tests/it/api/counts.rs`)
 
 pub mod accounts;
 pub mod alerts;

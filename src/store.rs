@@ -223,7 +223,7 @@ impl Store {
     /// The names of migrations that have not run.
     ///
     /// # Errors
-    /// As [`Self::migrate`].
+    /// The same errors as [`Self::migrate`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.migrations(migrate::Mode::Check).await
     }

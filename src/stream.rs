@@ -90,7 +90,7 @@ impl Stream {
     /// `claim_idle`.
     ///
     /// # Errors
-    /// As [`Self::claim`].
+    /// The same errors as [`Self::claim`].
     pub async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.rescue(consumer, max).await)
     }
@@ -98,7 +98,8 @@ impl Stream {
     /// Renews the claims on entries that are still being processed.
     ///
     /// # Errors
-    /// As [`Self::claim`], with Redis. Some of the claims may have been renewed. The embedded queue does not fail.
+    /// With Redis, the same errors as [`Self::claim`]. Some of the claims may have been renewed. The embedded queue
+    /// does not fail.
     pub async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {
@@ -113,8 +114,8 @@ impl Stream {
     /// already removed the entries, so this call only ends the claims.
     ///
     /// # Errors
-    /// As [`Self::claim`], with Redis. Some of the entries may have been acknowledged. The embedded queue does not
-    /// fail.
+    /// With Redis, the same errors as [`Self::claim`]. Some of the entries may have been acknowledged. The embedded
+    /// queue does not fail.
     pub async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {
@@ -128,7 +129,7 @@ impl Stream {
     /// Releases entries. Any consumer may take them over immediately.
     ///
     /// # Errors
-    /// As [`Self::claim`]. With Redis, some of the entries may have been released.
+    /// The same errors as [`Self::claim`]. With Redis, some of the entries may have been released.
     pub async fn release(&self, consumer: &Consumer, keys: &[EntryKey], how: Release) -> Result<(), StreamError> {
         on_backend!(self, s => s.release(consumer, keys, how).await)
     }
@@ -137,7 +138,7 @@ impl Stream {
     /// counted. Returns `false` if the entry was already settled.
     ///
     /// # Errors
-    /// As [`Self::claim`].
+    /// The same errors as [`Self::claim`].
     pub async fn dead_letter(&self, request: DeadLetterRequest, now: Timestamp) -> Result<bool, StreamError> {
         on_backend!(self, s => s.dead_letter(request, now).await)
     }
@@ -145,7 +146,7 @@ impl Stream {
     /// The current counts of the stream.
     ///
     /// # Errors
-    /// As [`Self::claim`].
+    /// The same errors as [`Self::claim`].
     pub async fn depth(&self) -> Result<Depth, StreamError> {
         on_backend!(self, s => s.depth().await)
     }
@@ -153,7 +154,7 @@ impl Stream {
     /// The consumers of the group.
     ///
     /// # Errors
-    /// As [`Self::claim`], with Redis. The embedded queue does not fail.
+    /// With Redis, the same errors as [`Self::claim`]. The embedded queue does not fail.
     pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
         match self {
             Self::Local(s) => Ok(s.consumers()),
@@ -164,7 +165,7 @@ impl Stream {
     /// Removes consumers that hold no entries and have been idle for longer than `idle`.
     ///
     /// # Errors
-    /// As [`Self::claim`], with Redis. The embedded queue does not fail.
+    /// With Redis, the same errors as [`Self::claim`]. The embedded queue does not fail.
     pub async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
         match self {
             Self::Local(s) => Ok(s.forget_consumers(idle)),
@@ -175,7 +176,7 @@ impl Stream {
     /// Up to `limit` dead letters, newest first, older than `before` if it is given.
     ///
     /// # Errors
-    /// As [`Self::claim`].
+    /// The same errors as [`Self::claim`].
     pub async fn dead_letters(&self, limit: usize, before: Option<EntryId>) -> Result<Vec<DeadLetter>, StreamError> {
         on_backend!(self, s => s.dead_letters(limit, before).await)
     }
@@ -183,7 +184,7 @@ impl Stream {
     /// The dead letter with this id.
     ///
     /// # Errors
-    /// As [`Self::claim`].
+    /// The same errors as [`Self::claim`].
     pub async fn get_dead_letter(&self, id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
         on_backend!(self, s => s.get_dead_letter(id).await)
     }
@@ -200,7 +201,7 @@ impl Stream {
     /// Removes dead letters permanently and returns their number.
     ///
     /// # Errors
-    /// As [`Self::claim`]. Some of the dead letters may have been removed.
+    /// The same errors as [`Self::claim`]. Some of the dead letters may have been removed.
     pub async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.purge_dead_letters(selection).await)
     }
@@ -209,7 +210,8 @@ impl Stream {
     /// which has no such stream.
     ///
     /// # Errors
-    /// As [`Self::claim`], with Redis. Some of the posts may have been appended. The embedded queue does not fail.
+    /// With Redis, the same errors as [`Self::claim`]. Some of the posts may have been appended. The embedded queue
+    /// does not fail.
     pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
         match self {
             Self::Local(_) => Ok(()),
@@ -220,8 +222,8 @@ impl Stream {
     /// Removes `posts` from the dead letters, and `stored` (those posts that were stored) from the processed stream.
     ///
     /// # Errors
-    /// As [`Self::claim`], and [`StreamError::Unavailable`] when another program keeps changing a stream in Redis. Some
-    /// of the posts may have been removed.
+    /// The same errors as [`Self::claim`], and [`StreamError::Unavailable`] when another program keeps changing a
+    /// stream in Redis. Some of the posts may have been removed.
     pub async fn forget_posts(&self, posts: &[PostId], stored: &[PostId]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => s.forget_posts(posts).await,
@@ -232,7 +234,7 @@ impl Stream {
     /// Removes entries that every consumer group has settled, and returns the lowest id that is still needed.
     ///
     /// # Errors
-    /// As [`Self::claim`]. With Redis, some of the entries may have been removed.
+    /// The same errors as [`Self::claim`]. With Redis, some of the entries may have been removed.
     pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
         on_backend!(self, s => s.trim().await).map(Some)
     }
@@ -240,7 +242,7 @@ impl Stream {
     /// Checks that the backend answers.
     ///
     /// # Errors
-    /// As [`Self::claim`].
+    /// The same errors as [`Self::claim`].
     pub async fn ping(&self) -> Result<(), StreamError> {
         on_backend!(self, s => s.ping().await)
     }

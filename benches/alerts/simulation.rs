@@ -46,7 +46,7 @@ const NOISE: f64 = 0.15;
 const CORRELATION: f64 = 60.0;
 const INCIDENTS_PER_DAY: u32 = 6;
 const MINUTE: Duration = Duration::from_secs(60);
-/// The days before the first evaluation, for baselines.
+/// The number of days before the first evaluation, from which rules compute baselines.
 pub const WARM_UP: u32 = 14;
 
 /// A period with more negative posts.

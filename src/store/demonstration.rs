@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 use crate::domain::Timestamp;
 use crate::domain::made_up::is_made_up;
 
-/// The number of post ids that one step searches.
+/// The number of row ids of posts that one step searches for generated posts.
 const IDS: i64 = 2_000;
 /// The number of rows with counts that one step removes.
 const ROWS: i64 = 5_000;

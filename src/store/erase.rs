@@ -31,7 +31,7 @@ struct CitingAlert {
 }
 
 impl Store {
-    /// The sources on which posts of this author are stored.
+    /// The sources from which posts of this author are stored.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -16,7 +16,7 @@ use crate::domain::managed_source::HISTORY_SUFFIX;
 pub struct FeedReport {
     /// The name of the source.
     pub name: String,
-    /// A JSON object. The store does not interpret it.
+    /// The report as a JSON object, which the store does not interpret.
     pub report: String,
 }
 

@@ -14,8 +14,8 @@ use super::schema::source_cursors;
 use super::sql::{At, sql};
 use super::{Lease, Store, StoreError};
 
-/// Whether `$lease` is still held. If this is the first statement of a transaction, it locks the lease, so that no
-/// other instance can take it over before the commit.
+/// Whether the holder in `$lease` still holds the lease. If this is the first statement of a transaction, it locks the
+/// lease, so that no other instance can take it over before the commit.
 macro_rules! is_held {
     ($run:ident, $c:ident, $lease:expr) => {{
         let lease: &$crate::store::Lease = $lease;

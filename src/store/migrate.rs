@@ -140,7 +140,7 @@ pub fn sqlite_names() -> Result<BTreeMap<String, String>, StoreError> {
     names::<diesel::sqlite::Sqlite>(SQLITE.migrations())
 }
 
-/// As [`sqlite_names`], for Postgres.
+/// The same as [`sqlite_names`], for Postgres.
 ///
 /// # Errors
 /// Never in practice, because the migrations are embedded in the binary.

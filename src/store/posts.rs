@@ -60,7 +60,7 @@ impl Store {
     /// One page, newest first.
     ///
     /// # Errors
-    /// As [`Self::sorted_posts`].
+    /// The same errors as [`Self::sorted_posts`].
     pub async fn posts(
         &self,
         filter: &PostFilter,

@@ -96,7 +96,7 @@ impl Store {
     /// by the sentiment that `of` selects.
     ///
     /// # Errors
-    /// As [`Self::window`].
+    /// The same errors as [`Self::window`].
     pub async fn window_by_source(
         &self,
         range: TimeRange,

@@ -13,7 +13,7 @@ use crate::domain::Timestamp;
 /// A setting that was changed at least once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSetting {
-    /// `section.key`
+    /// The name of the setting, in the form `section.key`.
     pub key: String,
     /// The stored value; `None` after it was removed.
     pub value: Option<Value>,
@@ -30,11 +30,11 @@ pub struct StoredSetting {
 /// A change of a setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SettingChange {
-    /// `section.key`
+    /// The name of the setting, in the form `section.key`.
     pub key: String,
     /// The new value; `None` removes the stored value.
     pub value: Option<Value>,
-    /// The value in the configuration, which applies when no value is stored. It is recorded in the audit log.
+    /// The value in the configuration, which applies when no value is stored. The audit log records it.
     pub configured: Value,
     /// The version that the change is based on, 0 for a setting that was never changed. `None`: any version.
     pub version: Option<i64>,

@@ -47,7 +47,7 @@ impl Store {
     /// and settles no entry if the topics have changed since then. The caller must then match the posts again.
     ///
     /// # Errors
-    /// The same as for [`Self::settle`].
+    /// The same errors as [`Self::settle`].
     pub async fn settle_matched(
         &self,
         batch: Vec<Settlement>,

@@ -6,7 +6,7 @@ use super::context::Worker;
 use crate::domain::EntryKey;
 use crate::stream::{Consumer, Entry};
 
-/// Renews the claims on entries until it is dropped.
+/// Renews the claims on entries until this value is dropped.
 pub struct Renewal(JoinHandle<()>);
 
 impl Renewal {

@@ -21,7 +21,7 @@ pub struct InvalidEntry {
     pub error: String,
 }
 
-/// Claimed entries, parsed.
+/// Parsed entries that a consumer has claimed.
 #[derive(Default)]
 pub struct Parsed {
     /// The entries with a valid operation, in their order.
@@ -36,7 +36,8 @@ impl Parsed {
         let now = clock.now();
         let mut parsed = Self::default();
         for entry in entries {
-            // If the time is missing, it is the time of the append, so that another delivery reads the same post.
+            // A post without a time gets the time of the append, so that each delivery of the entry results in the same
+            // post.
             let appended = entry.key.id.appended_at().min(now);
             match Op::parse(&entry.fields, appended) {
                 Ok(op) => parsed.tasks.push(Task { entry, op }),

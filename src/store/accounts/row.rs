@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use crate::domain::account::{Identity, User, UserRole};
 use crate::store::sql::{At, Instant};
 
-/// Selects [`UserColumns`].
+/// The beginning of a statement that selects [`UserColumns`].
 pub const USER: &str = "SELECT u.id, u.name, u.role, u.password_hash, u.issuer, u.subject, u.disabled, u.created_at, \
                         u.created_by, u.last_sign_in_at, i.expires_at, u.version FROM users u LEFT JOIN \
                         user_invitations i ON i.user_id = u.id";

@@ -39,7 +39,7 @@ struct CountRow {
 }
 
 impl Store {
-    /// Counts by bucket and source, for the buckets that start in `range`, of all posts or of the posts of one topic.
+    /// Counts by bucket and source, for the buckets that start in `range`. With a topic, only its posts are counted.
     /// Minutes before [`Self::minutes_kept_from`] are missing.
     ///
     /// # Errors

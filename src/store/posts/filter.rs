@@ -19,7 +19,7 @@ pub struct PostFilter {
     pub emotion: Option<Emotion>,
     /// Posts of authors with this name.
     pub author: Option<Author>,
-    /// Posts in this language or a regional form of it: `en` also finds `en-US`. In lower case.
+    /// Posts in this language or a regional form of it: `en` also finds `en-US`. The tag must be in lower case.
     pub lang: Option<String>,
     /// The text contains all of these words, ignoring case.
     pub words: Vec<String>,

@@ -96,7 +96,7 @@ impl Version<'_> {
     }
 }
 
-/// Conditions that apply to a whole batch.
+/// Values that apply to all settlements of a batch.
 #[derive(Debug, Default)]
 pub struct Terms {
     /// The version of the topics that the posts were matched with; `None` when they were not matched.
