@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Starts a demonstration if none was ever started and the database has no posts and no topics, rules or receivers
-    /// that users created. Returns whether it was started.
+    /// that users created. Returns whether the demonstration was started.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

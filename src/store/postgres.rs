@@ -228,7 +228,7 @@ fn pool(connector: &Arc<Connector>, options: &PostgresOptions) -> Result<Pool<As
         .map_err(|e| StoreError::Failed(e.to_string()))
 }
 
-/// Establishes connections.
+/// Establishes the connections of a pool, and cancels their statements.
 struct Connector {
     config: tokio_postgres::Config,
     tls: tls::Tls,

@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// Deletes one post immediately, not through the stream, and leaves a tombstone. An unknown post gets no tombstone.
-    /// Returns whether it was stored.
+    /// Returns whether the post was stored.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

@@ -43,8 +43,8 @@ impl PostTargets {
         Self { targets, parts: parts.into_iter().map(|(start, end)| start..end).collect() }
     }
 
-    /// The same as `of`, for each of several texts with its topics. Runs on a blocking thread, because it is
-    /// computationally expensive.
+    /// The parts of each of several texts with its topics. Runs on a blocking thread, because it is computationally
+    /// expensive.
     pub async fn of_each(texts: Vec<(String, Vec<TopicId>)>, tracked: Arc<Tracked>) -> Vec<Self> {
         let count = texts.len();
         let mut found = Vec::new();

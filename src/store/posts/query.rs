@@ -36,12 +36,12 @@ fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String>
     crate::sqlite::has_word(post::content, word.to_lowercase())
 }
 
-/// The same as [`has_word_sqlite`], but finds only whole words.
+/// The search for whole words on SQLite; see [`has_word_sqlite`].
 fn has_whole_word_sqlite(word: &str) -> crate::sqlite::has_whole_word<post::content, String> {
     crate::sqlite::has_whole_word(post::content, word.to_lowercase())
 }
 
-/// The same as [`has_word_postgres`], but finds only whole words.
+/// The search for whole words on Postgres; see [`has_word_postgres`].
 fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
     let bound = |edge: Option<char>| if edge.is_some_and(is_bounded) { "\\y" } else { "" };
     let literal: String = word.chars().fold(String::new(), |mut literal, c| {

@@ -87,7 +87,7 @@ pub async fn write_tally(connection: &mut AsyncPgConnection, tally: &Tally) -> Q
     rollups::add(connection, tally).await
 }
 
-/// Deletes one post outside the stream. Returns whether it was stored.
+/// Deletes one post outside the stream. Returns whether the post was stored.
 pub fn delete_post(
     connection: &mut AsyncPgConnection,
     id: PostId,

@@ -55,7 +55,7 @@ pub fn write_tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryRes
     write::tally(connection, tally)
 }
 
-/// Deletes one post outside the stream. Returns whether it was stored.
+/// Deletes one post outside the stream. Returns whether the post was stored.
 pub fn delete_post(
     connection: &mut SqliteConnection,
     post_id: &PostId,
