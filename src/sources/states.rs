@@ -1,4 +1,4 @@
-//! The state of each source of this process, for health checks, `/api/sources` and the dashboard.
+//! Tracks the state of each source of this process, for health checks, `/api/sources` and the dashboard.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,13 +73,13 @@ pub struct SourceState {
     /// The kind of source: `bluesky`, `replay`.
     #[serde(default)]
     pub kind: String,
-    /// Its state.
+    /// What the source is doing.
     pub state: SourceActivity,
-    /// Posts and deletions that the source appended to the stream since this process started.
+    /// The number of posts and deletions that the source appended to the stream since this process started.
     pub posts: u64,
-    /// Items that were not valid posts.
+    /// The number of items that were not valid posts.
     pub rejected: u64,
-    /// Items that the source's filters left out.
+    /// The number of items that the filters of the source excluded.
     #[serde(default)]
     pub filtered: u64,
     /// The number of failures.
@@ -88,11 +88,11 @@ pub struct SourceState {
     /// Posts per second over the last minute.
     #[serde(default)]
     pub rate: f64,
-    /// Age of the newest post of the last batch when it was appended, in seconds.
+    /// The age of the newest post of the last batch when it was appended, in seconds.
     #[serde(default)]
     pub lag_seconds: Option<f64>,
-    /// Seconds since the last post, if this is unusual: more than ten minutes, and more than twenty times the average
-    /// time between two posts of this source.
+    /// The seconds since the last post, if this time is unusual: more than ten minutes, and more than twenty times the
+    /// average time between two posts of this source.
     #[serde(default)]
     pub quiet_seconds: Option<f64>,
     /// When the last post was appended to the stream.
@@ -102,7 +102,7 @@ pub struct SourceState {
     pub last_error: Option<String>,
 }
 
-/// The state of every source of this process. Clones share it.
+/// The states of all sources of this process. Clones share the states.
 #[derive(Clone, Debug, Default)]
 pub struct SourceStates(Arc<Mutex<BTreeMap<String, Tracked>>>);
 
@@ -114,7 +114,7 @@ struct Tracked {
 }
 
 impl SourceStates {
-    /// All sources, by name.
+    /// The states of all sources, sorted by name.
     pub fn all(&self) -> Vec<SourceState> {
         let now = Instant::now();
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,21 +158,21 @@ impl SourceStates {
     }
 }
 
-/// The usual time between two batches that contain posts.
+/// Measures the usual time between two batches that contain posts.
 #[derive(Debug, Default)]
 struct Gaps {
     last: Option<Instant>,
-    /// Exponential moving average, in seconds.
+    /// The exponential moving average of the gaps, in seconds.
     average: f64,
     count: u32,
 }
 
 impl Gaps {
-    /// Weight of the latest gap in the average.
+    /// The weight of the latest gap in the average.
     const WEIGHT: f64 = 0.1;
     /// The number of gaps that are needed for an average.
     const ENOUGH: u32 = 10;
-    /// Shorter times without posts are never unusual.
+    /// The minimum of an unusual time without posts.
     const SHORTEST: Duration = Duration::from_secs(600);
     /// A time without posts is unusual if it is longer than this many average gaps.
     const FACTOR: f64 = 20.0;
@@ -185,7 +185,7 @@ impl Gaps {
         }
     }
 
-    /// The time since the last post, if it is unusual.
+    /// The time since the last post, if this time is unusual.
     fn unusual(&self, now: Instant) -> Option<Duration> {
         let quiet = now.saturating_duration_since(self.last?);
         let limit = Self::SHORTEST.as_secs_f64().max(self.average * Self::FACTOR);
@@ -197,7 +197,7 @@ impl Gaps {
 #[derive(Debug, Default)]
 struct Meter {
     begun: Option<Instant>,
-    /// The count of each second, by the number of seconds since `begun`.
+    /// The number of posts in each second. A second is counted from `begun`.
     counts: VecDeque<(u64, u64)>,
 }
 
@@ -213,7 +213,7 @@ impl Meter {
         self.forget(second);
     }
 
-    /// The rate per second over the last minute, or since the start if that is more recent.
+    /// The posts per second over the last minute, or since the start if the start is more recent.
     fn rate(&mut self, now: Instant) -> f64 {
         let Some(begun) = self.begun else { return 0.0 };
         let second = self.second(now);
@@ -248,7 +248,7 @@ mod tests {
         }
         states.update("x", |state| state.state = SourceActivity::Connected);
         assert_eq!(quiet(), None);
-        // Twenty average gaps of one minute are longer than ten minutes.
+        // After gaps of one minute, a time is unusual above twenty minutes, not above ten.
         tokio::time::advance(Duration::from_secs(18 * 60)).await;
         assert_eq!(quiet(), None);
         tokio::time::advance(Duration::from_secs(2 * 60)).await;

@@ -1,8 +1,9 @@
 //! Reads posts from the standard input: NDJSON, a JSON array or CSV.
 //!
-//! A separate thread reads, because a blocking read cannot be cancelled. It ends with the process. The source keeps a
-//! batch until the ingester requests the next one, because only then is the batch in the stream. If the source is
-//! opened again before that, it returns the batch again. The source ends at the end of the input.
+//! A separate thread reads, because a blocking read cannot be cancelled. The thread ends with the process. The source
+//! keeps a batch until the ingester requests the next one, because this request shows that the batch was appended to
+//! the stream. If the source is opened again before that, it returns the batch again. The source ends at the end of the
+//! input.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +16,12 @@ use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Op;
 
-/// Records per batch.
+/// The number of records per batch.
 const CHUNK: usize = 500;
 
 type Reading = Result<Chunk, ReadError>;
 
-/// Input that was read and is not in the stream yet. All openings of the source share it.
+/// Input that was read but is not in the stream yet. All openings of the source share it.
 struct Pipe {
     chunks: tokio::sync::Mutex<mpsc::Receiver<Reading>>,
     returned: Mutex<Option<Returned>>,
@@ -35,7 +36,7 @@ struct Returned {
 /// The source of the standard input.
 struct Stdin {
     pipe: Arc<Pipe>,
-    /// Whether this opening has returned `pipe.returned`.
+    /// Whether this opening of the source has returned `pipe.returned`.
     has_returned: bool,
 }
 

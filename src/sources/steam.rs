@@ -27,22 +27,22 @@ use history::OlderReviews;
 use review::Review;
 pub use review::{ReviewError, is_language};
 
-/// Reviews per page, the maximum of the API.
+/// The number of reviews per page, which is the maximum of the API.
 const PAGE: usize = 100;
 /// The maximum number of pages of one game per poll.
 const MAX_PAGES: usize = 20;
-/// The number of versions that are stored per game. It is larger than a page, so that every known review of a page is
+/// The number of versions that are stored per game. It is larger than a page, so that every known review on a page is
 /// recognised.
 const MAX_SEEN: usize = 500;
 
 /// The games whose reviews are read.
 #[derive(Clone, Debug)]
 pub struct SteamOptions {
-    /// `https://store.steampowered.com/`
+    /// The base URL of the store: `https://store.steampowered.com/`
     pub base: Url,
-    /// The numbers of games in the URLs of their pages.
+    /// The numbers of the games, as in the URLs of their pages.
     pub apps: Vec<u32>,
-    /// Steam's name of a language, such as `english`; `all`: all languages.
+    /// Steam's name of a language, such as `english`. With `all`, reviews in all languages are read.
     pub language: String,
     /// The time between two polls of a game.
     pub interval: Duration,
@@ -50,10 +50,11 @@ pub struct SteamOptions {
     pub history: Duration,
 }
 
-/// The state of each game that is stored between runs.
+/// The state of each game, which is stored between runs.
 type Cursor = BTreeMap<u32, Seen>;
 
-/// The versions of reviews that were already read, as the time of the last change in Unix seconds and the id.
+/// The versions of reviews that were already read. A version is the time of the last change in Unix seconds, and the
+/// id.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Seen {
     /// Versions up to this time are treated as read.
@@ -78,7 +79,7 @@ impl Seen {
 
 #[derive(Deserialize)]
 struct Page {
-    /// 1 for an existing game.
+    /// This is 1 if the game exists.
     #[serde(default)]
     success: i64,
     #[serde(default)]
@@ -87,7 +88,7 @@ struct Page {
     reviews: Vec<Value>,
 }
 
-/// What all openings of a source share.
+/// The state that all openings of a source share.
 struct Shared {
     options: SteamOptions,
     fetcher: Fetcher,
@@ -120,9 +121,9 @@ pub fn spec(name: &str, options: SteamOptions, fetcher: Fetcher, clock: Clock) -
 /// The order of the list of reviews.
 #[derive(Clone, Copy, Debug)]
 enum Order {
-    /// By the last change, newest first.
+    /// By the time of the last change, newest first.
     Updated,
-    /// By the creation, newest first.
+    /// By the time of creation, newest first.
     Created,
 }
 
@@ -149,13 +150,13 @@ impl Steam {
         }
         schedule.check()?;
         self.cursor.retain(|app, _| options.apps.contains(app));
-        // Numbers can always be serialised.
+        // A map of numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         batch.wait = schedule.next_due_in();
         Ok(batch)
     }
 
-    /// Adds the reviews of a game that were not read before, oldest first. The first poll reads one page.
+    /// Adds the reviews of a game that were not read before, oldest first. The first poll reads only one page.
     async fn reviews(&mut self, app: u32, batch: &mut Batch) -> Result<Seen, SourceError> {
         let known = self.cursor.get(&app);
         let is_first = known.is_none();
@@ -181,7 +182,7 @@ impl Steam {
             }
         }
         if let (true, true, Some((oldest, _))) = (is_first, fresh.len() >= PAGE, fresh.keys().next()) {
-            // Older reviews must not be read later, when deletions move them up.
+            // When reviews are deleted, older reviews move up to the first page. They must not be read as new ones.
             seen.floor = oldest.saturating_sub(1);
         }
         seen.add(fresh.keys().copied());
@@ -206,7 +207,7 @@ impl Shared {
             .append_pair("filter", filter)
             .append_pair("language", &options.language)
             .append_pair("purchase_type", "all")
-            // Without it Steam leaves out reviews from times of protest.
+            // Without this parameter Steam leaves out reviews from periods of review bombing.
             .append_pair("filter_offtopic_activity", "0")
             .append_pair("num_per_page", &PAGE.to_string())
             .append_pair("cursor", cursor);

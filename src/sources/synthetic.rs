@@ -1,7 +1,7 @@
 //! Generates posts at an exact rate.
 //!
-//! The same options with the same seed give the same texts, authors and topics in the same order. The ids differ,
-//! because they contain the id of the run.
+//! The same options with the same seed produce the same texts, authors and topics in the same order. Only the ids
+//! differ, because they contain the id of the run.
 
 mod grammar;
 mod incident;
@@ -33,9 +33,9 @@ pub struct SyntheticOptions {
     pub seed: Option<u64>,
     /// The number of posts of a run after which the source ends.
     pub limit: Option<u64>,
-    /// The time between incidents; the first one starts after half of it. During an incident most posts about one topic
-    /// are negative for up to four minutes. It affects one source, which also gets more posts, or (every third time)
-    /// all sources.
+    /// The time between two incidents. The first incident starts after half of this time. During an incident most posts
+    /// about one topic are negative, for up to four minutes. An incident affects one source, which also gets more
+    /// posts. Every third incident affects all sources.
     pub incident_every: Option<Duration>,
 }
 
@@ -46,14 +46,14 @@ const AGE_MICROS: u64 = 1_500_000;
 pub struct Synthetic {
     rate: f64,
     limit: u64,
-    /// Set by the first call.
+    /// The pace of this run. `None` until the first call.
     pace: Option<Pace>,
     writer: Writer,
     clock: Clock,
     /// The prefix of the ids of this run.
     run: String,
     written: u64,
-    /// The last post of each source that is not a reply. Replies refer to it.
+    /// The last post of each source that is not a reply. Replies refer to this post.
     recent: BTreeMap<crate::domain::Source, PostId>,
 }
 
@@ -82,10 +82,10 @@ impl Synthetic {
     fn post(&mut self) -> Option<Post> {
         let index = self.written;
         self.written += 1;
-        // The planned time, not the clock, so that the sequence does not depend on delays of this run.
+        // The planned time is used instead of the clock, so that the sequence does not depend on delays of this run.
         let written = self.writer.write(index, index as f64 / self.rate);
         let post_id = PostId::parse(&made_up::post_id(&self.run, index)).ok()?;
-        // The age does not come from the writer's random generator, because that one determines the texts.
+        // The age is not drawn from the writer's random generator, because this generator determines the texts.
         let age = Duration::from_micros(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % AGE_MICROS);
         let reply_to = if written.is_reply {
             self.recent.get(&written.source).map(|id| id.as_str().to_owned())
@@ -165,7 +165,7 @@ mod tests {
         let elapsed = start.elapsed();
         assert_eq!(posts.len(), 5_000);
         assert!(elapsed >= Duration::from_millis(999), "{elapsed:?}");
-        // The bound is generous, because the machine may be busy.
+        // The limit is high, because the machine may be busy.
         assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! TLS of outgoing WebSocket connections.
+//! The TLS configuration of outgoing WebSocket connections.
 
 use std::sync::Arc;
 
@@ -6,13 +6,14 @@ use rustls::ClientConfig;
 
 use crate::outbound;
 
-/// The TLS configuration with the certificate authorities of the system. If there are none, every connection fails.
+/// The TLS configuration with the certificate authorities of the system. If the system has none, every connection
+/// fails.
 ///
 /// # Errors
 /// When no protocol version is supported. The compiled-in versions rule this out.
 pub fn client_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut config = outbound::tls()?;
-    // The handshake of a WebSocket is HTTP/1.1.
+    // The handshake of a WebSocket requires HTTP/1.1, so no other protocol is offered.
     config.alpn_protocols.clear();
     Ok(Arc::new(config))
 }

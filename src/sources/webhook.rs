@@ -1,6 +1,6 @@
 //! A webhook: other programs send JSON to `POST /api/hooks/NAME`, signed with a shared secret.
 //!
-//! The API checks the signature with a [`Hook`] and appends the posts. The source itself reads nothing; it exists so
+//! The API checks the signature with a [`Hook`] and appends the posts. The source itself reads nothing. It exists so
 //! that a webhook is listed, paused and resumed like every source.
 
 mod signature;
@@ -21,23 +21,23 @@ pub const KIND: &str = "webhook";
 pub struct Hook {
     /// How requests are signed.
     pub signature: Signature,
-    /// Where posts are in the body of a request.
+    /// Where the fields of posts are in the body of a request.
     pub mapping: Mapping,
 }
 
 impl Hook {
-    /// The posts of the body of a request; `None` when it has more than `reading.max` items.
+    /// Extracts the posts from the body of a request; `None` when the body has more than `reading.max` items.
     pub fn read(&self, body: &Value, reading: Reading<'_>) -> Option<Batch> {
         (self.mapping.items(body).len() <= reading.max).then(|| self.mapping.read(body, reading))
     }
 }
 
-/// The source `name`, which only shows its state.
+/// The source `name`, which only reports its state.
 pub fn spec(name: &str) -> SourceSpec {
     SourceSpec::new(KIND, name, |_| Box::new(Waiting { is_open: false }))
 }
 
-/// Waits, because the API receives the posts.
+/// Waits without yielding posts, because the API receives them.
 struct Waiting {
     is_open: bool,
 }
@@ -45,7 +45,7 @@ struct Waiting {
 impl Source for Waiting {
     fn next(&mut self, _: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
         Box::pin(async move {
-            // The first batch is empty: it reports that the source is ready.
+            // The first batch is empty. It reports that the source is connected.
             if std::mem::replace(&mut self.is_open, true) {
                 std::future::pending::<()>().await;
             }

@@ -1,8 +1,8 @@
 //! YouTube: comments on videos and channels, with their replies, through the Data API.
 //!
-//! Comments are listed newest first. Each poll reads pages until it finds a comment of an earlier poll. A list costs
-//! one unit of the key's daily quota, which is 10,000 by default. The key is sent in a header, so that no URL contains
-//! it.
+//! Comments are listed newest first. Each poll reads pages until it finds a comment of an earlier poll. Each request of
+//! a list costs one unit of the key's daily quota, which is 10,000 by default. The key is sent in a header, so that no
+//! URL contains it.
 //!
 //! APIs: <https://developers.google.com/youtube/v3/docs/commentThreads/list>,
 //! <https://developers.google.com/youtube/v3/docs/comments/list>,
@@ -40,23 +40,23 @@ use comment::{Comment, Thread};
 use history::OlderComments;
 pub use place::{Channel, Place, channel, video};
 
-/// Items per page, the maximum of the API.
+/// The number of items per page, which is the maximum of the API.
 const PAGE: &str = "100";
-/// The maximum number of pages of a place per poll. The first poll reads one.
+/// The maximum number of pages of a place per poll. The first poll reads only one page.
 const MAX_PAGES: usize = 10;
 /// The maximum number of comments per poll whose replies are requested.
 const MAX_REPLIES: usize = 20;
-/// The header of the key (<https://cloud.google.com/docs/authentication/api-keys-use>).
+/// The header that carries the key (<https://cloud.google.com/docs/authentication/api-keys-use>).
 const KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// The videos and channels to read.
 #[derive(Clone, Debug)]
 pub struct YouTubeOptions {
-    /// `https://www.googleapis.com/youtube/v3/`
+    /// The base URL of the API: `https://www.googleapis.com/youtube/v3/`
     pub base: Url,
     /// An API key.
     pub key: SecretString,
-    /// The videos and channels.
+    /// The videos and channels to read.
     pub places: Vec<Place>,
     /// Whether replies to comments are read.
     pub replies: bool,
@@ -66,7 +66,7 @@ pub struct YouTubeOptions {
     pub history: Duration,
 }
 
-/// The state of each video and channel that is stored between runs.
+/// The state of each video and channel, which is stored between runs.
 type Cursor = BTreeMap<String, Progress>;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -75,12 +75,12 @@ struct Progress {
     /// The id of the channel that a handle belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<String>,
-    /// Comments before this time were not on the page of the first poll. They are not read.
+    /// Comments from before this time are not read, because they were not on the page of the first poll.
     #[serde(skip_serializing_if = "Option::is_none")]
     floor: Option<Timestamp>,
-    /// Known comments, and when each was last edited.
+    /// Known comments, with the time at which each was last edited.
     known: Known,
-    /// The number of replies to the comments of the last poll.
+    /// The number of replies to each comment of the last poll.
     replies: BTreeMap<String, u64>,
 }
 
@@ -94,15 +94,15 @@ struct Page {
     next_page_token: Option<String>,
 }
 
-/// A list of comments, by its filter.
+/// A list of comments, which a filter selects.
 struct List {
-    /// The parameter that selects the list.
+    /// The query parameter that selects the list.
     filter: &'static str,
     /// The id of the video or channel.
     id: String,
 }
 
-/// What all openings of a source share.
+/// The state that all openings of a source share.
 struct Shared {
     options: YouTubeOptions,
     fetcher: Fetcher,
@@ -151,7 +151,7 @@ impl YouTube {
                         tracing::warn!(%place, %error, "comments failed, retrying later");
                     }
                     batch.troubles.push(error.to_string());
-                    // The quota belongs to the key.
+                    // The quota applies to the key, so all places wait.
                     if let SourceError::Busy { after, .. } = &error {
                         (0..options.places.len()).for_each(|other| schedule.postpone(other, *after));
                         break;
@@ -165,7 +165,7 @@ impl YouTube {
             schedule.check()?;
         }
         self.cursor.retain(|name, _| options.places.iter().any(|place| place.to_string() == *name));
-        // Texts and numbers can always be serialised.
+        // A map of texts and numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         batch.wait = schedule.next_due_in();
         Ok(batch)
@@ -173,7 +173,7 @@ impl YouTube {
 }
 
 impl Shared {
-    /// Adds the new and the edited comments of a place, oldest first.
+    /// Adds the new and edited comments of a place, oldest first.
     async fn read(&self, place: &Place, mut progress: Progress, batch: &mut Batch) -> Result<Progress, SourceError> {
         let is_first = progress.known.is_empty();
         let list = self.list_of(place, &mut progress.channel).await?;
@@ -187,7 +187,8 @@ impl Shared {
                     Ok(Thread { top, .. }) if Some(top.published_at) < progress.floor => has_known = true,
                     Ok(Thread { top, replies, reply_count }) => {
                         has_known |= progress.known.was_known(&top.id);
-                        // The list has only some of the replies. The others are requested when their number changes.
+                        // The list contains only some replies. The others are requested when the number of replies
+                        // changes.
                         let is_complete = reply_count <= replies.len() as u64;
                         if is_complete || before.get(&top.id) == Some(&reply_count) {
                             progress.replies.insert(top.id.clone(), reply_count);
@@ -229,7 +230,7 @@ impl Shared {
         Ok(progress)
     }
 
-    /// The list of the comments of a place. `channel`: the id of the channel that a handle belongs to, if it is known.
+    /// The list of the comments of a place. `channel` caches the id of the channel that a handle belongs to.
     async fn list_of(&self, place: &Place, channel: &mut Option<String>) -> Result<List, SourceError> {
         let (filter, id) = match place {
             Place::Video(id) => ("videoId", id.clone()),
@@ -246,7 +247,7 @@ impl Shared {
         Ok(List { filter, id })
     }
 
-    /// The answer with a page of the comments of a place, newest first. `token`: the position of the page.
+    /// Requests a page of the comments of a place, newest first. `token`: the position of the page.
     async fn threads(&self, list: &List, token: Option<&str>, place: &Place) -> Result<Answer, SourceError> {
         let mut query = vec![
             ("part", "snippet,replies"),
@@ -259,7 +260,7 @@ impl Shared {
         self.request("commentThreads", &query, place).await
     }
 
-    /// The new replies to a comment. One page is read.
+    /// The new replies to a comment. Only one page is read.
     async fn replies(&self, parent: &str, place: &Place, known: &mut Known) -> Result<Vec<Comment>, SourceError> {
         let query = [("part", "snippet"), ("parentId", parent), ("maxResults", PAGE), ("textFormat", "plainText")];
         let page: Page = self.get("comments", &query, place).await?;
@@ -267,7 +268,7 @@ impl Shared {
         Ok(comments.filter(|comment| is_new(known, comment)).collect())
     }
 
-    /// The id of the channel with a handle.
+    /// The id of the channel that has the handle `handle`.
     async fn channel_of(&self, handle: &str, place: &Place) -> Result<String, SourceError> {
         let page: Page = self.get("channels", &[("part", "id"), ("forHandle", handle)], place).await?;
         let id = page.items.first().and_then(|channel| channel["id"].as_str());
@@ -283,7 +284,8 @@ impl Shared {
         json(&self.request(path, query, place).await?)
     }
 
-    /// Sends a request. Returns answers that are not errors, and those to the position of a page that has expired.
+    /// Sends a request. Returns successful responses, and responses which state that the position of a page has
+    /// expired.
     async fn request(&self, path: &str, query: &[(&str, &str)], place: &Place) -> Result<Answer, SourceError> {
         let url = self.options.base.join(path);
         let mut url = url.map_err(|error| SourceError::Permanent(format!("url: {error}")))?;
@@ -300,7 +302,7 @@ impl Shared {
     }
 }
 
-/// Whether this version of a comment is not known.
+/// Whether this version of a comment is new.
 fn is_new(known: &mut Known, comment: &Comment) -> bool {
     known.meet(&comment.id, &comment.updated_at.to_string()) != Novelty::Same
 }

@@ -1,8 +1,9 @@
-//! Attacks that once succeeded, with one test for each. Where the backend matters, a test runs on both set-ups.
+//! Attacks that succeeded against earlier versions, with one test for each. Where the backend matters, a test runs with
+//! both set-ups.
 //!
-//! The attack through downloads of models is in `models.rs`, beside its hub.
+//! The attack through downloads of models is in `models.rs`, next to the fake hub.
 //!
-//! `make abuse` runs them with more requests ([`scale`]).
+//! `make abuse` runs these tests with more requests ([`scale`]).
 
 mod access;
 mod audit;
@@ -20,7 +21,7 @@ mod secrets;
 mod sockets;
 mod templates;
 
-/// The factor by which tests send more requests than usual: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
+/// The factor by which the number of requests is multiplied: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
 pub fn scale() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the length of a test run is set by the environment")]
     let scale = std::env::var("SENTISTREAM_ABUSE_SCALE").ok();

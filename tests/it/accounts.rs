@@ -1,5 +1,5 @@
-//! Accounts of people: sign-in, sessions, roles, invitations, tokens of users. Each case runs on both set-ups where the
-//! database matters.
+//! User accounts: sign-in, sessions, roles, invitations and tokens of users. Cases in which the database matters run on
+//! both set-ups.
 
 mod people;
 mod roles;
@@ -35,7 +35,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The browser that got this answer.
+    /// The browser that received this response, with its cookie.
     pub fn of(answer: &Answer) -> Self {
         let set = answer.header("set-cookie");
         let (cookie, attributes) = set.split_once(';').expect("a cookie with attributes");
@@ -45,12 +45,12 @@ impl Browser {
         Self { cookie: cookie.to_owned() }
     }
 
-    /// A browser that has no session.
+    /// A browser without a session.
     pub fn fresh() -> Self {
         Self { cookie: "theme=dark".to_owned() }
     }
 
-    /// A request of a page of the app.
+    /// A request as a page of the dashboard sends it.
     pub fn request(&self, app: &TestApp, method: Method, path: &str) -> RequestBuilder {
         app.request(method, path).header("cookie", &self.cookie).header("origin", &app.url)
     }

@@ -1,4 +1,4 @@
-//! Every endpoint with valid and invalid input, over both set-ups, only through HTTP and WebSocket.
+//! Tests every endpoint with valid and invalid input, on both set-ups, only through HTTP and WebSocket.
 
 mod access;
 mod alert_engine;

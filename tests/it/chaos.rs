@@ -1,7 +1,8 @@
-//! Random faults over real processes: nothing is missing, nothing is stored twice, rollups equal recounts, the books
-//! balance, alerts have no gap in their transitions, their notifications match, and health reports each outage.
+//! Runs random faults on real processes and checks the results: no post is missing or stored twice, rollups equal
+//! recounts, and all appended entries are accounted for. The transitions of alerts have no gaps, the notifications
+//! match them, and health reports each outage.
 //!
-//! `make chaos` runs many faults; the ordinary tests run a few. The seed, which is printed, reproduces the faults.
+//! `make chaos` runs many faults; the ordinary tests run a few. The printed seed reproduces the faults.
 
 mod alerts;
 mod check;
@@ -26,21 +27,21 @@ use shared::Scaled;
 
 use crate::process::{Process, within};
 
-/// A set-up under faults.
+/// Processes and servers in which faults are caused.
 trait Setup {
     /// Causes a fault, undoes it, and returns its name.
     async fn fault(&mut self, rng: &mut StdRng) -> &'static str;
-    /// The process whose API takes the posts.
+    /// The process whose API receives the posts.
     fn front(&self) -> &Process;
     /// The transitions of alerts, in the order in which they were committed.
     async fn transitions(&self) -> Vec<Change>;
-    /// How often a fault has set a clock.
+    /// How many faults changed a clock.
     fn clock_jumps(&self) -> usize;
     /// Whether the faults so far may have lost posts that the stream had accepted.
     fn is_lossy(&self) -> bool;
 }
 
-/// Settings with which alerts begin and end within a run, and with which each change is notified.
+/// Settings with which alerts fire and resolve within a run, and with which each change causes a notification.
 const ALERTS: [&str; 8] = [
     "alerts.interval=500ms",
     "alerts.window=1min",
@@ -52,14 +53,14 @@ const ALERTS: [&str; 8] = [
     "outbound.allow=[\"127.0.0.0/8\"]",
 ];
 
-/// The longest time for which a process is stopped in a long run.
+/// The maximum time for which a process is suspended in a long run.
 const LONGEST_STOP: Duration = Duration::from_secs(20);
 
 /// The number of faults and the seed.
 struct Plan {
     faults: usize,
     seed: u64,
-    /// Whether alerts must also resolve without the deletion of their rules, which takes a minute.
+    /// Whether alerts must also resolve without the deletion of their rules, which takes one minute.
     waits: bool,
 }
 
@@ -68,7 +69,7 @@ impl Plan {
         Self { faults: 4, seed, waits: false }
     }
 
-    /// From `CHAOS_FAULTS` and `CHAOS_SEED`.
+    /// Reads the plan from `CHAOS_FAULTS` and `CHAOS_SEED`.
     #[expect(clippy::disallowed_methods, reason = "`make chaos` passes its numbers in the environment")]
     fn long() -> Self {
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
@@ -79,7 +80,7 @@ impl Plan {
     }
 }
 
-/// Runs faults while posts arrive, waits until all entries are settled, and checks the stored posts.
+/// Causes faults while posts arrive, waits until all entries are processed, and checks the stored posts.
 async fn run(mut setup: impl Setup, plan: Plan) {
     eprintln!("chaos: {} faults, CHAOS_SEED={}", plan.faults, plan.seed);
     let mut rng = StdRng::seed_from_u64(plan.seed);
@@ -95,7 +96,7 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     check::recovered(setup.front()).await;
     check::settled(setup.front()).await;
     if setup.is_lossy() {
-        // Redis lost accepted entries. The lost posts are sent again, and each post must be stored only once.
+        // Redis lost accepted entries. The lost posts are sent again. Each post must still be stored only once.
         let stored = check::stored(setup.front()).await;
         sent.expect_unconfirmed(&stored);
         let lost = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id.clone()).collect();
@@ -118,7 +119,7 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     eprintln!("chaos: {transitions} transitions of {alerts} alerts and {notifications} notifications checked");
 }
 
-/// Waits until the health report of `process` shows an outage. It must then show the outage for `time`.
+/// Waits until the health report of `process` shows an outage. The report must then continue to show it for `time`.
 async fn noticed(process: &Process, what: &str, time: Duration) {
     let is_healthy = async || process.try_health().await.map(|health| health["status"] == "healthy");
     within(&format!("health reports {what}"), async || (is_healthy().await == Some(false)).then_some(())).await;

@@ -1,4 +1,4 @@
-//! The commands: runs the real binary in a separate folder.
+//! Runs the commands of the real binary in a separate folder.
 
 mod doctor;
 mod import;
@@ -15,7 +15,7 @@ use crate::process::program;
 
 const SECRET: &str = "hunter2";
 
-/// The result of a command.
+/// The result of a command that has ended.
 struct Ended {
     code: i32,
     stdout: String,
@@ -27,7 +27,7 @@ impl Ended {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
     }
 
-    /// Each line as JSON.
+    /// Parses each line of stdout as JSON.
     fn json_lines(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -39,7 +39,7 @@ impl Ended {
     }
 }
 
-/// The binary in `folder`, without the environment of this process.
+/// A command of the binary in `folder`, without the environment of this process.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.env_clear().current_dir(folder).args(arguments).stdin(Stdio::null());
@@ -122,7 +122,7 @@ fn wrong_setting_exits_with_2_and_names_its_source() {
     assert!(variable.stderr.contains("SENTISTREAM__SERVER__LISTN"), "{}", variable.stderr);
     assert!(variable.stderr.contains("did you mean server.listen?"), "{}", variable.stderr);
 
-    // The file in the working folder is read without --config.
+    // A `sentistream.toml` in the working folder is read without --config.
     write(folder.path(), "sentistream.toml", "[log]\nlevel = 5\n");
     let file = run(folder.path(), &["analyze", "x"]);
     assert!(file.code == 2 && file.stderr.contains("sentistream.toml:2"), "{}", file.stderr);
@@ -323,12 +323,12 @@ fn database_path_starts_at_the_configuration_file() {
     run(server.path(), &["migrate"]).good();
     let config = server.path().join("sentistream.toml");
     let config = config.to_str().unwrap();
-    // The database is the same from any folder.
+    // The database does not depend on the working folder.
     assert!(run(elsewhere.path(), &["--config", config, "migrate", "--check"]).good().stdout.contains("up to date"));
     let found = run(elsewhere.path(), &["--config", config, "doctor", "--set", "server.listen=127.0.0.1:0"]).good();
     assert!(found.stdout.contains(&server.path().join("posts.db").display().to_string()), "{}", found.stdout);
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing is created elsewhere");
-    // A path on the command line starts at the working folder.
+    // A path on the command line is relative to the working folder.
     let flag = ["--config", config, "--set", "database.url=sqlite://own.db", "migrate"];
     run(elsewhere.path(), &flag).good();
     assert!(elsewhere.path().join("own.db").exists());

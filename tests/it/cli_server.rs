@@ -1,4 +1,4 @@
-//! Commands beside a running server, and the logs of a server.
+//! Commands that run next to a server, and the logs of a server.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -49,7 +49,7 @@ async fn backup_during_writes_can_be_served() {
     let posts = crate::process::posts(60);
     process.append(&posts[..30]).await;
     process.drained(30).await;
-    // The copy must contain all of these posts, whether they are stored, claimed or waiting at that time.
+    // The copy must contain all of these posts, whether they are stored, claimed or waiting.
     process.append(&posts[30..]).await;
     let (code, made) = run(folder.path(), &settings, &["backup", "copy.db"]).await;
     assert!(code == Some(0) && made.contains("copy.db has"), "{made}");

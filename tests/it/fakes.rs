@@ -1,4 +1,4 @@
-//! Fakes of external systems on loopback. Each implements the real protocol, including faults.
+//! Fakes of external systems on loopback. Each fake implements the real protocol, including faults.
 
 pub mod appview;
 pub mod authority;

@@ -1,7 +1,8 @@
-//! Random and hostile input for every parser and every API operation: nothing may panic, hang, or answer with 5xx.
+//! Sends random and malicious input to every parser and every API operation. Nothing may panic, hang, or respond with
+//! 5xx.
 //!
-//! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` draws others, `SENTISTREAM_FUZZ_CASES` sets how many each
-//! target gets; `make fuzz` runs many. Add an input that failed to the tests of its parser.
+//! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` sets another seed, and `SENTISTREAM_FUZZ_CASES` sets the
+//! number of cases per target; `make fuzz` runs many cases. Add an input that failed to the tests of its parser.
 
 mod api;
 mod models;
@@ -19,12 +20,12 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The number of cases of a target: `ordinary` in ordinary tests.
+/// The number of cases of a target. `ordinary` is the default.
 fn cases(ordinary: u64) -> u64 {
     setting("SENTISTREAM_FUZZ_CASES").unwrap_or(ordinary)
 }
 
-/// The mutations of `target`, the same in each run with the same seed.
+/// The mutator for `target`. It produces the same mutations in each run with the same seed.
 fn mutator(target: &str) -> Mutator {
     let seed = setting("SENTISTREAM_FUZZ_SEED").unwrap_or(1);
     let target = target.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));

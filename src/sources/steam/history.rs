@@ -1,4 +1,4 @@
-//! Older reviews: the list by the time of their creation, whose pages have a cursor
+//! Reads older reviews. The list is sorted by the time of creation, and its pages have a cursor
 //! (<https://partner.steamgames.com/doc/store/getreviews>).
 
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use super::super::SourceError;
 use super::super::history::{Page, Pages, Wanted};
 use super::{Order, Review, Shared};
 
-/// The pages of all games of a source.
+/// Reads the pages of all games of a source.
 pub(super) struct OlderReviews(pub Arc<Shared>);
 
 impl OlderReviews {
     async fn read(&self, wanted: Wanted<'_>) -> Result<Page, SourceError> {
         let app = self.0.options.apps[wanted.place];
         let found = self.0.page(app, Order::Created, wanted.position.unwrap_or("*")).await?;
-        // After the last page the list returns the same cursor without reviews.
+        // After the last page the API returns the same cursor with no reviews.
         let next = found.cursor.filter(|_| !found.reviews.is_empty());
         let mut page = Page { next, ..Page::default() };
         for item in found.reviews {

@@ -7,7 +7,7 @@ use super::super::draft::Found;
 use super::super::lenient::lenient;
 use crate::domain::Timestamp;
 
-/// Steam's names of languages and their codes (<https://partner.steamgames.com/doc/store/localization/languages>).
+/// Steam's names of languages with their codes (<https://partner.steamgames.com/doc/store/localization/languages>).
 const LANGUAGES: [(&str, &str); 31] = [
     ("arabic", "ar"),
     ("brazilian", "pt"),
@@ -50,7 +50,7 @@ pub fn is_language(name: &str) -> bool {
 /// A review. Optional fields of unexpected types count as missing.
 #[derive(Debug, Deserialize)]
 pub struct Review {
-    /// A number as text.
+    /// The id, which is a number as text.
     recommendationid: String,
     #[serde(default, deserialize_with = "lenient")]
     author: Option<Author>,
@@ -82,10 +82,10 @@ pub enum ReviewError {
 }
 
 impl Review {
-    /// Reads an item of the list.
+    /// Parses an item of the list.
     ///
     /// # Errors
-    /// When it is not a review.
+    /// When the item is not a review.
     pub fn read(item: Value) -> Result<Self, ReviewError> {
         let review: Self = serde_json::from_value(item)?;
         match review.recommendationid.parse::<u64>() {
@@ -94,12 +94,12 @@ impl Review {
         }
     }
 
-    /// The time of the last change in Unix seconds, and the id.
+    /// The version of the review: the time of the last change in Unix seconds, and the id.
     pub fn version(&self) -> (i64, u64) {
         (self.timestamp_updated, self.recommendationid.parse().unwrap_or_default())
     }
 
-    /// The review of a game as a post.
+    /// Converts the review of a game to a post.
     pub fn found(self, app: u32) -> Found {
         let time = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1_000)).filter(|_| seconds > 0);
         let (created_at, updated_at) = (time(self.timestamp_created), time(self.timestamp_updated));

@@ -1,8 +1,8 @@
 //! The word lists in `words/`, and the expansion of their rules to text.
 //!
-//! A list is a `[name]` and, below it, one alternative per line. In an alternative, `{name}` is replaced by an
-//! alternative of that rule, `{.name}` by one of `name.KIND` with the kind of the topic, `{a|b|}` by one of these
-//! texts, and `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9) by that value. A rule uses all of its
+//! A list is a `[name]` followed by one alternative per line. In an alternative, `{name}` is replaced by an alternative
+//! of that rule, `{.name}` by an alternative of `name.KIND` with the kind of the topic, `{a|b|}` by one of these texts,
+//! and `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9) by the respective value. A rule uses all of its
 //! alternatives in random order before it repeats one.
 
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ struct Shuffle {
 }
 
 impl Shuffle {
-    /// The index of the next alternative. When all are used, a new random order begins.
+    /// The index of the next alternative. When all alternatives were used, a new random order begins.
     fn next_index(&mut self, rng: &mut StdRng) -> usize {
         if self.used >= self.order.len() {
             self.used = 0;
@@ -207,7 +207,7 @@ fn reference(inside: &'static str, names: &HashMap<&'static str, RuleId>, kinds:
         "handle" => Piece::Handle,
         "crisis" => Piece::Crisis,
         "n" => Piece::Digit,
-        // An unknown name stays in the text. A test checks that there is none.
+        // An unknown name remains in the text. A test checks that no list contains one.
         _ => names.get(inside).map_or(Piece::Text(inside), |&id| Piece::Rule(id)),
     }
 }

@@ -8,25 +8,25 @@ const SHARE: f64 = 0.4;
 /// When incidents happen.
 #[derive(Clone, Copy, Debug)]
 pub enum Calendar {
-    /// There are no incidents.
+    /// No incidents.
     Quiet,
     /// One incident per interval of this many seconds, which starts in the middle of the interval.
     Every(f64),
-    /// Two incidents at given times.
+    /// Two incidents at the given times.
     Two([Span; 2]),
 }
 
-/// A half-open range in seconds after the start.
+/// A half-open time range, in seconds after the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
-    /// The first second, inclusive.
+    /// The start of the range, inclusive.
     pub start: f64,
-    /// The last second, exclusive.
+    /// The end of the range, exclusive.
     pub end: f64,
 }
 
 impl Calendar {
-    /// One incident per `every` seconds, or no incidents.
+    /// Creates a calendar with one incident per `every` seconds. `None`: no incidents.
     pub fn new(every: Option<f64>) -> Self {
         every.filter(|seconds| *seconds > 0.0).map_or(Self::Quiet, Self::Every)
     }

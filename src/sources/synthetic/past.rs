@@ -1,7 +1,7 @@
-//! Generates the past of a demonstration: one week of posts up to the present, with more posts by day and in the last
-//! hours, an incident yesterday, and an incident that has just begun.
+//! Generates the past of a demonstration: one week of posts up to the present. More posts are written by day and in the
+//! last hours. One incident happened yesterday, and one has just begun.
 //!
-//! The same run and end give the same posts with the same ids, so an interrupted attempt can be repeated.
+//! The same run id and end produce the same posts with the same ids, so an interrupted attempt can be repeated.
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -19,20 +19,20 @@ const SEED: u64 = 7;
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3_600.0;
 
-/// The approximate number of posts that the rates below give.
+/// The approximate number of posts that the rates below produce.
 const DEFAULT_COUNT: f64 = 20_000.0;
-/// The constant part of the posts per hour.
+/// The constant part of the rate, in posts per hour.
 const BASE_RATE: f64 = 76.0;
 /// The additional posts per hour at the end of the past.
 const RECENT_RATE: f64 = 2_600.0;
-/// The additional rate decreases by a factor of e per this many hours before the end.
+/// The additional rate decreases by a factor of e for each period of this many hours before the end.
 const RECENT_HOURS: f64 = 2.8;
 /// The relative amplitude of the daily rhythm.
 const DAY_AMPLITUDE: f64 = 0.5;
-/// The hour of the day (UTC) with the most posts.
+/// The hour of the day (UTC) at which the rate is highest.
 const BUSIEST_HOUR: f64 = 15.0;
 
-/// Yesterday's incident: its start in seconds before the end, and its duration in seconds.
+/// The start of yesterday's incident, in seconds before the end.
 const YESTERDAY_AGO: f64 = 21.0 * HOUR;
 const YESTERDAY_LENGTH: f64 = 50.0 * MINUTE;
 /// The posts per hour that yesterday's incident adds at its peak.
@@ -49,9 +49,9 @@ const PRESENT_FACTOR: f64 = 1.4;
 pub struct Past {
     /// The posts, sorted by time.
     pub posts: Vec<Post>,
-    /// Yesterday's incident and the present one.
+    /// Yesterday's incident, and the present incident.
     pub incidents: [PastIncident; 2],
-    /// A frequent topic without an incident.
+    /// A topic with many posts, but without an incident.
     pub unaffected: Name,
 }
 
@@ -60,7 +60,7 @@ pub struct Past {
 pub struct PastIncident {
     /// The topic whose posts turn negative.
     pub about: Name,
-    /// When the incident happens; the present one ends with the generated past.
+    /// When the incident happens. The present incident ends with the generated past.
     pub during: TimeRange,
 }
 
@@ -99,7 +99,7 @@ impl Past {
     }
 }
 
-/// The time around each incident of a past that ends at `end`, from before its start until after its end.
+/// The time around each incident of a past that ends at `end`. Each range starts before the incident and ends after it.
 pub fn incident_ranges(end: Timestamp) -> [TimeRange; 2] {
     let before = Duration::from_secs(5 * 60);
     let after = Duration::from_secs(60 * 60);
@@ -111,11 +111,11 @@ pub fn incident_ranges(end: Timestamp) -> [TimeRange; 2] {
     ]
 }
 
-/// The start of the past, its incidents, and the density of its posts.
+/// The start of the past, its incidents, and the number of its posts.
 struct Shape {
     start: Timestamp,
     spans: [Span; 2],
-    /// The number of posts as a multiple of [`DEFAULT_COUNT`].
+    /// The number of posts, as a multiple of [`DEFAULT_COUNT`].
     density: f64,
 }
 
@@ -160,7 +160,7 @@ fn posts(writer: &mut Writer, run: &str, shape: &Shape) -> Vec<Post> {
     posts
 }
 
-/// Adds the hashtag of the active incident's topic, unless the text contains the name or the hashtag.
+/// Adds the hashtag of the active incident's topic, unless the text already contains the name or the hashtag.
 fn add_tag(writer: &Writer, content: &mut String) {
     let Some((number, _)) = writer.incident() else { return };
     let Name { name, tag, .. } = writer.name(writer.topic_of_incident(number));

@@ -1,9 +1,9 @@
-//! Spelling, typing errors, and names of accounts.
+//! Spelling, typing errors, and names of accounts in generated texts.
 
 use rand::Rng;
 use rand::rngs::StdRng;
 
-/// The name of an account: `words` with separators and a number that depend on `index`.
+/// The name of an account. It consists of `words`, with separators and a number that depend on `index`.
 pub fn account(words: String, index: usize) -> String {
     match index % 4 {
         0 => words,

@@ -11,8 +11,7 @@ use super::style;
 use super::writing_style::{Rules, TextRequest, WritingStyle};
 use crate::domain::{Author, Emotion, Source};
 
-/// The frequency of each emotion, in the order of [`Emotion::ALL`]: anger, disgust, fear, joy, neutral, sadness,
-/// surprise.
+/// The frequency of each emotion, in the order of [`Emotion::ALL`].
 type EmotionWeights = [u32; 7];
 
 const EVERYDAY: EmotionWeights = [8, 4, 4, 38, 33, 7, 6];
@@ -20,7 +19,7 @@ const REVIEWS: EmotionWeights = [12, 4, 2, 52, 16, 10, 4];
 const HEADLINES: EmotionWeights = [5, 2, 5, 12, 66, 5, 5];
 const CRISIS: EmotionWeights = [42, 14, 15, 16, 6, 4, 3];
 
-/// The sources: name, share of all posts, writing style, and emotions.
+/// The sources, each with its name, its share of all posts, its writing style and its emotions.
 const SOURCES: [(&str, u32, WritingStyle, EmotionWeights); 7] = [
     ("twitter", 33, WritingStyle::Short, EVERYDAY),
     ("reddit", 22, WritingStyle::Forum, EVERYDAY),
@@ -30,14 +29,14 @@ const SOURCES: [(&str, u32, WritingStyle, EmotionWeights); 7] = [
     ("reviews", 7, WritingStyle::Review, REVIEWS),
     ("news", 6, WritingStyle::News, HEADLINES),
 ];
-/// The sources that an incident of one source can affect, by index in [`SOURCES`].
+/// The sources that an incident of a single source can affect, by their index in [`SOURCES`].
 const AFFECTABLE: [usize; 3] = [0, 1, 2];
 /// One in this many incidents affects all sources.
 const EVERYWHERE: u64 = 3;
-/// The factor by which the share of posts of the affected source grows in an incident. The other sources then have
-/// fewer posts, because the total rate is exact.
+/// The factor by which an incident raises the share of posts of the affected source. The other sources then have fewer
+/// posts, because the total rate is exact.
 const SURGE: u32 = 2;
-/// The number of authors, without news accounts.
+/// The number of authors, excluding news accounts.
 const AUTHORS: usize = 2_000;
 /// The relative amplitude of the periodic change of emotions, which makes charts look realistic.
 const SWING: f64 = 0.3;
@@ -57,32 +56,32 @@ pub struct Written {
     pub lang: &'static str,
     /// A link to the post's page, for some writing styles.
     pub url: Option<String>,
-    /// Whether it is a reply to an earlier post.
+    /// Whether the post is a reply to an earlier post.
     pub is_reply: bool,
-    /// Whether it is about the current incident.
+    /// Whether the post is about the active incident.
     pub about_incident: bool,
 }
 
 /// The source and the emotion of a post.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// The index of its source in [`SOURCES`].
+    /// The index of the post's source in [`SOURCES`].
     place: usize,
     emotion: Emotion,
-    /// Whether it is about the active incident.
+    /// Whether the post is about the active incident.
     about_incident: bool,
 }
 
 struct Incident {
     number: u64,
     topic: usize,
-    /// `None`: all sources.
+    /// The index of the affected source. `None`: all sources.
     place: Option<usize>,
-    /// Descriptions of the event, in several wordings.
+    /// Descriptions of the event in different words.
     crises: Vec<String>,
 }
 
-/// Writes posts. The same seed gives the same posts in the same order.
+/// Writes posts. The same seed produces the same posts in the same order.
 pub struct Writer {
     rng: StdRng,
     seed: u64,
@@ -97,7 +96,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer whose posts turn negative in the incidents of `calendar`.
+    /// Creates a writer whose posts turn negative during the incidents of `calendar`.
     pub fn new(seed: u64, calendar: Calendar) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let (mut grammar, topics) = Grammar::load();
@@ -120,8 +119,8 @@ impl Writer {
         Self { rng, seed, grammar, rules, topics, sources, authors, outlets, calendar, incident: None }
     }
 
-    /// The source and the emotion of post number `index`, `seconds` after the start. Must be called for consecutive
-    /// indices.
+    /// The source and the emotion of post number `index`, which is written `seconds` after the start. Must be called
+    /// for consecutive indices.
     fn plan(&mut self, index: u64, seconds: f64) -> Plan {
         self.follow_incident(seconds);
         let busy = self.incident.as_ref().and_then(|incident| incident.place);
@@ -148,7 +147,7 @@ impl Writer {
         self.incident.as_ref().map(|incident| (incident.number, incident.place.map(|place| self.source(place))))
     }
 
-    /// Writes post number `index`, `seconds` after the start. Must be called for consecutive indices.
+    /// Writes post number `index`, which is written `seconds` after the start. Must be called for consecutive indices.
     pub fn write(&mut self, index: u64, seconds: f64) -> Written {
         let Plan { place, emotion, about_incident } = self.plan(index, seconds);
         let writing_style = SOURCES[place].2;
@@ -212,7 +211,7 @@ impl Writer {
         });
     }
 
-    /// Draws whether the next post of `place` is about the active incident.
+    /// Draws whether the next post of the source `place` is about the active incident.
     fn chooses_incident(&mut self, place: usize) -> bool {
         let share = match &self.incident {
             None => return false,
@@ -229,7 +228,7 @@ fn swing(index: u64) -> f64 {
     SWING * (turn * std::f64::consts::TAU).sin()
 }
 
-/// A random emotion; `swing` in [-1, 1] shifts it to positive or negative.
+/// Draws an emotion. `swing` from -1 to 1 makes negative or positive emotions more frequent.
 fn emotion(rng: &mut StdRng, weights: &EmotionWeights, swing: f64) -> Emotion {
     let weights = Emotion::ALL.iter().zip(weights).map(|(emotion, &weight)| {
         let factor = match emotion {
@@ -242,7 +241,7 @@ fn emotion(rng: &mut StdRng, weights: &EmotionWeights, swing: f64) -> Emotion {
     Emotion::ALL[weighted(rng, weights)]
 }
 
-/// A random index with these weights.
+/// Draws an index with these weights.
 fn weighted(rng: &mut StdRng, weights: impl Iterator<Item = u32> + Clone) -> usize {
     let total: u32 = weights.clone().sum();
     let mut pick = rng.random_range(0..total.max(1));
@@ -286,8 +285,8 @@ mod tests {
 
     #[test]
     fn incident_affects_one_source_or_all_and_ends() {
-        // At ten posts per second, an incident of four minutes has 2,400 posts. It starts in the middle of each period
-        // of ten minutes.
+        // An incident of four minutes with ten posts per second contains 2,400 posts. It starts in the middle of each
+        // period of ten minutes.
         let mut writer = Writer::new(5, Calendar::new(Some(600.0)));
         let mut mentions: HashMap<(u64, Source), (u32, u32)> = HashMap::new();
         for index in 0..18_000 {
@@ -305,7 +304,8 @@ mod tests {
             *all += 1;
         }
         let places = |number: u64| {
-            // Some posts use other words or contain typing errors.
+            // Some posts describe the topic in other words or contain typing errors, so only most of the posts contain
+            // its name.
             mentions.iter().filter(|((n, _), (of_it, all))| *n == number && of_it * 2 > *all).count()
         };
         assert_eq!([places(0), places(1), places(2)], [1, 1, SOURCES.len()]);

@@ -12,9 +12,9 @@ use crate::domain::{Author, Emotion};
 pub enum WritingStyle {
     /// Short posts with hashtags, mentions and emoji.
     Short,
-    /// Posts and replies of several sentences, sometimes very long ones.
+    /// Posts and replies of several sentences, some of which are very long.
     Forum,
-    /// Remarks under a video.
+    /// Short comments on a video.
     Comment,
     /// A rating and its reasons.
     Review,
@@ -49,7 +49,7 @@ pub struct Text {
 }
 
 const LANGUAGES: [&str; 6] = ["es", "de", "fr", "pt", "ja", "it"];
-/// Shares of the posts of a social writing style, in percent: in another language, replies, and about everyday life.
+/// The share of posts in another language in a social writing style, in percent.
 const FOREIGN: u32 = 5;
 const REPLIES: u32 = 11;
 const LIFE: u32 = 18;
@@ -185,7 +185,7 @@ impl Rules {
         }
     }
 
-    /// Applies spelling, emoji and hashtags.
+    /// Applies spelling, emoji and hashtags to the text.
     fn finish(&self, draft: &mut Draft<'_, '_>) {
         let emotion = draft.request.emotion;
         match draft.request.writing_style {
@@ -264,7 +264,7 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// Mentions the author of the answered post, if the writing style has mentions.
+    /// Mentions the author of the post that is answered, if the writing style uses mentions.
     fn mention(&mut self) {
         if self.request.writing_style == WritingStyle::Short {
             let author = self.rng.random_range(0..self.request.authors.len());
@@ -274,7 +274,8 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// The URL of the post's page: always for news, sometimes for other posts, which also contain it as a link.
+    /// The URL of the post's page. News always have one. Some other posts have one, and also contain it as a link in
+    /// the text.
     fn link(&mut self) -> Option<String> {
         let is_news = self.request.writing_style == WritingStyle::News;
         let shows_link = self.request.writing_style == WritingStyle::Short && self.chance(6);

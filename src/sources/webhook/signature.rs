@@ -1,8 +1,9 @@
-//! The signature of a request: HMAC-SHA256 with a shared secret, in the forms that providers document.
+//! The signature of a request: HMAC-SHA256 with a shared secret, in the formats that providers document.
 //!
 //! - [`Scheme::Sha256`][]: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
 //! - [`Scheme::Stripe`][]: <https://docs.stripe.com/webhooks/signatures>
-//! - [`Scheme::Standard`][]: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+//! - [`Scheme::Standard`][]:
+//!   <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ use subtle::ConstantTimeEq as _;
 
 use crate::domain::Timestamp;
 
-/// The maximum number of signatures of one request that are checked. Providers send two while a secret is replaced.
+/// The maximum number of signatures that are checked per request. Providers send two while a secret is replaced.
 const MAX_SIGNATURES: usize = 8;
 /// The prefix of secrets in [`Scheme::Standard`].
 const STANDARD_PREFIX: &str = "whsec_";
 
-/// The form of a signature.
+/// The format of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Scheme {
@@ -33,7 +34,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The header that has the signature unless another one is configured.
+    /// The default header of the signature.
     pub fn header(self) -> &'static str {
         match self {
             Self::Sha256 => "x-hub-signature-256",
@@ -46,23 +47,23 @@ impl Scheme {
 /// Why a secret cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The secret can be guessed.
+    /// The secret is so short that it could be guessed.
     #[error("must be at least {least} bytes long")]
     Short {
-        /// The shortest allowed length, in bytes.
+        /// The minimum length of a secret, in bytes.
         least: usize,
     },
-    /// Secrets of [`Scheme::Standard`] are base64.
+    /// The secret is not base64, which [`Scheme::Standard`] requires.
     #[error("must be base64, usually after \"whsec_\"")]
     NotBase64,
 }
 
-/// What the headers of a request say about its signature.
+/// The signature that the headers of a request contain.
 #[derive(Debug, Default)]
 pub struct Claim {
     /// The bytes that are signed before the body.
     prefix: Vec<u8>,
-    /// The given HMACs, one of which must be right. Empty when headers are missing, malformed or too old.
+    /// The HMACs in the headers, one of which must match. Empty when headers are missing, malformed or too old.
     codes: Vec<Vec<u8>>,
 }
 
@@ -76,14 +77,14 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The shortest allowed secret, in bytes.
+    /// The minimum length of a secret, in bytes.
     const LEAST: usize = 16;
 
-    /// Signatures in the header `header`; an empty text: the usual header of the scheme. `tolerance` is the largest
-    /// difference between the time of a signature and the current time.
+    /// Creates a check of signatures in the header `header`. If the name is empty, the default header of the scheme is
+    /// used. `tolerance` is the maximum difference between the time of a signature and the current time.
     ///
     /// # Errors
-    /// When the secret is too short, or not in the form of the scheme.
+    /// When the secret is too short, or does not have the format of the scheme.
     pub fn new(scheme: Scheme, secret: &str, (header, tolerance): (&str, Duration)) -> Result<Self, SecretError> {
         let bytes = match scheme {
             Scheme::Sha256 | Scheme::Stripe => secret.as_bytes().to_vec(),
@@ -101,13 +102,13 @@ impl Signature {
         Ok(Self { scheme, header: header.to_ascii_lowercase(), key, tolerance })
     }
 
-    /// The signature in the headers of a request.
+    /// Reads the signature from the headers of a request.
     pub fn claim<'h>(&self, headers: impl Fn(&str) -> Option<&'h str>, now: Timestamp) -> Claim {
         self.read(headers, now).unwrap_or_default()
     }
 
-    /// Whether `claim` has the signature of `body`. This computes one HMAC for any claim, so that the time depends only
-    /// on the lengths of the claim and the body.
+    /// Whether `claim` contains the signature of `body`. One HMAC is computed for every claim, so that the duration
+    /// depends only on the lengths of the claim and the body.
     pub fn confirms(&self, claim: &Claim, body: &[u8]) -> bool {
         let mut key = self.key.clone();
         key.update(&claim.prefix);
@@ -150,7 +151,7 @@ impl Signature {
     }
 }
 
-/// The bytes of 64 hexadecimal digits.
+/// Parses 64 hexadecimal digits.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
@@ -173,7 +174,7 @@ mod tests {
         signature.confirms(&signature.claim(find, now), body.as_bytes())
     }
 
-    /// The example of GitHub's documentation.
+    /// This is the example in GitHub's documentation.
     #[test]
     fn sha256_signature_in_hex_or_base64_is_accepted() {
         let signature = signature(Scheme::Sha256, "It's a Secret to Everybody");
@@ -189,7 +190,7 @@ mod tests {
         assert!(!signs(&signature, &[], "Hello, World!", 0));
     }
 
-    /// The example of the specification's reference libraries.
+    /// This is the example of the reference libraries of the specification.
     #[test]
     fn standard_signature_is_accepted_within_its_tolerance() {
         let signature = signature(Scheme::Standard, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");

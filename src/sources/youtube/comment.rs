@@ -7,11 +7,11 @@ use super::super::draft::Found;
 use super::super::lenient::lenient;
 use crate::domain::Timestamp;
 
-/// A comment with some of the replies to it (<https://developers.google.com/youtube/v3/docs/commentThreads>).
+/// A comment with some of its replies (<https://developers.google.com/youtube/v3/docs/commentThreads>).
 pub struct Thread {
     pub top: Comment,
     pub replies: Vec<Comment>,
-    /// The number of all replies.
+    /// The number of all replies, including those that this thread does not contain.
     pub reply_count: u64,
 }
 
@@ -53,7 +53,7 @@ struct RawComment {
     snippet: Snippet,
 }
 
-/// Optional fields of unexpected types count as missing.
+/// The content of a comment. Optional fields of unexpected types count as missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Snippet {
@@ -69,10 +69,10 @@ struct Snippet {
 }
 
 impl Thread {
-    /// Reads an item of a list of threads. Replies that cannot be read are left out.
+    /// Parses an item of a list of threads. Replies that cannot be parsed are left out.
     ///
     /// # Errors
-    /// When it is not a thread.
+    /// When the item is not a thread.
     pub fn read(item: Value) -> Result<Self, serde_json::Error> {
         let raw: RawThread = serde_json::from_value(item)?;
         let top = Comment::read(raw.snippet.top_level_comment, None)?;
@@ -83,10 +83,10 @@ impl Thread {
 }
 
 impl Comment {
-    /// Reads a comment, which may answer the comment `parent`.
+    /// Parses a comment. `parent`: the comment that it replies to.
     ///
     /// # Errors
-    /// When it is not a comment.
+    /// When the item is not a comment.
     pub fn read(item: Value, parent: Option<&str>) -> Result<Self, serde_json::Error> {
         let RawComment { id, snippet } = serde_json::from_value(item)?;
         Ok(Self {
@@ -100,12 +100,13 @@ impl Comment {
         })
     }
 
-    /// Whether it answers another comment.
+    /// Whether the comment is a reply to another comment.
     pub fn is_reply(&self) -> bool {
         self.parent.is_some()
     }
 
-    /// The comment as a post. Its URL is that of the video, with the comment on top.
+    /// Converts the comment to a post. Its URL is that of the video, with a parameter that shows the comment at the
+    /// top.
     pub fn found(self) -> Found {
         let Self { id, published_at, updated_at, text, author, video, parent } = self;
         Found {

@@ -1,4 +1,4 @@
-//! Errors of the API (<https://developers.google.com/youtube/v3/docs/errors>), in words that say what to do.
+//! Converts errors of the API (<https://developers.google.com/youtube/v3/docs/errors>) to messages with advice.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::Place;
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
 
-/// The time zone in whose midnight the quota is reset.
+/// The quota is reset at midnight in this time zone.
 const ZONE: &str = "America/Los_Angeles";
-/// The pause when the time zone is not known.
+/// The pause when the time zone database does not contain the zone.
 const DAY: Duration = Duration::from_secs(86_400);
 /// The pause after too many requests in a short time.
 const SHORT: Duration = Duration::from_secs(60);
@@ -50,12 +50,12 @@ impl Body {
     }
 }
 
-/// Whether the answer refuses the position of a page, which has expired.
+/// Whether the response rejects the position of a page because it has expired.
 pub fn is_expired_page(answer: &Answer) -> bool {
     answer.status == StatusCode::BAD_REQUEST && Body::of(answer).reason() == "invalidPageToken"
 }
 
-/// The error of an answer about `place`.
+/// The error for a response about `place`.
 pub fn of(answer: &Answer, place: &Place, now: Timestamp) -> SourceError {
     let body = Body::of(answer);
     let reason = body.reason();

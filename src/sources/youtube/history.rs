@@ -1,9 +1,9 @@
-//! Older comments: the pages of the list, newest first
+//! Reads older comments: the pages of the list, newest first
 //! (<https://developers.google.com/youtube/v3/docs/commentThreads/list>).
 //!
-//! A page takes one unit of the daily quota, and one more for each comment whose replies are not all part of the page.
-//! When the quota is used up, the history waits until it is reset. The position of a page expires after some time; the
-//! history then starts again at the newest page, and known comments have no effect.
+//! A page takes one unit of the daily quota, and one more unit for each comment whose replies are not all on the page.
+//! When the quota is exhausted, the history waits until the quota is reset. The position of a page expires after some
+//! time. The history then starts again at the newest page, and comments that were already read are ignored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::super::known::Known;
 use super::comment::{Comment, Thread};
 use super::{MAX_REPLIES, Page, Shared, error};
 
-/// The pages of all videos and channels of a source.
+/// Reads the pages of all videos and channels of a source.
 pub(super) struct OlderComments {
     shared: Arc<Shared>,
-    /// The ids of the channels that handles belong to, by place.
+    /// The ids of the channels that handles belong to, by the index of the place.
     channels: BTreeMap<usize, String>,
 }
 
@@ -55,7 +55,7 @@ impl OlderComments {
             }
         }
         if shared.options.replies {
-            // The page shows some of the replies, which the list of replies repeats.
+            // The page contains some of the replies, and the list of replies contains them again.
             let mut known = Known::default();
             found.iter().for_each(|comment| _ = super::is_new(&mut known, comment));
             for parent in answered.into_iter().take(MAX_REPLIES) {

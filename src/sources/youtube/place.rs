@@ -1,4 +1,4 @@
-//! Videos and channels, and how people name them.
+//! Parses ids, handles and URLs of videos and channels.
 
 use std::fmt;
 
@@ -11,21 +11,21 @@ const CHANNEL_ID: usize = 24;
 /// The maximum length of a handle.
 const MAX_HANDLE: usize = 60;
 
-/// What comments are about.
+/// A place whose comments are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A video, by its id.
     Video(String),
-    /// A channel and all of its videos.
+    /// A channel, with the comments on all of its videos.
     Channel(Channel),
 }
 
 /// A channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// `UC…`
+    /// The id `UC…`.
     Id(String),
-    /// `@name`
+    /// The handle `@name`.
     Handle(String),
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Channel {
     }
 }
 
-/// The id of a video from itself or from the URL of its page. `None`: it names no video.
+/// Parses the id of a video, or the URL of its page. `None`: the text does not name a video.
 pub fn video(text: &str) -> Option<String> {
     let text = text.trim();
     let is_id = |id: &String| id.len() == VIDEO_ID && is_name(id);
@@ -60,7 +60,7 @@ pub fn video(text: &str) -> Option<String> {
     id.filter(is_id)
 }
 
-/// A channel from its id, its handle, or the URL of its page. `None`: it names no channel.
+/// Parses the id or the handle of a channel, or the URL of its page. `None`: the text does not name a channel.
 pub fn channel(text: &str) -> Option<Channel> {
     let text = text.trim();
     let name = match page(text) {
@@ -83,7 +83,7 @@ fn is_name(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
 }
 
-/// The URL of a page of YouTube, and the decoded parts of its path.
+/// Parses the URL of a page of YouTube, and returns it with the decoded segments of its path.
 fn page(text: &str) -> Option<(Url, Vec<String>)> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = Url::parse(&with_scheme).ok()?;

@@ -1,4 +1,4 @@
-//! Requests that must not gain permissions: through proxies, with foreign host names, with other spellings of a path.
+//! Requests must not gain permissions through proxies, foreign host names or other spellings of a path.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ async fn forwarded_request_may_only_read(setup: Setup) {
         assert_eq!(app.send(read).await.status, 200, "{header:?}");
     }
     assert_eq!(append(&app, None).await.status, 202);
-    // The protocol version that proxies speak by default.
+    // Proxies use this protocol version by default.
     let mut socket =
         tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server listens");
     socket.write_all(b"DELETE /api/posts/a HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").await.expect("the server reads");

@@ -1,4 +1,4 @@
-//! The audit log records denied requests and changes.
+//! The audit log must record denied requests and changes.
 
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ async fn stored_events(app: &TestApp) -> Vec<SecurityEvent> {
     app.services.store.security_events(&SecurityFilter::default(), 500).await.expect("a page").items
 }
 
-/// The event of the request with this id, once it is stored.
+/// Waits for the event of the request with this id, and returns it.
 async fn event_of(app: &TestApp, id: &str) -> SecurityEvent {
     let find = async || stored_events(app).await.into_iter().find(|event| event.request_id == id);
     app.eventually(&format!("the event of {id} is stored"), find).await
@@ -164,7 +164,7 @@ async fn change_on_a_closed_connection_is_audited(setup: Setup) {
     let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
     let address = app.url.trim_start_matches("http://");
     let mut sent = 0;
-    // The server may notice the close before it has read the request, so several are sent.
+    // The server may notice that the connection is closed before it has read the request, so several requests are sent.
     let made = app
         .eventually("a token is created on a closed connection", async || {
             sent += 1;
@@ -229,7 +229,7 @@ async fn change_that_times_out_is_audited(setup: Setup) {
         };
         assert!(app.services.store.create_token(&new).await.expect("a database"));
     }
-    // Most of the deletions take longer than the limit.
+    // Most deletions take longer than the timeout of a request.
     for token in app.services.store.tokens().await.expect("tokens") {
         let path = format!("/api/tokens/{}", token.id);
         let answer = send(&app, Method::DELETE, &path, by("root-token", &token.name)).await;
@@ -278,7 +278,7 @@ async fn refused_event_does_not_block_others(setup: Setup) {
         request_id: id.to_owned(),
         ..SecurityEvent::default()
     };
-    // Postgres cannot store U+0000.
+    // Postgres cannot store U+0000, so one of the events fails.
     for event in [event("first", "root"), event("refused", "a\0b"), event("last", "root")] {
         queue.send(event).await.expect("the queue is open");
     }

@@ -1,4 +1,4 @@
-//! Bodies that expand: compressed ones, and JSON that needs more memory than its size.
+//! Bodies that expand: compressed bodies, and JSON that needs more memory than its size.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::api::test_app::{Setup, TestApp};
 use crate::process::Process;
 
 const MIB: usize = 1024 * 1024;
-/// Most memory that hostile bodies may add, in MiB.
+/// The maximum memory that malicious bodies may add, in MiB.
 const MAX_GROWTH_MIB: u64 = 150;
 
 fn gzip(bytes: usize) -> Vec<u8> {
@@ -93,7 +93,8 @@ async fn json_with_many_values_is_refused_within_memory_limit() {
         let request = client.post(format!("{}{path}", process.url)).header("content-type", "application/json");
         async move {
             let status = request.body(body.clone()).send().await.unwrap().status().as_u16();
-            // Bodies of one client above its share of memory are refused, whatever they hold.
+            // When the bodies of one client exceed its share of memory, they are refused with 503, whatever they
+            // contain.
             assert!([*expected, 503].contains(&status), "{path}: {status}, not {expected}: {}", &body[..30]);
         }
     });

@@ -1,4 +1,4 @@
-//! Connections that send slowly or nothing, and bodies that are larger on the connection than they look.
+//! Connections that send slowly or not at all, and bodies whose size on the connection is larger than declared.
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::api::test_app::{DEADLINE, Setup, TestApp};
 use crate::process::{Process, command};
 
-/// A connection from 127.0.0.`client`.
+/// Connects from the address 127.0.0.`client`.
 async fn connect(url: &str, client: u8) -> TcpStream {
     let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -22,16 +22,16 @@ async fn send(socket: &mut TcpStream, bytes: impl AsRef<[u8]>) {
     socket.write_all(bytes.as_ref()).await.expect("the server reads");
 }
 
-/// What the server sends until it closes the connection.
+/// Reads until the server closes the connection.
 async fn answer(socket: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let read = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut answer)).await.expect("an end in time");
-    // The server may reset a connection whose bytes it has not read; its answer comes first.
+    // The server may reset a connection with unread data, but only after its response.
     assert!(read.is_ok() || !answer.is_empty(), "{read:?}");
     String::from_utf8(answer).expect("text")
 }
 
-/// Checks that `answer` is a problem with `status`, and returns its detail.
+/// Checks that `answer` is a problem with `status`. Returns the detail of the problem.
 fn detail(answer: &str, status: u16) -> String {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer:?}"));
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
@@ -118,7 +118,7 @@ async fn one_client_cannot_take_every_connection() {
     let refused = loop {
         assert!(idle.len() <= LIMIT, "all connections are open");
         let mut socket = connect(&app.url, 9).await;
-        // A connection that waits for its request sends nothing. A refused one ends at once.
+        // A connection that the server accepts sends nothing before the request. A refused connection ends immediately.
         let mut first = [0; 1];
         match tokio::time::timeout(Duration::from_millis(50), socket.read(&mut first)).await {
             Ok(read) => {
@@ -144,7 +144,7 @@ async fn extensions_of_chunks_count_towards_the_body_limit() {
     send(&mut socket, head).await;
     let (mut reader, mut writer) = socket.split();
     let endless = async {
-        // The server stops reading, or closes.
+        // This ends when the server stops reading or closes the connection.
         while writer.write_all(&[b'x'; 4_096]).await.is_ok() {}
     };
     let mut answer = vec![0; 12];
@@ -168,7 +168,7 @@ async fn one_client_cannot_keep_many_bodies_open() {
         let mut socket = connect(&app.url, 9).await;
         send(&mut socket, head).await;
         let mut first = [0; 13];
-        // The server asks for the body, and then refuses it or waits for it.
+        // The server requests the body, and then refuses it or waits for it.
         socket.read_exact(&mut first).await.expect("an answer");
         assert_eq!(&first, b"HTTP/1.1 100 ");
         let mut rest = vec![0; 4_096];

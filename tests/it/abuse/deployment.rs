@@ -1,4 +1,4 @@
-//! What the files for containers and Kubernetes must not give away.
+//! Files for containers and Kubernetes must not expose secrets or permissions.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Formulas in exported tables.
+//! Exported tables must not contain formulas.
 
 use crate::api::test_app::{Setup, TestApp, cases, post};
 

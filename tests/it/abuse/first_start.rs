@@ -1,4 +1,4 @@
-//! A server that other machines can reach, without any credentials configured.
+//! A server that other machines can reach, and that has no credentials configured.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdout};
 use crate::process::{DEADLINE, command};
 use crate::services::Shared;
 
-/// A process that listens on every address, and its output.
+/// A process that listens on all addresses, with its output.
 struct Public {
     _child: Child,
     output: Lines<BufReader<ChildStdout>>,
@@ -24,7 +24,7 @@ impl Public {
         Self { _child: child, output, seen: Vec::new() }
     }
 
-    /// The text after `start` on its line. Lines may come in any order.
+    /// The rest of the line that begins with `start`. Lines may come in any order.
     async fn line(&mut self, start: &str) -> String {
         let reading = async {
             loop {

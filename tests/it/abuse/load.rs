@@ -1,5 +1,6 @@
-//! A mix of attacks while posts arrive and well-behaved clients read. Short in ordinary tests; `make abuse` sets
-//! `SENTISTREAM_ABUSE_SECONDS` and then the budgets of docs/security.md must hold.
+//! Runs a mix of attacks while posts arrive and well-behaved clients read. The attacks are short in ordinary tests.
+//! `make abuse` sets `SENTISTREAM_ABUSE_SECONDS`, and the measurements must then stay within the budgets of
+//! docs/security.md.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,20 +17,21 @@ use tokio_tungstenite::WebSocketStream;
 use crate::process::{Process, within};
 use crate::services::Shared;
 
-/// Runs of at least this length must stay within the budgets. Shorter runs mostly measure the start.
+/// The budgets apply to runs of at least this length. Shorter runs mostly measure the start.
 const STRICT_SECONDS: u64 = 60;
-/// Posts per second of the source.
+/// The posts per second that the source generates.
 const RATE: f64 = 50.0;
-/// The budgets.
+/// The budgets of docs/security.md.
 const LEAST_STORED_PER_SECOND: f64 = 45.0;
 const MOST_P99: Duration = Duration::from_millis(250);
 const MOST_MEMORY_MIB: u64 = 400;
-/// Connections of an attacker from one address.
+/// The number of connections of an attacker from one address.
 const CONNECTIONS_OF_A_CLIENT: usize = 20;
-/// The interval between two requests of an attacker. At scale 100, 400 attackers send 1,000 queries per second.
+/// The interval between two requests of an attacker. At scale 100, 400 attackers send a total of 1,000 queries per
+/// second.
 const QUERY_INTERVAL: Duration = Duration::from_millis(400);
 const BODY_INTERVAL: Duration = Duration::from_millis(100);
-/// Costly queries of the endpoints that read.
+/// Expensive queries of the reading endpoints.
 const QUERIES: [&str; 17] = [
     "/api/posts?q=a%20b%20c&limit=500",
     "/api/posts?offset=100000&limit=500",
@@ -61,7 +63,7 @@ const BYTE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a client keeps an unused connection open. This is shorter than the server's keep-alive timeout of 5 s, so
 /// that the client does not reuse a connection that the server is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Well-behaved clients that show the dashboard, and how often each reads.
+/// The number of well-behaved clients that show the dashboard.
 const DASHBOARDS: u8 = 20;
 const DASHBOARD_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -84,7 +86,7 @@ impl Attack {
         !self.over.load(Ordering::Relaxed)
     }
 
-    /// Counts an answer. 503 is a refusal, other 5xx are defects.
+    /// Counts a response. 503 is a refusal; other 5xx are defects.
     fn count(&self, status: u16) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         if status >= 500 && status != 503 {
@@ -92,7 +94,7 @@ impl Attack {
         }
     }
 
-    /// Sends costly queries, beginning with the one at `first`.
+    /// Sends expensive queries in a loop that starts at index `first`.
     async fn get(self: Arc<Self>, first: usize) {
         let client = web(1);
         let mut interval = paced(QUERY_INTERVAL);
@@ -141,7 +143,7 @@ impl Attack {
         }
     }
 
-    /// Opens WebSockets, a few per address. Every tenth of them never reads.
+    /// Opens WebSockets, a few per address. One in ten never reads.
     async fn sockets(self: Arc<Self>, count: usize) {
         let mut readers = JoinSet::new();
         let mut idle = Vec::new();
@@ -154,7 +156,8 @@ impl Attack {
                 readers.spawn(async move {
                     let mut socket = socket;
                     while attack.is_running() {
-                        // A socket that the server has closed would be ready again and again.
+                        // Polling a socket that the server has closed would return immediately in each iteration, so
+                        // the socket is removed.
                         if let Ok(None | Some(Err(_))) =
                             tokio::time::timeout(Duration::from_millis(500), socket.next()).await
                         {
@@ -171,7 +174,7 @@ impl Attack {
 }
 
 impl Attack {
-    /// A connection from an address that a few others share. `None` when the server refuses it.
+    /// Connects from an address that a few other connections share. `None` when the server refuses the connection.
     async fn connect(&self, number: usize) -> Option<TcpStream> {
         let address: SocketAddr = self.url.trim_start_matches("http://").parse().ok()?;
         let client = (number / CONNECTIONS_OF_A_CLIENT) as u32;
@@ -181,14 +184,14 @@ impl Attack {
         socket.connect(address).await.ok()
     }
 
-    /// A WebSocket on a connection of [`Self::connect`].
+    /// Opens a WebSocket on a connection of [`Self::connect`].
     async fn socket(&self, number: usize) -> Option<WebSocketStream<TcpStream>> {
         let stream = self.connect(number).await?;
         let url = format!("{}/ws/sentiment", self.url.replacen("http", "ws", 1));
         Some(tokio_tungstenite::client_async(url, stream).await.ok()?.0)
     }
 
-    /// Sends the requests of an open dashboard, from a separate address.
+    /// Sends the requests of an open dashboard from its own address.
     async fn dashboard(self: Arc<Self>, number: u8) {
         let client = web(number);
         let mut readings = tokio::time::interval(DASHBOARD_INTERVAL);
@@ -201,32 +204,32 @@ impl Attack {
     }
 }
 
-/// A client at 127.0.0.`number`. The attackers exhaust the limits of other addresses.
+/// A client with the address 127.0.0.`number`. The attackers exhaust the limits of other addresses.
 fn web(number: u8) -> reqwest::Client {
     let builder = crate::web::builder().local_address(IpAddr::from([127, 0, 0, number]));
     builder.pool_idle_timeout(IDLE_TIMEOUT).build().expect("a client")
 }
 
-/// Ticks that a late one does not make up for.
+/// An interval that skips missed ticks.
 fn paced(interval: Duration) -> tokio::time::Interval {
     let mut interval = tokio::time::interval(interval);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     interval
 }
 
-/// A request of a slow connection.
+/// A request that is sent slowly.
 #[derive(Clone, Copy)]
 struct Slow {
     at_once: &'static str,
-    /// Sent with a byte per [`BYTE_INTERVAL`].
+    /// The part that is sent with one byte per [`BYTE_INTERVAL`].
     slowly: &'static str,
 }
 
-/// The answers to a well-behaved client.
+/// The responses to a well-behaved client.
 #[derive(Default)]
 struct Readings {
     waits: Vec<Duration>,
-    /// How often it had to ask again.
+    /// How many requests the client had to repeat.
     retries: usize,
 }
 
@@ -273,7 +276,7 @@ async fn read(url: &str, time: Duration) -> Readings {
         let asked = Instant::now();
         let status = match stats().await {
             Ok(status) => status,
-            // The server may close an idle connection when a request is on its way. Browsers send a GET again.
+            // The server may close an idle connection while a request is on its way. Browsers then repeat a GET.
             Err(error) => {
                 eprintln!("a reading is repeated: {error:?}");
                 readings.retries += 1;
@@ -329,7 +332,7 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
     let stored = async || health().await?["stats"]["total_posts"].as_f64();
     let before = within("health reports the totals", async || stored().await).await;
     let url = format!("{}/api/stats", process.url);
-    // The thread of the attackers would delay the readings.
+    // The readings run on a separate thread, because the thread of the attackers would delay them.
     let measured = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(read(&url, Duration::from_secs(seconds)))

@@ -26,7 +26,8 @@ async fn interactive_text_does_not_wait_behind_worker_batches() {
         let engine = engine.clone();
         tokio::spawn(async move { engine.classify(texts(1_500, 100)).await })
     };
-    // The two queues fill in any order. Each interactive text must be classified before the bulk work ends.
+    // The interactive and the bulk queue may fill in any order. Each interactive text must be classified before the
+    // bulk work ends.
     for n in 0..5 {
         engine.classify_interactive(texts(1, 10)).await.expect("an analysis");
         assert!(!bulk.is_finished(), "text {n} waited for the worker");
@@ -57,7 +58,7 @@ async fn worker_keeps_its_share_while_readers_flood_the_model() {
 #[tokio::test(flavor = "multi_thread")]
 async fn work_of_cancelled_request_is_dropped() {
     let engine = engine();
-    // Far more work than the test has time for. All of it is cancelled at once.
+    // This is more work than can finish during the test. All of it is cancelled at once.
     for _ in 0..20 {
         let work = engine.classify_interactive(texts(256, 400));
         assert!(tokio::time::timeout(Duration::from_millis(1), work).await.is_err());

@@ -1,4 +1,4 @@
-//! Names that collide with paths of the API, so that objects with these names could not be deleted.
+//! Objects whose names collide with paths of the API must be deletable.
 
 use serde_json::json;
 

@@ -1,11 +1,11 @@
-//! Sources that are pointed at addresses inside of the network.
+//! Sources with addresses inside the internal network.
 
 use tokio::net::TcpListener;
 
 use crate::process::Process;
 
-/// Starts a server that reads `source` with these settings, waits for the error of the source, and checks that nobody
-/// connected to `listener`.
+/// Starts a server that reads `source` with these settings, and waits for the error of the source. Checks that no
+/// connection to `listener` was opened.
 async fn is_refused(source: &str, settings: &[String], listener: TcpListener) {
     let folder = tempfile::tempdir().unwrap();
     let all = [settings, &[format!("ingester.sources=[\"{source}\"]")]].concat();

@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::process::{Process, posts, within};
 use crate::services::{self, Shared};
 
-/// Counts the searches that wait in Postgres. A search first reads the newest posts.
+/// Counts the searches that wait for a lock in Postgres. A search first reads the newest posts.
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND wait_event_type = 'Lock' \
                        AND query LIKE '%ORDER BY \"social_media_posts\".\"created_at\" DESC%'";
 
-/// Starts a search that cannot end while this test locks the table. When `client` disconnects or times out, Postgres
+/// Starts a search that cannot end, because this test locks the table. When `client` disconnects or times out, Postgres
 /// must cancel the search.
 async fn search_ends(settings: &[&str], client: reqwest::Client) {
     let (folder, shared) = (tempfile::tempdir().unwrap(), Shared::create().await);

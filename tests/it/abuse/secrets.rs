@@ -1,4 +1,4 @@
-//! Secrets in files.
+//! Files must not contain secrets in plain text.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Whether any file below `folder` has the secret.
+/// Whether any file below `folder` contains the secret.
 fn is_in_files(folder: &Path) -> bool {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| match path.is_dir() {
         true => is_in_files(&path),
@@ -46,7 +46,8 @@ async fn secrets_of_receivers_are_sealed_and_keys_rotate() {
     assert_eq!((mode(&database), mode(&key)), (0o600, 0o600));
     let first = std::fs::read_to_string(&key).unwrap();
 
-    // Each rotation decrypts every secret with the current key while the server runs. The second needs the new key.
+    // Each rotation decrypts every secret with the current key while the server runs. The second rotation needs the key
+    // that the first one created.
     for _ in 0..2 {
         assert!(rotate(folder.path()).await.starts_with("encrypted the secrets of 1 receivers"));
     }

@@ -1,4 +1,4 @@
-//! Templates of notifications that would use up the memory, and clients that may not render any.
+//! Templates of notifications that would exhaust the memory, and clients that may not render templates.
 
 use reqwest::Method;
 use serde_json::json;

@@ -47,7 +47,7 @@ async fn invited_user_sets_a_password_once(setup: Setup) {
     accept(&app, &invitation["code"], PASSWORD).await.problem(401);
     sign_in(&app, "zoë & CO", PASSWORD).await;
 
-    // A forgotten password: the old one is valid until the link is used.
+    // An invitation replaces a forgotten password. The old password is valid until the link is used.
     let reset = invite(&app, &ada, &user["id"]).await;
     let session = sign_in(&app, "Zoë & co", PASSWORD).await;
     accept(&app, &reset["code"], "a new pass phrase 7").await.ok();

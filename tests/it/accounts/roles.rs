@@ -14,7 +14,7 @@ async fn each_role_may_do_what_its_scopes_allow(setup: Setup) {
     for role in ["viewer", "analyst", "editor"] {
         browsers.push((role, colleague(&app, &ada, role, role).await.1));
     }
-    // Each request and the first role that may send it.
+    // Each request, with the lowest role that may send it.
     let requests = [
         (Method::GET, "/api/posts", "viewer"),
         (Method::GET, "/api/alerts/receivers", "viewer"),
@@ -48,7 +48,7 @@ async fn each_role_may_do_what_its_scopes_allow(setup: Setup) {
                 answer.problem(403);
                 assert!(answer.text().contains("your role lacks the scope"), "{}", answer.text());
             } else {
-                // Most of these requests are refused for another reason.
+                // These requests may fail for another reason, but not because of the role.
                 assert!(![401, 403, 405].contains(&answer.status), "{role} {method} {path}: {}", answer.text());
             }
         }

@@ -1,4 +1,4 @@
-//! The life of a session.
+//! The start, the expiry and the end of sessions.
 
 use std::time::Duration;
 

@@ -48,20 +48,20 @@ async fn first_account_closes_the_open_server(setup: Setup) {
     let closed = app.get("/api/session").await.ok();
     assert_eq!((&closed["authenticated"], &closed["setup"]), (&json!(false), &json!(false)));
     assert_eq!((&closed["sign_in"]["required"], &closed["sign_in"]["password"]), (&json!(true), &json!(true)));
-    // Nobody else can create an administrator.
+    // After the first account, no one can create an administrator without signing in.
     app.post("/api/setup", &json!({"name": "eve", "password": PASSWORD})).await.problem(401);
     app.post("/api/setup", &json!({"code": "x", "name": "eve", "password": PASSWORD})).await.problem(409);
 }
 
 async fn sign_in_rotates_the_session(setup: Setup) {
     let (app, first) = app_with_admin(setup).await;
-    // An attacker has planted a cookie in the browser.
+    // An attacker has set a cookie in the browser before the sign-in.
     let planted = Browser { cookie: format!("sentistream_session={}", "a".repeat(64)) };
     let body = json!({"username": " ADA ", "password": PASSWORD});
     let second = Browser::of(&planted.post(&app, "/api/session", &body).await);
     assert_ne!(second.cookie, planted.cookie);
     assert!(second.is_signed_in(&app).await && !planted.is_signed_in(&app).await);
-    // Signing in again ends the session of the same browser, and only that one.
+    // Signing in again ends the previous session of the same browser, but no other session.
     let third = Browser::of(&second.post(&app, "/api/session", &body).await);
     assert!(third.is_signed_in(&app).await && first.is_signed_in(&app).await);
     assert!(!second.is_signed_in(&app).await);
@@ -162,7 +162,7 @@ async fn cookie_over_https_is_bound_to_the_host() {
         app.send(request).await.ok()["kind"].clone()
     };
     assert_eq!(kind(&cookie).await, "session");
-    // Another host of the domain could set a cookie without the prefix.
+    // Another host of the domain could set a cookie whose name has no prefix.
     assert_eq!(kind(&cookie.replace("__Host-sentistream", "sentistream_session")).await, json!(null));
 }
 

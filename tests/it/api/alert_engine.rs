@@ -1,4 +1,4 @@
-//! Rules over scripted posts, with a clock that the test sets.
+//! Evaluates rules on scripted posts, with a clock that the test sets.
 
 mod detection;
 mod engine;

@@ -51,7 +51,7 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     let read = app.get(&format!("/api/alerts/rules/{id}")).await;
     assert_eq!((read.header("etag"), read.ok()["threshold"].clone()), ("\"2\"", json!(0.6)));
 
-    // A rule of the configuration is read-only, and does not change when it is provisioned again.
+    // A configured rule is read-only, and does not change when it is provisioned again.
     let spec = RuleSpec::parse(json!({"name": "silence", "kind": "absence"})).expect("a rule");
     for _ in 0..2 {
         assert_eq!(app.services.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
@@ -163,7 +163,7 @@ async fn backtest_gives_the_transitions_of_the_engine(setup: Setup) {
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",
                       "keep_firing_for": "2min", "group_by": "source_and_total", "interval": "1min"});
     app.post("/api/alerts/rules", &rule).await;
-    // The numbers of hateful and loving posts per minute.
+    // The numbers of hateful and of loving posts per minute.
     let written =
         [(0, 3), (1, 3), (6, 2), (7, 0), (9, 1), (8, 0), (0, 9), (0, 9), (0, 20), (0, 9), (0, 3), (5, 0), (9, 0)];
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {
@@ -202,6 +202,6 @@ async fn backtest_gives_the_transitions_of_the_engine(setup: Setup) {
     assert_eq!(tested, lived);
     assert!(tested.len() >= 2, "{tested:?}");
     assert_eq!(test["series"].as_array().map(Vec::len), Some(2));
-    // The rule of a backtest is not stored.
+    // The rule of the backtest must not be stored.
     assert_eq!(app.get("/api/alerts/rules").await.ok()["rules"].as_array().map(Vec::len), Some(1));
 }

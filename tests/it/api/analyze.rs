@@ -45,7 +45,7 @@ async fn words_are_explained(setup: Setup) {
     assert!(words.iter().all(|word| word["text"] == "love" || word["sentiment"] == 0.0), "{one}");
     let many = app.post("/api/analyze", &json!({"texts": [text, "fine"], "explain": true})).await.ok();
     assert_eq!((&many["results"][0], many["results"].as_array().map(Vec::len)), (&one, Some(2)));
-    // Without the parameter no explanation is computed.
+    // Without the parameter `explain`, no explanation is computed.
     let plain = app.post("/api/analyze", &json!({"text": text, "explain": false})).await.ok();
     assert!(plain.get("explanation").is_none());
     let long = "love ".repeat(1_000);

@@ -109,7 +109,7 @@ async fn append_limits_are_enforced(setup: Setup) {
     let padded = format!("{large}{}", " ".repeat(4 * 1024 * 1024 - large.len()));
     assert_eq!(send(&app, "application/json", padded.clone()).await.status, 202);
     send(&app, "application/json", format!("{padded} ")).await.problem(413);
-    // One body has no content length. The other is small only in compressed form.
+    // The first body has no content length. The second body is small only in compressed form.
     let chunks = futures_util::stream::iter((0..5).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024 * 1024])));
     send(&app, "application/json", reqwest::Body::wrap_stream(chunks)).await.problem(413);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -132,7 +132,7 @@ async fn known_post_is_not_stored_again(setup: Setup) {
 
 async fn full_stream_sends_retry_after(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // The workers are stopped.
+    // The workers are stopped, so the backlog grows.
     app.shutdown_workers().await;
     let posts: Vec<_> = (0..1_000).map(|n| post(&format!("p{n}"), "web", "x", 0)).collect();
     let refused = app

@@ -17,7 +17,8 @@ cases![
     empty_store_yields_zeros,
 ];
 
-/// Two joyful posts on the web, an angry one there, a neutral one in a forum: 1, 2, 61 and 3,600 minutes ago.
+/// Stores four posts: two joyful posts and an angry post of the source `web`, and a neutral post of `forum`. They were
+/// written 1, 2, 61 and 3,600 minutes ago.
 async fn four_posts(app: &TestApp) {
     app.store(&[
         post("a", "web", "I love it", 60),

@@ -1,4 +1,4 @@
-//! The dead letter.
+//! Entries in the dead letter.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     }
     let stream = &app.services.stream;
     stream.append(vec![entry]).await.expect("the stream");
-    // None of these deliveries has an outcome.
+    // None of these deliveries ends with an outcome.
     let dying = Consumer(Arc::from("dying"));
     let mut held = stream.claim(&dying, 10, Duration::ZERO).await.expect("the stream");
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! Exports.
+//! Exports of posts.
 
 use serde_json::{Value, json};
 

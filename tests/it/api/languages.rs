@@ -1,4 +1,4 @@
-//! Languages: given, detected, filtered, and handled when the model does not support them.
+//! Languages of posts: stated, detected, filtered, and not supported by the model.
 
 use sentistream::inference::ActiveClassifier;
 use sentistream::language::{LanguagePolicy, OtherLanguages};
@@ -96,7 +96,7 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
     }
 }
 
-/// An app whose model declares English as its only language.
+/// An app whose model declares that it supports only English.
 async fn app_with_english_model(setup: Setup) -> TestApp {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;

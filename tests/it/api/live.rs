@@ -49,7 +49,7 @@ async fn client_receives_posts_counts_and_deletions(setup: Setup) {
             "timestamp": "2026-03-01T12:30:00.000Z",
         }})
     );
-    // A known post is not published again.
+    // A post that is already stored is not published again.
     app.store(&[post("new", "web", "I love it", 5)]).await;
     assert_eq!(app.delete("/api/posts/new").await.status, 204);
     let frames = socket.until("post_deleted").await;
@@ -67,7 +67,7 @@ async fn filters_select_posts(setup: Setup) {
         socket.next("subscribed").await["filters"],
         json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
     );
-    // Deletions reach every client, after the posts that were published before.
+    // Deletions reach every client after the posts that were published before them.
     let mut unfiltered = Socket::open(&app).await;
     let mut arrived = async |socket: &mut Socket, last: &str| {
         for _ in 0..4 {
@@ -121,7 +121,7 @@ async fn unknown_message_gets_error() {
     }
     socket.0.send(Message::binary(vec![1, 2, 3])).await.expect("the server reads");
     socket.next("error").await;
-    // The connection still works, and answers protocol pings too.
+    // The connection still works, and the server answers protocol pings.
     socket.0.send(Message::Ping(vec![7].into())).await.expect("the server reads");
     let pong = async {
         while !matches!(socket.0.next().await, Some(Ok(Message::Pong(payload))) if payload.as_ref() == [7]) {}
@@ -148,7 +148,7 @@ async fn counts_are_sent_periodically_and_silent_clients_closed() {
     })
     .await;
     let mut socket = Socket::open(&app).await;
-    // Answering pings, which the client's library does while it reads, keeps the connection.
+    // The client's library answers pings while the client reads, which keeps the connection open.
     let since = std::time::Instant::now();
     let mut counts = 0;
     while since.elapsed() < Duration::from_secs(5) {
@@ -157,7 +157,7 @@ async fn counts_are_sent_periodically_and_silent_clients_closed() {
     }
     assert!(counts >= 4, "{counts}");
     assert_eq!(app.get("/api/system").await.ok()["live"]["clients"], 1);
-    // This client does not read, so it answers no pings.
+    // This client does not read, so it does not answer pings.
     app.eventually("the silent client is disconnected", async || {
         (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
@@ -185,7 +185,7 @@ async fn slow_client_gets_lagged_and_does_not_delay_others() {
     slow.next("metrics_update").await;
     quick.next("metrics_update").await;
     let mut sent = 0;
-    // The slow client does not read until the buffers of the kernel and the server are full.
+    // The client does not read, so the buffers of the kernel and the server become full.
     for _ in 0..400 {
         app.services.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
         let frame = quick.next("post").await;
@@ -222,7 +222,7 @@ async fn client_that_stays_slow_is_closed() {
         (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
     .await;
-    // The close frame may come after all unread data; the server does not wait until the client reads it.
+    // The close frame may follow all unread data, because the server does not wait until the client reads it.
     let end = loop {
         match slow.receive().await {
             SocketEvent::Frame(_) => {}

@@ -92,7 +92,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
     assert_eq!(code, expected);
     assert_eq!((request.header("x-team"), request.header("authorization")), ("social", "Bearer hunter2"));
 
-    // Changes wait for the group interval; a resolved alert is reported once.
+    // Changes wait for the group interval. A resolved alert is reported once.
     harness.resolve("mood", "web").await;
     harness.settled().await;
     harness.advance(5 * MINUTE);
@@ -107,7 +107,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
     let message = harness.message(3).await;
     assert_eq!((&message["status"], names(&message)), (&json!("resolved"), vec![("reddit", "resolved")]));
 
-    // Alerts that still fire are repeated after hours, unless they are acknowledged.
+    // Notifications of alerts that still fire are repeated after hours, unless the alerts are acknowledged.
     let acknowledged = harness.fire("acknowledged", "web").await;
     harness.fire("lasting", "web").await;
     harness.advance(MINUTE);
@@ -137,7 +137,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         Reply::Answer(500, String::new(), "oh no"),
         Reply::Answer(429, "retry-after: 120\r\n".to_owned(), "slow down"),
     ]);
-    // A short timeout for the reply that never arrives, and a long one for replies from a busy machine.
+    // The timeout is short for the reply that never arrives, and long for replies of a busy machine.
     harness.crash().await;
     harness.timeout = Duration::from_secs(2);
     harness.notifier("first");
@@ -147,7 +147,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         let tried = harness.delivery("another attempt is logged", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(tried["state"], "pending", "{tried:#}");
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
-        // The attempt itself takes time on the machine's clock.
+        // The attempt itself takes time on the machine's clock, which is subtracted.
         let took = tried["log"][attempt - 1]["elapsed_ms"].as_f64().unwrap() / 1e3;
         let wait = next.since(harness.app.clock.now()).as_secs_f64() - took;
         assert!((least - 0.01..=most + 0.01).contains(&wait), "after attempt {attempt}: {wait} s");
@@ -230,7 +230,7 @@ async fn permanent_failures_are_not_retried(setup: Setup) {
         (&json!("delivered"), &json!("test"), &json!("ok"))
     );
     harness.requests(4).await;
-    // Private addresses are refused, programs must be allowed, and mail needs a server.
+    // Private addresses are refused, programs must be allowed in the settings, and mail requires a server.
     for (name, channel, part) in [
         ("inside", json!({"kind": "webhook", "url": "http://10.0.0.1/"}), "outbound.allow"),
         ("program", json!({"kind": "command", "command": ["/bin/true"]}), "alerts.allow_commands"),
@@ -246,7 +246,7 @@ async fn permanent_failures_are_not_retried(setup: Setup) {
 async fn silenced_and_muted_alerts_wait(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    // START is a Sunday, 12:30 UTC.
+    // START is on a Sunday at 12:30 UTC.
     let noon = json!([{"weekdays": ["sunday"], "from": "12:00", "to": "14:00"}]);
     harness.add("mute-timings", &json!({"name": "noon", "intervals": noon})).await;
     let night = json!({"name": "muted", "receiver": "hook", "position": -1, "mute_timings": ["noon"],
@@ -267,7 +267,7 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     harness.fire("muted", "web").await;
     harness.fire("heard", "web").await;
     harness.advance(MINUTE);
-    // All three are due in the same step; one is sent.
+    // All three notifications are due in the same step, but only one is sent.
     assert_eq!(harness.message(1).await["groupLabels"]["alertname"], "heard");
     assert_eq!(harness.remove(&format!("silences/{id}"), "*").await.status, 204);
     let ended = harness.app.get("/api/alerts/silences?state=expired").await.ok();
@@ -288,7 +288,7 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     harness.advance(24 * MINUTE);
     let message = harness.message(4).await;
     assert_eq!((&message["groupLabels"]["alertname"], &message["status"]), (&json!("silent"), &json!("resolved")));
-    // 14:00 ends the mute timing.
+    // The mute timing ends at 14:00.
     harness.settled().await;
     harness.advance(60 * MINUTE);
     assert_eq!(harness.message(5).await["groupLabels"]["alertname"], "muted");
@@ -344,7 +344,7 @@ async fn routes_are_tried_in_order(setup: Setup) {
     let receivers = of_alert["deliveries"].as_array().unwrap().iter().map(|delivery| &delivery["receiver"]);
     assert_eq!(BTreeSet::from_iter(receivers.map(|name| name.as_str().unwrap())), BTreeSet::from(["any", "web"]));
 
-    // When routes change, only receivers that were not notified before get a notification.
+    // When routes change, only receivers that were not yet notified of the alert get a notification.
     let routes = harness.app.get("/api/alerts/routes").await.ok();
     let any = routes["routes"].as_array().unwrap().iter().find(|route| route["name"] == "any").unwrap();
     let (id, tag) = (any["id"].as_i64().unwrap(), format!("\"{}\"", any["version"]));
@@ -352,7 +352,7 @@ async fn routes_are_tried_in_order(setup: Setup) {
     harness
         .app
         .eventually("the notifier has read the routes", async || {
-            // The repeat interval is long enough that nothing is repeated.
+            // The repeat interval is so long that no notification is repeated.
             harness.advance(Duration::from_secs(1));
             (harness.hook.requests().len() >= 6).then_some(())
         })

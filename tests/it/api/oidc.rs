@@ -31,7 +31,7 @@ cases![
     sign_in_continues_at_the_external_url,
 ];
 
-/// The address of the server as the provider and browsers know it.
+/// The address under which the provider and browsers reach the server.
 const EXTERNAL: &str = "http://localhost:8000";
 
 fn access() -> Access {
@@ -64,7 +64,7 @@ fn registered(provider: &Provider) -> OidcOptions {
     }
 }
 
-/// A server and its provider, which share a clock.
+/// A server and its provider. Both have the same time.
 struct Site {
     app: TestApp,
     provider: Provider,
@@ -84,14 +84,14 @@ impl Site {
         Self { app, provider }
     }
 
-    /// Moves both clocks.
+    /// Advances the clocks of the server and the provider.
     fn wait(&self, time: Duration) {
         let now = self.app.clock.now() + time;
         self.app.clock.set(now);
         self.provider.set_time(now);
     }
 
-    /// Signs in the person of the provider.
+    /// Signs in the current person of the provider.
     async fn sign_in(&self) -> Browser<'_> {
         let mut browser = Browser::of(&self.app);
         let landed = browser.sign_in("/posts").await;
@@ -99,7 +99,7 @@ impl Site {
         browser
     }
 
-    /// The reason why a sign-in fails.
+    /// Signs in and returns the reason for the failure.
     async fn failure(&self) -> String {
         let mut browser = Browser::of(&self.app);
         let landed = browser.sign_in("/").await;
@@ -145,7 +145,7 @@ async fn role_follows_the_groups_at_each_sign_in(setup: Setup) {
     assert_eq!((&session["user"]["role"], &session["name"]), (&json!("admin"), &json!("ada")));
     assert_eq!(browser.get("/api/posts").await.status, 401, "a new role ends older sessions");
 
-    // Another person with the same name gets another account.
+    // Another person with the same display name gets another account.
     site.provider.behave(|b| b.person = json!({"sub": "other", "preferred_username": "ada", "groups": ["writers"]}));
     let other = site.sign_in().await.get("/api/session").await.ok();
     assert_eq!((&other["user"]["role"], &other["name"]), (&json!("editor"), &json!("ada 2")));
@@ -169,7 +169,7 @@ async fn groups_and_email_come_from_userinfo_if_needed(setup: Setup) {
     site.sign_in().await;
     assert_eq!(site.provider.requests("/userinfo"), 1, "a complete ID token is enough");
 
-    // The answer must be about the same person.
+    // The response of the userinfo endpoint must be about the person of the ID token.
     site.provider.behave(|b| {
         b.has_claims_in_token = false;
         b.claims = json!({"sub": "someone else"});
@@ -217,7 +217,7 @@ async fn person_who_may_not_sign_in_is_told_why(setup: Setup) {
 
 async fn person_who_loses_the_role_loses_sessions_and_tokens(setup: Setup) {
     let site = Site::start(setup).await;
-    // The only administrator.
+    // This user is the only administrator.
     site.provider.behave(|b| b.person["groups"] = json!(["/ops admins"]));
     let browser = site.sign_in().await;
     let token = json!({"name": "script", "scopes": ["read", "admin"]});

@@ -1,4 +1,4 @@
-//! Health, metrics, the system page, OpenAPI and its page, the port for operators.
+//! Health, metrics, the system page, the OpenAPI document and its page, and the separate port for probes and metrics.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
         })
         .collect();
     assert!(operations.len() >= 64, "{operations:#?}");
-    // Each operation has a route: `Allow` lists the methods of a path.
+    // Each operation has a route: the header `Allow` lists the methods of a path.
     for operation in &operations {
         let (method, path) = operation.split_once(' ').expect("METHOD /path");
         let path = path.split('/').map(|segment| if segment.starts_with('{') { "1" } else { segment });
@@ -140,7 +140,7 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
         let default = &parameter["schema"]["default"];
         assert!(default.is_null() || parameter["required"] == false, "{parameter} is optional");
     }
-    // Every reference has a target.
+    // Every reference in the document has a target.
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1) {
         let name = reference.split('"').next().expect("a name");
@@ -157,7 +157,8 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
     assert_eq!(app.get("/api/docs/docs.css").await.header("content-type"), "text/css; charset=utf-8");
 }
 
-/// The document is part of the contract: changes are visible in reviews, and clients are generated from the file.
+/// The OpenAPI document is committed, so that changes are visible in reviews and clients can be generated from the
+/// file.
 #[test]
 fn committed_openapi_is_current() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard/openapi.json");
@@ -170,7 +171,7 @@ fn committed_openapi_is_current() {
 #[tokio::test]
 async fn shutdown_finishes_requests() {
     let mut app = TestApp::start(Setup::Embedded).await;
-    // A keep-alive connection must not delay the shutdown.
+    // An open keep-alive connection must not delay the shutdown.
     assert_eq!(app.get("/api/stats").await.status, 200);
     app.stop().await;
     assert!(crate::web::get(format!("{}/healthz", app.url)).await.is_err(), "the listener is closed");

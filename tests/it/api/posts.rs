@@ -1,4 +1,4 @@
-//! Lists and single posts.
+//! Lists of posts, and single posts.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ cases![
     deleted_post_is_removed_everywhere,
 ];
 
-/// The ids of a list.
+/// The ids of the posts in a list.
 pub fn ids(list: &Value) -> Vec<&str> {
     let posts = list["posts"].as_array().expect("posts");
     posts.iter().map(|post| post["post_id"].as_str().expect("an id")).collect()
@@ -97,7 +97,7 @@ async fn filters_combine_and_are_echoed(setup: Setup) {
 
 async fn pages_cover_every_post_once(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // Posts of the same instant are ordered by id.
+    // Posts with the same time are ordered by id.
     let posts: Vec<_> = (0..25).map(|n| post(&format!("p{n}"), "web", "text", n / 10)).collect();
     app.store(&posts).await;
 
@@ -121,7 +121,7 @@ async fn pages_cover_every_post_once(setup: Setup) {
 
 async fn list_has_requested_order(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // Confidences 0.9, 0.75, 0.6, 0.9: of equal ones the later id comes first.
+    // The confidences are 0.9, 0.75, 0.6 and 0.9. Of two equal ones the later id comes first.
     app.store(&three()).await;
     app.store(&[post("d", "web", "I love the old phone", 40)]).await;
     for (sort, query, expected) in [
@@ -205,7 +205,7 @@ async fn ids_are_percent_encoded_segments(setup: Setup) {
 async fn deleted_post_is_removed_everywhere(setup: Setup) {
     let app = TestApp::with(setup, std::time::Duration::from_secs(60), |_| {}).await;
     app.store(&three()).await;
-    // Fills the cache.
+    // These requests fill the cache.
     for path in ["/api/stats", "/api/sources", "/api/posts/recent", "/api/distribution", "/api/aggregate?period=hour"] {
         app.get(path).await.ok();
     }
@@ -222,7 +222,7 @@ async fn deleted_post_is_removed_everywhere(setup: Setup) {
     assert_eq!(app.get("/api/aggregate?period=hour").await.ok()["summary"]["positive_total"], 0);
     assert_eq!(app.get("/api/health").await.ok()["stats"]["total_posts"], 2);
 
-    // A late copy is not stored again.
+    // A copy that arrives later is not stored again.
     app.store(&three()).await;
     app.get("/api/posts/a").await.problem(404);
 }

@@ -1,4 +1,4 @@
-//! The behaviour of every endpoint: errors, methods, headers, compression, CORS, limits.
+//! Behaviour that all endpoints share: errors, methods, headers, compression, CORS, limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -86,7 +86,7 @@ async fn answers_are_compressed_on_request() {
         let answer = app.send(request).await;
         assert_eq!(answer.header("content-encoding"), encoding);
         assert!(answer.body.len() * 4 < plain.body.len(), "{encoding}: {} of {}", answer.body.len(), plain.body.len());
-        // An error is never compressed.
+        // Errors are never compressed.
         let request = app.request(Method::GET, "/api/posts?limit=0").header("accept-encoding", encoding);
         app.send(request).await.problem(422);
     }
@@ -120,7 +120,7 @@ async fn rate_limited_client_gets_429() {
     };
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
     let from = |address: &'static str| app.request(Method::GET, "/api/sources").header("x-forwarded-for", address);
-    // For each second that this takes, one more request is allowed.
+    // One more request is allowed for each second that this loop takes.
     let mut lefts = Vec::new();
     let refused = loop {
         let answer = app.send(from("192.0.2.1")).await;

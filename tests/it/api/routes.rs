@@ -1,4 +1,4 @@
-//! Posts in some languages go to models of their own.
+//! Posts in some languages are routed to other models.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn with_language(mut post: Value, lang: &str) -> Value {
     post
 }
 
-/// A route for German and French. Its model is loaded once `gate` has a permit.
+/// A route for German and French. Its model is loaded as soon as `gate` has a permit.
 fn routes(app: &TestApp, gate: &Arc<Semaphore>, wait: Duration) -> Routes {
     let gate = gate.clone();
     let load: Load = Arc::new(move || {
@@ -53,7 +53,7 @@ async fn app_with(setup: Setup, routes: impl FnOnce(&TestApp) -> Routes) -> Test
     app
 }
 
-/// Starts workers. They stop with the returned signal.
+/// Starts workers, which stop when the returned signal is triggered.
 fn work(app: &TestApp, routes: Routes) -> Shutdown {
     let workers = app.shutdown.child();
     let classifier = ActiveClassifier::from(english_by_words());
@@ -83,7 +83,7 @@ async fn posts_go_to_the_model_of_their_language(setup: Setup) {
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["unscored"]), (&json!(3), &json!(1)));
 
-    // A text that makes the model of a route fail becomes a dead letter, and the others are stored.
+    // A text on which the model of a route fails becomes a dead letter. The other posts are stored.
     app.store(&[
         with_language(post("bad", "web", "explode", 8), "de"),
         with_language(post("good", "web", "love", 7), "de"),
@@ -116,7 +116,7 @@ async fn unscored_posts_are_analysed_when_a_route_is_added(setup: Setup) {
         (app.get("/api/stats").await.ok()["unscored_count"] == 2).then_some(())
     })
     .await;
-    // A Spanish post has no model, and one post makes its model fail.
+    // No model supports Spanish, and the model fails on one post.
     assert_eq!(ids(&app.get("/api/posts?sentiment=unscored").await.ok()), ["bad", "es"]);
     assert_eq!(model(&app.get("/api/posts/de7").await.ok()), "words-de-fr");
     let counted = json!({"positive": 50, "neutral": 0, "negative": 100});
@@ -142,7 +142,7 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
     assert_eq!(model(&app.get("/api/posts/english").await.ok()), "by-words");
     let stats = app.get("/api/stats").await.ok();
     assert_eq!((&stats["unscored_count"], &stats["by_sentiment"]["positive"]), (&json!(120), &json!(1)));
-    // An edit in the meantime replaces the text that is analysed.
+    // An edit before the analysis replaces the text that is analysed.
     let mut edit = RawFields::default();
     for (name, value) in [
         ("op", "replace"),
@@ -172,7 +172,7 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
             break;
         }
     }
-    // The model has caught up, so posts are analysed directly again.
+    // The model has processed all waiting posts, so new posts are analysed directly again.
     app.eventually("posts are analysed directly", async || {
         app.store(&[with_language(post(&uuid::Uuid::new_v4().to_string(), "direct", "hate", 5), "de")]).await;
         (app.drained().await["stats"]["books"]["analysed"].as_u64() > Some(1)).then_some(())

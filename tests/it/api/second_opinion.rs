@@ -27,7 +27,7 @@ async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     let llm = Llm::new(options(&fake, &app.clock)).unwrap();
     let worker = Worker { second_opinion: Some(SecondOpinion::new(Arc::new(llm), 0.7, 3)), ..worker(&app.services) };
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
-    // The test model does not know words in capitals: it returns neutral with low confidence.
+    // The test model does not know words in capitals. It classifies them as neutral with a low confidence.
     app.store(&[post("sure", "web", "I love it", 40), post("unsure", "web", "I HATE it", 30)]).await;
     app.eventually("the second opinion is stored", async || {
         let post = app.get("/api/posts/unsure").await.ok();
@@ -51,7 +51,7 @@ async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     assert_eq!(app.get("/api/posts?sentiment=negative").await.ok()["total"], 1);
     assert_eq!(app.drained().await["stats"]["books"]["analysed"], 2);
 
-    // So do its topics, where they depend on labels.
+    // The topics of the post change too, if they depend on its labels.
     for (topic, posts) in [("calm", 0), ("angry", 1), ("any", 2)] {
         assert_eq!(app.get(&format!("/api/posts?topic={topic}")).await.ok()["total"], posts, "{topic}");
         assert_eq!(
@@ -78,7 +78,7 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
         (&json!("negative"), &json!("fake:judge-1"))
     );
     assert_eq!(app.get("/api/posts/a").await.ok()["sentiment"]["model_name"], "by-words");
-    // While the language model is unavailable, only this post fails, and other posts are not delayed.
+    // While the language model is unavailable, only this post fails. Other posts are not delayed.
     app.store(&[post("c", "web", "a bomb may explode", 20), post("d", "web", "I hate it", 10)]).await;
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(3), &json!(1)), "{books}");

@@ -1,4 +1,4 @@
-//! A live client.
+//! A WebSocket client.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -47,7 +47,7 @@ impl Socket {
         socket
     }
 
-    /// Connects, or returns the status of the refusal.
+    /// Connects. If the server refuses the connection, returns the HTTP status.
     pub async fn try_open(request: Request) -> Result<(Self, Response), u16> {
         match connect_async(request).await {
             Ok((socket, response)) => Ok((Self(socket), response)),
@@ -77,7 +77,7 @@ impl Socket {
         tokio::time::timeout(DEADLINE, hearing).await.expect("the server sends a message in time")
     }
 
-    /// The next frame of this type. Other frames are skipped.
+    /// Waits for the next frame of this type. Other frames are skipped.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {
             match self.receive().await {
@@ -88,7 +88,8 @@ impl Socket {
         }
     }
 
-    /// All frames up to the answer to a ping, which may arrive before events that are still on the bus.
+    /// Returns all frames up to the response to a ping. This response may arrive before events that are still on the
+    /// bus.
     pub async fn until_pong(&mut self) -> Vec<Value> {
         self.send_text(r#"{"type": "ping"}"#).await;
         let mut frames = self.until("pong").await;
@@ -96,7 +97,7 @@ impl Socket {
         frames
     }
 
-    /// All frames up to and including the next one of this type.
+    /// Returns all frames up to and including the next frame of this type.
     pub async fn until(&mut self, kind: &str) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! The API over separate services, with a worker and a classifier that classifies by words.
+//! A running API with separate services, a worker, and a classifier that uses word lists.
 
 mod backends;
 mod by_words;
@@ -47,14 +47,14 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// The time at the start of a case.
 pub const START: &str = "2026-03-01T12:30:00Z";
 
-/// A pair of backends.
+/// The backends of an app.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Setup {
     Embedded,
     Shared,
 }
 
-/// The API, running.
+/// A running API.
 pub struct TestApp {
     pub url: String,
     pub clock: Clock,
@@ -67,7 +67,7 @@ pub struct TestApp {
     _folder: tempfile::TempDir,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -88,13 +88,13 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a header is text"))
     }
 
-    /// The JSON of a success.
+    /// The JSON of a successful response.
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text());
         self.json()
     }
 
-    /// Checks that this is a problem with `status`. Returns the fields that it names.
+    /// Checks that the response is a problem with `status`. Returns the names of the invalid fields.
     pub fn problem(&self, status: u16) -> Vec<String> {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
@@ -110,12 +110,12 @@ impl Answer {
 }
 
 impl TestApp {
-    /// The API with the default options, but on a free port and with a cache that expires immediately.
+    /// Starts the API with the default options, but on a free port and with a cache that expires immediately.
     pub async fn start(setup: Setup) -> Self {
         Self::with(setup, Duration::from_millis(1), |_| {}).await
     }
 
-    /// The API with other options.
+    /// Starts the API with changed options.
     pub async fn with(setup: Setup, cache_ttl: Duration, change: impl FnOnce(&mut HttpOptions)) -> Self {
         let clock = Clock::fixed(START.parse().expect("a time"));
         let folder = tempfile::tempdir().expect("a folder");
@@ -140,13 +140,13 @@ impl TestApp {
         Self::over(services, folder, change)
     }
 
-    /// The API over existing services.
+    /// Starts the API with existing services.
     pub fn over(services: Api, folder: tempfile::TempDir, change: impl FnOnce(&mut HttpOptions)) -> Self {
         let mut options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
         // The check of an available service must succeed even on a busy machine.
         options.check_timeout = DEADLINE;
-        // The drain time is longer than [`TestApp::stop`] waits, so a shutdown that waits for a connection fails the
-        // test.
+        // The drain time is longer than [`TestApp::stop`] waits, so the test fails if the shutdown waits for a
+        // connection.
         options.drain = 2 * DEADLINE;
         change(&mut options);
         let shutdown = Shutdown::default();
@@ -200,18 +200,18 @@ impl TestApp {
         self.drained().await;
     }
 
-    /// Waits until nothing is pending. Returns the health report of that time.
+    /// Waits until no entry is pending. Returns a health report from after that time.
     pub async fn drained(&self) -> Value {
         self.eventually("the stream is empty", async || {
             let health = self.get("/api/health").await.ok();
             (health["stats"]["pending"] == 0 && balances(&health)).then_some(())
         })
         .await;
-        // The totals in the report may have been read before the last commit.
+        // The report is requested again, because its totals may have been read before the last commit.
         self.get("/api/health").await.ok()
     }
 
-    /// Repeats `ask` until it returns an answer.
+    /// Repeats `ask` until it returns a value.
     pub async fn eventually<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         let asking = async {
             let mut poll = tokio::time::interval(Duration::from_millis(10));
@@ -236,7 +236,7 @@ impl TestApp {
             .expect("no error");
     }
 
-    /// Stops the app as a process does, and waits until it has ended.
+    /// Stops the app like a signal to a process, and waits until the app has ended.
     pub async fn stop(&mut self) {
         self.shutdown.stop();
         let server = self.server.take().expect("the server runs");
@@ -254,17 +254,17 @@ impl Drop for TestApp {
     }
 }
 
-/// Whether every appended entry is accounted for.
+/// Whether the outcomes add up to the number of appended entries.
 pub fn balances(health: &Value) -> bool {
     let books = &health["stats"]["books"];
     let outcomes =
         ["analysed", "unscored", "duplicate", "skipped", "deletion", "replacement", "dead_lettered", "pending"];
-    // A component that did not answer in time has no numbers.
+    // The numbers are missing if a component did not respond in time.
     let sum = outcomes.into_iter().map(|name| books[name].as_u64()).sum::<Option<u64>>();
     sum.is_some() && sum == books["appended"].as_u64()
 }
 
-/// A post `seconds` before [`START`].
+/// A post that was written `seconds` before [`START`].
 pub fn post(id: &str, source: &str, content: &str, seconds: u64) -> Value {
     let at = START.parse::<Timestamp>().expect("a time") - Duration::from_secs(seconds);
     json!({"post_id": id, "source": source, "content": content, "author": "ada", "created_at": at})

@@ -213,7 +213,7 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
     let options = WorkerOptions { storage: StoragePolicy::Matching, ..choosy.options.clone() };
     let shutdown = Shutdown::default();
     let work = tokio::spawn(worker::run(Worker { options, ..choosy }, shutdown.clone()));
-    // A text that cannot be analysed is skipped before the analysis.
+    // A text that cannot be analysed is skipped before the analysis, because it matches no topic.
     app.store(&three()).await;
     app.store(&[post("e", "web", "explode", 5)]).await;
     assert_eq!(ids(&app.get("/api/posts").await.ok()), ["b", "a"]);
@@ -265,7 +265,7 @@ async fn skipped_posts_include_those_with_other_labels(setup: Setup) {
 
 async fn unfinished_period_is_compared_with_an_equally_long_one(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // One post every ten minutes for three hours; the time is 12:30.
+    // One post every ten minutes for three hours. The current time is 12:30.
     let posts: Vec<Value> = (0..18).map(|n| post(&format!("p{n}"), "web", "I love it", n * 600 + 30)).collect();
     app.store(&posts).await;
     let hour = "/api/compare?start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T13:00:00Z";
@@ -289,7 +289,7 @@ async fn unfinished_period_is_compared_with_an_equally_long_one(setup: Setup) {
 async fn share_counts_days_of_a_time_zone(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
-    // 12:30 and 03:00 UTC; the latter is the evening before in New York.
+    // The posts were written at 12:30 and 03:00 UTC. In New York the latter is on the previous day.
     app.store(&[post("a", "web", "I love acme", 0), post("b", "web", "I love acme", 34_200)]).await;
     let days = |share: &Value| -> Vec<i64> {
         let data = share["data"].as_array().expect("buckets");

@@ -1,5 +1,5 @@
-//! Alerts during the faults: rules that fire and resolve often, a receiver of their notifications, and the checks of
-//! both afterwards.
+//! Alerts during the faults: rules that fire and resolve often, a receiver of their notifications, and checks of both
+//! at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub struct Change {
     at: i64,
 }
 
-/// The transitions as a JSON array, in the order of their ids.
+/// A query for the transitions as a JSON array, in the order of their ids.
 pub const ON_POSTGRES: &str = "SELECT coalesce(json_agg(json_build_object('rule', rule_id, 'scope', scope, \
      'fingerprint', fingerprint, 'alert', alert_id, 'from', from_state, 'to', to_state, \
      'at', CAST(extract(epoch FROM at) * 1000000 AS bigint)) ORDER BY id), '[]')::text FROM alert_transitions";
@@ -49,7 +49,7 @@ fn is_alerting(state: &str) -> bool {
     state == "firing" || state == "recovering"
 }
 
-/// Whether the state machine of alerts has this transition.
+/// Whether the state machine of alerts contains this transition.
 fn is_allowed(from: &str, to: &str) -> bool {
     match from {
         "normal" | "no_data" | "error" => ["normal", "no_data", "error", "pending", "firing"].contains(&to),
@@ -60,7 +60,7 @@ fn is_allowed(from: &str, to: &str) -> bool {
     }
 }
 
-/// What the checks have seen.
+/// The counts of what the checks found.
 #[derive(Debug)]
 pub struct Seen {
     pub transitions: usize,
@@ -75,7 +75,7 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Adds the rules, the receiver and the route through the API.
+    /// Creates the rules, the receiver and the route through the API.
     pub async fn start(front: &Process) -> Self {
         front.ready().await;
         let hook = Hook::start().await;
@@ -86,7 +86,7 @@ impl Alerts {
             "group_interval": "1s", "matchers": [{"label": "alertname", "op": "=~", "value": "burst|mood"}],
         });
         add(front, "routes", &route).await;
-        // The first rule needs one evaluation to fire or to resolve; the second one passes through every state.
+        // The first rule needs one evaluation to fire or to resolve. The second rule passes through every state.
         let common = json!({"group_by": "source", "window": "1min", "interval": "0s", "delay": "0s", "min_posts": 1});
         let own = [
             json!({"name": "burst", "kind": "volume", "of": "sentiment:negative", "threshold": 3}),
@@ -100,7 +100,7 @@ impl Alerts {
         Self { hook, rules }
     }
 
-    /// Waits until the posts of the last minute have left the windows, so that no alert of the rules is open.
+    /// Waits until the windows contain no posts of the run, so that no alert of the rules is open.
     pub async fn resolve_themselves(&self, setup: &impl Setup) {
         within("the alerts resolve themselves", async || {
             self.open(&setup.transitions().await).is_empty().then_some(())
@@ -108,7 +108,7 @@ impl Alerts {
         .await;
     }
 
-    /// Waits until an alert of `source` is open, and the receiver was notified of it.
+    /// Waits until an alert of `source` is open and its notification was received.
     pub async fn fires(&self, setup: &impl Setup, source: &str) {
         let scope = format!("source:{source}");
         let fired = async || {
@@ -150,15 +150,15 @@ impl Alerts {
         Seen { transitions: changes.len(), alerts, notifications }
     }
 
-    /// The series of the rules whose alert is open.
+    /// The series of the rules that have an open alert.
     fn open<'a>(&self, changes: &'a [Change]) -> Vec<&'a Change> {
         let own = changes.iter().filter(|change| self.rules.contains(&change.rule));
         let last: BTreeMap<_, _> = own.map(|change| ((change.rule, &change.scope), change)).collect();
         last.into_values().filter(|change| is_alerting(&change.to)).collect()
     }
 
-    /// The statuses that the receiver was notified of, by the fingerprint of the series, in the order in which the
-    /// notifications were written. A delivery that was sent again counts once.
+    /// The statuses in the received notifications, by the fingerprint of the series, in the order in which the
+    /// notifications were created. A delivery that was repeated counts once.
     fn notified(&self) -> BTreeMap<String, Vec<String>> {
         let requests = self.hook.requests();
         let sent: BTreeMap<i64, Value> = requests
@@ -174,9 +174,9 @@ impl Alerts {
     }
 }
 
-/// Each transition of a series begins in the state in which the previous one ended, and the state machine has it.
-/// Each alert opens once and resolves once. Times decrease only when a clock was corrected. Returns the number of
-/// alerts.
+/// Checks the transitions of each series. A transition starts in the state in which the previous one ended, and the
+/// state machine contains it. Each alert opens once and resolves once. Times may decrease only when a clock was
+/// corrected. Returns the number of alerts.
 fn follow(changes: &[Change], clock_jumps: usize) -> usize {
     let mut series: BTreeMap<(i64, &str), &Change> = BTreeMap::new();
     let (mut opened, mut resolved) = (BTreeSet::new(), BTreeSet::new());
@@ -203,7 +203,7 @@ fn follow(changes: &[Change], clock_jumps: usize) -> usize {
     opened.len()
 }
 
-/// The receiver learns of the beginning and the end of alerts in turn, and of no alert that did not fire.
+/// Checks that the receiver was notified of the start and the end of alerts in turn, and of no alert that did not fire.
 fn compare(notified: &BTreeMap<String, Vec<String>>, changes: &[Change]) {
     for (fingerprint, statuses) in notified {
         for (index, status) in statuses.iter().enumerate() {

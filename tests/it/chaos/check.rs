@@ -10,19 +10,19 @@ use super::feed::Sent;
 use crate::api::test_app::balances;
 use crate::process::{Process, within};
 
-/// Waits until health is healthy: every outage has ended.
+/// Waits until the health report shows no outage.
 pub async fn recovered(process: &Process) {
     let healthy = async || process.try_health().await.filter(|health| health["status"] == "healthy").map(drop);
     within("health recovers", healthy).await;
 }
 
-/// Waits until no entry is pending and the books balance.
+/// Waits until no entry is pending, and all appended entries are accounted for.
 pub async fn settled(process: &Process) {
     let quiet = |health: &Value| health["stats"]["pending"] == 0 && balances(health);
     process.wait_until("all entries are settled and the books balance", quiet).await;
 }
 
-/// Every stored post, by its id. No id may occur twice.
+/// Every stored post, by its id. Fails if an id occurs twice.
 pub async fn stored(process: &Process) -> BTreeMap<String, Value> {
     let mut stored = BTreeMap::new();
     let mut path = "/api/posts?limit=500".to_owned();
@@ -39,7 +39,7 @@ pub async fn stored(process: &Process) -> BTreeMap<String, Value> {
     }
 }
 
-/// Exactly the expected posts are stored, each with its content and an analysis.
+/// Checks that exactly the expected posts are stored, each with its content and an analysis.
 pub async fn stored_is_what_was_sent(process: &Process, sent: &Sent) {
     let stored = stored(process).await;
     let missing: Vec<_> = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id).collect();
@@ -52,8 +52,8 @@ pub async fn stored_is_what_was_sent(process: &Process, sent: &Sent) {
     }
 }
 
-/// Each transition of an alert begins in the state in which the previous one ended; the last one ends in the state of
-/// the alert. No series has two open alerts. Returns the number of transitions.
+/// Checks that each transition of an alert starts in the state in which the previous one ended, and that the last one
+/// ends in the state of the alert. A series must not have two open alerts. Returns the number of transitions.
 pub async fn transitions_have_no_gap(process: &Process) -> usize {
     let mut open = BTreeSet::new();
     let mut count = 0;
@@ -86,7 +86,7 @@ fn follow_each_other(alert: &Value) -> usize {
     timeline.len()
 }
 
-/// Totals, which come from rollups, equal the counts of the stored posts.
+/// Checks that the totals, which come from rollups, equal the counts of the stored posts.
 pub async fn rollups_equal_recounts(process: &Process) {
     let stored = stored(process).await;
     let mut by_label: BTreeMap<&str, u64> = BTreeMap::new();
@@ -105,7 +105,7 @@ pub async fn rollups_equal_recounts(process: &Process) {
     for (emotion, expected) in by_emotion {
         assert_eq!(count("by_emotion", emotion), expected, "{emotion}: {stats:#}");
     }
-    // A clock that was wrong gave posts times up to an hour from now.
+    // A wrong clock may have given posts times up to an hour from now.
     let now = Clock::system().now();
     let (start, end) = (now - Duration::from_secs(20 * 3_600), now + Duration::from_secs(2 * 3_600));
     let aggregate = process.get(&format!("/api/aggregate?period=minute&start_date={start}&end_date={end}")).await;

@@ -1,4 +1,4 @@
-//! Clocks of processes that a fault sets, with libfaketime.
+//! Changes the clocks of processes with libfaketime.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-/// Where distributions install the library.
+/// The paths at which distributions install the library.
 const LIBRARIES: [&str; 4] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -14,16 +14,16 @@ const LIBRARIES: [&str; 4] = [
     "/usr/lib/faketime/libfaketimeMT.so.1",
 ];
 
-/// The clock of one process, which is the real one until a fault sets it.
+/// The clock of one process. It shows the real time until a fault changes it.
 pub struct FakeClock {
-    /// The library. Without it the clock shows the real time always.
+    /// The path of the library. Without the library the clock always shows the real time.
     library: Option<PathBuf>,
     /// The file from which the library reads the offset.
     file: PathBuf,
 }
 
 impl FakeClock {
-    /// A clock that shows the real time. `file` does not exist yet.
+    /// Creates a clock that shows the real time. `file` must not exist yet.
     pub fn new(file: &Path) -> Self {
         let library = LIBRARIES.into_iter().map(PathBuf::from).find(|path| path.exists());
         let clock = Self { library, file: file.to_owned() };
@@ -31,13 +31,13 @@ impl FakeClock {
         clock
     }
 
-    /// The variables of a process that has this clock.
+    /// The environment variables of a process with this clock.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         let Some(library) = &self.library else { return Vec::new() };
         vec![
             ("LD_PRELOAD", library.clone()),
             ("FAKETIME_TIMESTAMP_FILE", self.file.clone()),
-            // The file is read once a second.
+            // The library reads the file once per second.
             ("FAKETIME_CACHE_DURATION", "1".into()),
             // A jump of a real clock does not change the monotonic clock.
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
@@ -45,7 +45,7 @@ impl FakeClock {
         ]
     }
 
-    /// Whether a fault can set it.
+    /// Whether a fault can change the clock.
     pub fn can_jump(&self) -> bool {
         self.library.is_some()
     }
@@ -58,18 +58,18 @@ impl FakeClock {
         name
     }
 
-    /// Shows a time that is `ahead` of the real one.
+    /// Sets the clock to `ahead` of the real time.
     pub fn set_ahead(&self, ahead: Duration) {
         self.set(&format!("+{}", ahead.as_secs()));
     }
 
-    /// Shows the real time again.
+    /// Resets the clock to the real time.
     pub fn correct(&self) {
         self.set("+0");
     }
 
     fn set(&self, offset: &str) {
-        // The file is replaced by a rename, so that no process reads a part of it.
+        // The file is replaced by a rename, so that no process reads an incomplete file.
         let next = self.file.with_extension("next");
         std::fs::write(&next, offset).expect("the offset is written");
         std::fs::rename(next, &self.file).expect("the offset is in place");

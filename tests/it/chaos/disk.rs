@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// A folder on which a small tmpfs is mounted, if this process may mount one.
+/// A folder on which a small tmpfs is mounted, if this process has the permission.
 pub struct Disk {
     folder: PathBuf,
-    /// Whether the tmpfs is mounted, so that a fault may fill it.
+    /// Whether the tmpfs is mounted. Only then may a fault fill the disk.
     pub is_small: bool,
 }
 
@@ -30,7 +30,7 @@ impl Disk {
         assert!(!filled.status.success(), "the disk is full");
     }
 
-    /// Removes what [`Self::fill`] wrote.
+    /// Removes the file that [`Self::fill`] wrote.
     pub fn clear(&self) {
         std::fs::remove_file(self.filler()).expect("the filler is removed");
     }

@@ -17,7 +17,7 @@ use super::{ALERTS, LONGEST_STOP, Setup, noticed};
 use crate::ports::free_port;
 use crate::process::Process;
 
-/// Size of the disk that is filled.
+/// The size of the disk that is filled.
 const DISK: &str = "256m";
 
 /// One process with all roles.
@@ -32,12 +32,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// For short runs: faults that end soon.
+    /// Starts a set-up for short runs, with faults that end quickly.
     pub async fn start() -> Self {
         Self::with_stops_up_to(Duration::from_secs(3)).await
     }
 
-    /// For long runs.
+    /// Starts a set-up for long runs, with all faults.
     pub async fn with_every_fault() -> Self {
         Self::with_stops_up_to(LONGEST_STOP).await
     }
@@ -73,7 +73,7 @@ impl Embedded {
         self.folder().join("data/sentistream.db").display().to_string()
     }
 
-    /// Another program holds the write lock of the database.
+    /// Holds the write lock of the database, as another program could do.
     async fn lock(&self, time: Duration) {
         let path = self.database();
         let (begun, ready) = tokio::sync::oneshot::channel();
@@ -90,7 +90,8 @@ impl Embedded {
         held.await.expect("the lock is held");
     }
 
-    /// Fills the disk until health reports that. SQLite may then write again, because it reuses the space of its log.
+    /// Fills the disk until the health report shows this. SQLite may then be able to write again, because it reuses the
+    /// space of its log.
     async fn fill_disk(&self) {
         self.disk.fill().await;
         noticed(self.front(), "a full disk", Duration::ZERO).await;
@@ -161,7 +162,7 @@ impl Setup for Embedded {
     }
 }
 
-/// The same, but the only fault is a full disk.
+/// The same set-up, but a full disk is the only fault.
 pub struct FullDisk(pub Embedded);
 
 impl Setup for FullDisk {

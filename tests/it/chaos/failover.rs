@@ -1,4 +1,4 @@
-//! Redis failovers by Sentinel, under one process with all roles.
+//! Sentinel fails over Redis while one process with all roles uses it.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl Failover {
         failover
     }
 
-    /// Waits until the Sentinel knows a replica that has all data.
+    /// Waits until the Sentinel has a replica with all data.
     async fn is_ready(&self) {
         let ready = async || {
             let replicas = command(&self.sentinel, "SENTINEL", &["REPLICAS", "main"]).await?.into_array();
@@ -75,7 +75,7 @@ impl Failover {
         address.into_array().last()?.as_string()?.parse().ok()
     }
 
-    /// Waits until another server is the master.
+    /// Waits until another server than `before` is the master.
     async fn changed(&self, before: u16) {
         let other = async || self.master().await.filter(|port| *port != before).map(drop);
         within("the replica becomes the master", other).await;
@@ -95,7 +95,7 @@ impl Setup for Failover {
         self.redis[index].kill().await;
         self.changed(before).await;
         self.redis[index].start().await;
-        // The Sentinel makes the old master a replica of the new one.
+        // The Sentinel needs time to make the old master a replica of the new one.
         tokio::time::sleep(Duration::from_secs(1)).await;
         "failover from a killed master"
     }
@@ -113,7 +113,7 @@ impl Setup for Failover {
         0
     }
 
-    /// A replica may lack the last entries.
+    /// A replica may lack the last entries, which a failover then loses.
     fn is_lossy(&self) -> bool {
         true
     }

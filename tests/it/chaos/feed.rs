@@ -1,4 +1,4 @@
-//! Posts and deletions that are sent while faults happen, and retried until they are accepted.
+//! Sends posts and deletions while faults occur. Each request is retried until it is accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::{Process, within};
 
-/// Contents of calm periods and of incidents.
+/// The contents of posts in calm periods and in incidents.
 const MOODS: [[&str; 2]; 2] = [
     ["I love how fast this is", "The meeting moved to Tuesday"],
     ["This is broken again and nobody answers", "What a mess"],
 ];
-/// The sources of the posts. One after another has an incident, so that alerts begin and end all the time.
+/// The sources of the posts. They have incidents in turn, so that alerts fire and resolve continuously.
 const SOURCES: [&str; 6] = ["web", "shop", "forum", "app", "mail", "chat"];
 const INCIDENT: Duration = Duration::from_secs(20);
 /// The source of the posts of [`Sent::send_burst`].
@@ -24,14 +24,15 @@ pub const BURST: &str = "burst";
 /// The interval between two requests.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// What was accepted.
+/// The posts and deletions that were accepted.
 #[derive(Default)]
 pub struct Sent {
-    /// The content of each post.
+    /// The content of each post, by its id.
     pub posts: BTreeMap<String, String>,
     /// Posts that were deleted.
     pub deleted: BTreeSet<String>,
-    /// Those of them whose deletion was never confirmed: a request had no answer, and the post was absent afterwards.
+    /// The deleted posts whose deletion was never confirmed: a request had no response, and the post was absent
+    /// afterwards.
     unconfirmed: BTreeSet<String>,
 }
 
@@ -48,13 +49,13 @@ impl Sent {
         self.posts.iter().filter(|(id, _)| !self.deleted.contains(*id))
     }
 
-    /// Expects those of `stored` whose deletion was not confirmed. When Redis loses an entry, a worker that holds it may
-    /// store the post after the stream has become empty, so that the post was absent only for a while.
+    /// Expects those posts in `stored` whose deletion was not confirmed. Redis may lose an entry that a worker holds.
+    /// The stream is then empty before the worker stores the post, so the post was absent only temporarily.
     pub fn expect_unconfirmed(&mut self, stored: &BTreeMap<String, Value>) {
         self.deleted.retain(|id| !(self.unconfirmed.contains(id) && stored.contains_key(id)));
     }
 
-    /// Appends negative posts of the source [`BURST`], which no other post has.
+    /// Appends negative posts of the source [`BURST`], which no other post uses.
     pub async fn send_burst(&mut self, process: &Process) {
         let content = |number| format!("I hate this terrible update ({number})");
         let burst: BTreeMap<_, _> = (0..10).map(|number| (format!("{BURST}-{number}"), content(number))).collect();
@@ -63,7 +64,7 @@ impl Sent {
         self.posts.extend(burst);
     }
 
-    /// Appends posts again.
+    /// Appends posts that were sent before.
     pub async fn send_again(&self, process: &Process, ids: Vec<String>) {
         eprintln!("chaos: {} posts were lost with the stream and are sent again", ids.len());
         for chunk in ids.chunks(100) {
@@ -73,21 +74,21 @@ impl Sent {
     }
 }
 
-/// A running feed.
+/// A feed that is sending.
 pub struct Feed {
     stop: CancellationToken,
     task: JoinHandle<Sent>,
 }
 
 impl Feed {
-    /// Starts to send to the API at `url`, which may be down at times.
+    /// Starts sending to the API at `url`, which may be temporarily unavailable.
     pub fn start(url: &str, seed: u64) -> Self {
         let (stop, url) = (CancellationToken::new(), url.to_owned());
         let task = tokio::spawn(feed(url, StdRng::seed_from_u64(seed ^ 1), stop.clone()));
         Self { stop, task }
     }
 
-    /// Stops the feed after its current request is accepted.
+    /// Stops the feed as soon as its current request is accepted.
     pub async fn finish(self) -> Sent {
         self.stop.cancel();
         self.task.await.expect("the feed does not panic")
@@ -132,7 +133,7 @@ async fn feed(url: String, mut rng: StdRng, stop: CancellationToken) -> Sent {
 }
 
 fn post(id: &str, content: &str) -> Value {
-    // Alerts need posts of several authors.
+    // Alerts require posts of several authors.
     let author = format!("author-{}", id.len() + digits(id) % 20);
     json!({"post_id": id, "source": source(id), "author": author, "content": content})
 }
@@ -150,13 +151,13 @@ async fn accepted(url: &str, posts: &[Value]) -> bool {
     request.is_ok_and(|answer| answer.status() == 202)
 }
 
-/// Deletes a post. A request without an answer is retried.
+/// Deletes a post. A request without a response is retried.
 async fn delete(url: &str, id: &str) -> Deletion {
     let mut was_tried = false;
     loop {
         match client().delete(format!("{url}/api/posts/{id}")).send().await.map(|answer| answer.status().as_u16()) {
             Ok(204) => return Deletion::Confirmed,
-            // Not stored yet, or deleted by an earlier attempt whose answer was lost.
+            // The post is not stored yet, or an earlier attempt whose response was lost has deleted it.
             Ok(404) if was_tried && is_gone(url, id).await => return Deletion::Unconfirmed,
             Ok(404) => return Deletion::NotFound,
             _ => was_tried = true,
@@ -165,7 +166,7 @@ async fn delete(url: &str, id: &str) -> Deletion {
     }
 }
 
-/// Whether a post that was sent is deleted. A post that still waits in the stream is not.
+/// Whether a post that was sent is deleted. A post that waits in the stream is not deleted.
 async fn is_gone(url: &str, id: &str) -> bool {
     for _ in 0..400 {
         match client().get(format!("{url}/api/posts/{id}")).send().await.map(|answer| answer.status().as_u16()) {

@@ -13,7 +13,7 @@ pub enum NetworkState {
     Clear,
     /// Each packet is delayed by this time.
     Slow(Duration),
-    /// Connections stay open, and no data is forwarded.
+    /// Connections remain open, but no data is forwarded.
     Silent,
     /// Open and new connections are closed.
     Broken,
@@ -26,7 +26,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy to the server on `target`.
+    /// Starts a proxy to the server on the port `target`.
     pub async fn to(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();

@@ -1,4 +1,4 @@
-//! Faults of several processes on Postgres and Redis, which are reached through proxies.
+//! Faults of several processes that reach Postgres and Redis through proxies.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::ports::free_port;
 use crate::process::{Process, within};
 use crate::services::{self, Server};
 
-/// An API process, two workers, and their servers.
+/// An API process, two workers, and the servers that they use.
 pub struct Scaled {
     folder: tempfile::TempDir,
     settings: Vec<String>,
@@ -29,24 +29,24 @@ pub struct Scaled {
     redis_proxy: Proxy,
     postgres_proxy: Proxy,
     is_lossy: bool,
-    /// The clocks of the workers, then that of the API.
+    /// The clocks of the two workers and of the API, in this order.
     clocks: Vec<FakeClock>,
     clock_jumps: usize,
     /// The number of kinds of faults.
     kinds: u32,
     longest_stop: Duration,
-    /// The disk with the append-only file of Redis, if a fault fills it.
+    /// The disk with the append-only file of Redis, if a fault can fill it.
     disk: Option<Disk>,
 }
 
 impl Scaled {
-    /// For short runs: faults that end soon.
+    /// Starts a set-up for short runs, with faults that end quickly.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self::on(Server::redis_in(folder, &[]).await, 17, None).await
     }
 
-    /// For long runs: all faults.
+    /// Starts a set-up for long runs, with all faults.
     pub async fn with_every_fault() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let disk = Disk::on(folder.path(), "64m").await;
@@ -111,7 +111,7 @@ impl Scaled {
     }
 
     async fn redis_command(&self, name: &'static str, args: &[&str]) -> Value {
-        // A Redis that starts listens before it has loaded its data.
+        // A Redis server listens before it has loaded its data, so the connection is retried.
         let connect = async || {
             let client = Client::new(Config::from_url(&self.redis.url()).expect("a URL"), None, None, None);
             client.init().await.ok().map(|_| client)
@@ -128,7 +128,7 @@ impl Scaled {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port())
     }
 
-    /// Limits Redis to the memory in use, for `time` after health has reported that.
+    /// Limits Redis to its current memory. The limit remains for `time` after health has reported it.
     async fn fill_redis(&self, time: Duration) {
         let info = self.redis_command("INFO", &["memory"]).await.into_string().unwrap_or_default();
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("the memory in use");
@@ -137,7 +137,7 @@ impl Scaled {
         self.redis_command("CONFIG", &["SET", "maxmemory", "0"]).await;
     }
 
-    /// Another session locks the table of posts, so that statements time out.
+    /// Locks the table of posts in another session, so that statements time out.
     async fn lock_posts(&self, time: Duration) {
         let seconds = time.as_secs_f64();
         let statement = format!(
@@ -146,7 +146,8 @@ impl Scaled {
         services::execute(&self.postgres_url(), &statement).await;
     }
 
-    /// Fills the disk of Redis' append-only file for `time` after health has reported that, and restarts Redis.
+    /// Fills the disk of Redis' append-only file. The disk remains full for `time` after health has reported it. Then
+    /// Redis is restarted.
     async fn fill_disk_of_redis(&mut self, time: Duration) {
         let Some(disk) = &self.disk else { return };
         disk.fill().await;
@@ -156,7 +157,7 @@ impl Scaled {
         self.redis.start().await;
     }
 
-    /// Locks tables in the opposite order of the workers, so that Postgres cancels one of the transactions.
+    /// Locks tables in the opposite order to the workers, so that Postgres cancels one of the transactions.
     async fn deadlock(&self) {
         services::execute(
             &self.postgres_url(),

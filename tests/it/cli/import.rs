@@ -66,7 +66,7 @@ fn strict_import_fails_on_any_rejected_record() {
 
 #[test]
 fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
-    // No database is needed.
+    // The preview needs no database.
     let folder = folder();
     write(folder.path(), "posts.csv", "post_id,content\n1,I love this so much!\n2,\"This is terrible, I hate it\"\n");
     let arguments = ["import", "--dry-run", "posts.csv", "--source", "web", "--constant", "lang=en"];
@@ -81,7 +81,7 @@ fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
         (&post["source"], &post["lang"], &post["sentiment"]["label"]),
         (&"web".into(), &"en".into(), &"positive".into())
     );
-    // A date that is not read would otherwise become the present unnoticed.
+    // If the date were not read, the post would get the current time without a message.
     write(folder.path(), "dates.csv", "post_id,source,content,created_at\n1,web,fine,01.11.2026 14:30\n");
     let shown = run(folder.path(), &["import", "--dry-run", "dates.csv"]).good().stdout;
     assert!(shown.contains("created_at was invalid in 1 of these records"), "{shown}");
@@ -93,7 +93,7 @@ fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
 #[test]
 fn spreadsheet_is_recognised_by_its_content() {
     let folder = migrated();
-    // The file name ends in .csv.
+    // The file name ends with .csv, although the file is a spreadsheet.
     std::fs::write(folder.path().join("survey.csv"), spreadsheet()).unwrap();
     let report =
         run(folder.path(), &["import", "survey.csv", "--source", "survey", "--map", "content=answer", "--json"]);
@@ -153,14 +153,14 @@ fn spreadsheet() -> Vec<u8> {
     spreadsheet_with("")
 }
 
-/// The same with more `rows`.
+/// The same spreadsheet with additional `rows`.
 fn spreadsheet_with(rows: &str) -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
     let text = |cell: &str, text: &str| format!("<c r=\"{cell}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
     let header = [text("A1", "post_id"), text("B1", "answer"), text("C1", "created_at")].concat();
-    // 46327.5 is noon of 2026-11-01.
+    // The number 46327.5 means noon of 2026-11-01.
     let first = format!("<c r=\"A2\"><v>17</v></c>{}<c r=\"C2\" s=\"1\"><v>46327.5</v></c>", text("B2", "I love it"));
     let second = format!("<c r=\"A3\"><v>18</v></c>{}", text("B3", "I hate it"));
     let sheet = format!(
@@ -191,7 +191,7 @@ fn spreadsheet_with(rows: &str) -> Vec<u8> {
     ])
 }
 
-/// A zip archive of stored files.
+/// A zip archive of uncompressed files.
 fn zip(files: &[(&str, String)]) -> Vec<u8> {
     let (mut archive, mut directory) = (Vec::new(), Vec::new());
     for (name, text) in files {
@@ -234,7 +234,7 @@ fn interrupted_import_reports_how_to_continue() {
     let posts: Vec<_> =
         (0..100).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
     write(folder.path(), "posts.ndjson", &posts.join("\n"));
-    // It waits because the stream is full and no worker runs.
+    // The command waits, because the stream is full and no worker runs.
     let mut import = command(
         folder.path(),
         &["import", "posts.ndjson", "--batch-size", "10", "--json", "--set", "stream.max_backlog=20"],

@@ -1,7 +1,6 @@
-//! The public API of Bluesky: the posts of an account
-//! (<https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed>) and the search for posts
-//! (<https://docs.bsky.app/docs/api/app-bsky-feed-search-posts>), which refuses cursors without an account and is at times
-//! turned off (<https://github.com/bluesky-social/bsky-docs/issues/296>).
+//! The public API of Bluesky: the posts of an account (<https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed>),
+//! and the search for posts (<https://docs.bsky.app/docs/api/app-bsky-feed-search-posts>). The search refuses cursors
+//! without an account, and is sometimes disabled (<https://github.com/bluesky-social/bsky-docs/issues/296>).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::web::{Reply, Request, Web, lock};
 
-/// The account with posts, as handle and DID.
+/// The handle and the DID of the account that has posts.
 pub const ADA: (&str, &str) = ("ada.test", "did:plc:ada");
 
-/// The API.
+/// The running fake.
 pub struct AppView {
     pub web: Web,
     state: Arc<State>,
@@ -46,7 +45,7 @@ impl AppView {
         lock(&self.state.posts).push(post);
     }
 
-    /// Refuses all searches.
+    /// Refuses all searches from now on.
     pub fn close_search(&self) {
         self.state.is_closed.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Certificates for servers on loopback.
+//! Creates certificates for servers on loopback.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +22,7 @@ impl Authority {
         std::fs::read(self.0.path().join("ca.pem")).unwrap()
     }
 
-    /// A server with a certificate for `name`, such as `IP:127.0.0.1`.
+    /// The TLS of a server with a certificate for `name`, such as `IP:127.0.0.1`.
     pub fn server(&self, name: &str) -> TlsAcceptor {
         let folder = self.0.path();
         openssl(folder, &format!("req {KEY} -keyout server.key -out server.csr -subj /CN=mail"));

@@ -1,4 +1,4 @@
-//! A server of feeds with validators: RSS, Atom and JSON Feed, chosen by the extension of the path.
+//! A server of feeds with validators: RSS, Atom and JSON Feed. The extension of the path selects the format.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use super::web::{Reply, Request, Web, lock};
 pub struct Entry {
     pub id: String,
     pub title: String,
-    /// Unix seconds.
+    /// The time of the entry, in Unix seconds.
     pub published: i64,
     pub updated: i64,
 }

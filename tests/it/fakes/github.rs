@@ -1,7 +1,7 @@
 //! GitHub, as <https://docs.github.com/en/rest/issues/issues> and
-//! <https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions> describe it: lists of issues and
-//! comments that are sorted by their last change, with `since`, pages in `Link` headers, entity tags and limits; and
-//! discussions by GraphQL, which need a token.
+//! <https://docs.github.com/en/graphql/guides/using-the-graphql-api-for-discussions> describe it. Lists of issues and
+//! comments are sorted by their last change, with `since`, pages in `Link` headers, entity tags and rate limits.
+//! Discussions are served by GraphQL, which requires a token.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use url::Url;
 
 use super::web::{Reply, Request, Web, lock};
 
-/// The token.
+/// The token that the fake accepts.
 pub const TOKEN: &str = "ghp_s3cret";
 
 /// The server with the repository `acme/phone`.
@@ -34,7 +34,7 @@ impl Hub {
         Self { web, state }
     }
 
-    /// Adds an issue, or replaces the one with this number. The second of its last change is its number by default.
+    /// Adds an issue, or replaces the issue with this number. `second` is the time of its last change.
     pub fn issue(&self, number: u64, text: &str, second: u64) {
         self.add_issue(json!({
             "id": 7_000 + number, "number": number, "title": "Screen", "body": format!("**{text}**"), "body_text": text,
@@ -43,7 +43,7 @@ impl Hub {
         }));
     }
 
-    /// Adds an item of the list of issues in this form.
+    /// Adds `issue` unchanged to the list of issues.
     pub fn add_issue(&self, issue: Value) {
         put(&mut lock(&self.state.issues), issue, "id");
     }
@@ -73,7 +73,7 @@ impl Hub {
                 "createdAt": at(number), "updatedAt": at(number),
             })
         };
-        // With one comment and one reply the ids are those that tests name.
+        // With one comment and one reply, the ids are those that the tests expect.
         let factor = if (comments, replies) == (1, 1) { 10 } else { 1_000 };
         let comment = |index: u64| {
             let id = number * factor + index * 100;
@@ -92,7 +92,7 @@ impl Hub {
     }
 }
 
-/// A time in the form of GitHub, by seconds after noon.
+/// A time in GitHub's format, `second` seconds after noon.
 fn at(second: u64) -> String {
     format!("2026-03-01T{:02}:{:02}:{:02}Z", 12 + second / 3_600, second / 60 % 60, second % 60)
 }

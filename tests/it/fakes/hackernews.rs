@@ -9,12 +9,12 @@ use super::web::{Reply, Web, lock};
 
 type Items = Arc<Mutex<BTreeMap<u64, Value>>>;
 
-/// The site; ids without an item are `null`.
+/// The running fake. Ids without an item are `null`.
 pub struct Site {
     pub web: Web,
     items: Items,
     updates: Arc<Mutex<Vec<u64>>>,
-    /// The number of further requests for an item that are answered with `null`.
+    /// For how many further requests an item is `null`.
     hidden: Arc<Mutex<BTreeMap<u64, u32>>>,
 }
 
@@ -54,7 +54,7 @@ impl Site {
         lock(&self.items).insert(id, item);
     }
 
-    /// Adds an item whose first requests are answered with `null`.
+    /// Adds an item that is `null` in the next `remaining` requests.
     pub fn put_late(&self, id: u64, item: Value, remaining: u32) {
         lock(&self.hidden).insert(id, remaining);
         self.put(id, item);

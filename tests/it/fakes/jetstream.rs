@@ -1,9 +1,9 @@
-//! Bluesky's Jetstream: hosts that serve one log of events, each with its own faults.
+//! Bluesky's Jetstream: hosts that serve one common log of events, each with its own faults.
 //!
 //! Options behave as in <https://github.com/bluesky-social/jetstream> (`internal/subscribe`): the cursor is inclusive,
-//! `maxMessageSizeBytes` leaves out larger frames, `wantedDids` applies to events of all kinds, and `requireHello=true`
-//! waits for an `options_update` message. With `compress=true` each event is a binary message with a zstd frame that
-//! names the dictionary (`compress.go`); the size limit applies before compression.
+//! `maxMessageSizeBytes` leaves out larger frames, `wantedDids` applies to events of all kinds, and with
+//! `requireHello=true` the host waits for an `options_update` message. With `compress=true` each event is a binary
+//! message with a zstd frame that names the dictionary (`compress.go`). The size limit applies before compression.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 
 use super::web::{Reply, Web};
 
-/// A dictionary by `zstd --train`, in place of the published one.
+/// A dictionary that was created by `zstd --train`. It replaces the published one.
 pub const DICTIONARY: &[u8] = include_bytes!("../../data/jetstream/dictionary.zdict");
-/// An event, and its frame by `zstd -D dictionary.zdict`.
+/// An event. Its compressed frame was created by `zstd -D dictionary.zdict`.
 pub const EVENT: &str = include_str!("../../data/jetstream/event.json");
 const FRAME: &[u8] = include_bytes!("../../data/jetstream/event.zst");
 /// The id of [`DICTIONARY`].
@@ -68,7 +68,7 @@ pub struct Faults {
     pub malformed_every: Option<usize>,
     /// Each connection repeats this many earlier events.
     pub repeat: usize,
-    /// The time of the oldest stored event. An older cursor is moved to it silently.
+    /// The time of the oldest stored event. An older cursor is silently moved to this time.
     pub oldest: Option<i64>,
     /// Connections are refused.
     pub refuse: bool,
@@ -78,11 +78,11 @@ pub struct Faults {
     pub dictionary: Option<u8>,
 }
 
-/// A connection that a client opened.
+/// The parameters of a connection that a client opened.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub cursor: Option<i64>,
-    /// `wantedDids` of the URL or of the first message.
+    /// The `wantedDids` of the URL or of the first message.
     pub dids: Vec<String>,
     pub has_hello: bool,
     pub is_compressed: bool,
@@ -90,7 +90,7 @@ pub struct Asked {
 
 /// A host.
 pub struct Jetstream {
-    /// `ws://…/subscribe`
+    /// The URL of the host: `ws://…/subscribe`
     pub url: String,
     state: Arc<State>,
     serving: tokio::task::JoinHandle<()>,
@@ -100,7 +100,7 @@ struct State {
     log: Arc<Log>,
     faults: Mutex<Faults>,
     asked: Mutex<Vec<Asked>>,
-    /// Changes when all connections are cut.
+    /// Changes when all connections must be cut.
     cuts: watch::Sender<u64>,
     open: watch::Sender<usize>,
     most_open: AtomicUsize,
@@ -139,17 +139,17 @@ impl Jetstream {
         lock(&self.state.asked).clone()
     }
 
-    /// How many connections are open.
+    /// The number of connections that are open.
     pub fn open(&self) -> usize {
         *self.state.open.borrow()
     }
 
-    /// The largest number of open connections.
+    /// The largest number of connections that were open at the same time.
     pub fn most_open(&self) -> usize {
         self.state.most_open.load(Ordering::Relaxed)
     }
 
-    /// Events that were sent, over all connections.
+    /// The number of events that were sent on all connections.
     pub fn sent(&self) -> usize {
         *self.state.sent.borrow()
     }
@@ -229,7 +229,7 @@ async fn talk(socket: TcpStream, state: &State) {
     let mut sent = 0;
     loop {
         let reached = |limit: Option<usize>| limit.is_some_and(|limit| sent >= limit);
-        // Sent events arrive before the cut.
+        // The events that were sent must arrive before the connection is cut.
         if (reached(faults.drop_after) || reached(faults.stall_after)) && socket.flush().await.is_err() {
             return;
         }
@@ -247,7 +247,7 @@ async fn talk(socket: TcpStream, state: &State) {
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep(Duration::from_millis(20)) => {}
-                // Pongs of the client, and the end of its connection.
+                // Pongs of the client are ignored. The end of the connection ends the loop.
                 received = socket.next() => if !matches!(received, Some(Ok(_))) { return },
             }
             continue;
@@ -272,7 +272,7 @@ async fn talk(socket: TcpStream, state: &State) {
     }
 }
 
-/// A zstd frame that names a dictionary. Events other than [`EVENT`] are in raw blocks, which are valid frames too.
+/// A zstd frame that names a dictionary. Events other than [`EVENT`] are stored in raw blocks, which are also valid.
 fn frame(event: &str, dictionary: u8) -> Vec<u8> {
     if event == EVENT && dictionary == DICTIONARY_ID {
         return FRAME.to_vec();
@@ -300,8 +300,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The public API that resolves handles, as <https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles> describes it:
-/// at most 25 actors, unknown ones are left out.
+/// The public API that resolves handles, as described in <https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>.
+/// It accepts at most 25 actors, and leaves out unknown ones.
 pub async fn profiles(accounts: &'static [(&'static str, &'static str)]) -> Web {
     Web::start(|request| {
         let actors: Vec<&str> = request.pairs.iter().filter(|(name, _)| name == "actors").map(|(_, a)| &**a).collect();
@@ -321,7 +321,7 @@ pub fn post_id(did: &str, rkey: &str) -> String {
     format!("at://{did}/app.bsky.feed.post/{rkey}")
 }
 
-/// A commit to `did`'s posts; `record` is left out of a delete.
+/// An event of a commit to `did`'s posts. A deletion has no `record`.
 pub fn commit(operation: &str, (did, rkey): (&str, &str), time_us: i64, record: serde_json::Value) -> String {
     let mut event = json!({
         "did": did, "time_us": time_us, "kind": "commit",
@@ -333,7 +333,7 @@ pub fn commit(operation: &str, (did, rkey): (&str, &str), time_us: i64, record: 
     event.to_string()
 }
 
-/// A new post in English.
+/// An event of a new post in English.
 pub fn create(did: &str, rkey: &str, time_us: i64, text: &str) -> String {
     let record = json!({
         "$type": "app.bsky.feed.post", "text": text, "langs": ["en"],
@@ -342,7 +342,7 @@ pub fn create(did: &str, rkey: &str, time_us: i64, text: &str) -> String {
     commit("create", (did, rkey), time_us, record)
 }
 
-/// A change of an account's status.
+/// An event of a change of an account's status.
 pub fn account(did: &str, time_us: i64, status: &str) -> String {
     let active = status.is_empty();
     let mut account = json!({"active": active, "did": did, "seq": 1, "time": rfc3339(time_us)});

@@ -1,8 +1,9 @@
-//! An instance of Mastodon: time lines in pages, limits of requests, and streaming over a WebSocket.
+//! An instance of Mastodon: timelines in pages, rate limits, and streaming over a WebSocket.
 //!
-//! It streams from another host, as large servers do: `/api/v2/instance` names that host in `configuration.urls`
-//! (<https://docs.joinmastodon.org/entities/Instance/>), and the web host redirects `/api/v1/streaming` to it. A refused
-//! subscription is answered with `{"error", "status"}` on the open socket (mastodon/mastodon, `streaming/index.js`).
+//! The instance streams from another host, as large servers do: `/api/v2/instance` names that host in
+//! `configuration.urls` (<https://docs.joinmastodon.org/entities/Instance/>), and the web host redirects
+//! `/api/v1/streaming` to it. A refused subscription is answered with `{"error", "status"}` on the open socket
+//! (mastodon/mastodon, `streaming/index.js`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,10 +21,10 @@ use super::web::{Reply, Request, Web, lock};
 
 /// The token of the instance's user.
 pub const TOKEN: &str = "a user's token";
-/// A subscription is active after this time.
+/// The time after which a subscription becomes active.
 const SUBSCRIBE: Duration = Duration::from_millis(300);
 
-/// An instance.
+/// The running fake.
 pub struct Instance {
     pub web: Web,
     /// The host that streams.
@@ -32,15 +33,15 @@ pub struct Instance {
 }
 
 struct State {
-    /// The error that is sent instead of a subscription.
+    /// The error that is sent in response to subscriptions.
     refusal: Mutex<Option<Value>>,
-    /// The statuses by id.
+    /// The statuses, by their ids.
     statuses: Mutex<BTreeMap<u64, Value>>,
     live: broadcast::Sender<String>,
-    /// Changes when all streams are cut.
+    /// Changes when all streams must be cut.
     cuts: watch::Sender<u64>,
     subscribed: watch::Sender<usize>,
-    /// Whether streams send nothing, not even pings.
+    /// Whether streams send nothing at all, not even pings.
     is_mute: watch::Sender<bool>,
 }
 
@@ -89,7 +90,7 @@ impl Instance {
         self.send("status.update", &payload);
     }
 
-    /// Deletes a status and sends that to the streams.
+    /// Deletes a status and sends the deletion to the streams.
     pub fn delete(&self, id: u64) {
         lock(&self.state.statuses).remove(&id);
         self.send("delete", &id.to_string());
@@ -113,13 +114,13 @@ impl Instance {
         self.state.is_mute.send_replace(is_mute);
     }
 
-    /// How many subscriptions became active.
+    /// The number of subscriptions that became active.
     pub fn subscribed(&self) -> usize {
         *self.state.subscribed.borrow()
     }
 }
 
-/// A status with the relevant fields; `more` overrides them.
+/// A status with the fields that the source uses. `more` overrides fields.
 pub fn status(id: u64, content: &str, more: Value) -> Value {
     let mut status = json!({
         "id": id.to_string(), "created_at": "2026-03-01T12:20:00.000Z", "edited_at": null, "in_reply_to_id": null,
@@ -191,7 +192,7 @@ fn answer(request: &Request, state: &Arc<State>, streaming: &Url) -> Reply {
 
 async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
     let (mut cuts, mut mute) = (state.cuts.subscribe(), state.is_mute.subscribe());
-    // The instance sends nothing before a subscription is active.
+    // The instance sends no events before a subscription is active.
     let subscribed = matches!(socket.next().await, Some(Ok(Message::Text(text))) if text.contains("subscribe"));
     let refusal = lock(&state.refusal).clone();
     if let Some(refusal) = refusal {

@@ -21,24 +21,24 @@ use super::web::{Reply, Request, Web, lock};
 pub const CLIENT_ID: &str = "sentistream";
 pub const CLIENT_SECRET: &str = "the secret of the client: 100% & more";
 
-/// How the provider answers.
+/// The behaviour of the provider.
 #[derive(Clone)]
 pub struct Behaviour {
-    /// The person who signs in, as claims.
+    /// The claims of the person who signs in.
     pub person: Value,
-    /// Whether the ID token has all claims of the person. Otherwise only the userinfo endpoint has them.
+    /// Whether the ID token contains all claims of the person. Otherwise only the userinfo endpoint returns them.
     pub has_claims_in_token: bool,
-    /// Claims of the ID token that replace the right ones; `null` removes a claim.
+    /// Claims that replace the correct ones in the ID token; `null` removes a claim.
     pub claims: Value,
     /// How the ID token is signed.
     pub signature: Signature,
     /// The keys that the provider publishes.
     pub published: Vec<Key>,
-    /// An error of the authorization endpoint.
+    /// The error that the authorization endpoint returns.
     pub refusal: Option<&'static str>,
-    /// The status of all answers of the other endpoints.
+    /// The HTTP status of all responses of the other endpoints.
     pub failure: Option<u16>,
-    /// Fields of the discovery document that replace the right ones; `null` removes a field.
+    /// Fields that replace the correct ones in the discovery document; `null` removes a field.
     pub metadata: Value,
 }
 
@@ -61,7 +61,7 @@ impl Default for Behaviour {
     }
 }
 
-/// A code that was issued.
+/// An authorization code that was issued.
 struct Grant {
     redirect_uri: String,
     challenge: String,
@@ -72,7 +72,7 @@ struct State {
     clock: Clock,
     behaviour: Mutex<Behaviour>,
     codes: Mutex<BTreeMap<String, Grant>>,
-    /// The access tokens and their persons.
+    /// The persons, by their access tokens.
     tokens: Mutex<BTreeMap<String, Value>>,
 }
 
@@ -100,7 +100,7 @@ impl Provider {
         self.web.url.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// Changes how the provider answers from now on.
+    /// Changes the behaviour of the provider from now on.
     pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut lock(&self.state.behaviour));
     }
@@ -153,7 +153,7 @@ fn metadata(issuer: &str) -> Value {
     })
 }
 
-/// Section 3.1.2 of OpenID Connect Core: the person agrees at once.
+/// Section 3.1.2 of OpenID Connect Core. The person agrees immediately.
 fn authorize(request: &Request, state: &State, issuer: &str) -> Reply {
     let given = |name: &str| request.query.get(name).map_or("", String::as_str);
     let is_valid = given("response_type") == "code"
@@ -184,7 +184,7 @@ fn authorize(request: &Request, state: &State, issuer: &str) -> Reply {
     Reply::status(302).with("location", back.as_str())
 }
 
-/// Section 3.1.3 of OpenID Connect Core. A code works once.
+/// Section 3.1.3 of OpenID Connect Core. A code can be used once.
 fn token(request: &Request, state: &State, issuer: &str) -> Reply {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
     let given = |name: &str| form.get(name).map_or("", String::as_str);
@@ -218,7 +218,7 @@ fn token(request: &Request, state: &State, issuer: &str) -> Reply {
     .with("cache-control", "no-store")
 }
 
-/// Section 2.3.1 of RFC 6749: id and secret are encoded as forms in the header, or fields of the body.
+/// Section 2.3.1 of RFC 6749: the id and the secret are form-encoded in the header, or are fields of the body.
 fn is_client(request: &Request, form: &BTreeMap<String, String>) -> bool {
     let basic = || {
         let encoded = request.header("authorization").strip_prefix("Basic ")?;
@@ -254,7 +254,7 @@ fn json_reply(value: &Value) -> Reply {
     Reply::ok(value.to_string()).with("content-type", "application/json")
 }
 
-/// `value` with the fields of `other`; `null` removes a field.
+/// `value`, with the fields of `other` added or replaced; `null` removes a field.
 fn replaced(mut value: Value, other: &Value) -> Value {
     let fields = value.as_object_mut().expect("an object");
     for (name, replacement) in other.as_object().expect("an object") {

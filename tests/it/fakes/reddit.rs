@@ -1,5 +1,5 @@
 //! Reddit: tokens for an application, and listings in pages, newest first. A post that moderators approve late appears
-//! in the listing at its creation time (praw-dev/praw, `models/util.py`, remembers 301 ids for that reason).
+//! in the listing at its creation time (praw-dev/praw, `models/util.py`, stores 301 ids for this reason).
 
 use std::sync::{Arc, Mutex};
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::web::{Reply, Request, Web, lock};
 
-/// The application's id and secret.
+/// The id and the secret of the application.
 pub const APPLICATION: (&str, &str) = ("app", "s3cret");
-/// The lifetime of a token in seconds, slightly more than the margin for renewals.
+/// The lifetime of a token in seconds. It is slightly longer than the margin for renewals.
 pub const TOKEN_LIFE: u64 = 66;
 
-/// The site.
+/// The running fake.
 pub struct Site {
     pub web: Web,
     state: Arc<State>,
@@ -23,7 +23,7 @@ pub struct Site {
 struct State {
     posts: Mutex<Vec<Value>>,
     comments: Mutex<Vec<Value>>,
-    /// The number of issued tokens. Only the last one is valid.
+    /// The number of issued tokens. Only the last token is valid.
     tokens: Mutex<usize>,
     revoked: Mutex<bool>,
 }
@@ -36,12 +36,12 @@ impl Site {
         Self { web, state }
     }
 
-    /// A new post.
+    /// Adds a new post.
     pub fn post(&self, id: &str, title: &str, text: &str) {
         self.approve(0, id, title, text);
     }
 
-    /// A post that appears below `newer` others.
+    /// Adds a post that appears below `newer` others.
     pub fn approve(&self, newer: usize, id: &str, title: &str, text: &str) {
         let post = json!({
             "id": id, "name": format!("t3_{id}"), "author": "ada", "created_utc": 1_772_367_600.0, "title": title,
@@ -50,7 +50,7 @@ impl Site {
         lock(&self.state.posts).insert(newer, post);
     }
 
-    /// A new comment.
+    /// Adds a new comment.
     pub fn comment(&self, id: &str, text: &str) {
         let comment = json!({
             "id": id, "name": format!("t1_{id}"), "author": "[deleted]", "created_utc": 1_772_367_600.0, "body": text,

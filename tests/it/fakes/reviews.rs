@@ -1,5 +1,5 @@
-//! An API of reviews, newest first, as many products have it: pages with `Link` headers (RFC 8288) or with the URL of the
-//! next page in the document, `ETag` (RFC 9110), and a key in a header.
+//! An API of reviews, newest first, as many products have it: pages with `Link` headers (RFC 8288) or with the URL of
+//! the next page in the document, `ETag` (RFC 9110), and a key in a header.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::web::{Reply, Request, Web, lock};
 
-/// The value of `Authorization`.
+/// The value of the header `Authorization`.
 pub const KEY: &str = "Bearer s3cret-k3y";
-/// Reviews per page.
+/// The number of reviews per page.
 const PAGE: usize = 10;
 
-/// The server.
+/// The running fake.
 pub struct Reviews {
     pub web: Web,
     reviews: Arc<Mutex<Vec<Value>>>,
@@ -26,7 +26,7 @@ impl Reviews {
         Self { web, reviews }
     }
 
-    /// Adds a review, or replaces the text of the one with this id.
+    /// Adds a review, or replaces the text of the review with this id.
     pub fn write(&self, id: u64, text: &str) {
         self.add(json!({
             "id": id, "title": "Review", "body": text, "user": {"name": "ada"}, "stars": 3, "lang": "en",
@@ -34,7 +34,7 @@ impl Reviews {
         }));
     }
 
-    /// Adds an item in this form.
+    /// Adds `item` unchanged to the list.
     pub fn add(&self, item: Value) {
         let mut reviews = lock(&self.reviews);
         match reviews.iter_mut().find(|known| known["id"] == item["id"]) {
@@ -44,7 +44,7 @@ impl Reviews {
     }
 }
 
-/// `/reviews` has `Link` headers, `/api` has the URL of the next page in the document.
+/// Pages of `/reviews` have `Link` headers. Pages of `/api` have the URL of the next page in the document.
 fn answer(request: &Request, reviews: &[Value]) -> Reply {
     if request.header("authorization") != KEY {
         return Reply::Answer(401, Vec::new(), json!({"error": "wrong key"}).to_string().into());

@@ -1,6 +1,6 @@
-//! Steam's list of reviews, as <https://partner.steamgames.com/doc/store/getreviews> describes it: `filter=updated`
-//! sorts by the last change and `filter=recent` by the creation, newest first; at most 100 reviews per page; `cursor` is `*` for the first page and may contain
-//! characters that URLs encode; the last page is empty.
+//! Steam's list of reviews, as described in <https://partner.steamgames.com/doc/store/getreviews>. `filter=updated`
+//! sorts by the last change and `filter=recent` by the creation, newest first. A page has at most 100 reviews. `cursor`
+//! is `*` for the first page, and may contain characters that URLs encode. The last page is empty.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::web::{Reply, Request, Web, lock};
 
-/// The store.
+/// The running fake.
 pub struct Store {
     pub web: Web,
     reviews: Arc<Mutex<Vec<Value>>>,
@@ -22,7 +22,7 @@ impl Store {
         Self { web, reviews }
     }
 
-    /// Adds a review, or replaces the one with this id.
+    /// Adds a review, or replaces the review with this id.
     pub fn write(&self, app: u32, id: u64, (created, updated): (i64, i64), text: &str) {
         self.add(json!({
             "app": app, "recommendationid": id.to_string(), "language": "german", "review": text,
@@ -32,7 +32,7 @@ impl Store {
         }));
     }
 
-    /// Adds an item of the list in this form.
+    /// Adds `item` unchanged to the list.
     pub fn add(&self, item: Value) {
         let mut reviews = lock(&self.reviews);
         reviews.retain(|known| known["recommendationid"] != item["recommendationid"]);
@@ -56,7 +56,7 @@ fn answer(request: &Request, reviews: &[Value]) -> Reply {
         return Reply::ok(json!({"success": 2}).to_string());
     };
     let size = get("num_per_page").and_then(|size| size.parse().ok()).unwrap_or(20_usize).min(100);
-    // A cursor contains characters that have a meaning in URLs.
+    // The cursor contains characters that have a special meaning in URLs.
     let from = match get("cursor") {
         Some("*") => 0,
         Some(cursor) => match cursor.strip_prefix("Ao+/=&").and_then(|from| from.parse().ok()) {

@@ -1,4 +1,4 @@
-//! A web server on loopback that answers with scripted replies first, then with a function.
+//! A web server on loopback. It sends scripted replies first, and then the replies of a function.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -22,10 +22,10 @@ pub struct Request {
     pub query: BTreeMap<String, String>,
     /// The query with repeated names.
     pub pairs: Vec<(String, String)>,
-    /// By lower-case name.
+    /// The headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
-    /// Whether its answer was prepared by [`Web::script_replies`].
+    /// Whether [`Web::script_replies`] provided the reply.
     pub is_scripted: bool,
 }
 
@@ -35,14 +35,14 @@ impl Request {
     }
 }
 
-/// How a request is answered.
+/// How the server replies to a request.
 #[derive(Clone)]
 pub enum Reply {
     /// A status, headers and a body.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// The connection is reset.
     Reset,
-    /// No answer is sent.
+    /// The server does not reply.
     Silence,
     /// The connection becomes a WebSocket.
     Socket(Arc<dyn Fn(WebSocketStream<TcpStream>) -> BoxFuture<'static, ()> + Send + Sync>),
@@ -66,7 +66,7 @@ impl Reply {
     }
 }
 
-/// A server.
+/// The running server.
 pub struct Web {
     pub url: Url,
     state: Arc<State>,
@@ -80,7 +80,7 @@ struct State {
 }
 
 impl Web {
-    /// Serves `site`.
+    /// Starts a server that replies with the results of `site`.
     pub async fn start(site: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
@@ -96,7 +96,7 @@ impl Web {
         Self { url, state, serving }
     }
 
-    /// Answers the next requests with `replies`, then from its site again.
+    /// Replies to the next requests with `replies`, and then with `site` again.
     pub fn script_replies(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.state.script).extend(replies);
     }
@@ -106,7 +106,7 @@ impl Web {
         lock(&self.state.script).is_empty()
     }
 
-    /// The time from the last scripted reply to the next request.
+    /// The bounds of the time from the last scripted reply to the next request.
     pub fn rest(&self) -> Range<Instant> {
         let requests = self.requests();
         let last = requests.iter().rposition(|request| request.is_scripted).expect("a scripted reply was sent");

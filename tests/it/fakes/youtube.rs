@@ -1,6 +1,6 @@
-//! YouTube's Data API, as <https://developers.google.com/youtube/v3/docs/commentThreads/list> describes it: threads of
-//! comments, newest first, in pages of at most 100 with some of their replies; `comments` for all replies; `channels` for
-//! handles; and errors with a reason.
+//! YouTube's Data API, as described in <https://developers.google.com/youtube/v3/docs/commentThreads/list>. It lists
+//! threads of comments, newest first, in pages of at most 100, with some of their replies. `comments` returns all
+//! replies, and `channels` resolves handles. Errors have a reason.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use super::web::{Reply, Request, Web, lock};
 
-/// The key.
+/// The API key that the fake accepts.
 pub const KEY: &str = "AIza-s3cret";
 /// A video with comments.
 pub const VIDEO: &str = "dQw4w9WgXcQ";
-/// A video without comments.
+/// A video whose comments are disabled.
 pub const CLOSED: &str = "aaaaaaaaaaa";
 /// A channel with the handle `@acme`.
 pub const CHANNEL: &str = "UC_x5XG1OV2P6uZZ5FSM9Ttw";
-/// The replies that a thread contains.
+/// The number of replies that a thread contains.
 const SHOWN: usize = 2;
 
-/// The server.
+/// The running fake.
 pub struct Tube {
     pub web: Web,
     threads: Arc<Mutex<Vec<Thread>>>,
@@ -76,7 +76,7 @@ fn comment(id: &str, text: &str) -> Value {
     })
 }
 
-/// An error in the form of the API.
+/// An error in the format of the API.
 pub fn error(status: u16, reason: &str, message: &str) -> Reply {
     let error = json!({"message": message, "domain": "youtube", "reason": reason});
     let body = json!({"error": {"code": status, "message": message, "errors": [error]}});

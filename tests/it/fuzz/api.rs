@@ -13,7 +13,7 @@ use super::{cases, mutator};
 use crate::api::socket::{Socket, SocketEvent};
 use crate::api::test_app::{DEADLINE, Setup, TestApp, post};
 
-/// An operation of the document.
+/// An operation of the OpenAPI document.
 struct Operation {
     method: Method,
     path: String,
@@ -40,7 +40,7 @@ fn operations() -> Vec<Operation> {
     operations
 }
 
-/// A value of `schema`: its example if it has one.
+/// A value that matches `schema`: its example, or else a generated value.
 fn example(document: &Value, schema: &Value, depth: usize) -> Value {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().expect("a name");
@@ -142,8 +142,8 @@ async fn no_request_to_any_operation_causes_a_5xx() {
     let (operations, mut mutator) = (operations(), mutator("api"));
     for case in 0..cases(700) {
         let operation = &operations[case as usize % operations.len()];
-        // The receiver test and the WebSocket are left out: separate tests cover them without waiting for other
-        // systems.
+        // The test of receivers and the WebSocket are left out, because separate tests cover them without waiting for
+        // other systems.
         if operation.path.ends_with("/test") || operation.path.starts_with("/ws") {
             continue;
         }
@@ -155,7 +155,7 @@ async fn no_request_to_any_operation_causes_a_5xx() {
             request.body().and_then(|b| b.as_bytes()).map(String::from_utf8_lossy)
         );
         let answer = app.send(reqwest::RequestBuilder::from_parts(crate::web::client(), request)).await;
-        // The test classifier fails for this word.
+        // The test classifier fails on texts with `explode`.
         assert!(answer.status < 500 || shown.contains("explode"), "{shown}: {} {}", answer.status, answer.text());
         if answer.status >= 400 {
             assert_eq!(answer.header("content-type"), "application/problem+json", "{shown}");
@@ -212,10 +212,10 @@ async fn no_malformed_request_causes_a_5xx_or_a_hang() {
         let seed = mutator.pick(&RAW);
         let bytes = mutator.bytes(seed.as_bytes());
         let mut socket = tokio::net::TcpStream::connect(&address).await.expect("the server listens");
-        // The server may close before it has read everything.
+        // The server may close the connection before it has read everything.
         let _ = socket.write_all(&bytes).await;
         let mut answer = vec![0; 32];
-        // A request that is not complete gets no answer yet.
+        // The server does not respond to an incomplete request.
         let read = tokio::time::timeout(Duration::from_millis(20), socket.read(&mut answer)).await;
         if let Ok(Ok(read)) = read {
             let text = String::from_utf8_lossy(&answer[..read]).into_owned();

@@ -6,7 +6,7 @@ use sentistream::inference::{Engine, InferenceOptions, ModelSource};
 
 use super::{cases, mutator};
 
-/// The part of a file that is mutated, in bytes: the structure is at the beginning, the rest are numbers.
+/// The number of bytes at the start of a file that are mutated. They contain the structure; the rest are numbers.
 const HEAD: usize = 8_192;
 
 fn folders() -> Vec<PathBuf> {
@@ -38,7 +38,7 @@ fn any_model_is_loaded_or_refused() {
             threads: Some(1),
             ..InferenceOptions::default()
         };
-        // A panic or an abort fails the test; a refusal has a reason.
+        // A panic or an abort fails the test. A rejection must state a reason.
         if let Err(error) = Engine::load(&options) {
             assert!(!error.to_string().is_empty(), "{}", files[victim].display());
         }

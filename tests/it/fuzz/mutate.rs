@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
-/// Texts that parsers often get wrong.
+/// Texts that many parsers handle incorrectly.
 const INTERESTING: [&str; 28] = [
     "",
     " ",
@@ -48,7 +48,7 @@ impl Mutator {
         from[self.below(from.len())]
     }
 
-    /// `seed` with up to eight bytes, ranges or copies changed.
+    /// Returns `seed` with up to eight changed bytes, ranges or copies.
     pub fn bytes(&mut self, seed: &[u8]) -> Vec<u8> {
         let mut bytes = seed.to_vec();
         for _ in 0..=self.below(8) {
@@ -76,7 +76,7 @@ impl Mutator {
         bytes
     }
 
-    /// As [`Self::bytes`], as text.
+    /// Does the same as [`Self::bytes`] for a text.
     pub fn text(&mut self, seed: &str) -> String {
         String::from_utf8_lossy(&self.bytes(seed.as_bytes())).into_owned()
     }

@@ -22,7 +22,7 @@ fn any_query_is_parsed_or_refused() {
     let mut mutator = mutator("query");
     for _ in 0..cases(3_000) {
         let seed = mutator.pick(&QUERIES);
-        // A panic fails the test; an error has a position.
+        // A panic fails the test. An error must have a position.
         if let Err(error) = Query::parse(&mutator.text(seed)) {
             assert!(!error.to_string().is_empty());
         }
@@ -72,7 +72,7 @@ const FEEDS: [&str; 3] = [
     r#"{"version": "https://jsonfeed.org/version/1.1", "title": "t", "items": [{"id": "1", "content_text": "x"}]}"#,
 ];
 
-/// Entities that expand exponentially ("billion laughs"), which a parser must not expand.
+/// Entities that expand exponentially ("billion laughs"). A parser must not expand them.
 const LAUGHS: &str = r#"<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c
     "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY x SYSTEM "file:///etc/passwd">]><rss><channel><item><title>&c;&x;</title></item>
     </channel></rss>"#;

@@ -1,4 +1,4 @@
-//! Which posts raise an alert: new topics, late feeds, copies, words.
+//! Which posts raise an alert: posts of new topics, late feeds, copies and posts with certain words.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn spike_of_a_new_topic_keeps_firing(setup: Setup) {
     rule(&app, json!({"name": "spike", "kind": "spike", "threshold": 4, "scope": "topic:leak"})).await;
     app.store(&posts("usual", ("web", "love"), 3, at(0))).await;
     engine.evaluate_until(&app, at(7_200)).await;
-    // No earlier post matches the topic. Now 120 posts match in every five minutes, for 45 minutes.
+    // No earlier post matches the topic. In the next 45 minutes, 120 posts match in every five minutes.
     for minute in 121_u64..165 {
         app.clock.set(at(minute * 60));
         let mut new = posts(&format!("m{minute}"), ("web", "hate"), 24, at(minute * 60 - 20));
@@ -63,7 +63,7 @@ async fn late_feed_fires_once_its_delay_is_known(setup: Setup) {
     engine.evaluate_until(&app, at(5_400 + 1_800)).await;
     let all = engine.transitions().await;
     assert!(states(&all, "source:feed").contains(&Firing), "{all:?}");
-    // The backtest considers when each post was stored, so it finds the same firing.
+    // The backtest takes into account when each post was stored, so it finds the same alert.
     let body = json!({"rule": draft, "start_date": at(1_800), "end_date": at(7_200)});
     let tested = app.post("/api/alerts/rules/backtest", &body).await.ok();
     assert_eq!(tested["firings"].as_array().map(Vec::len), Some(1), "{tested:#}");

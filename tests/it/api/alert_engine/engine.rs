@@ -14,7 +14,7 @@ pub fn at(seconds: u64) -> Timestamp {
     START.parse::<Timestamp>().expect("a time") + Duration::from_secs(seconds)
 }
 
-/// Evaluates rules, each time as a new instance.
+/// Evaluates rules. Each evaluation is done by a new instance.
 pub struct Engine {
     services: AlertsServices,
     instances: u32,
@@ -31,7 +31,7 @@ impl Engine {
         Self { services, instances: 0 }
     }
 
-    /// Evaluates the rules once as a new instance, which knows only stored state.
+    /// Evaluates the rules once as a new instance, which has only the stored state.
     pub async fn evaluate(&mut self) {
         self.instances += 1;
         let options = AlertsOptions {
@@ -61,7 +61,7 @@ impl Engine {
     }
 }
 
-/// `count` posts of `source` at `at` that contain `word`.
+/// Creates `count` posts of `source` at the time `at` that contain `word`.
 pub fn posts(prefix: &str, (source, word): (&str, &str), count: usize, at: Timestamp) -> Vec<Value> {
     let one = |n| {
         json!({"post_id": format!("{prefix}-{word}-{n}"), "source": source, "author": format!("author {}", n % 7),
@@ -77,7 +77,7 @@ pub async fn rule(app: &TestApp, rule: Value) -> i64 {
     created.json()["id"].as_i64().expect("an id")
 }
 
-/// The states to which the series changed.
+/// The states that the series reached, in order.
 pub fn states(transitions: &[Transition], scope: &str) -> Vec<InstanceState> {
     transitions.iter().filter(|change| change.scope == scope).map(|change| change.to_state).collect()
 }

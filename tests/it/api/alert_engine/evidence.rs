@@ -48,7 +48,7 @@ async fn alert_contains_evidence(setup: Setup) {
     let authors = details["top_authors"].as_array().expect("authors").clone();
     assert_eq!((authors.len(), &authors[0]["count"]), (7, &json!(3)));
 
-    // A deleted post is removed from the evidence, and so is an author without other posts.
+    // When a post is deleted, the post and an author without other posts are removed from the evidence.
     let cited = evidence[0]["post_id"].as_str().expect("an id");
     assert_eq!(app.delete(&format!("/api/posts/{cited}")).await.status, 204);
     let of_first = authors[0]["post_ids"].as_array().expect("posts");
@@ -61,7 +61,7 @@ async fn alert_contains_evidence(setup: Setup) {
     assert!(!text.contains(&format!("{}", authors[0]["author"])), "{text}");
 }
 
-/// The next alert that live clients receive.
+/// Receives the next alert that live clients get.
 async fn published(live: &mut Subscription) -> Alert {
     loop {
         let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("an event in time");
@@ -108,7 +108,7 @@ async fn firing_alert_has_current_figures(setup: Setup) {
     let cites = |alert: &Value, id: &str| alert["details"].to_string().contains(&format!("\"{id}\""));
     let cited = details["evidence"][0]["post_id"].as_str().expect("an id").to_owned();
 
-    // The value falls: the peak and the evidence stay, and a deleted post does not return to it.
+    // When the value falls, the peak and the evidence remain, and a deleted post does not return to the evidence.
     assert_eq!(app.delete(&format!("/api/posts/{cited}")).await.status, 204);
     app.clock.set(at(300));
     app.store(&posts("calm", ("web", "love"), 16, at(280))).await;

@@ -60,13 +60,13 @@ async fn rule_of_a_deleted_topic_is_in_error(setup: Setup) {
     assert!(details["link"].as_str().expect("a link").contains("topic=acme"), "{details}");
     let evidence = details["evidence"].as_array().expect("posts");
     assert!(evidence.iter().all(|post| post["content"].as_str().is_some_and(|text| text.contains("number"))));
-    // There is no earlier negative post, so the words are compared with those of positive posts.
+    // No earlier post is negative, so the words are compared with those of positive posts.
     assert!(details["top_terms"][0]["term"].as_str().is_some_and(|term| term.contains("hate")), "{details}");
     let period = json!({"rule": draft, "start_date": start, "end_date": at(2_460)});
     let tested = app.post("/api/alerts/rules/backtest", &period).await.ok();
     assert_eq!(tested["firings"][0]["fired_at"], json!(at(2_460)), "{tested:#}");
 
-    // A rule cannot be evaluated when its topic is no longer tracked. Its firing alerts stay open.
+    // The rule cannot be evaluated when its topic is no longer tracked. Its firing alerts remain open.
     app.clock.set(at(2_520));
     assert_eq!(app.delete("/api/topics/acme").await.status, 204);
     engine.evaluate().await;
@@ -75,7 +75,7 @@ async fn rule_of_a_deleted_topic_is_in_error(setup: Setup) {
     assert!(reason.contains("there is no topic acme"), "{reason}");
     assert!(!engine.transitions().await.iter().any(|change| [Normal, Error].contains(&change.to_state)));
 
-    // Each rule that cannot be evaluated raises an alert, even while its own alerts are open.
+    // Each rule that cannot be evaluated raises an alert, even while alerts of the rule are open.
     app.clock.set(at(2_580));
     engine.evaluate().await;
     let failing = app.get("/api/alerts?alert_type=RuleFailing&state=firing").await.ok();

@@ -1,4 +1,4 @@
-//! The transitions of series. A new instance makes each evaluation.
+//! The transitions of series. Each evaluation is done by a new instance.
 
 use std::time::Duration;
 
@@ -46,7 +46,8 @@ async fn series_keeps_its_state_across_restarts(setup: Setup) {
         "annotations": {"summary": "{{value}} of {{posts}} in {{window}}"}}),
     )
     .await;
-    /// A minute, the posts that arrive then (when they were written, hateful, loving), and the state after it.
+    /// A minute, the posts that arrive in it (the minute in which they were written, and the numbers of hateful and of
+    /// loving posts), and the state of the series after it.
     type Step = (u64, &'static [(u64, usize, usize)], InstanceState);
     let script: [Step; 14] = [
         (0, &[], NoData),
@@ -131,7 +132,7 @@ async fn series_keeps_its_state_across_restarts(setup: Setup) {
     assert!(all[all.len() - 1].reason.as_deref().is_some_and(|reason| reason.contains("deleted")));
     assert_eq!(app.get("/api/alerts?state=firing").await.ok()["total"], 0);
 
-    // Live clients get each transition, in order.
+    // Live clients receive each transition, in order.
     let mut received_transitions = Vec::new();
     while received_transitions.len() < all.len() {
         let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("an event in time");
@@ -193,7 +194,7 @@ async fn absence_fires_for_a_silent_source(setup: Setup) {
     app.clock.set(at(900));
     app.store(&posts("c", ("reddit", "love"), 1, at(870))).await;
     engine.evaluate().await;
-    // The source is silent for longer than a day. Other posts are stored in that time, so this is not downtime.
+    // The source sends no posts for more than a day. Other posts are stored in that time, so this is not downtime.
     app.clock.set(at(40_000));
     app.store(&posts("between", ("reddit", "love"), 1, at(39_990))).await;
     app.clock.set(at(100_000));

@@ -1,5 +1,5 @@
-//! Alertmanager's API: used by amtool, and compared with Alertmanager's routing. The programs come from Debian's
-//! package `prometheus-alertmanager`; without them these cases are skipped with a message.
+//! Alertmanager's API is used by amtool, and the routing is compared with that of Alertmanager. The programs come from
+//! Debian's package `prometheus-alertmanager`. Without them these cases are skipped with a message.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
@@ -21,12 +21,12 @@ cases!(
     forwarded_alerts_reach_alertmanager
 );
 
-/// Trees whose routing is compared.
+/// The number of routing trees that are compared.
 const TREES: u32 = 200;
-/// Alerts per tree.
+/// The number of alerts per tree.
 const ALERTS: usize = 2;
 
-/// Whether `program` is installed. Prints a message when it is not.
+/// Whether `program` is installed. Prints a message if it is not.
 fn is_installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
@@ -69,7 +69,7 @@ async fn amtool_reads_alerts_and_manages_silences(setup: Setup) {
     assert_eq!(run(&["config", "routes", "test", "source=web"]).await, "web");
     assert_eq!(run(&["config", "routes", "test", "source=other"]).await, "hook");
 
-    // amtool uses the clock of this machine for silences, which is later than the clock of the test.
+    // amtool computes the times of silences with the clock of this machine, which is later than the clock of the test.
     let added = run(&["silence", "add", "--author=ada", "--comment=known", "--duration=1h", "source=web"]).await;
     let listed: Value = serde_json::from_str(&run(&["silence", "query", "-o", "json"]).await).unwrap();
     assert_eq!((&listed[0]["id"], &listed[0]["createdBy"]), (&json!(added), &json!("ada")), "{listed:#}");
@@ -96,7 +96,7 @@ async fn v2_silences_follow_the_rules_of_alertmanager(setup: Setup) {
         json!({"state": "suppressed", "silencedBy": [id], "inhibitedBy": [], "mutedBy": []})
     );
     assert_eq!(harness.app.get("/api/v2/alerts?silenced=false").await.ok(), json!([]));
-    // The same matchers change the silence, other matchers create a new one.
+    // A silence with the same matchers is changed. Other matchers create a new silence.
     assert_eq!(post(silence(id.clone(), "web", 90)).await.ok()["silenceID"], id);
     let other = post(silence(id.clone(), "reddit", 90)).await.ok()["silenceID"].clone();
     assert_ne!(other, id);
@@ -176,7 +176,7 @@ fn matcher() -> impl Strategy<Value = Value> {
     (label(), op, value).prop_map(|(label, op, value)| json!({"label": label, "op": op, "value": value}))
 }
 
-/// Routes in an order in which parents come first.
+/// Routes, with each parent before its children.
 fn tree() -> impl Strategy<Value = Vec<Value>> {
     let flags = (any::<bool>(), prop::bool::weighted(0.3));
     let route = (prop::collection::vec(matcher(), 0..3), flags, any::<prop::sample::Index>(), 0..3_i32);

@@ -1,4 +1,4 @@
-//! Crashes of the notifier, and takeovers.
+//! Crashes of the notifier, and takeovers by another instance.
 
 use sentistream::store::StoreError;
 use sentistream::store::notify::Commit;
@@ -18,7 +18,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
         let taken = async || harness.app.services.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
         harness.app.eventually("the lease is taken", taken).await
     };
-    // A crash while a group waits for more alerts.
+    // The notifier crashes while a group waits for more alerts.
     harness.fire("mood", "web").await;
     let old = lease("first").await;
     harness.crash().await;
@@ -26,12 +26,12 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.notifier("second");
     harness.requests(1).await;
     harness.settled().await;
-    // The first instance resumes, but its lease is lost.
+    // The first instance resumes after it has lost its lease.
     let late =
         harness.app.services.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 
-    // A crash between two attempts, and a time without any instance.
+    // The notifier crashes between two attempts, and no instance runs for some time.
     harness.crash().await;
     harness.resolve("mood", "web").await;
     harness.fire("next", "web").await;
@@ -63,7 +63,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     sent.sort_unstable();
     assert_eq!(sent, [("mood", "firing"), ("mood", "resolved"), ("next", "firing")], "{page:#}");
 
-    // A crash between the request and the answer: the message is sent again with the same id.
+    // The notifier crashes between the request and the response, so the message is sent again with the same id.
     let before = harness.hook.requests().len();
     harness.hook.script_replies([Reply::Silence]);
     harness.fire("last", "web").await;

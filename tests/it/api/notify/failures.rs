@@ -53,7 +53,7 @@ async fn resolved_alert_is_not_reported_after_a_failed_notification(setup: Setup
     harness.resolve("mood", "web").await;
     harness.fire("other", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver works again: it gets the firing alert, and nothing about an alert that it never received.
+    // The receiver works again. It gets the firing alert, but nothing about an alert that it never received.
     assert_eq!(harness.message(2).await["groupLabels"]["alertname"], "other");
     harness.settled().await;
     assert_eq!(harness.hook.requests().len(), 2);
@@ -71,7 +71,7 @@ async fn resent_delivery_counts_for_its_group(setup: Setup) {
     assert_eq!((&resent.json()["reason"], &resent.json()["state"]), (&json!("resend"), &json!("pending")));
     assert_eq!(harness.message(2).await["status"], "firing");
     harness.settled().await;
-    // The alert was reported: the next interval has nothing to send, and its resolution is reported.
+    // The alert was reported, so the next interval has nothing to send. Its resolution is reported.
     harness.advance(5 * MINUTE);
     harness.fire("other", "web").await;
     harness.advance(MINUTE);
@@ -109,7 +109,7 @@ async fn hung_receiver_does_not_delay_healthy_ones(setup: Setup) {
     harness.app.eventually("160 deliveries wait for the receiver that hangs", queued).await;
     harness.fire("healthy", "web").await;
     harness.advance(MINUTE);
-    // The timeout of a request is a minute: an answer now did not wait for one.
+    // The timeout of a request is one minute, so this response did not wait for another request.
     let started = std::time::Instant::now();
     assert_eq!(harness.message(1).await["groupLabels"]["alertname"], "healthy");
     assert!(started.elapsed() < MINUTE, "{:?}", started.elapsed());
@@ -125,7 +125,7 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.resolve("mood", "web").await;
     harness.fire("mood", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver already knows this state. The next message reports the resolution.
+    // The receiver already has this state. The next message reports the resolution.
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");
@@ -140,7 +140,7 @@ async fn clock_that_was_ahead_does_not_delay_notifications(setup: Setup) {
     harness.advance(MINUTE);
     harness.requests(1).await;
     harness.settled().await;
-    // The interval of the group, and the retry of another group, are recorded an hour ahead.
+    // The interval of this group, and the retry of another group, are stored with times that are an hour ahead.
     harness.hook.script_replies([Reply::Answer(503, String::new(), "busy")]);
     harness.fire("other", "web").await;
     harness.advance(MINUTE);

@@ -9,13 +9,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How a request is answered.
+/// How the receiver replies to a request.
 pub enum Reply {
     /// A status, headers (each ended by CRLF), and a body.
     Answer(u16, String, &'static str),
     /// The connection is reset.
     Reset,
-    /// No answer is sent.
+    /// The receiver does not reply.
     Silence,
 }
 
@@ -37,7 +37,7 @@ impl Request {
     }
 }
 
-/// A webhook. It answers with the scripted replies, then with 200.
+/// A webhook receiver. It sends the scripted replies first, and then 200.
 pub struct Hook {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,

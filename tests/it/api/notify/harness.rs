@@ -1,4 +1,4 @@
-//! The API with a notifier behind it. The test itself fires and resolves alerts.
+//! The API with a running notifier. The test itself fires and resolves alerts.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -33,18 +33,18 @@ pub struct Harness {
     pub app: TestApp,
     pub hook: Hook,
     pub options: NotifyOptions,
-    /// The timeout of outgoing requests, for notifiers that start from now on.
+    /// The timeout of outgoing requests, for notifiers that are started from now on.
     pub timeout: Duration,
     running: Mutex<Option<Running>>,
     alerts: Mutex<BTreeMap<(String, String), i64>>,
-    /// The details of alerts that fire from now on.
+    /// The details of alerts that are fired from now on.
     details: Mutex<Value>,
-    /// More labels of alerts that fire or resolve from now on.
+    /// Additional labels of alerts that are fired or resolved from now on.
     labels: Mutex<Labels>,
 }
 
 impl Harness {
-    /// With a webhook, but without receivers and routes.
+    /// Starts a harness with a webhook, but without receivers and routes.
     pub async fn start(setup: Setup) -> Self {
         Self::with(setup, |_| {}).await
     }
@@ -80,13 +80,13 @@ impl Harness {
         harness
     }
 
-    /// The same harness, with other options for notifiers that start from now on.
+    /// Changes the options of notifiers that are started from now on.
     pub fn configured(mut self, change: impl FnOnce(&mut NotifyOptions)) -> Self {
         change(&mut self.options);
         self
     }
 
-    /// Starts a notifier with this name.
+    /// Starts a notifier as the lease holder `holder`.
     pub fn notifier(&self, holder: &str) {
         let outbound = OutboundOptions {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -103,17 +103,17 @@ impl Harness {
         *self.running.lock().unwrap() = Some(Running { holder: holder.to_owned(), task });
     }
 
-    /// Adds labels to alerts that fire or resolve from now on.
+    /// Adds labels to alerts that are fired or resolved from now on.
     pub fn label(&self, labels: &Labels) {
         self.labels.lock().unwrap().extend(labels.clone());
     }
 
-    /// Aborts the notifier; its lease is not released and expires.
+    /// Aborts the notifier without releasing its lease, which then expires.
     pub async fn crash(&self) {
         let Running { holder, task } = self.running.lock().unwrap().take().unwrap();
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled(), "the notifier is running");
-        // The database measures the lease, so the test's clock cannot make it expire.
+        // The database measures the lease with its own clock, so the test's clock cannot make it expire.
         self.app.services.store.acquire_lease("notifications", &holder, Duration::ZERO).await.unwrap();
     }
 
@@ -146,7 +146,7 @@ impl Harness {
         self.add("routes", &json!({"name": name, "receiver": name, "matchers": matchers})).await;
     }
 
-    /// Sets the details of alerts that fire from now on.
+    /// Sets the details of alerts that are fired from now on.
     pub fn set_details(&self, details: Value) {
         *self.details.lock().unwrap() = details;
     }
@@ -219,7 +219,7 @@ impl Harness {
         assert_eq!(updated.iter().map(|alert| alert.id).collect::<Vec<_>>(), [id]);
     }
 
-    /// Evaluates all rules and the alerts about failed components once.
+    /// Runs one evaluation of all rules, and of the alerts about failed components.
     pub async fn evaluate(&self) {
         let services = AlertsServices {
             store: self.app.services.store.clone(),
@@ -253,7 +253,7 @@ impl Harness {
         }
     }
 
-    /// The webhook's requests, as soon as there are `count`; there must not be more.
+    /// Waits until the webhook has received `count` requests, and returns them. More requests are an error.
     pub async fn requests(&self, count: usize) -> Vec<Request> {
         let enough = async || Some(self.hook.requests()).filter(|requests| requests.len() >= count);
         let requests = self.app.eventually(&format!("{count} requests"), enough).await;
@@ -262,12 +262,12 @@ impl Harness {
         requests
     }
 
-    /// The newest message of the webhook, as soon as there are `count`.
+    /// Waits until the webhook has received `count` messages, and returns the newest.
     pub async fn message(&self, count: usize) -> Value {
         self.requests(count).await[count - 1].json()
     }
 
-    /// The newest delivery as soon as `done` holds for it, with its attempts.
+    /// Waits until `done` is true for the newest delivery, and returns the delivery with its attempts.
     pub async fn delivery(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
         let newest = async || {
             let page = self.app.get("/api/alerts/deliveries?limit=1").await.ok();
@@ -278,7 +278,7 @@ impl Harness {
         self.app.eventually(what, newest).await
     }
 
-    /// Waits until every delivery is settled and recorded.
+    /// Waits until every delivery has a recorded outcome.
     pub async fn settled(&self) {
         let none = async || {
             let page = self.app.get("/api/alerts/deliveries?state=pending").await.ok();

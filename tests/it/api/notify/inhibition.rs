@@ -1,4 +1,4 @@
-//! Inhibition rules and active intervals.
+//! Inhibition rules, and intervals in which routes are active.
 
 use sentistream::app::alert_options;
 use sentistream::config::{Config, Inputs, PROVISIONED};
@@ -64,7 +64,7 @@ async fn default_rules_notify_once_per_incident(setup: Setup) {
     for (rule, source) in [(share, "web"), (ratio, ""), (share, ""), (spike, "")] {
         harness.fire(rule, source).await;
     }
-    // An incident at another source.
+    // The incident is at another source, so it is not inhibited.
     harness.fire(share, "forum").await;
     harness.advance(MINUTE);
     let sent = |requests: &[super::fakes::Request]| {
@@ -99,7 +99,7 @@ async fn default_rules_notify_once_per_incident(setup: Setup) {
 async fn routes_send_only_in_active_intervals(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    // START is the first of March, a Sunday, 12:30 UTC.
+    // START is on Sunday, the first of March, at 12:30 UTC.
     let intervals = json!([{"weekdays": ["sunday"], "months": ["march"], "days_of_month": ["1:7"], "from": "13:00", "to": "14:00"}]);
     harness.add("mute-timings", &json!({"name": "afternoon", "intervals": intervals})).await;
     let matchers = json!([{"label": "alertname", "op": "=", "value": "mood"}]);

@@ -1,4 +1,4 @@
-//! Every kind of receiver gets its own format.
+//! Each kind of receiver gets messages in its own format.
 
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
 
     let slack = harness.app.eventually("the chat gets the message", async || slack.requests().pop()).await.json();
     show("slack", &serde_json::to_string_pretty(&slack).unwrap());
-    // Services that ignore blocks show the text.
+    // Clients that do not support blocks show the text.
     let text = slack["text"].as_str().unwrap();
     assert!(text.starts_with("*[FIRING:2] Mood &lt;turns&gt; (warning)*"), "{text}");
     assert!(text.contains("turned &amp; \"fell\"") && text.contains("/alerts/"), "{text}");
@@ -76,7 +76,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
         .await;
     assert_eq!((&command["version"], &command["receiver"]), (&json!("4"), &json!("command")));
 
-    // The mail server rejects the first attempt.
+    // The mail server rejects the first attempt to deliver.
     let pending = async || {
         let page = harness.app.get("/api/alerts/deliveries?receiver=email&state=pending").await.ok();
         let delivery = page["deliveries"][0].clone();
@@ -98,7 +98,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
     ] {
         assert!(mail.contains(part), "{part:?} in {mail}");
     }
-    // The encoding folds long lines.
+    // The encoding of the mail splits long lines.
     let joined = mail.replace("=\r\n", "");
     assert!(joined.contains("Mood &lt;turns&gt;") && joined.contains("turned &amp; &quot;fell&quot;"), "{mail}");
     harness.settled().await;

@@ -1,4 +1,4 @@
-//! Mail: protected connections, logins, transient and permanent rejections, one message per recipient.
+//! Mail: encrypted connections, logins, transient and permanent rejections, and one message per recipient.
 
 use sentistream::notify::receivers::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ cases!(
     one_rejected_recipient_does_not_block_the_others,
 );
 
-/// `senti` and `s3cret` as AUTH PLAIN sends them.
+/// The credentials `senti` and `s3cret` in the encoding of AUTH PLAIN.
 const LOGIN: &str = "AHNlbnRpAHMzY3JldA==";
 
 fn smtp(server: &MailServer, security: SmtpSecurity, authority: Option<&Authority>) -> SmtpOptions {
@@ -30,7 +30,7 @@ fn smtp(server: &MailServer, security: SmtpSecurity, authority: Option<&Authorit
     }
 }
 
-/// A harness with this mail server, a receiver and a route to it, and the receiver's id.
+/// Starts a harness with this mail server, a receiver and a route. Returns it with the id of the receiver.
 async fn with_mail(setup: Setup, smtp: SmtpOptions) -> (Harness, i64) {
     let harness = Harness::with(setup, |options| options.smtp = Some(smtp)).await;
     let channel = json!({"kind": "email", "to": ["ada@example.org"]});
@@ -39,7 +39,7 @@ async fn with_mail(setup: Setup, smtp: SmtpOptions) -> (Harness, i64) {
     (harness, id)
 }
 
-/// The outcome of a test message. On a busy machine the request returns before the outcome is known.
+/// Sends a test message and returns its outcome. On a busy machine the request returns before the outcome is known.
 async fn test(harness: &Harness, receiver: i64) -> Value {
     let answer = harness.app.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
     assert!([200, 202].contains(&answer.status), "{}", answer.text());
@@ -73,7 +73,7 @@ async fn mail_uses_tls_and_login(setup: Setup) {
         assert_eq!(said.len(), in_clear, "{said:?}");
         assert!(said.last().is_none_or(|last| last == "STARTTLS"), "{said:?}");
 
-        // A wrong password is a permanent failure, and is not shown.
+        // A wrong password is a permanent failure, and the error does not contain it.
         let (sender, id) = with_mail(setup, SmtpOptions { credentials: credentials("wrong"), ..known }).await;
         let refused = test(&sender, id).await;
         assert_eq!((&refused["state"], &refused["attempts"]), (&json!("failed"), &json!(1)), "{refused:#}");
@@ -91,7 +91,7 @@ async fn untrusted_mail_servers_get_no_mail(setup: Setup) {
         (start(Protection::Tls(stranger.server("IP:127.0.0.1"))).await, SmtpSecurity::Tls, "certificate"),
         (start(Protection::StartTls(stranger.server("IP:127.0.0.1"))).await, SmtpSecurity::StartTls, "certificate"),
         (start(Protection::Tls(misnamed)).await, SmtpSecurity::Tls, "certificate"),
-        // A server that offers no TLS, as in a downgrade attack.
+        // The server offers no TLS, as in a downgrade attack.
         (start(Protection::None).await, SmtpSecurity::StartTls, "STARTTLS"),
     ];
     for (server, security, part) in servers {

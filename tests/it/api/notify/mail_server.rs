@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Clone)]
 pub enum Protection {
     None,
-    /// The server offers to upgrade the connection.
+    /// The server offers STARTTLS.
     StartTls(TlsAcceptor),
     /// TLS from the first byte.
     Tls(TlsAcceptor),
@@ -20,9 +20,9 @@ pub enum Protection {
 /// The behaviour of the server.
 pub struct MailOptions {
     pub protection: Protection,
-    /// What clients must send after `AUTH PLAIN`; `None`: no login.
+    /// The credentials that clients must send after `AUTH PLAIN`; `None`: no login.
     pub login: Option<&'static str>,
-    /// The answers to the first recipients. Later recipients are accepted.
+    /// The replies to the first recipients. Later recipients are accepted.
     pub refusals: VecDeque<&'static str>,
 }
 
@@ -34,7 +34,7 @@ pub struct MailServer {
 
 struct Noted {
     options: MailOptions,
-    /// Answers to `RCPT` by address.
+    /// The replies to `RCPT` for rejected addresses.
     rejected: BTreeMap<&'static str, &'static str>,
     mails: Vec<String>,
     /// The commands that were sent without TLS.
@@ -57,13 +57,13 @@ impl MailServer {
         Self { port, noted }
     }
 
-    /// A server without TLS and login that rejects the first recipients.
+    /// Starts a server without TLS and login that rejects the first recipients.
     pub async fn plain(refusals: impl IntoIterator<Item = &'static str>) -> Self {
         let refusals = refusals.into_iter().collect();
         Self::start(MailOptions { protection: Protection::None, login: None, refusals }).await
     }
 
-    /// Rejects this recipient from now on.
+    /// Rejects the recipient `address` with `answer` from now on.
     pub fn reject(&self, address: &'static str, answer: &'static str) {
         self.noted.lock().unwrap().rejected.insert(address, answer);
     }
@@ -103,7 +103,7 @@ struct Line {
     clear: bool,
 }
 
-/// Serves a client until it quits. Returns the connection when the client starts TLS.
+/// Serves a client until it quits. Returns the connection if the client starts TLS.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(client: S, line: Line, noted: &Mutex<Noted>) -> Option<S> {
     let login = noted.lock().unwrap().options.login;
     let mut known = login.is_none();

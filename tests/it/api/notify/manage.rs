@@ -29,12 +29,12 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
     assert_eq!(shown.ok()["secrets"], json!(["header.Authorization", "signing_key"]));
     assert!(!shown.text().contains("s3cret"), "{}", shown.text());
 
-    // A secret that is not named remains; null removes it.
+    // A secret that the request does not contain remains stored. `null` removes a secret.
     let changed = harness.put(&path, "\"1\"", &webhook(&url, json!({"signing_key": null}))).await;
     assert_eq!((changed.ok()["secrets"].clone(), changed.header("etag")), (json!(["header.Authorization"]), "\"2\""));
     harness.app.post(&format!("/api/alerts/{path}/test"), &json!({})).await.ok();
     assert_eq!(harness.requests(1).await[0].header("authorization"), "Bearer s3cret");
-    // A secret for one destination is not sent to another.
+    // A secret that was stored for one destination must not be sent to another destination.
     let elsewhere = "https://hooks.example.org/";
     let answer = harness.put(&path, "\"2\"", &webhook(elsewhere, json!({}))).await;
     assert_eq!(answer.problem(422), ["secrets.header.Authorization"]);
@@ -67,7 +67,7 @@ async fn changes_need_the_current_version(setup: Setup) {
     harness.put("routes/999", "*", &route("1s")).await.problem(404);
     harness.app.get("/api/alerts/routes/x").await.problem(404);
 
-    // Objects that are referred to cannot be deleted.
+    // Objects that other objects refer to cannot be deleted.
     let receivers = harness.app.get("/api/alerts/receivers").await.ok();
     let receiver = format!("receivers/{}", receivers["receivers"][0]["id"]);
     harness.remove(&receiver, "*").await.problem(409);
@@ -189,7 +189,7 @@ async fn configured_objects_are_read_only(setup: Setup) {
     assert_eq!((&route["name"], &route["provisioned"]), (&json!("configured"), &json!(true)));
     let receivers = harness.app.get("/api/alerts/receivers").await.ok();
     let shown = &receivers["receivers"][0];
-    // The secrets of the configuration are not in the database.
+    // The database does not contain the secrets of the configuration.
     assert_eq!((&shown["provisioned"], &shown["secrets"]), (&json!(true), &json!([])));
     let path = format!("receivers/{}", shown["id"]);
     harness.put(&path, "*", &json!({"name": "configured", "channel": shown["channel"]})).await.problem(409);
@@ -201,7 +201,7 @@ async fn configured_objects_are_read_only(setup: Setup) {
     harness.advance(MINUTE);
     let request = harness.app.eventually("the notification arrives", async || hook.requests().pop()).await;
     assert!(request.header("x-sentistream-signature").contains(",v1="));
-    // Objects that the next configuration lacks are deleted.
+    // Objects that the new configuration does not contain are deleted.
     harness.crash().await;
     let harness = harness.configured(|options| {
         options.receivers.clear();
@@ -263,7 +263,7 @@ async fn child_route_inherits_what_it_does_not_define(setup: Setup) {
         assert_eq!((&route["group_wait"], &route["repeat_interval"]), (&json!("2min"), &json!("2h")));
         assert_eq!(route["inherited"], expected);
     }
-    // A PUT of the route as shown changes nothing. The child inherits a change of the parent.
+    // A PUT of an unchanged route changes nothing. The child inherits a change of the parent.
     let mut same = shown().await;
     for field in ["id", "version", "provisioned", "created_at", "updated_at"] {
         same.as_object_mut().unwrap().remove(field);

@@ -1,4 +1,4 @@
-//! Receivers that fail raise alerts.
+//! Failing receivers raise alerts.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ async fn failing_receiver_raises_alert_until_a_delivery_succeeds(setup: Setup) {
     let id = harness.add("receivers", &json!({"name": "broken", "channel": channel})).await;
     let mood = json!([{"label": "alertname", "op": "=", "value": "mood"}]);
     harness.add("routes", &json!({"name": "mood", "receiver": "broken", "matchers": mood})).await;
-    // The default route leads to a receiver that works.
+    // The default route leads to a working receiver.
     harness.route("on-call", json!([])).await;
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);

@@ -15,7 +15,7 @@ cases!(
     shutdown_kills_programs_and_their_processes,
 );
 
-/// A harness whose only receiver runs `script`, with an alert that fires.
+/// Starts a harness whose only receiver runs `script`, and fires an alert.
 async fn firing(setup: Setup, script: &str, timeout: &str) -> Harness {
     let harness = Harness::with(setup, |options| options.allow_commands = true).await;
     let channel = json!({"kind": "command", "command": ["/bin/sh", "-c", script], "timeout": timeout});
@@ -31,12 +31,12 @@ fn leaving_a_process(file: &Path, rest: &str) -> String {
     format!("cat > /dev/null; sleep 1000 & echo $! > {0}.part; mv {0}.part {0}; {rest}", file.display())
 }
 
-/// Waits until the process whose id `file` holds has ended.
+/// Waits until the process has ended whose id `file` contains.
 async fn process_ends(harness: &Harness, file: &Path) {
     let ended = async || {
         let id = std::fs::read_to_string(file).ok()?;
         match std::fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
-            // The process has ended but its new parent has not read the exit code.
+            // The process has ended, but its new parent has not read the exit code yet.
             Ok(stat) => stat.contains(") Z ").then_some(()),
             Err(_) => Some(()),
         }
@@ -61,7 +61,7 @@ async fn processes_of_an_ended_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "exit 0"), "60s").await;
-    // The process keeps the output of the program open, which must not delay the delivery.
+    // The process keeps the output of the program open. This must not delay the delivery.
     harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     process_ends(&harness, &file).await;
 }

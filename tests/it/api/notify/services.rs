@@ -1,4 +1,4 @@
-//! Chat and incident services: fakes that check the documented fields and limits of each request.
+//! Chat and incident services. Fakes check the documented fields and limits of each request.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::harness::Harness;
 
 cases!(services_receive_requests_in_their_documented_format, telegram_rate_limit_in_the_body_is_respected);
 
-/// A kind of receiver, and the check of its requests.
+/// A kind of receiver, with the check of its requests.
 struct Service {
     kind: &'static str,
     channel: fn(&str) -> Value,
@@ -34,7 +34,7 @@ fn text(value: &Value, limit: usize) -> &str {
     text
 }
 
-/// <https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>
+/// Checks a request as documented in <https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>.
 fn pagerduty(request: &Request, status: Status) {
     let event = request.json();
     assert_eq!(path(request), "/hook");
@@ -54,7 +54,7 @@ fn pagerduty(request: &Request, status: Status) {
     }
 }
 
-/// <https://docs.opsgenie.com/docs/alert-api>
+/// Checks a request as documented in <https://docs.opsgenie.com/docs/alert-api>.
 fn opsgenie(request: &Request, status: Status) {
     assert_eq!(request.header("authorization"), "GenieKey secret-key");
     let body = request.json();
@@ -76,7 +76,8 @@ fn opsgenie(request: &Request, status: Status) {
     assert!(body["details"].as_object().unwrap().values().all(Value::is_string));
 }
 
-/// <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>
+/// Checks a request as documented in
+/// <https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>.
 fn teams(request: &Request, _: Status) {
     let body = request.json();
     assert!(request.body.len() <= 28_000);
@@ -95,7 +96,7 @@ fn teams(request: &Request, _: Status) {
     }
 }
 
-/// <https://discord.com/developers/docs/resources/webhook#execute-webhook>
+/// Checks a request as documented in <https://discord.com/developers/docs/resources/webhook#execute-webhook>.
 fn discord(request: &Request, _: Status) {
     let body = request.json();
     text(&body["content"], 2_000);
@@ -111,7 +112,7 @@ fn discord(request: &Request, _: Status) {
     }
 }
 
-/// <https://core.telegram.org/bots/api#sendmessage>
+/// Checks a request as documented in <https://core.telegram.org/bots/api#sendmessage>.
 fn telegram(request: &Request, _: Status) {
     assert_eq!(path(request), "/hook/bot123:token/sendMessage");
     let body = request.json();
@@ -124,7 +125,7 @@ fn telegram(request: &Request, _: Status) {
     }
 }
 
-/// <https://docs.ntfy.sh/publish/#publish-as-json>
+/// Checks a request as documented in <https://docs.ntfy.sh/publish/#publish-as-json>.
 fn ntfy(request: &Request, status: Status) {
     assert_eq!((path(request), request.header("authorization")), ("/hook", "Bearer tk_secret"));
     let body = request.json();
@@ -138,7 +139,7 @@ fn ntfy(request: &Request, status: Status) {
     assert!(body["actions"].as_array().unwrap().len() <= 3);
 }
 
-/// <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>
+/// Checks a request as documented in <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>.
 fn alertmanager(request: &Request, status: Status) {
     assert_eq!((path(request), request.header("authorization")), ("/hook/api/v2/alerts", "Bearer am"));
     let body = request.json();
@@ -233,6 +234,6 @@ async fn telegram_rate_limit_in_the_body_is_respected(setup: Setup) {
     let tried = harness.app.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
     let next: sentistream::domain::Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
     assert!(next.since(harness.app.clock.now()).as_secs() >= 89, "{tried:#}");
-    // The path holds the token, and no error shows it.
+    // The path of the URL contains the token, which no error may contain.
     assert!(!tried.to_string().contains("123:token"), "{tried:#}");
 }

@@ -1,4 +1,4 @@
-//! The texts of messages: what happened, and templates.
+//! The texts of messages: descriptions of what happened, and templates.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The texts of messages: a repeated message has current figures, and quotes of deleted posts are removed.
+//! The texts of messages: repeated messages contain current values, and quotes of deleted posts are removed.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ async fn quotes_of_deleted_posts_are_removed_from_the_log(setup: Setup) {
     let after: Value = harness.app.get(&path).await.ok();
     assert!(!after.to_string().contains("my secret words"), "{after:#}");
     assert!(after.to_string().contains("other words"), "{after:#}");
-    // A resent delivery quotes the remaining post, until that post is deleted too.
+    // A resent message quotes the remaining post until that post is deleted too.
     let resent = harness.app.post(&format!("{path}/resend"), &json!({})).await;
     assert_eq!(resent.status, 202, "{}", resent.text());
     let message = harness.message(2).await.to_string();

@@ -1,4 +1,4 @@
-//! A browser that signs in: it keeps cookies and follows redirects between the server and the provider.
+//! A browser that signs in. It keeps cookies, and follows redirects between the server and the provider.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ impl<'a> Browser<'a> {
         Self { app, client: client(), cookies: BTreeMap::new() }
     }
 
-    /// Uses another server at the same address, as behind a load balancer.
+    /// Continues with another server at the same address, as behind a load balancer.
     pub fn go_to(&mut self, app: &'a TestApp) {
         self.app = app;
     }
@@ -50,7 +50,7 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    /// Signs in. Returns where the browser ends on the server.
+    /// Signs in. Returns the path of the server that the browser shows at the end.
     pub async fn sign_in(&mut self, return_to: &str) -> String {
         let start = self.begin(return_to).await;
         if start.starts_with('/') {
@@ -66,7 +66,7 @@ impl<'a> Browser<'a> {
         at_provider(&start).await
     }
 
-    /// Opens a path that redirects. Returns the address.
+    /// Opens a path that redirects. Returns the target address.
     pub async fn open(&mut self, path: &str) -> String {
         let answer = self.send(Method::GET, path).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
@@ -107,7 +107,8 @@ pub fn client() -> reqwest::Client {
     crate::web::builder().redirect(reqwest::redirect::Policy::none()).timeout(DEADLINE).build().expect("a client")
 }
 
-/// Follows the browser to the provider and back. Returns the path and query of the server.
+/// Opens an address of the provider, and follows its redirects back to the server. Returns the path and query of the
+/// server.
 async fn at_provider(address: &str) -> String {
     let answer = client().get(address).send().await.expect("the provider answers");
     assert_eq!(answer.status(), 302, "the provider accepts {address}");

@@ -1,4 +1,4 @@
-//! Answers of a provider that must be refused.
+//! Forged responses of a provider, which must be rejected.
 
 use serde_json::{Value, json};
 

@@ -52,7 +52,7 @@ async fn documents_are_read_once_an_hour_and_outlive_a_failure(setup: Setup) {
     site.sign_in().await;
     assert_eq!(site.provider.requests(DISCOVERY), 2);
 
-    // The provider fails for a moment: it is asked again, and the old document is used.
+    // The provider fails for a short time. It is requested again, and the old document is used meanwhile.
     site.wait(Duration::from_secs(3_600));
     site.provider.behave(|b| b.failure = Some(500));
     assert_eq!(site.failure().await, "unavailable", "the token endpoint fails");

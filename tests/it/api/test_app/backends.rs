@@ -12,7 +12,7 @@ use sentistream::stream::{LocalStream, RedisStream, Stream, StreamOptions};
 use super::{DEADLINE, Setup};
 use crate::services::Shared;
 
-/// A separate database and stream for a case.
+/// Creates a separate database and stream for a test case.
 pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -> (Store, Stream) {
     match setup {
         Setup::Embedded => {

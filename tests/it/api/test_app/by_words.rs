@@ -1,4 +1,4 @@
-//! A classifier that classifies by words.
+//! A classifier that looks for words in texts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use sentistream::domain::{Analysis, Scores};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
-/// Classifies by words: `love` is positive and joyful, `hate` is negative and angry, all else is neutral. A text with
-/// `explode` is an error, and one with `endless` takes too long.
+/// A text with `love` is positive and joyful, a text with `hate` is negative and angry, and all others are neutral. A
+/// text with `explode` causes an error, and a text with `endless` takes too long.
 struct ByWords(ModelInfo);
 
 impl Default for ByWords {
@@ -58,18 +58,18 @@ fn analysis_of(text: &str, model: &str) -> Result<Analysis, InferenceError> {
     Ok(Analysis::from_scores(model.into(), scores, words.min(16) as u32, words > 16))
 }
 
-/// A classifier that classifies by words.
+/// Creates a classifier that looks for words in texts.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
 }
 
-/// As [`by_words`], with another name.
+/// Creates the same classifier as [`by_words`], with another name.
 pub fn by_words_named(name: &str) -> SharedClassifier {
     let ByWords(info) = ByWords::default();
     Arc::new(ByWords(ModelInfo { name: name.to_owned(), ..info }))
 }
 
-/// As [`by_words`], but declares English as its only language.
+/// Creates the same classifier as [`by_words`], but it declares English as its only language.
 pub fn english_by_words() -> SharedClassifier {
     let ByWords(info) = ByWords::default();
     Arc::new(ByWords(ModelInfo { languages: vec!["en".to_owned()], ..info }))

@@ -1,4 +1,4 @@
-//! Signs ID tokens, correctly and in the ways of attackers.
+//! Signs ID tokens, correctly or as attackers do.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,19 +22,19 @@ pub enum Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
     By(Key),
-    /// With the key, but naming another one.
+    /// Signed with the first key, but naming the second key.
     WithKidOf(Key, Key),
     /// `alg: none`, without a signature.
     None,
-    /// HS256 with the client secret.
+    /// Signed by HS256 with the client secret.
     ClientSecret,
-    /// HS256 with the public key as the secret.
+    /// Signed by HS256 with the public key as the secret.
     PublicKey,
-    /// The signature of other claims.
+    /// The signature belongs to other claims.
     OfOtherClaims,
 }
 
-/// PKCS #8 of an Ed25519 key (RFC 8410), before the 32 bytes of the key.
+/// The bytes of PKCS #8 (RFC 8410) before the 32 bytes of an Ed25519 key.
 const ED25519: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 impl Key {
@@ -62,7 +62,7 @@ impl Key {
         }
     }
 
-    /// The public key, as it is published.
+    /// The public key, in the published format.
     pub fn jwk(&self) -> Value {
         let jwk = Jwk::from_encoding_key(&self.private(), self.algorithm()).expect("a public key");
         let mut jwk = serde_json::to_value(jwk).expect("JSON");
@@ -72,7 +72,7 @@ impl Key {
     }
 }
 
-/// An ID token with these claims.
+/// Signs an ID token with these claims.
 pub fn id_token(claims: &Value, signature: Signature) -> String {
     let header = |algorithm: Algorithm, key: Key| Header { kid: Some(key.kid().to_owned()), ..Header::new(algorithm) };
     let signed = |header: &Header, key: &EncodingKey| jsonwebtoken::encode(header, claims, key).expect("a token");
@@ -102,7 +102,7 @@ pub fn id_token(claims: &Value, signature: Signature) -> String {
     }
 }
 
-/// `at_hash` (OpenID Connect Core, section 3.1.3.6): half of the hash of the signature's algorithm.
+/// The value of `at_hash` (OpenID Connect Core, section 3.1.3.6): half of the hash that the signature's algorithm uses.
 pub fn half_hash(access_token: &str, signature: Signature) -> String {
     let is_sha256 = matches!(signature, Signature::By(Key::Rsa) | Signature::ClientSecret | Signature::PublicKey);
     let hash = if is_sha256 {
