@@ -21,7 +21,7 @@ macro_rules! repeat {
 }
 
 impl Store {
-    /// Removes the stored ids of entries below `needed`, and expired posts, tombstones, counts, resolved alerts and
+    /// Removes expired posts whose entries are below `needed`, and expired tombstones, counts, resolved alerts and
     /// transitions. Ends early, between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
@@ -33,17 +33,14 @@ impl Store {
         if let Some(kept) = self.kept().posts {
             // No instance stores a post older than this time, even if the clocks of instances differ.
             let before = now - kept - CLOCKS_DIFFER;
-            let old = OldPosts { before, needed: needed.clone(), limit: OLD_POSTS_STEP };
+            let old = OldPosts { before, needed, limit: OLD_POSTS_STEP };
             repeat!(stop, self.remove_old_posts(old.clone()).await?);
             self.prune_tombstones(before, stop).await?;
         }
         if let Some(kept) = self.kept().alerts {
             self.prune_alerts(now - kept, stop).await?;
         }
-        match needed {
-            Some(needed) => self.prune_entries(&needed, stop).await,
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     async fn prune_counts(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
@@ -178,10 +175,13 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the ids of entries that cannot be delivered again, and for deletions of authors also the list of the
-    /// removed posts. Entries of a lost stream cannot be delivered again, but a worker may still process those that
-    /// were appended recently.
-    async fn prune_entries(&self, needed: &EntryKey, stop: &CancellationToken) -> Result<(), StoreError> {
+    /// Removes the ids of settled entries below `needed`, and for deletions of authors also the list of the removed posts.
+    /// Entries of a lost stream cannot be delivered again, but a worker may still process those that were appended
+    /// recently. Ends early, between two small transactions, when `stop` is cancelled.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn prune_entries(&self, needed: &EntryKey, stop: &CancellationToken) -> Result<(), StoreError> {
         let (ms, seq) = super::settle::columns(needed.id);
         repeat!(
             stop,

@@ -168,7 +168,8 @@ async fn pruning_removes_old_entries_and_minute_counts(fixture: Fixture) {
     assert_eq!(fixture.store.ingested_since(at("2026-03-01T00:00:00Z")).await.expect("a count"), 2);
 
     let needed = EntryKey { epoch: "one".into(), id: keys[0].id };
-    fixture.store.prune(Some(needed), &CancellationToken::new()).await.expect("pruned");
+    fixture.store.prune(Some(needed.clone()), &CancellationToken::new()).await.expect("pruned");
+    fixture.store.prune_entries(&needed, &CancellationToken::new()).await.expect("pruned");
     assert_eq!(fixture.store.ingested_since(at("2026-03-01T00:00:00Z")).await.expect("a count"), 1);
     let remembered = fixture.number("SELECT count(*) FROM settled_entries").await;
     assert!(remembered <= 1, "{remembered} entries are still stored");

@@ -106,7 +106,8 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     assert_eq!(settled.removed.len(), 1_300);
     assert!(settled.removed.iter().all(|post| post.analyzed_at == Some(fixture.clock.now())));
     assert_eq!(fixture.number(left).await, 0);
-    fixture.store.prune(Some(fixture.append(1).await.remove(0)), &CancellationToken::new()).await.expect("pruned");
+    let later = fixture.append(1).await.remove(0);
+    fixture.store.prune_entries(&later, &CancellationToken::new()).await.expect("pruned");
     assert_eq!(fixture.number("SELECT count(*) FROM removed_posts").await, 0);
 }
 
