@@ -177,6 +177,10 @@ impl Imap {
         let mut batch = Batch { wait: shared.options.interval, ..Batch::default() };
         let mails = self.list(&mut session).await.map_err(|error| shared.error(error))?;
         let read = shared.read(&mut session, &mails, &mut batch).await?;
+        // UIDs of another validity say nothing about the mails that arrive later.
+        if self.cursor.validity != Some(session.validity) {
+            self.cursor.last = 0;
+        }
         self.cursor.validity = Some(session.validity);
         if let Some(last) = mails[..read].last() {
             self.cursor.last = last.uid;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use async_imap::error::Error;
-use async_imap::imap_proto::Outcome;
+use async_imap::imap_proto::{Outcome, ResponseCode};
 
 use super::super::SourceError;
 
@@ -27,6 +27,10 @@ const TEMPORARY: [&str; 11] = [
     "exceeded",
     "bandwidth",
 ];
+/// Response codes of RFC 5530 which say that user and password are not valid, in lower case.
+const WRONG_ACCOUNT: [&str; 3] = ["[authenticationfailed]", "[authorizationfailed]", "[expired]"];
+/// Response codes which say that the mailbox does not exist (RFC 5530 and RFC 3501, section 7.1), in lower case.
+const NO_MAILBOX: [&str; 2] = ["[nonexistent]", "[trycreate]"];
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +85,16 @@ impl Failure {
 
 /// The error for a response that asks the client to retry later; `None` for other responses.
 pub fn pause(text: &str, server: &str) -> Option<SourceError> {
-    let lower = text.to_lowercase();
-    TEMPORARY.iter().any(|words| lower.contains(words)).then(|| SourceError::Busy {
+    says(text, &TEMPORARY).then(|| SourceError::Busy {
         reason: format!("{server} is busy ({text}): other programs may use too many connections of the account"),
         after: PAUSE,
     })
+}
+
+/// Whether a response contains one of `words`, which are in lower case.
+fn says(text: &str, words: &[&str]) -> bool {
+    let lower = text.to_lowercase();
+    words.iter().any(|word| lower.contains(word))
 }
 
 /// The error when the server closes the connection and states the reason `text`.
@@ -94,29 +103,37 @@ pub fn closed(text: &str, server: &str) -> Failure {
     pause(text, server).unwrap_or_else(reason).into()
 }
 
-/// The error when the server rejects the user or the password.
+/// The error when the server refuses the sign-in. It is permanent only if the response has a code for a wrong user or
+/// password, because servers also refuse sign-ins while they are broken.
 pub fn sign_in(failure: Failure, server: &str) -> SourceError {
     match failure {
         Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
-            SourceError::Permanent(format!(
-                "{server} does not accept user and password ({}): check both; IMAP may have to be allowed in the settings \
-                 of the account, and an account with two-factor authentication needs an app password",
-                or_nothing(&text)
-            ))
+            let reason = or_nothing(&text);
+            let advice = "IMAP may have to be allowed in the settings of the account, and an account with two-factor \
+                          authentication needs an app password";
+            if says(&text, &WRONG_ACCOUNT) {
+                SourceError::Permanent(format!(
+                    "{server} does not accept user and password ({reason}): check both; {advice}"
+                ))
+            } else {
+                SourceError::Refused(format!(
+                    "{server} refused the sign-in ({reason}): if this persists, check user and password; {advice}"
+                ))
+            }
         }),
         other => other.into_error(server),
     }
 }
 
-/// The error when the mailbox cannot be opened. `others` are existing mailboxes, which the message lists.
+/// The error when the mailbox cannot be opened. It is permanent only if the response has a code for a mailbox that does
+/// not exist. `others` are existing mailboxes, which the message lists.
 pub fn mailbox(failure: Failure, (name, server): (&str, &str), others: &[String]) -> SourceError {
     match failure {
         Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
             let known = if others.is_empty() { String::new() } else { format!("; there are {}", others.join(", ")) };
-            SourceError::Permanent(format!(
-                "{server} cannot open the mailbox {name:?} ({}): check mailbox{known}",
-                or_nothing(&text)
-            ))
+            let reason = or_nothing(&text);
+            let message = format!("{server} cannot open the mailbox {name:?} ({reason}): check mailbox{known}");
+            if says(&text, &NO_MAILBOX) { SourceError::Permanent(message) } else { SourceError::Refused(message) }
         }),
         other => other.into_error(server),
     }
@@ -139,7 +156,11 @@ pub fn tls(error: &io::Error, server: &str) -> SourceError {
 
 /// The text of a response.
 pub fn said(outcome: &Outcome<'_>) -> String {
-    let code = outcome.code.as_ref().map(|code| format!("{code:?} ")).unwrap_or_default();
+    let code = match &outcome.code {
+        Some(ResponseCode::TryCreate) => "[TRYCREATE] ".to_owned(),
+        Some(code) => format!("{code:?} "),
+        None => String::new(),
+    };
     shown(&format!("{code}{}", outcome.information.as_deref().unwrap_or_default()))
 }
 
@@ -149,7 +170,8 @@ fn information(message: &str) -> String {
     shown(&text.unwrap_or_default().replace("\\\"", "\"").replace("\\\\", "\\"))
 }
 
-fn shown(text: &str) -> String {
+/// Text of the server for messages: without control characters, and cut to [`MAX_SHOWN`] characters.
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect::<String>().trim().to_owned()
 }
 
@@ -186,6 +208,33 @@ mod tests {
             assert!(matches!(&busy, SourceError::Busy { after, .. } if *after == PAUSE), "{busy}");
         }
         assert!(error("code: None, info: None").to_string().contains("it gives no reason"));
+    }
+
+    #[test]
+    fn sign_in_is_refused_for_good_only_with_a_certain_code() {
+        let error = |text: &str| sign_in(Failure::Refused(text.to_owned()), "mail.example:993");
+        for text in ["[AuthenticationFailed] x", "[AUTHORIZATIONFAILED] x", "[EXPIRED] x"] {
+            assert!(matches!(error(text), SourceError::Permanent(_)), "{text}");
+        }
+        for text in ["Server Unavailable. 15", "System I/O error", "LOGIN failed.", ""] {
+            let refused = error(text);
+            assert!(
+                matches!(&refused, SourceError::Refused(reason) if reason.contains("check user and password")),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn mailbox_is_refused_for_good_only_if_it_does_not_exist() {
+        let error = |text: &str| mailbox(Failure::Refused(text.to_owned()), ("INBOX", "mail.example:993"), &[]);
+        for text in ["[NONEXISTENT] Unknown Mailbox: INBOX", "[TRYCREATE] No such mailbox"] {
+            assert!(matches!(error(text), SourceError::Permanent(_)), "{text}");
+        }
+        for text in ["User is authenticated but not connected.", "System I/O error", ""] {
+            assert!(matches!(error(text), SourceError::Refused(_)), "{text}");
+        }
+        assert!(matches!(error("[UNAVAILABLE] x"), SourceError::Busy { .. }));
     }
 
     #[test]

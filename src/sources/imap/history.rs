@@ -66,6 +66,9 @@ impl OlderMails {
             let mut page = Page::default();
             let rest = uids.len().saturating_sub(PAGE);
             let done = add(&self.shared, &mut session, &uids[rest..], &mut page).await?;
+            // Mails are searched by their arrival. A page of imported mails that were written before the span does not
+            // end the history.
+            page.batch.ops.retain(|op| op.post().is_none_or(|post| post.created_at >= wanted.since));
             page.next = match done {
                 Done::Until(uid) => Some(Position { below: Some(uid), validity: session.validity, ..position }),
                 Done::All if rest > 0 => {

@@ -33,6 +33,8 @@ pub const MAX_LISTED: usize = 500;
 const COMMAND: u32 = 4;
 /// The maximum number of mailboxes that an error lists.
 const MAX_NAMES: usize = 10;
+/// The maximum number of characters of the name of a mailbox in an error.
+const MAX_NAME: usize = 60;
 /// The maximum wait for the response to `LOGOUT`.
 const LOGOUT: Duration = Duration::from_secs(2);
 
@@ -108,7 +110,7 @@ impl Session {
             if let Response::MailboxData(MailboxDatum::List(mailbox)) = answer
                 && found.len() < MAX_NAMES
             {
-                found.push(names::decoded(&mailbox.name));
+                found.push(shown_name(&mailbox.name));
             }
         });
         // An error of this list is ignored, because the error of the mailbox is reported.
@@ -322,6 +324,11 @@ pub fn day(at: Timestamp) -> Date {
     at.to_jiff().to_zoned(TimeZone::UTC).date()
 }
 
+/// A name of a mailbox that the server listed, for an error message.
+fn shown_name(name: &str) -> String {
+    failure::shown(&names::decoded(name)).chars().take(MAX_NAME).collect()
+}
+
 /// Formats `text` as a quoted string.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -380,6 +387,14 @@ mod tests {
         ] {
             assert_eq!(time(text), expected.map(|text| text.parse().unwrap()), "{text}");
         }
+    }
+
+    #[test]
+    fn listed_names_are_short_and_have_no_control_characters() {
+        assert_eq!(shown_name("Entw&APw-rfe"), "Entwürfe");
+        // The encoded characters are a line feed and an escape.
+        assert_eq!(shown_name("&AAo-Sup&ABs-port\u{7}"), "Support");
+        assert_eq!(shown_name(&"x".repeat(100_000)), "x".repeat(60));
     }
 
     #[test]

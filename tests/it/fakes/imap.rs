@@ -1,6 +1,6 @@
-//! A mail server that speaks IMAP as RFC 9051 and RFC 3501 describe it: greeting (7.1), STARTTLS (6.2.1), AUTHENTICATE
-//! PLAIN (6.2.2 and RFC 4616), LOGIN (6.2.3), EXAMINE (6.3.3), LIST (6.3.9), FETCH with partial bodies (6.4.5), UID FETCH
-//! and UID SEARCH by days (6.4.4, 6.4.9), LOGOUT (6.1.3). It refuses all commands that change mails.
+//! A mail server with IMAP as in RFC 9051 and RFC 3501: greeting (7.1), STARTTLS (6.2.1), AUTHENTICATE PLAIN (6.2.2 and
+//! RFC 4616), LOGIN (6.2.3), EXAMINE (6.3.3), LIST (6.3.9), FETCH with partial bodies (6.4.5), UID FETCH and UID SEARCH
+//! by days (6.4.4, 6.4.9), LOGOUT (6.1.3). It refuses all commands that change mails.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::web::lock;
 
-/// The user and the password.
+/// The user and the password that the server accepts.
 pub const ACCOUNT: (&str, &str) = ("support@example.org", "s3cret \"app\\ password");
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -26,26 +26,28 @@ pub enum Protection {
     Tls(TlsAcceptor),
 }
 
-/// What the server does instead of answering correctly.
+/// A fault of the server.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// It greets with this line.
+    /// The server greets with this line.
     Greeting(&'static str),
-    /// It sends nothing after the greeting.
+    /// The server sends nothing after the greeting.
     Silence,
-    /// It answers this to a sign-in.
+    /// The server replies to a sign-in with this text.
     SignIn(&'static str),
-    /// It announces a mail of 4 GiB.
+    /// The server replies to the opening of a mailbox with this text.
+    Examine(&'static str),
+    /// The server announces a mail of 4 GiB.
     HugeLiteral,
-    /// It announces a mail of 400 MB behind a text that looks like a literal.
+    /// The server announces a mail of 400 MB after a text that looks like a literal.
     HiddenLiteral,
-    /// It sends a line without end when the mailbox is opened.
+    /// The server sends a line without an end when the mailbox is opened.
     EndlessLine,
-    /// It sends nested lists.
+    /// The server sends nested lists.
     NestedLists,
-    /// It refuses to list mails.
+    /// The server refuses to list mails.
     RefusedFetch,
-    /// The mail with this UID has an unreadable answer.
+    /// The response for the mail with this UID is malformed.
     Unreadable(u32),
 }
 
@@ -96,7 +98,7 @@ impl MailHost {
         Self { port, state }
     }
 
-    /// Adds a mail with this text that arrived at `arrived`, in Unix seconds. Returns its UID.
+    /// Adds a mail with this content that arrived at `arrived`, in Unix seconds. Returns its UID.
     pub fn deliver(&self, mailbox: &str, arrived: i64, text: &str) -> u32 {
         self.deliver_bytes(mailbox, arrived, text.replace('\n', "\r\n").into_bytes())
     }
@@ -110,13 +112,20 @@ impl MailHost {
         uid
     }
 
-    /// Gives all mails of a mailbox other UIDs (RFC 9051, section 2.3.1.1).
+    /// Gives all mails of a mailbox new UIDs (RFC 9051, section 2.3.1.1).
     pub fn renumber(&self, mailbox: &str) {
         let mut state = lock(&self.state);
         let mailbox = state.mailboxes.get_mut(mailbox).expect("a mailbox");
         mailbox.validity += 1;
         mailbox.mails.iter_mut().enumerate().for_each(|(at, mail)| mail.uid = at as u32 + 1);
         mailbox.next = mailbox.mails.len() as u32 + 1;
+    }
+
+    /// Deletes a mailbox with all its mails, and creates it again.
+    pub fn create_again(&self, mailbox: &str) {
+        let mut state = lock(&self.state);
+        let mailbox = state.mailboxes.get_mut(mailbox).expect("a mailbox");
+        *mailbox = Mailbox { validity: mailbox.validity + 1, next: 1, mails: Vec::new() };
     }
 
     pub fn set_fault(&self, fault: impl Into<Option<Fault>>) {
@@ -163,7 +172,7 @@ async fn serve(client: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                 say(&mut stream, &format!("{tag} BAD unknown command")).await?;
                 continue;
             };
-            // What is sent in clear after the answer must have no effect.
+            // Unencrypted data after the response must have no effect.
             say(&mut stream, &format!("{tag} OK begin\r\n* BYE injected")).await?;
             stream = BufReader::new(Box::new(acceptor.accept(stream.into_inner()).await?));
         } else if upper.starts_with("LOGIN") || upper == "AUTHENTICATE PLAIN" {
@@ -213,7 +222,7 @@ async fn next_command(stream: &mut Connection, state: &Mutex<State>) -> std::io:
     Ok(Some((tag.to_owned(), command.to_owned())))
 }
 
-/// The user and the password of SASL PLAIN.
+/// Reads the user and the password of SASL PLAIN.
 async fn plain(stream: &mut Connection) -> std::io::Result<Vec<String>> {
     let mut line = String::new();
     stream.read_line(&mut line).await?;
@@ -221,7 +230,7 @@ async fn plain(stream: &mut Connection) -> std::io::Result<Vec<String>> {
     Ok(text.split('\0').skip(1).map(str::to_owned).collect())
 }
 
-/// Quoted strings and atoms.
+/// Splits the text into quoted strings and atoms.
 fn arguments(text: &str) -> Vec<String> {
     let (mut found, mut letters) = (Vec::new(), text.trim().chars());
     while let Some(letter) = letters.next() {
@@ -260,6 +269,7 @@ fn answer(command: &str, opened: &mut Option<String>, state: &Mutex<State>) -> A
                 is_endless = true;
                 String::new()
             }
+            (_, Some(Fault::Examine(answer))) => answer.to_owned(),
             (None, _) => format!("NO [NONEXISTENT] Unknown Mailbox: {name}"),
             (Some(mailbox), _) => {
                 let (exists, validity, next) = (mailbox.mails.len(), mailbox.validity, mailbox.next);
@@ -282,7 +292,7 @@ fn answer(command: &str, opened: &mut Option<String>, state: &Mutex<State>) -> A
     Answer { bytes, status, is_endless }
 }
 
-/// The status of a command in an opened mailbox, whose answers are added to `bytes`.
+/// Executes a command in an opened mailbox, adds its responses to `bytes`, and returns its status.
 fn of_mailbox(command: &str, mailbox: &Mailbox, (fault, bytes): (Option<Fault>, &mut Vec<u8>)) -> String {
     if let Some(keys) = command.strip_prefix("UID SEARCH ") {
         bytes.extend_from_slice(b"* SEARCH");
@@ -312,7 +322,7 @@ fn of_mailbox(command: &str, mailbox: &Mailbox, (fault, bytes): (Option<Fault>, 
         if !contains(set, key, largest) {
             continue;
         }
-        // Other programs may change flags at any time.
+        // Servers may report changes of flags at any time, because other clients can change them.
         bytes.extend(format!("* {number} FETCH (FLAGS (\\Seen))\r\n").bytes());
         let uid = mail.uid;
         match (limit, fault) {
@@ -345,7 +355,7 @@ fn of_mailbox(command: &str, mailbox: &Mailbox, (fault, bytes): (Option<Fault>, 
     "OK fetched".to_owned()
 }
 
-/// Whether a sequence set contains `key`; `*` is the largest number (RFC 9051, section 9).
+/// Whether a sequence set contains `key`. `*` means the largest number (RFC 9051, section 9).
 fn contains(set: &str, key: u32, largest: u32) -> bool {
     let number = |text: &str| if text == "*" { largest } else { text.parse().unwrap_or(0) };
     set.split(',').any(|range| match range.split_once(':') {
@@ -357,7 +367,7 @@ fn contains(set: &str, key: u32, largest: u32) -> bool {
     })
 }
 
-/// Whether a mail that arrived then has the days of `SINCE` and `BEFORE`.
+/// Whether a mail that arrived at `arrived` is within the days of `SINCE` and `BEFORE`.
 fn matches(keys: &str, arrived: i64) -> bool {
     let words: Vec<&str> = keys.split(' ').collect();
     let day = arrived.div_euclid(86_400);
@@ -368,7 +378,7 @@ fn matches(keys: &str, arrived: i64) -> bool {
     })
 }
 
-/// The days from 1970 to `1-MAR-2026`.
+/// The number of days from 1970 to a date such as `1-MAR-2026`.
 fn days(date: &str) -> i64 {
     let parts: Vec<&str> = date.split('-').collect();
     let month = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(parts[1])).expect("a month");

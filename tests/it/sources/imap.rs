@@ -22,10 +22,13 @@ use crate::process::Process;
 cases![
     new_mail_is_read_once_and_stays_unread,
     mail_is_read_once_after_a_change_of_uidvalidity,
+    mail_after_a_new_uidvalidity_of_an_empty_mailbox_is_read,
     wrong_password_stops_the_source,
+    unclear_refusals_of_a_mail_server_are_retried,
     hostile_mail_server_answer_fails_only_its_poll,
     unreadable_mail_is_skipped,
     older_mail_is_read_week_by_week,
+    imported_old_mail_does_not_end_the_history,
     mail_password_is_sent_only_over_verified_tls,
 ];
 
@@ -151,6 +154,25 @@ async fn mail_is_read_once_after_a_change_of_uidvalidity(setup: Setup) {
     ingesting.stop().await;
 }
 
+async fn mail_after_a_new_uidvalidity_of_an_empty_mailbox_is_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    for number in 0..5 {
+        host.deliver("INBOX", now, &mail(number, "I love it"));
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    stored(&app, 5).await;
+    host.create_again("INBOX");
+    let polls = || host.commands().iter().filter(|command| *command == "LOGOUT").count();
+    let before = polls();
+    // The second of these polls began after the change.
+    app.eventually("the empty mailbox is read", async || (polls() >= before + 2).then_some(())).await;
+    host.deliver("INBOX", now, &mail(9, "I love it again"));
+    stored(&app, 6).await;
+    ingesting.stop().await;
+}
+
 async fn wrong_password_stops_the_source(setup: Setup) {
     let app = TestApp::start(setup).await;
     let host = MailHost::start().await;
@@ -173,6 +195,28 @@ async fn wrong_password_stops_the_source(setup: Setup) {
     let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
     error(&app, &ingesting, "Too many connections").await;
     ingesting.stop().await;
+}
+
+async fn unclear_refusals_of_a_mail_server_are_retried(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    for (fault, message, expected) in [
+        (Fault::SignIn("NO Server Unavailable. 15"), "Server Unavailable. 15", "backing_off"),
+        (Fault::SignIn("NO [EXPIRED] Set a new password"), "Set a new password", "failed"),
+        (Fault::Examine("BAD User is authenticated but not connected."), "but not connected", "backing_off"),
+        (Fault::Examine("NO System I/O error"), "System I/O error", "backing_off"),
+        (Fault::Examine("NO [TRYCREATE] No such mailbox"), "No such mailbox", "failed"),
+        (Fault::Examine("NO [NONEXISTENT] Unknown mailbox"), "Unknown mailbox", "failed"),
+    ] {
+        host.set_fault(fault);
+        let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+        error(&app, &ingesting, message).await;
+        app.eventually(&format!("{fault:?} means {expected}"), async || {
+            (state(&ingesting).state.as_str() == expected).then_some(())
+        })
+        .await;
+        ingesting.stop().await;
+    }
 }
 
 async fn hostile_mail_server_answer_fails_only_its_poll(setup: Setup) {
@@ -249,6 +293,30 @@ async fn older_mail_is_read_week_by_week(setup: Setup) {
     ingesting.stop().await;
     let signed_in = host.commands().iter().filter(|command| command.starts_with("LOGIN")).count();
     assert!(signed_in <= 4, "{signed_in}: a session reads many pages");
+}
+
+async fn imported_old_mail_does_not_end_the_history(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    for number in 0..10 {
+        host.deliver("INBOX", now - (20 - number) * 86_400, &mail(number, "I love it"));
+    }
+    // These are two pages of mails that arrived today but were written before the span.
+    for number in 100..300 {
+        let imported = mail(number, "I love the import");
+        host.deliver("INBOX", now - 60, &format!("Date: Wed, 01 Jan 2025 12:00:00 +0000\n{imported}"));
+    }
+    let history = Duration::from_secs(30 * 86_400);
+    let options = ImapOptions { interval: Duration::from_secs(60), history, ..options(&host) };
+    let ingesting = Ingesting::start(&app, spec(&app, options));
+    super::history::finished(&app, &ingesting, "mail").await;
+    app.eventually("the mails of the span are stored", async || {
+        let found = contents(&app).await;
+        (found.iter().filter(|text| text.contains("I love it")).count() == 10).then_some(())
+    })
+    .await;
+    ingesting.stop().await;
 }
 
 async fn mail_password_is_sent_only_over_verified_tls(setup: Setup) {
