@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The maximum delay after which all late posts are still yielded. Posts of a longer delay are skipped.
+/// The maximum delay whose late posts are all yielded. After a longer delay, only the posts of this time are yielded.
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// Posts that are due within this time are yielded together, so that a high rate does not require one append per post.
 const GATHER: Duration = Duration::from_millis(5);

@@ -7,7 +7,7 @@ use super::super::html as markup;
 const INTRODUCTION: usize = 3;
 /// The number of lines after `From:` that are checked to decide whether they are the header of a quoted mail.
 const HEADER: usize = 5;
-/// The labels of the first line of a quoted mail's header, in lower case.
+/// The labels of the first line of a quoted mail's header, and of one of its following lines, in lower case.
 const FROM: [&str; 5] = ["from:", "von:", "de :", "de:", "da:"];
 const OTHERS: [&str; 12] = [
     "sent:",

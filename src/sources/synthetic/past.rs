@@ -32,7 +32,7 @@ const DAY_AMPLITUDE: f64 = 0.5;
 /// The hour of the day (UTC) at which the rate is highest.
 const BUSIEST_HOUR: f64 = 15.0;
 
-/// The start of yesterday's incident, in seconds before the end.
+/// Yesterday's incident: its start in seconds before the end, and its duration in seconds.
 const YESTERDAY_AGO: f64 = 21.0 * HOUR;
 const YESTERDAY_LENGTH: f64 = 50.0 * MINUTE;
 /// The posts per hour that yesterday's incident adds at its peak.
@@ -211,7 +211,7 @@ mod tests {
         };
         assert!(hours(1, 0) > 3 * hours(6, 5), "{} and {}", hours(1, 0), hours(6, 5));
         assert!(hours(21, 20) > 5 * hours(26, 25), "{} and {}", hours(21, 20), hours(26, 25));
-        // The afternoon and the night of the same day.
+        // The rate in the afternoon is higher than in the night of the same day.
         assert!(hours(94, 90) * 2 > 3 * hours(106, 102), "{} and {}", hours(94, 90), hours(106, 102));
         assert!(past.posts.windows(2).all(|pair| pair[0].created_at <= pair[1].created_at));
         assert!(past.posts.iter().all(|post| post.created_at < end));

@@ -49,7 +49,8 @@ pub struct Text {
 }
 
 const LANGUAGES: [&str; 6] = ["es", "de", "fr", "pt", "ja", "it"];
-/// The share of posts in another language in a social writing style, in percent.
+/// Shares of the posts in a social writing style, in percent: posts in another language, replies, and posts about
+/// everyday life.
 const FOREIGN: u32 = 5;
 const REPLIES: u32 = 11;
 const LIFE: u32 = 18;

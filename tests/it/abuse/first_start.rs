@@ -24,7 +24,7 @@ impl Public {
         Self { _child: child, output, seen: Vec::new() }
     }
 
-    /// The rest of the line that begins with `start`. Lines may come in any order.
+    /// The rest of the line after `start`. Lines may come in any order.
     async fn line(&mut self, start: &str) -> String {
         let reading = async {
             loop {

@@ -63,7 +63,7 @@ const BYTE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a client keeps an unused connection open. This is shorter than the server's keep-alive timeout of 5 s, so
 /// that the client does not reuse a connection that the server is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The number of well-behaved clients that show the dashboard.
+/// The number of well-behaved clients that show the dashboard, and the interval at which each reads.
 const DASHBOARDS: u8 = 20;
 const DASHBOARD_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -156,8 +156,7 @@ impl Attack {
                 readers.spawn(async move {
                     let mut socket = socket;
                     while attack.is_running() {
-                        // Polling a socket that the server has closed would return immediately in each iteration, so
-                        // the socket is removed.
+                        // A closed socket would return immediately in each iteration, so the loop ends.
                         if let Ok(None | Some(Err(_))) =
                             tokio::time::timeout(Duration::from_millis(500), socket.next()).await
                         {
@@ -210,7 +209,7 @@ fn web(number: u8) -> reqwest::Client {
     builder.pool_idle_timeout(IDLE_TIMEOUT).build().expect("a client")
 }
 
-/// An interval that skips missed ticks.
+/// An interval that does not catch up after a late tick.
 fn paced(interval: Duration) -> tokio::time::Interval {
     let mut interval = tokio::time::interval(interval);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

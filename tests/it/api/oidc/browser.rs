@@ -107,8 +107,7 @@ pub fn client() -> reqwest::Client {
     crate::web::builder().redirect(reqwest::redirect::Policy::none()).timeout(DEADLINE).build().expect("a client")
 }
 
-/// Opens an address of the provider, and follows its redirects back to the server. Returns the path and query of the
-/// server.
+/// Opens an address of the provider. Returns the path and query of the server to which the provider redirects.
 async fn at_provider(address: &str) -> String {
     let answer = client().get(address).send().await.expect("the provider answers");
     assert_eq!(answer.status(), 302, "the provider accepts {address}");
