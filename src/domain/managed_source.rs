@@ -9,6 +9,8 @@ use url::Url;
 use super::FieldError;
 use super::notify::{Kind, Managed};
 
+pub use accounts::TwoAccounts;
+
 /// The maximum length of a name.
 const MAX_NAME: usize = 64;
 /// The suffix of a source's name under which the progress of its history import is stored. The `/` prevents a conflict

@@ -13,10 +13,25 @@ use crate::domain::notify::Secrets;
 /// The prefix of the names of secrets that contain the user and password of a URL. The URL follows the prefix.
 const PREFIX: &str = "url:";
 
+/// Two different accounts belong to the same URL, but the secrets can contain only one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the same URL has two different accounts")]
+pub struct TwoAccounts;
+
 impl SourceDefinition {
     /// Moves the users and passwords in URLs from the settings to `secrets`. Returns the number of changed URLs.
-    pub fn hide_accounts(&mut self, secrets: &mut Secrets) -> usize {
-        self.settings.values_mut().map(|value| hide(value, secrets)).sum()
+    ///
+    /// # Errors
+    /// When a URL has two different accounts. Nothing is changed.
+    pub fn hide_accounts(&mut self, secrets: &mut Secrets) -> Result<usize, TwoAccounts> {
+        let (mut settings, mut hidden) = (self.settings.clone(), secrets.clone());
+        let mut count = 0;
+        for value in settings.values_mut() {
+            count += hide(value, &mut hidden)?;
+        }
+        self.settings = settings;
+        *secrets = hidden;
+        Ok(count)
     }
 
     /// Inserts the users and passwords in `secrets` into the URLs of the settings. Returns the settings and all other
@@ -37,18 +52,32 @@ impl SourceDefinition {
     }
 }
 
-fn hide(value: &mut Value, secrets: &mut Secrets) -> usize {
+fn hide(value: &mut Value, secrets: &mut Secrets) -> Result<usize, TwoAccounts> {
+    let mut count = 0;
     match value {
         Value::String(text) => {
-            let Some((url, account)) = split(text) else { return 0 };
-            secrets.0.insert(format!("{PREFIX}{url}"), account);
+            let Some((url, account)) = split(text) else { return Ok(0) };
+            let name = format!("{PREFIX}{url}");
+            if secrets.get(&name).is_some_and(|other| other != account.expose_secret()) {
+                return Err(TwoAccounts);
+            }
+            secrets.0.insert(name, account);
             *text = url;
-            1
+            count = 1;
         }
-        Value::Array(values) => values.iter_mut().map(|value| hide(value, secrets)).sum(),
-        Value::Object(fields) => fields.values_mut().map(|value| hide(value, secrets)).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::Array(values) => {
+            for value in values {
+                count += hide(value, secrets)?;
+            }
+        }
+        Value::Object(fields) => {
+            for value in fields.values_mut() {
+                count += hide(value, secrets)?;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+    Ok(count)
 }
 
 fn restore(value: &mut Value, secrets: &Secrets) {
@@ -100,12 +129,34 @@ mod tests {
         let mut definition = SourceDefinition { name: "blog".to_owned(), kind: "rss".to_owned(), settings };
         let mut secrets = Secrets::default();
         secrets.0.insert("token".to_owned(), "t".into());
-        assert_eq!(definition.hide_accounts(&mut secrets), 2);
+        assert_eq!(definition.hide_accounts(&mut secrets), Ok(2));
         let hidden = json!(["https://blog.example/rss?a=b", "https://plain.example/", "https://b.example/"]);
         assert_eq!(definition.settings["feeds"], hidden);
-        assert_eq!(definition.hide_accounts(&mut secrets), 0);
+        assert_eq!(definition.hide_accounts(&mut secrets), Ok(0));
         let (settings, others) = definition.with_accounts(&secrets);
         assert_eq!(settings["feeds"], feeds);
         assert_eq!(others.names(), ["token"]);
+    }
+
+    #[test]
+    fn two_accounts_of_one_url_are_left_in_the_settings() {
+        let feeds = json!(["https://key@b.example/", "https://ada:1@h.example/f", "https://bob:2@h.example/f"]);
+        let settings = Map::from_iter([("feeds".to_owned(), feeds.clone())]);
+        let mut definition = SourceDefinition { name: "blog".to_owned(), kind: "rss".to_owned(), settings };
+        let mut secrets = Secrets::default();
+        assert_eq!(definition.hide_accounts(&mut secrets), Err(TwoAccounts));
+        assert_eq!((&definition.settings["feeds"], secrets.names().len()), (&feeds, 0));
+
+        // The secrets may already contain another account of the URL.
+        definition.settings.insert("feeds".to_owned(), json!(["https://ada:1@h.example/f"]));
+        secrets.0.insert(format!("{PREFIX}https://h.example/f"), "bob:2".into());
+        assert_eq!(definition.hide_accounts(&mut secrets), Err(TwoAccounts));
+        assert_eq!(secrets.get("url:https://h.example/f"), Some("bob:2"));
+
+        // The same account in two places is one secret.
+        let twice = json!(["https://bob:2@h.example/f", "https://bob:2@h.example/f"]);
+        definition.settings.insert("feeds".to_owned(), twice.clone());
+        assert_eq!(definition.hide_accounts(&mut secrets), Ok(2));
+        assert_eq!(definition.with_accounts(&secrets).0["feeds"], twice);
     }
 }

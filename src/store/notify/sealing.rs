@@ -88,25 +88,41 @@ impl Store {
         for SourceRow { id, spec, secrets } in rows {
             let Ok(mut definition) = serde_json::from_str::<SourceDefinition>(&spec.0) else { continue };
             let name = owner(Kind::Source, &definition.name);
-            let stored = secrets.map(|secrets| Secrets::read(&secrets.0)).unwrap_or_default();
-            let mut secrets = self.opened(&name, stored.clone());
-            if secrets.names() != stored.names() || definition.hide_accounts(&mut secrets) == 0 {
+            let stored = secrets.as_ref().map(|secrets| Secrets::read(&secrets.0)).unwrap_or_default();
+            let mut opened = self.opened(&name, stored.clone());
+            if opened.names() != stored.names() {
                 continue;
+            }
+            match definition.hide_accounts(&mut opened) {
+                Ok(0) => continue,
+                Ok(_) => {}
+                Err(error) => {
+                    let help = "add this source to the configuration file, then delete it in the dashboard";
+                    tracing::warn!(source = definition.name, %error, help, "passwords of a source stay unencrypted");
+                    continue;
+                }
             }
             // The type can always be serialised to JSON.
             let hidden = JsonText(serde_json::to_value(&definition).unwrap_or_default().to_string());
-            let sealed = JsonText(self.sealed(&name, &secrets)?.exposed());
-            transact!(self, (id, hidden, sealed, spec), |c, (id, hidden, sealed, before), run| {
-                run!(
-                    sql(format!("UPDATE {table} SET spec = ?, secrets = ? WHERE id = ? AND spec = ?"))
-                        .bind::<Document, _>(hidden)
-                        .bind::<Document, _>(sealed)
-                        .bind::<BigInt, _>(id)
-                        .bind::<Document, _>(before)
-                        .execute(c)
-                )
-            })?;
-            count += 1;
+            let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
+            // A source whose settings or secrets were changed after they were read stays as it is.
+            let text = format!(
+                "UPDATE {table} SET spec = ?, secrets = ? WHERE id = ? AND spec = ? AND secrets IS NOT DISTINCT FROM ?"
+            );
+            let before = (spec, secrets);
+            let changed: usize =
+                transact!(self, (text, id, hidden, sealed, before), |c, (text, id, hidden, sealed, before), run| {
+                    run!(
+                        sql(text)
+                            .bind::<Document, _>(hidden)
+                            .bind::<Document, _>(sealed)
+                            .bind::<BigInt, _>(id)
+                            .bind::<Document, _>(before.0)
+                            .bind::<Nullable<Document>, _>(before.1)
+                            .execute(c)
+                    )
+                })?;
+            count += changed;
         }
         Ok(count)
     }
