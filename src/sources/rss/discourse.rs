@@ -143,6 +143,7 @@ impl Pages {
         let mut forum = url.clone();
         forum.set_query(None);
         forum.set_fragment(None);
+        remove_account(&mut forum);
         let folder: String = parts[..at].iter().map(|part| format!("{part}/")).collect();
         forum.set_path(&folder);
         Some(Self { forum, list })
@@ -158,6 +159,7 @@ impl Pages {
         let mut forum = url.clone();
         forum.set_query(None);
         forum.set_fragment(None);
+        remove_account(&mut forum);
         forum.set_path(folder);
         Some(Self { forum, list })
     }
@@ -227,6 +229,33 @@ impl Pages {
     }
 }
 
+/// Removes the user and password of a URL, because positions are stored in plain text.
+fn remove_account(url: &mut Url) {
+    // A URL without a host has no user and no password.
+    _ = url.set_username("");
+    _ = url.set_password(None);
+}
+
+/// The URL to request for a position: without its fragment, and with the user, password and query of the configured
+/// `feed`, which a private forum requires. Another server than that of the feed does not get these secrets.
+pub fn request_url(position: &Url, feed: &Url) -> Url {
+    let mut url = position.clone();
+    url.set_fragment(None);
+    if url.origin() != feed.origin() {
+        return url;
+    }
+    // A URL without a host has no user and no password.
+    _ = url.set_username(feed.username());
+    _ = url.set_password(feed.password());
+    let is_set = |name: &str| position.query_pairs().any(|(set, _)| set == name);
+    for (name, value) in feed.query_pairs() {
+        if !is_set(&name) {
+            url.query_pairs_mut().append_pair(&name, &value);
+        }
+    }
+    url
+}
+
 /// The URL of the first older page of the feed at `url`, whose entries have these ids; `None` when it is not a
 /// Discourse feed.
 pub fn next(url: &Url, feed: &Url, mut ids: impl Iterator<Item = String>) -> Option<Url> {
@@ -276,6 +305,19 @@ mod tests {
             ("https://f.example/t/title/12.rss", "f.example-post-12-1"),
         ] {
             assert_eq!(next_of(feed, &[id]), None, "{feed} {id}");
+        }
+    }
+
+    #[test]
+    fn request_has_the_secrets_of_the_feed_on_its_server_only() {
+        let feed: Url = "https://ada:pw%40@f.example/posts.rss?api_key=k&before=3".parse().unwrap();
+        let position = next(&feed, &feed, std::iter::once(entry::id_in(&feed, "f.example-post-9"))).unwrap();
+        assert_eq!(position.as_str(), "https://f.example/posts.json?before=9#posts");
+        let url = request_url(&position, &feed);
+        assert_eq!(url.as_str(), "https://ada:pw%40@f.example/posts.json?before=9&api_key=k");
+        for other in ["http://f.example/", "https://g.example/", "https://f.example:444/"] {
+            let url: Url = format!("{other}posts.json?before=9#posts").parse().unwrap();
+            assert_eq!(request_url(&url, &feed).as_str(), format!("{other}posts.json?before=9"));
         }
     }
 

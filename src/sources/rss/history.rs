@@ -34,8 +34,7 @@ impl OlderEntries {
         let wrong = |error| SourceError::Permanent(format!("position of {}: {error}", shown(feed)));
         let url = wanted.position.map_or_else(|| Ok(feed.clone()), Url::parse).map_err(wrong)?;
         if let Some(pages) = discourse::Pages::at(&url) {
-            let mut page = url.clone();
-            page.set_fragment(None);
+            let page = discourse::request_url(&url, feed);
             let (answer, feed, clock) = (self.request(feed, &page).await?, feed.clone(), self.clock.clone());
             let since = wanted.since;
             // A large document takes long to parse, so it is parsed on a blocking thread.

@@ -6,21 +6,34 @@ use serde_json::{Value, json};
 use super::feeds::{self, Entry};
 use super::web::{Reply, Request, Web};
 
+/// The API key of a private forum.
+pub const KEY: &str = "sesame-key";
+
 /// A post.
 #[derive(Clone, Debug)]
 pub struct Post {
     pub id: u64,
     pub topic: u64,
-    /// The number of the post in its topic, from 1 on.
+    /// The number of the post in its topic, starting with 1.
     pub number: u64,
     pub category: u64,
-    /// Unix seconds.
+    /// The time of the post, in Unix seconds.
     pub at: i64,
 }
 
 /// Starts a forum with these posts, oldest first.
 pub async fn forum(posts: Vec<Post>) -> Web {
     Web::start(move |request| answer(request, &posts)).await
+}
+
+/// Starts a forum that answers only requests with [`KEY`] or with a user and password.
+pub async fn private_forum(posts: Vec<Post>) -> Web {
+    Web::start(move |request| {
+        let has_key = request.query.get("api_key").is_some_and(|key| key == KEY);
+        let has_user = request.header("authorization").starts_with("Basic ");
+        if has_key || has_user { answer(request, &posts) } else { Reply::status(403) }
+    })
+    .await
 }
 
 fn answer(request: &Request, posts: &[Post]) -> Reply {

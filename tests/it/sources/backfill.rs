@@ -300,6 +300,23 @@ async fn older_posts_of_a_discourse_forum_are_read() {
 }
 
 #[tokio::test]
+async fn older_posts_of_a_private_discourse_forum_are_read() {
+    let at = |id: u32| hours_ago(0).as_seconds() - i64::from(120 - id) * 1_800;
+    let post = |id: u32| Post { id: id.into(), topic: id.into(), number: 1, category: 5, at: at(id) };
+    let web = discourse::private_forum((1..=120).map(post).collect()).await;
+    let with_key = web.at(&format!("/posts.rss?api_key={}&api_username=ada", discourse::KEY));
+    let mut with_password = web.at("/posts.rss");
+    with_password.set_username("ada").expect("a host");
+    with_password.set_password(Some(discourse::KEY)).expect("a host");
+    for feed in [with_key, with_password] {
+        let spec = forum_spec(feed);
+        assert_eq!(read_all(&spec).await.ids.len(), 120);
+        let cursor = read(&spec, None, 2).await.cursor.expect("a cursor");
+        assert!(cursor.contains("/posts.json") && !cursor.contains(discourse::KEY), "{cursor}");
+    }
+}
+
+#[tokio::test]
 async fn older_posts_of_a_long_discourse_topic_are_read() {
     let post = |number: u32| Post {
         id: u64::from(number) + 500,
