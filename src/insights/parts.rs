@@ -176,7 +176,7 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
                 post_ids: Vec::new(),
             }
         })
-        .filter(|part| part.posts >= LEAST_POSTS)
+        .filter(|part| part.posts + part.previous_posts >= LEAST_POSTS)
         .collect();
     parts.sort_by(|one, other| {
         other.contribution.abs().total_cmp(&one.contribution.abs()).then(other.posts.cmp(&one.posts))

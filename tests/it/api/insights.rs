@@ -10,6 +10,7 @@ cases![
     explain_accepts_every_filter_and_range,
     explain_refuses_bad_ranges,
     explain_of_many_posts_reads_a_bounded_sample,
+    explain_lists_authors_who_stopped_posting,
 ];
 
 const NOW: &str = "start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T12:30:00Z";
@@ -23,8 +24,8 @@ fn written(id: &str, source: &str, content: &str, seconds: u64) -> Value {
     post
 }
 
-/// Sixty posts in the previous range, a third of them angry. Sixty posts in the current range, two thirds of them angry
-/// about refunds on one source.
+/// Stores sixty posts in the previous range, a third of which are angry, and sixty posts in the current range. Two
+/// thirds of the latter are angry about refunds, and come from one source.
 async fn incident(app: &TestApp) {
     let mut posts = Vec::new();
     for number in 0..40 {
@@ -76,7 +77,7 @@ async fn explain_finds_sentiment_words_sources_and_copies(setup: Setup) {
     assert_eq!((&text["posts"], &text["authors"], &text["sources"]), (&json!(40), &json!(40), &json!(["twitter"])));
     assert!(text["content"].as_str().is_some_and(|content| content.contains("refund")), "{text}");
 
-    // Every cited post is in the answer, at most three per finding.
+    // The response contains every cited post, and at most three per finding.
     let lists = ["words", "sources", "authors", "texts"];
     let ids = lists.iter().flat_map(|list| answer[list].as_array().expect("a list")).map(|part| &part["post_ids"]);
     for ids in ids.chain([&answer["typical"]["current"], &answer["typical"]["previous"]]) {
@@ -159,4 +160,30 @@ async fn explain_of_many_posts_reads_a_bounded_sample(setup: Setup) {
     assert_eq!(answer["current"]["total"], 3_000);
     let sampled = answer["current"]["sampled"].as_i64().expect("a number");
     assert!((1_500..=2_500).contains(&sampled), "{sampled}");
+}
+
+async fn explain_lists_authors_who_stopped_posting(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    incident(&app).await;
+    let by = |author: &str, id: &str, seconds: u64| {
+        let mut post = written(id, "web", "I hate the queue at the counter", seconds);
+        post["author"] = json!(author);
+        post
+    };
+    let posts = [
+        by("stopped", "stopped-1", PREVIOUS + 200),
+        by("stopped", "stopped-2", PREVIOUS + 201),
+        by("continued", "continued-1", PREVIOUS + 202),
+        by("continued", "continued-2", CURRENT + 202),
+        by("once", "once-1", PREVIOUS + 203),
+    ];
+    app.store(&posts).await;
+    let answer = app.get(&format!("/api/insights/explain?{NOW}")).await.ok();
+    let counts = |name: &str| {
+        let author = named(&answer["authors"], "author", name);
+        (author["posts"].clone(), author["previous_posts"].clone())
+    };
+    assert_eq!(counts("stopped"), (json!(0), json!(2)));
+    assert_eq!(counts("continued"), (json!(1), json!(1)));
+    assert!(!answer["authors"].to_string().contains("once"), "one post explains nothing");
 }
