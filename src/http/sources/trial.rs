@@ -254,7 +254,8 @@ impl Delivered {
                 ),
             ),
             (Some(SourceError::Busy { reason, after }), _) => {
-                (false, format!("{reason} (the next request is possible in {})", in_words(*after)))
+                let after = in_words(*after);
+                (false, format!("{reason}: check the settings; if they are correct, try again in {after}"))
             }
             (Some(SourceError::Transient(reason)), _) => (false, format!("{reason}: {advice}")),
             (None, Some(trouble)) => (false, format!("{trouble}: {advice}")),
@@ -267,5 +268,19 @@ impl Delivered {
             }
             (None, None) => (true, "Connected, but no posts arrived during the test.".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_with_wrong_settings_gets_advice_before_a_wait() {
+        let reason = "https://blog.example/…: not a feed".to_owned();
+        let error = Some(SourceError::Busy { reason, after: Duration::from_secs(299) });
+        let (ok, message) = Delivered { error, ..Delivered::default() }.verdict();
+        let expected = "not a feed: check the settings; if they are correct, try again in 5 min";
+        assert!(!ok && message.ends_with(expected), "{message}");
     }
 }
