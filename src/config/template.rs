@@ -18,7 +18,7 @@ pub struct Template {
 
 /// The part of the reference that a key names.
 pub enum Found<'a> {
-    /// A single value, of which this is the default.
+    /// A single value, with its default.
     Leaf(&'a Value),
     /// A table of keys.
     Section,

@@ -33,7 +33,7 @@ fn load(inputs: &Inputs) -> (Config, Settings) {
     Config::load(inputs).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// The problem of `inputs`, which must have exactly one.
+/// The only problem of `inputs`. Panics if there are none or several.
 fn problem(inputs: &Inputs) -> Problem {
     let mut problems = Config::load(inputs).map(|_| ()).unwrap_err().0;
     assert_eq!(problems.len(), 1, "{problems:?}");

@@ -79,7 +79,7 @@ impl Seen {
 
 #[derive(Deserialize)]
 struct Page {
-    /// This is 1 if the game exists.
+    /// 1 if the game exists.
     #[serde(default)]
     success: i64,
     #[serde(default)]

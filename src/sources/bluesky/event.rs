@@ -281,7 +281,7 @@ fn created_at(record: &Record<'_>, time_us: i64, now: Timestamp) -> Timestamp {
     claimed.filter(|claimed| *claimed <= seen + MAX_AHEAD).unwrap_or(seen)
 }
 
-/// The post that this one replies to, or else the one that it quotes.
+/// The id of the post that the record replies to, or else of the post that it quotes.
 fn reply_to(record: &Record<'_>) -> Option<String> {
     let parent = record.reply.as_ref().and_then(|reply| reply.parent.as_ref()).map(|parent| &parent.uri);
     let quoted = record.embed.as_ref().and_then(|embed| embed.record.as_ref());

@@ -33,7 +33,7 @@ struct Profiles {
     profiles: Vec<Profile>,
 }
 
-/// The profile of an account, of which only the names are read.
+/// The profile of an account. Only its names are read.
 #[derive(Deserialize)]
 pub struct Profile {
     /// The DID of the account, which never changes.

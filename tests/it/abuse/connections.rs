@@ -144,7 +144,7 @@ async fn extensions_of_chunks_count_towards_the_body_limit() {
     send(&mut socket, head).await;
     let (mut reader, mut writer) = socket.split();
     let endless = async {
-        // This ends when the server stops reading or closes the connection.
+        // The loop ends when the server stops reading or closes the connection.
         while writer.write_all(&[b'x'; 4_096]).await.is_ok() {}
     };
     let mut answer = vec![0; 12];
