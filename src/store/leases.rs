@@ -14,6 +14,10 @@ use super::schema::source_cursors;
 use super::sql::{At, sql};
 use super::{Lease, Store, StoreError};
 
+/// A lease that expires later than this, and later than four times the time to live, was acquired while the clock was
+/// ahead. Instances of other versions may use another time to live.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// Whether the holder in `$lease` still holds the lease. If this is the first statement of a transaction, it locks the
 /// lease, so that no other instance can take it over before the commit.
 macro_rules! is_held {
@@ -38,18 +42,23 @@ macro_rules! sqlite_now {
     };
 }
 
-/// The statement that acquires or renews a lease. `$now` is the current time, `$until` the end of the time to live. A
-/// new holder, or one whose lease has expired, gets a new token.
+/// The statement that acquires or renews a lease. `$now` is the current time, `$later` a given time after it. A new
+/// holder, or one whose lease has expired, gets a new token. A lease that expires unusually late counts as expired; see
+/// [`LONGEST`].
 macro_rules! acquire {
-    ($now:expr, $until:expr) => {
+    ($now:expr, $later:expr) => {
         concat!(
             "INSERT INTO leases (name, holder, token, expires_at) VALUES (?, ?, 1, ",
-            $until,
+            $later,
             ") ON CONFLICT (name) DO UPDATE SET token = CASE WHEN leases.expires_at > ",
             $now,
+            " AND leases.expires_at <= ",
+            $later,
             " THEN leases.token ELSE leases.token + 1 END, holder = excluded.holder, expires_at = excluded.expires_at \
              WHERE leases.holder = excluded.holder OR leases.expires_at <= ",
             $now,
+            " OR leases.expires_at > ",
+            $later,
             " RETURNING token"
         )
     };
@@ -74,10 +83,16 @@ impl Store {
             Backend::Sqlite(_) => acquire!(sqlite_now!(), concat!(sqlite_now!(), " + ?")),
             Backend::Postgres(_) => acquire!("clock_timestamp()", "clock_timestamp() + ? * interval '1 microsecond'"),
         };
-        let micros = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let (ttl, longest) = (micros(ttl), micros(LONGEST.max(ttl.saturating_mul(4))));
         let data = (name.to_owned(), holder.to_owned());
         transact!(self, data, |c, (name, holder), run| {
-            let acquire = sql(text).bind::<Text, _>(&name).bind::<Text, _>(&holder).bind::<BigInt, _>(micros);
+            let acquire = sql(text)
+                .bind::<Text, _>(&name)
+                .bind::<Text, _>(&holder)
+                .bind::<BigInt, _>(ttl)
+                .bind::<BigInt, _>(longest)
+                .bind::<BigInt, _>(longest);
             let token: Option<i64> = run!(acquire.rows::<BigInt>().get_result(c)).optional()?;
             Ok(token.map(|token| Lease { name, holder, token }))
         })

@@ -106,8 +106,7 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     if plan.waits {
         alerts.resolve_themselves(&setup).await;
     }
-    sent.send_burst(setup.front()).await;
-    alerts.fires(&setup, feed::BURST).await;
+    alerts.fires(&setup, &mut sent).await;
     check::settled(setup.front()).await;
     check::stored_is_what_was_sent(setup.front(), &sent).await;
     check::rollups_equal_recounts(setup.front()).await;

@@ -19,6 +19,7 @@ use super::fixture::{Fixture, Place, at, cases, insert, post, post_id, seconds};
 cases!(
     lease_has_one_holder_and_a_growing_token,
     lease_of_host_with_fast_clock_expires_in_time,
+    lease_that_expires_too_late_is_taken_over,
     source_continues_after_its_stored_cursor,
     feed_report_can_be_paused_and_expires_without_updates,
     deleted_post_is_not_stored_again,
@@ -82,6 +83,15 @@ async fn lease_of_host_with_fast_clock_expires_in_time(fixture: Fixture) {
         fixture.store.acquire_lease("alerts", "other", seconds(30)).await.expect("an answer")
     })
     .await;
+}
+
+async fn lease_that_expires_too_late_is_taken_over(fixture: Fixture) {
+    // The clock of the database was an hour ahead when the holder acquired the lease, and has been corrected since.
+    let early =
+        fixture.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("a lease");
+    let next = fixture.store.acquire_lease("alerts", "two", seconds(30)).await.expect("an answer").expect("a lease");
+    assert!(next.token > early.token, "{} after {}", next.token, early.token);
+    assert!(fixture.store.acquire_lease("alerts", "one", seconds(30)).await.expect("an answer").is_none());
 }
 
 async fn source_continues_after_its_stored_cursor(fixture: Fixture) {

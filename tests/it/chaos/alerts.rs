@@ -2,13 +2,18 @@
 //! at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Setup;
+use super::feed::{BURST, Sent};
 use crate::api::notify::fakes::Hook;
 use crate::process::{Process, within};
+
+/// The time after which negative posts are sent again if no alert has fired.
+const BURST_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A row of `alert_transitions`.
 #[derive(Clone, Debug, Deserialize)]
@@ -108,10 +113,16 @@ impl Alerts {
         .await;
     }
 
-    /// Waits until an alert of `source` is open and its notification was received.
-    pub async fn fires(&self, setup: &impl Setup, source: &str) {
-        let scope = format!("source:{source}");
+    /// Sends negative posts until an alert of their source is open and its notification was received.
+    pub async fn fires(&self, setup: &impl Setup, sent: &mut Sent) {
+        let scope = format!("source:{BURST}");
+        let mut last_burst = None::<Instant>;
         let fired = async || {
+            // On a busy machine, the window may end before the posts are stored.
+            if last_burst.is_none_or(|at| at.elapsed() > BURST_INTERVAL) {
+                sent.send_burst(setup.front()).await;
+                last_burst = Some(Instant::now());
+            }
             let changes = setup.transitions().await;
             let open = self.open(&changes).into_iter().find(|series| series.scope == scope)?;
             Some(open.fingerprint.clone())

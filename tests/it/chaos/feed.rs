@@ -58,7 +58,9 @@ impl Sent {
     /// Appends negative posts of the source [`BURST`], which no other post uses.
     pub async fn send_burst(&mut self, process: &Process) {
         let content = |number| format!("I hate this terrible update ({number})");
-        let burst: BTreeMap<_, _> = (0..10).map(|number| (format!("{BURST}-{number}"), content(number))).collect();
+        let first = self.posts.len();
+        let burst: BTreeMap<_, _> =
+            (first..first + 10).map(|number| (format!("{BURST}-{number}"), content(number))).collect();
         let posts: Vec<Value> = burst.iter().map(|(id, content)| post(id, content)).collect();
         within("the posts are accepted", async || accepted(&process.url, &posts).await.then_some(())).await;
         self.posts.extend(burst);
