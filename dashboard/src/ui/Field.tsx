@@ -66,7 +66,8 @@ export function FormError({ error, fields }: { error: unknown; fields: readonly 
   );
 }
 
-function isShown(field: string, fields: readonly string[]): boolean {
+/** Whether `field` is one of `fields`, or nested in one of them. */
+export function isShown(field: string, fields: readonly string[]): boolean {
   return fields.some((name) => isWithin(field, name));
 }
 

@@ -55,6 +55,7 @@ export function InvitationForm({ link, onDone, onLeave }: InvitationFormProps) {
         <SignInError
           error={attempt.error}
           wait={attempt.wait}
+          fields={["password"]}
           refused="This invitation was used or has expired. Ask for a new one."
         />
         <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>

@@ -41,6 +41,7 @@ export function SetupForm({ code, onDone, onToken }: SetupFormProps) {
         <SignInError
           error={attempt.error}
           wait={attempt.wait}
+          fields={["name", "password"]}
           refused="This link was used or has expired. Print a new one on the server with “sentistream sign-in”."
         />
         <Button type="submit" look="solid" className="h-9" disabled={attempt.pending || attempt.wait > 0}>

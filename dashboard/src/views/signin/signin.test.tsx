@@ -68,6 +68,18 @@ describe("sign-in with a password", () => {
     expect(await screen.findByRole("heading", { name: "Overview" })).toBeTruthy();
   });
 
+  it("error of a field that the form does not highlight is shown", async () => {
+    state.world.accounts.add("anna", "viewer");
+    const { user } = open("/sign-in");
+    await user.type(await screen.findByLabelText("User name"), "anna");
+    const others = state.intercept;
+    const errors = [{ field: "name", message: "must be shorter" }];
+    state.intercept = (request, url) =>
+      request.method === "POST" ? { status: 422, json: { title: "Invalid", errors } } : others(request, url);
+    await user.type(screen.getByLabelText("Password"), `${PASSWORD}{Enter}`);
+    expect((await screen.findByRole("alert")).textContent).toContain("Check your input. Must be shorter.");
+  });
+
   it("ended session leads to the sign-in page with the reason", async () => {
     state.world.accounts.enter(state.world.accounts.add("anna", "viewer"));
     const { user } = open("/topics");
