@@ -174,6 +174,15 @@ describe("live store", () => {
     expect(ids()).toEqual(["bad"]);
   });
 
+  it("filter of a store that starts later is read once", async () => {
+    const { store, fetchPage, settle } = harness();
+    store.setFilter({ sentiment: "negative" });
+    store.start();
+    await settle();
+    expect(fetchPage).toHaveBeenCalledTimes(1);
+    expect(fetchPage.mock.calls[0]?.[0]).toMatchObject({ sentiment: "negative", limit: 100 });
+  });
+
   it("search words filter the feed and the counts", async () => {
     const { store, receive, ids, wire, settle } = harness();
     store.setFilter({ q: "Rain snow" });

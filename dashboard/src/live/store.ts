@@ -107,7 +107,8 @@ export class LiveStore {
     this.counted = [];
     this.set({ feed: emptyFeed(), loaded: false, error: null, arrivals: [] });
     this.socket.subscribe(subscription(filter));
-    void this.sync();
+    // `start` reads the posts.
+    if (this.running) void this.sync();
   }
 
   subscribe = (listener: () => void): (() => void) => {
