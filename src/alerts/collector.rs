@@ -53,7 +53,7 @@ pub struct Collector {
     pub steps: Vec<Step>,
     /// The current values and evidence of open alerts.
     pub updates: Vec<AlertUpdate>,
-    /// The number of sources that each evaluated rule does not watch, by rule id.
+    /// The number of sources that each evaluated rule left out because there are too many, by rule id.
     pub left_out: BTreeMap<i64, usize>,
 }
 

@@ -55,7 +55,7 @@ pub struct Memory {
     delays: DelayCache,
     /// When the evidence of each open alert was last searched, by alert id.
     explained: HashMap<i64, Timestamp>,
-    /// The number of sources that each rule does not watch, by rule id.
+    /// The number of sources that each rule left out because there are more than [`MAX_SOURCES`], by rule id.
     left_out: BTreeMap<i64, usize>,
 }
 

@@ -176,8 +176,8 @@ impl ModelSpec {
         self.shape.max_position_embeddings - self.first_position
     }
 
-    /// The order in which the outputs of an exit must be read: the index of each output of the heads, then that of the
-    /// gate.
+    /// A permutation that puts the outputs of an exit into the order of `heads`: the index of each output of the heads in
+    /// the stored exit, then the index of the gate. See `EXIT_HEADS` for the stored order.
     pub fn exit_order(&self) -> Vec<usize> {
         let classes = |prefix: &str| {
             let head = self.heads.iter().find(|head| head.prefix == prefix);

@@ -52,8 +52,8 @@ impl Grant {
 pub struct SourceLease(watch::Receiver<Admission>);
 
 impl SourceLease {
-    /// Waits until the feed may run. Every admission before that, which does not let the feed run, is passed to
-    /// `report`.
+    /// Waits until the feed may run. Until then, passes each admission to `report`: unknown, standby, paused, or an
+    /// expired grant.
     pub async fn granted(&mut self, mut report: impl FnMut(&Admission)) -> Grant {
         loop {
             let admission = self.0.borrow_and_update().clone();

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use sentistream::domain::{TimeRange, Timestamp};
 use sentistream::rules::DAY;
 
-/// The difficulty of a simulated world.
+/// How posts behave in a simulated world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Constant rates.

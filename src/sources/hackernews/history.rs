@@ -96,7 +96,7 @@ impl Search {
                     oldest = oldest.min(hit.created_at_i);
                     hit.found().add_to(&mut page.batch, "hackernews", self.clock.now());
                 }
-                Err(error) => page.batch.rejected.push(format!("item of the search: {error}")),
+                Err(error) => page.batch.rejected.push(format!("invalid search result: {error}")),
             }
         }
         // The second of the oldest item is requested again, because the page may contain only some items of that

@@ -86,7 +86,7 @@ impl Failure {
 /// The error for a response that asks the client to retry later; `None` for other responses.
 pub fn pause(text: &str, server: &str) -> Option<SourceError> {
     says(text, &TEMPORARY).then(|| SourceError::Busy {
-        reason: format!("{server} is busy ({text}): other programs may use too many connections of the account"),
+        reason: format!("{server} is busy ({text}); other mail clients may be using up the connections of the account"),
         after: PAUSE,
     })
 }

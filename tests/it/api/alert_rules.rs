@@ -13,7 +13,7 @@ use super::test_app::{Answer, START, Setup, TestApp, cases, post};
 cases![
     rule_changes_need_the_current_etag,
     invalid_rules_are_reported_by_field,
-    alert_is_acknowledged_by_token_name,
+    acknowledgement_records_who_when_and_note,
     backtest_gives_the_transitions_of_the_engine,
 ];
 
@@ -138,7 +138,7 @@ async fn evaluate(app: &TestApp) {
     tick(&services, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
 }
 
-async fn alert_is_acknowledged_by_token_name(setup: Setup) {
+async fn acknowledgement_records_who_when_and_note(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.post("/api/alerts/rules", &json!({"name": "any", "kind": "volume", "threshold": 0})).await;
     app.store(&[post("a", "web", "I hate this", 30)]).await;

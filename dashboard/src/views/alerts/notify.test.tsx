@@ -114,7 +114,7 @@ describe("receivers", () => {
     expect(await save()).toMatchObject({ ...kept, send_resolved: false, secrets: ["url"] });
   });
 
-  it("saving keeps headers and hidden headers of a webhook", async () => {
+  it("saving keeps headers and secret headers of a webhook", async () => {
     const channel = { kind: "webhook" as const, url: "https://a.example", headers: { "X-Team": "a: b" } };
     const secrets = ["signing_key", "header.Authorization"];
     const { user, form, save } = await edit({ ...stored, name: "hook", channel, secrets });

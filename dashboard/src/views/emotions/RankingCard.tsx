@@ -13,8 +13,8 @@ import { EmotionMark } from "@/ui/marks";
 export type Shown = "own" | "same" | "table";
 
 const CHOICES = [
-  { value: "own", label: "Own scales" },
-  { value: "same", label: "Same" },
+  { value: "own", label: "Separate scales" },
+  { value: "same", label: "Same scale" },
   { value: "table", label: "Table" },
 ] as const;
 
@@ -71,7 +71,7 @@ export function RankingCard({ data: { now, before }, search, shown, onShow }: Ra
           })}
         </ol>
         <div className="self-center">
-          <Choice label="Show over time as" value={shown} options={CHOICES} onChange={onShow} />
+          <Choice label="Emotions over time" value={shown} options={CHOICES} onChange={onShow} />
         </div>
       </div>
     </Card>

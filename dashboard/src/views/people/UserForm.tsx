@@ -46,7 +46,7 @@ export function UserForm({ user, isOwn, onDone }: UserFormProps) {
       <RoleChoice value={role} disabled={isOwn} error={fieldError(save.error, "role")} onChange={setRole} />
       {isOwn ? (
         <p className="text-xs text-quiet">
-          Another administrator can change your role or disable your account.
+          Only another administrator can change your role or disable your account.
         </p>
       ) : (
         <>

@@ -90,7 +90,7 @@ describe("people", () => {
         .getByRole("radio", { name: /^Viewer/ })
         .matches(":disabled"),
     ).toBe(true);
-    expect(within(dialog).getByText(/Another administrator can change your role/)).toBeTruthy();
+    expect(within(dialog).getByText(/Only another administrator can change your role/)).toBeTruthy();
   });
 
   it("device of another person is signed out", async () => {

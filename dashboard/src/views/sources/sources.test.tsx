@@ -99,7 +99,7 @@ describe("sources", () => {
     expect(state.world.sourceWorld.managed[0]).not.toHaveProperty("sample");
   });
 
-  it("earlier posts are chosen in the form and shown as progress", async () => {
+  it("the form can request earlier posts, and their progress and last error are shown", async () => {
     const day = 86_400_000;
     const backfill = {
       state: "connected" as const,

@@ -9,12 +9,12 @@ use super::MINUTE;
 use super::harness::Harness;
 
 cases!(
-    inhibited_alerts_wait_for_the_inhibitor,
+    inhibited_alerts_are_sent_after_the_inhibitor_resolves,
     default_rules_notify_once_per_incident,
     routes_send_only_in_active_intervals
 );
 
-async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
+async fn inhibited_alerts_are_sent_after_the_inhibitor_resolves(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     let is = |name: &str| json!([{"label": "alertname", "op": "=", "value": name}]);

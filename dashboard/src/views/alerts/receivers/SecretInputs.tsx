@@ -102,7 +102,7 @@ function AddHeader({ onAdd }: { onAdd: (name: string) => void }) {
       />
       <Button onClick={add} disabled={name.trim() === ""}>
         <Plus size={14} aria-hidden="true" />
-        Add hidden header
+        Add secret header
       </Button>
     </div>
   );

@@ -98,7 +98,7 @@ export interface SecretField {
   required: boolean;
 }
 
-/** The secrets that a kind of channel takes, without hidden headers. */
+/** The secrets that a kind of channel takes, without secret headers. */
 export function secretsOf(kind: Channel["kind"]): readonly SecretField[] {
   const one = (name: string, label: string, hint: string, required = true) => [
     { name, label, hint, required },

@@ -73,7 +73,7 @@ export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
       />
       <DurationField
         label="Delay"
-        hint="Windows end this much earlier, so that late posts count. Default: measured per source"
+        hint="Each window ends this long before the check, so that late posts are counted. Default: measured per source"
         value={draft.delay}
         presets={["0s", "5min", "30min"]}
         optional
