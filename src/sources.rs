@@ -17,6 +17,7 @@ pub mod fetch;
 pub mod file;
 pub mod folder;
 pub mod github;
+pub mod guard;
 pub mod hackernews;
 pub mod history;
 mod html;

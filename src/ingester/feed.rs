@@ -1,10 +1,8 @@
 //! The loop of one source: waits for the lease, opens the source at its cursor, reads it, and reopens it after an
 //! error.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::cursors::Cursors;
@@ -14,6 +12,7 @@ use super::passed::PassedPosts;
 use super::report::Report;
 use super::{IngesterOptions, IngesterServices, Limiter};
 use crate::lifecycle::{Backoff, Shutdown};
+use crate::sources::guard::guarded;
 use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, Opening, Source, SourceError, SourceSpec};
 use crate::store::Lease;
@@ -253,14 +252,4 @@ async fn sleep_until(instant: Option<Instant>) {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
-}
-
-/// Converts a panic of a source into an error, after which the source is opened again. Other sources and the server are
-/// not affected.
-async fn guarded(next: impl Future<Output = Result<Batch, SourceError>>) -> Result<Batch, SourceError> {
-    AssertUnwindSafe(next).catch_unwind().await.unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().map(String::as_str);
-        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-        Err(SourceError::Transient(format!("the source panicked, which is a defect: {message}")))
-    })
 }

@@ -14,6 +14,7 @@ use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::http::{answer, body};
 use crate::inference::SharedClassifier;
+use crate::sources::guard::guarded;
 use crate::sources::mapping::Reading;
 use crate::sources::recognize::recognize;
 use crate::sources::webhook::Hook;
@@ -168,7 +169,7 @@ async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
     let mut source = spec.open(Opening::default());
     let end = tokio::time::Instant::now() + timeout;
     while delivered.posts.len() < POSTS {
-        let batch = match tokio::time::timeout_at(end, source.next(POSTS)).await {
+        let batch = match tokio::time::timeout_at(end, guarded(source.next(POSTS))).await {
             Err(_) => break,
             Ok(Err(error)) => {
                 delivered.error = Some(error);
@@ -273,7 +274,29 @@ impl Delivered {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::BoxFuture;
+
     use super::*;
+    use crate::sources::Source;
+
+    struct Panicking;
+
+    impl Source for Panicking {
+        fn next(&mut self, _: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+            Box::pin(async { odd() })
+        }
+    }
+
+    fn odd() -> Result<Batch, SourceError> {
+        panic!("an odd item")
+    }
+
+    #[tokio::test]
+    async fn panic_of_a_source_fails_only_its_test() {
+        let spec = SourceSpec::new("odd", "odd", |_| Box::new(Panicking));
+        let (ok, message) = deliver(&spec, TIMEOUT).await.verdict();
+        assert!(!ok && message.contains("panicked") && message.contains("an odd item"), "{message}");
+    }
 
     #[test]
     fn source_with_wrong_settings_gets_advice_before_a_wait() {

@@ -80,8 +80,9 @@ fn is_rule(line: &str) -> bool {
 /// Removes the lines that introduce a quotation, such as `On 1 March 2026, Ada <ada@example.org> wrote:`.
 fn remove_introduction(kept: &mut Vec<&str>) {
     let text_end = kept.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |at| at + 1);
-    let start = kept[..text_end].iter().rposition(|line| line.trim().is_empty()).map_or(0, |at| at + 1);
-    let start = start.max(text_end.saturating_sub(INTRODUCTION));
+    let first = text_end.saturating_sub(INTRODUCTION);
+    let blank = kept[first..text_end].iter().rposition(|line| line.trim().is_empty());
+    let start = blank.map_or(first, |at| first + at + 1);
     // The introduction may follow the text without a blank line.
     let names = |at: usize| {
         let lines = kept[at..text_end].join(" ");
@@ -115,6 +116,8 @@ fn without_quotation(source: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -138,6 +141,15 @@ mod tests {
         ] {
             assert_eq!(plain(mail), expected, "{mail:?}");
         }
+    }
+
+    #[test]
+    fn many_quotations_are_removed_in_linear_time() {
+        let count = 32 * 1_024;
+        let start = Instant::now();
+        assert_eq!(plain(&"x\n>\n".repeat(count)), vec!["x"; count].join("\n"));
+        // The time is far below this limit, and with quadratic work far above it.
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 
     #[test]

@@ -39,8 +39,11 @@ pub enum Fault {
     Examine(&'static str),
     /// The server announces a mail of 4 GiB.
     HugeLiteral,
-    /// The server announces a mail of 400 MB after a text that looks like a literal.
-    HiddenLiteral,
+    /// The server announces a mail of 400 MB after a line that begins with this text and ends like the announcement of
+    /// a literal.
+    HiddenLiteral(&'static str),
+    /// The response to a search also has 40,000 mails that do not exist.
+    ManyHits,
     /// The server sends a line without an end when the mailbox is opened.
     EndlessLine,
     /// The server sends nested lists.
@@ -299,6 +302,9 @@ fn of_mailbox(command: &str, mailbox: &Mailbox, (fault, bytes): (Option<Fault>, 
         for mail in mailbox.mails.iter().filter(|mail| matches(keys, mail.arrived)) {
             bytes.extend(format!(" {}", mail.uid).bytes());
         }
+        if matches!(fault, Some(Fault::ManyHits)) {
+            (0..40_000_u32).for_each(|number| bytes.extend(format!(" {}", 4_000_000_000 + number).bytes()));
+        }
         bytes.extend_from_slice(b"\r\n");
         return "OK searched".to_owned();
     }
@@ -337,9 +343,9 @@ fn of_mailbox(command: &str, mailbox: &Mailbox, (fault, bytes): (Option<Fault>, 
             (Some(_), Some(Fault::HugeLiteral)) => {
                 bytes.extend(format!("* {number} FETCH (UID {uid} BODY[]<0> {{4294967296}}\r\n").bytes());
             }
-            (Some(_), Some(Fault::HiddenLiteral)) => {
+            (Some(_), Some(Fault::HiddenLiteral(text))) => {
                 let hidden = format!("* {number} FETCH (UID {uid} BODY[]<0> {{400000000}}\r\n");
-                bytes.extend(format!("* OK hello {{{}}}\r\n{hidden}", hidden.len()).bytes());
+                bytes.extend(format!("{text} {{{}}}\r\n{hidden}", hidden.len()).bytes());
             }
             (Some(_), Some(Fault::Unreadable(broken))) if broken == uid => {
                 bytes.extend(format!("* {number} FETCH (UID {uid} BODY[]<0> @private@)\r\n").bytes());

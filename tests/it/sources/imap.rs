@@ -22,6 +22,7 @@ use crate::process::Process;
 cases![
     new_mail_is_read_once_and_stays_unread,
     mail_is_read_once_after_a_change_of_uidvalidity,
+    search_with_many_hits_is_read,
     mail_after_a_new_uidvalidity_of_an_empty_mailbox_is_read,
     wrong_password_stops_the_source,
     unclear_refusals_of_a_mail_server_are_retried,
@@ -173,6 +174,22 @@ async fn mail_after_a_new_uidvalidity_of_an_empty_mailbox_is_read(setup: Setup) 
     ingesting.stop().await;
 }
 
+async fn search_with_many_hits_is_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let host = MailHost::start().await;
+    let now = app.clock.now().as_seconds();
+    host.deliver("INBOX", now - 60, &mail(0, "I love it"));
+    let ingesting = Ingesting::start(&app, spec(&app, options(&host)));
+    stored(&app, 1).await;
+    // After this change the source searches the mails by day.
+    host.set_fault(Fault::ManyHits);
+    host.renumber("INBOX");
+    host.deliver("INBOX", now, &mail(1, "I love it again"));
+    stored(&app, 2).await;
+    assert!(host.commands().iter().any(|command| command.starts_with("UID SEARCH")), "{:?}", host.commands());
+    ingesting.stop().await;
+}
+
 async fn wrong_password_stops_the_source(setup: Setup) {
     let app = TestApp::start(setup).await;
     let host = MailHost::start().await;
@@ -227,7 +244,9 @@ async fn hostile_mail_server_answer_fails_only_its_poll(setup: Setup) {
     host.deliver("INBOX", now, &mail(1, "I love it"));
     for (fault, message, wait) in [
         (Fault::HugeLiteral, "announced 4294967296 bytes", 20_000),
-        (Fault::HiddenLiteral, "announced 400000000 bytes", 20_000),
+        (Fault::HiddenLiteral("* OK hello"), "unexpected literal", 20_000),
+        (Fault::HiddenLiteral("+x"), "unexpected literal", 20_000),
+        (Fault::HiddenLiteral("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa OK x"), "unexpected literal", 20_000),
         (Fault::EndlessLine, "a line of more than 256 KiB", 20_000),
         (Fault::NestedLists, "more than 24 lists", 20_000),
         (Fault::RefusedFetch, "Internal error", 20_000),
