@@ -135,11 +135,11 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the previous page. */
                     cursor?: string;
-                    /** @description Only those to this receiver. */
+                    /** @description Only deliveries to this receiver. */
                     receiver?: string;
-                    /** @description Only those in this state. */
+                    /** @description Only deliveries in this state. */
                     state?: components["schemas"]["DeliveryState"];
-                    /** @description Only those about this alert, by its id. */
+                    /** @description Only deliveries about the alert with this id. */
                     alert?: number;
                 };
                 header?: never;
@@ -183,7 +183,7 @@ export interface paths {
         };
         /**
          * One delivery
-         * @description With each attempt and the response of the receiver.
+         * @description Returns the delivery with each attempt and the response of the receiver.
          */
         get: {
             parameters: {
@@ -1073,9 +1073,9 @@ export interface paths {
         put?: never;
         /**
          * Test a receiver
-         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 has the result; 202
-         *     means that there is no result yet, and the delivery log will have it later. With several recipients the response is
-         *     the first failure, if there is one.
+         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 contains the result;
+         *     202 means that there is no result yet, and the delivery log will contain it later. With several recipients the
+         *     response is the first failure, if there is one.
          */
         post: {
             parameters: {
@@ -1504,7 +1504,8 @@ export interface paths {
          *     long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
          *     stored more than three hours after they were written, such as an imported archive, count as stored without delay.
          *     The delays of sources are those that are measured now. The rule is not saved. The range is at most 8 days and cannot
-         *     start before the minute rollups that are kept (`retention.minute_rollups`). The rule is evaluated at whole minutes.
+         *     start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is evaluated at whole
+         *     minutes.
          */
         post: {
             parameters: {
@@ -1990,7 +1991,7 @@ export interface paths {
         };
         /**
          * One alert
-         * @description `details` has its evidence, `timeline` its state changes.
+         * @description `details` contains the evidence of the alert, `timeline` its state changes.
          */
         get: {
             parameters: {
@@ -2244,7 +2245,7 @@ export interface paths {
          * Names of authors
          * @description Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
          *     handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
-         *     source or one was added, and cached for a day.
+         *     source or a user has added one, and they are cached for a day.
          */
         get: {
             parameters: {
@@ -2255,7 +2256,7 @@ export interface paths {
                      */
                     authors: string;
                     /**
-                     * @description Their source. Only authors of `bluesky` have names.
+                     * @description The source of these authors. Only authors of `bluesky` have names.
                      * @example bluesky
                      */
                     source: string;
@@ -2301,8 +2302,8 @@ export interface paths {
         };
         /**
          * Backups
-         * @description The copies of the embedded database in `database.backup_folder`, and the one in progress. With Postgres, the command
-         *     that makes a backup.
+         * @description Returns the copies of the embedded database in `database.backup_folder`, and the copy in progress. With Postgres, it
+         *     returns the command that makes a backup.
          */
         get: {
             parameters: {
@@ -2334,8 +2335,9 @@ export interface paths {
         put?: never;
         /**
          * Start a backup
-         * @description Copies the embedded database in the background while the server runs. The copy is compacted and checked, and contains
-         *     everything that was committed before. Of more than `database.backup_keep` backups the oldest are then deleted.
+         * @description Copies the embedded database in the background while the server runs. The copy is compacted and checked, and
+         *     contains everything that was committed before. If there are then more than `database.backup_keep` backups, the
+         *     oldest are deleted.
          */
         post: {
             parameters: {
@@ -2482,17 +2484,20 @@ export interface paths {
                     previous_start?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
-                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    /**
+                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
+                     *     (`post`).
+                     */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    /** @description Only posts with this sentiment; `unscored` selects posts without a sentiment. */
                     sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur. Case is ignored. */
+                    /** @description Words that must all occur in the post. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -2703,7 +2708,7 @@ export interface paths {
         };
         /**
          * One dead letter
-         * @description Every field in full. Bytes that are not UTF-8 are also returned as base64.
+         * @description Returns every field in full. Bytes that are not UTF-8 are also returned as base64.
          */
         get: {
             parameters: {
@@ -2780,8 +2785,8 @@ export interface paths {
         post?: never;
         /**
          * Remove the demonstration
-         * @description Its posts, topics, rules and alerts are removed in the background, and its source is paused. The state is `removed`
-         *     when nothing is left.
+         * @description The posts, topics, rules and alerts of the demonstration are removed in the background, and its source is paused.
+         *     The state is `removed` when nothing is left.
          */
         delete: {
             parameters: {
@@ -2866,10 +2871,10 @@ export interface paths {
         put?: never;
         /**
          * Receive a webhook
-         * @description For a source of kind `webhook`, by its name. The body is any JSON, signed with the secret of the source; no token is
-         *     needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB. Accepted posts
-         *     have the name of the source as their `source`. The answer is the same for an unknown name and a wrong signature. While
-         *     the source is paused, signed requests get a 503, so that the sender repeats them later.
+         * @description `name` is the name of a source of kind `webhook`. The body is any JSON, signed with the secret of the source; no
+         *     token is needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB.
+         *     Accepted posts have the name of the source as their `source`. The answer is the same for an unknown name and a wrong
+         *     signature. While the source is paused, signed requests get a 503, so that the sender sends them again later.
          */
         post: {
             parameters: {
@@ -2987,17 +2992,20 @@ export interface paths {
                     against_end?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
-                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    /**
+                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
+                     *     (`post`).
+                     */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    /** @description Only posts with this sentiment; `unscored` selects posts without a sentiment. */
                     sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur. Case is ignored. */
+                    /** @description Words that must all occur in the post. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3043,7 +3051,7 @@ export interface paths {
         put?: never;
         /**
          * Accept an invitation
-         * @description Sets the password of the invited user and signs in. A code works once; it is not used up when the password is refused.
+         * @description Sets the password of the invited user and signs in. A code works once. It stays valid if the password is refused.
          */
         post: {
             parameters: {
@@ -3115,8 +3123,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: the label that `sentiment` and `min_confidence` refer to, that towards the topic (`topic`) or that
-                     *     of the whole post (`post`).
+                     * @description With `topic`: which label `sentiment` and `min_confidence` refer to, the sentiment towards the topic (`topic`)
+                     *     or the sentiment of the whole post (`post`).
                      */
                     sentiment_of?: "topic" | "post";
                     /**
@@ -3124,9 +3132,9 @@ export interface paths {
                      * @example twitter
                      */
                     source?: string;
-                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    /** @description Only posts with this sentiment; `unscored` selects posts without a sentiment. */
                     sentiment?: components["schemas"]["SentimentFilter"];
-                    /** @description Only posts of this emotion. */
+                    /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
@@ -3135,15 +3143,18 @@ export interface paths {
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur. Case is ignored. */
+                    /** @description Words that must all occur in the post. Case is ignored. */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
-                    /** @description Created at or after. */
+                    /** @description Only posts that were created at or after this time. */
                     start_date?: string;
-                    /** @description Created before. */
+                    /** @description Only posts that were created before this time. */
                     end_date?: string;
-                    /** @description Stored after this time. A client uses it to fetch the posts that it missed while it was disconnected. */
+                    /**
+                     * @description Only posts that were stored after this time. A client uses this filter to fetch the posts that it missed while
+                     *     it was disconnected.
+                     */
                     ingested_after?: string;
                 };
                 header?: never;
@@ -3276,8 +3287,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: the label that `sentiment` and `min_confidence` refer to, that towards the topic (`topic`) or that
-                     *     of the whole post (`post`).
+                     * @description With `topic`: which label `sentiment` and `min_confidence` refer to, the sentiment towards the topic (`topic`)
+                     *     or the sentiment of the whole post (`post`).
                      */
                     sentiment_of?: "topic" | "post";
                     /**
@@ -3285,9 +3296,9 @@ export interface paths {
                      * @example twitter
                      */
                     source?: string;
-                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    /** @description Only posts with this sentiment; `unscored` selects posts without a sentiment. */
                     sentiment?: components["schemas"]["SentimentFilter"];
-                    /** @description Only posts of this emotion. */
+                    /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
@@ -3296,15 +3307,18 @@ export interface paths {
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur. Case is ignored. */
+                    /** @description Words that must all occur in the post. Case is ignored. */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
-                    /** @description Created at or after. */
+                    /** @description Only posts that were created at or after this time. */
                     start_date?: string;
-                    /** @description Created before. */
+                    /** @description Only posts that were created before this time. */
                     end_date?: string;
-                    /** @description Stored after this time. A client uses it to fetch the posts that it missed while it was disconnected. */
+                    /**
+                     * @description Only posts that were stored after this time. A client uses this filter to fetch the posts that it missed while
+                     *     it was disconnected.
+                     */
                     ingested_after?: string;
                 };
                 header?: never;
@@ -3497,17 +3511,20 @@ export interface paths {
                     tz?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
-                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    /**
+                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
+                     *     (`post`).
+                     */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    /** @description Only posts with this sentiment; `unscored` selects posts without a sentiment. */
                     sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur. Case is ignored. */
+                    /** @description Words that must all occur in the post. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3560,17 +3577,20 @@ export interface paths {
                     hours?: number;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
-                    /** @description With `topic`: the label that counts, that towards the topic (`topic`) or that of the whole post (`post`). */
+                    /**
+                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
+                     *     (`post`).
+                     */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    /** @description Only posts with this sentiment; `unscored` selects posts without a sentiment. */
                     sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur. Case is ignored. */
+                    /** @description Words that must all occur in the post. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3638,8 +3658,8 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sets the cookie of a new session. The session that the browser had ends. The response to a wrong name and to a wrong
-         *     password is the same. Failed attempts of a client delay its next ones.
+         * @description Sets the cookie of a new session. An earlier session of the browser ends. The responses to a wrong name and to a
+         *     wrong password are the same. Failed attempts of a client delay its next ones.
          */
         post: {
             parameters: {
@@ -3691,7 +3711,7 @@ export interface paths {
         /**
          * Sign out
          * @description Ends the session and removes its cookie. Without a session it does nothing. If the session began at an identity
-         *     provider that ends its own session too, the response has the address that the browser opens for that.
+         *     provider that supports sign-out, the response contains the address that the browser opens to sign out there.
          */
         delete: {
             parameters: {
@@ -3795,9 +3815,9 @@ export interface paths {
         };
         /**
          * Begin a sign-in at the OpenID Connect provider
-         * @description For browsers: redirects to the provider. After the sign-in the browser is at the path `return` of this server, with
-         *     a session; or at `/sign-in?error=CODE` with `unavailable`, `misconfigured`, `denied`, `expired`, `rejected`,
-         *     `no_role`, `email`, `disabled` or `failed`.
+         * @description For browsers: redirects to the provider. After a successful sign-in the browser has a session and returns to the
+         *     path `return` of this server. After a failure it opens `/sign-in?error=CODE`, where `CODE` is `unavailable`,
+         *     `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
          */
         get: {
             parameters: {
@@ -3915,7 +3935,7 @@ export interface paths {
         };
         /**
          * Sessions
-         * @description The sessions of the signed-in user, newest first. With the scope `admin` also those of others.
+         * @description The sessions of the signed-in user, newest first. With the scope `admin` also the sessions of other users.
          */
         get: {
             parameters: {
@@ -3924,7 +3944,7 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the previous page. */
                     cursor?: string;
-                    /** @description With the scope `admin`: the id of a user, or `all`. Default: the signed-in user. */
+                    /** @description Whose sessions to list: with the scope `admin` the id of a user, or `all`. Default: the signed-in user. */
                     user?: string;
                 };
                 header?: never;
@@ -3963,7 +3983,7 @@ export interface paths {
         post?: never;
         /**
          * End the other sessions
-         * @description Ends all sessions of the signed-in user except this one.
+         * @description Ends all sessions of the signed-in user except the session of this request.
          */
         delete: {
             parameters: {
@@ -4010,7 +4030,7 @@ export interface paths {
         /**
          * End a session
          * @description The browser is signed out: this instance rejects it immediately, other instances within a second. Its WebSockets are
-         *     closed. A user without the scope `admin` can end only own sessions.
+         *     closed. Users without the scope `admin` can end only their own sessions.
          */
         delete: {
             parameters: {
@@ -4268,7 +4288,7 @@ export interface paths {
         put?: never;
         /**
          * Create the first account
-         * @description Creates an administrator and signs in. A code works once; it is not used up when the name or the password is refused.
+         * @description Creates an administrator and signs in. A code works once. It stays valid if the name or the password is refused.
          *     From then on every request needs credentials, also on loopback.
          */
         post: {
@@ -4344,7 +4364,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in with a link
-         * @description Exchanges the code of a sign-in link for a token with every scope that is valid for 30 days. A code works once.
+         * @description Exchanges the code of a sign-in link for a token that has every scope and is valid for 30 days. A code works once.
          *     `sentistream sign-in` prints a link.
          */
         post: {
@@ -4638,7 +4658,8 @@ export interface paths {
         };
         /**
          * Change a source
-         * @description Replaces its settings. Secrets that are not named stay unchanged. Reading continues at its cursor.
+         * @description Replaces its settings. Secrets that are not named stay unchanged. Reading continues at the stored cursor of the
+         *     source.
          */
         put: {
             parameters: {
@@ -5026,8 +5047,8 @@ export interface paths {
         };
         /**
          * Tokens
-         * @description The tokens that were created at run time, without their secret text: all for the scope `admin`, otherwise those of the
-         *     signed-in user. Tokens of the configuration are not listed.
+         * @description Returns the tokens that were created at run time, without their secret text. With the scope `admin` it returns all
+         *     tokens, otherwise those of the signed-in user. Tokens of the configuration are not listed.
          */
         get: {
             parameters: {
@@ -5105,8 +5126,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a token
-         * @description This instance rejects the token immediately, other instances within two seconds. Its WebSockets are closed. A user
-         *     without the scope `admin` can delete only own tokens.
+         * @description This instance rejects the token immediately, other instances within two seconds. The WebSockets of the token are
+         *     closed. Users without the scope `admin` can delete only their own tokens.
          */
         delete: {
             parameters: {
@@ -5287,13 +5308,13 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Posts created at or after; 24 hours before the end if not given. */
+                    /** @description Only posts that were created at or after this time. Default: 24 hours before the end. */
                     start_date?: string;
-                    /** @description Posts created before; now if not given, or if it is in the future. */
+                    /** @description Only posts that were created before this time. Default: now. A future time is treated as now. */
                     end_date?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description The label that counts: that towards the topic (`topic`) or that of the whole post (`post`). */
+                    /** @description Which label counts: the sentiment towards the topic (`topic`) or the sentiment of the whole post (`post`). */
                     sentiment_of?: "topic" | "post";
                     /** @description Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets. */
                     period?: components["schemas"]["Period"];
@@ -5374,7 +5395,7 @@ export interface paths {
         };
         /**
          * Change a topic
-         * @description `If-Match` refuses the change if the topic has another revision. 409 for a topic of the configuration.
+         * @description With `If-Match`, the change is refused if the topic has another revision. 409 for a topic of the configuration.
          */
         put: {
             parameters: {
@@ -5441,7 +5462,7 @@ export interface paths {
         post?: never;
         /**
          * Stop tracking a topic
-         * @description Its matches and counts are removed. `If-Match` as with PUT.
+         * @description The matches and counts of the topic are removed. `If-Match` works as with PUT.
          */
         delete: {
             parameters: {
@@ -5677,8 +5698,8 @@ export interface paths {
         };
         /**
          * Change a user
-         * @description A change of the role, and disabling, end the sessions of the user at once. Users cannot change their own role or disable
-         *     themselves.
+         * @description If the role changes or the user is disabled, the sessions of the user end immediately. Users cannot change their own
+         *     role or disable themselves.
          */
         put: {
             parameters: {
@@ -5752,7 +5773,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a user
-         * @description Also ends the sessions of the user and deletes the user's tokens. What the user has created stays.
+         * @description Also ends the sessions of the user and deletes the user's tokens. Other objects that the user created are kept.
          */
         delete: {
             parameters: {
@@ -5807,8 +5828,8 @@ export interface paths {
         put?: never;
         /**
          * Invite a user
-         * @description The link works once within three days, and replaces an earlier one. It also helps a user who has forgotten the
-         *     password: the old password is valid until the link is used.
+         * @description The link works once, within three days, and replaces an earlier link of the user. It also helps a user who has
+         *     forgotten the password: the old password is valid until the link is used.
          */
         post: {
             parameters: {
@@ -6167,7 +6188,7 @@ export interface paths {
         };
         /**
          * Alertmanager: status
-         * @description `config.original` has the routing tree, for `amtool config routes`.
+         * @description `config.original` contains the routing tree, for `amtool config routes`.
          */
         get: {
             parameters: {
@@ -6205,7 +6226,7 @@ export interface paths {
         };
         /**
          * Readiness
-         * @description 200 once database, its tables, stream and model are ready, else 503 with the reasons.
+         * @description 200 if the database, its tables, the stream and the model are ready, otherwise 503 with the reasons.
          */
         get: {
             parameters: {
@@ -6254,7 +6275,7 @@ export interface paths {
          * Live events
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
          *     `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
-         *     …}}` (a value or a list each) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
+         *     …}}` (each a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
          *     bearer.TOKEN`, or the cookie of its session.
          */
         get: {
@@ -6413,7 +6434,7 @@ export interface components {
         };
         /** @description An alert with its transitions. */
         AlertDetail: components["schemas"]["Alert"] & {
-            /** @description Its state changes, oldest first. */
+            /** @description The state changes of the alert, oldest first. */
             timeline: components["schemas"]["Transition"][];
         };
         /** @description A description of the alert, with posts and words, at the time when the message was written. */
@@ -6493,7 +6514,7 @@ export interface components {
         };
         /** @description The analyses of several texts. */
         AnalysisList: {
-            /** @description One per text, in the order of the request. */
+            /** @description One analysis per text, in the order of the request. */
             results: components["schemas"]["AnalysisView"][];
         };
         /** @description The analysis of one text. */
@@ -6524,7 +6545,7 @@ export interface components {
             /** @description Whether the text exceeded the length limit of the model and was cut. */
             truncated: boolean;
         };
-        /** @description One text's analysis, or those of several. */
+        /** @description The analysis of one text, or the analyses of several texts. */
         AnalyzeAnswer: components["schemas"]["AnalysisView"] | components["schemas"]["AnalysisList"];
         /**
          * @description The texts to classify: exactly one of `text` and `texts`.
@@ -6533,7 +6554,7 @@ export interface components {
          *     }
          */
         AnalyzeRequest: {
-            /** @description Whether to explain how much each word contributed to the labels; with at most 8 texts. */
+            /** @description Whether to return how much each word contributed to the labels. Allowed for at most 8 texts. */
             explain?: boolean;
             /** @description Whether to compute all layers of a model with early exits. `explain` implies it. */
             full_depth?: boolean;
@@ -6556,9 +6577,9 @@ export interface components {
          *     }
          */
         Appended: {
-            /** @description Posts that are durable in the stream and will be analysed. */
+            /** @description The number of posts that are durable in the stream and will be analysed. */
             accepted: number;
-            /** @description Invalid posts. */
+            /** @description The invalid posts. */
             rejected: components["schemas"]["Rejected"][];
         };
         /** @description One attempt to deliver a message. */
@@ -6583,7 +6604,7 @@ export interface components {
              */
             status?: number | null;
         };
-        /** @description One change. */
+        /** @description One change to alerting, with its author. */
         AuditEntry: {
             /** @description `create`, `update`, `delete`, `acknowledge`, … */
             action: string;
@@ -6664,12 +6685,12 @@ export interface components {
             last_error?: string | null;
             /**
              * Format: int64
-             * @description The posts that were read.
+             * @description The number of posts that were read.
              */
             posts: number;
             /**
              * Format: date-time
-             * @description The time up to which posts are read.
+             * @description Posts are read back to this time.
              */
             since: string;
             /** @description The state; `finished` when all posts were read. */
@@ -6759,9 +6780,9 @@ export interface components {
         };
         /** @description The backups and their state. */
         BackupList: {
-            /** @description Newest first. */
+            /** @description The backups, newest first. */
             backups: components["schemas"]["Backup"][];
-            /** @description The command that makes a backup otherwise. */
+            /** @description The command that makes a backup of Postgres; null with the embedded database. */
             command?: string | null;
             failed?: components["schemas"]["BackupFailure"] | null;
             /** @description The folder of the backups. */
@@ -6771,7 +6792,7 @@ export interface components {
              * @description The free space in the folder, in bytes, if it is known.
              */
             free_bytes?: number | null;
-            /** @description What to know about restoring them, or how to make backups otherwise. */
+            /** @description How to restore a backup; with Postgres, how to make backups. */
             hint: string;
             /** @description The number of backups that are kept. */
             keep?: number | null;
@@ -6866,12 +6887,12 @@ export interface components {
             positive_percentage: number;
             /**
              * Format: date-time
-             * @description Its start.
+             * @description The start of the bucket.
              */
             timestamp: string;
             /**
              * Format: int64
-             * @description Positive, neutral and negative posts.
+             * @description The number of positive, neutral and negative posts together.
              */
             total_count: number;
             /**
@@ -7114,13 +7135,13 @@ export interface components {
         };
         /** @description The state of a component of the process (a source, the alert loop). */
         ComponentState: {
-            /** @description What is wrong. */
+            /** @description What is wrong with the component. */
             detail?: string | null;
-            /** @description Whether it works. */
+            /** @description Whether the component works. */
             healthy: boolean;
-            /** @description Its name: `source:bluesky`, `alerts`. */
+            /** @description The name of the component, such as `source:bluesky` or `alerts`. */
             name: string;
-            /** @description Its state: `connected`, `retrying`. */
+            /** @description The state of the component, such as `connected` or `retrying`. */
             state: string;
         };
         /** @description A consumer of the stream's group. */
@@ -7148,7 +7169,7 @@ export interface components {
             topic?: string | null;
         };
         /**
-         * @description The tables that counts are read from.
+         * @description The tables from which counts are read.
          * @enum {string}
          */
         CountedFrom: "rollups" | "posts";
@@ -7156,11 +7177,11 @@ export interface components {
         CreatedToken: {
             /**
              * Format: date-time
-             * @description `null`: it does not expire.
+             * @description When the token expires; `null` if it does not expire.
              */
             expires_at?: string | null;
             name: string;
-            /** @description Any of `read`, `write`, `respond`, `edit`, `admin`. */
+            /** @description The scopes of the token: any of `read`, `write`, `respond`, `edit`, `admin`. */
             scopes: string[];
             /** @description The text to send as `Authorization: Bearer …`. */
             token: string;
@@ -7171,7 +7192,7 @@ export interface components {
             authenticated: boolean;
             /**
              * Format: date-time
-             * @description When the session ends in any case.
+             * @description When the session ends even if it is in use.
              */
             expires_at?: string | null;
             /**
@@ -7186,7 +7207,7 @@ export interface components {
             kind?: string | null;
             /** @description The name of the client in the audit log. */
             name?: string | null;
-            /** @description What the client may do. */
+            /** @description The scopes of the client. */
             scopes: string[];
             /**
              * Format: int64
@@ -7259,7 +7280,7 @@ export interface components {
             failed_at: string;
             /** @description The original fields in their order. */
             fields: components["schemas"]["FieldView"][];
-            /** @description Its id among the dead letters. */
+            /** @description The id of the dead letter. */
             id: string;
             /** @description The id of the original entry in the stream. */
             origin_id: string;
@@ -7346,15 +7367,15 @@ export interface components {
         DemoView: {
             /**
              * Format: date-time
-             * @description The end of its generated history.
+             * @description The end of the generated history.
              */
             began_at?: string | null;
             /**
              * Format: int64
-             * @description The number of posts of its generated history.
+             * @description The number of posts in the generated history of the demonstration.
              */
             planned: number;
-            /** @description The names of its rules. */
+            /** @description The names of the rules of the demonstration. */
             rules: string[];
             /**
              * @description `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the generated history),
@@ -7363,10 +7384,10 @@ export interface components {
             state: string;
             /**
              * Format: int64
-             * @description How many of them are stored.
+             * @description How many of these posts are stored.
              */
             stored: number;
-            /** @description The names of its topics. */
+            /** @description The names of the topics of the demonstration. */
             topics: string[];
         };
         /**
@@ -7399,7 +7420,7 @@ export interface components {
             top_emotions: components["schemas"]["TopEmotion"][];
             /**
              * Format: int64
-             * @description Positive, neutral and negative posts.
+             * @description The number of positive, neutral and negative posts together.
              */
             total: number;
             /**
@@ -7407,7 +7428,7 @@ export interface components {
              * @description Unscored posts, which the total excludes: no model in use supports their language.
              */
             unscored_count?: number;
-            /** @description Their languages, most frequent first; `null` when the counts are not from rollups. */
+            /** @description The languages of the unscored posts, most frequent first; `null` when the counts are not from rollups. */
             unscored_languages?: components["schemas"]["LanguageCount"][] | null;
         };
         /**
@@ -7563,11 +7584,11 @@ export interface components {
             posts: {
                 [key: string]: components["schemas"]["CitedPost"];
             };
-            /** @description The range that it is compared with. */
+            /** @description The range that the explained range is compared with. */
             previous: components["schemas"]["SampledSide"];
             /**
-             * @description Whether there is a change that is statistically significant (p < 0.001) and large: a share by at least five
-             *     points, or the number of posts by at least half.
+             * @description Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
+             *     five percentage points, or the number of posts by at least half.
              */
             significant: boolean;
             /** @description Sources by their contribution to the first change, or to the change of the number of posts. */
@@ -7577,8 +7598,8 @@ export interface components {
             /** @description Ids of three typical posts of each range. */
             typical: components["schemas"]["Typical"];
             /**
-             * @description Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the
-             *     sentiment that became more frequent, otherwise among all posts.
+             * @description Words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment became more
+             *     frequent, only its posts are compared, otherwise all posts.
              */
             words: components["schemas"]["SalientWord"][];
         };
@@ -7590,21 +7611,21 @@ export interface components {
         /** @description A configured source and its state. */
         FeedView: components["schemas"]["SourceState"] & {
             backfill?: components["schemas"]["Backfill"] | null;
-            /** @description The instance that reads it, or read it last. */
+            /** @description The instance that reads the source, or that read it last. */
             instance: string;
-            /** @description Whether an instance reads it now. */
+            /** @description Whether an instance reads the source now. */
             online: boolean;
-            /** @description Whether it is paused. */
+            /** @description Whether the source is paused. */
             paused: boolean;
             /**
              * Format: date-time
-             * @description When it last reported.
+             * @description When that instance last reported.
              */
             reported_at: string;
         };
         /** @description One invalid parameter or field. */
         FieldError: {
-            /** @description Its name. */
+            /** @description The name of the parameter or field. */
             field: string;
             /** @description What is wrong and what is allowed. */
             message: string;
@@ -7616,7 +7637,7 @@ export interface components {
         FieldKind: "text" | "secret" | "number" | "boolean" | "list" | "duration";
         /** @description A field of the original entry. */
         FieldView: {
-            /** @description The bytes, when they are not UTF-8. */
+            /** @description The bytes as base64, if they are not UTF-8. */
             base64?: string | null;
             /** @description Whether `value` is truncated. */
             cut: boolean;
@@ -7692,11 +7713,11 @@ export interface components {
         };
         /** @description Whether an alert sends notifications. */
         GettableAlertStatus: {
-            /** @description The fingerprints of alerts. */
+            /** @description The fingerprints of the alerts that inhibit the alert. */
             inhibitedBy: string[];
             /** @description Always empty. */
             mutedBy: string[];
-            /** @description The ids of silences. */
+            /** @description The ids of the silences that match the alert. */
             silencedBy: string[];
             /**
              * @description `active`, or `suppressed` when it is silenced or inhibited.
@@ -7732,8 +7753,9 @@ export interface components {
             /** @description What is wrong, one message per problem; empty when everything works. Causes require the scope `read`. */
             problems: string[];
             /**
-             * @description By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources. Without the scope
-             *     `read`, of the others only the kinds that do not work, such as `source`.
+             * @description The state of each service by name: `database`, `redis` (`embedded` without Redis), `model`, and others such as
+             *     sources. Without the scope `read`, the others are reported only by kind, such as `source`, and only if they do
+             *     not work.
              * @example {
              *       "database": "connected",
              *       "model": "connected",
@@ -8046,19 +8068,19 @@ export interface components {
         MessageStatus: "firing" | "resolved";
         /** @description The migrations of the database. */
         MigrationList: {
-            /** @description Those that ran, oldest first. */
+            /** @description The migrations that ran, oldest first. */
             applied: components["schemas"]["MigrationView"][];
             /**
              * @description The database with its version.
              * @example PostgreSQL 17.2
              */
             database: string;
-            /** @description Those that have not run. The next start of the server runs them. */
+            /** @description The migrations that have not run. The next start of the server runs them. */
             pending: string[];
         };
         /** @description A migration that ran. */
         MigrationView: {
-            /** @description Whether this release knows it. */
+            /** @description Whether this release contains the migration. */
             known: boolean;
             /** @description The name, or the version of a migration of a newer release. */
             name: string;
@@ -8110,7 +8132,7 @@ export interface components {
             /** @description The models for other languages, as configured in `inference.routes`. */
             routes: components["schemas"]["RouteView"][];
             speed?: components["schemas"]["Speed"] | null;
-            /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
+            /** @description `connected`, `loading`, `failed`, or `absent` in a process without a model. */
             state: string;
         };
         /** @description A range of hours on some days. The conditions apply to the day on which the hours begin; all must hold. */
@@ -8204,7 +8226,7 @@ export interface components {
         PasswordChange: {
             /**
              * Format: password
-             * @description The password until now.
+             * @description The current password.
              */
             current_password: string;
             /**
@@ -8226,7 +8248,7 @@ export interface components {
              * @description The password.
              */
             password: string;
-            /** @description The name, in any case. */
+            /** @description The name of the user. Case is ignored. */
             username: string;
         };
         /**
@@ -8372,7 +8394,7 @@ export interface components {
             /** @description Whether counting stopped at the limit: there are at least `total`. */
             total_capped?: boolean;
         };
-        /** @description A topic of a post, and how the post speaks about it. */
+        /** @description A topic that a post matches, and the sentiment of the post towards this topic. */
         PostTopicView: {
             clause: components["schemas"]["Clause"] | null;
             /**
@@ -8381,7 +8403,7 @@ export interface components {
              */
             confidence: number | null;
             label: components["schemas"]["Sentiment"] | null;
-            /** @description Whether the label is that of the topic, or still that of the post. */
+            /** @description Whether `label` is the sentiment towards the topic (`topic`), or still the sentiment of the whole post (`post`). */
             sentiment_of: components["schemas"]["SentimentOf"];
             topic: string;
         };
@@ -8411,12 +8433,12 @@ export interface components {
             content: string;
             /**
              * Format: date-time
-             * @description When it was written.
+             * @description When the post was written.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When it was stored.
+             * @description When the post was stored.
              */
             ingested_at: string;
             lang?: string | null;
@@ -8563,7 +8585,7 @@ export interface components {
         /** @description The response of `GET /readyz`. */
         Readiness: {
             ready: boolean;
-            /** @description Why it is not ready. */
+            /** @description Why the process is not ready. */
             reasons: string[];
         };
         /**
@@ -8582,11 +8604,11 @@ export interface components {
          *     }
          */
         Received: {
-            /** @description Posts that are durable in the stream and will be analysed. */
+            /** @description The number of posts that are durable in the stream and will be analysed. */
             accepted: number;
             /**
              * Format: int64
-             * @description Items without text.
+             * @description The number of items without text.
              */
             filtered: number;
             /** @description The errors of items that are not valid posts. */
@@ -8627,7 +8649,7 @@ export interface components {
             max_alerts?: number | null;
             /** @description Unique; cannot be changed. */
             name: string;
-            /** @description By name: a text sets a secret, `null` removes it. Other secrets stay unchanged. */
+            /** @description Changes of secrets by name: a text sets the secret, `null` removes it. Other secrets stay unchanged. */
             secrets?: {
                 [key: string]: string | null;
             } | null;
@@ -8647,15 +8669,15 @@ export interface components {
         };
         /** @description An invalid post. */
         Rejected: {
-            /** @description All validation errors. */
+            /** @description All validation errors of the post. */
             error: string;
-            /** @description Its index in the request, from 0. */
+            /** @description The index of the post in the request, from 0. */
             index: number;
             post_id?: string | null;
         };
         /** @description Changes of one kind. */
         ReleaseGroup: {
-            /** @description The changes, as Markdown without blocks. */
+            /** @description The changes, as inline Markdown. */
             changes: string[];
             /** @description `Added`, `Changed`, `Fixed` and others. */
             kind: string;
@@ -8747,11 +8769,11 @@ export interface components {
         };
         /** @description How the alert would be routed now. */
         RoutePreview: {
-            /** @description The ids of the firing alerts that inhibit it. If there are any, it sends no notifications. */
+            /** @description The ids of the firing alerts that inhibit the alert. If there are any, the alert sends no notifications. */
             inhibited_by: number[];
-            /** @description The routes that match it, in the order of the tree. If there are none, the alert sends no notification. */
+            /** @description The routes that match the alert, in the order of the tree. If there are none, the alert sends no notifications. */
             routes: components["schemas"]["TakingRoute"][];
-            /** @description The ids of the active silences that match it. If there are any, it sends no notifications. */
+            /** @description The ids of the active silences that match the alert. If there are any, the alert sends no notifications. */
             silences: number[];
         };
         /** @description An example of an alert. */
@@ -8776,13 +8798,13 @@ export interface components {
             /** @description Why the model could not be loaded. */
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
-            /** @description Codes such as `de`. */
+            /** @description Language codes such as `de`. */
             languages: string[];
             /** @description The model's name in the configuration. */
             model: string;
             /**
              * Format: int64
-             * @description The number of texts that this process has classified with it.
+             * @description The number of texts that this process has classified with the model.
              */
             posts: number;
             speed?: components["schemas"]["Speed"] | null;
@@ -8893,11 +8915,11 @@ export interface components {
         RuleListView: {
             /**
              * Format: date-time
-             * @description When rules were evaluated last; `null` before the first time.
+             * @description When rules were evaluated last; `null` before the first evaluation.
              */
             evaluated_at?: string | null;
             rules: components["schemas"]["RuleView"][];
-            /** @description The names of rules that another version of the program wrote and this one cannot read. */
+            /** @description The names of rules that another version of the program wrote and this version cannot read. */
             unreadable: string[];
         };
         /** @description A rule and the state of its series. */
@@ -8906,17 +8928,17 @@ export interface components {
             created_at: string;
             /** Format: int64 */
             id: number;
-            /** @description Whether it belongs to the configuration and is read-only. */
+            /** @description Whether the rule comes from the configuration and is read-only. */
             provisioned: boolean;
-            /** @description Its series that are not normal. */
+            /** @description The series of the rule that are not normal. */
             series: components["schemas"]["SeriesView"][];
-            /** @description The most severe state of its series. */
+            /** @description The most severe state of the rule's series. */
             state: components["schemas"]["InstanceState"];
             /** Format: date-time */
             updated_at: string;
             /**
              * Format: int64
-             * @description It grows with each change. The ETag is this number in quotes.
+             * @description The version of the rule, which increases with each change. The ETag is this number in quotes.
              */
             version: number;
         };
@@ -9078,16 +9100,16 @@ export interface components {
         SeriesView: {
             /**
              * Format: int64
-             * @description The open alert.
+             * @description The id of the open alert, if there is one.
              */
             alert_id?: number | null;
-            /** @description Why it could not be evaluated. */
+            /** @description Why the series could not be evaluated. */
             reason?: string | null;
             /** @description The posts that the series counts: `all`, `source:NAME`, … */
             scope: string;
             /**
              * Format: date-time
-             * @description Event time at which the state began.
+             * @description The event time at which the state began.
              */
             since: string;
             state: components["schemas"]["InstanceState"];
@@ -9124,23 +9146,23 @@ export interface components {
              * @description When the user signed in.
              */
             created_at: string;
-            /** @description Whether it is the session of this request. */
+            /** @description Whether this is the session that sends the request. */
             current: boolean;
             /**
              * Format: date-time
-             * @description When it ends in any case.
+             * @description When the session ends even if it is in use.
              */
             expires_at: string;
             /** Format: int64 */
             id: number;
             /**
              * Format: date-time
-             * @description When it ends without another request.
+             * @description When the session ends without another request.
              */
             idle_expires_at: string;
             /**
              * Format: date-time
-             * @description The time of a recent request, up to a minute before the last one.
+             * @description The time of the last request. It may be up to a minute too early.
              */
             last_seen_at: string;
             method: components["schemas"]["SignInMethod"];
@@ -9157,7 +9179,7 @@ export interface components {
         SettingList: {
             /** @description The sections of the settings, in the same order. */
             sections: components["schemas"]["SectionView"][];
-            /** @description In the order of the reference. */
+            /** @description The settings, in the order of the configuration reference. */
             settings: components["schemas"]["SettingView"][];
         };
         /**
@@ -9167,7 +9189,7 @@ export interface components {
          *     }
          */
         SettingRequest: {
-            /** @description Of the type of the setting. */
+            /** @description The new value, of the type of the setting. */
             value: unknown;
         };
         /** @description A setting with its value and where the value comes from. */
@@ -9207,7 +9229,10 @@ export interface components {
         };
         /** @description The first account. */
         SetupRequest: {
-            /** @description The part of a sign-in link after `#sign-in=`. Not needed with the scope `admin`, as on loopback. */
+            /**
+             * @description The part of a sign-in link after `#sign-in=`. A client with the scope `admin`, such as a local client on
+             *     loopback, needs no code.
+             */
             code?: string | null;
             /** @description At most 100 characters, without control and format characters. */
             name: string;
@@ -9258,7 +9283,7 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description Its start.
+             * @description The start of the bucket.
              */
             timestamp: string;
             /** @description The number of posts of each topic, including unscored posts. */
@@ -9293,15 +9318,15 @@ export interface components {
         SignInMethod: "password" | "oidc" | "link";
         /** @description The ways to sign in. */
         SignInOptions: {
-            /** @description One-time links of `sentistream sign-in` are accepted. */
+            /** @description Whether one-time links of `sentistream sign-in` are accepted. */
             link: boolean;
-            /** @description Identity providers. */
+            /** @description The identity providers that users can sign in with. */
             oidc: components["schemas"]["OidcOption"][];
-            /** @description Whether there are accounts. */
+            /** @description Whether users can sign in with a password, because accounts exist. */
             password: boolean;
             /** @description Whether requests without credentials are refused. */
             required: boolean;
-            /** @description Tokens are accepted. */
+            /** @description Whether tokens are accepted. */
             token: boolean;
         };
         /** @description The code of a sign-in link. */
@@ -9400,7 +9425,7 @@ export interface components {
             default: unknown;
             /** @description A description of the setting, with its unit and limits. */
             help: string;
-            /** @description The key of the setting in `settings` of a source. */
+            /** @description The key of the setting in the `settings` of a source. */
             key: string;
             /** @description Whether the source requires this setting. */
             required: boolean;
@@ -9461,13 +9486,16 @@ export interface components {
          *     }
          */
         SourceRequest: {
-            /** @description One of `GET /api/sources/kinds`. It cannot be changed. */
+            /** @description One of the kinds that `GET /api/sources/kinds` returns. It cannot be changed. */
             kind: string;
-            /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed. */
+            /** @description The name: 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed. */
             name: string;
             /** @description For a test of a webhook: the body of a request, as text. It is not stored. */
             sample?: string | null;
-            /** @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. After a change of the server they must be sent again. */
+            /**
+             * @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. If the change would
+             *     send secrets to another server, they must be sent again.
+             */
             secrets?: {
                 [key: string]: string | null;
             } | null;
@@ -9485,14 +9513,14 @@ export interface components {
             errors?: number;
             /**
              * Format: int64
-             * @description Items that the source's filters left out.
+             * @description The number of items that the filters of the source excluded.
              */
             filtered?: number;
             /** @description The kind of source: `bluesky`, `replay`. */
             kind?: string;
             /**
              * Format: double
-             * @description Age of the newest post of the last batch when it was appended, in seconds.
+             * @description The age of the newest post of the last batch when it was appended, in seconds.
              */
             lag_seconds?: number | null;
             /** @description The last error. */
@@ -9506,13 +9534,13 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description Posts and deletions that the source appended to the stream since this process started.
+             * @description The number of posts and deletions that the source appended to the stream since this process started.
              */
             posts: number;
             /**
              * Format: double
-             * @description Seconds since the last post, if this is unusual: more than ten minutes, and more than twenty times the average
-             *     time between two posts of this source.
+             * @description The seconds since the last post, if this time is unusual: more than ten minutes, and more than twenty times the
+             *     average time between two posts of this source.
              */
             quiet_seconds?: number | null;
             /**
@@ -9522,10 +9550,10 @@ export interface components {
             rate?: number;
             /**
              * Format: int64
-             * @description Items that were not valid posts.
+             * @description The number of items that were not valid posts.
              */
             rejected: number;
-            /** @description Its state. */
+            /** @description What the source is doing. */
             state: components["schemas"]["SourceActivity"];
         };
         /** @description A source with its counts. */
@@ -9536,19 +9564,19 @@ export interface components {
             by_sentiment: components["schemas"]["BySentiment_i64"];
             /**
              * Format: int64
-             * @description All its posts, including unscored ones.
+             * @description The number of posts of the source, including unscored posts.
              */
             count: number;
             /**
              * Format: date-time
-             * @description When its newest post was written.
+             * @description When the newest post of the source was written.
              */
             last_post?: string | null;
             percentages: components["schemas"]["BySentiment_f64"];
             source: string;
             /**
              * Format: int64
-             * @description Posts without a sentiment.
+             * @description The number of posts without a sentiment.
              */
             unscored_count?: number;
         };
@@ -9606,11 +9634,11 @@ export interface components {
             average_confidence: number;
             by_emotion: components["schemas"]["ByEmotion_i64"];
             by_sentiment: components["schemas"]["BySentiment_i64"];
-            /** @description Posts of each of the 1,000 sources with the most posts. */
+            /** @description The number of posts of each of the 1,000 sources with the most posts. */
             by_source: {
                 [key: string]: number;
             };
-            /** @description Posts of each tracked topic, by its name. */
+            /** @description The number of posts of each tracked topic, by the topic's name. */
             by_topic?: {
                 [key: string]: number;
             };
@@ -9629,10 +9657,10 @@ export interface components {
             total_posts: number;
             /**
              * Format: int64
-             * @description Posts without a sentiment: no model in use supports their language.
+             * @description The number of posts without a sentiment: no model in use supports their language.
              */
             unscored_count?: number;
-            /** @description Their languages, most frequent first. */
+            /** @description The languages of the unscored posts, most frequent first. */
             unscored_languages?: components["schemas"]["LanguageCount"][];
             /**
              * Format: int64
@@ -10009,12 +10037,12 @@ export interface components {
         TakingRoute: {
             /** @description The labels of its group. */
             group: components["schemas"]["BTreeMap"];
-            /** @description The mute timings that are active now. Notifications are sent when they end. */
+            /** @description The mute timings that are active now. Notifications are sent when these mute timings end. */
             muted_by: string[];
             name: string;
             /**
              * @description Whether the route has active times and the current time is outside of them. Notifications are sent when the next
-             *     one begins.
+             *     active time begins.
              */
             outside_active_timings: boolean;
             receiver: string;
@@ -10056,12 +10084,12 @@ export interface components {
         Throughput: {
             /**
              * Format: double
-             * @description Appended to the stream; `null` before the second measurement.
+             * @description Entries that were appended to the stream; `null` before the second measurement.
              */
             in_per_second?: number | null;
             /**
              * Format: double
-             * @description Stored with their analysis; `null` while the database is disconnected.
+             * @description Posts that were stored with their analysis; `null` while the database is disconnected.
              */
             out_per_second?: number | null;
         };
@@ -10082,8 +10110,8 @@ export interface components {
         TokenRequest: {
             /**
              * Format: int32
-             * @description Days until it expires, 1 to 3,650. Default: it does not expire, or with the token that creates it. That token must not
-             *     expire earlier.
+             * @description Days until the token expires, 1 to 3,650. By default it expires together with the token that creates it, or
+             *     never. It cannot expire later than the token that creates it.
              */
             expires_in_days?: number | null;
             /**
@@ -10093,8 +10121,8 @@ export interface components {
              */
             name: string;
             /**
-             * @description At least one of `read`, `write`, `respond`, `edit`, `admin`; for a user only those of the role, for a created token
-             *     only its own. Others are refused with 422.
+             * @description At least one of `read`, `write`, `respond`, `edit`, `admin`. A user can request only the scopes of the role, a
+             *     created token only its own scopes. Other scopes are refused with 422.
              */
             scopes: string[];
         };
@@ -10102,23 +10130,23 @@ export interface components {
         TokenView: {
             /** Format: date-time */
             created_at: string;
-            /** @description The client that created it. */
+            /** @description The name of the client that created the token. */
             created_by: string;
             /**
              * Format: date-time
-             * @description `null`: it does not expire.
+             * @description When the token expires; `null` if it does not expire.
              */
             expires_at?: string | null;
             /** Format: int64 */
             id: number;
             /**
              * Format: date-time
-             * @description The time of the last request, rounded to a minute or two; `null`: the token was not used.
+             * @description The time of the last request with the token, accurate to about two minutes; `null` if the token was never used.
              */
             last_used_at?: string | null;
             name: string;
             owner?: components["schemas"]["OwnerView"] | null;
-            /** @description Any of `read`, `write`, `respond`, `edit`, `admin`. */
+            /** @description The scopes of the token: any of `read`, `write`, `respond`, `edit`, `admin`. */
             scopes: string[];
         };
         /** @description An emotion that occurs. */
@@ -10180,7 +10208,7 @@ export interface components {
         TopicShare: components["schemas"]["Measures"] & {
             /**
              * Format: double
-             * @description The share of `total_mentions`, in percent.
+             * @description The percentage of `total_mentions` that are posts of this topic.
              */
             share: number;
             share_interval?: components["schemas"]["Interval"] | null;
@@ -10195,12 +10223,12 @@ export interface components {
             description: string;
             name: string;
             origin: components["schemas"]["TopicOrigin"];
-            /** @description All posts that it matched, including posts that were deleted by the retention. */
+            /** @description The measures of all posts that the topic matched, including posts that were deleted by the retention. */
             posts: components["schemas"]["Measures"];
             query: string;
             /**
              * Format: int64
-             * @description It grows with each change. The `ETag` contains it.
+             * @description The revision of the topic, which increases with each change. The `ETag` contains it.
              */
             revision: number;
             /** Format: date-time */
@@ -10340,7 +10368,7 @@ export interface components {
         Unscored: "language";
         /** @description Posts of the last 24 hours that no model in use can classify. */
         UnscoredView: {
-            /** @description Their languages, most frequent first. */
+            /** @description The languages of the unscored posts, most frequent first. */
             languages: components["schemas"]["LanguageCount"][];
             /**
              * Format: double
@@ -10349,12 +10377,12 @@ export interface components {
             percentage: number;
             /**
              * Format: int64
-             * @description All posts.
+             * @description The number of all posts.
              */
             posts: number;
             /**
              * Format: int64
-             * @description Posts without a sentiment.
+             * @description The number of posts without a sentiment.
              */
             unscored_count: number;
         };
@@ -10367,9 +10395,9 @@ export interface components {
          *     }
          */
         UserChange: {
-            /** @description Whether the user is kept from signing in. */
+            /** @description Whether the account is disabled, so that the user cannot sign in. */
             disabled: boolean;
-            /** @description As with `POST /api/users`. */
+            /** @description The name, with the same rules as in `POST /api/users`. */
             name: string;
             role: components["schemas"]["UserRole"];
         };
@@ -10381,11 +10409,14 @@ export interface components {
          *     }
          */
         UserDraft: {
-            /** @description At most 100 characters, without control and format characters; unique in any case, also among tokens. */
+            /**
+             * @description At most 100 characters, without control and format characters; unique without regard to case, also among the
+             *     names of tokens.
+             */
             name: string;
             /**
              * Format: password
-             * @description 12 to 256 characters. Without it the user is invited.
+             * @description 12 to 256 characters. Without a password the user must be invited.
              */
             password?: string | null;
             role: components["schemas"]["UserRole"];
@@ -10407,7 +10438,7 @@ export interface components {
             created_at: string;
             /** @description Who created the account. */
             created_by: string;
-            /** @description Whether the user is kept from signing in. */
+            /** @description Whether the account is disabled, so that the user cannot sign in. */
             disabled: boolean;
             /** @description Whether the user can sign in with a password. */
             has_password: boolean;
