@@ -88,6 +88,14 @@ pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, St
             return Err(SchemaError::Encoding { encoding: encoding.value }.into());
         }
         if mode == Mode::Check {
+            // Diesel creates its table when it reads it. A check does not hold the lock, and a second creation at the
+            // same time would fail the migration of another instance.
+            let table: Setting =
+                diesel::sql_query("SELECT coalesce(to_regclass('__diesel_schema_migrations')::text, '') AS value")
+                    .get_result(&mut connection)?;
+            if table.value.is_empty() {
+                return Ok(postgres_names()?.into_values().collect());
+            }
             return Ok(migrate::<Pg, _>(&mut connection, POSTGRES.migrations(), mode)??);
         }
         lock(&mut connection)?;
