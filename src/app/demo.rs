@@ -7,6 +7,8 @@ mod content;
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::clock::Clock;
 use crate::config::{Config, Demo, SourceConfig};
 use crate::domain::{Op, Post, Timestamp};
@@ -49,6 +51,8 @@ pub struct DemoTask {
     posts: u32,
     /// The configured sources of kind `synthetic`.
     sources: Vec<String>,
+    /// Whether the task has decided about the creation.
+    has_decided: watch::Sender<bool>,
     shutdown: Shutdown,
 }
 
@@ -82,8 +86,15 @@ impl DemoTask {
             is_wanted: config.ingester.demo == Demo::On,
             posts: config.ingester.demo_posts,
             sources: config.ingester.sources.iter().filter(is_synthetic).cloned().collect(),
+            has_decided: watch::Sender::new(config.ingester.demo != Demo::On),
             shutdown,
         }
+    }
+
+    /// Becomes `true` when the task has decided whether to create a demonstration. The sources start afterwards, because
+    /// the database must be empty until then.
+    pub fn decision(&self) -> watch::Receiver<bool> {
+        self.has_decided.subscribe()
     }
 
     /// Runs until a shutdown.
@@ -107,18 +118,15 @@ impl DemoTask {
 
     /// Does the work that the state of the demonstration requires.
     async fn round(&mut self) -> Result<(), DemoError> {
-        let demo = self.store.demonstration().await?;
-        if demo.is_none() && !self.is_wanted {
-            return Ok(());
+        let mut demo = self.store.demonstration().await?;
+        if demo.is_none() && self.is_wanted && self.holds_lease().await? {
+            demo = self.begin().await?;
         }
-        let state = demo.as_ref().map_or(DemoState::Filling, |demo| demo.state);
-        if !matches!(state, DemoState::Filling | DemoState::Removing) || !self.holds_lease().await? {
-            return Ok(());
-        }
+        self.has_decided.send_replace(true);
         match demo {
-            None => self.begin().await,
-            Some(demo) if demo.state == DemoState::Filling => self.fill(demo).await,
-            Some(demo) => self.remove(demo).await,
+            Some(demo) if demo.state == DemoState::Filling && self.holds_lease().await? => self.fill(demo).await,
+            Some(demo) if demo.state == DemoState::Removing && self.holds_lease().await? => self.remove(demo).await,
+            _ => Ok(()),
         }
     }
 
@@ -126,7 +134,8 @@ impl DemoTask {
         Ok(self.leases.acquire(LEASE).await?.is_some())
     }
 
-    async fn begin(&mut self) -> Result<(), DemoError> {
+    /// Stores a new demonstration; `None` if the database is not empty.
+    async fn begin(&mut self) -> Result<Option<Demonstration>, DemoError> {
         let demo = Demonstration {
             run: uuid::Uuid::new_v4().simple().to_string(),
             began_at: self.clock.now(),
@@ -139,7 +148,7 @@ impl DemoTask {
         let begun = self.store.begin_demonstration(&demo).await?;
         // A database that is not empty at the first attempt never becomes empty again.
         self.is_wanted = false;
-        if begun { self.fill(demo).await } else { Ok(()) }
+        Ok(begun.then_some(demo))
     }
 
     /// Appends the remaining posts, newest first, and waits until they are analysed.

@@ -154,7 +154,6 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     start.routes();
     start.worker();
     start.ingester()?;
-    start.demo();
     start.alerts();
     start.notify()?;
     let addresses = start.http(parts.metrics).await?;

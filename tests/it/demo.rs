@@ -1,16 +1,20 @@
 //! The demonstration data of the first start of an empty installation, and its removal.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::api::test_app::balances;
 use crate::process::{Process, command, within};
-use crate::services::Shared;
+use crate::services::{Shared, number};
 
 /// Fewer posts than by default, because a debug build classifies slowly.
 const POSTS: &str = "ingester.demo_posts=8000";
+
+/// Counts the sessions of Postgres that wait for a lock.
+const WAITS_FOR_A_LOCK: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 async fn state(process: &Process, wanted: &str) -> Value {
     within(&format!("the demonstration is {wanted}"), async || {
@@ -94,20 +98,40 @@ async fn interrupted_demonstration_continues() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [POSTS.to_owned()];
     let process = Process::start(folder.path(), &settings).await;
-    // The demonstration may be interrupted at any time, also before its first post.
-    let started = Instant::now();
-    while process.get("/api/stats").await["total_posts"].as_u64() <= Some(300) {
-        if started.elapsed() > Duration::from_secs(60) {
-            eprintln!("few posts after a minute: {:#}", process.get("/api/demo").await);
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    within("some posts are stored", async || {
+        (process.get("/api/stats").await["total_posts"].as_u64() > Some(300)).then_some(())
+    })
+    .await;
     process.kill().await;
     let process = Process::start(folder.path(), &settings).await;
     let ready = state(&process, "ready").await;
     assert_eq!(ready["stored"], ready["planned"], "{ready}");
     process.wait_until("the books balance", balances).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_start_after_the_decision_about_the_demonstration() {
+    let (folder, shared) = (tempfile::tempdir().unwrap(), Shared::create().await);
+    let mut settings = shared.settings();
+    settings.extend(["ingester.demo_posts=1000", "ingester.demo=on", "sources.synthetic.rate=500"].map(str::to_owned));
+    assert!(command(folder.path(), &settings).arg("migrate").status().await.unwrap().success());
+    let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    other.batch_execute("BEGIN; LOCK TABLE demonstration IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let process = Process::start(folder.path(), &settings).await;
+    within("the demonstration waits for the lock", async || {
+        (number(&shared.postgres_url, WAITS_FOR_A_LOCK).await > 0).then_some(())
+    })
+    .await;
+    // A source that has started stores its first post in this time.
+    let mut poll = tokio::time::interval(Duration::from_millis(100));
+    for _ in 0..20 {
+        poll.tick().await;
+        assert_eq!(process.get("/api/stats").await["total_posts"], 0);
+    }
+    other.batch_execute("COMMIT").await.unwrap();
+    state(&process, "ready").await;
+    process.wait_until("a source starts", |health| health["stats"]["total_posts"].as_u64() > Some(1000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,8 +123,11 @@ impl Start<'_> {
         });
     }
 
+    /// Starts the sources and the demonstration.
     pub(super) fn ingester(&mut self) -> anyhow::Result<()> {
         if self.config.has_role(Role::Ingester) {
+            let demo = DemoTask::new(self.config, self.services, self.shutdown.clone());
+            let (mut decision, shutdown) = (demo.decision(), self.shutdown.clone());
             let sources = sources::sources(self.config, self.services)?;
             let services = IngesterServices {
                 stream: self.services.stream.clone(),
@@ -136,18 +139,18 @@ impl Start<'_> {
             let factory = self.factory.clone();
             let managed = ingester::managed::run(factory, services.clone(), options.clone(), self.shutdown.clone());
             let role = ingester::run(sources, services, options, self.shutdown.clone());
-            self.spawn("ingester", role);
+            self.spawn("demonstration", demo.run());
+            self.spawn("ingester", async move {
+                // A task that ends without a decision has failed, which stops the process.
+                let decided = async { decision.wait_for(|decided| *decided).await.is_ok() };
+                match shutdown.unless_stopping(decided).await {
+                    Some(true) => role.await,
+                    _ => Ok(()),
+                }
+            });
             self.spawn("managed sources", managed);
         }
         Ok(())
-    }
-
-    /// Starts the demonstration task, which belongs to the ingester role.
-    pub(super) fn demo(&mut self) {
-        if self.config.has_role(Role::Ingester) {
-            let task = DemoTask::new(self.config, self.services, self.shutdown.clone());
-            self.spawn("demonstration", task.run());
-        }
     }
 
     pub(super) fn alerts(&mut self) {
