@@ -126,7 +126,7 @@ test("heap of an open page does not grow", async ({ page }) => {
   }
 });
 
-test("alert page of a known dashboard opens in a second on 3G", async ({ page }) => {
+test("alert page with a warm cache opens in a second on 3G", async ({ page }) => {
   test.skip(!process.env.SENTISTREAM_BIN, "SENTISTREAM_BIN is not set");
   const server = new Server(['alerts.interval="1s"']);
   try {

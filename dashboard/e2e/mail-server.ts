@@ -16,7 +16,7 @@ const MAIL = [
   "",
 ].join("\r\n");
 
-/** A mail server with one mail, which speaks as much of IMAP (RFC 3501) as reading a mailbox needs. */
+/** A mail server with one mail. It supports the commands of IMAP (RFC 3501) that read a mailbox. */
 export class MailServer {
   private readonly server: Server = createServer((socket) => serve(socket));
 
@@ -38,7 +38,7 @@ export class MailServer {
 function serve(socket: Socket): void {
   socket.on("error", () => socket.destroy());
   socket.write("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n");
-  /** The tag of a sign-in whose credentials follow. */
+  /** The tag of the last AUTHENTICATE command. The next line has its credentials. */
   let signingIn: string | undefined;
   let rest = "";
   socket.on("data", (chunk) => {

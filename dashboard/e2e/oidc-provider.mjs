@@ -1,5 +1,5 @@
-// A certified OpenID Connect provider on loopback, with one client: PORT, then the external URL of the client.
-// Any name signs in; its groups are "staff".
+// A certified OpenID Connect provider on loopback. Arguments: its port, and the external URL of its only client.
+// Any name signs in. Every user has the group "staff".
 import Provider from "oidc-provider";
 
 const [port, client] = process.argv.slice(2);

@@ -30,7 +30,7 @@ function json(value: unknown, status = 200): Reply {
   return { status, body: JSON.stringify(value), type: "application/json" };
 }
 
-/** The providers of posts on one port of this machine. Each answers as its documentation describes. */
+/** Fakes of the providers of posts, on one port. Each fake follows the documentation of its provider. */
 export class Providers {
   private readonly http: HttpServer;
   readonly mail = new MailServer();
@@ -123,7 +123,7 @@ export class Providers {
     return name ? { status: 200, body: this.feed(name), type: "application/atom+xml" } : undefined;
   }
 
-  /** The other APIs, whose requests have this key. */
+  /** The other APIs. `key` is the secret of the request. */
   private api({ pathname, searchParams }: URL, key: string): Reply {
     switch (pathname) {
       case "/api/v1/timelines/public":

@@ -129,7 +129,7 @@ export class Server {
 export async function until(milliseconds: number, condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + milliseconds;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${milliseconds} ms`);
+    if (Date.now() > deadline) throw new Error(`the condition was not met within ${milliseconds} ms`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,9 +1,9 @@
-// Before the first paint, so that a chosen theme does not flash. A file of its own: the page allows no inline script.
+// Runs before the first paint, so that the other theme does not flash. The page forbids inline scripts.
 (() => {
   try {
     const theme = localStorage.getItem("sentistream.theme");
     if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   } catch {
-    // Storage may be blocked; the system's theme is used then.
+    // Storage may be blocked. The theme of the system is then used.
   }
 })();

@@ -19,7 +19,7 @@ const test = base.extend<object, { server: Server }>({
 
 const [ADMIN, READER] = ["olive tractor pencil moon", "amber kettle window nine"];
 
-// One story: each step needs the accounts of the previous ones.
+// The tests run in order, because each needs the accounts of the previous ones.
 test.describe.configure({ mode: "serial" });
 
 let admin: Page;
@@ -37,7 +37,7 @@ test("first account is created and closes the server", async ({ browser, server 
   expect((await server.call("/api/posts")).status).toBe(401);
 });
 
-test("colleague is invited to read only", async () => {
+test("colleague is invited as a viewer", async () => {
   await admin.getByRole("button", { name: "Invite" }).click();
   const form = admin.getByRole("dialog", { name: "Invite a person" });
   await form.getByLabel("User name").fill("ben");
@@ -101,7 +101,7 @@ test("administrator signs a device out", async ({ browser, server }) => {
   const page = await personOn(browser, server);
   await signIn(page, "ben", READER);
   await admin.reload();
-  // The device of the test before this one is signed in, too. The newest is the first.
+  // The previous test left a device signed in. The newest device is listed first.
   const devices = admin
     .getByRole("region", { name: "Signed-in devices" })
     .getByRole("listitem")
@@ -115,7 +115,7 @@ test("administrator signs a device out", async ({ browser, server }) => {
   await page.context().close();
 });
 
-test("role changes what a person is offered", async ({ browser, server }) => {
+test("changed role changes the offered actions", async ({ browser, server }) => {
   await admin.getByRole("button", { name: "Edit ben" }).click();
   await admin.getByRole("radio", { name: /^Editor/ }).check();
   await admin.getByRole("button", { name: "Save" }).click();

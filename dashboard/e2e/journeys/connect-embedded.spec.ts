@@ -3,13 +3,11 @@ import { ACCOUNT } from "../mail-server";
 import { type Providers, SECRETS } from "../providers";
 import {
   type Connection,
-  changeRetention,
+  commonJourneys,
   connect,
   connectWebhook,
   installation,
-  inviteReader,
   openForm,
-  recoverFromWrongSecret,
   save,
   seePost,
 } from "./connect";
@@ -93,8 +91,8 @@ test("each kind of source is connected from the browser", async ({ page, server,
   times.webhook = await connectWebhook(page, server);
 });
 
-// These services have no address of their own in the settings. The addresses that the form finds are read from the
-// fake instead.
+// The settings have no addresses for these services. The test replaces the hosts of the feeds that the form finds with
+// the host of the fake.
 test("addresses of shops and communities become feeds", async ({ page, providers }) => {
   await page.goto("/");
   const form = await openForm(page);
@@ -124,17 +122,4 @@ test("addresses of shops and communities become feeds", async ({ page, providers
   await seePost(page, "I love the App Store");
 });
 
-test("source with a wrong secret is repaired", async ({ page, providers }) => {
-  await page.goto("/");
-  await recoverFromWrongSecret(page, `${providers.url}/reviews`, SECRETS.json);
-});
-
-test("retention is changed, audited and undone", async ({ page, server }) => {
-  await changeRetention(page, server);
-});
-
-test("invited reader cannot change anything", async ({ page, browser, server }) => {
-  const context = await browser.newContext({ baseURL: server.page, locale: "en-GB" });
-  await inviteReader(page, await context.newPage());
-  await context.close();
-});
+commonJourneys(test, "one process");

@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 import { test as base, expect, type Locator, type Page } from "@playwright/test";
-import { Providers } from "../providers";
+import { Providers, SECRETS } from "../providers";
 import { Server } from "../server";
 
-/** Most time from the click on "Add source" to a post in the dashboard. */
+/** The maximum time from the click on "Add source" to a post in the dashboard. */
 const LIMIT_MS = 120_000;
 
 interface Worker {
@@ -11,7 +11,7 @@ interface Worker {
   server: Server;
 }
 
-/** A person in front of an empty installation with these settings. */
+/** A test with fake providers of posts and an empty server that has these settings. */
 export function installation(settings: readonly string[]) {
   return base.extend<object, Worker>({
     providers: [
@@ -37,13 +37,31 @@ export function installation(settings: readonly string[]) {
   });
 }
 
+/** The journeys that work the same in all installations. `on` names the installation in the titles. */
+export function commonJourneys(test: ReturnType<typeof installation>, on: string): void {
+  test(`source with a wrong secret is repaired on ${on}`, async ({ page, providers }) => {
+    await page.goto("/");
+    await recoverFromWrongSecret(page, `${providers.url}/reviews`, SECRETS.json);
+  });
+
+  test(`retention change is audited and undone on ${on}`, async ({ page, server }) => {
+    await changeRetention(page, server);
+  });
+
+  test(`invited viewer cannot change anything on ${on}`, async ({ page, browser, server }) => {
+    const context = await browser.newContext({ baseURL: server.page, locale: "en-GB" });
+    await inviteReader(page, await context.newPage());
+    await context.close();
+  });
+}
+
 export interface Connection {
   kind: string;
   /** The name of the kind in the form. */
   title: string;
   /** The values of the form, by label. */
   values?: Readonly<Record<string, string>>;
-  /** Those of the collapsed part. */
+  /** The values of the fields under "More settings", by label. */
   more?: Readonly<Record<string, string>>;
   /** A text of the first post. */
   text: string | RegExp;
@@ -100,7 +118,7 @@ export async function connectWebhook(page: Page, server: Server): Promise<number
   await form.getByRole("button", { name: "Test" }).click();
   await expect(form.getByRole("region", { name: "Test result" })).toContainText("I love the sample");
   await save(form);
-  // A wrong secret is reported where the person looks for it.
+  // A request with a wrong signature is reported in the row of the source.
   expect(await deliver(server, "not the secret", "I love forged posts")).toBe(404);
   const row = rowOf(page, "my-webhook");
   await expect(row).toContainText(/signature/i);
@@ -123,8 +141,8 @@ export function rowOf(page: Page, name: string): Locator {
   return page.getByRole("listitem").filter({ hasText: name });
 }
 
-/** A source with a wrong secret says so when it is tested and when it runs, and works once the secret is right. */
-export async function recoverFromWrongSecret(page: Page, url: string, secret: string): Promise<void> {
+/** A source with a wrong secret shows the error in its test and while it runs. It works once the secret is right. */
+async function recoverFromWrongSecret(page: Page, url: string, secret: string): Promise<void> {
   const form = await openForm(page);
   await form.getByLabel("Kind", { exact: true }).selectOption("JSON endpoint");
   await form.getByLabel("Name", { exact: true }).fill("shop");
@@ -150,8 +168,8 @@ export async function recoverFromWrongSecret(page: Page, url: string, secret: st
   await seePost(page, "I love the JSON shop");
 }
 
-/** A setting applies at once, is in the audit log with both values, and is undone. */
-export async function changeRetention(page: Page, server: Server): Promise<void> {
+/** Changes a setting, finds both values in the audit log, and undoes the change. */
+async function changeRetention(page: Page, server: Server): Promise<void> {
   const value = async () => (await (await server.call("/api/settings/retention.posts")).json()).value;
   const before: unknown = await value();
   await page.goto("/settings/configuration");
@@ -183,7 +201,7 @@ export async function changeRetention(page: Page, server: Server): Promise<void>
 
 const [ADMIN, READER] = ["olive tractor pencil moon", "amber kettle window nine"];
 
-/** The changes that a reader may not make, as requests. */
+/** Requests for changes that a viewer may not make. */
 const CHANGES: readonly (readonly [method: string, path: string, body: unknown])[] = [
   ["POST", "/api/sources", { name: "x", kind: "hackernews", settings: {} }],
   ["POST", "/api/topics", { name: "x", query: "x" }],
@@ -197,8 +215,8 @@ const CHANGES: readonly (readonly [method: string, path: string, body: unknown])
   ["POST", "/api/backups", {}],
 ];
 
-/** A colleague who was invited as viewer sees posts, is offered no changes, and cannot send them either. */
-export async function inviteReader(page: Page, reader: Page): Promise<void> {
+/** Invites a viewer, who sees posts. The pages offer no changes, and the server refuses requests for them. */
+async function inviteReader(page: Page, reader: Page): Promise<void> {
   await page.goto("/settings/people");
   await page.getByLabel("User name").fill("ada");
   await page.getByLabel("Password", { exact: true }).fill(ADMIN);

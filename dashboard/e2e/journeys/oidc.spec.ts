@@ -44,7 +44,7 @@ const test = base.extend<object, Worker & { port: number }>({
   ],
 });
 
-test("a colleague signs in at the provider and out again", async ({ page, server }) => {
+test("colleague signs in at the provider and out again", async ({ page, server }) => {
   await page.goto(`${server.api}/alerts?state=firing`);
   await page.getByRole("link", { name: "Sign in with Company" }).click();
   await page.locator("[name=login]").fill("ada");
@@ -60,7 +60,7 @@ test("a colleague signs in at the provider and out again", async ({ page, server
   await expect(page.getByRole("link", { name: "Sign in with Company" })).toBeVisible();
 });
 
-test("a cancelled sign-in is explained and can be repeated", async ({ page, server }) => {
+test("cancelled sign-in is explained and can be repeated", async ({ page, server }) => {
   await page.goto(`${server.api}/sign-in`);
   await page.getByRole("link", { name: "Sign in with Company" }).click();
   await page.getByText("[ Cancel ]").click();

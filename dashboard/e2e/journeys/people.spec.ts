@@ -163,7 +163,7 @@ test("new user follows a brand and gets topic, rules and a source", async ({ pag
   const form = page.getByRole("dialog", { name: "Follow a brand" });
   await form.getByLabel("Brand, product or person").fill(word);
   await expect(form.getByRole("region", { name: "Preview" })).toContainText("2 posts");
-  // Tests talk to this machine only.
+  // Tests send no requests to other machines.
   await form.getByLabel(/^Bluesky/).uncheck();
   await form.getByLabel(/^News/).uncheck();
   await form.getByRole("button", { name: "Follow", exact: true }).click();

@@ -105,7 +105,7 @@ test("keyboard adds and removes a topic", async ({ page }) => {
 
 interface Stop {
   name: string;
-  /** What hinders a person who uses the keyboard. */
+  /** Why the element is not usable by keyboard, or `null`. */
   problem: string | null;
 }
 

@@ -51,7 +51,7 @@ test("random search parameters break no view", async ({ page, server }) => {
   }
 });
 
-/** Opens URLs one after the other and returns those whose view failed. */
+/** Opens URLs one after the other. Returns the URLs whose view failed. */
 function visit(page: Page, urls: readonly string[]): Promise<string[]> {
   return page.evaluate(async (cases) => {
     const broken: string[] = [];

@@ -1,6 +1,6 @@
 import { expect, test } from "./fixture";
 
-test("a setting is changed, refused, and undone", async ({ page, server }) => {
+test("setting refuses an invalid value, is changed and undone", async ({ page, server }) => {
   await page.goto("/settings/configuration");
   await page.getByLabel("Search settings").fill("negative_share");
   const row = page.locator('[id="alerts.negative_share"]');
@@ -23,7 +23,7 @@ test("a setting is changed, refused, and undone", async ({ page, server }) => {
   expect(undone.value).toBe(0.5);
 });
 
-test("a backup is made and downloaded", async ({ page }) => {
+test("backup is made and downloaded", async ({ page }) => {
   await page.goto("/settings/maintenance");
   await page.getByRole("button", { name: "Back up now" }).click();
   const download = page.getByRole("button", { name: /^Download sentistream-/ });

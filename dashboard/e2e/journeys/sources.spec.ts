@@ -18,7 +18,7 @@ const test = base.extend<object, { server: Server }>({
   baseURL: async ({ server }, use) => use(server.page),
 });
 
-/** A web page that links to its feed, as RFC 4287 and the autodiscovery of feeds describe them. */
+/** A web page with a link to its Atom feed (RFC 4287), which readers discover by `rel="alternate"`. */
 async function startBlog(): Promise<{ url: string; http: HttpServer }> {
   const entry = (id: number, text: string) =>
     `<entry><id>urn:e${id}</id><title>Post ${id}</title><updated>${new Date().toISOString()}</updated><summary>${text}</summary></entry>`;

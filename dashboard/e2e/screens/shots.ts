@@ -8,8 +8,8 @@ export interface Shot {
   press?: string;
   /** The values to enter into the form, by label. */
   choose?: Record<string, string>;
-  /** Who uses the page. Without it the server has no accounts. */
-  as?: "ada" | "vera" | "nobody";
+  /** The account that opens the page, or "signed out". If unset, the server has no accounts. */
+  as?: "ada" | "vera" | "signed out";
 }
 
 export const SHOTS: Shot[] = [
@@ -46,10 +46,10 @@ export const SHOTS: Shot[] = [
   { name: "receivers", path: "/alerts/receivers", posts: 0 },
   { name: "system", path: "/system", posts: 50 },
   { name: "try", path: "/try", posts: 0 },
-  { name: "sign-in", path: "/sign-in", posts: 0, as: "nobody" },
-  { name: "sign-in-reason", path: "/sign-in?error=no_role", posts: 0, as: "nobody" },
+  { name: "sign-in", path: "/sign-in", posts: 0, as: "signed out" },
+  { name: "sign-in-reason", path: "/sign-in?error=no_role", posts: 0, as: "signed out" },
   { name: "sign-in-setup", path: "/sign-in#sign-in=code", posts: 0 },
-  { name: "sign-in-invited", path: "/#invitation=code&name=Ben%20Okafor", posts: 0, as: "nobody" },
+  { name: "sign-in-invited", path: "/#invitation=code&name=Ben%20Okafor", posts: 0, as: "signed out" },
   { name: "people", path: "/settings/people", posts: 0, as: "ada" },
   { name: "people-first", path: "/settings/people", posts: 0 },
   { name: "form-invite", path: "/settings/people", posts: 0, as: "ada", press: "Invite" },

@@ -3,7 +3,7 @@ import { api, dataOf } from "./client";
 import { keys } from "./keys";
 import type { Scope, Session } from "./types";
 
-/** Who uses this page and what they may do. */
+/** The session of the person who uses this page, and its scopes. */
 
 export function getSession(signal?: AbortSignal): Promise<Session> {
   return dataOf(api.GET("/api/session", signal ? { signal } : {}));
@@ -22,11 +22,11 @@ export function useSessionQuery() {
 
 export interface Access {
   session: Session | undefined;
-  /** Whether the scope is granted. Until the server has answered, everything is assumed to be. */
+  /** Whether the session has the scope. True until the server has answered, and while signed out. */
   can: (scope: Scope) => boolean;
 }
 
-/** What the person may do. The server enforces it; the page uses it to offer only what works. */
+/** The session and its scopes. The page offers only permitted actions; the server checks each request. */
 export function useAccess(): Access {
   const session = useSessionQuery().data;
   return { session, can: (scope) => !session?.authenticated || session.scopes.includes(scope) };

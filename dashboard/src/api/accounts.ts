@@ -5,14 +5,14 @@ import type { FirstAccount, Invitation, Role, Session, SignedInDevice, User, Use
 
 /** API calls for accounts and sessions. */
 
-/** The length of a page of people and of sessions. */
+/** The number of users or sessions per page. */
 const PAGE = 100;
 
 export function signIn(username: string, password: string): Promise<Session> {
   return dataOf(api.POST("/api/session", { body: { username, password } }));
 }
 
-/** Ends the session. The provider of the account may have a page that signs out there, too. */
+/** Ends the session. Returns the sign-out page of the identity provider, if the account has one. */
 export async function signOut(): Promise<string | undefined> {
   const answer = await dataOf(api.DELETE("/api/session"));
   return answer?.redirect;
@@ -62,7 +62,7 @@ export function invite(id: number): Promise<Invitation> {
   return dataOf(api.POST("/api/users/{id}/invitation", { params: { path: { id } } }));
 }
 
-/** The sessions of a user, of everyone (`all`), or one's own (``), in pages. */
+/** The sessions of a user, of everyone (`all`) or of the current user (empty text), in pages. */
 export function useDevicesQuery(user: string) {
   const query = useInfiniteQuery({
     queryKey: keys.devices.list(user),

@@ -48,7 +48,7 @@ export function useChangesQuery() {
   return { query, changes };
 }
 
-/** The interval between refetches. A refetch of several pages would be costly. */
+/** The interval between refetches, in milliseconds. Several pages are not refetched, because each costs a request. */
 function refetchFirst({ state }: { state: { data?: { pages: unknown[] } | undefined } }): number | false {
   return (state.data?.pages.length ?? 0) > 1 ? false : 10_000;
 }

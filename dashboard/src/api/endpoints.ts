@@ -47,7 +47,7 @@ export function exportUrl(format: ExportFormat, query: PostsQuery): string {
   return `/api/posts/export?${params}`;
 }
 
-/** Downloads all matching posts into memory, for requests that must carry a token. */
+/** Downloads all matching posts into memory. A download by the browser itself cannot send a token. */
 export function getExport(format: ExportFormat, query: PostsQuery): Promise<Blob> {
   return dataOf(api.GET("/api/posts/export", { params: { query: { format, ...query } }, parseAs: "blob" }));
 }

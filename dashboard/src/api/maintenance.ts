@@ -34,7 +34,7 @@ export async function deleteBackup(name: string): Promise<void> {
   await dataOf(api.DELETE("/api/backups/{name}", { params: { path: { name } } }));
 }
 
-/** Lets the browser download directly, unless a token must be sent. Then the file passes through memory. */
+/** Downloads a backup. With a token the file is read into memory, because a browser download sends no token. */
 export async function downloadBackup(name: string): Promise<void> {
   const token = readToken();
   if (!token) return follow(backupPath(name), name);
@@ -42,7 +42,7 @@ export async function downloadBackup(name: string): Promise<void> {
   if (!response.ok) throw new ApiError(response.status, response.statusText, "");
   const url = URL.createObjectURL(await response.blob());
   follow(url, name);
-  // The download has started by then.
+  // The URL is needed until the download has started.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 

@@ -74,7 +74,7 @@ export function resendDelivery(id: number): Promise<DeliveryDetail> {
   return dataOf(api.POST("/api/alerts/deliveries/{id}/resend", { params: { path: { id } } }));
 }
 
-/** Deliveries, newest first: all, or those of one alert. */
+/** The deliveries of all alerts or of one alert, newest first. */
 export function getDeliveries(
   alert: number | undefined,
   cursor: string | undefined,

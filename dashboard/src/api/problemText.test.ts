@@ -24,6 +24,6 @@ describe("problem text", () => {
 
   it("missing scope names who may do it", () => {
     const error = new ApiError(403, "Forbidden", "the token lacks the scope admin");
-    expect(problemText(error).advice).toMatch(/^Only .*administrators? can do it\.$/i);
+    expect(problemText(error).advice).toMatch(/^Only .*administrators? can do this\.$/i);
   });
 });

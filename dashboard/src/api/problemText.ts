@@ -9,25 +9,25 @@ export interface ProblemText {
 
 const TITLES: Partial<Record<number, string>> = {
   0: "Server unreachable",
-  400: "The request was not understood",
+  400: "The request is invalid",
   401: "Sign in to continue",
   403: "You are not allowed to do this",
   404: "Not found",
   409: "This is not possible at the moment",
-  412: "This was changed in the meantime",
-  413: "This is too large",
+  412: "This was changed elsewhere",
+  413: "The request is too large",
   422: "Check your input",
   429: "Too many requests",
   503: "The service is temporarily unavailable",
 };
 
-/** Describes any error. It never shows the server's title; it shows the detail if that helps. */
+/** Describes any error. The text may contain the server's detail. It never contains the server's title. */
 export function problemText(error: unknown): ProblemText {
   if (!(error instanceof ApiError)) {
     return { title: "Something went wrong", advice: "Reload the page and try again." };
   }
   const title =
-    TITLES[error.status] ?? (error.status >= 500 ? "The server reported an error" : "This did not work");
+    TITLES[error.status] ?? (error.status >= 500 ? "The server reported an error" : "The request failed");
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   return { title, advice: `${adviceOf(error)}${wait}` };
 }
@@ -43,7 +43,7 @@ function adviceOf({ status, detail, fields }: ApiError): string {
 /** Who has the scope that a request lacked. */
 function whoMay(detail: string): string | undefined {
   const scope = /lacks the scope (\w+)/.exec(detail)?.[1];
-  return scope && isScope(scope) ? `Only ${WHO_MAY[scope]} can do it.` : undefined;
+  return scope && isScope(scope) ? `Only ${WHO_MAY[scope]} can do this.` : undefined;
 }
 
 /** Capitalises a text and ends it with a full stop. */

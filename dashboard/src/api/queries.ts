@@ -19,15 +19,15 @@ import { getTopics } from "./topics";
 import type { Aggregate, Delivery, Emotion, Sentiment } from "./types";
 
 /**
- * A response with the time at which the server computed it. Posts that were stored later are not in it. The time shows
- * whether a response already counts the post of a live event, so that no post is counted twice.
+ * A response and the time at which the server computed it. A live post that was stored later is added to the totals.
+ * The response already counts posts that were stored earlier.
  */
 export interface Snapshot<T> {
   answer: T;
   asOf: number;
 }
 
-/** The filter of a count. */
+/** The filters that counts support. */
 export interface CountFilter {
   topic?: string | undefined;
   sentiment_of?: SentimentOf | undefined;
@@ -39,8 +39,8 @@ export interface CountFilter {
 }
 
 /**
- * The filter that counts take from a search. It leaves out the sentiment, because sentiment shares refer to
- * all posts. Callers that need one sentiment add it.
+ * The filters of a view for counts. The sentiment is left out, because sentiment shares refer to all posts.
+ * Callers that need one sentiment add it.
  */
 export function countFilter(search: Search): CountFilter {
   const { source, emotion, author, q } = search;
@@ -99,7 +99,7 @@ export function useTopicsQuery() {
   });
 }
 
-/** Reads a response with the time of its computation, or of its request if the server does not report one. */
+/** Reads a response and the time of its computation. Without `cached_at` this is the time of the request. */
 export async function snapshot<T extends { cached_at?: string }>(
   read: () => Promise<T>,
 ): Promise<Snapshot<T>> {

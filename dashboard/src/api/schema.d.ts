@@ -9,7 +9,7 @@ export interface paths {
         };
         /**
          * Alerts
-         * @description Newest first.
+         * @description Returns the alerts of all rules, newest first.
          */
         get: {
             parameters: {
@@ -75,7 +75,7 @@ export interface paths {
         };
         /**
          * Audit trail
-         * @description Who changed which rule, and who acknowledged which alert; newest first.
+         * @description Returns who changed which rule, and who acknowledged which alert, newest first.
          */
         get: {
             parameters: {
@@ -126,7 +126,7 @@ export interface paths {
         };
         /**
          * Deliveries
-         * @description Messages to receivers, newest first; kept for 30 days.
+         * @description Returns the messages to receivers, newest first. Deliveries are kept for 30 days.
          */
         get: {
             parameters: {
@@ -233,8 +233,9 @@ export interface paths {
         put?: never;
         /**
          * Send a delivery again
-         * @description Sends the same message to the same receiver as a new delivery, and returns its id. If the message was the last one
-         *     of its group, a success also updates the group: the alerts of the failed message count as notified.
+         * @description Sends the same message to the same receiver as a new delivery, and returns the id of the new delivery. If the
+         *     message was the last one of its group, a success also updates the group: the alerts of the failed message count as
+         *     notified.
          */
         post: {
             parameters: {
@@ -288,7 +289,7 @@ export interface paths {
         };
         /**
          * Inhibition rules
-         * @description Alerts that suppress the notifications of other alerts.
+         * @description Returns the rules by which firing alerts suppress the notifications of other alerts.
          */
         get: {
             parameters: {
@@ -387,7 +388,7 @@ export interface paths {
         };
         /**
          * Change an inhibition rule
-         * @description Replaces the whole rule. `If-Match` names the version that the change is based on.
+         * @description Replaces the whole rule. `If-Match` contains the version that the change is based on.
          */
         put: {
             parameters: {
@@ -527,8 +528,8 @@ export interface paths {
         };
         /**
          * Mute timings
-         * @description Recurring times that a route uses as mute times, when it sends no notifications, or as active times, the
-         *     only times when it sends them.
+         * @description Returns the recurring times that routes refer to. A route sends no notifications during its mute times. A
+         *     route with active times sends notifications only during these times.
          */
         get: {
             parameters: {
@@ -627,7 +628,7 @@ export interface paths {
         };
         /**
          * Change a mute timing
-         * @description Replaces the whole mute timing. `If-Match` names the version that the change is based on.
+         * @description Replaces the whole mute timing. `If-Match` contains the version that the change is based on.
          */
         put: {
             parameters: {
@@ -700,7 +701,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a mute timing
-         * @description 409 while routes refer to it.
+         * @description Returns 409 while routes refer to the mute timing.
          */
         delete: {
             parameters: {
@@ -770,7 +771,7 @@ export interface paths {
         };
         /**
          * Receivers
-         * @description Destinations of notifications. Secrets are never shown.
+         * @description Returns the destinations of notifications, without their secrets.
          */
         get: {
             parameters: {
@@ -841,7 +842,8 @@ export interface paths {
         put?: never;
         /**
          * Preview a message
-         * @description Renders the message of a receiver with its templates, without sending it. 422 names the invalid line of a template.
+         * @description Renders the message of a receiver with its templates, without sending it. The error 422 contains the line of a
+         *     template that is not valid.
          */
         post: {
             parameters: {
@@ -927,8 +929,8 @@ export interface paths {
         };
         /**
          * Change a receiver
-         * @description Replaces everything except the secrets: secrets that are not named stay unchanged. `If-Match` names the version that
-         *     the change is based on.
+         * @description Replaces everything except the secrets: secrets that the request does not name stay unchanged. `If-Match` contains
+         *     the version that the change is based on.
          */
         put: {
             parameters: {
@@ -1001,7 +1003,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a receiver
-         * @description 409 while routes refer to it.
+         * @description Returns 409 while routes refer to the receiver.
          */
         delete: {
             parameters: {
@@ -1073,9 +1075,9 @@ export interface paths {
         put?: never;
         /**
          * Test a receiver
-         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 contains the result;
-         *     202 means that there is no result yet, and the delivery log will contain it later. With several recipients the
-         *     response is the first failure, if there is one.
+         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts. A response with status 200
+         *     contains the result. Status 202 means that there is no result yet; the delivery log will contain it later. With
+         *     several recipients the response is the first failure, if there is one.
          */
         post: {
             parameters: {
@@ -1129,7 +1131,7 @@ export interface paths {
         };
         /**
          * Routes
-         * @description In no particular order. `parent` and `position` define the tree.
+         * @description Returns the routes in no particular order. `parent` and `position` define the tree.
          */
         get: {
             parameters: {
@@ -1200,7 +1202,8 @@ export interface paths {
         put?: never;
         /**
          * Preview routing
-         * @description The receivers of an alert with the given labels, computed by the code that sends notifications. No message is sent.
+         * @description Returns the receivers of an alert with the given labels, computed by the code that sends notifications. No message
+         *     is sent.
          */
         post: {
             parameters: {
@@ -1278,7 +1281,7 @@ export interface paths {
         };
         /**
          * Change a route
-         * @description Replaces the whole route. `If-Match` names the version that the change is based on.
+         * @description Replaces the whole route. `If-Match` contains the version that the change is based on.
          */
         put: {
             parameters: {
@@ -1351,7 +1354,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a route
-         * @description 409 while other routes are nested in it.
+         * @description Returns 409 while other routes are nested in the route.
          */
         delete: {
             parameters: {
@@ -1503,9 +1506,9 @@ export interface paths {
          * @description Runs a rule over stored posts with the code of the alert engine, and returns when the rule would have fired, for how
          *     long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
          *     stored more than three hours after they were written, such as an imported archive, count as stored without delay.
-         *     The delays of sources are those that are measured now. The rule is not saved. The range is at most 8 days and cannot
-         *     start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is evaluated at whole
-         *     minutes.
+         *     Past delays of sources are not stored, so the current delays are used. The rule is not saved. The range is at most 8
+         *     days and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is
+         *     evaluated at whole minutes.
          */
         post: {
             parameters: {
@@ -1566,7 +1569,7 @@ export interface paths {
             responses: {
                 200: {
                     headers: {
-                        /** @description Its version, for If-Match */
+                        /** @description The rule's version, for `If-Match` */
                         ETag?: string;
                         [name: string]: unknown;
                     };
@@ -1586,7 +1589,7 @@ export interface paths {
         };
         /**
          * Replace a rule
-         * @description `If-Match` names the version that the change is based on: the ETag of the rule as it was read.
+         * @description `If-Match` must contain the version that the change is based on: the ETag of the rule as it was read.
          */
         put: {
             parameters: {
@@ -1671,7 +1674,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a rule
-         * @description The next evaluation resolves its firing alerts. `If-Match` is required as for a replacement.
+         * @description The next evaluation resolves the firing alerts of the rule. `If-Match` is required as for a replacement.
          */
         delete: {
             parameters: {
@@ -1746,12 +1749,12 @@ export interface paths {
         };
         /**
          * Silences
-         * @description Newest first. Expired silences are kept for 30 days.
+         * @description Returns the silences, newest first. Expired silences are kept for 30 days.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Only those in this state. */
+                    /** @description Only silences in this state. */
                     state?: components["schemas"]["SilenceState"];
                 };
                 header?: never;
@@ -1856,7 +1859,8 @@ export interface paths {
         };
         /**
          * Change a silence
-         * @description Replaces the whole silence, unless it is expired. `If-Match` names the version that the change is based on.
+         * @description Replaces the whole silence. An expired silence cannot be changed (409). `If-Match` contains the version that the
+         *     change is based on.
          */
         put: {
             parameters: {
@@ -2112,8 +2116,9 @@ export interface paths {
         put?: never;
         /**
          * Classify texts
-         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, the
-         *     response also has the contribution of each word: how much the scores of the two labels decrease without it.
+         * @description Returns the sentiment and emotion of one text (`text`) or of up to 256 texts (`texts`). Nothing is stored. With
+         *     `explain`, the response also contains the contribution of each word: how much the scores of the two labels decrease
+         *     without the word.
          */
         post: {
             parameters: {
@@ -2244,8 +2249,8 @@ export interface paths {
         /**
          * Names of authors
          * @description Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
-         *     handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
-         *     source or a user has added one, and they are cached for a day.
+         *     handles. The server requests the handles from the public API of Bluesky and caches them for a day. It does so only
+         *     if its configuration has a Bluesky source or a user has added one.
          */
         get: {
             parameters: {
@@ -2336,8 +2341,8 @@ export interface paths {
         /**
          * Start a backup
          * @description Copies the embedded database in the background while the server runs. The copy is compacted and checked, and
-         *     contains everything that was committed before. If there are then more than `database.backup_keep` backups, the
-         *     oldest are deleted.
+         *     contains everything that was committed before the request. If there are then more than `database.backup_keep`
+         *     backups, the oldest are deleted.
          */
         post: {
             parameters: {
@@ -2356,7 +2361,7 @@ export interface paths {
                         "application/json": components["schemas"]["BackupProgress"];
                     };
                 };
-                /** @description One is in progress, or the database is Postgres */
+                /** @description A backup is in progress, or the database is Postgres */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -2465,7 +2470,8 @@ export interface paths {
         };
         /**
          * Compare two periods
-         * @description Counts of a period and of an earlier one of the same length, the changes between them, and their significance.
+         * @description Returns the counts of two periods of the same length, the changes between them, and whether the changes are
+         *     statistically significant.
          */
         get: {
             parameters: {
@@ -2478,15 +2484,15 @@ export interface paths {
                      */
                     end_date?: string;
                     /**
-                     * @description The start of the earlier period, which is as long as the later one. By default it ends where the later one
-                     *     starts.
+                     * @description The start of the earlier period. Both periods have the same length. By default the earlier period ends where the
+                     *     later period starts.
                      */
                     previous_start?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
-                     *     (`post`).
+                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
+                     *     of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -2541,7 +2547,8 @@ export interface paths {
         };
         /**
          * Dead letters
-         * @description Newest first. Long values are truncated; `GET /api/dead-letters/{id}` returns them in full.
+         * @description Returns the dead letters, newest first. Long values are truncated; `GET /api/dead-letters/{id}` returns them in
+         *     full.
          */
         get: {
             parameters: {
@@ -2594,7 +2601,7 @@ export interface paths {
         put?: never;
         /**
          * Purge dead letters
-         * @description Removes them permanently.
+         * @description Deletes the selected dead letters permanently.
          */
         post: {
             parameters: {
@@ -2652,7 +2659,7 @@ export interface paths {
         put?: never;
         /**
          * Replay dead letters
-         * @description Appends them to the stream again and removes them from the dead letters.
+         * @description Appends the selected entries to the stream again, and removes them from the dead letters.
          */
         post: {
             parameters: {
@@ -2716,7 +2723,7 @@ export interface paths {
                 header?: never;
                 path: {
                     /**
-                     * @description Its id
+                     * @description The id of the dead letter
                      * @example 1767225600000-0
                      */
                     id: string;
@@ -2785,8 +2792,8 @@ export interface paths {
         post?: never;
         /**
          * Remove the demonstration
-         * @description The posts, topics, rules and alerts of the demonstration are removed in the background, and its source is paused.
-         *     The state is `removed` when nothing is left.
+         * @description Removes the posts, topics, rules and alerts of the demonstration in the background, and pauses its source. The state
+         *     is `removed` when nothing is left.
          */
         delete: {
             parameters: {
@@ -2830,8 +2837,8 @@ export interface paths {
         };
         /**
          * Health
-         * @description Always 200: the body reports the state of each service and the outcome counters. No token is needed for the state of
-         *     the process; names of sources, causes and counters require the scope `read`.
+         * @description The status is always 200, and the body reports the state of each service and the outcome counters. The states of
+         *     database, stream and model need no token. Names of sources, causes and counters require the scope `read`.
          */
         get: {
             parameters: {
@@ -2872,9 +2879,10 @@ export interface paths {
         /**
          * Receive a webhook
          * @description `name` is the name of a source of kind `webhook`. The body is any JSON, signed with the secret of the source; no
-         *     token is needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB.
-         *     Accepted posts have the name of the source as their `source`. The answer is the same for an unknown name and a wrong
-         *     signature. While the source is paused, signed requests get a 503, so that the sender sends them again later.
+         *     token is needed. The settings of the source define where the posts are in the body. A body may have at most 1,000
+         *     items, 100,000 values and 4 MiB. Accepted posts have the name of the source as their `source`. The response is the
+         *     same for an unknown name and a wrong signature. While the source is paused, signed requests get a 503, so that the
+         *     sender sends them again later.
          */
         post: {
             parameters: {
@@ -2939,7 +2947,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Paused, or the stream is unavailable or full; `Retry-After` has the wait */
+                /** @description Source paused, or stream unavailable or full; send again later */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -2965,10 +2973,10 @@ export interface paths {
         };
         /**
          * Explain a change
-         * @description Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
-         *     the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
-         *     are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
-         *     most 3,000. Scope: read.
+         * @description Compares the posts of a range with those of the previous range, or of a chosen range. Returns what changed
+         *     significantly, and the words, sources, authors and repeated texts that caused the change, each with up to three
+         *     posts. Counts that rollups contain are exact. All other values are estimated from a sample of each range: all posts
+         *     if there are at most 2,000, otherwise at most 3,000. Scope: read.
          */
         get: {
             parameters: {
@@ -2983,18 +2991,18 @@ export interface paths {
                      * @example 2026-03-01T23:00:00Z
                      */
                     end_date?: string;
-                    /** @description The start of the range to compare with. By default both ranges have the same length. */
+                    /** @description The start of the range to compare with. Default: chosen so that both ranges have the same length. */
                     against_start?: string;
                     /**
-                     * @description The end of the range to compare with. By default both ranges have the same length; without `against_start` it is
-                     *     the start of the range.
+                     * @description The end of the range to compare with. Default: the start of the explained range; with `against_start`, chosen so
+                     *     that both ranges have the same length.
                      */
                     against_end?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
-                     *     (`post`).
+                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
+                     *     of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -3107,7 +3115,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id, unless `sort` is given. A post must match all filters.
+         * @description Returns the posts that match all filters, newest first by `created_at`, then by id, unless `sort` is given.
          */
         get: {
             parameters: {
@@ -3123,8 +3131,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: which label `sentiment` and `min_confidence` refer to, the sentiment towards the topic (`topic`)
-                     *     or the sentiment of the whole post (`post`).
+                     * @description The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` for the sentiment towards
+                     *     the topic, `post` for the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /**
@@ -3143,7 +3151,7 @@ export interface paths {
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur in the post. Case is ignored. */
+                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
@@ -3184,9 +3192,9 @@ export interface paths {
         put?: never;
         /**
          * Append posts
-         * @description One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
-         *     `accepted` posts are durable and are analysed within moments. A post whose `post_id` is already known has no effect.
-         *     A single invalid post is a 422; in a request with several posts the invalid ones are listed in `rejected`.
+         * @description The body is one post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4
+         *     MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already known has no
+         *     effect. A single invalid post is a 422. In a request with several posts, the invalid posts are listed in `rejected`.
          */
         post: {
             parameters: {
@@ -3195,7 +3203,7 @@ export interface paths {
                 path?: never;
                 cookie?: never;
             };
-            /** @description One post, an array of them, or NDJSON */
+            /** @description One post, an array of posts, or NDJSON */
             requestBody: {
                 content: {
                     "application/json": components["schemas"]["PostDraft"];
@@ -3246,7 +3254,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The stream is unavailable or full; `Retry-After` has the wait */
+                /** @description The stream is unavailable or full; send again later */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -3272,7 +3280,7 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description All posts that match the filter as a download, newest first unless `sort` is given.
+         * @description Downloads all posts that match the filter, newest first unless `sort` is given.
          */
         get: {
             parameters: {
@@ -3287,8 +3295,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: which label `sentiment` and `min_confidence` refer to, the sentiment towards the topic (`topic`)
-                     *     or the sentiment of the whole post (`post`).
+                     * @description The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` for the sentiment towards
+                     *     the topic, `post` for the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /**
@@ -3307,7 +3315,7 @@ export interface paths {
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur in the post. Case is ignored. */
+                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
                     q?: string;
                     /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
@@ -3399,7 +3407,7 @@ export interface paths {
         };
         /**
          * One post
-         * @description With the scores of every class.
+         * @description Returns the post with its topics and the scores of every class.
          */
         get: {
             parameters: {
@@ -3438,8 +3446,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a post
-         * @description Removes it from the tables, the counts, the dead letters and the caches. A tombstone prevents a later copy in the
-         *     stream from restoring it.
+         * @description Removes the post from the tables, the counts, the dead letters and the caches. A tombstone prevents a later copy in
+         *     the stream from restoring the post.
          */
         delete: {
             parameters: {
@@ -3487,7 +3495,7 @@ export interface paths {
         };
         /**
          * Sentiment over time
-         * @description Counts by minute, hour or day, by the time at which posts were created. Also served at `/api/aggregate`.
+         * @description Returns counts by minute, hour or day of the time at which posts were created. Also served at `/api/aggregate`.
          */
         get: {
             parameters: {
@@ -3498,11 +3506,11 @@ export interface paths {
                      */
                     period: components["schemas"]["Period"];
                     /**
-                     * @description Posts created at or after this time, which is rounded down to the start of a bucket. Default: 24 hours before
-                     *     the end.
+                     * @description Only posts that were created at or after this time, rounded down to the start of a bucket. Default: 24 hours
+                     *     before the end.
                      */
                     start_date?: string;
-                    /** @description Posts created before this time, which is rounded up to the end of a bucket. Default: now. */
+                    /** @description Only posts that were created before this time, rounded up to the end of a bucket. Default: now. */
                     end_date?: string;
                     /**
                      * @description The IANA name of the time zone in which days begin. Default: UTC.
@@ -3512,8 +3520,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
-                     *     (`post`).
+                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
+                     *     of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -3568,7 +3576,8 @@ export interface paths {
         };
         /**
          * Distribution of sentiment
-         * @description The posts created within the last hours, by sentiment and emotion. Also served at `/api/distribution`.
+         * @description Returns the posts that were created within the last hours, by sentiment and emotion. Also served at
+         *     `/api/distribution`.
          */
         get: {
             parameters: {
@@ -3578,8 +3587,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
-                     *     (`post`).
+                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
+                     *     of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -3634,7 +3643,7 @@ export interface paths {
         };
         /**
          * The current session
-         * @description Who the client is, what it may do, and how it can sign in. Needs no credentials.
+         * @description Returns who the client is, what it may do, and how it can sign in. Needs no credentials.
          */
         get: {
             parameters: {
@@ -3659,7 +3668,7 @@ export interface paths {
         /**
          * Sign in
          * @description Sets the cookie of a new session. An earlier session of the browser ends. The responses to a wrong name and to a
-         *     wrong password are the same. Failed attempts of a client delay its next ones.
+         *     wrong password are the same. After failed attempts, a client must wait before the next attempt.
          */
         post: {
             parameters: {
@@ -3722,7 +3731,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description Signed out here; the provider signs out at `redirect` */
+                /** @description Signed out here; open `redirect` to sign out at the provider */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3780,7 +3789,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description To the path of the start, or to the sign-in page */
+                /** @description Redirects to the path `return` of the start, or to the sign-in page */
                 303: {
                     headers: {
                         [name: string]: unknown;
@@ -3834,7 +3843,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description To the provider */
+                /** @description Redirects to the provider */
                 303: {
                     headers: {
                         [name: string]: unknown;
@@ -3869,8 +3878,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Change the own password
-         * @description Ends all other sessions of the user. This session gets a new cookie.
+         * Change your password
+         * @description Ends all other sessions of the user. The current session gets a new cookie.
          */
         put: {
             parameters: {
@@ -3935,7 +3944,8 @@ export interface paths {
         };
         /**
          * Sessions
-         * @description The sessions of the signed-in user, newest first. With the scope `admin` also the sessions of other users.
+         * @description Returns the sessions of the signed-in user, newest first. With the scope `admin`, the parameter `user` selects the
+         *     sessions of other users.
          */
         get: {
             parameters: {
@@ -3944,7 +3954,7 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the previous page. */
                     cursor?: string;
-                    /** @description Whose sessions to list: with the scope `admin` the id of a user, or `all`. Default: the signed-in user. */
+                    /** @description Whose sessions to list: the id of a user, or `all`. Both require the scope `admin`. Default: the signed-in user. */
                     user?: string;
                 };
                 header?: never;
@@ -4029,8 +4039,8 @@ export interface paths {
         post?: never;
         /**
          * End a session
-         * @description The browser is signed out: this instance rejects it immediately, other instances within a second. Its WebSockets are
-         *     closed. Users without the scope `admin` can end only their own sessions.
+         * @description Signs the browser out: this instance rejects the session immediately, other instances within a second. The
+         *     WebSockets of the session are closed. Users without the scope `admin` can end only their own sessions.
          */
         delete: {
             parameters: {
@@ -4074,8 +4084,8 @@ export interface paths {
         };
         /**
          * Settings
-         * @description Every setting in force: its value (secrets masked), where it comes from, what it means, and whether it can be changed
-         *     while the server runs.
+         * @description Returns every setting with its current value (secrets masked), the origin of the value, a description, and whether
+         *     the setting can be changed while the server runs.
          */
         get: {
             parameters: {
@@ -4218,7 +4228,7 @@ export interface paths {
         post?: never;
         /**
          * Reset a setting
-         * @description Removes the stored value, so that the value of the configuration is in force again.
+         * @description Removes the stored value. The value of the configuration applies again.
          */
         delete: {
             parameters: {
@@ -4289,7 +4299,7 @@ export interface paths {
         /**
          * Create the first account
          * @description Creates an administrator and signs in. A code works once. It stays valid if the name or the password is refused.
-         *     From then on every request needs credentials, also on loopback.
+         *     Once the account exists, every request needs credentials, also on loopback.
          */
         post: {
             parameters: {
@@ -4413,8 +4423,8 @@ export interface paths {
         };
         /**
          * Sources
-         * @description The 1,000 sources with the most posts, with their counts, most posts first, and the state of each configured source.
-         *     `total` counts all sources with stored posts.
+         * @description Returns the 1,000 sources with the most posts, sorted by their number of posts, and the state of each source that
+         *     instances read. `total` counts all sources with stored posts.
          */
         get: {
             parameters: {
@@ -4438,7 +4448,7 @@ export interface paths {
         put?: never;
         /**
          * Add a source
-         * @description One instance with the ingester role starts to read it within seconds.
+         * @description One instance with the ingester role starts to read the source within seconds.
          */
         post: {
             parameters: {
@@ -4486,7 +4496,7 @@ export interface paths {
         };
         /**
          * Kinds of sources
-         * @description With their settings: types, defaults and descriptions.
+         * @description Returns the kinds of sources with their settings: types, defaults and descriptions.
          */
         get: {
             parameters: {
@@ -4526,7 +4536,7 @@ export interface paths {
         put?: never;
         /**
          * Recognise an address
-         * @description Returns the source that reads the address. 422 when no kind of source can read it.
+         * @description Returns the source that can read the address. An address that no kind of source can read is a 422.
          */
         post: {
             parameters: {
@@ -4576,8 +4586,9 @@ export interface paths {
         put?: never;
         /**
          * Test a source
-         * @description Reads up to ten posts and returns them with their sentiment. A webhook reads them from `sample`. Nothing is stored. With the name of an added source,
-         *     the test uses the stored secrets unless the request has others.
+         * @description Reads up to ten posts and returns them with their sentiment. The posts of a webhook are read from `sample`. Nothing
+         *     is stored. If `name` is the name of an added source, the test uses the stored secrets that the request does not
+         *     contain.
          */
         post: {
             parameters: {
@@ -4625,7 +4636,7 @@ export interface paths {
         };
         /**
          * One added source
-         * @description With its settings. 404 for a source of the configuration.
+         * @description Returns an added source with its settings. A source of the configuration is a 404.
          */
         get: {
             parameters: {
@@ -4658,8 +4669,8 @@ export interface paths {
         };
         /**
          * Change a source
-         * @description Replaces its settings. Secrets that are not named stay unchanged. Reading continues at the stored cursor of the
-         *     source.
+         * @description Replaces the settings of the source. Secrets that the request does not name stay unchanged. Reading continues at the
+         *     stored cursor of the source.
          */
         put: {
             parameters: {
@@ -4788,7 +4799,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a source
-         * @description The instance that reads it stops within seconds. The source stays paused across restarts.
+         * @description The instance that reads the source stops within seconds. The source stays paused across restarts.
          */
         post: {
             parameters: {
@@ -4796,7 +4807,7 @@ export interface paths {
                 header?: never;
                 path: {
                     /**
-                     * @description Its name in the config
+                     * @description The name of the source
                      * @example bluesky
                      */
                     name: string;
@@ -4840,7 +4851,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a source
-         * @description Reading continues within seconds at the last position. A failed source is retried.
+         * @description Reading continues within seconds, at the position where it stopped. A failed source is retried.
          */
         post: {
             parameters: {
@@ -4848,7 +4859,7 @@ export interface paths {
                 header?: never;
                 path: {
                     /**
-                     * @description Its name in the config
+                     * @description The name of the source
                      * @example bluesky
                      */
                     name: string;
@@ -4925,7 +4936,7 @@ export interface paths {
         };
         /**
          * System
-         * @description Throughput, lag, consumers, cache, model, backing services and versions of this process.
+         * @description Returns the throughput, lag, consumers, cache, model, backing services and versions of this process.
          */
         get: {
             parameters: {
@@ -4963,7 +4974,7 @@ export interface paths {
         };
         /**
          * Migrations
-         * @description The migrations of the database that ran, and those that have not run.
+         * @description Returns the migrations of the database that ran, and those that have not run.
          */
         get: {
             parameters: {
@@ -5009,7 +5020,7 @@ export interface paths {
         };
         /**
          * Release notes
-         * @description The newest section of the changelog, compiled in.
+         * @description Returns the newest section of the changelog that this release contains.
          */
         get: {
             parameters: {
@@ -5073,9 +5084,9 @@ export interface paths {
         /**
          * Create a token
          * @description The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
-         *     belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that is
-         *     created with another created token has the same owner. Scopes and an expiry beyond those of the creator are refused with
-         *     422.
+         *     belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that
+         *     is created with another created token has the same owner. A request for scopes that the creator lacks, or for a
+         *     later expiry than that of the creating token, is refused with 422.
          */
         post: {
             parameters: {
@@ -5172,7 +5183,7 @@ export interface paths {
         };
         /**
          * The topics
-         * @description With their counts of all time, and the progress of matching stored posts.
+         * @description Returns the topics with the counts of all their posts, and the progress of matching stored posts.
          */
         get: {
             parameters: {
@@ -5196,7 +5207,7 @@ export interface paths {
         put?: never;
         /**
          * Track a topic
-         * @description Every new post is matched from now on, and with `backfill` the stored ones too, in the background.
+         * @description Matches every new post from now on. With `backfill`, also matches the stored posts, in the background.
          */
         post: {
             parameters: {
@@ -5255,7 +5266,7 @@ export interface paths {
         put?: never;
         /**
          * Try a query
-         * @description Matches the newest posts against the query. Nothing is saved.
+         * @description Returns the newest posts that the query matches. Nothing is saved.
          */
         post: {
             parameters: {
@@ -5303,7 +5314,7 @@ export interface paths {
         };
         /**
          * Share of voice
-         * @description Each topic's share of the posts of a range, and with `period` the counts over time.
+         * @description Returns each topic's share of the posts of a range. With `period`, also returns the counts over time.
          */
         get: {
             parameters: {
@@ -5314,7 +5325,7 @@ export interface paths {
                     end_date?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Which label counts: the sentiment towards the topic (`topic`) or the sentiment of the whole post (`post`). */
+                    /** @description The label that counts: `topic` for the sentiment towards the topic, `post` for the sentiment of the whole post. */
                     sentiment_of?: "topic" | "post";
                     /** @description Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets. */
                     period?: components["schemas"]["Period"];
@@ -5395,7 +5406,8 @@ export interface paths {
         };
         /**
          * Change a topic
-         * @description With `If-Match`, the change is refused if the topic has another revision. 409 for a topic of the configuration.
+         * @description With `If-Match`, the change is refused (412) if the topic has another revision. Topics of the configuration cannot
+         *     be changed (409).
          */
         put: {
             parameters: {
@@ -5431,7 +5443,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It belongs to the configuration */
+                /** @description The topic belongs to the configuration */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5440,7 +5452,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It has another revision */
+                /** @description The topic has another revision */
                 412: {
                     headers: {
                         [name: string]: unknown;
@@ -5462,7 +5474,8 @@ export interface paths {
         post?: never;
         /**
          * Stop tracking a topic
-         * @description The matches and counts of the topic are removed. `If-Match` works as with PUT.
+         * @description Deletes the topic with its matches and counts. With `If-Match`, the deletion is refused (412) if the topic has
+         *     another revision.
          */
         delete: {
             parameters: {
@@ -5493,7 +5506,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It belongs to the configuration */
+                /** @description The topic belongs to the configuration */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5502,7 +5515,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It has another revision */
+                /** @description The topic has another revision */
                 412: {
                     headers: {
                         [name: string]: unknown;
@@ -5529,7 +5542,7 @@ export interface paths {
         put?: never;
         /**
          * Match stored posts again
-         * @description Runs in the background; `GET /api/topics/{name}` returns the progress.
+         * @description Matches all stored posts against the query in the background. `GET /api/topics/{name}` returns the progress.
          */
         post: {
             parameters: {
@@ -5575,7 +5588,7 @@ export interface paths {
         };
         /**
          * Users
-         * @description People with an account, in the order of their creation.
+         * @description Returns the people with an account, in the order of their creation.
          */
         get: {
             parameters: {
@@ -5735,7 +5748,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It is the own account, or the last administrator */
+                /** @description The user is you, or the last administrator */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5773,7 +5786,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a user
-         * @description Also ends the sessions of the user and deletes the user's tokens. Other objects that the user created are kept.
+         * @description Deletes the account, its sessions and its tokens. Other objects that the user created are kept.
          */
         delete: {
             parameters: {
@@ -5801,7 +5814,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It is the own account, or the last administrator */
+                /** @description The user is you, or the last administrator */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5884,7 +5897,7 @@ export interface paths {
         };
         /**
          * Alertmanager: alerts
-         * @description The firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
+         * @description Returns the firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
          */
         get: {
             parameters: {
@@ -5937,7 +5950,7 @@ export interface paths {
         };
         /**
          * Alertmanager: groups of alerts
-         * @description The firing alerts, by receiver and group labels.
+         * @description Returns the firing alerts, grouped by receiver and group labels.
          */
         get: {
             parameters: {
@@ -6097,7 +6110,8 @@ export interface paths {
         };
         /**
          * Alertmanager: silences
-         * @description `filter` is a matcher such as `alertname="Acme"`. It is compared with the matchers of silences, and may be repeated.
+         * @description Returns the silences. `filter` is a matcher such as `alertname="Acme"` that is compared with the matchers of each
+         *     silence. `filter` may be repeated.
          */
         get: {
             parameters: {
@@ -6131,8 +6145,8 @@ export interface paths {
         put?: never;
         /**
          * Alertmanager: add or replace a silence
-         * @description With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise it expires
-         *     and a new one is created.
+         * @description With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise the silence
+         *     expires and a new silence is created.
          */
         post: {
             parameters: {
@@ -6226,7 +6240,7 @@ export interface paths {
         };
         /**
          * Readiness
-         * @description 200 if the database, its tables, the stream and the model are ready, otherwise 503 with the reasons.
+         * @description Returns 200 if the database, its tables, the stream and the model are ready, otherwise 503 with the reasons.
          */
         get: {
             parameters: {
@@ -6245,7 +6259,7 @@ export interface paths {
                         "application/json": components["schemas"]["Readiness"];
                     };
                 };
-                /** @description Not ready; `detail` has the reasons */
+                /** @description Not ready; `detail` contains the reasons */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -6274,9 +6288,9 @@ export interface paths {
         /**
          * Live events
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
-         *     `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
-         *     …}}` (each a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
-         *     bearer.TOKEN`, or the cookie of its session.
+         *     `lagged`. A client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
+         *     …}}` (each filter is a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols
+         *     `sentistream, bearer.TOKEN`, or the cookie of its session.
          */
         get: {
             parameters: {
@@ -6366,7 +6380,7 @@ export interface components {
             summary: components["schemas"]["Summary"];
             tz: string;
         };
-        /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
+        /** @description An alert: a row of `sentiment_alerts`, and the `data` of the WebSocket message `alert`. */
         Alert: {
             acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
@@ -6432,7 +6446,7 @@ export interface components {
              */
             window_start: string;
         };
-        /** @description An alert with its transitions. */
+        /** @description An alert with its state changes. */
         AlertDetail: components["schemas"]["Alert"] & {
             /** @description The state changes of the alert, oldest first. */
             timeline: components["schemas"]["Transition"][];
@@ -6556,7 +6570,7 @@ export interface components {
         AnalyzeRequest: {
             /** @description Whether to return how much each word contributed to the labels. Allowed for at most 8 texts. */
             explain?: boolean;
-            /** @description Whether to compute all layers of a model with early exits. `explain` implies it. */
+            /** @description Whether to compute all layers of a model with early exits. `explain` implies `full_depth`. */
             full_depth?: boolean;
             /** @description One text. */
             text?: string | null;
@@ -6666,7 +6680,7 @@ export interface components {
         /** @description Authors with their names. */
         Authors: {
             /**
-             * @description Name by author. Authors without a known name are left out.
+             * @description The name of each author. Authors without a known name are left out.
              * @example {
              *       "did:plc:z72i7hdynmk6r22z27h6tvur": "bsky.app"
              *     }
@@ -6679,7 +6693,7 @@ export interface components {
         BTreeMap: {
             [key: string]: string;
         };
-        /** @description The progress of reading posts from before a source was added. */
+        /** @description The progress of reading the posts that were written before a source was added. */
         Backfill: {
             /** @description The last error. */
             last_error?: string | null;
@@ -6690,7 +6704,7 @@ export interface components {
             posts: number;
             /**
              * Format: date-time
-             * @description Posts are read back to this time.
+             * @description The time back to which posts are read.
              */
             since: string;
             /** @description The state; `finished` when all posts were read. */
@@ -6701,7 +6715,7 @@ export interface components {
              */
             until?: string | null;
         };
-        /** @description The progress of matching the posts that were stored before the query. */
+        /** @description The progress of matching the posts that were stored before the query was saved. */
         BackfillView: {
             /**
              * Format: double
@@ -6994,7 +7008,7 @@ export interface components {
             total: number;
             /**
              * Format: double
-             * @description Growth in percent; `null` when the earlier period has no posts.
+             * @description The growth of the number of posts in percent; `null` when the earlier period has no posts.
              */
             total_percentage?: number | null;
         };
@@ -7003,7 +7017,7 @@ export interface components {
             /** @description Whether the interval excludes zero. */
             significant: boolean;
         };
-        /** @description The channel to a receiver. */
+        /** @description The service that the messages are sent to, with its settings. */
         Channel: {
             /** @description Headers that are added to each request. Their values are visible. */
             headers?: {
@@ -7126,7 +7140,7 @@ export interface components {
             /** @example disabled */
             status: string;
         };
-        /** @description A period and the period before it. */
+        /** @description The counts of two periods, and the changes from the earlier to the later period. */
         Comparison: components["schemas"]["CountEcho"] & {
             change: components["schemas"]["Change"];
             counted_from: components["schemas"]["CountedFrom"];
@@ -7148,12 +7162,12 @@ export interface components {
         ConsumerView: {
             /**
              * Format: int64
-             * @description The number of entries that it has claimed.
+             * @description The number of entries that the consumer has claimed.
              */
             claimed: number;
             /**
              * Format: double
-             * @description The time since its last command.
+             * @description The seconds since the last command of the consumer.
              */
             idle_seconds: number;
             name: string;
@@ -7367,7 +7381,7 @@ export interface components {
         DemoView: {
             /**
              * Format: date-time
-             * @description The end of the generated history.
+             * @description When the demonstration started, which is also the end of the generated history.
              */
             began_at?: string | null;
             /**
@@ -7432,7 +7446,7 @@ export interface components {
             unscored_languages?: components["schemas"]["LanguageCount"][] | null;
         };
         /**
-         * @description The emotion that a text expresses: Ekman's six, or neutral.
+         * @description The emotion that a text expresses: one of Ekman's six basic emotions, or neutral.
          * @enum {string}
          */
         Emotion: "anger" | "disgust" | "fear" | "joy" | "neutral" | "sadness" | "surprise";
@@ -7574,13 +7588,16 @@ export interface components {
          *     }
          */
         Explained: components["schemas"]["CountEcho"] & {
-            /** @description Authors by their contribution, estimated from the samples. */
+            /** @description Authors with their contribution, estimated from the samples. */
             authors: components["schemas"]["AuthorPart"][];
-            /** @description The significant changes, most important first: at most one of the sentiment and one of the number of posts. */
+            /**
+             * @description The significant changes, most important first: at most one change of a sentiment and one change of the number of
+             *     posts.
+             */
             changes: components["schemas"]["Shift"][];
             counted_from: components["schemas"]["CountedFrom"];
             current: components["schemas"]["SampledSide"];
-            /** @description The posts that the response cites, by id. */
+            /** @description The posts whose ids the response contains, by id. */
             posts: {
                 [key: string]: components["schemas"]["CitedPost"];
             };
@@ -7591,7 +7608,10 @@ export interface components {
              *     five percentage points, or the number of posts by at least half.
              */
             significant: boolean;
-            /** @description Sources by their contribution to the first change, or to the change of the number of posts. */
+            /**
+             * @description Sources with their contribution to the first of `changes`. Without changes: to the change of the number of
+             *     posts.
+             */
             sources: components["schemas"]["SourcePart"][];
             /** @description Texts that occur several times with small variations, most frequent first. */
             texts: components["schemas"]["TextGroup"][];
@@ -7599,7 +7619,7 @@ export interface components {
             typical: components["schemas"]["Typical"];
             /**
              * @description Words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment became more
-             *     frequent, only its posts are compared, otherwise all posts.
+             *     frequent, only posts with this sentiment are compared, otherwise all posts.
              */
             words: components["schemas"]["SalientWord"][];
         };
@@ -7619,7 +7639,7 @@ export interface components {
             paused: boolean;
             /**
              * Format: date-time
-             * @description When that instance last reported.
+             * @description When the instance last reported its state.
              */
             reported_at: string;
         };
@@ -7787,7 +7807,7 @@ export interface components {
             epoch?: string | null;
             /**
              * Format: int64
-             * @description Entries that became dead letters in this epoch.
+             * @description Entries that became dead letters in the current epoch of the stream.
              */
             failed?: number | null;
             /**
@@ -7797,7 +7817,7 @@ export interface components {
             pending?: number | null;
             /**
              * Format: int64
-             * @description Entries that were processed in this epoch.
+             * @description Entries that were processed in the current epoch of the stream (see `epoch`).
              */
             processed?: number | null;
             /**
@@ -7860,7 +7880,7 @@ export interface components {
              */
             low: number;
         };
-        /** @description The answer to an invitation. */
+        /** @description The code of an invitation, and the password that the invited user chooses. */
         InvitationAnswer: {
             /** @description The part of the link after `#invitation=`. */
             code: string;
@@ -7882,26 +7902,26 @@ export interface components {
              */
             url: string;
         };
-        /** @description Entries of the stream that are not settled. */
+        /** @description Entries of the stream that are not yet processed. */
         Lag: {
             /**
              * Format: int64
-             * @description Entries that a worker has claimed.
+             * @description The number of entries that a worker has claimed.
              */
             claimed: number;
             /**
              * Format: double
-             * @description The age of the oldest entry; 0 when there is none.
+             * @description The age of the oldest of these entries, in seconds; 0 when there is none.
              */
             oldest_seconds: number;
             /**
              * Format: int64
-             * @description Entries that are not settled.
+             * @description The number of entries that are not yet processed: `waiting` plus `claimed`.
              */
             pending: number;
             /**
              * Format: int64
-             * @description Entries that no worker has claimed yet.
+             * @description The number of entries that no worker has claimed yet.
              */
             waiting: number;
         };
@@ -7984,7 +8004,7 @@ export interface components {
         };
         /** @description A notification about a group of alerts. */
         Message: {
-            /** @description The alerts of the group, those that fire first, up to the receiver's limit `max_alerts`. */
+            /** @description The alerts of the group, up to the receiver's limit `max_alerts`. Firing alerts come first. */
             alerts: components["schemas"]["MessageAlert"][];
             /** @description The annotations that all alerts have with the same values. */
             commonAnnotations: components["schemas"]["BTreeMap"];
@@ -8029,7 +8049,7 @@ export interface components {
             /** @description Whether this alert fires. */
             status: components["schemas"]["MessageStatus"];
         };
-        /** @description A message as a receiver gets it. */
+        /** @description A rendered message, in the form that the receiver gets. */
         MessagePreview: {
             /** @description The HTML of an email; null for other kinds. */
             html?: string | null;
@@ -8082,7 +8102,7 @@ export interface components {
         MigrationView: {
             /** @description Whether this release contains the migration. */
             known: boolean;
-            /** @description The name, or the version of a migration of a newer release. */
+            /** @description The name of the migration. For a migration of a newer release, its version number. */
             name: string;
             /** Format: date-time */
             ran_at: string;
@@ -8311,7 +8331,7 @@ export interface components {
          *     }
          */
         PostDraft: {
-            /** @description The name of the author on the source: 1–256 characters. Missing or empty: unknown. */
+            /** @description The name of the author on the source: 1–256 characters. If it is missing or empty, the author is unknown. */
             author?: string | null;
             /** @description The text: not blank, at most 100,000 characters. */
             content?: string | null;
@@ -8331,7 +8351,7 @@ export interface components {
             /** @description The URL of the original post: at most 2,048 bytes. */
             url?: string | null;
         };
-        /** @description A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`. */
+        /** @description A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket message `post`. */
         PostEvent: {
             /** @description The name of the author; null if the source did not send one. */
             author?: string | null;
@@ -8391,7 +8411,7 @@ export interface components {
              * @description Number of matching posts.
              */
             total: number;
-            /** @description Whether counting stopped at the limit: there are at least `total`. */
+            /** @description Whether counting stopped at 10,000. At least `total` posts then match. */
             total_capped?: boolean;
         };
         /** @description A topic that a post matches, and the sentiment of the post towards this topic. */
@@ -8403,7 +8423,10 @@ export interface components {
              */
             confidence: number | null;
             label: components["schemas"]["Sentiment"] | null;
-            /** @description Whether `label` is the sentiment towards the topic (`topic`), or still the sentiment of the whole post (`post`). */
+            /**
+             * @description Whether `label` is the sentiment towards the topic (`topic`) or the sentiment of the whole post (`post`), which
+             *     applies until the sentiment towards the topic is determined.
+             */
             sentiment_of: components["schemas"]["SentimentOf"];
             topic: string;
         };
@@ -8456,7 +8479,7 @@ export interface components {
             createdBy: string;
             /** Format: date-time */
             endsAt: string;
-            /** @description The silence that this one replaces. */
+            /** @description The id of the silence to replace; absent for a new silence. */
             id?: string | null;
             matchers: components["schemas"]["SilenceMatcher"][];
             /** Format: date-time */
@@ -8573,12 +8596,12 @@ export interface components {
         Rates: {
             /**
              * Format: double
-             * @description Over the last minute.
+             * @description Posts per second over the last minute.
              */
             posts_per_second_1m: number;
             /**
              * Format: double
-             * @description Over the last five minutes.
+             * @description Posts per second over the last five minutes.
              */
             posts_per_second_5m: number;
         };
@@ -8791,9 +8814,12 @@ export interface components {
          * @enum {string}
          */
         RouteState: "unloaded" | "loading" | "connected" | "failed";
-        /** @description A route: the model for some languages. */
+        /** @description The model for some languages (a route of `inference.routes`). */
         RouteView: {
-            /** @description Whether posts are stored without a sentiment until the model has caught up. */
+            /**
+             * @description Whether the model is behind: new posts in its languages are stored without a sentiment, and are analysed when
+             *     the model has caught up.
+             */
             behind: boolean;
             /** @description Why the model could not be loaded. */
             detail?: string | null;
@@ -8818,8 +8844,8 @@ export interface components {
              */
             annotations: components["schemas"]["BTreeMap"];
             /**
-             * @description For a shift: the length of the period before the window that the window is compared with, in whole minutes, from
-             *     the length of the window up to a day. Default: 12 windows.
+             * @description For a shift: the length of the period before the window, with which the window is compared. In whole minutes,
+             *     from the length of the window up to a day. Default: 12 windows, at most a day.
              * @example 1h
              */
             baseline_window?: string | null;
@@ -8897,7 +8923,7 @@ export interface components {
             /**
              * Format: double
              * @description The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
-             *     standard deviations, or a difference of shares. An absence has none.
+             *     standard deviations, or a difference of shares. A rule of the kind `absence` has no threshold.
              */
             threshold?: number | null;
             /**
@@ -8930,7 +8956,7 @@ export interface components {
             id: number;
             /** @description Whether the rule comes from the configuration and is read-only. */
             provisioned: boolean;
-            /** @description The series of the rule that are not normal. */
+            /** @description The series of the rule whose state is not `normal`. */
             series: components["schemas"]["SeriesView"][];
             /** @description The most severe state of the rule's series. */
             state: components["schemas"]["InstanceState"];
@@ -8994,7 +9020,10 @@ export interface components {
              * @description All posts of the range.
              */
             total: number;
-            /** @description Whether counting stopped early, at 10,000 or for a common word: there are at least `total`. */
+            /**
+             * @description Whether counting stopped early, at 10,000 posts or because a search word is common. The range then has at least
+             *     `total` posts.
+             */
             total_capped: boolean;
         };
         /** @description A section of the configuration. */
@@ -9033,7 +9062,7 @@ export interface components {
             id: number;
             /**
              * @description `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
-             *     change whose request failed in the server or ended without a response: it may have happened.
+             *     change whose request failed in the server or ended without a response: the change may have happened.
              */
             outcome: string;
             /** @description The id of the request in the logs. */
@@ -9096,7 +9125,7 @@ export interface components {
             label: components["schemas"]["Sentiment"];
             model_name: string;
         };
-        /** @description A series of a rule that is not normal. */
+        /** @description A series of a rule: the posts of one scope, such as one source. Only series whose state is not `normal` are listed. */
         SeriesView: {
             /**
              * Format: int64
@@ -9118,7 +9147,7 @@ export interface components {
         };
         /** @description A backing service. */
         ServiceView: {
-            /** @description The error, if it is disconnected. */
+            /** @description The error, if the service is disconnected. */
             detail?: string | null;
             /** @description `sqlite`, `postgres`, `embedded` or `redis`. */
             kind: string;
@@ -9162,7 +9191,7 @@ export interface components {
             idle_expires_at: string;
             /**
              * Format: date-time
-             * @description The time of the last request. It may be up to a minute too early.
+             * @description The time of the last request, accurate to a minute.
              */
             last_seen_at: string;
             method: components["schemas"]["SignInMethod"];
@@ -9195,8 +9224,8 @@ export interface components {
         /** @description A setting with its value and where the value comes from. */
         SettingView: {
             /**
-             * @description Whether the setting can change while the server runs. If the configuration sets it, `editable` is false
-             *     nevertheless.
+             * @description Whether the setting can change while the server runs. A setting that the configuration sets is not `editable`,
+             *     even if it is changeable.
              */
             changeable: boolean;
             /** @description The allowed values; empty if the setting has no fixed set of values. */
@@ -9219,11 +9248,11 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @description The type of the value. */
             type: components["schemas"]["SettingKind"];
-            /** @description The value in force. A secret is `***`. */
+            /** @description The current value. A secret is `***`. */
             value: unknown;
             /**
              * Format: int64
-             * @description The version for `If-Match`; 0 if the setting was never changed.
+             * @description The version of the setting, for `If-Match`; 0 if the setting was never changed.
              */
             version: number;
         };
@@ -9264,7 +9293,8 @@ export interface components {
             topics: components["schemas"]["TopicShare"][];
             /**
              * Format: int64
-             * @description The sum over the topics, including unscored posts. A post that several topics match counts for each of them.
+             * @description The sum of the posts of all topics, including unscored posts. A post that several topics match counts for each
+             *     of them.
              */
             total_mentions: number;
             /**
@@ -9383,7 +9413,7 @@ export interface components {
         };
         /** @description A matcher in the format of Alertmanager's API. */
         SilenceMatcher: {
-            /** @description Default: true. */
+            /** @description `true` for the operators `=` and `=~`, `false` for `!=` and `!~`. Default: true. */
             isEqual?: boolean;
             isRegex: boolean;
             name: string;
@@ -9494,7 +9524,7 @@ export interface components {
             sample?: string | null;
             /**
              * @description Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. If the change would
-             *     send secrets to another server, they must be sent again.
+             *     send secrets to another server, the request must contain them again.
              */
             secrets?: {
                 [key: string]: string | null;
@@ -9580,7 +9610,7 @@ export interface components {
              */
             unscored_count?: number;
         };
-        /** @description The sources of stored posts, and the feeds that instances read. */
+        /** @description The sources of stored posts, and the state of the sources that instances read. */
         Sources: {
             /** @description The sources that instances read. */
             feeds: components["schemas"]["FeedView"][];
@@ -9682,11 +9712,11 @@ export interface components {
             changed_at: string;
             /** @description Who made the change. */
             changed_by: string;
-            /** @description Why the stored value is not in force; null if it is in force. */
+            /** @description Why the stored value is not used; null if it is used. */
             ignored?: string | null;
             /**
-             * @description The stored value before the last change; null if there was none. To undo the change, store this value, or reset
-             *     if it is null.
+             * @description The stored value before the last change; null if there was none. To undo the change, store this value. If this
+             *     value is null, reset the setting.
              */
             previous?: unknown;
             /** @description The stored value; null after a reset. */
@@ -9979,7 +10009,7 @@ export interface components {
         StreamView: components["schemas"]["ServiceView"] & {
             /**
              * Format: int64
-             * @description The number of entries appended in this epoch.
+             * @description The number of entries that were appended in the current epoch (see `epoch`).
              */
             appended?: number | null;
             /**
@@ -9987,7 +10017,7 @@ export interface components {
              * @description The current number of dead letters.
              */
             dead_letters?: number | null;
-            /** @description Identifies the stream's data; it changes when the stream is lost. */
+            /** @description Identifies the data of the stream. When the stream is lost, a new epoch begins. */
             epoch?: string | null;
             lag?: components["schemas"]["Lag"] | null;
         };
@@ -10035,7 +10065,7 @@ export interface components {
         };
         /** @description A route that matches an alert. */
         TakingRoute: {
-            /** @description The labels of its group. */
+            /** @description The labels of the group that contains the alert. */
             group: components["schemas"]["BTreeMap"];
             /** @description The mute timings that are active now. Notifications are sent when these mute timings end. */
             muted_by: string[];
@@ -10093,7 +10123,10 @@ export interface components {
              */
             out_per_second?: number | null;
         };
-        /** @description All tokens that were created at run time. */
+        /**
+         * @description The tokens created at run time that the client may manage: all of them with the scope `admin`, otherwise those of
+         *     the signed-in user.
+         */
         TokenList: {
             tokens: components["schemas"]["TokenView"][];
         };
@@ -10110,7 +10143,7 @@ export interface components {
         TokenRequest: {
             /**
              * Format: int32
-             * @description Days until the token expires, 1 to 3,650. By default it expires together with the token that creates it, or
+             * @description Days until the token expires, 1 to 3,650. Default: the token expires together with the token that creates it, or
              *     never. It cannot expire later than the token that creates it.
              */
             expires_in_days?: number | null;
@@ -10121,8 +10154,8 @@ export interface components {
              */
             name: string;
             /**
-             * @description At least one of `read`, `write`, `respond`, `edit`, `admin`. A user can request only the scopes of the role, a
-             *     created token only its own scopes. Other scopes are refused with 422.
+             * @description At least one of `read`, `write`, `respond`, `edit`, `admin`. A signed-in user can request only scopes of their
+             *     role. A request with a created token can request only scopes of that token. Other scopes are refused with 422.
              */
             scopes: string[];
         };
@@ -10149,7 +10182,7 @@ export interface components {
             /** @description The scopes of the token: any of `read`, `write`, `respond`, `edit`, `admin`. */
             scopes: string[];
         };
-        /** @description An emotion that occurs. */
+        /** @description An emotion, and how many posts have it. */
         TopEmotion: {
             /**
              * Format: int64
@@ -10179,7 +10212,7 @@ export interface components {
          */
         TopicDraft: {
             /**
-             * @description Whether already stored posts are matched too.
+             * @description Whether posts that are already stored are matched too.
              * @default true
              */
             backfill: boolean;
@@ -10223,7 +10256,7 @@ export interface components {
             description: string;
             name: string;
             origin: components["schemas"]["TopicOrigin"];
-            /** @description The measures of all posts that the topic matched, including posts that were deleted by the retention. */
+            /** @description The measures of all posts that the topic matched, including posts that were deleted after their retention time. */
             posts: components["schemas"]["Measures"];
             query: string;
             /**
@@ -10275,7 +10308,7 @@ export interface components {
             from_state: components["schemas"]["InstanceState"];
             /**
              * Format: int64
-             * @description Increases from one transition to the next, over all rules.
+             * @description The id of the transition. Later transitions have higher ids, also across rules.
              */
             id: number;
             /**
@@ -10387,7 +10420,7 @@ export interface components {
             unscored_count: number;
         };
         /**
-         * @description A change of a user. It replaces all fields.
+         * @description A change of a user, which replaces all fields.
          * @example {
          *       "disabled": false,
          *       "name": "ada",
@@ -10410,13 +10443,13 @@ export interface components {
          */
         UserDraft: {
             /**
-             * @description At most 100 characters, without control and format characters; unique without regard to case, also among the
-             *     names of tokens.
+             * @description At most 100 characters, without control and format characters. The name must differ from the names of all users
+             *     and tokens; case is ignored.
              */
             name: string;
             /**
              * Format: password
-             * @description 12 to 256 characters. Without a password the user must be invited.
+             * @description 12 to 256 characters. A user without a password needs an invitation to sign in.
              */
             password?: string | null;
             role: components["schemas"]["UserRole"];
@@ -10446,7 +10479,7 @@ export interface components {
             id: number;
             /**
              * Format: date-time
-             * @description Until when the invitation can be used; `null` without one.
+             * @description Until when the invitation can be used; `null` if the user has no open invitation.
              */
             invited_until?: string | null;
             /** Format: date-time */
@@ -10459,11 +10492,11 @@ export interface components {
             subject?: string | null;
             /**
              * Format: int64
-             * @description The version for `If-Match`.
+             * @description The version of the user, for `If-Match`.
              */
             version: number;
         };
-        /** @description The version of the API, and of SentiStream as `revision`. */
+        /** @description `version` is the version of the API, `revision` the version of SentiStream. */
         VersionInfo: {
             branch: string;
             buildDate: string;
@@ -10472,7 +10505,7 @@ export interface components {
             revision: string;
             version: string;
         };
-        /** @description Versions. */
+        /** @description The version of SentiStream, and its platform. */
         Versions: {
             /**
              * @description Operating system and architecture.

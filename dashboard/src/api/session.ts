@@ -28,7 +28,7 @@ export function writeToken(token: string | null): void {
   notify();
 }
 
-/** Goes to the sign-in page for the server's reason. `null` ends the request. */
+/** Requests the sign-in page, which shows the server's reason. `null` withdraws the request. */
 export function askToSignIn(reason: string | null): void {
   if (asked === reason) return;
   asked = reason;
@@ -41,7 +41,7 @@ export function onSessionChange(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The reason to sign in, or `null`. */
+/** The reason of the requested sign-in, or `null`. */
 export function signInReason(): string | null {
   return asked;
 }

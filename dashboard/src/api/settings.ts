@@ -12,7 +12,7 @@ export type SettingKind = Schemas["SettingKind"];
 export type SettingLayer = Schemas["Layer"];
 export type SettingSection = Schemas["SectionView"];
 export type SettingList = Schemas["SettingList"];
-/** A value of any type; `SettingKind` names it. */
+/** A value. The `SettingKind` of its setting names the type. */
 export type SettingValue = unknown;
 
 export function useSettingsQuery() {
@@ -22,7 +22,7 @@ export function useSettingsQuery() {
   });
 }
 
-/** Stores a value. `null` removes the stored value, so that the configuration applies. */
+/** Stores a value. `null` removes the stored value, and the value of the configuration applies again. */
 export function changeSetting({ key, version }: Setting, value: SettingValue): Promise<Setting> {
   const params = { path: { key }, header: ifMatch(version) };
   return value === null

@@ -29,7 +29,7 @@ export function takeLink(): void {
   window.history.replaceState(null, "", signInHref(back));
 }
 
-/** Whether the fragment has the code of a link. */
+/** The link in a fragment, or `null` if the fragment has no code. */
 export function linkOf(hash: string): SignInLink | null {
   const params = new URLSearchParams(hash.replace(/^#/, ""));
   for (const kind of ["sign-in", "invitation"] as const) {

@@ -17,7 +17,7 @@ export type Post = Omit<Schemas["PostView"], "sentiment" | "unscored"> & {
 };
 export type ScoredPost = Post & { sentiment: Mood };
 export type PostDetail = Post & {
-  /** Missing for a post that was not scored. */
+  /** Unset if the post was not scored. */
   scores?: ClassScores | null;
   truncated?: boolean | null;
   topics?: PostTopic[];
@@ -144,10 +144,10 @@ export type LiveFrame =
 
 export type Scope = "read" | "write" | "respond" | "edit" | "admin";
 export type Role = Schemas["UserRole"];
-/** Who sends the requests of this browser, and what they may do. */
+/** The user or token of this browser, and the scopes. */
 export type Session = Schemas["CurrentSession"];
 export type SessionUser = Schemas["CurrentUser"];
-/** A place where a person is signed in. */
+/** A browser in which a person is signed in. */
 export type SignedInDevice = Schemas["SessionView"];
 export type User = Schemas["UserView"];
 export type UserChange = Schemas["UserChange"];

@@ -35,7 +35,7 @@ interface ValueAxisProps {
   width?: number;
 }
 
-/** The value axis of all charts. Without `ticks` it has five. */
+/** The value axis of all charts. Without `ticks` the axis has five ticks. */
 export function ValueAxis({ domain, ticks, text, width = 46 }: ValueAxisProps) {
   return (
     <YAxis

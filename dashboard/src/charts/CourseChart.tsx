@@ -6,7 +6,7 @@ import { bucketText, niceTicks } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
 import { type CourseProps, spotText } from "./course";
 
-/** Two periods on one axis: the n-th bucket of one is drawn above the n-th bucket of the other. */
+/** Two periods on one axis. The n-th buckets of both periods have the same position. */
 export default function CourseChart({ later, earlier, period, unit }: CourseProps) {
   const points = later.map(({ time, value }, index) => ({
     time,

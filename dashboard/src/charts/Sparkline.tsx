@@ -2,7 +2,7 @@ import { cx } from "@/ui/cx";
 
 const WIDTH = 100;
 const HEIGHT = 24;
-/** A line that covers less of the width is not drawn, because it would be a vertical stroke. */
+/** A line that covers less than this share of the width is not drawn. It would look like a vertical stroke. */
 const LEAST_SHARE = 0.1;
 
 /** A small line without axes. It is hidden from screen readers, because a number beside it has the same information. */
@@ -14,9 +14,9 @@ export function Sparkline({
 }: {
   values: readonly (number | null)[];
   color: string;
-  /** The minimum extent of the value axis. Without it the axis starts at zero. */
+  /** The minimum extent of the value axis. If unset, the axis starts at zero. */
   span?: number | undefined;
-  /** Its height. */
+  /** Classes that set the height. */
   className?: string;
 }) {
   const known = values.filter((value) => value !== null);

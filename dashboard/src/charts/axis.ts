@@ -1,19 +1,20 @@
 import type { Period } from "@/api/types";
 import { DAY, HOUR, MINUTE } from "@/lib/range";
+import { timeFormat } from "@/lib/timeFormat";
 
 const STEPS = [1, 2, 3, 5, 10, 15, 30]
   .map((n) => n * MINUTE)
   .concat([1, 2, 3, 4, 6, 12].map((n) => n * HOUR));
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = timeFormat({ hour: "2-digit", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric" });
 const date = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const minuteSpan = new Intl.DateTimeFormat(undefined, {
+const minuteSpan = timeFormat({
   hour: "2-digit",
   minute: "2-digit",
   timeZoneName: "short",
 });
-const hourSpan = new Intl.DateTimeFormat(undefined, {
+const hourSpan = timeFormat({
   month: "short",
   day: "numeric",
   hour: "2-digit",

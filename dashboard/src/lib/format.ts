@@ -1,12 +1,14 @@
 /** Numbers and times in the viewer's locale and zone. */
 
+import { timeFormat } from "./timeFormat";
+
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const oneDigit = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const upToOne = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const relative = new Intl.RelativeTimeFormat(undefined, { style: "narrow", numeric: "always" });
-const exactTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const exactTime = timeFormat({ dateStyle: "medium", timeStyle: "long" });
 
 const MISSING = "–";
 /** The minus sign, which is as wide as a plus. */

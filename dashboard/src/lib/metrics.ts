@@ -5,12 +5,12 @@ import { bucketLength, type TimeWindow } from "./range";
 
 /** The totals of a period. */
 export interface Totals {
-  /** All posts, also those without a sentiment. */
+  /** All posts, including posts without a sentiment. */
   all: number;
-  /** Posts with a sentiment, which shares refer to. */
+  /** Posts with a sentiment. Shares are percentages of this number. */
   posts: number;
   counts: Record<Sentiment, number>;
-  /** Percent of the posts with a sentiment, or `null` without any. */
+  /** Percent of the posts with a sentiment, or `null` if there are none. */
   shares: Record<Sentiment, number | null>;
   /** Share of positive minus share of negative posts, in [-100, 100]. */
   net: number | null;
@@ -23,7 +23,7 @@ export interface Totals {
 export interface Point {
   time: number;
   end: number;
-  /** All posts, also those without a sentiment. */
+  /** All posts, including posts without a sentiment. */
   all: number;
   /** Posts with a sentiment. */
   total: number;
@@ -47,7 +47,7 @@ export function spanOf({ time, end }: { time: number; end: number }): { from: st
   return { from: new Date(time).toISOString(), to: new Date(end).toISOString() };
 }
 
-/** An aggregate, split into the shown period and the one it is compared with. */
+/** An aggregate, split into the shown period and the period before. */
 export interface Comparison {
   points: Point[];
   now: Totals;
@@ -55,8 +55,8 @@ export interface Comparison {
 }
 
 /**
- * Splits at the start of the window. While the newest bucket is unfinished, the last bucket of the earlier
- * period counts with the same fraction, so that both periods are equally long.
+ * Splits an aggregate at the start of the window. While the newest bucket is unfinished, the same fraction of the last
+ * bucket of the earlier period counts, so that both periods are equally long.
  */
 export function compare(aggregate: Aggregate, window: TimeWindow, now: number): Comparison {
   const current: Bucket[] = [];
@@ -155,14 +155,14 @@ function totalsOf(buckets: readonly Bucket[], weights: readonly number[]): Total
   };
 }
 
-/** Counts as the API reports them: of a bucket, a topic or a period. */
+/** The counts of a bucket, a topic or a period in the API. */
 interface Counted {
   total_count?: number;
   total?: number;
   unscored_count?: number;
 }
 
-/** All posts, with those that were not scored. */
+/** The number of all posts, including posts that were not scored. */
 export function allOf({ total_count, total = 0, unscored_count = 0 }: Counted): number {
   return (total_count ?? total) + unscored_count;
 }

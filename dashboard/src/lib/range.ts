@@ -6,7 +6,7 @@ export interface TimeWindow {
   period: Period;
   start: number;
   end: number;
-  /** The bounds of the period that it is compared with. */
+  /** The bounds of the earlier period, which this period is compared with. */
   before: number;
   beforeEnd: number;
   /** The period ends now, so live posts belong to it. */
@@ -20,7 +20,7 @@ export const DAY = 24 * HOUR;
 /** The server keeps minute buckets for eight days. One day is the margin for clock differences. */
 const MINUTES_KEPT = 7 * DAY;
 
-/** More day buckets than this exceed the server's limit of 5,000 for both periods together. */
+/** The maximum number of day buckets. The server accepts 5,000 buckets for both periods together. */
 const MOST_DAYS = 2_400;
 
 const PRESETS: Record<Exclude<RangeKey, CalendarKey>, { period: Period; buckets: number; name: string }> = {

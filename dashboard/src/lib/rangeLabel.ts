@@ -1,7 +1,8 @@
 import { isCalendarKey, rangeName } from "./range";
 import { DEFAULT_RANGE, type Search } from "./search";
+import { timeFormat } from "./timeFormat";
 
-const day = new Intl.DateTimeFormat(undefined, {
+const day = timeFormat({
   month: "short",
   day: "numeric",
   hour: "2-digit",

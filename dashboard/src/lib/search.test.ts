@@ -44,7 +44,7 @@ describe("search", () => {
     expect(keysOf("?from=%2B275760-09-13T00:00:00.000Z")).toEqual(["from"]);
   });
 
-  it("custom bounds win over a preset and are ordered", () => {
+  it("custom bounds replace a preset and are put in order", () => {
     expect(parseSearch({ range: "7d", from: "2026-03-01T10:00+02:00", to: "2026-03-01T09:00Z" })).toEqual({
       from: "2026-03-01T08:00:00.000Z",
       to: "2026-03-01T09:00:00.000Z",

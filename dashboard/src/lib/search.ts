@@ -9,7 +9,7 @@ export interface Search {
   to?: string;
   /** A tracked topic. */
   topic?: string;
-  /** Whose sentiment the posts of a topic have. Unset means the one towards the topic. */
+  /** Which sentiment the posts of a topic show. Unset means the sentiment towards the topic. */
   sentiment_of?: SentimentOf;
   source?: string;
   sentiment?: Sentiment;
@@ -29,7 +29,7 @@ export interface Search {
   post?: string;
 }
 
-/** The sentiment towards the topic, or that of the whole post. */
+/** The sentiment towards the topic, or the sentiment of the whole post. */
 export type SentimentOf = "topic" | "post";
 
 /** One day, one week or four weeks earlier. */
@@ -107,7 +107,7 @@ export function unusableParams(raw: Record<string, unknown>): Unusable[] {
   const search = parseSearch(raw);
   return KEYS.filter((key) => {
     const given = raw[key] !== undefined && String(raw[key]).trim() !== "";
-    // A custom range replaces a preset, which is then not needed.
+    // A custom range replaces a preset, so the dropped preset is not reported.
     return given && search[key] === undefined && !(key === "range" && search.from !== undefined);
   }).map((key) => ({ key, value: String(raw[key]).slice(0, 60) }));
 }
@@ -137,7 +137,7 @@ export const NO_FILTERS: Partial<Search> = Object.fromEntries(
   [...FILTER_KEYS, "sentiment_of"].map((key) => [key, undefined]),
 );
 
-/** The topic and whose sentiment its posts have, which means nothing without a topic. */
+/** The topic, and which sentiment its posts show. Without a topic both are unset. */
 export function topicFilter({ topic, sentiment_of }: Search): Pick<Search, "topic" | "sentiment_of"> {
   return { topic, sentiment_of: topic === undefined ? undefined : sentiment_of };
 }

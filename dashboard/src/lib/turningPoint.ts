@@ -3,10 +3,10 @@ import type { Point } from "./metrics";
 
 /** The minimum number of posts on each side of the split. */
 const LEAST_POSTS = 30;
-/** The minimum of |z|: two-sided p below 0.001, because the best of many splits is chosen. */
+/** The minimum of |z|. Its two-sided p is below 0.001, because the best of many splits is chosen. */
 const LEAST_Z = 3.3;
 
-/** When the share of a label changed: the split of the buckets with the most significant difference. */
+/** The time at which the share of a label changed: the start of the bucket with the most significant difference. */
 export function turningPoint(points: readonly Point[], label: Sentiment): number | null {
   const total = points.reduce(
     (all, point) => ({ posts: all.posts + point.total, hits: all.hits + point[label] }),

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** The value once it has been stable for `milliseconds`. */
+/** The last value that did not change for `milliseconds`. */
 export function useDebounced<T>(value: T, milliseconds: number): T {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

@@ -8,8 +8,8 @@ interface Added {
 }
 
 /**
- * A stored object without the fields that the server adds. Drafts start with it, so that saving a form keeps the fields
- * that the form does not show.
+ * A stored object without the fields that the server adds. Drafts start with this object, so that saving keeps the
+ * fields that a form does not show.
  */
 export function writtenOf<T extends Added>(stored: T): Omit<T, keyof Added> {
   const { id: _, version: _v, provisioned: _p, created_at: _c, updated_at: _u, ...written } = stored;

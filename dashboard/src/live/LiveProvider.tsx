@@ -55,7 +55,7 @@ export function useLive<T>(select: (state: LiveState) => T): T {
   return useSyncExternalStore(store.subscribe, () => select(store.snapshot()));
 }
 
-/** The posts that arrived since totals were read. React renders their totals and charts in slices between other tasks. */
+/** The posts that arrived after totals were read. A transition updates them, so that rendering does not block input. */
 export function useArrivals(): readonly Arrival[] {
   const store = useStore();
   const [arrivals, setArrivals] = useState(() => store.snapshot().arrivals);
@@ -87,7 +87,7 @@ function useNewStore(): LiveStore {
         onChange: () => timer.touch(),
         onAlert: () => {
           void queries.invalidateQueries({ queryKey: keys.alerts.all });
-          // The list only: a rule that is open in the editor must not change.
+          // Only the list is refetched, because a rule that is open in the editor must not change.
           void queries.invalidateQueries({ queryKey: keys.rules.list });
         },
         onDeleted: () => void queries.invalidateQueries({ queryKey: keys.posts.all }),

@@ -3,7 +3,7 @@ import type { LivePost } from "./post";
 /** The maximum number of posts in the feed. */
 export const FEED_LIMIT = 300;
 
-/** The number of ids kept to detect duplicates. It exceeds the size of any overlap. */
+/** The number of ids kept to detect duplicates. It exceeds the number of posts that are read twice after a gap. */
 const SEEN_LIMIT = 20_000;
 
 /** The newest posts by storage time. Immutable, so that React detects changes. */

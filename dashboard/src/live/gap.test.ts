@@ -36,7 +36,7 @@ it("gap is read from ten seconds before the newest post", async () => {
   expect(ids.has("p159")).toBe(true);
 });
 
-it("gap longer than the feed stops at its limit", async () => {
+it("gap longer than the feed is read up to the limit", async () => {
   const fetchPage = server(5_000);
   const posts = await fetchMissed(NOW - 4_000_000, {}, fetchPage);
   expect(posts.length).toBe(FEED_LIMIT);

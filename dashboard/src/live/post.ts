@@ -15,16 +15,16 @@ export interface LivePost {
   unscored?: string | null | undefined;
   createdAt: number;
   ingestedAt: number;
-  /** The tracked topics it matches. Known only for WebSocket events. */
+  /** The tracked topics that the post matches. Known only for WebSocket events. */
   topics?: readonly string[] | undefined;
-  /** The sentiment towards a topic, by its name, where it is not simply that of the post. */
+  /** The sentiment towards a topic, by the topic's name, if it differs from the sentiment of the post. */
   towards?: Readonly<Record<string, Sentiment>> | undefined;
 }
 
 /** The filter of the feed. The server applies topic, source, sentiment and emotion; the client applies the rest. */
 export interface LiveFilter {
   topic?: string | undefined;
-  /** Whose sentiment the posts of the topic have. The server applies only that towards the topic. */
+  /** Which sentiment the posts of the topic show. The server filters by the sentiment towards the topic only. */
   sentiment_of?: SentimentOf | undefined;
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
@@ -52,7 +52,7 @@ export function fromEvent(event: PostEvent): LivePost {
   };
 }
 
-/** A list of a topic's posts has the sentiment towards the topic. */
+/** Converts a post of the REST API. In a list of a topic it has the sentiment towards the topic. */
 export function fromPost(post: Post): LivePost {
   return {
     id: post.post_id,
@@ -68,13 +68,13 @@ export function fromPost(post: Post): LivePost {
   };
 }
 
-/** The post with the sentiment by which lists and charts of the filter count it: that towards a topic, or its own. */
+/** The post with the sentiment that lists and charts show for a filter: towards the topic, or of the whole post. */
 export function seenBy(post: LivePost, { topic, sentiment_of }: LiveFilter): LivePost {
   const sentiment = topic === undefined || sentiment_of === "post" ? undefined : post.towards?.[topic];
   return sentiment ? { ...post, sentiment } : post;
 }
 
-/** Whether the post passes. Posts sent before a new subscription took effect may not. */
+/** Whether the post matches the filter. After a change the server may still send posts of the previous filter. */
 export function matches(post: LivePost, filter: LiveFilter): boolean {
   return (
     (!filter.topic || post.topics?.includes(filter.topic) === true) &&

@@ -66,7 +66,7 @@ describe("live store", () => {
     expect(store.snapshot().arrivals.map(({ post: { id } }) => id)).toEqual(["b"]);
   });
 
-  it("event of a topic has the sentiment that was chosen", async () => {
+  it("post of a topic shows the chosen sentiment", async () => {
     const { store, world, wire, settle } = harness();
     world.topics.add("acme", "acme");
     store.start();
@@ -86,7 +86,7 @@ describe("live store", () => {
     expect(await shown({})).toEqual(["positive"]);
     expect(await shown({ sentiment_of: "post" })).toEqual(["negative"]);
     expect(await shown({ sentiment_of: "post", sentiment: "positive" })).toEqual([]);
-    // The server would compare the sentiment towards the topic.
+    // The server filters by the sentiment towards the topic only, so it gets no sentiment.
     expect(wire().sent.at(-1)).toMatchObject({ type: "subscribe", filters: { topic: "acme" } });
     expect(wire().sent.at(-1)).not.toHaveProperty("filters.sentiment");
   });
@@ -174,7 +174,7 @@ describe("live store", () => {
     expect(ids()).toEqual(["bad"]);
   });
 
-  it("filter of a store that starts later is read once", async () => {
+  it("filter set before the start causes one read", async () => {
     const { store, fetchPage, settle } = harness();
     store.setFilter({ sentiment: "negative" });
     store.start();

@@ -107,7 +107,7 @@ export class LiveStore {
     this.counted = [];
     this.set({ feed: emptyFeed(), loaded: false, error: null, arrivals: [] });
     this.socket.subscribe(subscription(filter));
-    // `start` reads the posts.
+    // A stopped store reads its posts in `start`.
     if (this.running) void this.sync();
   }
 
@@ -253,7 +253,7 @@ function sameFilter(a: LiveFilter, b: LiveFilter): boolean {
   );
 }
 
-/** The filter for the server, which would compare the sentiment towards the topic. */
+/** The filter for the server. For the sentiment of the whole post, the server must not filter by sentiment. */
 function subscription(filter: LiveFilter): LiveFilter {
   const isOfPost = filter.topic !== undefined && filter.sentiment_of === "post";
   return isOfPost ? { ...filter, sentiment: undefined } : filter;

@@ -14,7 +14,7 @@ interface ExplanationProps {
 /** Smaller influences are not marked. */
 const LEAST = 0.02;
 
-/** The text with the words that support the result shaded, and those that oppose it underlined with dots. */
+/** The text of a post. Words that support the result are shaded, words that oppose it have a dotted underline. */
 export function Explanation({ label, emotion, pieces }: ExplanationProps) {
   const [shown, setShown] = useState<keyof Influence>("sentiment");
   const color = shown === "sentiment" ? SENTIMENT_COLORS[label] : EMOTION_COLORS[emotion];

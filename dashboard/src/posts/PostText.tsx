@@ -2,7 +2,7 @@ import { memo } from "react";
 import { cx } from "@/ui/cx";
 import { textParts } from "./textParts";
 
-/** The text of a post with working links, its own text direction and breaks in long words. */
+/** The text of a post with links. The text direction follows its content, and long words break. */
 export const PostText = memo(function PostText({ content, lines }: { content: string; lines?: 2 | 4 }) {
   return (
     <p

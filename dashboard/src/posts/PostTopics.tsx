@@ -4,7 +4,7 @@ import { score } from "@/lib/format";
 import { type Search, withSearch } from "@/lib/search";
 import { SentimentMark } from "@/ui/marks";
 
-/** The tracked topics of a post, the sentiment towards each, and the words that drove it. */
+/** The tracked topics of a post, with the sentiment towards each topic and the words that caused it. */
 export function PostTopics({ topics, content }: { topics: readonly PostTopic[]; content: string }) {
   if (topics.length === 0) return null;
   const characters = Array.from(content);

@@ -2,7 +2,7 @@ import { getAuthorNames } from "@/api/endpoints";
 
 /** How long authors are collected for one request, in milliseconds. */
 const COLLECT = 50;
-/** Most authors of one request. */
+/** The maximum number of authors per request. */
 const MOST = 100;
 
 interface Batch {
@@ -12,7 +12,7 @@ interface Batch {
 
 let open: Batch | undefined;
 
-/** Whether the author is an id that has a name. */
+/** Whether the author is a DID, for which the server may know a handle. */
 export function isNamed(author: string): boolean {
   return author.startsWith("did:");
 }

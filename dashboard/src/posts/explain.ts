@@ -12,7 +12,7 @@ export interface ExplainedPiece {
   influence: Influence | null;
 }
 
-/** The text in pieces with the influence of each word. The server counts Unicode characters. */
+/** The text in pieces with the influence of each word. The positions from the server count Unicode characters. */
 export function explainedPieces(text: string, { explanation }: Analysis): ExplainedPiece[] {
   const characters = Array.from(text);
   const pieces: ExplainedPiece[] = [];

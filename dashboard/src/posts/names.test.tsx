@@ -23,7 +23,7 @@ describe("names of authors", () => {
     expect((await screen.findAllByText("ada.example")).length).toBeGreaterThan(1);
   });
 
-  it("insights show the handle", async () => {
+  it("insights show the handle of a Bluesky author", async () => {
     fill();
     const refund = refundInsight();
     const authors = refund.authors?.map((author) => ({ ...author, author: DID })) ?? [];
@@ -34,7 +34,7 @@ describe("names of authors", () => {
     expect(within(card).queryByText(DID)).toBeNull();
   });
 
-  it("alerts show the handle", async () => {
+  it("alerts show the handle of a Bluesky author", async () => {
     const now = fill();
     state.world.alerts.push({
       id: 7,

@@ -20,7 +20,7 @@ export function textParts(content: string): TextPart[] {
   return parts;
 }
 
-/** Drops punctuation after a link or a name, which belongs to the sentence. */
+/** Removes punctuation at the end of a link or a name, because it belongs to the sentence. */
 function trimEnd(text: string): string {
   return text.replace(/[.,;:!?)\]]+$/u, "");
 }

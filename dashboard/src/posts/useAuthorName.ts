@@ -5,7 +5,7 @@ import { isNamed, nameOf } from "./authorNames";
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
 
-/** The name of an author: the handle of a Bluesky account once it is known, otherwise the author as it is stored. */
+/** The name of an author: the handle of a Bluesky account if it is known, otherwise the stored author. */
 export function useAuthorName(author: string): string {
   const { data } = useQuery({
     queryKey: keys.authors.name(author),

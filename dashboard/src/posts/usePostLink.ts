@@ -8,7 +8,7 @@ export interface PostLink {
   open: (event: MouseEvent<HTMLAnchorElement>, id: string) => void;
 }
 
-/** One link factory for a whole list. A router link in each of hundreds of rows would subscribe to the URL. */
+/** Makes the links of a list of posts. Router links would subscribe each of hundreds of rows to the URL. */
 export function usePostLink(): PostLink {
   const { search, change } = useView();
   return useMemo(

@@ -4,7 +4,7 @@ import { useAccess } from "@/api/access";
 import { buttonClass } from "@/ui/Button";
 import { EmptyState } from "@/ui/states";
 
-/** A view for administrators. Others see why it is closed to them. */
+/** A view for administrators. Other people see an explanation instead. */
 export function AdminOnly({ children }: { children: ReactNode }) {
   const { session, can } = useAccess();
   if (can("admin")) return children;

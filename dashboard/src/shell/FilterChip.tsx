@@ -12,7 +12,7 @@ interface FilterChipProps<T extends string> {
   onChange: (value: T | undefined) => void;
 }
 
-/** One filter with a button that removes it once it is set. */
+/** A filter. While it is set, a button removes it. */
 export function FilterChip<T extends string>({ name, value, options, onChange }: FilterChipProps<T>) {
   const chosen = options.find((option) => option.value === value);
   const set = value !== undefined;

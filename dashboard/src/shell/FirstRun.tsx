@@ -49,8 +49,8 @@ function useRefresh(demo: Demo | undefined) {
 }
 
 const STEPS: Record<string, string> = {
-  filling: "Analysing a made-up week of posts",
-  evaluating: "Evaluating alert rules over the made-up week",
+  filling: "Analysing a week of demo posts",
+  evaluating: "Evaluating alert rules over the demo posts",
   removing: "Removing the demo posts, topics, rules and alerts",
 };
 
@@ -90,7 +90,9 @@ function DemoNotice({ demo }: { demo: Demo | undefined }) {
   return (
     <Notice>
       <p className="min-w-48 flex-1 py-1">
-        {mixed ? "Real posts arrive. Remove the made-up ones?" : "These posts are made up for demonstration."}
+        {mixed
+          ? "Real posts are arriving. Remove the demo data?"
+          : "These posts are made up for demonstration."}
       </p>
       <div className="order-1 flex flex-wrap gap-2 sm:order-none">
         {isDemo && (
@@ -119,7 +121,7 @@ function RemoveDemo() {
     <ConfirmButton
       action="Remove demo data"
       title="Remove demo data?"
-      text="All made-up posts are removed, with the topics, rules and alerts that came with them. The source that generates them is paused."
+      text="This removes the demo posts with their topics, rules and alerts, and pauses the source that generates demo posts."
       pending={removal.isPending}
       error={removal.error}
       onConfirm={() => removal.mutate()}

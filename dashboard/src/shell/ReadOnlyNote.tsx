@@ -4,11 +4,11 @@ import { WHO_MAY } from "@/lib/roles";
 
 interface ReadOnlyNoteProps {
   scope: Scope;
-  /** What cannot be changed: "topics". */
+  /** The objects that cannot be changed, such as "topics". */
   what: string;
 }
 
-/** Says why a view offers no changes. Nothing for those who may change it. */
+/** Explains why a view offers no changes. Renders nothing for people with the scope. */
 export function ReadOnlyNote({ scope, what }: ReadOnlyNoteProps) {
   const { can } = useAccess();
   if (can(scope)) return null;

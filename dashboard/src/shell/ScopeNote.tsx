@@ -1,6 +1,6 @@
 import type { Search } from "@/lib/search";
 
-/** Names the filter that the figures ignore. */
+/** Explains that figures and charts ignore the filter by minimum confidence. */
 export function ScopeNote({ search }: { search: Search }) {
   if (search.min === undefined) return null;
   return (

@@ -6,7 +6,7 @@ const OPTIONS = [
   { value: "post", label: "Of the whole post" },
 ] as const;
 
-/** Whose sentiment the posts of the chosen topic have: that towards the topic, or that of the whole post. */
+/** Chooses the sentiment of a topic's posts: towards the topic, or of the whole post. */
 export function SentimentOfChoice() {
   const { search, change } = useView();
   return (

@@ -63,7 +63,7 @@ function Shortcut({ keys, children }: { keys: string; children: string }) {
   );
 }
 
-/** Focuses the search field. A view without one navigates to the posts first. */
+/** Focuses the search field. In a view without a search field it opens the posts first. */
 function focusSearch(goToPosts: () => void): void {
   if (focusField()) return;
   goToPosts();

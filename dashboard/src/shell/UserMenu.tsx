@@ -11,7 +11,7 @@ import { buttonClass } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { menuItemClass, popupClass } from "@/ui/popup";
 
-/** Who is signed in, the account and signing out. Empty on a server that is open without signing in. */
+/** The menu of the signed-in user: the account and Sign out. Hidden on a server that needs no sign-in. */
 export function UserMenu() {
   const session = useSessionQuery().data;
   const leave = useSignOut();

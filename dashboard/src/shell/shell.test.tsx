@@ -92,7 +92,7 @@ describe("sign-in", () => {
     await user.click(await screen.findByRole("button", { name: "Delete" }));
     const question = await screen.findByRole("dialog", { name: "Delete this post?" });
     await user.click(within(question).getByRole("button", { name: "Delete" }));
-    expect(await screen.findByText(/Only administrators can do it/)).toBeTruthy();
+    expect(await screen.findByText(/Only administrators can do this/)).toBeTruthy();
   });
 });
 

@@ -113,7 +113,7 @@ export class NotifyWorld {
     return ok(rule);
   }
 
-  /** The texts of the templates without their placeholders. An open placeholder is an error. */
+  /** The texts of the templates without their placeholders. A placeholder without its end is an error. */
   private message({ templates }: MessagePreviewDraft): Answer {
     const { title, text } = templates ?? {};
     if (title?.endsWith("{{")) {
@@ -130,7 +130,7 @@ export class NotifyWorld {
     return { status: 202, json: sent };
   }
 
-  /** Supports equality only. */
+  /** The route of an alert with these labels. Every comparison of a matcher is read as equality. */
   private preview(labels: Record<string, string>): Answer {
     const taking = this.routes.find(({ matchers }) =>
       (matchers ?? []).every(({ label, value }) => (labels[label] ?? "") === value),

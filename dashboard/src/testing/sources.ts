@@ -61,7 +61,7 @@ export const SOURCE_KINDS: readonly SourceKind[] = [
   {
     kind: "mastodon",
     title: "Mastodon",
-    about: "Public and tag time lines.",
+    about: "Public and tag timelines.",
     fields: [
       { key: "instances", title: "Instances", help: "Instances.", type: "list", required: true, default: [] },
       {

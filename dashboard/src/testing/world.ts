@@ -34,13 +34,13 @@ export class World {
   /** The insight for the parameters of a request. Empty by default. */
   insight: (params: URLSearchParams) => Partial<Insight> = () => ({});
   readonly alerts: Alert[] = [];
-  /** Posts of the last day without a sentiment. */
   routes: System["model"]["routes"] = [];
+  /** Posts of the last day without a sentiment. */
   unscored: System["unscored"] = { posts: 0, unscored_count: 0, percentage: 0, languages: [] };
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
-  /** Names by author. */
+  /** The handles of Bluesky accounts, by DID. */
   names: Record<string, string> = {};
   demo: Demo = { state: "none", planned: 0, stored: 0, began_at: null, topics: [], rules: [] };
   readonly accounts = new AccountWorld();

@@ -7,7 +7,7 @@ interface CheckBoxProps {
   children: ReactNode;
 }
 
-/** A check box with its label on one line. */
+/** A check box and its label on one line. */
 export function CheckBox({ checked, onChange, children }: CheckBoxProps) {
   return (
     <label className="flex items-center gap-2 text-sm [overflow-wrap:anywhere]">

@@ -14,7 +14,7 @@ interface DurationFieldProps {
   onChange: (value: string) => void;
 }
 
-/** A duration: presets and a text field for others. */
+/** A field for a duration, with presets and a text field for other values. */
 export function DurationField({
   label,
   hint,

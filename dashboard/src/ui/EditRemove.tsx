@@ -7,7 +7,7 @@ interface EditRemoveProps {
   name: string;
   /** The question of the confirmation. */
   title?: string;
-  /** What the removal changes. */
+  /** The consequences of the removal, in a sentence. */
   text: string;
   remove: Pick<UseMutationResult<unknown, Error, void>, "isPending" | "error" | "mutate">;
   onEdit: () => void;

@@ -28,13 +28,13 @@ export function Field({ label, hint, error, children }: FieldProps) {
   );
 }
 
-/** The server's error for a field or for one nested in it, as a sentence. */
+/** The server's error for a field or a field nested in it, as a sentence. */
 export function fieldError(error: unknown, name: string): string | undefined {
   const message = fieldMessage(error, name);
   return message === undefined ? undefined : asSentence(message);
 }
 
-/** The server's error for a field or for one nested in it, as it was sent. */
+/** The server's error for a field or a field nested in it, unchanged. */
 export function fieldMessage(error: unknown, name: string): string | undefined {
   if (!(error instanceof ApiError)) return undefined;
   const found = error.fields.find(({ field }) => isWithin(field, name));
@@ -43,7 +43,7 @@ export function fieldMessage(error: unknown, name: string): string | undefined {
   return rest === "" ? found.message : `${rest}: ${found.message}`;
 }
 
-/** The error of a form, with the fields that are not shown in it. */
+/** The error of a form, with the errors of fields that the form does not show. */
 export function FormError({ error, fields }: { error: unknown; fields: readonly string[] }) {
   if (!error) return null;
   const elsewhere =

@@ -2,7 +2,7 @@ import { Button } from "./Button";
 import { Command } from "./states";
 
 interface ShownOnceProps {
-  /** What it is and what to do with it. */
+  /** What the secret is for and what to do with it. */
   text: string;
   /** The secret. */
   secret: string;
@@ -15,7 +15,7 @@ export function ShownOnce({ text, secret, onDone }: ShownOnceProps) {
     <div role="status" className="flex flex-col gap-3 text-sm">
       <p>{text}</p>
       <Command>{secret}</Command>
-      <p className="text-quiet">It is shown only now. The server stores a hash and cannot show it again.</p>
+      <p className="text-quiet">Copy it now. The server stores only a hash and cannot show it again.</p>
       <Button look="solid" className="self-end" onClick={onDone}>
         Done
       </Button>

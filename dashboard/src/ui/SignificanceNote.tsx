@@ -11,8 +11,8 @@ export function SignificanceNote({ significant, className }: SignificanceNotePro
     <span
       title={
         significant
-          ? "The change is larger than chance explains (95% confidence)."
-          : "The change may be due to chance (95% confidence)."
+          ? "Statistically significant (95% confidence)."
+          : "The change may be due to chance (not significant at 95% confidence)."
       }
       className={cx(significant ? "font-medium text-text" : "text-quiet", className)}
     >

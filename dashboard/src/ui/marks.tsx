@@ -23,7 +23,7 @@ export function UnscoredMark({ reason }: { reason: string | null | undefined }) 
   );
 }
 
-/** The glyph alone, for places where the name is nearby. */
+/** The glyph of a sentiment without its name, for places that show the name nearby. */
 export function SentimentGlyph({ label }: { label: Sentiment }) {
   return (
     <span aria-hidden="true" className="text-xs leading-none" style={{ color: SENTIMENT_COLORS[label] }}>

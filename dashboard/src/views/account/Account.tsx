@@ -9,7 +9,7 @@ import { TokenCard } from "../tokens/TokenCard";
 import { Devices } from "./Devices";
 import { PasswordCard } from "./PasswordCard";
 
-/** One's own account: role, password, sessions and API tokens. */
+/** The account of the current user: role, password, sessions and API tokens. */
 export function Account() {
   const session = useSessionQuery().data;
   if (!session) return <SkeletonRows rows={3} />;
@@ -52,7 +52,7 @@ function RoleCard({ user }: { user: SessionUser }) {
 function NoAccount() {
   return (
     <EmptyState title="You have no account here">
-      <p>You use this server without an account: on its own computer, or with an access token.</p>
+      <p>You use an access token, or a browser on the server's computer. Both work without an account.</p>
       <Link to="/settings/people" className={buttonClass()}>
         Show people
       </Link>

@@ -11,7 +11,7 @@ import { LoadMore } from "@/ui/LoadMore";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useChange } from "@/ui/useSave";
 
-/** The devices that are signed in: one's own, or those of everyone for administrators. */
+/** The signed-in devices of the current user, or of all users for administrators. */
 export function Devices({ of }: { of: "own" | "all" }) {
   const { query, devices } = useDevicesQuery(of === "all" ? "all" : "");
   const now = useNow(10_000);

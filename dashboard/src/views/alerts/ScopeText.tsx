@@ -3,7 +3,7 @@ import { inScope } from "./words";
 
 const AUTHOR = "author:";
 
-/** A scope with its preposition; authors are shown by their names. */
+/** A scope with its preposition, such as "in web". An author is shown by name. */
 export function ScopeText({ scope }: { scope: string }) {
   if (!scope.startsWith(AUTHOR)) return <>{inScope(scope)}</>;
   return (

@@ -1,4 +1,6 @@
-const moment = new Intl.DateTimeFormat(undefined, {
+import { timeFormat } from "@/lib/timeFormat";
+
+const moment = timeFormat({
   month: "short",
   day: "numeric",
   hour: "2-digit",

@@ -18,7 +18,7 @@ export function alertTitle({ alert_type }: Pick<Alert, "alert_type">): string {
   return ruleTitle(alert_type);
 }
 
-/** The name of a rule. The default rules have names for configuration files, which are replaced. */
+/** The title of a rule: its name, or the words for a default rule, such as `negative_share`. */
 export function ruleTitle(name: string): string {
   return OWN[name]?.title ?? name;
 }

@@ -19,13 +19,13 @@ import { OUTCOMES } from "./outcomes";
 
 const ALL: AuditFilter = { actor: "", outcome: "" };
 
-/** The part of the log, which is the fragment of the URL. */
+/** The parts of the log. The fragment of the URL names the shown part. */
 const PARTS = [
   { value: "requests", label: "Requests" },
   { value: "changes", label: "Changed values" },
 ] as const;
 
-/** The audit log: requests with who sent them from where, and changes with the values before and after. */
+/** The audit log: requests with their actor and address, and changes with the values before and after. */
 export function Audit() {
   const hash = useLocation({ select: (location) => location.hash });
   const part = hash === "changes" ? "changes" : "requests";

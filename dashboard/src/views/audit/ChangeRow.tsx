@@ -1,42 +1,31 @@
 import { Link } from "@tanstack/react-router";
-import { ChevronRight } from "lucide-react";
 import type { AuditChange } from "@/api/types";
-import { ago, exact } from "@/lib/format";
+import { exact } from "@/lib/format";
 import { changeWords, type FieldChange, fieldChanges } from "./changeWords";
+import { LogRow } from "./LogRow";
 
-/** A change: what, who and when. The values before and after open below. */
+/** A change of a setting or an object, with the values before and after. */
 export function ChangeRow({ change, now }: { change: AuditChange; now: number }) {
   const fields = fieldChanges(change);
+  const what = (
+    <>
+      {changeWords(change)} <bdi className="font-medium">{change.name}</bdi>
+    </>
+  );
   return (
-    <li className="border-b border-border px-4 py-2.5 last:border-b-0">
-      <details className="group">
-        <summary className="flex flex-wrap items-baseline gap-x-4 gap-y-0.5 list-none [&::-webkit-details-marker]:hidden">
-          <ChevronRight
-            size={14}
-            aria-hidden="true"
-            className="mt-0.5 -mr-2 shrink-0 self-start text-quiet transition-transform duration-150 group-open:rotate-90 rtl:-scale-x-100"
-          />
-          <span className="min-w-0 flex-1 basis-56 [overflow-wrap:anywhere]">
-            {changeWords(change)} <bdi className="font-medium">{change.name}</bdi>
-          </span>
-          <bdi className="min-w-0 basis-48 text-quiet [overflow-wrap:anywhere]">{change.actor}</bdi>
-          <span className="tabular w-24 text-right text-xs text-quiet" title={exact(change.at)}>
-            {ago(change.at, now)}
-          </span>
-        </summary>
-        <div className="mt-2 flex flex-col gap-2 pl-5.5 text-xs">
-          <p className="text-quiet">
-            {exact(change.at)}
-            <ObjectLink change={change} />
-          </p>
-          {fields.length === 0 ? (
-            <p className="text-quiet">No values changed.</p>
-          ) : (
-            <Values change={change} fields={fields} />
-          )}
-        </div>
-      </details>
-    </li>
+    <LogRow what={what} who={<bdi>{change.actor}</bdi>} at={change.at} now={now}>
+      <div className="flex flex-col gap-2">
+        <p className="text-quiet">
+          {exact(change.at)}
+          <ObjectLink change={change} />
+        </p>
+        {fields.length === 0 ? (
+          <p className="text-quiet">No values changed.</p>
+        ) : (
+          <Values change={change} fields={fields} />
+        )}
+      </div>
+    </LogRow>
   );
 }
 

@@ -1,4 +1,4 @@
-/** What an event of the audit log reports, in words. */
+/** Texts for the events of the audit log. */
 
 const OBJECTS: readonly (readonly [prefix: string, one: string])[] = [
   ["/api/posts", "post"],

@@ -1,7 +1,7 @@
 import type { AuditChange } from "@/api/types";
 import { sentence } from "@/lib/labels";
 
-/** What a change of the audit log reports, in words. */
+/** Texts for the changes of the audit log. */
 
 const ACTIONS: Readonly<Record<string, string>> = {
   create: "Added",
@@ -22,7 +22,7 @@ export function changeWords({ action, object_kind }: AuditChange): string {
   return `${ACTIONS[action] ?? sentence(action)} ${OBJECTS[object_kind] ?? object_kind}`;
 }
 
-/** A field of an object that changed. `null` where it was not set. */
+/** A changed field of an object. A value is `null` if the field was not set. */
 export interface FieldChange {
   field: string;
   before: string | null;

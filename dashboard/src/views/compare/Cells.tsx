@@ -15,13 +15,13 @@ interface RowProps extends TableProps {
   was: string;
   is: string;
   change: string;
-  /** The test of the change, if there is one. */
+  /** The result of the significance test, if the change was tested. */
   test?: { significant: boolean } | null | undefined;
   /** The filter of the row's posts. */
   narrow: Partial<Search>;
 }
 
-/** A measure with both values, which link to their posts. */
+/** A measure of both periods. Each value links to its posts. */
 export function Row({ name, was, is, change, test, narrow, search, later, earlier }: RowProps) {
   const link = (stretch: { start: number; end: number }, text: string, strong: boolean) => (
     <Link

@@ -85,7 +85,7 @@ export function Compare() {
               <p role="note" className="text-sm text-quiet">
                 {data.current.total === 0
                   ? `No posts in the later period, ${count(data.previous.total)} in the earlier one.`
-                  : `No posts in the earlier period, ${count(data.current.total)} in the later one: nothing to compare with.`}
+                  : `No posts in the earlier period, ${count(data.current.total)} in the later one. There is nothing to compare with.`}
               </p>
             )}
             <WhatHappened findings={findings} />

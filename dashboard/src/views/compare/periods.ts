@@ -14,7 +14,7 @@ interface Stretch {
 
 const EARLIER = { "1d": DAY, "7d": 7 * DAY, "28d": 28 * DAY } as const;
 
-/** The chosen period up to now and the one it is compared with. */
+/** The chosen period up to now, and the earlier period to compare with. */
 export function periodsOf(window: TimeWindow, against: Search["against"], now: number): Periods {
   const later = { start: window.start, end: Math.min(window.end, now) };
   const length = later.end - later.start;

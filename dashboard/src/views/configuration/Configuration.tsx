@@ -14,7 +14,7 @@ import { SettingForm } from "./SettingForm";
 import { SettingRow } from "./SettingRow";
 import { grouped, type Which } from "./values";
 
-/** The settings in force: what they mean, where they come from, and changing those that may change at run time. */
+/** The current settings with their meaning and origin. Some can be changed at run time. */
 export function Configuration() {
   return (
     <AdminOnly>

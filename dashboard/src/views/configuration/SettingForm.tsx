@@ -24,7 +24,7 @@ export function SettingForm({ setting, onDone }: { setting: Setting; onDone: () 
       <p className="text-sm text-quiet">{setting.help}</p>
       <ValueInput setting={setting} value={value} error={message} onChange={setValue} />
       <p className="text-xs text-quiet">
-        Default: {valueText(setting.default)}. All instances follow within two seconds.
+        Default: {valueText(setting.default)}. All instances apply a change within two seconds.
       </p>
       <FormError error={error ?? reset.error} fields={["value"]} />
       <div className="flex flex-wrap items-center justify-between gap-2">

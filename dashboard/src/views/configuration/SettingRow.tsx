@@ -47,7 +47,7 @@ export function SettingRow({ setting, now, onEdit }: SettingRowProps) {
         </p>
         {stored?.ignored && (
           <p role="note" className="text-xs [overflow-wrap:anywhere]">
-            ▼ A value that was saved here is not used: {asSentence(`it ${stored.ignored}`)}
+            ▼ The saved value is not used. {asSentence(`it ${stored.ignored}`)}
           </p>
         )}
         {setting.editable && <Actions setting={setting} onEdit={onEdit} />}

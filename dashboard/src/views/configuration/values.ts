@@ -1,6 +1,6 @@
 import type { Setting, SettingKind, SettingLayer, SettingSection, SettingValue } from "@/api/settings";
 
-/** A value as text: `""` is "not set", `true` is "on". */
+/** A value as text: `""` is "not set", `true` is "on", `null` is the value of the configuration. */
 export function valueText(value: SettingValue): string {
   if (value === null || value === undefined) return "the configuration";
   if (value === "") return "not set";
@@ -20,7 +20,7 @@ export function inputText(value: SettingValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** The value that a text in a form stands for. A text that is no number is sent as it is, and the server refuses it. */
+/** The value of a text in a form. A text that is not a number is sent unchanged, and the server rejects it. */
 export function typedValue(text: string, type: SettingKind): SettingValue {
   if (type !== "integer" && type !== "number") return text.trim();
   const number = Number(text);

@@ -88,7 +88,7 @@ interface HeatCellProps {
   most: number;
   color: string;
   title: string;
-  /** The search for its posts. Hours summed over several days have none. */
+  /** The search for the posts of the cell. Unset if the hours of several days are summed. */
   posts: Search | undefined;
 }
 

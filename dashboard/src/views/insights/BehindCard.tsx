@@ -202,10 +202,10 @@ function Typical({ insight: { typical, posts } }: { insight: Insight }) {
   );
 }
 
-/** What the parts of a change are counted in. */
+/** The unit of the contributions to a change. */
 function unitOf({ changes: [first] }: Insight): string {
   return first && first.measure !== "posts"
-    ? `part of the change of ${first.measure} posts`
+    ? `contribution to the change of ${first.measure} posts`
     : "change of posts";
 }
 

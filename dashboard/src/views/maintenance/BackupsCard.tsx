@@ -11,7 +11,7 @@ import { useChange } from "@/ui/useSave";
 import { BackupRow } from "./BackupRow";
 import { bytes } from "./bytes";
 
-/** The backups of the embedded database, or how to make one of Postgres. */
+/** The backups of the embedded database. For Postgres, the commands that make a backup. */
 export function BackupsCard() {
   const query = useBackupsQuery();
   const start = useChange(startBackup, [keys.backups.all]);
@@ -64,7 +64,7 @@ function Content({ list }: { list: BackupList }) {
         </ul>
       )}
       <p className="text-xs text-quiet [overflow-wrap:anywhere]">
-        The newest {list.keep} are kept in {list.folder}
+        The newest {list.keep} backups are kept in {list.folder}
         {list.free_bytes != null && <>, with {bytes(list.free_bytes)} free</>}. {list.hint}
       </p>
     </div>

@@ -5,7 +5,7 @@ import { MetricsCard } from "./MetricsCard";
 import { MigrationsCard } from "./MigrationsCard";
 import { ReleaseCard } from "./ReleaseCard";
 
-/** Backups, the schema of the database, metrics, and what is new. */
+/** Backups, the schema of the database, metrics and release notes. */
 export function Maintenance() {
   return (
     <AdminOnly>

@@ -2,13 +2,13 @@ import { ExternalLink } from "lucide-react";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 
-/** Where Prometheus reads the metrics of this process. */
+/** A link to the metrics of this process for Prometheus. */
 export function MetricsCard() {
   return (
     <Card title="Metrics">
       <p className="text-sm text-quiet">
         Each instance serves its metrics at <code className="font-mono text-xs text-text">/metrics</code> for
-        Prometheus. The release has alert rules and a Grafana dashboard for them.
+        Prometheus. The release contains alert rules for Prometheus and a Grafana dashboard.
       </p>
       <a
         href="/metrics"

@@ -31,7 +31,7 @@ function Schema({ list: { database, applied, pending } }: { list: MigrationList 
           {pending.length > 0
             ? `${plural(pending.length, "migration")} pending: restart the server, or run sentistream migrate`
             : newer.length > 0
-              ? "migrated by a newer release, which this one can use"
+              ? "migrated by a newer release, compatible with this one"
               : "up to date"}
         </Fact>
         {latest && (
@@ -47,7 +47,7 @@ function Schema({ list: { database, applied, pending } }: { list: MigrationList 
             <li key={name} className="flex flex-wrap justify-between gap-x-4">
               <span className="[overflow-wrap:anywhere]">
                 {name}
-                {!known && " (of a newer release)"}
+                {!known && " (from a newer release)"}
               </span>
               <span className="tabular text-quiet">{exact(ran_at)}</span>
             </li>

@@ -5,7 +5,7 @@ import { ErrorState, SkeletonRows } from "@/ui/states";
 /** The changes that are shown at first. */
 const FIRST = 5;
 
-/** The version and what is new in it. */
+/** The version and its release notes. */
 export function ReleaseCard() {
   const query = useReleaseQuery();
   return (

@@ -136,7 +136,7 @@ describe("overview", () => {
     state.world.demo = { ...state.world.demo, state: "ready", planned: 20_000, stored: 20_000 };
     fill();
     open("/");
-    expect(await screen.findByText("Real posts arrive. Remove the made-up ones?")).toBeTruthy();
+    expect(await screen.findByText("Real posts are arriving. Remove the demo data?")).toBeTruthy();
   });
 
   it("range fits the posts when nothing was chosen", async () => {

@@ -111,7 +111,7 @@ function change(value: number | null, unit: string, before: string): Change | nu
   return { short: `${arrow(value)} ${text}`, long: `${text}: ${before}`, significant: null };
 }
 
-/** The change with the result of its test, if there is one. */
+/** Adds the result of the significance test to a change, if the change was tested. */
 function graded(change: Change | null, test: { significant: boolean } | null | undefined): Change | null {
   return change && test ? { ...change, significant: test.significant } : change;
 }

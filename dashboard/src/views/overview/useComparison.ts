@@ -26,13 +26,13 @@ export function useWindow(search: Search, fallback: RangeKey = DEFAULT_RANGE): T
   return useMemo(() => windowOf({ range, from, to }, now), [range, from, to, now]);
 }
 
-/** Live counts of the chosen period and the one before. */
+/** Live counts of the chosen period and of the period before. */
 export function useComparison(search: Search): ComparisonState {
   const window = useWindow(search);
   const { sentiment } = search;
   const filter = countFilter(search);
   const query = useAggregateQuery(window, filter);
-  // Without a sentiment this is the same query, which is sent once.
+  // Without a chosen sentiment both queries have the same key, so one request is sent.
   const narrow = useAggregateQuery(window, sentiment ? { ...filter, sentiment } : filter);
   const all = useCompared(query.data, window, !sentiment);
   const one = useCompared(sentiment ? narrow.data : undefined, window, true);
@@ -49,7 +49,7 @@ export function useComparison(search: Search): ComparisonState {
   };
 }
 
-/** The response plus later posts. If `complete` is false, the feed lacks some of the counted posts. */
+/** The response with later live posts. If `complete` is false, none are added, because the feed lacks some of them. */
 function useCompared(
   data: Snapshot<Aggregate> | undefined,
   window: TimeWindow,

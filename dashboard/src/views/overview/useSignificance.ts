@@ -6,7 +6,7 @@ import type { Significance } from "@/api/types";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
-/** Whether the changes of the figures are significant. The server clips an unfinished period. */
+/** Whether the changes of the figures are significant. The server ends an unfinished period at the current time. */
 export function useSignificance(
   { start, end, before }: TimeWindow,
   search: Search,

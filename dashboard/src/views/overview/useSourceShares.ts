@@ -6,12 +6,12 @@ import { type Comparison, compare, type Totals } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
-/** The maximum number of sources in the card. Others are found with the filter. */
+/** The maximum number of sources in the card. The source filter lists all of them. */
 const MOST_SOURCES = 8;
 
 export interface SourceShare {
   source: string;
-  /** The number of posts, of the chosen sentiment if there is one. */
+  /** The number of posts. If a sentiment is chosen, only its posts count. */
   posts: number;
   shares: Record<Sentiment, number | null>;
   /** Net sentiment, or the share of the chosen sentiment. */

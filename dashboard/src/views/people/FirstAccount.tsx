@@ -7,7 +7,7 @@ import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { FormError } from "@/ui/Field";
 import { NewPassword } from "@/ui/NewPassword";
-import { NewUserName } from "@/ui/NewUserName";
+import { MAX_USER_NAME, UserName } from "@/ui/UserName";
 import { useSave } from "@/ui/useSave";
 
 /** Creates the first account of a server that has none. */
@@ -28,14 +28,12 @@ export function FirstAccount() {
     <Card title="People">
       <div className="flex max-w-md flex-col gap-4 text-sm">
         <p>
-          No accounts exist. Create your own first, as an administrator. Then you can invite colleagues, each
-          with a role.
+          This server has no accounts. Create your own account first. It becomes an administrator and can
+          invite colleagues.
         </p>
-        <p className="text-quiet">
-          From then on, everyone needs to sign in to this server, also on this computer.
-        </p>
+        <p className="text-quiet">After that, everyone must sign in, even on this computer.</p>
         <form onSubmit={save.submit} className="flex flex-col gap-4">
-          <NewUserName value={name} error={save.error} onChange={setName} />
+          <UserName value={name} maxLength={MAX_USER_NAME} error={save.error} onChange={setName} />
           <NewPassword
             label="Password"
             field="password"

@@ -30,7 +30,7 @@ export function InviteForm({ onDone }: { onDone: () => void }) {
     <form onSubmit={save.submit} className="flex flex-col gap-4">
       <Field
         label="User name"
-        hint="The person signs in with it, and the audit log shows it"
+        hint="Used to sign in and shown in the audit log"
         error={fieldError(save.error, "name")}
       >
         {(ids) => (

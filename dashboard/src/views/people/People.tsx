@@ -19,7 +19,7 @@ import { InviteLink } from "./InviteLink";
 import { UserForm } from "./UserForm";
 import { UserRow } from "./UserRow";
 
-/** What the drawer shows: the form for a new person, for one that exists, or a new link for one. */
+/** The content of the drawer: an invitation, the form of a person, or a new link for a person. */
 type Panel = { kind: "invite" } | { kind: "edit"; user: User } | { kind: "link"; user: User } | null;
 
 const TITLES = { invite: "Invite a person", edit: "Edit person", link: "New link" } as const;

@@ -9,7 +9,7 @@ interface RoleChoiceProps {
   onChange: (role: Role) => void;
 }
 
-/** Chooses a role. Each says what it allows. */
+/** Chooses a role. Each option describes what the role allows. */
 export function RoleChoice({ value, disabled = false, error, onChange }: RoleChoiceProps) {
   const name = useId();
   return (

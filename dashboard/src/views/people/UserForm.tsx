@@ -11,7 +11,7 @@ import { RoleChoice } from "./RoleChoice";
 
 interface UserFormProps {
   user: User;
-  /** Whether it is the account of the person who edits. */
+  /** Whether people edit their own account. */
   isOwn: boolean;
   onDone: () => void;
 }
@@ -52,7 +52,7 @@ export function UserForm({ user, isOwn, onDone }: UserFormProps) {
         <>
           {user.provider && (
             <p className="text-xs text-quiet">
-              If groups at {user.provider} decide about roles, the next sign-in sets the role again.
+              If {user.provider} assigns roles by group, the next sign-in replaces this role.
             </p>
           )}
           <CheckBox checked={isDisabled} onChange={setDisabled}>

@@ -55,7 +55,7 @@ export function UserRow({ user, isOwn, now, onEdit, onLink }: UserRowProps) {
           <ConfirmButton
             action="Delete"
             title={`Delete ${user.name}?`}
-            text="The person is signed out, and their API tokens stop working. What they changed stays, with their name in the audit log."
+            text="The person is signed out, and their API tokens stop working. Their changes and their entries in the audit log stay."
             pending={removal.isPending}
             error={removal.error}
             onConfirm={() => removal.mutate()}

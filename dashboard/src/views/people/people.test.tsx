@@ -104,7 +104,7 @@ describe("people", () => {
     await waitFor(() => expect(state.world.accounts.devices).toHaveLength(1));
   });
 
-  it("server without accounts starts with the first one", async () => {
+  it("server without accounts offers to create the first", async () => {
     state.world.accounts.users.length = 0;
     state.world.accounts.current = null;
     const { user } = open("/settings/people");
@@ -178,7 +178,7 @@ describe("roles", () => {
     expect(screen.queryByRole("link", { name: "Settings" })).toBeNull();
   });
 
-  it("administrator's page tells a viewer why it is closed", async () => {
+  it("administrator's page explains to viewers who can open it", async () => {
     open("/settings/audit");
     expect(await screen.findByText("Only administrators can open this page")).toBeTruthy();
     expect(screen.getByRole("link", { name: "Go to the overview" })).toBeTruthy();

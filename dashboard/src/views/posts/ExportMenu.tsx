@@ -39,12 +39,12 @@ export function ExportMenu({ query }: { query: PostsQuery }) {
   );
 }
 
-/** Lets the browser download directly, unless a token must be sent. Then the file passes through memory. */
+/** Downloads the posts. With a token they are read into memory, because a browser download sends no token. */
 async function save(format: ExportFormat, query: PostsQuery): Promise<void> {
   if (!readToken()) return follow(exportUrl(format, query), format);
   const url = URL.createObjectURL(await getExport(format, query));
   follow(url, format);
-  // The download has started by then.
+  // The URL is needed until the download has started.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 

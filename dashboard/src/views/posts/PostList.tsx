@@ -12,7 +12,7 @@ interface PostListProps {
   loadMore: () => void;
 }
 
-/** The next page is loaded when fewer rows than this remain below. */
+/** The next page is loaded when fewer rows than this number remain below the visible ones. */
 const AHEAD = 20;
 
 /** The list of posts. More are loaded on scroll. */

@@ -22,7 +22,7 @@ export function postsQuery(search: Search, now: number): PostsQuery {
     min_confidence: search.min,
     sort: search.sort,
     start_date: new Date(window.start).toISOString(),
-    // A range that ends now includes posts that arrive later.
+    // A range that ends now has no end date, so that it includes posts that arrive later.
     end_date: window.live ? undefined : new Date(window.end).toISOString(),
   };
 }

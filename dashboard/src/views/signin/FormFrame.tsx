@@ -2,7 +2,7 @@ import type { FormEvent, ReactNode } from "react";
 
 interface FormFrameProps {
   title: string;
-  /** What to do, under the title. */
+  /** Instructions under the title. */
   text?: ReactNode;
   onSubmit: (event: FormEvent) => void;
   children: ReactNode;

@@ -3,8 +3,8 @@ import { signIn } from "@/api/accounts";
 import type { Session } from "@/api/types";
 import { Button } from "@/ui/Button";
 import { Field } from "@/ui/Field";
-import { inputClass } from "@/ui/Input";
 import { PasswordInput } from "@/ui/PasswordInput";
+import { UserName } from "@/ui/UserName";
 import { SignInError } from "./SignInError";
 import { useAttempt } from "./useAttempt";
 
@@ -21,22 +21,7 @@ export function PasswordForm({ onDone }: { onDone: (session: Session) => void })
   useEffect(() => fieldOf(form.current, "username")?.focus(), []);
   return (
     <form ref={form} onSubmit={attempt.submit} className="flex flex-col gap-4">
-      <Field label="User name">
-        {(ids) => (
-          <input
-            {...ids}
-            name="username"
-            autoComplete="username"
-            autoCapitalize="none"
-            autoCorrect="off"
-            spellCheck={false}
-            required
-            value={username}
-            onChange={(event) => setUsername(event.target.value)}
-            className={inputClass}
-          />
-        )}
-      </Field>
+      <UserName value={username} onChange={setUsername} />
       <Field label="Password">
         {(ids) => (
           <PasswordInput

@@ -3,7 +3,7 @@ import { createFirstAccount } from "@/api/accounts";
 import type { Session } from "@/api/types";
 import { Button } from "@/ui/Button";
 import { NewPassword } from "@/ui/NewPassword";
-import { NewUserName } from "@/ui/NewUserName";
+import { MAX_USER_NAME, UserName } from "@/ui/UserName";
 import { FormFrame } from "./FormFrame";
 import { SignInError } from "./SignInError";
 import { useAttempt } from "./useAttempt";
@@ -30,7 +30,7 @@ export function SetupForm({ code, onDone, onToken }: SetupFormProps) {
         text="You are the first person on this server and become its administrator. You can invite others afterwards."
         onSubmit={attempt.submit}
       >
-        <NewUserName value={name} error={attempt.error} onChange={setName} />
+        <UserName value={name} maxLength={MAX_USER_NAME} error={attempt.error} onChange={setName} />
         <NewPassword
           label="Password"
           value={password}

@@ -6,7 +6,7 @@ interface SignInErrorProps {
   error: unknown;
   /** Seconds until the next attempt is accepted. */
   wait: number;
-  /** What a wrong name, password or code means here. */
+  /** The message for a wrong name, password or code. */
   refused: string;
   /** The fields of the form that show their own errors. */
   fields?: readonly string[];

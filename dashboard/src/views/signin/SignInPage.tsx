@@ -18,7 +18,7 @@ import { providerError, reasonText } from "./words";
 /** The sign-in page. After signing in it returns to the page in the parameter `return`. */
 export function SignInPage() {
   const params = useLocation({ select: ({ searchStr }) => readQuery(searchStr) });
-  // The address changes before this page leaves.
+  // The parameter is read once, because the address changes before this page is removed.
   const [back] = useState(() => safeReturn(params.return));
   const query = useQuery({ ...sessionQuery, staleTime: 0, refetchOnMount: "always" });
   const [link, setLink] = useState(openedLink);

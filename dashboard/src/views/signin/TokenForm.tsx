@@ -19,7 +19,7 @@ export function TokenForm({ onDone }: { onDone: (session: Session) => void }) {
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
-      <Field label="Access token" hint="It is kept in this tab until you close it.">
+      <Field label="Access token" hint="Stored in this tab until you close the tab">
         {(ids) => (
           <PasswordInput
             {...ids}

@@ -16,7 +16,7 @@ interface TokenLinkProps {
 
 /** Exchanges the code of a sign-in link for a token. */
 export function TokenLink({ code, onDone, onLeave }: TokenLinkProps) {
-  // A query, because the code works once and effects run twice during development.
+  // A query instead of an effect: the code works once, and React runs effects twice during development.
   const { data, error } = useQuery({
     queryKey: ["sign-in-link", code],
     queryFn: () => dataOf(api.POST("/api/sign-in", { body: { code } })),
@@ -39,7 +39,7 @@ export function TokenLink({ code, onDone, onLeave }: TokenLinkProps) {
         wait={wait}
         refused="This link was used or has expired. Print a new one on the server with “sentistream sign-in”."
       />
-      <Button onClick={onLeave}>Sign in in another way</Button>
+      <Button onClick={onLeave}>Other ways to sign in</Button>
     </>
   );
 }

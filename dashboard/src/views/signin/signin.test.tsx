@@ -15,7 +15,7 @@ beforeEach(() => {
   };
 });
 
-/** Opens a link of an e-mail or of the log, and the page that it leads to. */
+/** Opens the page with the fragment of a link from an e-mail or from the log. */
 function openLink(hash: string) {
   window.history.replaceState(null, "", `/${hash}`);
   takeLink();
@@ -101,7 +101,7 @@ describe("sign-in with a password", () => {
 });
 
 describe("sign-in with a provider", () => {
-  it("provider gets the page to return to; its error is explained", async () => {
+  it("provider link has the return path, its error is explained", async () => {
     state.world.accounts.add("anna", "viewer");
     state.world.accounts.oidc = [{ name: "Acme", url: "/api/session/oidc/start" }];
     open("/sign-in?return=/alerts&error=no_role");

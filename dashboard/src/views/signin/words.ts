@@ -9,7 +9,7 @@ const PROVIDER_ERRORS: Readonly<Record<string, string>> = {
   rejected:
     "The answer of the sign-in service could not be verified. Start again; if it happens again, ask an administrator.",
   no_role: "Your account has no access to SentiStream. Ask an administrator to add you to a group.",
-  email: "Your e-mail address is not verified or not of an allowed domain.",
+  email: "Your e-mail address is not verified, or its domain is not allowed.",
   disabled: "Your account is disabled. Ask an administrator.",
 };
 

@@ -30,7 +30,7 @@ const STATES: Record<Feed["state"], FeedState> = {
 
 const DOTS: Record<Look, string> = { good: "bg-positive", quiet: "bg-neutral", bad: "bg-negative" };
 
-/** The state of a source, or that no instance runs it. */
+/** The state of a source for display, including the state in which no instance runs the source. */
 export function feedState({ online, state }: Feed): FeedState {
   const lost = !online && state !== "paused" && state !== "finished";
   return lost ? { name: "Not running on any instance", look: "bad" } : STATES[state];

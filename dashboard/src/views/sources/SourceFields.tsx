@@ -42,7 +42,7 @@ export function SourceFields({ kind, values, saved, error, onChange }: SourceFie
   );
 }
 
-/** Whether the field is always visible: required fields, lists of things to read, and places of values in JSON. */
+/** Whether a field is always visible: required fields, lists, secrets, paths of values in JSON, and the history. */
 function isMain({ key, required, type }: SourceField): boolean {
   return required || type === "list" || type === "secret" || key.endsWith("_path") || key === HISTORY;
 }
@@ -61,15 +61,12 @@ interface HistoryInputProps {
   onChange: (value: string) => void;
 }
 
-/** How far back to read. A span that the list does not have stays available. */
+/** How far back to read. A current span that is not in the list is added to the options. */
 function HistoryInput({ value, help, onChange }: HistoryInputProps) {
   const options = SPANS.map(([span, label]) => ({ value: span, label }));
   const isListed = options.some((option) => option.value === value);
   return (
-    <Field
-      label="Posts to read"
-      hint={`${help} Older posts raise no alerts. Topics match them like all posts.`}
-    >
+    <Field label="Posts to read" hint={`${help} Older posts raise no alerts, but topics match them.`}>
       {(ids) => (
         <SelectInput
           {...ids}
@@ -111,7 +108,11 @@ function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProp
   if (field.key === HISTORY) return <HistoryInput value={value} help={help} onChange={onChange} />;
   const hint = field.type === "list" ? `${help} One per line.` : help;
   return (
-    <Field label={field.title} hint={isSaved ? `Saved. Type to replace it. ${hint}` : hint} error={error}>
+    <Field
+      label={field.title}
+      hint={isSaved ? `A value is saved. Type to replace it. ${hint}` : hint}
+      error={error}
+    >
       {(ids) =>
         field.type === "list" ? (
           <textarea

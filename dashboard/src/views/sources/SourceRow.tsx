@@ -11,7 +11,7 @@ import { FEED_QUERIES, FeedName, feedState, PauseButton } from "./FeedState";
 
 interface SourceRowProps {
   feed: Feed;
-  /** Whether it was added here and can be changed. */
+  /** Whether the source was added through the API. Sources of the configuration cannot be changed. */
   managed: boolean;
   now: number;
   onEdit: () => void;
@@ -26,7 +26,7 @@ export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
         <FeedName feed={feed} look={state.look} />
         <p className="pl-4 text-xs text-quiet">
           {state.name}
-          {!managed && ", set up in the configuration"}
+          {!managed && ", from the configuration"}
         </p>
         {feed.backfill && <BackfillNote backfill={feed.backfill} now={now} />}
         {feed.backfill?.last_error && (
@@ -71,7 +71,7 @@ interface BackfillNoteProps {
   now: number;
 }
 
-/** How far the posts from before the source was added have been read. */
+/** The progress of reading posts that are older than the source. */
 function BackfillNote({ backfill: { state, posts, until, since }, now }: BackfillNoteProps) {
   if (state === "finished") {
     return <p className="pl-4 text-xs text-quiet">Earlier posts read: {count(posts)}</p>;
@@ -87,7 +87,8 @@ function BackfillNote({ backfill: { state, posts, until, since }, now }: Backfil
         className="h-1 w-24 accent-(--color-focus)"
       />
       <span>
-        {state === "paused" ? "Earlier posts paused" : "Reading earlier posts"}: {count(posts)}
+        {state === "paused" ? "Reading of earlier posts paused" : "Reading earlier posts"}: {count(posts)}{" "}
+        read
         {until && <span title={exact(until)}>, back to {exact(until)}</span>}
       </span>
     </p>
@@ -100,7 +101,7 @@ function DeleteButton({ name }: { name: string }) {
     <ConfirmButton
       action="Delete"
       title={`Delete ${name}?`}
-      text="The source is no longer read. Its posts stay."
+      text="The source is no longer read. Its posts are kept."
       pending={removal.isPending}
       error={removal.error}
       onConfirm={() => removal.mutate()}

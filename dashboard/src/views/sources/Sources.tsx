@@ -15,7 +15,7 @@ import { SendPosts } from "./SendPosts";
 import { SourceForm } from "./SourceForm";
 import { SourceRow } from "./SourceRow";
 
-/** The source in the drawer: a new one, the name of one that was added, or none. */
+/** The source in the drawer: a new source, the name of an added source, or none. */
 type Editing = { name: string } | "new" | null;
 
 /** The sources: their state, and adding, changing, pausing and deleting them. */
@@ -77,7 +77,7 @@ export function Sources() {
   );
 }
 
-/** Loads what the form needs. */
+/** Loads the kinds of sources and the edited source, then shows the form. */
 function Form({ editing, onDone }: { editing: Exclude<Editing, null>; onDone: () => void }) {
   const kinds = useSourceKindsQuery();
   const name = editing === "new" ? null : editing.name;

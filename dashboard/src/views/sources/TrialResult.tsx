@@ -6,7 +6,7 @@ import { AuthorName } from "@/posts/AuthorName";
 import { PostText } from "@/posts/PostText";
 import { SentimentGlyph } from "@/ui/marks";
 
-/** What a source delivered when it was tested. */
+/** The result of testing a source: a message and some of its posts. */
 export function TrialResult({ trial: { ok, message, posts, rejected } }: { trial: Trial }) {
   const now = useNow(30_000);
   return (

@@ -16,7 +16,7 @@ interface WebhookFieldsProps {
   onSecret: (secret: string) => void;
 }
 
-/** The address of a webhook, a sample of a request to test the settings with, and a command that sends one. */
+/** The address of a webhook, a sample request for the test, and a command that sends a request. */
 export function WebhookFields({ name, values, sample, error, onSample, onSecret }: WebhookFieldsProps) {
   const [secret, setSecret] = useState<string | null>(null);
   const text = (key: string) => String(values[key] ?? "");
@@ -37,7 +37,7 @@ export function WebhookFields({ name, values, sample, error, onSample, onSecret 
         <Button onClick={generate}>Generate a secret</Button>
         {secret !== null && secret === values.secret && (
           <>
-            <p className="text-xs text-quiet">Copy it now. It is not shown again.</p>
+            <p className="text-xs text-quiet">Copy the secret now. It is not shown again.</p>
             <Command>{secret}</Command>
           </>
         )}
@@ -45,7 +45,7 @@ export function WebhookFields({ name, values, sample, error, onSample, onSecret 
       <section aria-label="Address" className="flex flex-col gap-2 text-sm">
         <h3 className="font-medium">Address</h3>
         <p className="text-xs text-quiet">
-          Enter it in the program that sends the posts. Requests need the signature and no token.
+          Enter this address in the program that sends the posts. Requests need a signature, but no token.
         </p>
         <Command>{addressOf(name)}</Command>
         <details>
@@ -57,7 +57,7 @@ export function WebhookFields({ name, values, sample, error, onSample, onSecret 
       </section>
       <Field
         label="Sample of a request"
-        hint="Paste the JSON of a request, then test: you see the posts that are found in it. It is not saved."
+        hint="Paste the JSON of a request and click Test to see its posts. The sample is not saved."
         error={fieldError(error, "sample")}
       >
         {(ids) => (

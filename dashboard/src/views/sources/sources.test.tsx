@@ -1,12 +1,35 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import { iso } from "@/testing/answer";
+import { iso, ok } from "@/testing/answer";
 import { open, serve } from "@/testing/app";
+import { SOURCE_KINDS } from "@/testing/sources";
 import { makeFeed } from "@/testing/world";
 
 const { state } = serve();
 
 describe("sources", () => {
+  it("form offers every kind of source that the API lists", async () => {
+    const added = { kind: "forum", title: "Forums", about: "Posts of forums.", fields: [] };
+    const kinds = [...SOURCE_KINDS, added];
+    state.intercept = (_, url) => (url.pathname === "/api/sources/kinds" ? ok({ kinds }) : undefined);
+    const { user } = open("/sources");
+    await user.click(await screen.findByRole("button", { name: "Add source" }));
+    const dialog = await screen.findByRole("dialog", { name: "Add source" });
+    const options = within(await within(dialog).findByLabelText("Kind")).getAllByRole("option");
+    expect(options.map(({ textContent }) => textContent)).toEqual(kinds.map(({ title }) => title));
+    await user.selectOptions(within(dialog).getByLabelText("Kind"), "Forums");
+    expect(within(dialog).getByText("Posts of forums.")).toBeTruthy();
+  });
+
+  it("command to send a post has a token after signing in", async () => {
+    const { accounts } = state.world;
+    accounts.enter(accounts.add("ada", "admin"));
+    open("/sources");
+    expect(await screen.findByText(/^curl .*Bearer \$TOKEN/)).toBeTruthy();
+    expect(screen.getByRole("link", { name: "your API tokens" })).toBeTruthy();
+    expect(screen.getByText(/^sentistream import/)).toBeTruthy();
+  });
+
   it("address is found, tested and added", async () => {
     state.world.sourceWorld.trial = {
       ok: true,
@@ -99,7 +122,7 @@ describe("sources", () => {
     expect(state.world.sourceWorld.managed[0]).not.toHaveProperty("sample");
   });
 
-  it("the form can request earlier posts, and their progress and last error are shown", async () => {
+  it("earlier posts are requested, with progress and last error", async () => {
     const day = 86_400_000;
     const backfill = {
       state: "connected" as const,

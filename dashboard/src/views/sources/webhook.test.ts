@@ -4,7 +4,7 @@ import { exampleOf, randomSecret, SAMPLE } from "./webhook";
 const example = { address: "https://a.example/api/hooks/shop", signature: "sha256", header: "", sample: "" };
 
 describe("example of a webhook", () => {
-  it("signature is in the header of its form", () => {
+  it("each form of signature uses its own header", () => {
     expect(exampleOf(example)).toContain('-H "X-Hub-Signature-256: sha256=$CODE"');
     expect(exampleOf({ ...example, header: "X-Sig" })).toContain('-H "X-Sig: sha256=$CODE"');
     expect(exampleOf({ ...example, signature: "stripe" })).toContain('"Stripe-Signature: t=$TIME,v1=$CODE"');

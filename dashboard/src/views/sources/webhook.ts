@@ -1,4 +1,4 @@
-/** The examples of the form of a webhook. */
+/** Sample requests and commands for the form of a webhook. */
 
 /** The body of a request with the default settings. */
 export const SAMPLE = '{"text": "I love it", "author": "ada"}';
@@ -9,7 +9,7 @@ export interface Example {
   address: string;
   /** The form of the signature: `sha256`, `stripe` or `standard`. */
   signature: string;
-  /** The header with the signature; empty: the usual one. */
+  /** The header with the signature. Empty means the default header of the form. */
   header: string;
   /** The body of the request. */
   sample: string;
@@ -53,7 +53,7 @@ export function exampleOf({ address, signature, header, sample }: Example): stri
   }
 }
 
-/** A sample as one line that a shell can quote, or the default one. */
+/** A sample as one line that a shell can quote. Other samples are replaced by the default sample. */
 function oneLine(sample: string): string {
   try {
     const line = JSON.stringify(JSON.parse(sample));

@@ -16,7 +16,7 @@ export function Sources({ feeds }: { feeds: readonly Feed[] | null | undefined }
         <p className="text-sm text-quiet">Unknown while the database is unavailable.</p>
       ) : feeds.length === 0 ? (
         <EmptyState title="No sources configured">
-          <p>Posts can still arrive over HTTP and from the command line. To start with made-up posts:</p>
+          <p>Posts can still arrive over HTTP and from the command line. To start with demo posts:</p>
           <Command>{"sentistream --set 'ingester.sources=[\"synthetic\"]'"}</Command>
         </EmptyState>
       ) : (

@@ -16,7 +16,7 @@ interface TokenCardProps {
   grantable: readonly string[];
 }
 
-/** The access tokens, with creating and revoking them. */
+/** The access tokens, with actions to create and revoke tokens. */
 export function TokenCard({ ownerId, grantable }: TokenCardProps) {
   const query = useTokensQuery();
   const tokens = query.data?.filter(({ owner }) => ownerId === null || owner?.id === ownerId);
@@ -38,7 +38,8 @@ export function TokenCard({ ownerId, grantable }: TokenCardProps) {
         ) : tokens.length === 0 ? (
           <EmptyState title="No API tokens">
             <p>
-              Create one for each program that reads or sends posts, so that you can revoke it on its own.
+              Create one token for each program that reads or sends posts, so that you can revoke it
+              separately.
             </p>
           </EmptyState>
         ) : (

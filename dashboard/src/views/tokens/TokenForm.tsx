@@ -73,7 +73,7 @@ export function TokenForm({ grantable, onDone }: TokenFormProps) {
         )}
       </Field>
       <fieldset className="flex flex-col gap-2">
-        <legend className="mb-1 text-xs text-quiet">May</legend>
+        <legend className="mb-1 text-xs text-quiet">Permissions</legend>
         {SCOPES.filter(({ scope }) => grantable.includes(scope)).map(({ scope, name: label, about }) => (
           <CheckBox key={scope} checked={scopes.includes(scope)} onChange={(next) => choose(scope, next)}>
             {label} <span className="text-quiet">{about}</span>

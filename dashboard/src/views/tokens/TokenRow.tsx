@@ -47,7 +47,7 @@ export function TokenRow({ token, withOwner, now }: TokenRowProps) {
   );
 }
 
-/** Whose token it is. Tokens of programs and of the first start belong to no account. */
+/** The owner of a token. A token without an account, such as that of the first start, shows its creator. */
 function Creator({ token }: { token: ApiToken }) {
   return (
     <>

@@ -19,14 +19,14 @@ import { PLACES, type Place, sourceFor } from "./brandSources";
 import { Preview } from "./Preview";
 import { usePreview } from "./usePreview";
 
-/** What follows a brand: a topic, and if wanted rules and sources. */
+/** What to create for a brand: a topic, and optionally rules and sources. */
 interface Wish {
   name: string;
   alerts: boolean;
   places: readonly Place[];
 }
 
-/** What was made. A source may fail, for example without the right to add one. */
+/** What was created. A source can fail after the topic was added. */
 interface Made {
   topic: string;
   sources: readonly string[];

@@ -54,7 +54,7 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
             <EditRemove
               name={name}
               title={`Remove the topic ${name}?`}
-              text="Its matches and counts are deleted. The posts stay."
+              text="The matches and counts of this topic are deleted. The posts are kept."
               remove={remove}
               onEdit={onEdit}
             />

@@ -15,7 +15,7 @@ import { TopicFindings } from "./TopicFindings";
 import { TopicForm } from "./TopicForm";
 import { TopicRow } from "./TopicRow";
 
-/** The topic in the drawer: a new one, an existing one, or none. */
+/** The content of the drawer: a topic, the form of a new topic or brand, or `null` while it is closed. */
 type Editing = Topic | "new" | "brand" | null;
 
 /** The topics view. */

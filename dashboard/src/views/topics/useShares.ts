@@ -16,9 +16,9 @@ export interface ComparedShare extends TopicShare {
   course: number[];
   /** The change of the number of posts in percent, or `null` when there were none before. */
   change: number | null;
-  /** The change of the net sentiment in points, or `null` when there is nothing to compare. */
+  /** The change of the net sentiment in points, or `null` if there is nothing to compare with. */
   netChange: number | null;
-  /** The change of its share of mentions, or `null` when there is nothing to compare. */
+  /** The change of the topic's share of mentions, or `null` if there is nothing to compare with. */
   shareChange: ShareChange | null;
 }
 

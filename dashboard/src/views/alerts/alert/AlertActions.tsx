@@ -7,6 +7,7 @@ import { keys } from "@/api/keys";
 import { endSilence, saveSilence } from "@/api/notify";
 import type { AlertDetail, Matcher, Silence } from "@/api/types";
 import { HOUR } from "@/lib/range";
+import { timeFormat } from "@/lib/timeFormat";
 import { Allowed } from "@/shell/Allowed";
 import { Button, buttonClass } from "@/ui/Button";
 import { FailureNote } from "@/ui/ConfirmButton";
@@ -17,7 +18,7 @@ import { SilenceForm } from "../silences/SilenceForm";
 import { alertTitle, evidence, isActive } from "../words";
 import { AcknowledgeForm } from "./AcknowledgeForm";
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = timeFormat({ hour: "2-digit", minute: "2-digit" });
 
 /** The actions on an alert. On phones the first two take the full width. */
 export function AlertActions({ alert, full = false }: { alert: AlertDetail; full?: boolean }) {

@@ -74,14 +74,14 @@ function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure
   ];
 }
 
-/** The value now against the limit, of an active alert. */
+/** The current value of an active alert, with the limit. */
 function currentOf(alert: AlertDetail, current: number): Figure {
   const kind = kindOf(alert);
   if (kind === "absence") return noPosts(alert);
   return { title: "Now", value: valueText(kind, current), note: limitText(alert) };
 }
 
-/** The largest value against the limit, of an alert that is over. */
+/** The largest value of a resolved alert, with the limit. */
 function peakOf(alert: AlertDetail, { peak }: Details): Figure {
   const kind = kindOf(alert);
   if (kind === "absence") return noPosts(alert);
@@ -94,7 +94,7 @@ function noPosts({ window_start, window_end }: AlertDetail): Figure {
   return { title: "Value", value: "No posts", note: spanText(window_start, window_end) };
 }
 
-/** The limit and the value at which the alert fired. The alert's own value changes while it fires. */
+/** The limit, and the value at firing from the timeline, because `actual_value` changes while the alert fires. */
 function limitText(alert: AlertDetail): string {
   const kind = kindOf(alert);
   const limit = `limit ${valueText(kind, alert.threshold_value)}`;

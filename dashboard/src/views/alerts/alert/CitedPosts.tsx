@@ -28,7 +28,7 @@ export function CitedPosts({ alert, posts }: { alert: AlertDetail; posts: readon
           <p>
             {alert.labels?.kind === "absence"
               ? "The alert fired because there were no posts."
-              : "They may have been deleted since the alert fired."}
+              : "The posts may have been deleted since the alert fired."}
           </p>
         </EmptyState>
       ) : (

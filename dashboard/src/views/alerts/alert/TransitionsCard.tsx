@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { AlertDetail, Transition } from "@/api/types";
 import { exact } from "@/lib/format";
+import { timeFormat } from "@/lib/timeFormat";
 import { Allowed } from "@/shell/Allowed";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -8,7 +9,7 @@ import { cx } from "@/ui/cx";
 import { STATES } from "../states";
 import { kindOf, type RuleKind, valueText } from "../words";
 
-const time = new Intl.DateTimeFormat(undefined, {
+const time = timeFormat({
   month: "short",
   day: "numeric",
   hour: "2-digit",
@@ -31,7 +32,7 @@ export function TransitionsCard({ alert }: { alert: AlertDetail }) {
       }
     >
       {alert.timeline.length === 0 ? (
-        <p className="text-sm text-quiet">The timeline is older than the retention period.</p>
+        <p className="text-sm text-quiet">The timeline was deleted at the end of its retention period.</p>
       ) : (
         <ol className="text-sm">
           {alert.timeline.map((transition) => (

@@ -33,7 +33,9 @@ export function ValueCard({ alert, rule, gone }: ValueCardProps) {
         ) : gone ? (
           <div className="grid h-full place-content-center">
             <EmptyState title="Rule removed">
-              <p>Without the rule the values cannot be recomputed. The figures of the alert are above.</p>
+              <p>
+                The chart needs the rule, which was removed. The figures above were stored with the alert.
+              </p>
             </EmptyState>
           </div>
         ) : (
@@ -59,8 +61,8 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
   if (!track?.points.some(({ value }) => value != null)) {
     return (
       <div className="grid h-full place-content-center">
-        <EmptyState title="No data left">
-          <p>The minute counts of that time are older than the retention period.</p>
+        <EmptyState title="No data">
+          <p>The data of this period was deleted at the end of its retention period.</p>
         </EmptyState>
       </div>
     );
@@ -76,7 +78,10 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
   );
 }
 
-/** The bounds of the chart: from several windows before the alert to some time after it, within a backtest's limit. */
+/**
+ * The bounds of the chart: from six windows before the alert, at least an hour and at most a day, to half as long after
+ * its end. A backtest is limited, so the chart ends at most six days after the alert fired.
+ */
 function boundsOf(alert: AlertDetail, now: number): { start_date: string; end_date: string } {
   const fired = Date.parse(alert.triggered_at);
   const window = Date.parse(alert.window_end) - Date.parse(alert.window_start);

@@ -18,7 +18,7 @@ export interface Details {
   posts: CitedPost[];
 }
 
-/** A frequent word: the number of posts with it in the window and in the day before. */
+/** A frequent word, with its number of posts in the window and in the day before. */
 export interface Term {
   term: string;
   count: number;

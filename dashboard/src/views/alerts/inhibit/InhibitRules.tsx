@@ -15,7 +15,7 @@ import { useChange } from "@/ui/useSave";
 import { MatcherMark } from "../silences/SilenceRow";
 import { InhibitForm } from "./InhibitForm";
 
-/** The inhibition rule in the drawer: a new one, an existing one, or none. */
+/** The content of the drawer: an inhibition rule, the form of a new one, or `null` while it is closed. */
 type Editing = InhibitRule | "new" | null;
 
 /** The inhibition rules: alerts that suppress the notifications of other alerts. */
@@ -47,8 +47,8 @@ export function InhibitRules() {
       ) : rules.length === 0 ? (
         <EmptyState title="No inhibition rules">
           <p>
-            An inhibition rule suppresses notifications while a related alert fires, for example alerts about
-            single sources while all sources together alert.
+            An inhibition rule suppresses notifications while a related alert fires. For example, an alert
+            about all sources suppresses alerts about single sources.
           </p>
         </EmptyState>
       ) : (
@@ -81,13 +81,16 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
         </p>
         {rule.mode === "first" ? (
           <>
-            <Side text="Of these:" matchers={rule.source_matchers} />
-            <Side text="and these, only the first to fire notifies:" matchers={rule.target_matchers} />
+            <Side text="Of these alerts:" matchers={rule.source_matchers} />
+            <Side
+              text="and these, only the first to fire sends notifications:"
+              matchers={rule.target_matchers}
+            />
           </>
         ) : (
           <>
-            <Side text="While these fire:" matchers={rule.source_matchers} />
-            <Side text="suppress these:" matchers={rule.target_matchers} />
+            <Side text="While these alerts fire:" matchers={rule.source_matchers} />
+            <Side text="suppress these alerts:" matchers={rule.target_matchers} />
           </>
         )}
         {equal.length > 0 && (
@@ -99,7 +102,7 @@ function InhibitRow({ rule, onEdit }: { rule: InhibitRule; onEdit: () => void })
           <div className="flex flex-wrap gap-2">
             <EditRemove
               name={rule.name}
-              text="The alerts that it suppresses send notifications again."
+              text="Suppressed alerts send notifications again."
               remove={remove}
               onEdit={onEdit}
             />

@@ -39,7 +39,7 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
       return (
         <LinesField
           label="E-mail addresses"
-          hint="One per line. Each gets a message of its own."
+          hint="One per line. Each address gets its own message."
           lines={channel.to}
           onChange={(to) => onChange({ ...channel, to })}
           error={at("to")}
@@ -142,7 +142,7 @@ export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps):
           />
           <DurationField
             label="Resolve after"
-            hint="Alertmanager resolves an alert that is not sent again within this time. Use a longer time than the reminder of its routes."
+            hint="Alertmanager resolves an alert that is not sent again within this time. Choose a longer time than the reminder interval of the routes."
             value={channel.resolve_timeout ?? "1d"}
             presets={["6h", "1d", "7d"]}
             onChange={(resolve_timeout) => onChange({ ...channel, resolve_timeout })}

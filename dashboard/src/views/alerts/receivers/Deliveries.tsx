@@ -21,7 +21,7 @@ const MARKS: Record<Delivery["state"], string> = {
   failed: "▼ Failed",
 };
 
-/** The log of deliveries, newest first: all, or those of one alert. */
+/** The log of deliveries for all alerts or for one alert, newest first. */
 export function Deliveries({ alert }: { alert?: number }) {
   const [shown, setShown] = useState<number | null>(null);
   const now = useNow(10_000);

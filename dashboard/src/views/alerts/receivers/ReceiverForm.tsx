@@ -121,7 +121,7 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
   );
 }
 
-/** The fields whose errors appear at an input. */
+/** The fields that show their errors at their inputs. The form shows the other errors. */
 function shownFields(kind: Channel["kind"]): string[] {
   return [
     ...["name", "channel", "max_alerts", "secrets.header"],

@@ -13,7 +13,7 @@ import { destination, kindName } from "./channel";
 
 interface ReceiverRowProps {
   receiver: Receiver;
-  /** Whether its last delivery failed. */
+  /** Whether the last delivery to this receiver failed. */
   failed: boolean;
   onEdit: () => void;
 }

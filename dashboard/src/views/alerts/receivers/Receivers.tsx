@@ -16,7 +16,7 @@ import { Deliveries } from "./Deliveries";
 import { ReceiverForm } from "./ReceiverForm";
 import { ReceiverRow } from "./ReceiverRow";
 
-/** The receiver in the drawer: a new one, an existing one, or none. */
+/** The content of the drawer: a receiver, the form of a new one, or `null` while it is closed. */
 type Editing = Receiver | "new" | null;
 
 /** The receivers view. */

@@ -67,12 +67,12 @@ export function emptyChannel(kind: Channel["kind"]): Channel {
   }
 }
 
-/** Whether templates can replace the texts of a kind. The other kinds have a fixed format. */
+/** Whether a kind of channel accepts templates for its texts. The texts of other kinds have a fixed format. */
 export function hasText(kind: Channel["kind"]): boolean {
   return kind !== "webhook" && kind !== "command" && kind !== "alertmanager";
 }
 
-/** The channel as it is saved: without empty lines and empty optional settings, which have defaults. */
+/** The channel to save. Empty lines and empty optional settings are left out, so that defaults apply. */
 export function savedChannel(channel: Channel): Channel {
   const filled = (lines: readonly string[]) => lines.filter((line) => line.trim() !== "");
   if (channel.kind === "email") return { ...channel, to: filled(channel.to) };
@@ -132,7 +132,7 @@ export function takesHeaders(kind: Channel["kind"]): boolean {
   return kind === "webhook" || kind === "alertmanager";
 }
 
-/** The changes of the secrets: by name the new value, `null` to remove it. Unnamed secrets keep their value. */
+/** The new value of each changed secret by name. `null` removes the secret. Other secrets keep their value. */
 export type SecretChanges = Readonly<Record<string, string | null>>;
 
 /** The changes to send. Secrets of a previous kind are removed. */

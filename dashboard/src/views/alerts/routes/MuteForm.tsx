@@ -114,7 +114,7 @@ interface IntervalInputsProps {
   onRemove: (() => void) | null;
 }
 
-/** Days of the week and the hours on them. */
+/** The inputs for days of the week and hours of the day. */
 function IntervalInputs({ number, interval, error, onChange, onRemove }: IntervalInputsProps) {
   const { weekdays = [], from = "00:00", to = "00:00" } = interval;
   const toggle = (day: Weekday) =>

@@ -15,10 +15,10 @@ import { useChange } from "@/ui/useSave";
 import { MuteForm } from "./MuteForm";
 import { intervalText } from "./muteWords";
 
-/** The mute timing in the drawer: a new one, an existing one, or none. */
+/** The content of the drawer: a mute timing, the form of a new one, or `null` while it is closed. */
 type Editing = MuteTiming | "new" | null;
 
-/** The mute timings: hours of the week in which routes send nothing. */
+/** The mute timings: hours of the week without notifications. */
 export function MuteTimings() {
   const [editing, setEditing] = useState<Editing>(null);
   const query = useQuery({ queryKey: keys.muteTimings.all, queryFn: ({ signal }) => getMuteTimings(signal) });
@@ -89,7 +89,7 @@ function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void })
           <div className="flex flex-wrap gap-2">
             <EditRemove
               name={timing.name}
-              text="Routes that use it send notifications at any hour."
+              text="Routes with this mute timing send notifications at any hour."
               remove={remove}
               onEdit={onEdit}
             />

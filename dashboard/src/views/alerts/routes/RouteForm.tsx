@@ -92,7 +92,7 @@ export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps)
         <p className="-mt-2 text-xs text-quiet">
           {draft.parent === ""
             ? "The default route: matches all alerts that no other route matches."
-            : "Matches all alerts of its parent."}
+            : "Matches all alerts of the parent route."}
         </p>
       )}
       <Field label="Receiver" error={fieldError(save.error, "receiver")}>

@@ -17,7 +17,7 @@ interface RouteRowProps {
   onEdit: () => void;
 }
 
-/** A route: its matchers, its receiver and its timing. */
+/** A route with its matchers, its receiver and its timing. */
 export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
   const remove = useChange(() => deleteRoute(route), [keys.routes.all]);
   const matchers = route.matchers ?? [];
@@ -34,7 +34,7 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
         )}
         <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
           {matchers.length === 0 && (
-            <span>{depth > 0 ? "All alerts of its parent" : "All other alerts"}</span>
+            <span>{depth > 0 ? "All alerts of the parent route" : "All other alerts"}</span>
           )}
           {matchers.map((matcher) => (
             <MatcherMark key={`${matcher.label}${matcher.op}${matcher.value}`} matcher={matcher} />
@@ -65,7 +65,7 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
           <div className="flex flex-wrap gap-2">
             <EditRemove
               name={route.name}
-              text="Its alerts use the next matching route. Without one they appear on the dashboard only."
+              text="Its alerts use the next matching route. Alerts without a route appear on the dashboard only."
               remove={remove}
               onEdit={onEdit}
             />

@@ -19,7 +19,7 @@ import { RouteRow } from "./RouteRow";
 import { treeOf } from "./routeDraft";
 import { TryRoutes } from "./TryRoutes";
 
-/** The route in the drawer: a new one, an existing one, or none. */
+/** The content of the drawer: a route, the form of a new one, or `null` while it is closed. */
 type Editing = Route | "new" | null;
 
 /** The routes view: routes, mute timings, inhibition rules and a preview. */
@@ -51,7 +51,7 @@ function RouteList() {
   return (
     <Card
       title="Routes"
-      note="the first match applies, then its first matching child"
+      note="the first matching route applies, or its first matching child"
       action={
         <Allowed scope="edit">
           <Button onClick={() => setEditing("new")}>

@@ -14,7 +14,7 @@ export interface Draft {
   groupInterval: string;
   repeatInterval: string;
   muteTimings: string[];
-  /** Mute timings outside of which the route sends nothing. */
+  /** The names of mute timings. The route sends notifications only during them. */
   activeTimings: string[];
   /** The name of the parent route. Empty for the top level. */
   parent: string;
@@ -64,7 +64,7 @@ export function labelsOf(text: string): string[] {
     .filter(Boolean);
 }
 
-/** A route and how many routes are above it. */
+/** A route, and the number of routes above it in the tree. */
 export interface Branch {
   route: Route;
   depth: number;
@@ -92,7 +92,7 @@ export function treeOf(routes: readonly Route[]): Branch[] {
     .flatMap((route) => branch(route, 0));
 }
 
-/** The routes that can be the parent of `route`: all but itself, the routes below it, and the default route. */
+/** The possible parents of `route`. The route, its descendants and the default route are excluded. */
 export function parentsOf(route: Route | null, routes: readonly Route[]): string[] {
   const below = new Set<string>(route ? [route.name] : []);
   const tree = treeOf(routes);

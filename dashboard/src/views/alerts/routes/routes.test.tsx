@@ -35,7 +35,7 @@ describe("route helpers", () => {
     expect(treeOf(routes).map(({ route: { name } }) => name)).toEqual(["z", "a", "b", "all"]);
   });
 
-  it("children follow their parent and no parent makes a loop", () => {
+  it("children follow their parent and parents form no loop", () => {
     const route = (name: string, parent: string | null) =>
       ({ name, parent, matchers: [{ label: "a", op: "=", value: "b" }] }) as Route;
     const routes = [

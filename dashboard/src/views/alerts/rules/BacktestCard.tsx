@@ -13,7 +13,7 @@ import { scopeName, valueText } from "../words";
 import { ruleSentence } from "./ruleWords";
 import { type Shown, ShownChoice, TrackFigure } from "./TrackFigure";
 
-/** The result of the rule over the last 24 hours, updated while it is edited. */
+/** The alerts that the rule in the form would have raised in the last 24 hours. */
 export function BacktestCard({ rule }: { rule: RuleDraft }) {
   const settled = useDebounced(JSON.stringify({ ...rule, name: rule.name || "preview" }), 600);
   const query = useQuery({
@@ -79,7 +79,7 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
         {track.points.every(({ value }) => value == null) ? (
           <div className="grid h-full place-content-center">
             <EmptyState title="Not enough posts">
-              <p>No window has enough posts. Choose a longer window or fewer minimum posts.</p>
+              <p>No window has enough posts. Choose a longer window or a lower minimum of posts.</p>
             </EmptyState>
           </div>
         ) : (

@@ -26,7 +26,7 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
           )}
         </Field>
         {asks.class && (
-          <Field label="Of" error={fieldError(error, "of")}>
+          <Field label="Posts to count" error={fieldError(error, "of")}>
             {(ids) => (
               <SelectInput {...ids} value={draft.of} options={CLASSES} onChange={(of) => onChange({ of })} />
             )}
@@ -60,7 +60,7 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
   );
 }
 
-/** The statistics of a rule, which most rules keep at their default. */
+/** The statistical settings of a rule. Most rules use the defaults. */
 export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps) {
   const asks = asksFor(draft.kind);
   if (!asks.threshold) return null;

@@ -57,7 +57,7 @@ export function CountingInputs({ draft, onChange, error }: InputsProps) {
   );
 }
 
-/** The options without the one that repeats the default, unless it is chosen. */
+/** The options. The second one means the same as the default, so it is shown only if it is chosen. */
 function shown<T extends string>(options: readonly { value: T; label: string }[], chosen: T) {
   return options.filter((_, index) => index !== 1 || options[1]?.value === chosen);
 }

@@ -54,7 +54,7 @@ export function RuleRow({ rule }: { rule: Rule }) {
             <ConfirmButton
               action="Remove"
               title={`Remove ${rule.name}?`}
-              text="Its alerts stay in the history."
+              text="The alerts of this rule stay in the history."
               pending={remove.isPending}
               error={remove.error}
               onConfirm={() => remove.mutate()}

@@ -41,14 +41,14 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
   );
 }
 
-/** The timing that most rules keep at its default. */
+/** The timing settings for which most rules use the defaults. */
 export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
   return (
     <>
       {asksFor(draft.kind).baselineWindow && (
         <DurationField
           label="Compared with"
-          hint="Length of the previous period. Default: 12 windows"
+          hint="Length of the period before the window. Default: 12 windows, at most 1 day"
           value={draft.baselineWindow}
           presets={["1h", "6h", "1d"]}
           optional

@@ -30,11 +30,11 @@ export interface Draft {
   /** Empty means the default. */
   minAuthors: string;
   noData: NonNullable<RuleDraft["no_data"]> | "";
-  /** The delay by which windows end earlier. Empty means the measured delay. */
+  /** The time between the end of a window and its evaluation. Empty means the measured delay of the sources. */
   delay: string;
-  /** All annotations, of which the form shows the summary. */
+  /** All annotations. The form shows only `summary`. */
   annotations: RuleDraft["annotations"];
-  /** The fields of the stored rule. Those that the form does not show are saved unchanged. */
+  /** The fields of the stored rule that the form does not show. They are saved unchanged. */
   kept: Partial<RuleDraft>;
 }
 
@@ -53,7 +53,7 @@ const DIRECTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "sh
 const TESTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "ratio", "shift"]);
 const CLASSED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "spike", "shift"]);
 
-/** The fields of a kind. */
+/** Which fields the form shows for a kind of rule. */
 export function asksFor(kind: RuleDraft["kind"]) {
   return {
     percent: IN_PERCENT.has(kind),
@@ -119,7 +119,7 @@ export function templateDraft(template: Template): Draft {
   }
 }
 
-/** The draft of a new rule about what a search shows. */
+/** The draft of a new rule with the filters of a view. */
 export function draftFor(search: Search): Draft {
   const draft = { ...templateDraft("negative"), name: "" };
   const of = search.emotion
@@ -170,7 +170,7 @@ export function draftOf(rule: Rule): Draft {
   };
 }
 
-/** The rule in the API's format, without fields of other kinds. */
+/** The rule in the API's format. Fields that do not apply to its kind are left out. */
 export function ruleOf(draft: Draft): RuleDraft {
   const asks = asksFor(draft.kind);
   const number = (text: string) => (asks.percent ? roundOff(Number(text) / 100) : Number(text));

@@ -23,12 +23,12 @@ interface MatcherInputsProps {
   matchers: readonly Matcher[];
   onChange: (matchers: Matcher[]) => void;
   error: string | undefined;
-  /** Whether zero conditions are allowed, which match every alert. */
+  /** Whether the list may be empty. An empty list matches every alert. */
   optional?: boolean;
   legend?: string;
 }
 
-/** Conditions on the labels of an alert, which must all match. */
+/** Conditions on the labels of an alert. All of them must match. */
 export function MatcherInputs({
   matchers,
   onChange,

@@ -125,7 +125,7 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
   );
 }
 
-/** The fields of a silence that the form may not show. */
+/** The fields of a stored silence that the form does not show. They are saved unchanged. */
 function keptOf(before: Silence | null) {
   if (!before) return {};
   const { state: _, ...written } = writtenOf(before);

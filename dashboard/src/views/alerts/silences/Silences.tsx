@@ -19,7 +19,7 @@ import { readMatchers } from "./matcherText";
 import { SilenceForm } from "./SilenceForm";
 import { SilenceRow } from "./SilenceRow";
 
-/** The silence in the drawer: a new one, an existing one, or none. */
+/** The content of the drawer: a silence, the form of a new one, or `null` while it is closed. */
 type Editing = Silence | "new" | null;
 
 /** The silences view. */
@@ -39,7 +39,7 @@ export function Silences() {
       <AlertTabs />
       {linked.given && !linked.matchers && (
         <p role="alert" className="mb-4 text-sm">
-          ▼ The conditions in this link cannot be read. Enter them in the form.
+          ▼ The link has conditions that cannot be read. Enter the conditions in the form.
         </p>
       )}
       <div className="flex flex-col gap-4">

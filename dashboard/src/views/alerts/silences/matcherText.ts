@@ -5,8 +5,8 @@ const MATCHER = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*
 const MOST = 20;
 
 /**
- * Reads matchers as Alertmanager and the links of notifications write them: `alertname="Acme",source="rss"`. `null` if the
- * text is something else.
+ * Reads matchers as Alertmanager and the links of notifications write them: `alertname="Acme",source="rss"`. Returns
+ * `null` for any other text.
  */
 export function readMatchers(text: string): Matcher[] | null {
   const matchers: Matcher[] = [];

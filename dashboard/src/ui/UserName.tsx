@@ -1,14 +1,16 @@
 import { Field, fieldError } from "./Field";
 import { inputClass } from "./Input";
 
-interface NewUserNameProps {
+interface UserNameProps {
   value: string;
-  error: unknown;
+  /** The maximum length of a new name, in characters. */
+  maxLength?: number;
+  error?: unknown;
   onChange: (value: string) => void;
 }
 
-/** A field for the name of one's own new account. */
-export function NewUserName({ value, error, onChange }: NewUserNameProps) {
+/** A field for the user's own name. Password managers can fill it, and phones do not correct it. */
+export function UserName({ value, maxLength, error, onChange }: UserNameProps) {
   return (
     <Field label="User name" error={fieldError(error, "name")}>
       {(ids) => (
@@ -17,9 +19,10 @@ export function NewUserName({ value, error, onChange }: NewUserNameProps) {
           name="username"
           autoComplete="username"
           autoCapitalize="none"
+          autoCorrect="off"
           spellCheck={false}
           required
-          maxLength={100}
+          maxLength={maxLength}
           value={value}
           onChange={(event) => onChange(event.target.value)}
           className={inputClass}
@@ -28,3 +31,6 @@ export function NewUserName({ value, error, onChange }: NewUserNameProps) {
     </Field>
   );
 }
+
+/** The maximum length that the server accepts for the name of a new account. */
+export const MAX_USER_NAME = 100;
