@@ -1,11 +1,11 @@
 //! A long run on each set-up with concurrent posts, edits, deletions, retention and clients, as fast as the machine
-//! allows.
-//! Memory, open files, tables, disk usage and latencies must not grow.
+//! allows. Memory, open files, tables, disk usage and latencies must not grow.
 //!
 //! `make soak` runs these tests; `SOAK_POSTS` sets the number of posts. After each part of the run, the clock of the
 //! process is moved forward, so that the posts of a part leave the retention period in the next part.
 //!
-//! A run of fewer than about 100,000 posts does not fill logs and streams in its first parts, so that it fails.
+//! A run of fewer than about 100,000 posts fails, because its first parts do not fill the logs and streams, which then
+//! grow in later parts.
 
 mod backend;
 mod clients;
@@ -23,20 +23,21 @@ use crate::process::within;
 /// The default number of posts: ten posts per second for eight hours.
 const POSTS: usize = 288_000;
 /// The number of parts of the run. The last part is compared with an early part.
-const PARTS: usize = 10;
+const PARTS: usize = 16;
 /// The number of entries per request, and the maximum number of entries that wait.
 const BATCH: usize = 500;
 const AHEAD: u64 = 5_000;
-/// The number of parts before the first part that is compared. They fill caches, pools, logs and the retention period.
-const WARM_UP: usize = 2;
-/// The number of parts on each side of the comparison of latencies. Several are needed, because slow requests are rare.
-const LATENCY_PARTS: usize = 3;
+/// The number of parts before the first part that is compared. In these parts, caches, pools, logs and files reach
+/// their size, and the keys of the first deleted posts reach the end of their retention.
+const WARM_UP: usize = 6;
+/// The number of early parts and of late parts whose latencies are compared. One part has too few slow requests.
+const LATENCY_PARTS: usize = 5;
 /// The maximum ratio of a value of the last part to that of an early part.
 const GROWTH: f64 = 1.1;
 /// The time by which the clock of the process is moved after each part.
 const STEP: Duration = Duration::from_secs(900);
-/// The age of posts when they are appended. It is less than the retention of an hour, but together with [`STEP`] more
-/// than the retention plus the accepted clock skew of five minutes.
+/// The age of posts when they are appended. The age is below the retention of 3,600 s, so the posts are stored. After
+/// one [`STEP`] it is above the retention plus the accepted clock skew of 300 s, so the posts are pruned.
 const AGE: Duration = Duration::from_secs(3_400);
 
 /// A post of the run.
@@ -45,6 +46,8 @@ pub struct Entry {
     author: String,
     /// When the post was written, in Unix seconds.
     created: i64,
+    /// When the post is appended, on the clock of the process, in Unix milliseconds.
+    appended_ms: i64,
     content: String,
     is_edited: bool,
     /// The ids of an earlier post and an unknown post, which are deleted.
@@ -54,14 +57,17 @@ pub struct Entry {
 impl Entry {
     /// The post with this number. `ahead` is the time by which the clock of the process has been moved.
     fn new(number: usize, ahead: Duration) -> Self {
-        let created = Clock::system().now() + ahead - AGE - Duration::from_secs((number % 25) as u64);
+        let now = Clock::system().now() + ahead;
+        let created = now - AGE - Duration::from_secs((number % 25) as u64);
         let deletes = number % 20 == 3;
         let deleted = [format!("s{}", number.saturating_sub(BATCH)), format!("unknown{number}")];
         Self {
             id: format!("s{number}"),
             author: format!("a{}", number % 1_000),
             created: created.as_seconds(),
-            content: format!("I love how fast this is, number {number}"),
+            appended_ms: now.as_millis(),
+            // The numbers repeat, because the text index of Postgres keeps the words of pruned posts.
+            content: format!("I love how fast this is, number {}", number % 1_000),
             is_edited: number % 20 == 7,
             deleted: deleted.into_iter().filter(|_| deletes).collect(),
         }

@@ -56,7 +56,7 @@ fn clock(folder: &Path) -> FakeClock {
     clock
 }
 
-/// One process with an embedded database. Its API takes no edits.
+/// One process with an embedded database. Edits are not appended, because the API does not accept them.
 pub struct Embedded {
     folder: tempfile::TempDir,
     clock: FakeClock,
@@ -143,8 +143,8 @@ impl Scaled {
         let (shared, clock) = (Shared::create().await, clock(folder.path()));
         let mut settings = shared.settings();
         settings.extend(SETTINGS.map(str::to_owned));
-        // The run must reach the limit of this stream in its first part. It would reach the default limit only at its
-        // end.
+        // With this limit the stream of processed entries is full after the first part. With the default limit it
+        // would grow until the end of the run.
         settings.push("stream.processed_max_len=10000".to_owned());
         let process = Process::start_in(folder.path(), &settings, &clock.environment()).await;
         process.ready().await;
@@ -170,8 +170,10 @@ impl Backend for Scaled {
     async fn append(&self, entries: &[Entry]) {
         let stream = format!("{}_posts", self.shared.prefix);
         let pipeline = self.redis.pipeline();
-        for fields in entries.iter().flat_map(fields) {
-            let mut args: Vec<Value> = vec![stream.as_str().into(), "*".into()];
+        let all = entries.iter().flat_map(|entry| fields(entry).into_iter().map(|fields| (entry.appended_ms, fields)));
+        for (ms, fields) in all {
+            // The clock of Redis is not moved, so the id of an entry contains the time on the clock of the process.
+            let mut args: Vec<Value> = vec![stream.as_str().into(), format!("{ms}-*").into()];
             args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value.into()]));
             let command = CustomCommand::new_static("XADD", ClusterHash::FirstKey, false);
             pipeline.custom::<(), _>(command, args).await.unwrap();
@@ -184,9 +186,11 @@ impl Backend for Scaled {
     }
 
     async fn values(&self) -> BTreeMap<&'static str, f64> {
+        // The ids of settled entries are kept for ten minutes of real time, in which the run ends.
         const TABLES: &str = "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c JOIN pg_namespace n ON \
-                              n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'";
-        // A part represents a long time, in which autovacuum would have run.
+                              n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r' \
+                              AND c.relname <> 'settled_entries'";
+        // In production, autovacuum runs in the time that a part simulates.
         services::execute(&self.shared.postgres_url, "VACUUM").await;
         let (tables, stored) = (self.number(TABLES).await, self.stored().await);
         let command = CustomCommand::new_static("INFO", ClusterHash::FirstKey, false);
