@@ -60,7 +60,7 @@ RELEASE_BINARY := $${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/sentistream
 SUITE := SENTISTREAM_BIN="$(RELEASE_BINARY)" scripts/with-services env $(LINTED) test --locked --workspace --test it --
 
 .PHONY: abuse
-abuse: build check-rust ## Attacks a running server for ten minutes and checks the budgets of docs/security.md.
+abuse: build check-rust ## Attacks a running server for ten minutes and checks its limits (docs/security.md).
 	SENTISTREAM_ABUSE_SECONDS=$${SENTISTREAM_ABUSE_SECONDS:-600} SENTISTREAM_ABUSE_SCALE=$${SENTISTREAM_ABUSE_SCALE:-100} \
 	$(SUITE) --nocapture --test-threads=1 abuse::
 
@@ -80,11 +80,11 @@ test-browser: check-rust ## Runs the browser tests against the real binary.
 	../scripts/with-services npm run e2e -- --project=journeys
 
 .PHONY: chaos
-chaos: test-tools build check-rust ## Runs random faults over real processes on both set-ups (CHAOS_FAULTS=200 CHAOS_SEED=random).
+chaos: test-tools build check-rust ## Injects random faults into real processes, with SQLite and with Redis and Postgres (CHAOS_FAULTS=200 CHAOS_SEED=random).
 	$(SUITE) many_faults --ignored --nocapture --test-threads=1
 
 .PHONY: soak
-soak: test-tools build check-rust ## Processes the posts of eight hours on both set-ups and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
+soak: test-tools build check-rust ## Processes the posts of eight hours, with SQLite and with Redis and Postgres, and checks that memory, files, tables and latency do not grow (SOAK_POSTS=288000).
 	$(SUITE) resources_stay_flat --ignored --nocapture --test-threads=1
 
 .PHONY: bench

@@ -67,7 +67,8 @@ fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> 
                 author: Some(format!("author{}", n % 1_000)),
                 ..PostDraft::default()
             };
-            Op::Post(draft.validate(now - Duration::from_secs(n as u64 % 3_600)).expect("valid")).to_fields()
+            Op::Post(draft.validate(now - Duration::from_secs(n as u64 % 3_600)).expect("the post is not valid"))
+                .to_fields()
         })
         .collect()
 }
@@ -120,7 +121,7 @@ fn cpu_seconds() -> f64 {
 }
 
 fn services() -> Option<Vec<String>> {
-    #[expect(clippy::disallowed_methods, reason = "the environment names the services of benches")]
+    #[expect(clippy::disallowed_methods, reason = "a bench has no configuration")]
     let variable = |name: &str| std::env::var(name).ok();
     let database = variable("SENTISTREAM_TEST_POSTGRES_URL")?;
     let redis = variable("SENTISTREAM_TEST_REDIS_URL")?;

@@ -1,30 +1,31 @@
 //! Measures the sources against fakes of their services: the speed of parsing, the speed of reading a backlog of
 //! Bluesky events, and the number of posts that are lost in a long run with interruptions.
 //!
-//! `cargo bench --bench sources` measures both speeds; `-- soak SECONDS` interrupts all sources every 30 s. Redis and
-//! Postgres are measured too when `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set.
+//! `cargo bench --bench sources` measures both speeds; `-- soak SECONDS` reads for SECONDS, interrupts all sources
+//! every 30 s and counts the lost posts. Redis and Postgres are measured too when `SENTISTREAM_TEST_REDIS_URL` and
+//! `SENTISTREAM_TEST_POSTGRES_URL` are set.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the bench")]
 
 #[path = "../tests/it/fakes/feeds.rs"]
-#[expect(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "only the tests use every item")]
 mod feeds;
 #[path = "../tests/it/fakes/hackernews.rs"]
-#[expect(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "only the tests use every item")]
 mod hackernews;
 #[path = "../tests/it/fakes/jetstream.rs"]
-#[expect(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "only the tests use every item")]
 mod jetstream;
 #[path = "../tests/it/fakes/mastodon.rs"]
-#[expect(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "only the tests use every item")]
 mod mastodon;
 #[path = "sources/polled.rs"]
 mod polled;
 #[path = "../tests/it/fakes/reddit.rs"]
-#[expect(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "only the tests use every item")]
 mod reddit;
 #[path = "../tests/it/fakes/web.rs"]
-#[expect(dead_code, reason = "the tests use all of it")]
+#[expect(dead_code, reason = "only the tests use every item")]
 mod web;
 
 use std::collections::BTreeMap;
@@ -50,12 +51,12 @@ use jetstream::{Faults, Jetstream, Log, account, commit};
 const BACKLOG: usize = 200_000;
 /// The number of Bluesky events per second in a soak.
 const SOAK_RATE: usize = 50;
-/// The number of events of Bluesky for each post of the other sources.
+/// The number of Bluesky events per post of each other source.
 const ELSEWHERE: usize = 25;
 /// The interval between two interruptions.
 const CUT_EVERY: Duration = Duration::from_secs(30);
 
-/// Event number `n` of the network. The numbers contain the usual shares of deletions, replies, links and account
+/// Event number `n` of the simulated network, which has the usual shares of deletions, replies, links and account
 /// events.
 fn event(n: usize, time_us: i64) -> String {
     let did = format!("did:plc:{:024}", n % 5_000);
@@ -159,7 +160,7 @@ impl Ingesting {
     }
 }
 
-/// Measures the time for a backlog, from the first byte of the fake to the last append.
+/// Measures the time to read a backlog, from the first byte that the fake server sends to the last append.
 async fn catch_up(name: &str, settings: &[String]) {
     let (_, services) = opened(settings).await;
     let log = Log::new();
@@ -229,7 +230,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
             }
         }
     };
-    // Posts that are not stored by then count as lost.
+    // Posts that are not stored after this timeout count as lost.
     let _ = tokio::time::timeout(Duration::from_secs(60), settled).await;
     let states = ingesting.states.all();
     ingesting.stop().await;
@@ -295,7 +296,7 @@ impl Classifier for Free {
 }
 
 fn external_servers() -> Option<Vec<String>> {
-    #[expect(clippy::disallowed_methods, reason = "the environment names the services of benches")]
+    #[expect(clippy::disallowed_methods, reason = "a bench has no configuration")]
     let variable = |name: &str| std::env::var(name).ok();
     let (database, redis) = (variable("SENTISTREAM_TEST_POSTGRES_URL")?, variable("SENTISTREAM_TEST_REDIS_URL")?);
     let prefix = format!("bench_{}", uuid::Uuid::new_v4().simple());

@@ -122,7 +122,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
     for consumer in consumers {
         consumer.await??;
     }
-    // The time in which the last claims waited for further entries is subtracted.
+    // The last claims wait 500 ms for further entries. This time is subtracted.
     let total = start.elapsed().saturating_sub(Duration::from_millis(500));
     let depth = stream.depth().await?;
     anyhow::ensure!(depth.pending() == 0 && depth.appended == entries as u64, "entries are missing: {depth:?}");

@@ -19,7 +19,7 @@ use sentistream::topics::{Matcher, Query, Scratch};
 /// The number of topics, and the number of terms of each.
 const SIZES: [(usize, usize); 2] = [(1_000, 4), (5_000, 50)];
 const POSTS: usize = 20_000;
-/// The number of words of the synthetic language, of which a few are frequent.
+/// The number of words of the synthetic language. A few of them are frequent.
 const WORDS: usize = 20_000;
 /// The number of the most frequent words, which are not used in queries.
 const FREQUENT: usize = 200;
@@ -76,10 +76,10 @@ fn read(path: &Path) -> Result<Texts, Box<dyn Error>> {
 
 fn measure(queries: &[Query], posts: &[String]) {
     let started = Instant::now();
-    let matcher = Matcher::new((1..).map(TopicId).zip(queries)).expect("a matcher");
+    let matcher = Matcher::new((1..).map(TopicId).zip(queries)).expect("cannot build the matcher");
     let built = started.elapsed().as_secs_f64() * 1e3;
     let started = Instant::now();
-    let one = Matcher::new([(TopicId(1), &queries[0])]).expect("a matcher");
+    let one = Matcher::new([(TopicId(1), &queries[0])]).expect("cannot build the matcher");
     assert!(!black_box(one).is_empty());
     let added = started.elapsed().as_secs_f64() * 1e6;
 
@@ -109,7 +109,7 @@ fn word(number: usize, random: &mut StdRng) -> String {
     let (first, letters) = if number % 10 == 9 { ('а', 30) } else { ('a', 26) };
     let length = random.random_range(3..10);
     let mut word: String = (0..length)
-        .map(|_| char::from_u32(u32::from(first) + random.random_range(0..letters)).expect("a letter"))
+        .map(|_| char::from_u32(u32::from(first) + random.random_range(0..letters)).expect("not a character"))
         .collect();
     if number.is_multiple_of(50) {
         word.insert(0, '#');

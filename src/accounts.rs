@@ -34,13 +34,13 @@ pub use sign_in::{Device, ExternalIdentity, SignedIn};
 
 /// The interval at which the process reads whether accounts exist, and which sessions are live.
 const REFRESH: Duration = Duration::from_secs(2);
-/// The interval at which expired sessions are deleted, in refreshes.
+/// Expired sessions are deleted once per this number of refreshes, which is about once per hour.
 const PRUNE_EVERY: u32 = 1_800;
 /// How long a session that was read from the database stays in the cache.
 const SESSION_TTL: Duration = Duration::from_secs(1);
 /// The maximum number of sessions in the cache.
 const CACHED_SESSIONS: u64 = 10_000;
-/// Why a call failed.
+/// Why a call of [`Accounts`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// The user name or the password is wrong, or the account is disabled.
@@ -68,7 +68,7 @@ pub enum AccountError {
     #[error("the session has ended: sign in again")]
     Ended,
     /// The account has no password.
-    #[error("this account has no password")]
+    #[error("this account has no password: sign in with the identity provider")]
     NoPassword,
     /// A password cannot be hashed.
     #[error("the password cannot be hashed: {0}")]
@@ -106,7 +106,7 @@ struct Inner {
     presence: LastPresence,
     live: LiveSessions,
     cached: Cache<String, SignedInUser>,
-    /// Locked during the first read of the presence, so that concurrent requests cause only one read.
+    /// Locked during the first read of whether accounts exist, so that concurrent requests cause only one read.
     first_read: Mutex<()>,
 }
 
@@ -151,7 +151,7 @@ impl Accounts {
         match self.0.store.count_users().await {
             Ok(0) => self.0.presence.set(Presence::Absent),
             Ok(_) => self.0.presence.set(Presence::Present),
-            // A database without the table has no accounts.
+            // A database without the table `users` has no accounts.
             Err(error) if is_missing_table(&error) => self.0.presence.set_missing(),
             Err(error) => {
                 tracing::debug!(%error, "cannot read the number of accounts");
@@ -160,7 +160,8 @@ impl Accounts {
         }
     }
 
-    /// Reads the presence of accounts and the live sessions at intervals until `shutdown`, and deletes expired sessions.
+    /// Reads at intervals until `shutdown` whether accounts exist and which sessions are live. Deletes expired
+    /// sessions.
     pub async fn follow(self, shutdown: Shutdown) {
         for round in 0_u32.. {
             self.refresh().await;
@@ -175,7 +176,7 @@ impl Accounts {
         }
     }
 
-    /// Reads the presence of accounts and the live sessions.
+    /// Reads whether accounts exist and which sessions are live.
     pub async fn refresh(&self) {
         self.read_presence().await;
         self.0.cached.invalidate_all();

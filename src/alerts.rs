@@ -1,13 +1,16 @@
-//! The alerts role: evaluates rules over sliding windows of posts, and opens and resolves alerts.
+//! The alerts role: evaluates rules over sliding windows of posts, and opens and resolves alerts. A *series* is a rule
+//! applied to one group of posts, such as the posts of one source; each series has a separate state and alert.
 //!
-//! Several instances may have the role. The leader, which holds a lease, evaluates the rules. The store checks the lease
-//! in each transaction that changes alerts, so an instance that was suspended and lost its lease cannot change alerts.
-//! A state and its transition are written in one transaction, and the next leader continues from the stored state.
-//! Therefore no transition is lost or written twice. [`crate::rules`] evaluates the conditions of rules without I/O.
+//! Several instances may have the role. The leader, which holds a lease, evaluates the rules. The store checks the
+//! lease in each transaction that changes alerts, so an instance that was suspended and lost its lease cannot change
+//! alerts. A state and its transition are written in one transaction, and the next leader continues from the stored
+//! state. Therefore no transition is lost or written twice. [`crate::rules`] evaluates the conditions of rules without
+//! I/O.
 
 mod collector;
 mod dues;
 mod evidence;
+mod feeds;
 mod histories;
 mod meta;
 mod replay;
@@ -110,7 +113,7 @@ pub async fn run(services: AlertsServices, options: AlertsOptions, shutdown: Shu
     metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by severity");
     metrics::describe_gauge!(
         "sentistream_alert_sources_left_out",
-        "Sources with posts that alert rules do not watch, because a rule watches at most 500"
+        "Sources that alert rules leave out, because a rule watches at most 500 sources"
     );
     metrics::describe_counter!("sentistream_alert_evaluations_total", "Alert rules that this instance evaluated");
     metrics::describe_histogram!(
@@ -178,7 +181,7 @@ impl Coordinated for Leader {
                 }
                 _ => {}
             }
-            // The future is large, so it is boxed to keep this one small.
+            // The future of `tick` is large, so it is boxed to keep the future of this function small.
             Box::pin(tick(&self.services, &self.options, lease, &mut self.memory)).await?;
             // The interval starts after the evaluation, so that a slow store does not get additional requests.
             self.due = Instant::now() + self.options.interval;

@@ -1,4 +1,4 @@
-//! The composition root: it opens the shared modules (the services of the crate page) from the configuration and starts
+//! The composition root: it opens the shared modules (`services` on the crate page) from the configuration and starts
 //! the roles. It is the only module that imports all others.
 
 mod demo;
@@ -115,7 +115,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Services> {
     }
 }
 
-/// Opens only the store. Does not migrate it.
+/// Opens only the store, without migrating the database.
 ///
 /// # Errors
 /// When the embedded database cannot be opened, or the URL is malformed.
@@ -129,7 +129,7 @@ pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// The settings that are stored in the database. Does not migrate it.
+/// Reads the settings that are stored in the database, without migrating the database.
 ///
 /// # Errors
 /// When the database cannot be opened or read.
@@ -142,7 +142,8 @@ pub async fn stored_settings(config: &Config, clock: Clock) -> anyhow::Result<Ve
     Ok(store.settings().await?)
 }
 
-/// The keys for encrypting secrets in the database. With the embedded database, the key file is in the same folder.
+/// The keys for encrypting secrets in the database. Without `database.key_file`, the embedded database has a key file
+/// beside it.
 ///
 /// # Errors
 /// When the key file cannot be used.
@@ -161,7 +162,7 @@ fn key_file(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The path of the key file in use; `None` when secrets are not encrypted.
+/// The path of the key file; `None` when secrets are not encrypted.
 pub fn key_file_in_use(config: &Config) -> Option<PathBuf> {
     config.database.key_file.clone().or_else(|| match &config.backends {
         Backends::Embedded { path } => Some(key_file(path)),
@@ -170,7 +171,9 @@ pub fn key_file_in_use(config: &Config) -> Option<PathBuf> {
 }
 
 fn open_sqlite(config: &Config) -> anyhow::Result<Sqlite> {
-    let Backends::Embedded { path } = &config.backends else { anyhow::bail!("the database is not SQLite") };
+    let Backends::Embedded { path } = &config.backends else {
+        anyhow::bail!("this needs the embedded database: set database.url to sqlite://PATH")
+    };
     Ok(Sqlite::open(&SqliteOptions {
         path: path.clone(),
         readers: config.database.max_connections,
@@ -184,7 +187,7 @@ fn open_postgres(config: &Config, clock: Clock) -> anyhow::Result<Store> {
         Some(postgres) => Ok(Store::postgres(&postgres, options::retention(config), clock)?
             .keeping(options::keep(config))
             .sealing(vault(config)?)),
-        None => anyhow::bail!("the database is not Postgres"),
+        None => anyhow::bail!("this needs Postgres: set database.url to postgres://USER:PASSWORD@HOST/NAME"),
     }
 }
 
@@ -215,7 +218,7 @@ pub async fn load_command_classifier(config: &Config) -> anyhow::Result<SharedCl
     Ok(routes.over(loader.load().await?.into_classifier()))
 }
 
-/// The worker role.
+/// Creates the worker from the configuration and the shared modules.
 pub fn worker(config: &Config, services: &Services, classifier: ActiveClassifier) -> Worker {
     Worker {
         stream: services.stream.clone(),

@@ -23,7 +23,7 @@ const RESERVE: u64 = 64 << 20;
 /// The mode of the folder.
 const OWNER_ONLY: u32 = 0o700;
 
-/// Where backups are stored, and how many.
+/// Where backups are stored, and how many are kept.
 #[derive(Clone, Debug)]
 pub struct BackupOptions {
     /// The file of the embedded database.
@@ -89,8 +89,8 @@ pub struct Overview {
 /// Why a backup cannot be made, read or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupsError {
-    /// One is in progress.
-    #[error("a backup is in progress")]
+    /// A backup is in progress.
+    #[error("a backup is in progress: start another one after it")]
     Busy,
     /// The disk is too full.
     #[error(
@@ -99,9 +99,9 @@ pub enum BackupsError {
     NoSpace {
         /// The folder of the backups.
         folder: PathBuf,
-        /// The size of the database and the reserve.
+        /// The required bytes: the size of the database and a reserve.
         needed: u64,
-        /// The free space.
+        /// The free bytes.
         free: u64,
     },
     /// No backup has this name.
@@ -145,7 +145,7 @@ impl Backups {
         &self.0.options
     }
 
-    /// The backups and the one in progress.
+    /// The backups, the backup in progress, and the last failure.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -166,7 +166,7 @@ impl Backups {
     /// Starts a backup on its own thread.
     ///
     /// # Errors
-    /// When one is in progress, or the disk has too little space.
+    /// When a backup is in progress, or the disk has too little space.
     pub fn start(&self) -> Result<BackupProgress, BackupsError> {
         let folder = &self.0.options.folder;
         DirBuilder::new().recursive(true).mode(OWNER_ONLY).create(folder).map_err(|e| self.unusable(folder, e))?;
@@ -197,7 +197,7 @@ impl Backups {
     /// When there is no such backup.
     pub fn open(&self, name: &str) -> Result<(File, u64), BackupsError> {
         let path = self.existing(name)?;
-        // A link in the folder is not followed.
+        // A symbolic link is not followed, because it could lead out of the folder.
         let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
         let opened = fs::OpenOptions::new().read(true).custom_flags(flags).open(&path);
         let file = opened.map_err(|e| self.unusable(&path, e))?;
@@ -234,12 +234,12 @@ impl Backups {
         state.failed = failed.map(|reason| BackupFailure { name, failed_at: self.0.clock.now(), reason });
     }
 
-    /// The backups, newest first. A folder that does not exist has none.
+    /// The backups, newest first; empty if the folder does not exist.
     fn list(&self) -> Result<Vec<Backup>, BackupsError> {
         let mut backups: Vec<Backup> = Vec::new();
         for entry in self.entries()? {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            // A file that was deleted in the meantime is left out.
+            // A file that was deleted during the listing is left out.
             let Ok(file) = entry.metadata() else { continue };
             if !is_name(&name) || !file.is_file() {
                 continue;
@@ -259,7 +259,7 @@ impl Backups {
         Ok(())
     }
 
-    /// Removes what a backup left behind when the process was killed.
+    /// Removes incomplete files, which remain when the process is killed during a backup.
     fn remove_parts(&self) -> Result<(), BackupsError> {
         for entry in self.entries()? {
             let name = entry.file_name().into_string().unwrap_or_default();
@@ -279,7 +279,7 @@ impl Backups {
         }
     }
 
-    /// A name that no backup has.
+    /// An unused name for a backup that starts at `now`.
     fn new_name(&self, now: Timestamp) -> String {
         let time = now.to_jiff().strftime("%Y%m%dT%H%M%SZ");
         let numbered = (2..).map(|number| format!("{PREFIX}{time}-{number}{SUFFIX}"));
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_not_backups() {
+    fn only_names_of_backups_are_accepted() {
         assert!(is_name("sentistream-20260301T123000Z.db") && is_name("sentistream-20260301T123000Z-2.db"));
         for name in
             ["", "sentistream-.db", "sentistream-../x.db", "../sentistream-1.db", "sentistream-1.db.part", "x.db"]
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_other_files_are_left_out() {
+    fn list_leaves_out_links_and_other_files() {
         let folder = tempfile::tempdir().unwrap();
         let backups = backups(folder.path(), 1);
         assert_eq!(backups.overview().unwrap().backups, []);

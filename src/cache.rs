@@ -50,7 +50,7 @@ impl Cache {
         }
     }
 
-    /// Changes how long this process reuses answers, and removes every answer. Each process must call this itself.
+    /// Changes how long this process reuses answers, and removes every answer. Other processes do not change.
     pub async fn set_ttl(&self, ttl: Duration) {
         let current = match self {
             Self::Local(cache) => cache.ttl(),
@@ -58,7 +58,7 @@ impl Cache {
         };
         if current.get() != ttl {
             current.set(ttl);
-            // Stored answers have the old time to live.
+            // Stored answers expire after the old time to live, so they are removed.
             self.clear().await;
         }
     }

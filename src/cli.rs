@@ -58,7 +58,7 @@ Examples:
   sentistream                                   serve the dashboard with generated posts
   sentistream demo                              the same in a temporary database, beside an installation
   sentistream analyze \"What a day\"              classify one text
-  sentistream import posts.ndjson               append posts, also beside a running server
+  sentistream import posts.ndjson               append posts, also while a server runs
   sentistream --roles worker                    run workers only, on another machine
   sentistream doctor                            check the installation
 
@@ -69,14 +69,14 @@ Examples:
   sentistream                                   serve the dashboard with generated posts
   sentistream demo                              the same in a temporary database, beside an installation
   sentistream analyze \"What a day\"              classify one text
-  sentistream import posts.ndjson               append posts, also beside a running server
+  sentistream import posts.ndjson               append posts, also while a server runs
   sentistream --roles worker                    run workers only, on another machine
   sentistream doctor                            check the installation
   sentistream config --defaults > sentistream.toml
 
 Settings come from the defaults, the file of --config, the environment (SENTISTREAM__SECTION__KEY,
-and names such as DATABASE_URL and REDIS_URL), and flags; later ones have precedence.
-`sentistream config` prints each with its source.
+and names such as DATABASE_URL and REDIS_URL), and flags. Later ones override earlier ones.
+`sentistream config` prints each setting with its source.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. Logs go to stderr.
 
@@ -102,8 +102,8 @@ struct ConfigurationArgs {
 enum Command {
     /// Serve until stopped (the default).
     ///
-    /// Prints one line with the dashboard's address when ready. SIGTERM or Ctrl-C stops it within shutdown.grace:
-    /// running work is finished or released. A second signal stops it immediately.
+    /// When ready, the server prints one line with the address of the dashboard. SIGTERM or Ctrl-C stops the server
+    /// within shutdown.grace: running work is finished or released. A second signal stops it immediately.
     #[command(after_help = "\
 Examples:
   sentistream serve
@@ -246,7 +246,7 @@ fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow:
     Ok(telemetry::init_logs(&directives, style)?)
 }
 
-/// Whether the reader of stdout has closed it, as `head` does.
+/// Whether an output failed because the program that reads stdout has ended, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))

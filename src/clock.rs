@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::Timestamp;
 
-/// A clock: that of the system, or one that a test sets. Clones share it.
+/// The system clock, or a fixed clock that a test sets. Clones of a fixed clock share its time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
@@ -25,12 +25,12 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             None => jiff::Timestamp::now().into(),
-            // It was set to a valid time.
+            // `fixed` and `set` store only valid timestamps, so the default is never returned.
             Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
         }
     }
 
-    /// Sets a fixed clock. It has no effect on the system clock.
+    /// Sets the time of a fixed clock. Has no effect on the system clock.
     pub fn set(&self, now: Timestamp) {
         if let Some(micros) = &self.0 {
             micros.store(now.as_micros(), Ordering::SeqCst);

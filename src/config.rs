@@ -1,9 +1,9 @@
 //! The configuration: typed sections, which are merged from several layers.
 //!
 //! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults, a file, the
-//! environment (first the older names, then `SENTISTREAM__…`), and flags. The error for an invalid value contains the
-//! key, the layer that set it, and what is allowed. Secrets never appear in errors, in [`Settings`] or in `Debug`
-//! output.
+//! environment (names of older versions such as `REDIS_URL`, then `SENTISTREAM__…`), and flags. The error for an
+//! invalid value contains the key, the layer that set it, and what is allowed. Secrets never appear in errors, in
+//! [`Settings`] or in `Debug` output.
 
 mod alerts;
 mod changeable;
@@ -16,6 +16,7 @@ mod llm;
 mod log;
 mod notifications;
 mod oidc;
+mod origin;
 mod paths;
 mod reference;
 mod resolve;
@@ -37,11 +38,11 @@ pub use described::{read_source, source_kinds};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use inference::*;
-pub use layers::Origin;
 pub use llm::{HttpUrl, LlmConfig, LlmProvider};
 pub use log::*;
 pub use notifications::{SmtpConfig, SmtpSecurity};
 pub use oidc::OidcConfig;
+pub use origin::Origin;
 pub use reference::{KeyInfo, ValueKind, keys_described, section_help};
 pub use sections::*;
 pub use server::*;
@@ -63,7 +64,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The stream of posts between sources and workers.
     pub stream: StreamConfig,
-    /// The database of posts, analyses and alerts.
+    /// The HTTP server: addresses, limits and authentication.
     pub server: ServerConfig,
     /// The cache of API answers.
     pub cache: CacheConfig,
@@ -76,7 +77,7 @@ pub struct Config {
     pub worker: WorkerConfig,
     /// The model that classifies posts, its device and its limits.
     pub inference: InferenceConfig,
-    /// The language model behind an OpenAI-compatible API; without a provider it is not used.
+    /// The language model behind an OpenAI-compatible API. It is used only if a provider is set.
     pub llm: LlmConfig,
     /// The alerts role: built-in rules, configured rules, and the delivery of notifications.
     pub alerts: AlertsConfig,
@@ -98,7 +99,7 @@ pub struct Config {
     pub settings: Settings,
 }
 
-/// The sources of settings that override the defaults.
+/// The inputs whose settings override the defaults.
 #[derive(Clone, Default)]
 pub struct Inputs {
     /// The configuration file.

@@ -16,18 +16,21 @@ pub mod auth;
 pub mod authors;
 pub mod backups;
 pub mod body;
+pub mod check;
 pub mod client;
 pub mod compare;
 pub mod counted;
 pub mod dashboard;
 pub mod dead_letters;
 pub mod demo;
+pub mod device;
 pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod feeds;
 pub mod gate;
 pub mod health;
+pub mod hook_cache;
 pub mod hooks;
 pub mod inflow;
 pub mod insights;
@@ -107,16 +110,17 @@ pub struct Api {
     pub sources: Option<Arc<dyn SourceFactory>>,
     /// Resolves the handles of Bluesky authors; `None`: handles are not resolved.
     pub names: Option<Names>,
-    /// What administrators manage; empty in tests of other parts.
+    /// The settings and backups that administrators manage. Tests that do not need them leave it empty.
     pub administration: Administration,
-    /// Whether the configuration has a Bluesky source. Otherwise handles are only requested while people have added one.
+    /// Whether the configuration has a Bluesky source. If it has none, handles are requested only while a Bluesky
+    /// source that a user added exists.
     pub reads_bluesky: bool,
 }
 
-/// What administrators manage besides posts, rules and sources.
+/// The settings and backups that administrators manage.
 #[derive(Clone, Default)]
 pub struct Administration {
-    /// The settings in force; `None` in a process that does not manage them.
+    /// The current settings; `None` in a process that does not manage settings.
     pub settings: Option<LiveSettings>,
     /// Backups of the embedded database; `None` with Postgres.
     pub backups: Option<Backups>,
@@ -146,7 +150,7 @@ impl Api {
 }
 
 impl ModelState {
-    /// The state in the format of the API.
+    /// The name of the state in responses of the API.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Absent => "absent",

@@ -105,8 +105,9 @@ pub trait Classifier: Send + Sync {
     /// Classifies texts. Returns one analysis per text, in the same order, or an error and no analyses.
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>>;
 
-    /// The same as [`Self::classify`] for interactive requests, which do not wait for the worker's batches. The worker
-    /// keeps a guaranteed share of the time. Dropping the future cancels work that has not started.
+    /// The same as [`Self::classify`] for interactive requests, which are classified before the worker's batches. The
+    /// worker's batches still get a fixed share of the computing time. Dropping the future cancels work that has not
+    /// started.
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.classify(texts)
     }
@@ -121,7 +122,8 @@ pub trait Classifier: Send + Sync {
         self.classify_interactive(texts)
     }
 
-    /// The classifier that handles this text, if it is not this one.
+    /// The other classifier to which this classifier forwards the text, for example the model for its language. `None`:
+    /// this classifier analyses the text itself.
     fn of_text<'c>(&'c self, text: &'c str) -> BoxFuture<'c, Result<Option<SharedClassifier>, InferenceError>> {
         let _ = text;
         Box::pin(std::future::ready(Ok(None)))

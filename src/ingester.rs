@@ -1,10 +1,11 @@
 //! The ingester role: reads sources and appends their posts to the stream.
 //!
 //! Each source has its own task, so that a slow or broken source does not delay the others. Only one instance at a time
-//! reads a source, under a lease; another instance takes over when it crashes or hangs. A batch is appended, and then
-//! the source's cursor is stored: after a crash in between, some posts are appended again, and workers drop these
-//! duplicates by `post_id`. No post is lost. While the stream is full or unavailable, sources are not read. The history
-//! of a source has its own task, lease and cursor.
+//! reads a source, under a lease. When that instance crashes or hangs, another instance takes over the source. The
+//! ingester first appends a batch and then stores the cursor of the source. After a crash between these two steps, some
+//! posts are appended again, and workers drop these duplicates by `post_id`. No post is lost. While the stream is full
+//! or unavailable, sources are not read. The posts from before a source was added (its history) are read by a separate
+//! task with its own lease and cursor.
 
 mod cursors;
 mod feed;
@@ -42,7 +43,7 @@ pub struct IngesterServices {
     pub store: Store,
     /// The states of the sources, which the ingester updates.
     pub states: SourceStates,
-    /// The clock for the reports and for the filters of selective sources.
+    /// The clock for the reports, and for the filter of deletions.
     pub clock: Clock,
 }
 
@@ -120,7 +121,7 @@ pub async fn run(
     }
     loop {
         tokio::select! {
-            // The first error ends the role. Dropping the set ends the other feeds.
+            // The first error ends the role. The other feeds end when `feeds` is dropped.
             Some(ended) = feeds.join_next() => ended.context("a source's task panicked")??,
             ended = &mut coordinating => return Ok(ended.context("the coordinator of sources panicked")??),
             () = shutdown.stopping(), if feeds.is_empty() => break,

@@ -69,7 +69,7 @@ pub struct Insight {
     /// The sources that contribute most to the first of `shifts`; without shifts, to the difference in the number of
     /// posts.
     pub sources: Vec<SourcePart>,
-    /// The authors that contribute most to the same difference, estimated from the samples.
+    /// The authors that contribute most to the difference that `sources` explains, estimated from the samples.
     pub authors: Vec<AuthorPart>,
     /// Texts of the current range that many posts share.
     pub texts: Vec<TextGroup>,

@@ -68,8 +68,8 @@ pub struct LanguagePolicy {
 }
 
 impl LanguagePolicy {
-    /// The languages that count as supported for a model that declares the languages `declared`. If both lists are
-    /// empty, all languages do.
+    /// The languages that count as supported if the model declares the languages `declared`. All languages count as
+    /// supported if both [`Self::known`] and `declared` are empty.
     pub fn supported<'l>(&'l self, declared: &'l [String]) -> SupportedLanguages<'l> {
         SupportedLanguages {
             known: if self.known.is_empty() { declared } else { &self.known },

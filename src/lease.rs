@@ -33,13 +33,13 @@ pub struct LeaseHandle {
 }
 
 impl LeaseHandle {
-    /// The latest time at which it expires unless it is renewed.
+    /// The time at which the lease expires if it is not renewed.
     pub fn expires_at(&self) -> Instant {
         self.expires_at
     }
 
-    /// Whether it has not expired according to the clock of this process. Only a transaction that checks the lease is
-    /// certain.
+    /// Whether the lease has not expired according to the clock of this process. Only a transaction that checks the
+    /// lease gives a certain answer.
     pub fn is_valid(&self) -> bool {
         Instant::now() < self.expires_at
     }
@@ -61,7 +61,7 @@ impl LeaseManager {
     /// # Errors
     /// When the store does not answer. A lease that is already held stays valid until it expires.
     pub async fn acquire(&self, name: &str) -> Result<Option<LeaseHandle>, StoreError> {
-        // The time is measured from before the request, because the answer may be slow.
+        // The time of expiry is computed before the request is sent, because the answer may be slow.
         let expires_at = Instant::now() + self.ttl;
         let lease = self.store.acquire_lease(name, &self.holder, self.ttl).await?;
         Ok(lease.map(|lease| LeaseHandle { lease, expires_at }))
@@ -86,7 +86,7 @@ impl LeaseManager {
     }
 }
 
-/// A task that runs in rounds, under leases that it renews itself.
+/// A task that works in rounds, and renews its leases in each round.
 pub trait Coordinated: Send {
     /// The error of a failed round.
     type Error: RoundError;
@@ -105,7 +105,7 @@ pub trait Coordinated: Send {
     }
 }
 
-/// An error with a classification of whether the next round may succeed.
+/// An error that shows whether the next round may succeed.
 pub trait RoundError: Display + Send {
     /// Whether a backend is temporarily unavailable.
     fn is_transient(&self) -> bool;

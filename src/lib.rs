@@ -22,7 +22,7 @@
 //! | [`clock`] | the only source of the current time |
 //! | [`config`] | typed settings, their layers, and the origin of each value |
 //! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
-//! | [`language`] | language detection, and the policy for languages that the model does not support |
+//! | [`language`] | language detection, and the handling of languages that the model does not support |
 //! | [`inference`] | classification of texts, on dedicated threads |
 //! | [`store`] | all SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
@@ -31,13 +31,13 @@
 //! | [`lease`] | leases that decide which instance runs a task, and the loop of such a task |
 //! | [`terms`] | the normal form of texts; words, hashtags and phrases that distinguish posts |
 //! | [`insights`] | what changed between two ranges, and what explains it |
-//! | [`live`] | events within and between processes |
+//! | [`live`] | live events (new posts, alerts), within a process and between processes |
 //! | [`secrets`] | encryption of secrets at rest, with keys outside the database |
-//! | [`settings`] | the settings in force, including those that people change while the server runs |
+//! | [`settings`] | the effective settings, including those that people change while the server runs |
 //! | [`backups`] | backups of the embedded database that administrators make |
 //! | [`outbound`] | requests to configured URLs, protected against SSRF |
 //! | [`oidc`] | sign-in at an OpenID Connect provider |
-//! | [`cache`] | cached answers with single flight |
+//! | [`cache`] | cached API answers; concurrent requests for the same answer compute it once |
 //! | [`accounts`] | users, passwords, sessions |
 //! | [`topics`] | tracked topics: queries that every post is matched against |
 //! | [`sources`] | sources of posts |
@@ -49,8 +49,8 @@
 //!
 //! # Invariants
 //!
-//! 1. **At least once.** A claimed entry is acknowledged only after its post, analysis and rollup change are committed
-//!    in one transaction, or after it is in the dead letter. A crash at any instruction loses nothing.
+//! 1. **At least once.** A claimed stream entry is acknowledged only after its post, analysis and rollup change are
+//!    committed in one transaction, or after it is in the dead letter. A crash at any instruction loses nothing.
 //!    (`tests/it/crashes.rs`)
 //! 2. **Effectively once.** `post_id` is unique, and its row keeps the id of the entry that created it. A redelivery
 //!    changes no row and no rollup; it only appends to the processed stream again. The worker commits, appends to the
@@ -64,8 +64,9 @@
 //!    (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, which each alert transaction checks, allows only one
-//!    instance to write alerts. Windows end at the append time of the oldest unsettled entry, at most
-//!    `alerts.max_lateness` ago, so that lag delays alerts but never suppresses one. (`tests/it/api/alert_engine.rs`)
+//!    instance to write alerts. The window of an alert rule ends at the append time of the oldest entry without an
+//!    outcome, but at most `alerts.max_lateness` ago. Lag therefore delays alerts and never suppresses them.
+//!    (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups that are committed with the rows, so the counts of any
 //!    two endpoints agree, apart from the two seconds for which answers are cached. (`tests/it/api/counts.rs`)
 

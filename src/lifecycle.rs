@@ -36,17 +36,17 @@ impl Shutdown {
         Self { stop: self.stop.child_token(), abandon: self.abandon.child_token() }
     }
 
-    /// Whether no new work may be taken.
+    /// Whether a stop was requested, so that roles must not take new work.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// The token that is cancelled when no new work may be taken.
+    /// The token that is cancelled when a stop is requested.
     pub fn stop_token(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Completes when no new work may be taken.
+    /// Completes when a stop is requested.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
     }
@@ -76,7 +76,7 @@ pub struct Supervisor {
     names: Vec<(Id, &'static str)>,
 }
 
-/// The last part of the grace period, in which roles release unfinished work.
+/// The share of the grace period, at its end, in which roles release unfinished work.
 const RELEASE_SHARE: f64 = 0.2;
 
 impl Supervisor {

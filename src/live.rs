@@ -1,7 +1,7 @@
 //! The live bus: events of newly stored posts, alerts and deletions, within and between processes.
 //!
-//! The bus stores no events. A subscriber that is slow or was disconnected is notified of the gap, and reads the missed
-//! posts through the API.
+//! The bus stores no events. A subscriber that was slow or disconnected gets a message about the gap, and reads the
+//! missed posts through the API.
 
 pub mod local;
 pub mod redis;
@@ -35,8 +35,8 @@ pub enum LiveMessage {
 #[error("the live bus is not available: {0}")]
 pub struct LiveError(pub String);
 
-/// The number of events that are buffered for a subscriber. If a subscriber lags behind further, it loses the oldest
-/// events.
+/// The number of events that are buffered for a subscriber. A subscriber that lags behind by more events loses the
+/// oldest ones.
 pub const SUBSCRIBER_BUFFER: usize = 1_024;
 
 /// A message, or a report that messages were lost.
@@ -122,6 +122,6 @@ fn to_frame<T: Serialize>(kind: &'static str, data: &T) -> String {
         r#type: &'static str,
         data: &'a T,
     }
-    // Serialisation fails only for maps with keys that are not text, which no event contains.
+    // Serialisation fails only for maps whose keys are not text, and events contain no such maps.
     serde_json::to_string(&Frame { r#type: kind, data }).unwrap_or_default()
 }

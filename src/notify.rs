@@ -6,8 +6,8 @@
 //! groups and the outbox change in one transaction, so a crash loses no message. If a crash prevents the outcome of a
 //! delivery from being recorded, the message is sent again with the same id.
 //!
-//! Only one instance is active: the holder of a lease, which each transaction checks. This lease differs from that of
-//! the alerts role, so that slow receivers do not delay the evaluation of rules.
+//! Only one instance is active: the holder of a lease, which each transaction checks. The alerts role has a separate
+//! lease, so that slow receivers do not delay the evaluation of rules.
 
 pub mod deliver;
 mod details;

@@ -27,7 +27,7 @@ use crate::outbound::OutboundOptions;
 /// A provider, and this server's registration with it.
 #[derive(Clone, Debug)]
 pub struct OidcOptions {
-    /// The issuer, exactly as the provider names itself. https, or http on loopback.
+    /// The issuer, exactly as the discovery document of the provider contains it. https, or http on loopback.
     pub issuer: String,
     /// The id of this server at the provider.
     pub client_id: String,
@@ -35,7 +35,7 @@ pub struct OidcOptions {
     pub client_secret: SecretString,
     /// The name of the provider on the sign-in page.
     pub name: String,
-    /// The requested scopes. `openid` is added.
+    /// The requested scopes. `openid` is always requested too.
     pub scopes: Vec<String>,
     /// The address that the provider returns to after a sign-in.
     pub redirect: Url,

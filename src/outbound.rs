@@ -1,7 +1,7 @@
 //! HTTP requests to configured URLs, such as feeds and webhooks.
 //!
-//! Such a URL may refer to a service that only this machine can reach (SSRF). Requests are therefore restricted to
-//! http(s) and to public addresses, unless the options allow more. The connector resolves host names and connects to
+//! A configured URL may refer to a service that only this machine can reach (SSRF). Requests are therefore restricted
+//! to http(s) and to public addresses, unless the options allow more. The connector resolves host names and connects to
 //! the address that it has checked, also after each redirect, so DNS rebinding has no effect. Proxies from the
 //! environment are not used, because they would resolve host names without this check. Time, redirects and the size of
 //! answers are limited.
@@ -46,7 +46,7 @@ impl Default for OutboundOptions {
 /// Why a request failed. Messages never contain the path, the query or the credentials of the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
-    /// The request is not allowed. A retry fails again.
+    /// The request is not allowed. A retry would fail too.
     #[error("{0}")]
     Refused(String),
     /// There was no answer or an incomplete one: a timeout, a reset, an unknown host. A retry may succeed.
@@ -87,7 +87,7 @@ pub struct Outbound {
 /// The TLS configuration: ring, with the certificate authorities of the system.
 ///
 /// # Errors
-/// When no protocol version is supported. The compiled-in versions rule this out.
+/// When no protocol version is supported, which does not occur with the compiled-in versions.
 pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     // If there are no certificate authorities, every https request fails with a certificate error.
@@ -176,7 +176,7 @@ impl Outbound {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OutboundError::Refused(format!("only http and https URLs are allowed, not {}:", url.scheme())));
         }
-        // The connector does not check a host that is an IP address.
+        // The connector does not check a host that is an IP address, so it is checked here.
         let literal = match url.host() {
             None => return Err(OutboundError::Refused("the URL has no host".to_owned())),
             Some(Host::Domain(_)) => return Ok(()),
@@ -237,7 +237,7 @@ const SAFE_HEADERS: [HeaderName; 4] =
     [header::ACCEPT, header::CONTENT_TYPE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH];
 
 impl Call {
-    /// The request that follows the redirect of `answer`, if it is one.
+    /// The request that follows the redirect of `answer`; `None` if `answer` is not a redirect.
     fn redirected(&self, answer: &reqwest::Response) -> Result<Option<Self>, OutboundError> {
         let follows = match answer.status().as_u16() {
             307 | 308 => true,
@@ -258,7 +258,7 @@ impl Call {
     }
 }
 
-/// The innermost error is the most specific one. Outer errors contain the URL.
+/// Reports the innermost error, because it is the most specific one, and outer errors contain the URL.
 fn failure(error: reqwest::Error) -> OutboundError {
     let error = error.without_url();
     let mut reason = error.to_string();

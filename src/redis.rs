@@ -132,7 +132,7 @@ impl Redis {
         }
     }
 
-    /// Opens a separate connection for blocking commands. Drop it after an error.
+    /// Opens a separate connection for blocking commands. Drop this connection after an error.
     pub(crate) fn open(&self) -> Line<Client> {
         Line::open(self.0.config.client(), &self.0.runtime)
     }

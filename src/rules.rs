@@ -2,7 +2,8 @@
 //! windows, share this code. All decisions are pure functions; only [`load`] reads the store.
 //!
 //! A rule watches one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
-//! gives an [`Evaluation`] per series from a [`View`] of the counts; [`machine`] turns evaluations over time into states.
+//! gives an [`Evaluation`] per series from a [`View`] of the counts; [`machine`] turns evaluations over time into
+//! states.
 
 pub mod backtest;
 pub mod baseline;
@@ -12,6 +13,7 @@ pub mod evaluate;
 pub mod history;
 pub mod load;
 pub mod machine;
+mod profile;
 pub mod series;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +131,7 @@ fn windows_at(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
     windows
 }
 
-/// The period before `window` that a shift compares `window` with.
+/// The earlier period that a shift rule compares `window` with; `None` for other rules.
 fn before(spec: &RuleSpec, window: TimeRange) -> Option<TimeRange> {
     match spec.condition {
         Condition::Shift { baseline_window, .. } => Some(TimeRange::last(baseline_window, window.start())),
@@ -188,8 +190,8 @@ fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> (BTreeSet<Gro
     }
     if spec.group_by != GroupBy::None {
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
-        // The sources of other rules are taken from the current window only, because earlier ranges do not show which
-        // sources have posts now.
+        // Only absence rules watch sources that had posts earlier. All other rules watch the sources that have posts in
+        // the current window, which is the first range.
         let is_absence = spec.condition.kind() == RuleKind::Absence;
         let ranges: Vec<TimeRange> = moment
             .delays

@@ -1,8 +1,8 @@
 //! Encrypts secrets in the database with XChaCha20-Poly1305. The keys are stored outside of the database.
 //!
 //! A key file has one key per line, 32 random bytes as base64. Secrets are sealed with the first key and can be opened
-//! with every key, so that a rotation adds a key, seals all secrets again, and removes the old keys. A sealed text
-//! names its key and is bound to the record in which it is stored: a copy in another record cannot be opened.
+//! with every key. A rotation adds a key, seals all secrets again, and removes the old keys. A sealed text names its
+//! key and is bound to the record in which it is stored: a copy in another record cannot be opened.
 
 use std::fs;
 use std::io::Write as _;
@@ -152,12 +152,12 @@ impl Vault {
     /// The keys of an existing file.
     ///
     /// # Errors
-    /// When it cannot be read, other users can read it, or a line is not a key.
+    /// When the file cannot be read, other users can read it, or a line is not a key.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
         Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
     }
 
-    /// The current keys of the file. While it cannot be read, the previous keys are returned.
+    /// The current keys of the file. While the file cannot be read, the previous keys are returned.
     fn current(&self) -> Guard<Arc<Keys>> {
         let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
         if modified.is_some() && modified != self.keys.load().modified {
@@ -169,7 +169,7 @@ impl Vault {
         self.keys.load()
     }
 
-    /// The keys of a file. If it does not exist, it is created with a new key.
+    /// The keys of a file. If the file does not exist, it is created with a new key.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -186,7 +186,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Adds a new key as the first one of an existing file. New secrets are then sealed with it.
+    /// Adds a new key as the first key of an existing file. New secrets are sealed with it.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -228,7 +228,7 @@ impl Vault {
     /// Opens a text that was sealed for `place`.
     ///
     /// # Errors
-    /// When its key is missing, or the text was modified or sealed for another place.
+    /// When the key of `sealed` is missing, or the text was modified or sealed for another place.
     pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
         let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
         let (id, text) = parts.ok_or(SecretsError::Tampered)?;

@@ -1,4 +1,4 @@
-//! The settings in force: those of the configuration, and those that people change while the server runs.
+//! The current settings: those of the configuration, and those that people change while the server runs.
 //!
 //! A change is stored in the database. Every instance reads the stored values every two seconds. Stored values replace
 //! only defaults: a setting that the configuration sets cannot be changed here.
@@ -24,7 +24,7 @@ pub use view::{Layer, OriginView, SectionView, SettingKind, SettingView, StoredV
 /// time.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// The settings in force. Clones share them.
+/// The current settings. Clones share them.
 #[derive(Clone)]
 pub struct LiveSettings(Arc<Inner>);
 
@@ -65,7 +65,7 @@ pub enum ChangeError {
     #[error("{0}")]
     Invalid(String),
     /// The setting has changed since the version that the change is based on.
-    #[error("the setting has changed since that version; read it again")]
+    #[error("the setting has changed since the version in If-Match: read it again and repeat the change")]
     Outdated,
     /// The store failed.
     #[error(transparent)]
@@ -81,7 +81,7 @@ impl LiveSettings {
         Self(Arc::new(Inner { store, configured, in_force, changed: Notify::new() }))
     }
 
-    /// The configuration in force.
+    /// The current configuration.
     pub fn config(&self) -> Arc<Config> {
         self.0.in_force.load().config.clone()
     }
@@ -89,7 +89,7 @@ impl LiveSettings {
     /// Reads the stored settings. Values that cannot be used are ignored and logged.
     ///
     /// # Errors
-    /// When the store does not respond. The settings of the last read then remain in force.
+    /// When the store does not respond. The settings of the last read then still apply.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let stored = self.0.store.settings().await?;
         if stored == self.0.in_force.load().stored {
@@ -105,7 +105,7 @@ impl LiveSettings {
 
     /// Waits until this instance has changed a setting, or until the next regular read is due.
     pub async fn due(&self) {
-        // The timeout is the normal case: the caller reads the settings again after either.
+        // The result is ignored, because the caller reads the settings after a change and after a timeout.
         let _ = tokio::time::timeout(REFRESH, self.0.changed.notified()).await;
     }
 
@@ -125,7 +125,8 @@ impl LiveSettings {
         if let Some(value) = &value {
             wanted.insert(&key, value);
         } else if stored.is_none_or(|stored| stored.value.is_none()) {
-            // No value is stored, so there is nothing to remove, but an unchangeable key must still be rejected.
+            // No value is stored, so there is nothing to remove. The key is checked anyway, so that a key that cannot
+            // be changed is refused.
             let default = value_of(&self.0.configured, &key);
             self.0.configured.with_stored([(key.as_str(), &default)]).map_err(|error| invalid(&key, &error))?;
             let is_current = version.is_none_or(|based_on| based_on == stored.map_or(0, |stored| stored.version));
@@ -165,7 +166,8 @@ pub fn merge(configured: &Config, stored: &[StoredSetting]) -> (Config, BTreeMap
     if let Ok(config) = configured.with_stored(values.iter().copied()) {
         return (config, BTreeMap::new());
     }
-    // Some values are invalid: another version stored them, or the configuration has changed since.
+    // Some values are invalid, because another version stored them or the configuration has changed since. The values
+    // are tried one by one.
     let (mut usable, mut ignored) = (Vec::new(), BTreeMap::new());
     let mut merged = configured.clone();
     for value in values {
@@ -186,7 +188,7 @@ fn invalid(key: &str, error: &ConfigError) -> ChangeError {
     ChangeError::Invalid(message(key, error))
 }
 
-/// The problems of all keys in one text. Those of keys other than `key` are preceded by their key.
+/// The problems of all keys in one text. A problem of a key other than `key` starts with that key.
 fn message(key: &str, error: &ConfigError) -> String {
     let text = |problem: &crate::config::Problem| match problem.key == key {
         true => problem.message.clone(),

@@ -71,8 +71,8 @@ pub struct Batch {
     pub troubles: Vec<String>,
     /// The position after `ops`, in a format that the source defines.
     pub cursor: Option<String>,
-    /// The event time up to which the source has been read. The lag of the source is computed from it. `None`: the time
-    /// of the newest post in `ops`.
+    /// The event time up to which the source has been read. The lag of the source is computed from this time. `None`:
+    /// the time of the newest post in `ops`.
     pub reached: Option<Timestamp>,
     /// How long to wait before the next call; zero for a source that waits in [`Source::next`].
     pub wait: Duration,

@@ -29,7 +29,7 @@ pub use self::readers::{Reader, has_whole_word, has_word};
 pub struct SqliteOptions {
     /// The file. Its folder is created if it is missing.
     pub path: PathBuf,
-    /// The maximum number of concurrent read connections for the API. The queue has separate ones.
+    /// The maximum number of concurrent read connections for the API. The queue has separate connections.
     pub readers: usize,
     /// The maximum time of a reader's statement.
     pub read_timeout: Duration,
@@ -86,16 +86,16 @@ const GROUP: usize = 64;
 /// The maximum number of queued writes. If the queue is full, callers wait.
 const QUEUE: usize = 256;
 
-/// The size of the writer's page cache, in KiB. Writes to indexes of ids access random pages. Pages that the cache
-/// evicts are read again from the page cache of the system.
+/// The size of the writer's page cache, in KiB. Writes to indexes of ids change random pages, which the cache keeps.
+/// The page cache of the operating system contains the pages that do not fit.
 const WRITER_CACHE_KIB: u32 = 16_384;
-/// The number of read connections for the queue. They are separate, because its short statements must not wait for long
-/// statements of the API.
+/// The number of read connections for the queue. The queue has separate connections, because its short statements must
+/// not wait for long statements of the API.
 const QUEUE_READERS: usize = 2;
 /// The maximum time that the writer waits for a lock. Another process may take the lock repeatedly.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
-/// The number of pages (4 KiB each) in the write-ahead log after which they are moved into the file. With a large log,
-/// a page that was written several times is moved only once.
+/// SQLite moves the pages of the write-ahead log into the file when the log has this number of pages (4 KiB each). With
+/// a large log, a page that was written several times is moved only once.
 const CHECKPOINT_PAGES: u32 = 8_000;
 
 /// The embedded database. Clones share it. The writer thread ends when the last clone is dropped.
@@ -167,7 +167,7 @@ impl Sqlite {
     /// # Errors
     /// When the file cannot be opened or read.
     pub async fn checkpoint(&self) -> Result<(), SqliteError> {
-        // This does not run on the writer, because a checkpoint cannot run inside a transaction.
+        // A checkpoint cannot run inside a transaction, so it does not run on the writer.
         self.read(|connection| connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")).await
     }
 

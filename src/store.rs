@@ -63,7 +63,7 @@ pub enum StoreError {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// Another instance took over the lease. This instance must stop the work.
-    #[error("the lease {0} is held by another instance")]
+    #[error("another instance has taken over the lease {0}")]
     LeaseLost(String),
 }
 
@@ -85,21 +85,21 @@ pub struct SourceTotals {
     pub last_post: Option<Timestamp>,
 }
 
-/// The retention of tables that would otherwise grow without limit.
+/// The retention that is fixed when the store is opened.
 #[derive(Clone, Debug)]
 pub struct Retention {
     /// Retention of minute rollups. Older posts are counted only in the 15-minute rollups.
     pub minute_rollups: Duration,
 }
 
-/// How long posts, counts and alerts are stored. `None`: without a limit.
+/// The retention of posts, counts and alerts, which users can change while the server runs. `None`: without a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// Retention of posts and their analyses, by the time at which they were written. Their counts remain.
+    /// Retention of posts and their analyses, counted from the time at which the author wrote the post. Counts remain.
     pub posts: Option<Duration>,
     /// Retention of counts by day and by 15 minutes. The counts of all time remain.
     pub rollups: Option<Duration>,
-    /// Retention of resolved alerts and of the transitions of series, by the time at which they ended.
+    /// Retention of resolved alerts, counted from their end, and of the state transitions of series.
     pub alerts: Option<Duration>,
 }
 

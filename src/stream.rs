@@ -219,7 +219,8 @@ impl Stream {
         }
     }
 
-    /// Removes `posts` from the dead letters, and `stored` (those posts that were stored) from the processed stream.
+    /// Removes `posts` from the dead letters, and `stored` from the processed stream. `stored` contains those of
+    /// `posts` that were stored in the database.
     ///
     /// # Errors
     /// The same errors as [`Self::claim`], and [`StreamError::Unavailable`] when another program keeps changing a

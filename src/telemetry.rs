@@ -20,9 +20,9 @@ pub enum LogStyle {
     Json,
 }
 
-/// The error when logging cannot be set up.
+/// The error when logs, metrics or traces cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up logging: {0}")]
+#[error("cannot set up logs, metrics or traces: {0}")]
 pub struct TelemetryError(String);
 
 /// Limits the log level of a crate that logs the commands of mail sessions, which contain passwords, at the level

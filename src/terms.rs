@@ -137,8 +137,8 @@ struct Seen {
 ///
 /// `window` and `baseline` contain one list per post: the numbers of its terms in `vocabulary`. The score is the
 /// log-odds ratio with an informative Dirichlet prior, computed from the terms of both sets (Monroe, Colaresi and
-/// Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and 21). Of overlapping terms with about
-/// equal frequencies, only the term with the highest score is returned.
+/// Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and 21). If several terms overlap and have
+/// about equal frequencies, only the term with the highest score is returned.
 pub fn distinctive(window: &[Vec<u32>], baseline: &[Vec<u32>], vocabulary: &Vocabulary, most: usize) -> Vec<Term> {
     let mut counts = vec![Seen::default(); vocabulary.len()];
     for seen in window.iter().flatten().filter_map(|term| usize::try_from(*term).ok()) {

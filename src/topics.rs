@@ -86,8 +86,7 @@ impl Topics {
         if current.version == 0 { self.refresh().await } else { Ok(current) }
     }
 
-    /// Loads the current topics from the store. Their version may be lower than before if the database was restored, or
-    /// if
+    /// Loads the current topics from the store. Their version is lower than before if the database was restored, or if
     /// a replica without the last changes has taken over.
     ///
     /// # Errors
@@ -99,14 +98,14 @@ impl Topics {
         if current.version == version {
             return Ok(current);
         }
-        // The version is read first. If the topics change in between, the version is outdated, the store rejects it,
-        // and the topics are read again.
+        // The version is read before the topics. If the topics change between these two reads, the version is outdated,
+        // the store rejects it, and the topics are read again.
         let topics = self.store.topics().await?;
         // The matcher of many topics takes seconds to build.
         let tracked = match tokio::task::spawn_blocking(move || Tracked::after(&current, version, topics)).await {
             Ok(built) => Arc::new(built),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // Without a panic, the task fails only if the runtime is shutting down.
+            // If the task did not panic, it fails only because the runtime is shutting down.
             Err(_) => return Ok(self.current()),
         };
         let fragmented = tracked.is_fragmented();
@@ -117,8 +116,8 @@ impl Topics {
         Ok(self.current())
     }
 
-    /// Builds the matcher of all topics on a blocking thread, so that posts can be matched in the meantime. Only one
-    /// build runs at a time. It is repeated if topics have changed in the meantime.
+    /// Builds the matcher of all topics on a blocking thread, so that posts can be matched during the build. Only one
+    /// build runs at a time. The build is repeated if topics have changed since it started.
     fn rebuild(&self, mut tracked: Arc<Tracked>) {
         let (current, building) = (self.current.clone(), self.building.clone());
         if building.swap(true, Ordering::AcqRel) {
@@ -173,7 +172,7 @@ impl Part {
             }
         }
         let matcher = Matcher::new(read.iter().map(|(id, query)| (*id, query))).unwrap_or_else(|error| {
-            tracing::error!(%error, topics = read.len(), "topic matcher not built: no post matches these topics");
+            tracing::error!(%error, topics = read.len(), "topic matcher not built, so posts are not matched with any topic");
             Matcher::default()
         });
         let parsed = Arc::new(read.into_iter().collect());

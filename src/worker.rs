@@ -7,11 +7,13 @@
 
 mod batch;
 mod context;
+mod counters;
 mod disposition;
 mod languages;
 mod maintenance;
 mod publish;
 mod renewal;
+mod review_queue;
 mod reviews;
 mod second_opinion;
 mod task;
@@ -68,23 +70,23 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
 fn describe_metrics() {
     describe(&[
         ("sentistream_entries_total", Kind::Counter, "Entries that this process settled, by outcome."),
-        ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letter, by reason."),
+        ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letters, by reason."),
         (
             "sentistream_truncated_total",
             Kind::Counter,
-            "Posts that exceed the windows of the model, whose end was not read.",
+            "Posts that were too long for the model, so that their end was not read.",
         ),
-        ("sentistream_languages_total", Kind::Counter, "Stored posts by language; `unknown` where none was detected."),
+        ("sentistream_languages_total", Kind::Counter, "Stored posts by language; `unknown` if none was detected."),
         (
             "sentistream_other_languages_total",
             Kind::Counter,
-            "Posts in languages that the model does not know, by handling.",
+            "Posts in languages that the model does not support, by handling.",
         ),
         ("sentistream_second_opinions_total", Kind::Counter, "Second opinions on posts of low confidence, by result."),
         (
             "sentistream_topic_opinions_total",
             Kind::Counter,
-            "Second reanalyses of doubtful sentiments towards topics, by result.",
+            "Second opinions on uncertain sentiments towards topics, by result.",
         ),
         ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
         (
@@ -99,8 +101,8 @@ fn describe_metrics() {
             Kind::Timing,
             "Time of a batch in each stage (inference, commit, publish).",
         ),
-        ("sentistream_inference_layers", Kind::Size, "Layers of the model that a text took."),
-        ("sentistream_answer_cache_total", Kind::Counter, "Look-ups in the cache of analyses by token ids, by result."),
+        ("sentistream_inference_layers", Kind::Size, "Layers of the model that were computed for a text."),
+        ("sentistream_answer_cache_total", Kind::Counter, "Look-ups in the cache of analyses, by result."),
         ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
         ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
         ("sentistream_tokens_total", Kind::Counter, "Tokens that the model read."),

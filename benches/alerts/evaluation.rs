@@ -42,14 +42,14 @@ fn rule(number: usize) -> Value {
 
 /// Prints the duration of an evaluation in which all rules are due.
 pub async fn measure(store: &Store) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("cannot create a temporary folder");
     let options = SqliteOptions {
         path: folder.path().join("queue.db"),
         readers: 1,
         read_timeout: Duration::from_secs(5),
         busy_timeout: Duration::from_secs(5),
     };
-    let queue = Sqlite::open(&options).expect("a database file");
+    let queue = Sqlite::open(&options).expect("cannot open the database file");
     let clock = Clock::system();
     Store::sqlite(
         queue.clone(),
@@ -58,7 +58,7 @@ pub async fn measure(store: &Store) {
     )
     .migrate()
     .await
-    .expect("the schema");
+    .expect("cannot migrate the schema");
     let options = StreamOptions {
         name: "posts".to_owned(),
         group: "workers".to_owned(),
@@ -71,7 +71,7 @@ pub async fn measure(store: &Store) {
         max_backlog: 10,
         command_timeout: Duration::from_secs(5),
     };
-    let stream = Stream::Local(LocalStream::open(queue, options, clock.clone()).await.expect("a queue"));
+    let stream = Stream::Local(LocalStream::open(queue, options, clock.clone()).await.expect("cannot open the queue"));
     let services = AlertsServices { store: store.clone(), stream, live: LiveBus::Local(LocalBus::default()), clock };
     let options = AlertsOptions {
         interval: Duration::from_secs(15),
@@ -83,18 +83,22 @@ pub async fn measure(store: &Store) {
         holder: "bench".to_owned(),
         lease_ttl: Duration::from_secs(3_600),
     };
-    store.provision_alert_rules(&options.rules.current()).await.expect("rules");
-    let lease = store.acquire_lease(LEASE, "bench", options.lease_ttl).await.expect("the store").expect("the lease");
+    store.provision_alert_rules(&options.rules.current()).await.expect("cannot store the rules");
+    let lease = store
+        .acquire_lease(LEASE, "bench", options.lease_ttl)
+        .await
+        .expect("the store failed")
+        .expect("another process holds the lease");
     let mut times = Vec::with_capacity(EVALUATIONS);
     for _ in 0..=EVALUATIONS {
         let start = Instant::now();
-        tick(&services, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
+        tick(&services, &options, &lease, &mut Memory::default()).await.expect("the evaluation failed");
         times.push(start.elapsed());
     }
     let first = times.remove(0);
     times.sort_unstable();
     let (median, most) = (times[EVALUATIONS / 2], times[EVALUATIONS - 1]);
-    let open = store.open_alerts().await.expect("alerts").len();
+    let open = store.open_alerts().await.expect("cannot read the alerts").len();
     println!(
         "  evaluation of {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, \
          maximum {most:.0?}"

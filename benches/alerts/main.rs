@@ -31,7 +31,7 @@ async fn main() {
     if std::env::args().any(|argument| argument == "--quick") {
         return quality(QUICK_DAYS);
     }
-    quality(u32::try_from(days).expect("days"));
+    quality(u32::try_from(days).expect("the number of days is too large"));
     println!("\nEvaluating rules over {posts} stored posts");
     databases::each(async |store, queue| {
         let rate = Load::new(store.clone(), queue).fill(posts, 2, 512).await;

@@ -1,4 +1,4 @@
-//! Simulated counts of posts with known incidents, by which rules are evaluated.
+//! Simulated counts of posts with known incidents, over which rules are evaluated.
 
 #[path = "simulation/draw.rs"]
 mod draw;
@@ -37,12 +37,12 @@ pub use score::Score;
 const INCIDENT_NEGATIVE: f64 = 0.9;
 /// The share of negative posts among the usual posts of an affected source during an incident.
 const AFFECTED_NEGATIVE: f64 = 0.7;
-/// The minimum number of posts that an incident adds, as a share of all posts. By day an incident doubles the posts of
-/// its source.
+/// The minimum number of posts that an incident adds, as a share of all posts. During the day an incident doubles the
+/// posts of its source.
 const MIN_ADDED: f64 = 0.1;
-/// The standard deviation of the slow noise in the rates and in the odds of negative posts. The next constant is its
-/// correlation time in minutes.
+/// The standard deviation of the slow noise in the rates and in the odds of negative posts.
 const NOISE: f64 = 0.15;
+/// The correlation time of the noise, in minutes.
 const CORRELATION: f64 = 60.0;
 const INCIDENTS_PER_DAY: u32 = 6;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -84,10 +84,11 @@ impl World {
     /// Simulates `days` after the warm-up with `rate` posts per second on average. Each seed produces a different
     /// world.
     pub fn new(scenario: Scenario, rate: f64, days: u32, seed: u64) -> Self {
-        // A Monday.
-        let start = Timestamp::from_unix(1_767_571_200).expect("a time");
-        let range = TimeRange::new(start + DAY * WARM_UP, start + DAY * (WARM_UP + days)).expect("a range");
-        let whole = TimeRange::new(start, range.end()).expect("a range");
+        // Monday, 5 January 2026, 0:00 UTC.
+        let start = Timestamp::from_unix(1_767_571_200).expect("the time is not valid");
+        let range =
+            TimeRange::new(start + DAY * WARM_UP, start + DAY * (WARM_UP + days)).expect("the range is not valid");
+        let whole = TimeRange::new(start, range.end()).expect("the range is not valid");
         let mut random = StdRng::seed_from_u64(seed ^ 0x7369_6d75);
         let mut world = Self {
             recording: Recording::new(History::of_counts(whole, &[])),
@@ -131,7 +132,7 @@ impl World {
             for number in 0..if self.scenario == Scenario::Copies { 4 } else { 0 } {
                 let start = whole.start() + DAY * day + MINUTE * (number * 360 + random.random_range(0..350));
                 let rate = random.random_range(12..40);
-                let range = TimeRange::new(start, start + MINUTE * 5).expect("a range");
+                let range = TimeRange::new(start, start + MINUTE * 5).expect("the range is not valid");
                 self.bursts.push(Burst { place: random.random_range(0..PLACES.len()), range, rate });
             }
         }
@@ -184,7 +185,7 @@ impl World {
         let (mut counts, mut late) = (Vec::new(), Vec::new());
         let mut at = whole.start();
         while at < whole.end() {
-            let minute = TimeRange::new(at, at + MINUTE).expect("a minute");
+            let minute = TimeRange::new(at, at + MINUTE).expect("the range is not valid");
             let active: Vec<&Incident> =
                 self.incidents.iter().filter(|incident| at >= incident.start && at < incident.end).collect();
             for (place, Place { name, part, negative }) in PLACES.iter().enumerate() {
@@ -236,8 +237,8 @@ impl World {
         (counts, late)
     }
 
-    /// Reads the texts of windows that contain copies and in which the condition of the rule is true. In other windows
-    /// all texts and authors differ, so they need not be read.
+    /// Reads the texts of windows that contain copies and fulfil the condition of the rule. In other windows all texts
+    /// and authors differ, so they need not be read.
     fn read_texts(&mut self, spec: &RuleSpec) {
         if self.scenario != Scenario::Copies {
             return;

@@ -27,7 +27,7 @@ struct Predictions {
     /// The labels, in the order of the posts.
     labels: Vec<Labels>,
     tokens: u64,
-    /// The number of computations of one layer for one token; 0 if the contender does not report it.
+    /// The number of computed layers, summed over all tokens; 0 if the contender does not report it.
     work: f64,
 }
 
@@ -39,7 +39,7 @@ impl Predictions {
     }
 }
 
-/// Something that classifies posts.
+/// A program or library that classifies posts.
 trait Contender {
     /// Classifies posts and returns the labels and the work.
     fn classify(&self, posts: &[String]) -> Result<Predictions, Failure>;
@@ -52,7 +52,7 @@ struct Options {
     threads: Option<usize>,
     /// `inference.max_batch_tokens` of this engine.
     batch_tokens: Option<usize>,
-    /// No further window of posts starts after this many seconds.
+    /// The measurement starts no further window of posts after this many seconds.
     seconds: f64,
     /// Unix time at which this process was started.
     spawned_at: Option<f64>,
@@ -62,8 +62,8 @@ struct Options {
 
 /// Posts per call of a contender.
 const WINDOW: usize = 2_000;
-/// The maximum number of posts that are timed one by one, and the time limit for all of them. These are the last posts.
-/// They are not part of a window, so none of them has a cached answer.
+/// The maximum number of posts that are timed one by one, and the time limit for all of them. The last posts are used:
+/// no window contains them, so their answers are not cached.
 const SINGLES: (usize, Duration) = (500, Duration::from_secs(15));
 
 fn main() -> Result<(), Failure> {
@@ -102,8 +102,8 @@ fn table(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The peak performance: the operations per second on registers by all threads together. A multiplication with an
-/// addition counts as two operations.
+/// The peak performance: operations per second on values in registers, summed over all threads. A fused multiply-add
+/// counts as two operations.
 fn peaks(threads: Option<usize>) -> serde_json::Value {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let peak = |format| peak(format, threads);
@@ -117,7 +117,7 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
     let read = start.elapsed();
     let (posts, alone) = posts.split_at(posts.len() - SINGLES.0.min(posts.len() / 2));
     if alone.is_empty() {
-        return Err("there are fewer than two posts".into());
+        return Err("the input has fewer than two posts: one window and one single post are needed".into());
     }
     let contender: Box<dyn Contender> = match name {
         "candle" => Box::new(stock::Stock::load(options.threads)?),

@@ -29,7 +29,7 @@ impl Ours {
                 settings.exits = ExitPolicy::Off;
                 settings.answer_cache_bytes = 0;
             }
-            other => return Err(format!("{other} is none of exits, full").into()),
+            other => return Err(format!("{other:?} is not a variant: use exits or full").into()),
         }
         settings.precision = precision.parse()?;
         let engine = Engine::load(&settings)?;
@@ -48,7 +48,7 @@ impl Ours {
         Ok(predicted)
     }
 
-    /// The number of computations of one layer for one token. Each early exit and the last layer compute only the first
+    /// The number of computed layers, summed over all tokens. Each early exit and the last layer compute only the first
     /// token.
     fn work(&self, analysis: &Analysis) -> f64 {
         let info = self.engine.info();

@@ -70,8 +70,8 @@ impl Stock {
 
 impl Contender for Stock {
     fn classify(&self, posts: &[String]) -> Result<Predictions, Failure> {
-        // Posts are sorted by their length in bytes. It is similar to their length in tokens, so batches need little
-        // padding.
+        // Posts are sorted by their length in bytes, which is similar to their length in tokens, so that batches need
+        // little padding.
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&place| posts[place].len());
         let (mut labels, mut tokens) = (vec![[0; 2]; posts.len()], 0);

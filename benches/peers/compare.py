@@ -135,7 +135,7 @@ def main() -> None:
             if name not in best:
                 best[name] = seen
                 continue
-            # For the times of a single post and for the memory, the minimum of all rounds is used too.
+            # For the times of a single post and for the memory, the lowest value of all rounds is used.
             least = {key: min(best[name][key], seen[key]) for key in ("first_ms", "p50_ms", "p99_ms", "peak_mb")}
             fastest = max(best[name], seen, key=lambda one: one["posts_per_second"])
             best[name] = fastest | least

@@ -159,8 +159,8 @@ impl Network {
         self.published.load(Ordering::Relaxed)
     }
 
-    /// Interrupts all services: they reset connections, then respond with errors, then respond with requests for a
-    /// backoff.
+    /// Interrupts all services: they reset connections, then respond with status 500, then with status 429 and
+    /// `Retry-After`.
     pub fn cut(&self) {
         self.instance.cut();
         let webs = [&self.feeds.web, &self.instance.web, &self.hackernews.web, &self.reddit.web];

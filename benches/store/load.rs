@@ -45,7 +45,7 @@ const WORDS: [&str; 24] = [
     "disappointed",
 ];
 
-/// The queue that holds entries before they are settled.
+/// The queue that holds the entries until their posts are stored.
 #[derive(Clone)]
 pub enum Queue {
     /// The embedded queue's tables.
@@ -132,13 +132,13 @@ impl Load {
                         }
                         let at = now - span + span.mul_f64(made as f64 / missing as f64);
                         let batch = this.appended(batch, at).await;
-                        this.store.settle(batch).await.expect("settled");
+                        this.store.settle(batch).await.expect("cannot store the posts");
                     }
                 })
             })
             .collect();
         for task in running {
-            task.await.expect("a task");
+            task.await.expect("a task panicked");
         }
         watch.rate(missing.max(1))
     }
@@ -183,7 +183,7 @@ async fn append(sqlite: &Sqlite, versions: &[(Post, Analysis)], ms: u64) -> Vec<
         }
         Ok(numbers)
     });
-    write.await.expect("appended")
+    write.await.expect("cannot append entries")
 }
 
 #[derive(QueryableByName)]
@@ -201,8 +201,8 @@ fn version(number: u64, at: Timestamp) -> (Post, Analysis) {
     let source = SOURCES[random.random_range(0..SOURCES.len()).min(random.random_range(0..SOURCES.len()))];
     let post = Post {
         post_id: PostId::parse(&format!("at://did:plc:{:016x}/post/{number:x}", random.random::<u64>()))
-            .expect("an id"),
-        source: Source::parse(source).expect("a source"),
+            .expect("the id is not valid"),
+        source: Source::parse(source).expect("the source is not valid"),
         content: format!("{} #{number}", words.join(" ")),
         author: Author::parse(&format!("author{}", random.random_range(0..50_000))).ok(),
         created_at: at - Duration::from_millis(random.random_range(0..60_000)),

@@ -18,7 +18,7 @@ async fn time<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(name: &st
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
         let start = Instant::now();
-        query().await.expect("an answer");
+        query().await.expect("the query failed");
         times.push(start.elapsed());
     }
     times.sort_unstable();
@@ -46,8 +46,8 @@ async fn defaults(store: &Store) {
     time("posts, first page", 200, || page(50)).await;
     time("posts, total", 200, || store.count_posts(none)).await;
     time("posts, 10 newest", 200, || page(10)).await;
-    let newest = page(1).await.expect("a page").items.remove(0);
-    let id = PostId::parse(&newest.post_id).expect("an id");
+    let newest = page(1).await.expect("the query failed").items.remove(0);
+    let id = PostId::parse(&newest.post_id).expect("the id is not valid");
     time("one post", 200, || store.post(&id)).await;
     time("sources", 200, || store.sources()).await;
     for minutes in [1, 5, 60] {
@@ -97,20 +97,20 @@ async fn filters(store: &Store) {
     for offset in [1_000, 100_000] {
         time(&format!("posts, offset {offset}"), 20, || page(PostFilter::default(), Start::Offset(offset))).await;
     }
-    let far = store.posts(&PostFilter::default(), Start::Offset(500_000), 1).await.expect("a page").next;
+    let far = store.posts(&PostFilter::default(), Start::Offset(500_000), 1).await.expect("the query failed").next;
     if let Some(cursor) = far {
         time("posts, cursor in the middle", 100, || page(PostFilter::default(), Start::After(cursor))).await;
     }
     words(store).await;
     time("distribution of 8760 h", 50, || store.window(TimeRange::last(days(365), now), None)).await;
     let mut daily = aggregate(Period::Day, TimeRange::last(days(30), now));
-    daily.zone = TimeZone::get("Asia/Kathmandu").expect("a zone");
+    daily.zone = TimeZone::get("Asia/Kathmandu").expect("the time zone is unknown");
     time("aggregate by day in Kathmandu, 30 days", 50, || store.aggregate(&daily)).await;
     let hourly = aggregate(Period::Hour, TimeRange::last(days(14), now));
     time("aggregate by hour, 14 days", 50, || store.aggregate(&hourly)).await;
 }
 
-/// Measures searches for words of every frequency. Each search must stay below the limit.
+/// Measures searches for words of every frequency. Each search must take less than [`LIMIT`].
 async fn words(store: &Store) {
     let with = |word: &str| PostFilter { words: vec![word.to_owned()], ..PostFilter::default() };
     for (name, word) in [

@@ -1,4 +1,4 @@
-//! Measures the speed of settling posts.
+//! Measures the speed of settling posts, which is the transaction that stores posts and acknowledges their entries.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use sentistream::store::settle::Settlement;
 use crate::load::{Load, Queue, Rate, Watch};
 
 impl Load {
-    /// Posts per second of settlement alone, with entries that were appended before.
+    /// Posts per second of the settling transaction alone, with entries that were appended before.
     pub async fn settle_live(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
         let mut prepared = Vec::new();
         for _ in 0..posts / batch {
@@ -26,13 +26,13 @@ impl Load {
                 let store = self.store.clone();
                 tokio::spawn(async move {
                     for batch in share {
-                        store.settle(batch).await.expect("settled");
+                        store.settle(batch).await.expect("cannot store the posts");
                     }
                 })
             })
             .collect();
         for task in running {
-            task.await.expect("a task");
+            task.await.expect("a task panicked");
         }
         watch.rate(posts / batch * batch)
     }
@@ -48,13 +48,13 @@ impl Load {
                     for _ in 0..posts / tasks / batch {
                         let batch = this.appended(batch, this.clock.now()).await;
                         claim(&sqlite, &batch).await;
-                        this.store.settle(batch).await.expect("settled");
+                        this.store.settle(batch).await.expect("cannot store the posts");
                     }
                 })
             })
             .collect();
         for task in running {
-            task.await.expect("a task");
+            task.await.expect("a task panicked");
         }
         Some(watch.rate(posts / tasks / batch * batch * tasks))
     }
@@ -80,5 +80,5 @@ async fn claim(sqlite: &Sqlite, batch: &[Settlement]) {
                 .load(connection)?;
         Ok(rows.iter().map(|row| row.fields.len()).sum::<usize>())
     });
-    assert!(write.await.expect("claimed") > 0);
+    assert!(write.await.expect("cannot claim entries") > 0);
 }

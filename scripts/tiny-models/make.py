@@ -50,7 +50,7 @@ TEXTS = [
 ]
 SENTIMENTS = ["negative", "neutral", "positive"]
 EMOTIONS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
-# The fused encoder runs models of these sizes. The heads of the other models are too narrow for it.
+# The fused encoder supports models of these sizes. The attention heads of the other models are too narrow for it.
 WIDE = dict(hidden_size=32, num_attention_heads=2, intermediate_size=48, num_hidden_layers=2)
 NARROW = dict(hidden_size=8, num_attention_heads=2, intermediate_size=12, num_hidden_layers=2)
 

@@ -40,7 +40,7 @@ impl LastPresence {
     /// Records that the database did not answer. A value from an earlier read does not change.
     pub fn set_unreachable(&self) {
         let (unknown, unreachable) = (Presence::Unknown as u8, Presence::Unreachable as u8);
-        // The exchange fails if the presence is known from an earlier read.
+        // The exchange fails if an earlier read has set a value, and that value stays.
         let _ = self.0.compare_exchange(unknown, unreachable, Ordering::SeqCst, Ordering::SeqCst);
     }
 
@@ -49,7 +49,7 @@ impl LastPresence {
     pub fn set_missing(&self) {
         let absent = Presence::Absent as u8;
         for known in [Presence::Unknown as u8, Presence::Unreachable as u8] {
-            // The exchange fails if another value is known from an earlier read.
+            // The exchange fails if an earlier read has set another value, and that value stays.
             let _ = self.0.compare_exchange(known, absent, Ordering::SeqCst, Ordering::SeqCst);
         }
     }
@@ -85,7 +85,7 @@ impl LiveSessions {
         ids.seen.remove(&id);
     }
 
-    /// Call before the sessions are read.
+    /// Begins a read of all live sessions. [`Self::after_read`] ends it.
     pub fn before_read(&self) {
         let mut ids = self.lock();
         let Ids { read, seen } = &mut *ids;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_read_keeps_what_is_known() {
+    fn failed_read_keeps_the_known_presence() {
         let presence = LastPresence::default();
         presence.set_unreachable();
         assert_eq!(presence.get(), Presence::Unreachable);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_table_means_no_accounts_unless_some_are_known() {
+    fn missing_table_means_no_accounts_if_none_were_known() {
         let presence = LastPresence::default();
         presence.set_missing();
         assert_eq!(presence.get(), Presence::Absent);

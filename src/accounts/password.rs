@@ -19,9 +19,9 @@ pub const MAX_CHARS: usize = 256;
 const MIN_DIFFERENT: usize = 5;
 /// Memory of one hash, in KiB.
 const MEMORY_KIB: u32 = 19 * 1024;
-/// Passes over the memory.
+/// The number of passes over the memory.
 const PASSES: u32 = 2;
-/// Lanes of the memory.
+/// The degree of parallelism of Argon2 (its lanes).
 const LANES: u32 = 1;
 /// The maximum number of concurrent hashes, which limits their memory to 76 MiB.
 const CONCURRENT: usize = 4;
@@ -63,7 +63,7 @@ pub enum WeakPassword {
     Length,
     /// The password has too few different characters, contains the name of the account, or is a common password.
     #[error(
-        "is easy to guess: choose one that is not common, does not contain the user name and does not repeat itself"
+        "is easy to guess: use {MIN_DIFFERENT} or more different characters, no common password and not the user name"
     )]
     Guessable,
 }
@@ -121,7 +121,8 @@ impl Hasher {
         self.run(move || hash(password.expose_secret())).await?
     }
 
-    /// Whether the password matches the hash. Without a hash the result is `false`, after the same time.
+    /// Whether the password matches the hash. Without a hash the result is `false`, after the time that a comparison
+    /// takes, so that clients cannot find out which accounts exist.
     ///
     /// # Errors
     /// [`AccountError::Busy`] when too many requests wait.
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn flood_of_sign_ins_is_refused_beyond_the_queue() {
+    async fn sign_ins_beyond_the_queue_are_refused() {
         let hasher = Hasher::default();
         let permits = hasher.running.clone().acquire_many_owned(4).await.unwrap();
         let secret = SecretString::from("x");

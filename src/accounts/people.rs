@@ -29,7 +29,7 @@ impl Accounts {
         code: Option<&str>,
         device: Device,
     ) -> Result<SignedIn, AccountError> {
-        // Anyone can send such a request, so it is checked before the password is hashed.
+        // Anyone can send this request, so the check comes before the hash of the password, which is expensive.
         if self.0.store.count_users().await? > 0 {
             return Err(AccountError::Exists);
         }
@@ -199,7 +199,7 @@ impl Accounts {
         Ok(deleted)
     }
 
-    /// Creates an invitation for a user. It replaces an earlier invitation.
+    /// Creates an invitation for a user. The new invitation replaces an earlier one.
     ///
     /// # Errors
     /// When the database fails.

@@ -71,8 +71,8 @@ impl Accounts {
         signed_in
     }
 
-    /// Opens a session for the account with this key if the password is correct. Without a key the call fails after the
-    /// same time.
+    /// Opens a session for the account with this key if the password is correct. Without a key the call fails, after
+    /// the time that the check of a password takes.
     async fn open_with_password(
         &self,
         account: Option<&str>,
@@ -87,7 +87,7 @@ impl Accounts {
         let is_right = self.0.hasher.verify(password, hash).await?;
         let known = known.filter(|known| is_right && !known.user.disabled).ok_or(AccountError::WrongCredentials)?;
         let opened = self.open_session(&known.user, SignInMethod::Password, device, known.password_hash).await;
-        // The account may have been disabled, or its password changed, in the meantime.
+        // The account may have been disabled, or its password changed, while the password was checked.
         opened.map_err(
             |error| if matches!(error, AccountError::Disabled) { AccountError::WrongCredentials } else { error },
         )

@@ -21,11 +21,11 @@ const FREE_FOR_CLIENT: u32 = 20;
 const LONGEST: Duration = Duration::from_secs(900);
 /// Failures are forgotten after this time without another failure.
 const MEMORY: Duration = Duration::from_secs(86_400);
-/// The maximum number of pairs, of clients, and of accounts, that are remembered.
+/// The maximum number of remembered pairs; also the maximum number of remembered clients and of remembered accounts.
 const CAPACITY: u64 = 20_000;
 /// The budget of one account for attempts by clients that have not signed in to it before.
 const FOR_ACCOUNT: Rate = Rate { burst: 200.0, per_second: 2.0 };
-/// The budget of all accounts together for such attempts.
+/// The budget of all accounts together for attempts by clients that have not signed in before.
 const FOR_ALL: Rate = Rate { burst: 5_000.0, per_second: 100.0 };
 
 /// An account and a client that signs in to it.
@@ -45,7 +45,7 @@ pub struct Throttle {
     known: Cache<Attempt, ()>,
     /// The budget of each account for clients that are new to it.
     accounts: Cache<String, Budget>,
-    /// The budget of all accounts together. Held while an attempt is counted.
+    /// The budget of all accounts together. The lock is held while an attempt is counted.
     all: Mutex<Option<Budget>>,
 }
 
@@ -83,13 +83,13 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Admits an attempt. It counts as failed until [`Self::succeeded`] is called, so that concurrent attempts count
-    /// too.
+    /// Admits an attempt. An attempt counts as failed until [`Self::succeeded`] is called, so that concurrent attempts
+    /// count too.
     ///
     /// # Errors
     /// The time to wait before the next attempt.
     pub fn admit(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Duration> {
-        // Held until the failure is counted, so that no concurrent attempt is missed.
+        // The lock is held until the failure is counted, so that no concurrent attempt is missed.
         let mut all = self.lock();
         let is_known = self.known.contains_key(attempt);
         let pair = remembered(self.pairs.get(attempt), now);
@@ -97,7 +97,7 @@ impl Throttle {
         let client = remembered(self.clients.get(&attempt.client), now);
         if !is_known {
             wait(client, FREE_FOR_CLIENT, now)?;
-            // Both budgets are spent, or neither.
+            // The budget of the account is stored only after both budgets have allowed the attempt.
             let account = FOR_ACCOUNT.spend(self.accounts.get(&attempt.account), now)?;
             *all = Some(FOR_ALL.spend(*all, now)?);
             self.accounts.insert(attempt.account.clone(), account);
@@ -107,7 +107,8 @@ impl Throttle {
         Ok(())
     }
 
-    /// Forgets the failures of the attempt's account and client.
+    /// Forgets the failures of the client for this account, and the failure that [`Self::admit`] counted for the
+    /// client.
     pub fn succeeded(&self, attempt: &Attempt) {
         let _counted = self.lock();
         self.pairs.invalidate(attempt);
@@ -116,7 +117,7 @@ impl Throttle {
     }
 
     /// Removes the failure that was counted for an admitted attempt whose result is unknown, because the server was
-    /// busy or its database failed. The budgets stay spent: they bound the work of the server too.
+    /// busy or its database failed. The budgets are not refunded, because they also bound the work of the server.
     pub fn withdraw(&self, attempt: &Attempt) {
         let _counted = self.lock();
         if let Some(failures) = self.pairs.get(attempt) {
@@ -137,7 +138,7 @@ impl Throttle {
 }
 
 impl Failures {
-    /// The failures minus one. The time of the last attempt does not change.
+    /// One failure less. The time of the last attempt does not change.
     fn without_one(self) -> Self {
         Self { count: self.count.saturating_sub(1), ..self }
     }
@@ -167,7 +168,8 @@ fn failed(failures: Option<Failures>, now: Timestamp) -> Failures {
     Failures { count: failures.map_or(0, |failures| failures.count).saturating_add(1), last: now }
 }
 
-/// The delay doubles with each failure beyond `free`.
+/// Fails with the remaining delay if the last failure was too recent. The delay doubles with each failure beyond
+/// `free`.
 fn wait(failures: Option<Failures>, free: u32, now: Timestamp) -> Result<(), Duration> {
     let Some(Failures { count, last }) = failures.filter(|failures| failures.count >= free) else { return Ok(()) };
     let delay = Duration::from_secs(1_u64 << (count - free).min(16)).min(LONGEST);
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_and_end() {
+    fn delays_double_and_failures_expire() {
         let throttle = Throttle::default();
         let (ada, mut now) = (attempt("ada", 1), 0);
         for _ in 0..FREE_FOR_ACCOUNT {
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn attacker_elsewhere_does_not_delay_the_owner() {
+    fn failures_of_other_clients_do_not_delay_the_owner() {
         let throttle = Throttle::default();
         let owner = attempt("ada", 1);
         assert_eq!(throttle.admit(&owner, at(0)), Ok(()));
@@ -219,7 +221,7 @@ mod tests {
             let guess = Attempt { account: "ada".to_owned(), client: Some(client) };
             let _ = throttle.admit(&guess, at(1));
         }
-        assert!(throttle.admit(&attempt("ada", 77), at(1)).is_err(), "the budget of strangers is used up");
+        assert!(throttle.admit(&attempt("ada", 77), at(1)).is_err(), "the budget for new clients is used up");
         assert_eq!(throttle.admit(&owner, at(1)), Ok(()));
         assert_eq!(throttle.admit(&attempt("bob", 77), at(1)), Ok(()), "each account has its own budget");
         assert_eq!(throttle.admit(&attempt("ada", 78), at(2)), Ok(()), "the budget refills");
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn undecided_attempt_is_not_a_failure() {
+    fn attempt_with_unknown_result_is_no_failure() {
         let throttle = Throttle::default();
         for n in 0..50 {
             let ada = attempt(if n % 2 == 0 { "ada" } else { "bob" }, 1);
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn success_forgets_failures() {
+    fn successful_sign_in_removes_failures() {
         let throttle = Throttle::default();
         let ada = attempt("ada", 1);
         for _ in 0..20 {

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::AlertsServices;
 use super::evidence::Case;
+use super::feeds::{CountResult, Feed};
 use super::histories::Histories;
 use super::meta::NO_BASELINE;
-use super::tick::{CountResult, Feed};
 use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
 use crate::domain::{TimeRange, Timestamp};
 use crate::rules::evaluate::{Evaluation, Verdict, needs_texts};
@@ -20,12 +20,12 @@ use crate::rules::{EvaluatedRule, EvaluatedSeries, Group, Moment, annotations, e
 use crate::store::StoreError;
 use crate::store::alerts::{AlertUpdate, NewAlert, Step};
 
-/// The maximum number of new alerts per evaluation whose posts are searched for evidence. Further alerts contain only
-/// numbers.
+/// The maximum number of new alerts per evaluation whose posts are searched for evidence. Further new alerts contain
+/// only the counts of the window.
 const EXPLAINED: usize = 50;
-/// The maximum number of open alerts per evaluation whose evidence is searched again, and the time between two searches
-/// for one alert.
+/// The maximum number of open alerts per evaluation whose evidence is searched again.
 const EXPLAINED_AGAIN: usize = 10;
+/// The minimum time between two searches for evidence of the same alert.
 const EXPLAINED_EVERY: Duration = Duration::from_secs(120);
 /// The data about an open alert that an evaluation needs.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub struct Figures {
 
 /// An evaluation in progress.
 pub struct Collector {
-    /// The end of the windows of series without a delay.
+    /// The end of the window of a series whose posts arrive without delay.
     end: Timestamp,
     now: Timestamp,
     /// The history imports of sources. Imported posts do not raise alerts.
@@ -66,7 +66,7 @@ struct Evaluated<'a> {
 }
 
 impl Collector {
-    /// Creates an empty evaluation. `end` is the end of the windows of series without a delay.
+    /// Creates an empty evaluation. `end` is the end of the window of a series whose posts arrive without delay.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
         let (explained, steps, updates, left_out) = Default::default();
         Self { end, now, histories: Histories::default(), open, opened: 0, explained, steps, updates, left_out }
@@ -115,9 +115,9 @@ impl Collector {
         }
         for result in &result {
             let before = known.iter().find(|series| series.scope == result.group.scope);
-            // Skips a window that ends before the last evaluated one, for example because an old entry is replayed or
-            // a delay has grown. A last window that ends after `now` was evaluated while the clock was ahead; it is
-            // ignored.
+            // Skips a window that ends before the last evaluated window, for example because an old entry is replayed
+            // or posts arrive later than before. If the last window ends after `now`, the clock was ahead when it was
+            // evaluated, so that window is ignored.
             if before.is_some_and(|before| before.evaluated_at > result.end && before.evaluated_at <= self.now) {
                 continue;
             }

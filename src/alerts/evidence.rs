@@ -24,9 +24,10 @@ use crate::terms::{self, Term};
 const POSTS: usize = 10;
 /// The number of newest posts of the window that are searched for evidence and terms.
 const READ: i64 = 500;
-/// The number of hours before the window that are sampled for the usual terms, and the number of newest posts per hour.
-/// The sample covers a whole day, because the newest posts alone may belong to the incident.
+/// The number of hours before the window from which posts are sampled to find the usual terms. The sample covers a
+/// whole day, because the newest posts alone may belong to the incident.
 const HOURS: u32 = 24;
+/// The maximum number of sampled posts per hour.
 const READ_PER_HOUR: i64 = 25;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// The minimum number of earlier posts with the same sentiment or emotion. With fewer posts, posts of any sentiment and

@@ -1,8 +1,9 @@
-//! Evaluates the rules of a demonstration over its generated posts, as if the rules had been active when these were
+//! Evaluates the rules of a demonstration over its generated posts, as if the rules had been active when the posts were
 //! written.
 //!
-//! The engine evaluates each minute of the ranges, and writes states and transitions. It publishes no events. It cannot
-//! cause notifications, because a demonstration only starts if no receivers exist.
+//! The rules are evaluated for each minute of the time ranges that contain incidents. The states and transitions are
+//! stored, but no events are published. No notifications are sent, because a demonstration is only created if no
+//! receivers exist.
 
 use super::tick::{EvaluationRequest, Memory, TickError, evaluate};
 use super::{AlertsServices, LEASE};
@@ -40,7 +41,7 @@ async fn replay_range(
     while at <= range.end() {
         let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
         let evaluation = EvaluationRequest { now: at, end: at, only: Some(rules) };
-        // The future is large, so it is boxed to keep this one small.
+        // The future of `evaluate` is large, so it is boxed to keep the future of this function small.
         Box::pin(evaluate(services, &handle.lease, memory, evaluation)).await?;
         at = at + STEP;
     }

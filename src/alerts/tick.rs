@@ -7,22 +7,21 @@ use tokio::time::Instant;
 
 use super::collector::{Collector, Figures};
 use super::dues::Dues;
+use super::feeds::{CountError, CountResult, Feed, READ_LIMIT};
 use super::histories::Histories;
 use super::meta::{self, META};
 use super::{AlertsOptions, AlertsServices};
 use crate::domain::alert::{Instance, Rule, Scope};
 use crate::domain::{Alert, LiveEvent, Timestamp};
-use crate::rules::load::{DelayCache, QuarterCache, RuleLoadError, Wanted, Windows, feed, live};
-use crate::rules::{Delays, MAX_SOURCES, needs_history, windows};
+use crate::rules::load::{DelayCache, QuarterCache, RuleLoadError, Wanted, feed, live};
+use crate::rules::{MAX_SOURCES, needs_history, windows};
 use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
 
 /// Windows start and end at whole seconds, because counts are not available for fractions of seconds.
 const SECOND: Duration = Duration::from_secs(1);
-/// The maximum time to count the posts of a scope without rollups.
-const READ_LIMIT: Duration = Duration::from_secs(10);
-/// The minimum length of a pause between evaluations that counts as downtime. It must also exceed four intervals.
+/// A pause between evaluations counts as downtime if it is at least this long and longer than four intervals.
 const DOWNTIME: Duration = Duration::from_secs(60);
 
 /// Why an evaluation failed.
@@ -80,26 +79,6 @@ impl Memory {
     }
 }
 
-/// The counts of a feed, which is a scope whose counts serve one or more rules.
-#[derive(Default)]
-pub(super) struct Feed {
-    /// The counts of the posts in each window.
-    pub windows: Windows,
-    /// How late the posts of the feed arrive.
-    pub delays: Delays,
-}
-
-/// Why the posts of a feed could not be counted.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CountError {
-    #[error(transparent)]
-    Load(#[from] RuleLoadError),
-    #[error("counting the posts took longer than {} s: choose a narrower scope or a shorter window", READ_LIMIT.as_secs())]
-    Slow,
-}
-
-pub(super) type CountResult = Result<Feed, CountError>;
-
 /// Evaluates the rules that are due, stores the changes, and publishes them.
 ///
 /// # Errors
@@ -124,7 +103,7 @@ pub async fn tick(
 pub(super) struct EvaluationRequest<'a> {
     /// The time that is stored with the changes.
     pub now: Timestamp,
-    /// The end of the windows of series without a delay.
+    /// The end of the window of a series whose posts arrive without delay.
     pub end: Timestamp,
     /// The ids of the rules to evaluate. `None`: the rules that are due.
     pub only: Option<&'a [i64]>,
@@ -198,7 +177,7 @@ pub(super) async fn evaluate(
     } else {
         services.store.update_alerts(lease, &collector.updates).await?
     };
-    // An update that changes only the window is not published.
+    // An update that changes only the window is not published, because every evaluation moves the window.
     updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
     memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
@@ -265,7 +244,7 @@ async fn read(
 struct FeedRules<'a> {
     scope: &'a Scope,
     rules: &'a [&'a Rule],
-    /// The end of the windows of series without a delay.
+    /// The end of the window of a series whose posts arrive without delay.
     end: Timestamp,
 }
 

@@ -35,7 +35,7 @@ const BATCH: usize = 250;
 const MAX_PENDING: u64 = 1_500;
 /// The interval between two reads of the stream's depth.
 const DEPTH_INTERVAL: Duration = Duration::from_millis(50);
-/// A feed that has not reported for this long counts as stopped.
+/// A source that has not reported its state for this long counts as stopped.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Creates and removes the demonstration.
@@ -51,7 +51,7 @@ pub struct DemoTask {
     posts: u32,
     /// The configured sources of kind `synthetic`.
     sources: Vec<String>,
-    /// Whether the task has decided about the creation.
+    /// Whether the task has decided whether to create the demonstration.
     has_decided: watch::Sender<bool>,
     shutdown: Shutdown,
 }
@@ -91,8 +91,8 @@ impl DemoTask {
         }
     }
 
-    /// Becomes `true` when the task has decided whether to create a demonstration. The sources start afterwards, because
-    /// the database must be empty until then.
+    /// Becomes `true` when the task has decided whether to create a demonstration. The sources start afterwards,
+    /// because the database must be empty until then.
     pub fn decision(&self) -> watch::Receiver<bool> {
         self.has_decided.subscribe()
     }
@@ -146,7 +146,7 @@ impl DemoTask {
             rules: Vec::new(),
         };
         let begun = self.store.begin_demonstration(&demo).await?;
-        // A database that is not empty at the first attempt never becomes empty again.
+        // There is only one attempt, because a database that is not empty now does not become empty later.
         self.is_wanted = false;
         Ok(begun.then_some(demo))
     }
@@ -154,7 +154,7 @@ impl DemoTask {
     /// Appends the remaining posts, newest first, and waits until they are analysed.
     async fn fill(&self, mut demo: Demonstration) -> Result<(), DemoError> {
         let (run, end, posts) = (demo.run.clone(), demo.began_at, self.posts);
-        // Generating the posts takes seconds in a debug build.
+        // Generating the posts takes seconds in a debug build, so it must not block the runtime.
         let Ok(past) = tokio::task::spawn_blocking(move || Past::new(&run, end, posts)).await else { return Ok(()) };
         demo.planned = past.posts.len() as i64;
         if demo.rules.is_empty() {
@@ -246,7 +246,8 @@ impl DemoTask {
             }
         }
         while self.store.remove_empty_counts().await? > 0 {}
-        // An evaluation that ran during the first removal may have raised alerts again.
+        // An evaluation of rules that ran during the first removal may have raised alerts again, so alerts are removed
+        // twice.
         self.store.remove_demonstration_alerts(&demo.rules).await?;
         let removed = Demonstration { state: DemoState::Removed, topics: Vec::new(), rules: Vec::new(), ..demo };
         self.store.advance_demonstration(&removed, DemoState::Removing).await?;
@@ -266,7 +267,7 @@ impl DemoTask {
             let inactive = [SourceActivity::Paused, SourceActivity::Failed, SourceActivity::Finished];
             inactive.contains(&state.state) || now.since(row.reported_at) >= SILENCE
         };
-        // A source without a row may be running and may not have reported yet.
+        // A source without a row may be running without having reported yet, so it does not count as stopped.
         let stopped = |name: &String| rows.iter().any(|row| row.name == *name && has_stopped(row));
         Ok(self.sources.iter().all(stopped))
     }

@@ -1,4 +1,4 @@
-//! One serving process per embedded database.
+//! The lock that allows only one serving process per embedded database.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

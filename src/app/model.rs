@@ -1,4 +1,4 @@
-//! Chooses the classifier: the local model, the language model if the local one cannot be loaded, or none yet.
+//! Chooses the classifier: the local model, or the language model if the local model cannot be loaded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(15);
 /// The wait before a failed request to the language model is retried.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
-/// The language model that `config` names; `None` if it names none.
+/// The language model that `config` selects; `None` if no provider is set.
 ///
 /// # Errors
 /// When its settings are contradictory or cannot be used.
@@ -57,7 +57,7 @@ pub enum Loaded {
 }
 
 impl Loaded {
-    /// The classifier.
+    /// Returns the classifier of either variant.
     pub fn into_classifier(self) -> SharedClassifier {
         match self {
             Self::Local(classifier) | Self::Fallback(classifier) => classifier,
@@ -69,7 +69,7 @@ impl Loaded {
 #[derive(Clone)]
 pub struct Loader {
     pub config: Config,
-    /// The language model that replaces the main model if that cannot be loaded.
+    /// The language model that replaces the main model if the main model cannot be loaded.
     pub llm: Option<Llm>,
     /// The CPU cores that the main model shares with the models of routes.
     pub cores: Option<Arc<Cores>>,

@@ -11,7 +11,7 @@ use crate::oidc::{Access, OidcOptions};
 /// The options of the configured provider; `None` if no provider is configured.
 ///
 /// # Errors
-/// When the external URL cannot be used for the address that the provider returns to.
+/// When the redirect address cannot be derived from `alerts.external_url`.
 pub fn provider(config: &Config) -> anyhow::Result<Option<OidcOptions>> {
     let Some(oidc) = &config.server.auth.oidc else { return Ok(None) };
     let external: Url = external_url(config).parse().context("alerts.external_url is not a URL")?;

@@ -90,11 +90,11 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
     let signal = termination();
     let tracing = options::tracing(config).map(|options| Tracing::start(&options, Handle::current())).transpose()?;
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
-    // A stdout that the parent process has closed is not an error.
+    // Errors are ignored, because the parent process may have closed stdout.
     let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
     let ended = running.until(signal).await;
     if let Some(tracing) = tracing {
-        // The last batch is sent on this runtime, so waiting for it must not block the runtime.
+        // The last spans are sent on this runtime, so another thread waits for the exporter.
         tokio::task::spawn_blocking(|| tracing.stop(TRACES_GRACE)).await?;
     }
     ended

@@ -13,10 +13,10 @@ use crate::store::{Store, StoreError};
 
 use super::{Services, options};
 
-/// The settings in force, and the parts of the process that read them while they run. Clones share everything.
+/// The effective settings, and the parts of the process that read them while they run. Clones share their state.
 #[derive(Clone)]
 pub struct Adjusting {
-    /// The settings in force.
+    /// The effective settings.
     pub settings: LiveSettings,
     /// The handling of other languages, which the worker reads for each batch.
     pub other_languages: SharedHandling,
@@ -49,7 +49,7 @@ impl Adjusting {
         self.http.subscribe()
     }
 
-    /// Reads the stored settings and applies them. Roles that use them start after the first call.
+    /// Reads the stored settings and applies them. Roles that use these settings start after the first call.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -78,7 +78,7 @@ impl Adjusting {
     pub async fn follow(self, shutdown: Shutdown) {
         while shutdown.unless_stopping(self.settings.due()).await.is_some() {
             if let Err(error) = self.refresh().await {
-                tracing::debug!(%error, "cannot read the stored settings");
+                tracing::debug!(%error, "stored settings not read: keeping the current values");
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::http::auth::tokens::{generate, hash_hex};
 use crate::store::tokens::NewToken;
 use crate::store::{Store, StoreError};
 
-/// The name of the first token; only one instance can store it.
+/// The name of the first token. Names are unique, so only one of several instances can store this token.
 const FIRST_TOKEN: &str = "first start";
 /// How long a sign-in link is valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -28,7 +28,10 @@ impl FirstSignIn {
         let _ = writeln!(text, "This server is reachable from other machines, so requests need an account or a token.");
         let _ = writeln!(text, "Admin token (shown once): {}", self.token);
         let _ = writeln!(text, "Create your account (works once, within an hour): {}", link(url, &self.code));
-        let _ = writeln!(text, "`sentistream sign-in` prints another link; server.auth.tokens replaces this token.");
+        let _ = writeln!(
+            text,
+            "`sentistream sign-in` prints another link. To use configured tokens instead, set server.auth.tokens."
+        );
         text
     }
 }
@@ -47,7 +50,8 @@ pub async fn first(store: &Store, clock: &Clock) -> Result<Option<FirstSignIn>, 
         expires_at: None,
         owner_id: None,
     };
-    // If there are accounts or other tokens, the first one may have been deleted on purpose and is not created again.
+    // If there are accounts or other tokens, the first token may have been deleted on purpose, so it is not created
+    // again.
     if store.count_users().await? > 0 || !store.tokens().await?.is_empty() || !store.create_token(&new).await? {
         return Ok(None);
     }

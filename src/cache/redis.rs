@@ -19,9 +19,10 @@ use super::{Cached, Ttl};
 
 /// The longest time that a request waits for Redis before it computes the answer.
 const WAIT: Duration = Duration::from_millis(100);
-/// The time during which Redis is not used after it did not answer in time.
+/// How long Redis is not used after it did not answer within [`WAIT`].
 const PAUSE: Duration = Duration::from_secs(1);
-/// The time to live of the key that holds the generation. It is much longer than that of any answer.
+/// The time to live of the key `generation`, which identifies the answers that were stored since the cache was last
+/// cleared. It is much longer than the time to live of any answer.
 const GENERATION_MS: i64 = 600_000;
 /// The maximum total size of the answers that are being computed, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! `sentistream analyze`
+//! The command `sentistream analyze`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read as _};
@@ -30,7 +30,7 @@ pub struct AnalyzeArgs {
     /// Read one text per line of this file, or of stdin for `-`; blank lines are skipped.
     #[arg(long, short, value_name = "FILE|-")]
     file: Option<PathBuf>,
-    /// One JSON object per text, with the scores of all classes.
+    /// Print one JSON object per text, with the scores of all classes.
     #[arg(long)]
     json: bool,
     /// Show the contribution of each word: how much the scores of the labels decrease without it.
@@ -169,7 +169,7 @@ fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
         line.pop_if(|last| *last == b'\r');
     } else if line.len() == MAX_LINE_BYTES {
         input.skip_until(b'\n')?;
-        // The cut may fall inside the last character.
+        // The cut may be inside a character, so an incomplete character at the end is removed.
         let whole = std::str::from_utf8(&line).map_or_else(|error| error.valid_up_to(), str::len);
         if line.len() - whole < 4 {
             line.truncate(whole);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_not_text_is_named() {
+    fn error_names_the_line_with_invalid_utf8() {
         let mut bytes = b"fine\n".to_vec();
         bytes.extend([0xff, b'\n']);
         let mut texts = lines(Box::new(io::Cursor::new(bytes)), "a file".to_owned());

@@ -1,4 +1,4 @@
-//! `sentistream backup`
+//! The command `sentistream backup`.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::sqlite;
 
 /// Copy the embedded database, with its queue, to a file while the server runs.
 ///
-/// The copy contains everything that was committed before it started. It is compacted and checked. To restore it, stop
-/// the server and move the copy to the path of database.url. With Postgres use pg_dump instead.
+/// The copy contains everything that was committed before the command started. The copy is compacted and checked. To
+/// restore it, stop the server and move the copy to the path of database.url. With Postgres use pg_dump instead.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! `sentistream completions SHELL`
+//! The command `sentistream completions SHELL`.
 
 use clap::{Args, Command};
 use clap_complete::Shell;

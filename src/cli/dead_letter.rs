@@ -1,4 +1,4 @@
-//! `sentistream dead-letter`
+//! The command `sentistream dead-letter`.
 
 use clap::{Args, Subcommand};
 
@@ -21,26 +21,26 @@ Examples:
   sentistream dead-letter replay --all
   sentistream dead-letter purge 1767225600000-0 1767225600000-1")]
 pub enum DeadLetterCommand {
-    /// List them, newest first.
+    /// List dead letters, newest first.
     List(ListArgs),
-    /// Show one with all its fields.
+    /// Show a dead letter with all its fields.
     Show(ShowArgs),
-    /// Append them to the stream again and remove them from the dead letters.
+    /// Append dead letters to the stream again, and remove them from the dead letters.
     Replay(SelectionArgs),
-    /// Remove them permanently.
+    /// Remove dead letters permanently.
     Purge(SelectionArgs),
 }
 
 /// Arguments of `list`.
 #[derive(Args)]
 pub struct ListArgs {
-    /// The maximum number of entries to list.
+    /// The maximum number of dead letters to list.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
-    /// Only entries older than this one.
+    /// List only dead letters that are older than this one.
     #[arg(long, value_name = "ID")]
     before: Option<EntryId>,
-    /// One JSON object per entry, with all its fields.
+    /// Print one JSON object per dead letter, with all its fields.
     #[arg(long)]
     json: bool,
 }
@@ -50,7 +50,7 @@ pub struct ListArgs {
 pub struct ShowArgs {
     /// The id of the dead letter, as `list` prints it.
     id: EntryId,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -62,7 +62,7 @@ pub struct SelectionArgs {
     /// Ids of dead letters, as `list` prints them.
     #[arg(value_name = "ID")]
     ids: Vec<EntryId>,
-    /// All of them.
+    /// Select all dead letters.
     #[arg(long)]
     all: bool,
 }

@@ -1,4 +1,4 @@
-//! `sentistream doctor`
+//! The command `sentistream doctor`.
 
 mod data;
 mod machine;
@@ -24,7 +24,7 @@ Examples:
   sentistream doctor
   sentistream --config prod.toml doctor --json")]
 pub struct DoctorArgs {
-    /// As JSON: {"ok": …, "checks": [{"name", "state", "finding", "remedy"}]}.
+    /// Print JSON: {"ok": …, "checks": [{"name", "state", "finding", "remedy"}]}.
     #[arg(long)]
     json: bool,
 }

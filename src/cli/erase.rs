@@ -1,4 +1,4 @@
-//! `sentistream erase`
+//! The command `sentistream erase`.
 
 use clap::Args;
 use serde::Serialize;
@@ -28,10 +28,10 @@ pub struct EraseArgs {
     /// The author, exactly as stored.
     #[arg(long, value_name = "NAME")]
     author: String,
-    /// Only posts of this source; all sources if not given.
+    /// Erase only posts of this source. Default: all sources.
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
-    /// The report as JSON.
+    /// Print the report as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -39,7 +39,7 @@ pub struct EraseArgs {
 #[derive(Default, Serialize)]
 struct Report {
     author: String,
-    /// The sources that were searched. Workers erase the author's posts that still wait in the stream.
+    /// The sources that were searched.
     sources: Vec<String>,
     posts: usize,
     dead_letters: u64,

@@ -1,4 +1,4 @@
-//! `sentistream eval`
+//! The command `sentistream eval`.
 
 mod calibration;
 mod exits;
@@ -26,9 +26,9 @@ use crate::language;
 /// Measure the quality of the model on labelled texts.
 ///
 /// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"], "lang": "en"}; `lang`, and either
-/// `sentiment` or `emotions`, may be missing. With "target": "Acme" the sentiment is the one towards Acme, and the
-/// report compares it with the label of the whole text and with the label for the target. Reports have 95 % bootstrap
-/// intervals, for all texts, by language and by length.
+/// `sentiment` or `emotions`, may be missing. With "target": "Acme" `sentiment` is the sentiment towards Acme, and
+/// the report compares it with the predicted label of the whole text and with the predicted label for Acme. Reports
+/// have 95 % bootstrap intervals, for all texts, by language and by length.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -51,7 +51,7 @@ pub struct EvalArgs {
     /// Run 600 templated English cases in twenty capabilities instead of labelled texts.
     #[arg(long, conflicts_with_all = ["files", "fit_calibration", "fit_exits"])]
     checks: bool,
-    /// As JSON.
+    /// Print the report as JSON.
     #[arg(long)]
     json: bool,
     /// Fit a calibration of the confidence, and store it beside the model.
@@ -67,7 +67,7 @@ pub struct EvalArgs {
     /// which needs no labels. Half of the texts are used for the fit, the other half for the measurement.
     #[arg(long, value_name = "AGREEMENT", num_args = 0..=1, conflicts_with = "fit_calibration")]
     fit_exits: Option<Option<f64>>,
-    /// Write the calibration to this file and not beside the model; set inference.calibration to use it.
+    /// Write the calibration to this file instead of beside the model; set inference.calibration to use it.
     #[arg(long, value_name = "FILE", requires = "fit_calibration")]
     calibration_out: Option<PathBuf>,
 }

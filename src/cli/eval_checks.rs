@@ -1,4 +1,4 @@
-//! `sentistream eval --checks`
+//! The command `sentistream eval --checks`.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! `sentistream health`
+//! The command `sentistream health`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

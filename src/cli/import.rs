@@ -1,4 +1,4 @@
-//! `sentistream import`
+//! The command `sentistream import`.
 
 mod input;
 mod preview;
@@ -27,9 +27,9 @@ use crate::stream::{Stream, StreamError};
 /// Append posts from a file to the stream, where workers process them.
 ///
 /// The format is detected from the content: NDJSON (one JSON object per line), a JSON array, CSV with a header
-/// (separated by comma, semicolon or tab), or a spreadsheet (xlsx, xls, ods), of any size, also compressed with gzip or
-/// zstd and in UTF-16. A post needs post_id, source and content; author, created_at, lang, url and reply_to are
-/// optional.
+/// (separated by comma, semicolon or tab), or a spreadsheet (xlsx, xls, ods). The file may have any size, may be
+/// compressed with gzip or zstd, and may be in UTF-16. A post needs post_id, source and content; author, created_at,
+/// lang, url and reply_to are optional.
 ///
 /// A record that is not a valid post is reported with its line and skipped. An invalid optional field is dropped and
 /// counted. The command can be used while the server runs, and waits while the stream is full. Repeating an import is
@@ -49,16 +49,16 @@ pub struct ImportArgs {
     /// The file, or `-` for stdin.
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
-    /// Name of a field in the file: --map content=body. May be repeated.
+    /// Read a field of the posts from another field of the file: --map content=body. May be repeated.
     #[arg(long, value_name = "FIELD=NAME")]
     map: Vec<String>,
-    /// The source of all posts, which replaces that of the file. Short for --constant source=NAME.
+    /// The source of all posts, which replaces the source in the file. Short for --constant source=NAME.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// A value for a field of all posts: --constant lang=en. May be repeated.
     #[arg(long, value_name = "FIELD=VALUE")]
     constant: Vec<String>,
-    /// The order of day and month in dates such as 01/02/2026. Without it such dates are not parsed.
+    /// The order of day and month in dates such as 01/02/2026. Without this flag, such dates are not parsed.
     #[arg(long, value_enum)]
     dates: Option<Dates>,
     /// The format, if it is not detected correctly.
@@ -82,7 +82,7 @@ pub struct ImportArgs {
     /// Stop with an error when the stream accepts no posts for this long.
     #[arg(long, value_name = "DURATION", default_value = "10min", value_parser = parse_duration)]
     patience: Duration,
-    /// Report as JSON: {"accepted", "rejected", "skipped", "dropped_fields", "errors": [{"line", "reason"}],
+    /// Print the report as JSON: {"accepted", "rejected", "skipped", "dropped_fields", "errors": [{"line", "reason"}],
     /// "interrupted", "elapsed_s"}.
     #[arg(long)]
     json: bool,

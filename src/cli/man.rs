@@ -1,4 +1,4 @@
-//! `sentistream man`
+//! The command `sentistream man`.
 
 use std::path::PathBuf;
 

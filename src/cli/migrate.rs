@@ -1,4 +1,4 @@
-//! `sentistream migrate`
+//! The command `sentistream migrate`.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `sentistream models`
+//! The command `sentistream models`.
 
 use clap::{Args, Subcommand};
 
@@ -13,7 +13,8 @@ use crate::inference::models::{self, Description};
 /// List models, download one from the Hugging Face Hub, or describe one.
 ///
 /// A model is a DistilBERT, BERT, RoBERTa or XLM-RoBERTa sequence classifier. Models of the Hub are stored in
-/// inference.hub.home and need no network after the download. `list` also shows known models by what they are suited for.
+/// inference.hub.home and need no network after the download. `list` also shows known models and what they are suited
+/// for.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -27,14 +28,14 @@ pub enum ModelsCommand {
     List(ListArgs),
     /// Download a model of the Hub, or update it.
     Pull(PullArgs),
-    /// Show the architecture and the classes of a model; by default the configured one.
+    /// Show the architecture and the classes of a model; by default, of the configured model.
     Show(ShowArgs),
 }
 
 /// Arguments of `list`.
 #[derive(Args)]
 pub struct ListArgs {
-    /// As JSON; without --known only the models on this machine.
+    /// Print JSON. Without --known, print only the models on this machine.
     #[arg(long)]
     json: bool,
     /// List only known models of the Hub, with their languages, size and licence.
@@ -54,7 +55,7 @@ pub struct PullArgs {
 pub struct ShowArgs {
     /// `builtin`, a folder, or hf:OWNER/NAME[@REVISION].
     name: Option<String>,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -171,7 +172,8 @@ fn print_known(output: &mut Output) -> anyhow::Result<()> {
     Ok(output.table(&rows)?)
 }
 
-/// The configuration that routes posts in the languages of the model to it. English stays with the main model.
+/// The configuration that routes posts in the languages of the model to the model. English posts are still classified
+/// by the main model.
 fn route_block(model: &Description) -> String {
     let known = KNOWN.iter().find(|known| model.model == format!("hf:{}", known.repository));
     let declared: Vec<&str> = match known {

@@ -1,4 +1,4 @@
-//! `sentistream secrets`
+//! The command `sentistream secrets`.
 
 use clap::Subcommand;
 

@@ -1,4 +1,4 @@
-//! `sentistream config`
+//! The command `sentistream config`.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::settings::merge;
 /// The timeout for reading the stored settings from the database.
 const READ_LIMIT: Duration = Duration::from_secs(3);
 
-/// Print all settings and where each came from. Secrets are masked.
+/// Print all settings with the source of each value. Secrets are masked.
 ///
-/// Settings that were changed in the dashboard come from the database. If it does not answer, they are left out with a
-/// note on stderr.
+/// Settings that were changed in the dashboard come from the database. If the database does not answer, a note on
+/// stderr reports that these settings are left out.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -26,13 +26,13 @@ Examples:
   sentistream --set worker.tasks=4 config            the effective settings with this flag
   sentistream config --defaults > sentistream.toml   a file to start from")]
 pub struct ConfigArgs {
-    /// Only settings that are not the default.
+    /// Print only settings that are not the default.
     #[arg(long)]
     changed: bool,
     /// Print the defaults with an explanation of every key.
     #[arg(long, conflicts_with_all = ["changed", "json"])]
     pub defaults: bool,
-    /// As JSON: {"section.key": {"value": …, "source": …}}.
+    /// Print JSON: {"section.key": {"value": …, "source": …}}.
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! `sentistream sign-in`
+//! The command `sentistream sign-in`.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `sentistream user`
+//! The command `sentistream user`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ const MAX_PASSWORD_FILE: u64 = 4_096;
 
 /// Manage the people who may sign in to the dashboard.
 ///
-/// These commands can be used while the server runs. As soon as there is a user, every request needs credentials, also on
-/// loopback; the first user must be an administrator.
+/// These commands can be used while the server runs. As soon as a user exists, every request needs credentials, also on
+/// loopback. The first user must be an administrator.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -39,15 +39,15 @@ Examples:
   sentistream user password bob
   sentistream user disable bob")]
 pub enum UserCommand {
-    /// Add a user. Without a password, print a link with which the user sets one.
+    /// Add a user. Without a password file, print a link that lets the user set a password.
     Add(AddArgs),
     /// List the users.
     List(ListArgs),
     /// Change the role of a user, and end the user's sessions.
     Role(RoleArgs),
-    /// Set a new password, or print a link with which the user sets one.
+    /// Set a new password, or print a link that lets the user set a password.
     Password(PasswordArgs),
-    /// Keep a user from signing in, and end the user's sessions.
+    /// Prevent a user from signing in, and end the user's sessions.
     Disable(NameArgs),
     /// Let a disabled user sign in again.
     Enable(NameArgs),
@@ -71,7 +71,7 @@ pub struct AddArgs {
 /// Arguments of `list`.
 #[derive(Args)]
 pub struct ListArgs {
-    /// One JSON object per user.
+    /// Print one JSON object per user.
     #[arg(long)]
     json: bool,
 }
@@ -90,7 +90,7 @@ pub struct RoleArgs {
 pub struct PasswordArgs {
     /// The name of the user.
     name: String,
-    /// Read the password from this file, or from stdin for `-`. Without it, print a link.
+    /// Read the password from this file, or from stdin for `-`. Without this flag, print a link.
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
@@ -223,14 +223,14 @@ impl Users<'_> {
         let new = password(path, &user.name)?;
         self.accounts.set_password(user.id, &new).await?;
         self.record("password", &user).await?;
-        output.line(format!("changed the password of {} and ended the sessions", user.name))?;
+        output.line(format!("changed the password of {} and ended the user's sessions", user.name))?;
         Ok(())
     }
 
     async fn invite(&self, user: &User, output: &mut Output) -> anyhow::Result<()> {
         let invitation = self.accounts.invite(user).await?;
         self.record("invitation", user).await?;
-        output.line(format!("{} sets a password here (works once, within 3 days):", user.name))?;
+        output.line(format!("{} can set a password here (the link works once, within 3 days):", user.name))?;
         output.line(invitation.link(&app::external_url(&self.context.config)))?;
         Ok(())
     }
@@ -245,7 +245,7 @@ impl Users<'_> {
     }
 
     async fn named(&self, name: &str) -> anyhow::Result<User> {
-        let missing = || Misuse(format!("there is no user {name:?}; `sentistream user list` lists them"));
+        let missing = || Misuse(format!("there is no user {name:?}; `sentistream user list` lists all users"));
         Ok(self.accounts.user_named(name).await?.ok_or_else(missing)?)
     }
 
@@ -277,7 +277,7 @@ fn done(changed: UserChanged, name: &str) -> anyhow::Result<User> {
         UserChanged::Missing | UserChanged::Stale => format!("the user {name:?} has changed; repeat the command"),
         UserChanged::NameTaken => format!("{name:?} is the name of another user or of a token"),
         UserChanged::LastAdmin => {
-            format!("{name} is the last administrator who can sign in: add another one first")
+            format!("{name} is the last administrator who can sign in: add another administrator first")
         }
     };
     Err(Misuse(message).into())

@@ -1,4 +1,4 @@
-//! `[alerts]`.
+//! The typed `[alerts]` section: alert rules, and the delivery of notifications.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::values::*;
 use crate::domain::alert::RuleSpec;
 use crate::domain::notify::{InhibitRule, MuteTiming, Receiver, Route, Secrets};
 
-/// `[alerts]`
+/// `[alerts]`: alert rules, and the delivery of notifications.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertsConfig {
@@ -19,7 +19,7 @@ pub struct AlertsConfig {
     /// The length of the window of the three built-in rules: whole minutes, from one minute to one day.
     #[serde(deserialize_with = "minutes_to_day")]
     pub window: Duration,
-    /// The number of posts that a window needs before it can raise an alert; at least 1.
+    /// The smallest number of posts in a window that can raise an alert; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
     pub min_posts: u32,
     /// An alert fires when the share of negative posts is above this; 0 to 1.
@@ -70,7 +70,7 @@ pub struct AlertsConfig {
     pub rules: Vec<RuleSpec>,
 }
 
-/// The names of the rules that the other values of `[alerts]` define.
+/// The names of the built-in rules. The other keys of `[alerts]` set their thresholds and windows.
 pub const PROVISIONED: [&str; 3] = ["negative_share", "negative_ratio", "negative_spike"];
 
 /// Reads rules. Their names must be unique and differ from [`PROVISIONED`].

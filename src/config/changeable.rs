@@ -42,44 +42,55 @@ impl Config {
     /// This configuration with stored values in place of defaults. The values are checked as in a configuration file.
     ///
     /// # Errors
-    /// All stored values that cannot be used. A key may not exist, may not change while the server runs, or may be set
-    /// in the configuration. A value may be invalid, alone or in combination with others.
+    /// All stored values that cannot be used: the key is unknown, cannot change while the server runs or is set in the
+    /// configuration, or the value is invalid by itself or in combination with other values.
     pub fn with_stored<'v>(&self, stored: impl IntoIterator<Item = (&'v str, &'v Json)>) -> Result<Self, ConfigError> {
         let template = Template::new();
         let (mut settings, mut problems) = (self.settings.clone(), Vec::new());
         for (key, value) in stored {
             match self.read_stored(&template, key, value) {
                 Ok(value) => settings.replace(key, value, Origin::Database),
-                Err(message) => problems.push(Problem { key: key.to_owned(), origin: Origin::Database, message }),
+                Err(error) => {
+                    let message = error.to_string();
+                    problems.push(Problem { key: key.to_owned(), origin: Origin::Database, message });
+                }
             }
         }
         if problems.is_empty() { resolve::with_settings(self, settings) } else { Err(ConfigError(problems)) }
     }
 
-    fn read_stored(&self, template: &Template, key: &str, value: &Json) -> Result<Value, String> {
+    fn read_stored(&self, template: &Template, key: &str, value: &Json) -> Result<Value, InvalidChange> {
         let default = match (template.find(key), self.settings.find(key)) {
             (Found::Leaf(default), _) => default,
-            (_, Some(_)) => return Err(NOT_CHANGEABLE.to_owned()),
-            _ => return Err(template.unknown(key)),
+            (_, Some(_)) => return Err(InvalidChange::NotChangeable),
+            _ => return Err(InvalidChange::Unknown(template.unknown(key))),
         };
         if !is_changeable(key) {
-            return Err(NOT_CHANGEABLE.to_owned());
+            return Err(InvalidChange::NotChangeable);
         }
         let origin = self.settings.origin(key);
         if origin != Origin::Default {
-            return Err(format!(
-                "is set by the configuration ({origin}), which takes precedence: change it there and restart"
-            ));
+            return Err(InvalidChange::Configured(origin));
         }
-        let expected = || format!("expected {}, found {value}", kind(default));
-        let value = listed(default, Value::try_from(value).map_err(|_| expected())?);
-        if fits(default, &value) {
-            Ok(value)
-        } else {
-            Err(format!("expected {}, found {}", kind(default), kind(&value)))
-        }
+        let wrong = |found: String| InvalidChange::Type { expected: kind(default), found };
+        let value = listed(default, Value::try_from(value).map_err(|_| wrong(value.to_string()))?);
+        if fits(default, &value) { Ok(value) } else { Err(wrong(kind(&value).to_owned())) }
     }
 }
 
-const NOT_CHANGEABLE: &str =
-    "cannot be changed while the server runs: set it in the configuration file, the environment or a flag and restart";
+/// Why a stored value cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum InvalidChange {
+    #[error(
+        "cannot be changed while the server runs: set it in the configuration file, the environment or a flag and \
+         restart"
+    )]
+    NotChangeable,
+    /// The message suggests a known key.
+    #[error("{0}")]
+    Unknown(String),
+    #[error("is set by the configuration ({0}), which takes precedence: change it there and restart")]
+    Configured(Origin),
+    #[error("expected {expected}, found {found}")]
+    Type { expected: &'static str, found: String },
+}

@@ -28,13 +28,13 @@ const KINDS: &[(&str, &str, &[&str])] = &[
     ("imap", "E-mail", &[]),
 ];
 
-/// How a sentence in a comment of `config/default.toml` starts when it says under which condition a key is required.
+/// The beginnings of the sentences in `config/default.toml` that say when a key is required.
 const CONDITIONS: [&str; 2] = [" Required when ", " This or "];
 
 /// The suffix of keys that name a file to read the value from: `token_file` for `token`.
 const FILE: &str = "_file";
 
-/// The kinds of sources that users can add.
+/// The kinds of sources that users can add, with the fields of their settings.
 pub fn source_kinds() -> Vec<SourceKind> {
     let template = Template::new();
     KINDS.iter().map(|known| described(&template, *known)).collect()
@@ -145,7 +145,7 @@ pub fn read_source(
     for (key, value) in settings {
         match set(&known, key, value) {
             Ok(value) => _ = table.insert(key.clone(), value),
-            Err(message) => errors.push(FieldError::new(format!("settings.{key}"), message)),
+            Err(error) => errors.push(FieldError::new(format!("settings.{key}"), error.to_string())),
         }
     }
     for (key, secret) in &secrets.0 {
@@ -177,16 +177,27 @@ pub fn read_source(
     }
 }
 
+/// Why the value of a field is invalid.
+#[derive(Debug, thiserror::Error)]
+enum InvalidField {
+    #[error("{kind} has no such setting; it has {keys}")]
+    Unknown { kind: String, keys: String },
+    #[error("must not be null")]
+    Null(#[source] toml::ser::Error),
+    #[error("must be {0}")]
+    Type(&'static str),
+}
+
 /// Converts a value to the type that `key` requires.
-fn set(known: &SourceKind, key: &str, value: &Json) -> Result<Value, String> {
+fn set(known: &SourceKind, key: &str, value: &Json) -> Result<Value, InvalidField> {
     let field = known.fields.iter().find(|field| field.key == key && field.kind != FieldKind::Secret);
     let Some(default) = field.and_then(|field| field.default.as_ref()) else {
         let keys: Vec<&str> = known.fields.iter().map(|field| field.key.as_str()).collect();
-        return Err(format!("{} has no such setting; it has {}", known.kind, keys.join(", ")));
+        return Err(InvalidField::Unknown { kind: known.kind.clone(), keys: keys.join(", ") });
     };
-    let read = |value: &Json| Value::try_from(value).map_err(|_| "must not be null".to_owned());
+    let read = |value: &Json| Value::try_from(value).map_err(InvalidField::Null);
     let (value, default) = (read(value)?, read(default)?);
-    if fits(&default, &value) { Ok(value) } else { Err(format!("must be {}", kind_of(&default))) }
+    if fits(&default, &value) { Ok(value) } else { Err(InvalidField::Type(kind_of(&default))) }
 }
 
 fn to_config(value: Value) -> config::Value {

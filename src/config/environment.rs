@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use super::layers::{Layers, Origin};
+use super::layers::Layers;
+use super::origin::Origin;
 
 const PREFIX: &str = "SENTISTREAM__";
 
-/// A copy of the environment variables of the process. The default is empty, as tests need it.
+/// A copy of the environment variables of the process. The default is empty, so that tests do not depend on the
+/// variables of their process.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
-/// Variables from older versions, and the key that each sets without conversion.
+/// Variables of older versions whose value is used unchanged, and the key that each variable sets.
 const LEGACY: [(&str, &str); 13] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_STREAM_NAME", "stream.name"),
@@ -56,7 +58,7 @@ impl Environment {
             }
         }
         if let Some(value) = self.legacy("HF_HUB_OFFLINE") {
-            // The tools of the Hub accept the same values of this variable.
+            // The tools of the Hugging Face Hub treat the same values as true.
             let is_true = ["1", "ON", "YES", "TRUE"].contains(&value.to_uppercase().as_str());
             add("HF_HUB_OFFLINE", "inference.hub.offline", if is_true { "true" } else { "false" });
         }
@@ -101,8 +103,8 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// Adds the prefix `hf:` to the name of a Hub repository. The older variables hold a path, or a repository name without
-/// the prefix.
+/// Adds the prefix `hf:` to the name of a Hub repository. The variables of older versions hold a path, or a repository
+/// name without the prefix.
 fn model(value: &str) -> String {
     let is_path = value.starts_with(['/', '.', '~']) || std::path::Path::new(value).is_dir();
     if value == "builtin" || value.starts_with("hf:") || is_path { value.to_owned() } else { format!("hf:{value}") }

@@ -7,7 +7,7 @@ use super::Origin;
 /// One setting that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, as `section.key`; empty for a whole file.
+    /// The key, as `section.key`; empty if the problem concerns a whole file.
     pub key: String,
     /// The layer that set the invalid value.
     pub origin: Origin,
@@ -24,12 +24,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All problems, in the order of the layers.
+/// All invalid settings, in the order of the layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 
 impl ConfigError {
-    /// Creates the problem of one key.
+    /// Creates an error with a single invalid setting.
     pub fn new(key: impl Into<String>, origin: Origin, message: impl Into<String>) -> Self {
         Self(vec![Problem { key: key.into(), origin, message: message.into() }])
     }

@@ -23,9 +23,9 @@ pub enum ModelRef {
     Folder(PathBuf),
     /// A repository of the Hugging Face Hub.
     Hub {
-        /// `owner/name`
+        /// The name of the repository, as `owner/name`.
         repository: String,
-        /// A branch, tag or commit; `None`: `main`.
+        /// A branch, tag or commit. `None`: the branch `main`.
         revision: Option<String>,
     },
 }
@@ -84,14 +84,14 @@ impl FromStr for DeviceRef {
     }
 }
 
-/// `[inference]`
+/// `[inference]`: the model, its device and its limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InferenceConfig {
     /// The model that classifies posts.
     #[serde(deserialize_with = "parsed")]
     pub model: ModelRef,
-    /// A second model for emotions. `None`: the emotions of `model`.
+    /// A second model for emotions. `None`: `model` also returns the emotions.
     #[serde(deserialize_with = "optional")]
     pub emotion_model: Option<ModelRef>,
     /// The number of compute threads, 1 to 256. `None`: one per core.
@@ -106,16 +106,16 @@ pub struct InferenceConfig {
     /// The CPU instructions that the kernels may use.
     #[serde(deserialize_with = "word")]
     pub instructions: Instructions,
-    /// Whether the computation of a post may stop at an early exit of the model.
+    /// Whether the computation of a post may stop before the last layer, at an early exit of the model.
     #[serde(deserialize_with = "word")]
     pub exits: ExitPolicy,
-    /// Thresholds, 0 to 1, that replace those of the model's exits, by the layer of the exit.
+    /// The thresholds of early exits, 0 to 1, by layer. They replace the thresholds that the model defines.
     #[serde(deserialize_with = "thresholds")]
     pub exit_thresholds: BTreeMap<usize, f32>,
     /// The size of the cache of analyses in bytes, per process; 0: no cache.
     #[serde(deserialize_with = "count::<_, _, 0, 1_099_511_627_776>")]
     pub answer_cache_bytes: usize,
-    /// The token budget of a batch on one thread.
+    /// The largest number of tokens in the batch of one thread, 16 to 1048576.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
     /// The largest number of windows that a long text is split into, 1 to 256. A longer text is truncated.
@@ -124,13 +124,13 @@ pub struct InferenceConfig {
     /// The largest number of texts that wait or are being classified, 1 to 1000000. Further callers wait.
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_queued_texts: usize,
-    /// The longest time that a caller waits to be admitted, and then for its answer.
+    /// The longest time that a caller waits until its texts are accepted, and again until they are classified.
     #[serde(deserialize_with = "positive_duration")]
     pub max_wait: Duration,
     /// The sentiment or emotion label of each class of the model, by class name.
     #[serde(deserialize_with = "labels")]
     pub labels: BTreeMap<String, String>,
-    /// The same for the classes of the emotion model, where they differ from `labels`.
+    /// Labels of the classes of the emotion model, by class name. They take precedence over `labels`.
     #[serde(deserialize_with = "labels")]
     pub emotion_labels: BTreeMap<String, String>,
     /// A model of two sentiments returns neutral when their scores differ by less than this; 0 to 1.
@@ -139,19 +139,20 @@ pub struct InferenceConfig {
     /// An emotion model without a neutral class returns neutral if no score reaches this; 0 to 1.
     #[serde(deserialize_with = "share")]
     pub emotion_threshold: f64,
-    /// The codes of the languages that the model supports, in lower case, without regions. Empty: those that it
-    /// declares.
+    /// The codes of the languages that the model supports, in lower case, without regions. Empty: the languages that
+    /// the model declares.
     #[serde(deserialize_with = "languages")]
     pub languages: Vec<String>,
     /// How to handle a post in a language that the model does not support.
     #[serde(deserialize_with = "word")]
     pub other_languages: OtherLanguages,
-    /// Models for other languages.
+    /// Models for some languages. Posts in other languages go to `model`.
     pub routes: Vec<RouteConfig>,
-    /// The longest time that posts wait for the model of a route.
+    /// The longest time that posts wait for the model of a route. Then they are stored without a sentiment and
+    /// classified later.
     #[serde(deserialize_with = "up_to_an_hour")]
     pub route_wait: Duration,
-    /// `None`: the models of routes stay in memory.
+    /// A model of a route that no post has needed for this long is removed from memory. `None`: it stays in memory.
     #[serde(deserialize_with = "optional_duration::<_, 1_000>")]
     pub unload_after: Option<Duration>,
     /// Whether to detect the language of posts whose source does not state it.
@@ -167,16 +168,16 @@ pub struct InferenceConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
-    /// At least one code, in lower case and without regions.
+    /// The language codes, such as `de`: at least one, in lower case, without regions.
     #[serde(deserialize_with = "route_languages")]
     pub languages: Vec<String>,
     /// The model that classifies posts in these languages.
     #[serde(deserialize_with = "parsed")]
     pub model: ModelRef,
-    /// `None`: the emotions of `model`.
+    /// A second model for emotions. `None`: `model` also returns the emotions.
     #[serde(default, deserialize_with = "optional")]
     pub emotion_model: Option<ModelRef>,
-    /// The class names of the models, and our label for each.
+    /// The sentiment or emotion label of each class of both models, by class name.
     #[serde(default, deserialize_with = "labels")]
     pub labels: BTreeMap<String, String>,
 }
@@ -209,7 +210,7 @@ fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> 
 /// The calibration of the model's scores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalibrationRef {
-    /// The file beside the model, if it exists.
+    /// The file `calibration.json` beside the model, if it exists.
     Auto,
     /// No calibration.
     Off,
@@ -230,17 +231,17 @@ impl FromStr for CalibrationRef {
     }
 }
 
-/// `[inference.hub]`
+/// `[inference.hub]`: downloads from the Hugging Face Hub.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubConfig {
-    /// The folder of the Hub's tools, which stores models in its subfolder `hub`. `None`: `~/.cache/huggingface`.
+    /// The folder of the Hugging Face tools, which store models in its subfolder `hub`. `None`: `~/.cache/huggingface`.
     #[serde(deserialize_with = "optional")]
     pub home: Option<PathBuf>,
     /// The base URL of the Hub or of a mirror, without a slash at its end.
     #[serde(deserialize_with = "web_address")]
     pub endpoint: String,
-    /// The token for private and gated models. `None`: the one that the Hub's tools stored, see [`Self::token`].
+    /// The token for private and gated models. `None`: the token that `hf auth login` stored, see [`Self::token`].
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
     /// Whether to use only models that are already downloaded.
@@ -251,7 +252,7 @@ pub struct HubConfig {
 }
 
 impl HubConfig {
-    /// The folder in which the tools of the Hub store models.
+    /// The folder in which the Hugging Face tools store models.
     pub fn cache(&self) -> PathBuf {
         self.folder().join("hub")
     }

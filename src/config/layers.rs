@@ -1,8 +1,7 @@
 //! The layers that set values, and their precedence.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::Value;
@@ -10,61 +9,14 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::ConfigError;
 use super::error::Problem;
+use super::origin::Origin;
 use super::sources::SOURCE_KINDS;
 use super::template::{DEFAULT_TOML, Found, Template, fits, join, kind};
-
-/// Where a value came from. Later variants take precedence.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
-    /// `config/default.toml`.
-    Default,
-    /// The database, where the API stores changes of settings. It replaces only defaults.
-    Database,
-    /// A line of the configuration file.
-    File {
-        /// The path of the file.
-        path: PathBuf,
-        /// The line, counted from 1; 1 if the file cannot be read.
-        line: usize,
-    },
-    /// An environment variable with a name from older versions.
-    Legacy(String),
-    /// A `SENTISTREAM__…` environment variable.
-    Variable(String),
-    /// A flag of the command line.
-    Flag(String),
-}
-
-impl Origin {
-    /// The precedence of the layer: a layer with a higher rank overrides layers with a lower rank.
-    pub fn rank(&self) -> u8 {
-        match self {
-            Self::Default => 0,
-            Self::Database => 1,
-            Self::File { .. } => 2,
-            Self::Legacy(_) => 3,
-            Self::Variable(_) => 4,
-            Self::Flag(_) => 5,
-        }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::Database => f.write_str("database"),
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Legacy(name) | Self::Variable(name) => write!(f, "environment {name}"),
-            Self::Flag(flag) => write!(f, "flag {flag}"),
-        }
-    }
-}
 
 /// One value that one layer sets.
 #[derive(Clone)]
 pub struct Setting {
-    /// `section.key`
+    /// The key, as `section.key`.
     pub key: String,
     /// The value in the type of the key; a secret is not masked.
     pub value: Value,
@@ -95,8 +47,23 @@ enum Given {
     Text(String),
 }
 
+/// Why a setting of a source with a custom name is invalid.
+#[derive(Debug, thiserror::Error)]
+enum InvalidNamed {
+    #[error("the source has no kind")]
+    NoKind,
+    #[error("must be one of {allowed}, is {0:?}", allowed = SOURCE_KINDS.join(", "))]
+    Kind(String),
+    #[error("there is no such key; a source of kind {kind} has {keys}")]
+    Key { kind: String, keys: String },
+    #[error("expected {expected}, found {found}")]
+    Type { expected: &'static str, found: &'static str },
+    #[error("expected {expected} in TOML syntax")]
+    Syntax { expected: &'static str },
+}
+
 impl Layers {
-    /// Only the defaults.
+    /// Creates layers that contain only the defaults.
     pub fn new() -> Self {
         let mut layers =
             Self { template: Template::new(), settings: Vec::new(), named: Vec::new(), problems: Vec::new() };
@@ -135,7 +102,7 @@ impl Layers {
             let place = origin(name.span().start);
             match (self.template.find(&key), value.get_ref()) {
                 (Found::Section, DeValue::Table(inner)) => self.add_table(inner, &key, origin),
-                (Found::Section, _) => self.problem(&key, place, "this is a table of keys, not a value"),
+                (Found::Section, _) => self.problem(&key, place, "expected a table of keys, found a value"),
                 (Found::Leaf(_), _) => match Value::deserialize(ValueDeserializer::from(value.clone())) {
                     Ok(value) => self.add(key, value, place),
                     Err(e) => self.problem(&key, place, format!("not a TOML value: {}", e.message())),
@@ -193,7 +160,7 @@ impl Layers {
         self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
     }
 
-    /// The effective value of each key, in the order of the reference; sources with custom names come last.
+    /// The effective value of each key, in the order of `config/default.toml`; sources with custom names come last.
     ///
     /// # Errors
     /// All problems of all layers.
@@ -244,29 +211,27 @@ impl Layers {
             let kind = kinds.get(source).map(|(kind, _)| kind.as_str());
             match self.named_value(kind, name, &given) {
                 Ok(value) => self.settings.push(Setting { key, value, origin }),
-                Err(None) => {
+                Err(InvalidNamed::NoKind) => {
                     let message = self.template.unknown(&key);
                     self.problem(&key, origin, message);
                 }
-                Err(Some(message)) => self.problem(&key, origin, message),
+                Err(error) => self.problem(&key, origin, error.to_string()),
             }
         }
         keys
     }
 
-    /// Converts the value of the key `name` of a source of `kind`. The error is `None` when the kind does not have this
-    /// key.
-    fn named_value(&self, kind: Option<&str>, name: &str, given: &Given) -> Result<Value, Option<String>> {
-        let kind = kind.ok_or(None)?;
+    /// Converts the value of the key `name` of a source of `kind`.
+    fn named_value(&self, kind: Option<&str>, name: &str, given: &Given) -> Result<Value, InvalidNamed> {
+        let kind = kind.ok_or(InvalidNamed::NoKind)?;
         if name == "kind" {
-            let known = SOURCE_KINDS.contains(&kind);
-            let expected = SOURCE_KINDS.join(", ");
-            return known.then(|| kind.into()).ok_or(Some(format!("must be one of {expected}, is {kind:?}")));
+            let is_known = SOURCE_KINDS.contains(&kind);
+            return is_known.then(|| kind.into()).ok_or_else(|| InvalidNamed::Kind(kind.to_owned()));
         }
         let Found::Leaf(default) = self.template.find(&format!("sources.{kind}.{name}")) else {
             let of_kind = format!("sources.{kind}.");
             let names: Vec<_> = self.template.keys().filter_map(|key| key.strip_prefix(&of_kind)).collect();
-            return Err(Some(format!("there is no such key; a source of kind {kind} has {}", names.join(", "))));
+            return Err(InvalidNamed::Key { kind: kind.to_owned(), keys: names.join(", ") });
         };
         let value = match given {
             Given::Value(value) => Some(listed(default, value.clone())),
@@ -274,8 +239,8 @@ impl Layers {
         };
         match value {
             Some(value) if fits(default, &value) => Ok(value),
-            Some(value) => Err(Some(format!("expected {}, found {}", self::kind(default), self::kind(&value)))),
-            None => Err(Some(format!("expected {} in TOML syntax", self::kind(default)))),
+            Some(value) => Err(InvalidNamed::Type { expected: self::kind(default), found: self::kind(&value) }),
+            None => Err(InvalidNamed::Syntax { expected: self::kind(default) }),
         }
     }
 }

@@ -90,7 +90,7 @@ impl LlmProvider {
     }
 }
 
-/// `[llm]`
+/// `[llm]`: the language model.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LlmConfig {
@@ -124,14 +124,14 @@ pub struct LlmConfig {
     /// The largest number of requests of this process per UTC day. `None`: no limit.
     #[serde(deserialize_with = "optional_count")]
     pub requests_per_day: Option<u64>,
-    /// Posts with a confidence below this get a second opinion; 0 (never) to 1.
+    /// A post gets a second opinion of the language model if its confidence is below this; 0 (never) to 1.
     #[serde(deserialize_with = "share")]
     pub min_confidence: f64,
-    /// Topics of posts with a confidence of the sentiment towards them below this are analysed again; 0 (never) to 1.
+    /// A post's sentiment towards a topic gets a second opinion if its confidence is below this; 0 (never) to 1.
     #[serde(deserialize_with = "share")]
     pub min_topic_confidence: f64,
-    /// The largest number of posts that wait for a second opinion, and of topics that wait for one, 1 to
-    /// 100000. Others keep their first result.
+    /// The largest number of posts that wait for a second opinion, 1 to 100000; the same limit applies to topics. Posts
+    /// and topics above the limit keep their first result.
     #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
     pub max_doubts: usize,
 }

@@ -1,4 +1,4 @@
-//! `[log]` and `[tracing]`.
+//! The typed `[log]` and `[tracing]` sections.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -32,11 +32,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// `[log]`
+/// `[log]`: the log on stderr.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogConfig {
-    /// The level, or the directives by module.
+    /// A level, or directives that set the level of each module.
     #[serde(deserialize_with = "parsed")]
     pub level: LogLevel,
     /// The format of log lines on stderr.
@@ -44,7 +44,7 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
-/// `[tracing]`
+/// `[tracing]`: the export of traces.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TracingConfig {
@@ -59,7 +59,7 @@ pub struct TracingConfig {
     pub timeout: Duration,
 }
 
-/// What is logged: a level, or directives by module.
+/// What is logged: a level such as `info`, or directives such as `warn,sentistream=debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevel(String);
 

@@ -27,7 +27,7 @@ use crate::domain::notify::{Managed, Receiver, Secrets};
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum SmtpSecurity {
-    /// TLS after STARTTLS.
+    /// The connection starts unencrypted, and STARTTLS switches to TLS.
     StartTls,
     /// TLS from the start.
     Tls,
@@ -35,7 +35,7 @@ pub enum SmtpSecurity {
     None,
 }
 
-/// `[alerts.smtp]`
+/// `[alerts.smtp]`: the mail server for notifications.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpConfig {
@@ -54,7 +54,7 @@ pub struct SmtpConfig {
     /// The password of the login.
     #[serde(deserialize_with = "optional_secret")]
     pub password: Option<SecretString>,
-    /// The sender, as an address with an optional display name. Required with a host.
+    /// The sender, as an address with an optional display name. Required if `host` is set.
     #[serde(deserialize_with = "optional_text")]
     pub from: Option<String>,
     /// A PEM file of certificate authorities to trust in addition to those of the system.
@@ -73,33 +73,54 @@ struct ReceiverTable {
     secret_files: BTreeMap<String, PathBuf>,
 }
 
+/// Why an object of the configuration is invalid.
+#[derive(Debug, thiserror::Error)]
+enum Invalid {
+    #[error("{name:?}: {source}")]
+    Receiver { name: String, source: serde_json::Error },
+    #[error("{name:?}: cannot read {} for the secret {secret}: {source}", path.display())]
+    SecretFile { name: String, secret: String, path: PathBuf, source: std::io::Error },
+    #[error("{name:?}: the secret {secret} and its file are both set: set only one of them")]
+    SecretTwice { name: String, secret: String },
+    #[error("{name:?}: {}", joined(errors))]
+    Fields { name: String, errors: Vec<FieldError> },
+    #[error("{name:?} is defined more than once")]
+    Repeated { name: String },
+}
+
 impl ReceiverTable {
-    fn read(self) -> Result<(Receiver, Secrets), String> {
+    fn read(self) -> Result<(Receiver, Secrets), Invalid> {
         let receiver = serde_json::Value::Object(self.receiver.into_iter().collect());
         let name = receiver["name"].as_str().unwrap_or_default().to_owned();
-        let receiver: Receiver = serde_json::from_value(receiver).map_err(|e| format!("{name:?}: {e}"))?;
+        let invalid = |source| Invalid::Receiver { name: name.clone(), source };
+        let receiver: Receiver = serde_json::from_value(receiver).map_err(invalid)?;
         let mut secrets = Secrets(self.secrets);
         for (secret, path) in self.secret_files {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|e| format!("{name:?}: cannot read {} for the secret {secret}: {e}", path.display()))?;
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(source) => return Err(Invalid::SecretFile { name, secret, path, source }),
+            };
             if secrets.0.insert(secret.clone(), text.trim().to_owned().into()).is_some() {
-                return Err(format!("{name:?}: the secret {secret} and its file are both set: set only one of them"));
+                return Err(Invalid::SecretTwice { name, secret });
             }
         }
-        ensure_valid(&name, &receiver.check_with(&secrets))?;
+        ensure_valid(&name, receiver.check_with(&secrets))?;
         Ok((receiver, secrets))
     }
 }
 
-fn ensure_valid(name: &str, errors: &[FieldError]) -> Result<(), String> {
-    let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    if errors.is_empty() { Ok(()) } else { Err(format!("{name:?}: {}", errors.join("; "))) }
+fn joined(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn unique<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Result<(), String> {
+fn ensure_valid(name: &str, errors: Vec<FieldError>) -> Result<(), Invalid> {
+    if errors.is_empty() { Ok(()) } else { Err(Invalid::Fields { name: name.to_owned(), errors }) }
+}
+
+fn unique<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Result<(), Invalid> {
     let mut seen = BTreeSet::new();
     let twice = names.flatten().find(|name| !seen.insert(*name));
-    twice.map_or(Ok(()), |name| Err(format!("{name:?} is defined more than once")))
+    twice.map_or(Ok(()), |name| Err(Invalid::Repeated { name: name.to_owned() }))
 }
 
 /// Reads `alerts.receivers`.
@@ -110,14 +131,14 @@ pub fn receivers<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<(Receiver, Secr
         unique(read.iter().map(|(receiver, _)| receiver.name()))?;
         Ok(read)
     };
-    read().map_err(|message: String| D::Error::custom(message))
+    read().map_err(|error: Invalid| D::Error::custom(error))
 }
 
 /// Reads a list of routes, inhibition rules or mute timings.
 pub fn managed<'de, D: Deserializer<'de>, T: Managed>(de: D) -> Result<Vec<T>, D::Error> {
     let list = Vec::<T>::deserialize(de)?;
     let check = || {
-        list.iter().try_for_each(|item| ensure_valid(item.name().unwrap_or_default(), &item.check()))?;
+        list.iter().try_for_each(|item| ensure_valid(item.name().unwrap_or_default(), item.check()))?;
         unique(list.iter().map(T::name))
     };
     check().map_err(D::Error::custom)?;

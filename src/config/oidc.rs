@@ -10,14 +10,14 @@ use super::values::*;
 use crate::domain::account::UserRole;
 use crate::oidc::is_loopback;
 
-/// A provider, and this server's registration with it.
+/// An OpenID Connect provider, and the registration of this server at the provider.
 #[derive(Clone, Debug)]
 pub struct OidcConfig {
-    /// The issuer, exactly as the provider names itself.
+    /// The URL of the issuer, exactly as the provider states it.
     pub issuer: String,
-    /// The id of this server at the provider.
+    /// The client id that the provider has assigned to this server.
     pub client_id: String,
-    /// The secret of this server at the provider.
+    /// The client secret that the provider has assigned to this server.
     pub client_secret: SecretString,
     /// The name of the provider on the sign-in page.
     pub name: String,
@@ -25,11 +25,11 @@ pub struct OidcConfig {
     pub scopes: Vec<String>,
     /// The claim that lists the groups of a user.
     pub groups_claim: String,
-    /// The groups that give each role.
+    /// For each role, the groups whose members get the role.
     pub roles: BTreeMap<UserRole, Vec<String>>,
-    /// The role of users without such a group. `None`: they may not sign in.
+    /// The role of users who are in none of these groups. `None`: they may not sign in.
     pub default_role: Option<UserRole>,
-    /// The allowed domains of verified e-mail addresses. Empty: any.
+    /// The allowed domains of verified e-mail addresses. Empty: all addresses are allowed.
     pub email_domains: Vec<String>,
 }
 
@@ -66,29 +66,40 @@ struct RawRoles {
 /// Reads the section; `None` when no issuer is set.
 ///
 /// # Errors
-/// When the issuer is not allowed, or when a key that an issuer requires is missing.
+/// When the issuer is not an allowed URL, or when a key is missing that is required together with `issuer`.
 pub fn oidc<'de, D: Deserializer<'de>>(de: D) -> Result<Option<OidcConfig>, D::Error> {
     RawOidc::deserialize(de)?.check().map_err(D::Error::custom)
 }
 
+/// Why the section is invalid.
+#[derive(Debug, thiserror::Error)]
+enum InvalidOidc {
+    #[error("a client is set but `issuer` is not: set it to the issuer of the provider")]
+    NoIssuer,
+    #[error("`issuer` must be an https URL without a query (http only on loopback), is {0:?}")]
+    Issuer(String),
+    #[error("{0} is required with `issuer`")]
+    Missing(&'static str),
+    #[error("no one could sign in: set `default_role`, or the groups of a role in [server.auth.oidc.roles]")]
+    NoRole,
+}
+
 impl RawOidc {
-    fn check(self) -> Result<Option<OidcConfig>, String> {
+    fn check(self) -> Result<Option<OidcConfig>, InvalidOidc> {
         let Some(issuer) = self.issuer else {
             return match (self.client_id, self.client_secret) {
                 (None, None) => Ok(None),
-                _ => Err("a client is set but `issuer` is not: set it to the issuer of the provider".to_owned()),
+                _ => Err(InvalidOidc::NoIssuer),
             };
         };
         let url: Option<Url> = issuer.parse().ok();
         let is_allowed = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
         if !url.as_ref().is_some_and(|url| is_allowed(url) && url.query().is_none() && url.fragment().is_none()) {
-            return Err(format!(
-                "`issuer` must be an https URL without a query (http only on loopback), is {issuer:?}"
-            ));
+            return Err(InvalidOidc::Issuer(issuer));
         }
-        let client_id = self.client_id.ok_or("`client_id` is required with `issuer`")?;
+        let client_id = self.client_id.ok_or(InvalidOidc::Missing("`client_id`"))?;
         let client_secret =
-            self.client_secret.ok_or("`client_secret` or `client_secret_file` is required with `issuer`")?;
+            self.client_secret.ok_or(InvalidOidc::Missing("`client_secret` or `client_secret_file`"))?;
         let RawRoles { viewer, analyst, editor, admin } = self.roles;
         let roles = BTreeMap::from([
             (UserRole::Viewer, viewer),
@@ -97,9 +108,7 @@ impl RawOidc {
             (UserRole::Admin, admin),
         ]);
         if self.default_role.is_none() && roles.values().all(Vec::is_empty) {
-            return Err("no one could sign in: set `default_role`, or the groups of a role in \
-                        [server.auth.oidc.roles]"
-                .to_owned());
+            return Err(InvalidOidc::NoRole);
         }
         Ok(Some(OidcConfig {
             issuer,

@@ -2,7 +2,8 @@
 
 use toml::Value;
 
-use super::layers::{Origin, Setting};
+use super::layers::Setting;
+use super::origin::Origin;
 
 /// Keys of sources that name a file or a folder.
 const OF_SOURCES: [&str; 3] = ["path", "opml", "zstd_dictionary"];

@@ -8,10 +8,10 @@ use super::settings::is_secret;
 use super::template::{Found, Template};
 use super::values::parse_duration;
 
-/// A key of the reference.
+/// A key of `config/default.toml`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyInfo {
-    /// `section.key`
+    /// The key, as `section.key`.
     pub key: String,
     /// The comment: what the value means, its unit and limits.
     pub help: String,
@@ -50,7 +50,7 @@ pub enum ValueKind {
 const OPTIONAL_DURATIONS: [&str; 4] =
     ["retention.posts", "retention.rollups", "retention.alerts", "inference.unload_after"];
 
-/// Every key, in the order of the reference.
+/// Describes every key, in the order of `config/default.toml`.
 pub fn keys_described() -> Vec<KeyInfo> {
     let template = Template::new();
     let described = |key: &str| match template.find(key) {

@@ -55,7 +55,8 @@ pub fn with_settings(config: &Config, settings: Settings) -> Result<Config, Conf
     Ok(changed)
 }
 
-/// Whether the database is embedded and no setting that selects sources, topics or alerts was changed.
+/// Whether the database is embedded and the settings that select sources, topics and alerts have their defaults.
+/// `ingester.demo = "auto"` creates the demonstration only in this case.
 fn is_untouched(config: &Config, settings: &Settings) -> bool {
     let is_selective = |key: &str| {
         let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
@@ -66,9 +67,9 @@ fn is_untouched(config: &Config, settings: &Settings) -> bool {
         && settings.all().filter(|setting| is_selective(&setting.key)).all(|setting| setting.origin == Origin::Default)
 }
 
-/// The folder that a relative database path is resolved against. It is the folder of the configuration file, so that a
-/// command finds the server's database from any working folder. `None`: the working folder, because paths in flags are
-/// relative to it.
+/// The folder that a relative database path is resolved against: the folder of the configuration file, so that a
+/// command finds the server's database from any working folder. `None` if a flag sets the path, because paths in flags
+/// are relative to the working folder.
 fn data_folder<'a>(inputs: &'a Inputs, settings: &Settings) -> Option<&'a Path> {
     let is_flag = matches!(settings.origin("database.url"), Origin::Flag(_));
     inputs.file.as_deref().and_then(Path::parent).filter(|_| !is_flag)
@@ -150,8 +151,8 @@ fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
     Ok(sources)
 }
 
-/// A table of all settings for which `pick` returns a key. Each value is stored under that key. Keys that name files
-/// are left out.
+/// A table of all settings for which `pick` returns a key. Each value is stored under that key. Leaves out the
+/// `_file` keys whose contents were read into another key.
 fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) -> Result<config::Config, ConfigError> {
     let all: BTreeSet<&str> = settings.all().map(|setting| setting.key.as_str()).collect();
     let names_file = |key: &str| key.strip_suffix(FILE).is_some_and(|key| all.contains(key));
@@ -308,7 +309,11 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         let pipes = config.ingester.sources.iter().filter(piped).count();
         require(pipes <= 1, &["ingester.sources"], "only one source can read the standard input");
         let twice = config.ingester.sources.iter().collect::<BTreeSet<_>>().len() < config.ingester.sources.len();
-        require(!twice, &["ingester.sources"], "names a source twice: use another name and a table for the second one");
+        require(
+            !twice,
+            &["ingester.sources"],
+            "names a source twice: give the second one another name and a table [sources.NAME]",
+        );
     }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

@@ -62,7 +62,7 @@ fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
     TopicName::parse(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
-/// `[database]`
+/// `[database]`: the database of posts, analyses and alerts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
@@ -92,7 +92,7 @@ pub struct DatabaseConfig {
     pub backup_keep: usize,
 }
 
-/// `[stream]`
+/// `[stream]`: the stream of posts between sources and workers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
@@ -136,7 +136,7 @@ pub struct StreamConfig {
     pub command_timeout: Duration,
 }
 
-/// `[cache]`
+/// `[cache]`: the cache of API answers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheConfig {
@@ -148,7 +148,7 @@ pub struct CacheConfig {
     pub ttl: Duration,
 }
 
-/// `[ingester]`
+/// `[ingester]`: which sources are read, and how fast.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IngesterConfig {
@@ -160,7 +160,7 @@ pub struct IngesterConfig {
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-    /// Whether an empty database is filled with a demonstration. After the configuration is loaded, this is never
+    /// Whether an empty database is filled with demonstration posts. After the configuration is loaded, this is never
     /// [`Demo::Auto`].
     #[serde(deserialize_with = "word")]
     pub demo: Demo,
@@ -169,21 +169,21 @@ pub struct IngesterConfig {
     pub demo_posts: u32,
 }
 
-/// Whether an empty database begins with a demonstration.
+/// Whether an empty database is filled with demonstration posts.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames,
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Demo {
-    /// The demonstration is used with the embedded database, when no source, topic or alert is configured.
+    /// The demonstration is created if the database is embedded and no source, topic or alert is configured.
     Auto,
-    /// The demonstration is always used.
+    /// The demonstration is always created.
     On,
-    /// The demonstration is never used.
+    /// The demonstration is never created.
     Off,
 }
 
-/// `[worker]`
+/// `[worker]`: batches, claims and retries of the worker.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerConfig {
@@ -206,7 +206,7 @@ pub struct WorkerConfig {
     pub store_only_matching: bool,
 }
 
-/// `[outbound]`
+/// `[outbound]`: requests to configured URLs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutboundConfig {
@@ -218,7 +218,7 @@ pub struct OutboundConfig {
     pub timeout: Duration,
 }
 
-/// `[retention]`
+/// `[retention]`: how long data is kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionConfig {
@@ -239,7 +239,7 @@ pub struct RetentionConfig {
     pub alerts: Option<Duration>,
 }
 
-/// `[shutdown]`
+/// `[shutdown]`: the shutdown of the process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShutdownConfig {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::oidc::{OidcConfig, oidc};
 use super::values::*;
 
-/// `[server]`
+/// `[server]`: addresses, limits and authentication of the API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
@@ -39,7 +39,7 @@ pub struct ServerConfig {
     /// The maximum number of model tokens analysed per second for one client; `None`: no limit.
     #[serde(deserialize_with = "rate_limit")]
     pub analyze_rate: Option<NonZeroU32>,
-    /// The number of tokens that one client may have analysed in a burst, which is also the limit of one request.
+    /// The number of model tokens that one client may have analysed in a burst. It also limits a single request.
     #[serde(deserialize_with = "rate_burst")]
     pub analyze_burst: NonZeroU32,
     /// The number of threads that serve HTTP, 1 to 256. `None`: one per core, at most 4.
@@ -51,7 +51,7 @@ pub struct ServerConfig {
     pub websocket: WebSocketConfig,
 }
 
-/// `[server.websocket]`
+/// `[server.websocket]`: the live feed at `/ws/sentiment`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebSocketConfig {
@@ -61,11 +61,11 @@ pub struct WebSocketConfig {
     /// The time between two pings to a client.
     #[serde(deserialize_with = "positive_duration")]
     pub ping_interval: Duration,
-    /// A client that has not answered for this long is disconnected. Longer than `ping_interval`.
+    /// A client that has not answered for this long is disconnected. Must be longer than `ping_interval`.
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
-    /// The number of messages that are buffered for a slow client, 1 to 65536. Beyond that the client loses the oldest
-    /// ones.
+    /// The number of messages that are buffered for a slow client, 1 to 65536. When the buffer is full, the client
+    /// loses the oldest messages.
     #[serde(deserialize_with = "count::<_, _, 1, 65_536>")]
     pub buffer: usize,
     /// A client that stays too slow for this long is disconnected.
@@ -87,7 +87,7 @@ fn rate_burst<'de, D: Deserializer<'de>>(de: D) -> Result<NonZeroU32, D::Error> 
     count::<D, u32, 1, 1_000_000>(de)?.try_into().map_err(D::Error::custom)
 }
 
-/// `[server.auth]`
+/// `[server.auth]`: who may use the API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
@@ -110,7 +110,7 @@ impl AuthConfig {
     }
 }
 
-/// `[server.auth.sessions]`
+/// `[server.auth.sessions]`: how long users stay signed in.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionConfig {
@@ -221,29 +221,44 @@ fn jwt<'de, D: Deserializer<'de>>(de: D) -> Result<Option<JwtConfig>, D::Error> 
     RawJwt::deserialize(de)?.check().map_err(D::Error::custom)
 }
 
+/// Why `[server.auth.jwt]` is invalid.
+#[derive(Debug, thiserror::Error)]
+enum InvalidJwt {
+    #[error("a key is set but `algorithm` is not: set it to \"HS256\", \"RS256\" or \"EdDSA\"")]
+    NoAlgorithm,
+    #[error("`algorithm` must be \"HS256\", \"RS256\" or \"EdDSA\", is {0:?}")]
+    Algorithm(String),
+    #[error("{algorithm} needs `public_key` or `public_key_file` with a key in PEM")]
+    PublicKey { algorithm: String },
+    #[error("HS256 needs `secret` or `secret_file` with at least 32 bytes")]
+    Secret,
+    #[error("`{0}` is required with `algorithm`")]
+    Missing(&'static str),
+}
+
 impl RawJwt {
-    fn check(self) -> Result<Option<JwtConfig>, String> {
+    fn check(self) -> Result<Option<JwtConfig>, InvalidJwt> {
         let Some(algorithm) = self.algorithm else {
             return match (self.secret, self.public_key) {
                 (None, None) => Ok(None),
-                _ => Err("a key is set but `algorithm` is not: set it to \"HS256\", \"RS256\" or \"EdDSA\"".to_owned()),
+                _ => Err(InvalidJwt::NoAlgorithm),
             };
         };
         let public_key = || {
             let pem = self.public_key.clone().filter(|pem| pem.contains("-----BEGIN"));
-            pem.ok_or_else(|| format!("{algorithm} needs `public_key` or `public_key_file` with a key in PEM"))
+            pem.ok_or_else(|| InvalidJwt::PublicKey { algorithm: algorithm.clone() })
         };
         let key = match algorithm.as_str() {
             "HS256" => {
                 let secret = self.secret.filter(|secret| secret.expose_secret().len() >= 32);
-                JwtKey::Hs256(secret.ok_or("HS256 needs `secret` or `secret_file` with at least 32 bytes")?)
+                JwtKey::Hs256(secret.ok_or(InvalidJwt::Secret)?)
             }
             "RS256" => JwtKey::Rs256(public_key()?),
             "EdDSA" => JwtKey::EdDsa(public_key()?),
-            other => return Err(format!("`algorithm` must be \"HS256\", \"RS256\" or \"EdDSA\", is {other:?}")),
+            other => return Err(InvalidJwt::Algorithm(other.to_owned())),
         };
-        let issuer = self.issuer.ok_or("`issuer` is required with `algorithm`")?;
-        let audience = self.audience.ok_or("`audience` is required with `algorithm`")?;
+        let issuer = self.issuer.ok_or(InvalidJwt::Missing("issuer"))?;
+        let audience = self.audience.ok_or(InvalidJwt::Missing("audience"))?;
         Ok(Some(JwtConfig { key, issuer, audience, leeway: self.leeway }))
     }
 }

@@ -18,7 +18,7 @@ const SECRETS: [&str; 5] = [
 ];
 /// Names of secret keys of sources.
 const SOURCE_SECRETS: [&str; 5] = ["client_secret", "key", "password", "secret", "token"];
-/// A list of tables whose key `secrets` holds a table of secrets.
+/// The key of the list of receivers; each receiver has a table `secrets`.
 const RECEIVERS: &str = "alerts.receivers";
 /// Keys that hold a URL that may contain a password.
 const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
@@ -30,7 +30,7 @@ pub struct Settings(Vec<Setting>);
 /// One value for display.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
-    /// `section.key`
+    /// The key, as `section.key`.
     pub key: String,
     /// The value; a secret is `***`.
     pub value: Value,
@@ -97,7 +97,7 @@ fn without_secrets(mut receivers: Value) -> Value {
     receivers
 }
 
-/// `value` without the credentials and the query of any URL in it, at any depth.
+/// `value` without the credentials and the queries of its URLs, also of those in nested lists and tables.
 fn masked_urls(value: Value) -> Value {
     match value {
         Value::String(text) if has_secrets(&text) => Value::String(without_query(&mask(&text))),

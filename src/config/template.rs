@@ -16,18 +16,18 @@ pub struct Template {
     keys: Vec<String>,
 }
 
-/// The part of the reference that a key names.
+/// What a key names in `config/default.toml`.
 pub enum Found<'a> {
     /// A single value, with its default.
     Leaf(&'a Value),
     /// A table of keys.
     Section,
-    /// The reference does not contain the key.
+    /// `config/default.toml` does not contain the key.
     Unknown,
 }
 
 impl Template {
-    /// Parses the reference.
+    /// Parses `config/default.toml`.
     pub fn new() -> Self {
         let document = DeTable::parse(DEFAULT_TOML).unwrap_or_else(|e| unreachable!("default.toml: {e}"));
         let mut keys = Vec::new();
@@ -37,12 +37,12 @@ impl Template {
         Self { table, keys: keys.into_iter().map(|(_, key)| key).collect() }
     }
 
-    /// Every key, in the order of the reference.
+    /// Every key, in the order of `config/default.toml`.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(String::as_str)
     }
 
-    /// Finds `key` (`section.key`) in the reference.
+    /// Finds `key` (`section.key`) in `config/default.toml`.
     pub fn find(&self, key: &str) -> Found<'_> {
         let mut parts = key.split('.').peekable();
         let mut table = &self.table;

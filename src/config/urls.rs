@@ -35,11 +35,11 @@ pub enum Backends {
     },
     /// Postgres and Redis.
     Shared {
-        /// `postgres://…`
+        /// The URL of the database, `postgres://…`.
         database: SecretString,
         /// A Postgres replica for reads.
         read: Option<SecretString>,
-        /// `redis://…` or another form of [`StreamUrl::Redis`].
+        /// The URL of the stream, `redis://…` or another form of [`StreamUrl::Redis`].
         stream: SecretString,
     },
 }

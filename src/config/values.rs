@@ -69,7 +69,7 @@ pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::E
     let value = duration::<D, MINUTE, DAY>(de)?;
     match value.as_millis() % u128::from(MINUTE) {
         0 => Ok(value),
-        _ => Err(D::Error::custom("must be whole minutes")),
+        _ => Err(D::Error::custom("must be whole minutes, such as \"5min\"")),
     }
 }
 
@@ -86,7 +86,7 @@ pub enum InvalidSetting {
     Form {
         /// The required format, with an example.
         expected: &'static str,
-        /// The text.
+        /// The text of the setting.
         found: String,
     },
     /// The text is not one of the allowed values.
@@ -94,7 +94,7 @@ pub enum InvalidSetting {
     Value {
         /// The allowed values.
         allowed: &'static str,
-        /// The text.
+        /// The text of the setting.
         found: String,
     },
     /// The text is empty.
@@ -254,7 +254,7 @@ pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D
     Vec::<String>::deserialize(de)?.iter().map(network).collect()
 }
 
-/// One of a fixed set of words.
+/// A word that names one of the variants of `T`.
 pub fn word<'de, D: Deserializer<'de>, T: FromStr + strum::VariantNames>(de: D) -> Result<T, D::Error> {
     let text = String::deserialize(de)?;
     let wrong = |_| D::Error::custom(format!("must be one of {}, is {text:?}", T::VARIANTS.join(", ")));

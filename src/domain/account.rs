@@ -62,7 +62,7 @@ pub enum RoleGrant {
 }
 
 impl RoleGrant {
-    /// The role of a user after the sign-in. `current` is the role before it, `None` for a new user.
+    /// The role of a user after the sign-in. `current` is the role before the sign-in, `None` for a new user.
     pub fn role(self, current: Option<UserRole>) -> UserRole {
         match self {
             Self::Always(role) => role,

@@ -59,7 +59,7 @@ impl FromStr for AlertState {
     }
 }
 
-/// A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`.
+/// An alert: a row of `sentiment_alerts`, and the `data` of the WebSocket message `alert`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alert {
     /// The id of the alert. Later alerts have higher ids.

@@ -24,7 +24,7 @@ impl Counts {
         }
     }
 
-    /// Adds all of `other`.
+    /// Adds all counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (row, other_row) in self.cells.iter_mut().zip(&other.cells) {
             for (cell, other_cell) in row.iter_mut().zip(other_row) {

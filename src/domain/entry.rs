@@ -43,7 +43,8 @@ impl FromStr for EntryId {
     }
 }
 
-/// The permanent id of an entry. Ids may repeat after a stream was lost, but `(epoch, id)` never does.
+/// The permanent id of an entry. The ids of entries may repeat after a stream was lost, but an epoch and an id together
+/// never repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EntryKey {
     /// The epoch of the stream. A new one begins when the stream is lost (`FLUSHALL`).
@@ -167,7 +168,8 @@ impl Books {
             + self.dead_lettered
     }
 
-    /// Whether every entry is accounted for. This must be true while no entry is being appended or settled.
+    /// Whether the number of appended entries equals the number of entries with and without an outcome. This must be
+    /// true while no entry is being appended or settled.
     pub fn balance(&self) -> bool {
         self.appended == self.settled() + self.pending
     }

@@ -10,7 +10,7 @@ use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp, Unscor
 /// The maximum length of the preview of a post's text in an event, in characters.
 pub const PREVIEW_CHARS: usize = 200;
 
-/// A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket's `post`.
+/// A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket message `post`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostEvent {
     /// The id of the post, unique across all sources.

@@ -21,8 +21,8 @@ impl RawFields {
         self.push(name, value);
     }
 
-    /// The format in which the embedded queue stores an entry: for each name and each value a little-endian u32 with
-    /// the length, and the bytes.
+    /// Encodes the fields in the format of the embedded queue. Each name and each value is stored as its length, a
+    /// little-endian u32, followed by its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let size = self.0.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
         let mut out = Vec::with_capacity(size);

@@ -11,7 +11,7 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// The maximum duration. It prevents overflows of sums of durations.
+/// The maximum duration. The limit prevents overflows when durations are added.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// A duration that is formatted and serialised in the form of [`parse_duration`].

@@ -142,7 +142,7 @@ labels! {
 }
 
 labels! {
-    /// The emotion that a text expresses: Ekman's six, or neutral.
+    /// The emotion that a text expresses: one of Ekman's six basic emotions, or neutral.
     Emotion: "anger, disgust, fear, joy, neutral, sadness, surprise" {
         /// The text expresses anger.
         Anger = "anger",

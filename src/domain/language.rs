@@ -6,7 +6,8 @@ pub fn primary(tag: &str) -> String {
     tag[..end].trim().to_lowercase()
 }
 
-/// The result of [`primary`] if it has the form of a language code: two or three letters. Sources may send any text.
+/// The result of [`primary`] if it has two or three letters, as language codes have; otherwise `None`, because sources
+/// may send any text as a tag.
 pub fn code(tag: &str) -> Option<String> {
     let code = primary(tag);
     ((2..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase())).then_some(code)

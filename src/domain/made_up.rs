@@ -1,4 +1,4 @@
-//! The ids of generated posts, by which these posts can be found.
+//! The ids of generated posts. Their format distinguishes generated posts from other posts.
 
 const PREFIX: &str = "syn-";
 /// The number of digits in the id of a run, which is a UUID.

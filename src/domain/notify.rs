@@ -17,6 +17,7 @@ pub mod router;
 pub mod secrets;
 pub mod silence;
 pub mod template;
+pub mod text;
 
 use serde::Serialize;
 use serde::de::value::{Error as WordError, StrDeserializer};

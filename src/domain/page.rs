@@ -11,8 +11,7 @@ pub struct Page<T, C = i64> {
 
 impl<T, C> Page<T, C> {
     /// Creates a page of the first `limit` items. If `items` has more, a next page exists. `cursor` returns the cursor
-    /// of an
-    /// item.
+    /// of an item.
     pub fn of(mut items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or_default();
         let has_more = items.len() > limit;

@@ -164,7 +164,7 @@ pub struct PostDraft {
     /// The text: not blank, at most 100,000 characters.
     #[serde(default)]
     pub content: Option<String>,
-    /// The name of the author on the source: 1–256 characters. Missing or empty: unknown.
+    /// The name of the author on the source: 1–256 characters. If it is missing or empty, the author is unknown.
     #[serde(default)]
     pub author: Option<String>,
     /// RFC 3339, or Unix seconds or milliseconds. Default: the current time.

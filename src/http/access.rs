@@ -69,7 +69,8 @@ impl TokenView {
     }
 }
 
-/// All tokens that were created at run time.
+/// The tokens created at run time that the client may manage: all of them with the scope `admin`, otherwise those of
+/// the signed-in user.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TokenList {
     tokens: Vec<TokenView>,
@@ -97,10 +98,10 @@ pub struct TokenRequest {
     /// characters. Names of the audit log are reserved: `local`, `anonymous`, `unknown`, `first start`, and names that
     /// start with `jwt:` or `sign-in`.
     name: String,
-    /// At least one of `read`, `write`, `respond`, `edit`, `admin`. A user can request only the scopes of the role, a
-    /// created token only its own scopes. Other scopes are refused with 422.
+    /// At least one of `read`, `write`, `respond`, `edit`, `admin`. A signed-in user can request only scopes of their
+    /// role. A request with a created token can request only scopes of that token. Other scopes are refused with 422.
     scopes: Vec<String>,
-    /// Days until the token expires, 1 to 3,650. By default it expires together with the token that creates it, or
+    /// Days until the token expires, 1 to 3,650. Default: the token expires together with the token that creates it, or
     /// never. It cannot expire later than the token that creates it.
     #[serde(default)]
     expires_in_days: Option<u32>,
@@ -127,8 +128,8 @@ impl TokenRequest {
         }
     }
 
-    /// The scopes for `client`. A user can grant only the scopes of the role, a token of the database only its own
-    /// scopes.
+    /// The scopes that `client` grants to the new token. A user can grant only the scopes of the role, a token of the
+    /// database only its own scopes.
     fn scopes(&self, client: &Principal) -> Result<String, ApiError> {
         let parse =
             |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));
@@ -156,8 +157,8 @@ impl TokenRequest {
     }
 }
 
-/// Checks that `client` may manage tokens. A signed-in user may manage their own tokens; with the scope `admin` a
-/// client may manage all tokens.
+/// Checks that the client may manage tokens. A signed-in user may manage their own tokens; a client with the scope
+/// `admin` may manage all tokens.
 fn check_may_manage(authenticator: &Authenticator, request: &HttpRequest) -> Result<Principal, ApiError> {
     let client = authenticator.authorize(request, Scope::Read);
     match client {
@@ -166,7 +167,7 @@ fn check_may_manage(authenticator: &Authenticator, request: &HttpRequest) -> Res
     }
 }
 
-/// The user whose tokens `client` may manage; `None` if it may manage all tokens.
+/// The user whose tokens `client` may manage; `None` if `client` may manage all tokens.
 fn manages(client: &Principal) -> Option<i64> {
     if client.has(Scope::Admin) { None } else { client.session().map(|known| known.session.user_id) }
 }
@@ -193,9 +194,9 @@ pub async fn list(
 /// Create a token
 ///
 /// The response contains the token itself, which is not stored and cannot be shown again. A token that a user creates
-/// belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that is
-/// created with another created token has the same owner. Scopes and an expiry beyond those of the creator are refused with
-/// 422.
+/// belongs to the user: it allows at most what the role of the user allows, and is deleted with the user. A token that
+/// is created with another created token has the same owner. A request for scopes that the creator lacks, or for a
+/// later expiry than that of the creating token, is refused with 422.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "security", request_body = TokenRequest,
     responses((status = 201, body = CreatedToken), (status = 422, body = Problem))

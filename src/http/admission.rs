@@ -1,4 +1,4 @@
-//! The budget of model tokens of each client, so that one client cannot keep the model busy.
+//! Limits the model tokens that each client may use, so that one client cannot keep the model busy.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use crate::inference::variants;
 use super::error::ApiError;
 use super::options::AnalyzeBudget;
 
-/// Characters per token that are assumed before a text is tokenised.
+/// The assumed number of characters per token. A request is admitted before its texts are tokenised.
 const CHARS_PER_TOKEN: usize = 3;
 
 /// The token budget of each client.
@@ -82,7 +82,7 @@ impl Admission {
 pub enum Work {
     /// Each text is classified once.
     Classify,
-    /// Each text is classified once in full, and once more for each of its parts, without that part.
+    /// Each text is classified once in full, and once for each of its parts, with that part removed.
     Explain,
 }
 

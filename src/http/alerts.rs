@@ -19,12 +19,12 @@ use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params, segment_before_last};
 use super::state::State;
 
-/// The maximum number of transitions in the timeline of an alert; the newest are shown.
+/// The maximum number of state changes in the timeline of an alert. If there are more, the newest are shown.
 const MAX_TRANSITIONS: i64 = 500;
 /// The maximum length of an acknowledgement's note, in characters.
 const MAX_NOTE_CHARS: usize = 2_000;
 
-/// The maximum length of an alert type.
+/// The maximum length of an alert type, in bytes.
 const MAX_TYPE_BYTES: usize = 128;
 
 /// The filter and the page of a list of alerts.
@@ -85,7 +85,7 @@ pub struct AlertList {
 
 /// Alerts
 ///
-/// Newest first.
+/// Returns the alerts of all rules, newest first.
 #[utoipa::path(
     get, path = "/api/alerts", tag = "alerts", params(AlertParams),
     responses((status = 200, body = AlertList), (status = 422, body = Problem))
@@ -110,7 +110,7 @@ pub async fn list(
     answer::json(&AlertList { alerts: page.items, total, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }
 
-/// An alert with its transitions.
+/// An alert with its state changes.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AlertDetail {
     #[serde(flatten)]

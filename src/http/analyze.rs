@@ -19,7 +19,7 @@ use super::{ModelState, answer};
 
 /// The maximum number of texts in one request.
 const MAX_TEXTS: usize = 256;
-/// The maximum number of texts that are explained in one request: each is classified once per word.
+/// The maximum number of texts that are explained in one request. An explanation classifies its text once per word.
 const MAX_EXPLAINED: usize = 8;
 
 /// The texts to classify: exactly one of `text` and `texts`.
@@ -37,7 +37,7 @@ pub struct AnalyzeRequest {
     /// Whether to return how much each word contributed to the labels. Allowed for at most 8 texts.
     #[serde(default)]
     explain: bool,
-    /// Whether to compute all layers of a model with early exits. `explain` implies it.
+    /// Whether to compute all layers of a model with early exits. `explain` implies `full_depth`.
     #[serde(default)]
     full_depth: bool,
 }
@@ -67,7 +67,7 @@ pub struct AnalysisView {
 }
 
 impl AnalysisView {
-    /// An analysis with its explanation.
+    /// Creates the view of an analysis with its explanation.
     pub fn explained((analysis, explanation): (Analysis, Explanation)) -> Self {
         Self { explanation: Some(explanation), ..analysis.into() }
     }
@@ -108,8 +108,9 @@ pub enum AnalyzeAnswer {
 
 /// Classify texts
 ///
-/// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, the
-/// response also has the contribution of each word: how much the scores of the two labels decrease without it.
+/// Returns the sentiment and emotion of one text (`text`) or of up to 256 texts (`texts`). Nothing is stored. With
+/// `explain`, the response also contains the contribution of each word: how much the scores of the two labels decrease
+/// without the word.
 #[utoipa::path(
     post, path = "/api/analyze", tag = "analyze", request_body = AnalyzeRequest,
     responses(
@@ -136,7 +137,7 @@ pub async fn analyze(
     if asked.explain && texts.len() > MAX_EXPLAINED {
         return Err(ApiError::invalid_field(
             "texts",
-            format!("must be at most {MAX_EXPLAINED} texts with explain, are {}", texts.len()),
+            format!("must be at most {MAX_EXPLAINED} texts with explain, found {}", texts.len()),
         ));
     }
     let classifier = classifier(&state)?;
@@ -172,7 +173,7 @@ fn check(texts: &[String], one: bool) -> Result<(), ApiError> {
     if texts.len() > MAX_TEXTS {
         return Err(ApiError::invalid_field(
             "texts",
-            format!("must be at most {MAX_TEXTS} texts, are {}", texts.len()),
+            format!("must be at most {MAX_TEXTS} texts, found {}", texts.len()),
         ));
     }
     let errors: Vec<_> = texts

@@ -8,12 +8,11 @@ use serde::Serialize;
 use crate::cache::Cached;
 
 use super::error::ApiError;
-use super::state::to_json;
 
 /// 200 with `body` as JSON.
 ///
 /// # Errors
-/// 500, which does not occur for the types of this crate.
+/// 500 when `body` cannot be serialised, which does not occur for the types of this crate.
 pub fn json<T: Serialize>(body: &T) -> Result<HttpResponse, ApiError> {
     json_with(StatusCode::OK, body)
 }
@@ -29,6 +28,14 @@ pub fn json_with<T: Serialize>(status: StatusCode, body: &T) -> Result<HttpRespo
 /// 200 with a response that was cached as JSON.
 pub fn cached(answer: &Cached) -> HttpResponse {
     text(StatusCode::OK, answer.json.to_string())
+}
+
+/// `value` as JSON.
+///
+/// # Errors
+/// 500 when `value` cannot be serialised, which does not occur for the types of this crate.
+pub fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
+    serde_json::to_string(value).map_err(ApiError::internal)
 }
 
 fn text(status: StatusCode, json: String) -> HttpResponse {

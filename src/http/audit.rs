@@ -21,9 +21,9 @@ use watched::Verdict;
 const QUEUE: usize = 1_024;
 /// The maximum number of events that one transaction stores.
 const BATCH: usize = 100;
-/// The wait after a failure before events are stored again.
+/// The wait before a failed write of events is retried.
 const RETRY: Duration = Duration::from_secs(5);
-/// Interval at which old events are deleted.
+/// The interval at which old events are deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Records the security events of requests.
@@ -65,7 +65,7 @@ impl SecurityLog {
 pub struct Archive {
     /// The store.
     pub store: Store,
-    /// Events are deleted after this time, unless `adjustable` contains another retention time.
+    /// Events are deleted after this time. A retention time in `adjustable` replaces it.
     pub retention: Duration,
     /// As [`super::HttpOptions::adjustable`]. Nothing is deleted until the retention is known.
     pub adjustable: Option<watch::Receiver<Option<Adjustable>>>,
@@ -99,7 +99,7 @@ impl Archive {
     }
 }
 
-/// Stores the events until `shutdown`, which comes after the last request, and deletes old events.
+/// Stores the events and deletes old events until `shutdown`, which the caller triggers after the last request.
 pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, shutdown: Shutdown) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
@@ -138,7 +138,7 @@ pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, 
 /// stored in its own transaction and refused events are dropped, so that one event cannot block the others.
 ///
 /// # Errors
-/// When the database is unavailable; `batch` then has the events that are not stored.
+/// When the database is unavailable. `batch` then contains the events that were not stored.
 async fn record(store: &Store, batch: &mut Vec<SecurityEvent>) -> Result<(), StoreError> {
     match store.record_security(batch).await {
         Ok(()) => {

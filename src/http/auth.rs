@@ -3,6 +3,7 @@
 pub mod cookie;
 mod extract;
 pub mod jwt;
+mod options;
 pub mod origin;
 mod principal;
 mod scope;
@@ -23,23 +24,15 @@ use crate::oidc::{OidcError, Provider};
 use super::client::is_forwarded;
 use super::error::ApiError;
 use super::options::HttpOptions;
-use jwt::{JwtError, JwtOptions, JwtVerifier};
+use jwt::{JwtError, JwtVerifier};
 use session::Resolution;
 use stored::StoredTokens;
 use tokens::StaticToken;
 
 pub use extract::{Actor, Admin, Authorized, Edit, Read, RequiredScope, Respond, Write, author};
+pub use options::AuthOptions;
 pub use principal::{Authorization, Credential, Principal};
 pub use scope::{Scope, UnknownScope};
-
-/// The tokens of the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct AuthOptions {
-    /// Static tokens, known by their hash.
-    pub tokens: Vec<StaticToken>,
-    /// Tokens that an identity provider signs.
-    pub jwt: Option<JwtOptions>,
-}
 
 /// Why the configuration of `server.auth` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +53,9 @@ pub enum AuthError {
     Oidc(#[from] OidcError),
 }
 
-/// The name of a client that a proxy has forwarded to a server without credentials.
+/// The name of a client whose request came through a proxy, when no credentials are required.
 pub const ANONYMOUS: &str = "anonymous";
-/// The name of a local client of a server without credentials.
+/// The name of a local client, when no credentials are required.
 pub const LOCAL: &str = "local";
 /// The name of a user of the command line in the audit log.
 pub const COMMAND_LINE: &str = "command line";
@@ -129,13 +122,13 @@ impl Authenticator {
     /// Checks that `request` has `scope`.
     ///
     /// # Errors
-    /// 401 without a valid token or session, 403 with one that lacks the scope.
+    /// 401 without a valid token or session, 403 if the token or session lacks the scope.
     pub fn authorize(&self, request: &HttpRequest, scope: Scope) -> Result<Principal, ApiError> {
         let token = bearer(request)?;
         self.authorize_token(request, token, scope)
     }
 
-    /// As [`Self::authorize`], for a token from another place than the `Authorization` header.
+    /// As [`Self::authorize`], for a token that was not sent in the `Authorization` header.
     ///
     /// # Errors
     /// As [`Self::authorize`].
@@ -150,7 +143,9 @@ impl Authenticator {
         if !principal.has(scope) {
             let scope = scope.as_str();
             return Err(ApiError::forbidden(match principal.credential {
-                Credential::Local => format!("the database does not answer, so the scope {scope} cannot be checked"),
+                Credential::Local => {
+                    format!("the database does not answer, so the scope {scope} cannot be checked; try again")
+                }
                 Credential::Anonymous => format!(
                     "requests through a proxy may only read, because no credentials are configured; add a token with \
                      the scope {scope} to server.auth.tokens, or create an account"
@@ -160,7 +155,7 @@ impl Authenticator {
             }));
         }
         if scope != Scope::Read && matches!(principal.credential, Credential::Local | Credential::Anonymous) {
-            // Otherwise a page of another site could write through a visitor's browser.
+            // Without this check, a page of another site could write through the browser of a visitor.
             origin::check(request, &self.cors_origins)?;
         }
         Ok(principal)
@@ -269,7 +264,7 @@ impl Authenticator {
     }
 }
 
-/// The client of a server without credentials. `Host` must name this machine, because another name may resolve to
+/// The client of a request without credentials. `Host` must name this machine, because another name may resolve to
 /// loopback (DNS rebinding). With a trusted proxy any name is accepted, because the proxy serves a public name.
 fn local(request: &HttpRequest, Open { behind_proxy }: Open) -> Result<Principal, ApiError> {
     if !behind_proxy && !origin::names_this_machine(request) {
@@ -290,8 +285,8 @@ fn local(request: &HttpRequest, Open { behind_proxy }: Open) -> Result<Principal
     })
 }
 
-/// The client while it is unknown whether accounts exist. A local client may only read, so that metrics and the state
-/// of the process stay available. It cannot open a WebSocket, because that would show posts.
+/// The client of a request while it is unknown whether accounts exist, because the database does not answer. A local
+/// client may read, so that metrics and the state of the process stay available. All other requests are refused.
 fn while_unknown(request: &HttpRequest, open: Open) -> Result<Principal, ApiError> {
     let unavailable =
         || ApiError::unavailable("the database does not answer, so the client cannot be checked; try again");

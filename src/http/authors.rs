@@ -36,7 +36,7 @@ pub struct AuthorsParams {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Authors {
     source: String,
-    /// Name by author. Authors without a known name are left out.
+    /// The name of each author. Authors without a known name are left out.
     #[schema(example = json!({"did:plc:z72i7hdynmk6r22z27h6tvur": "bsky.app"}))]
     names: BTreeMap<String, String>,
 }
@@ -44,8 +44,8 @@ pub struct Authors {
 /// Names of authors
 ///
 /// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
-/// handles. They are requested from the public API of Bluesky, if the configuration of this process has a Bluesky
-/// source or a user has added one, and they are cached for a day.
+/// handles. The server requests the handles from the public API of Bluesky and caches them for a day. It does so only
+/// if its configuration has a Bluesky source or a user has added one.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))
@@ -69,7 +69,7 @@ pub async fn list(
     answer::json(&Authors { source, names })
 }
 
-/// Whether there is a Bluesky source. Without one nothing may be requested from Bluesky.
+/// Whether a Bluesky source exists. Without one, the server must not send requests to Bluesky.
 async fn reads_bluesky(state: &State) -> Result<bool, ApiError> {
     if state.api.reads_bluesky {
         return Ok(true);

@@ -19,10 +19,11 @@ use super::state::State;
 
 /// The number of bytes of a download that are in memory at a time.
 const CHUNK: usize = 256 << 10;
-/// What a backup does not contain.
-const EMBEDDED_HINT: &str = "To restore a backup, stop the server and replace the file of database.url with it. A \
-                             backup does not contain the keys that encrypt secrets (database.key_file, by default the \
-                             file PATH.key beside the database): keep a copy of that file elsewhere.";
+/// How to restore a backup, and what a backup does not contain.
+const EMBEDDED_HINT: &str = "To restore a backup, stop the server, replace the database file (PATH in \
+                             database.url=sqlite:///PATH) with the backup, and delete PATH-wal and PATH-shm if they \
+                             exist. A backup does not contain the keys that encrypt secrets (database.key_file, by \
+                             default PATH.key): keep a copy of that file elsewhere.";
 /// How to back up Postgres.
 const POSTGRES_HINT: &str = "Backups of Postgres are made with pg_dump, on a machine that reaches the database. Save \
                              the stream in Redis first, so that each post is in at least one of the two.";
@@ -98,13 +99,13 @@ pub async fn list(
 /// Start a backup
 ///
 /// Copies the embedded database in the background while the server runs. The copy is compacted and checked, and
-/// contains everything that was committed before. If there are then more than `database.backup_keep` backups, the
-/// oldest are deleted.
+/// contains everything that was committed before the request. If there are then more than `database.backup_keep`
+/// backups, the oldest are deleted.
 #[utoipa::path(
     post, path = "/api/backups", tag = "operations",
     responses(
         (status = 202, body = BackupProgress),
-        (status = 409, description = "One is in progress, or the database is Postgres", body = Problem),
+        (status = 409, description = "A backup is in progress, or the database is Postgres", body = Problem),
         (status = 507, description = "The disk has too little space", body = Problem),
     )
 )]
@@ -142,7 +143,7 @@ pub async fn download(
         .content_type("application/vnd.sqlite3")
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // Compression would hide the length, and with it the progress of the download.
+        // Compression would hide the length of the file, so that browsers could not show the progress of the download.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .no_chunking(size)
         .streaming(chunks(file)))

@@ -26,11 +26,12 @@ use decode::DecodeError;
 /// The maximum number of values (numbers, texts, members, elements) in a JSON body. It bounds the memory of the parsed
 /// body.
 const MAX_VALUES: usize = 10_000;
-/// As [`MAX_VALUES`], for the JSON of other programs, which has many fields that are not read.
+/// As [`MAX_VALUES`], for the requests of webhooks, whose JSON has many fields that are not read.
 const MAX_DOCUMENT_VALUES: usize = 100_000;
-/// The number of bytes that a body may take on the connection in addition to twice its maximum size.
+/// The bytes that a body may use on the connection in addition to twice its maximum size, because each chunk of a body
+/// has a head.
 const CHUNK_OVERHEAD: u64 = 64 * 1024;
-/// Interval at which the bytes of a body's connection are checked while no chunk is complete.
+/// The interval at which the received bytes of the connection are checked while no chunk of the body is complete.
 const CHUNK_CHECK: Duration = Duration::from_secs(1);
 /// The maximum length of a parser's message in an error response, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
@@ -47,7 +48,7 @@ pub enum BodyFormat {
 /// The format that `Content-Type` names.
 ///
 /// # Errors
-/// 415 for another format or none, because pages of other sites can send such requests without a CORS preflight.
+/// 415 for another format or none. Pages of other sites could send such requests without a CORS preflight.
 pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
     let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -113,8 +114,8 @@ fn reservation(request: &HttpRequest) -> Result<Reservation, ApiError> {
 struct Incoming {
     /// The maximum size of the body.
     max_body: usize,
-    /// The count of bytes of its connection, and the count above which the body is refused. Both include the sizes and
-    /// extensions of chunks, which the HTTP parser drops.
+    /// The counter of the bytes that the connection has received, and the value above which the body is refused. Both
+    /// include the sizes and extensions of chunks, which the HTTP parser drops.
     connection: Option<(ReceivedBytes, u64)>,
 }
 
@@ -183,7 +184,7 @@ pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     if exceeds_values(text, MAX_VALUES) {
         return Err(ApiError::too_large(format!("the body must contain at most {MAX_VALUES} JSON values")));
     }
-    // Serde would also accept an array of the fields.
+    // The first character is checked, because Serde would also accept an array of the values of the fields.
     let error = if text.trim_start().starts_with('{') {
         match serde_json::from_str(text) {
             Ok(value) => return Ok(value),
@@ -192,7 +193,8 @@ pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
     } else {
         serde::de::Error::custom("must be a JSON object")
     };
-    // Serde may report a field of a wrong type before it reads a later syntax error, which is a 400.
+    // Serde may report a field of a wrong type before it reads a later syntax error. The whole text is therefore parsed
+    // again: a syntax error is a 400, a wrong type a 422.
     match serde_json::from_str::<IgnoredAny>(text) {
         Err(syntax) => Err(not_json(&syntax)),
         Ok(IgnoredAny) if error.classify() == Category::Data => Err(ApiError::invalid_field("body", message(&error))),

@@ -25,7 +25,7 @@ const FORWARDING: [&str; 14] = [
     "tailscale-user-name",
 ];
 
-/// Whether a proxy has handled the request.
+/// Whether a proxy has forwarded the request, according to its headers.
 pub fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| {
         let name = name.as_str();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn other_hops_do_not_hide_the_last_one() {
+    fn malformed_hops_do_not_hide_the_last_hop() {
         let through = |forwarded: &[u8]| client(&["10.0.0.1"], "10.0.0.1:1", forwarded);
         assert_eq!(through(b"\xff, 203.0.113.8"), "203.0.113.8");
         assert_eq!(through(b"nonsense,203.0.113.8"), "203.0.113.8");

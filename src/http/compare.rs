@@ -33,13 +33,13 @@ pub struct CompareParams {
     /// period is compared with an earlier one of the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// The start of the earlier period, which is as long as the later one. By default it ends where the later one
-    /// starts.
+    /// The start of the earlier period. Both periods have the same length. By default the earlier period ends where the
+    /// later period starts.
     #[param(value_type = Option<String>, format = DateTime)]
     previous_start: Option<Timestamp>,
 }
 
-/// A period and the period before it.
+/// The counts of two periods, and the changes from the earlier to the later period.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Comparison {
     #[serde(flatten)]
@@ -67,7 +67,7 @@ pub struct PeriodCounts {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Change {
     total: i64,
-    /// Growth in percent; `null` when the earlier period has no posts.
+    /// The growth of the number of posts in percent; `null` when the earlier period has no posts.
     total_percentage: Option<f64>,
     /// The change of the shares, in percentage points.
     percentages: BySentiment<f64>,
@@ -99,7 +99,7 @@ pub struct ChangeInterval {
 }
 
 impl ChangeInterval {
-    /// The interval with its limits in percent.
+    /// Converts an interval of fractions to percent.
     fn new(interval: Interval) -> Self {
         Self { significant: interval.excludes_zero(), interval: interval.scaled(100.0) }
     }
@@ -150,7 +150,8 @@ impl Change {
 
 /// Compare two periods
 ///
-/// Counts of a period and of an earlier one of the same length, the changes between them, and their significance.
+/// Returns the counts of two periods of the same length, the changes between them, and whether the changes are
+/// statistically significant.
 #[utoipa::path(
     get, path = "/api/compare", tag = "sentiment", params(CompareParams, CountParams),
     responses((status = 200, body = Comparison), (status = 422, body = Problem))

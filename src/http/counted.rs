@@ -11,15 +11,15 @@ use super::posts::filter::search;
 use super::state::State;
 
 /// The posts to count. Filters by topic, source, sentiment and emotion are answered from rollups, over any range.
-/// Filters by author and text are answered from the stored posts, of which at most 100,000 are read per request.
+/// Filters by author and text are answered from the stored posts; a request reads at most 100,000 of them.
 #[derive(Clone, Default, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CountParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
-    /// With `topic`: which label counts, the sentiment towards the topic (`topic`) or the sentiment of the whole post
-    /// (`post`).
+    /// The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
+    /// of the whole post.
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Only posts of this source.
@@ -68,7 +68,7 @@ impl CountParams {
         })
     }
 
-    /// A key that is unique for each filter. Texts are quoted, so that they cannot imitate another filter.
+    /// A key that is unique for each filter. Texts are quoted, so that no text produces the key of another filter.
     pub fn cache_key(&self) -> String {
         format!(
             "{}:{}:{}:{}:{}:{:?}:{:?}",

@@ -1,8 +1,8 @@
 //! The dashboard: the files of `dashboard/dist`, embedded in the binary.
 //!
 //! Files are compressed when the dashboard is built (`app.js.br`, `app.js.gz` beside `app.js`) and sent unchanged.
-//! Names under `assets/` contain a hash of their content, so browsers may cache them forever. Any other path is a
-//! view of the dashboard, for which the server returns the page.
+//! Names under `assets/` contain a hash of their content, so browsers may cache them forever. Any other path is a view
+//! of the dashboard, for which the server returns the page `index.html`.
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -19,7 +19,7 @@ struct Files;
 const PAGE: &str = "index.html";
 /// Shown by a binary that was built without the dashboard.
 const NOT_BUILT: &str = include_str!("dashboard/not_built.html");
-/// Paths with these endings are files: a missing one is 404, never the page.
+/// Paths with these endings are files. A missing file is a 404; the response is not the page `index.html`.
 const FILE_ENDINGS: [&str; 14] = [
     ".js",
     ".css",
@@ -37,7 +37,7 @@ const FILE_ENDINGS: [&str; 14] = [
     ".wasm",
 ];
 
-/// Serves a file or the page.
+/// Serves a file, or the page `index.html`.
 ///
 /// # Errors
 /// 404 for a file that does not exist, 405 for methods other than GET and HEAD.

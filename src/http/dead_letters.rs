@@ -83,7 +83,7 @@ pub struct FieldView {
     cut: bool,
 }
 
-/// How much of each value to show.
+/// How much of each value a response shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Show {
     Beginning,
@@ -116,7 +116,7 @@ fn view(letter: &DeadLetter, show: Show) -> DeadLetterView {
 }
 
 impl From<&DeadLetter> for DeadLetterView {
-    /// With every value in full.
+    /// Shows every value in full.
     fn from(letter: &DeadLetter) -> Self {
         view(letter, Show::All)
     }
@@ -135,7 +135,8 @@ pub struct DeadLetterList {
 
 /// Dead letters
 ///
-/// Newest first. Long values are truncated; `GET /api/dead-letters/{id}` returns them in full.
+/// Returns the dead letters, newest first. Long values are truncated; `GET /api/dead-letters/{id}` returns them in
+/// full.
 #[utoipa::path(
     get, path = "/api/dead-letters", tag = "dead letters", params(DeadLetterParams),
     responses((status = 200, body = DeadLetterList), (status = 422, body = Problem))
@@ -160,7 +161,7 @@ pub async fn list(
 /// Returns every field in full. Bytes that are not UTF-8 are also returned as base64.
 #[utoipa::path(
     get, path = "/api/dead-letters/{id}", tag = "dead letters",
-    params(("id" = String, Path, description = "Its id", example = "1767225600000-0")),
+    params(("id" = String, Path, description = "The id of the dead letter", example = "1767225600000-0")),
     responses((status = 200, body = DeadLetterView), (status = 404, body = Problem))
 )]
 pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
@@ -191,7 +192,7 @@ impl SelectionRequest {
         match (self.ids, self.all) {
             (None, Some(true)) => Ok(DeadLetterSelection::All),
             (Some(ids), None | Some(false)) if ids.len() > MAX_IDS => {
-                Err(ApiError::invalid_field("ids", format!("must be at most {MAX_IDS} ids, are {}", ids.len())))
+                Err(ApiError::invalid_field("ids", format!("must be at most {MAX_IDS} ids, found {}", ids.len())))
             }
             (Some(ids), None | Some(false)) => {
                 let parse =
@@ -212,7 +213,7 @@ pub struct Replayed {
 
 /// Replay dead letters
 ///
-/// Appends them to the stream again and removes them from the dead letters.
+/// Appends the selected entries to the stream again, and removes them from the dead letters.
 #[utoipa::path(
     post, path = "/api/dead-letters/replay", tag = "dead letters", request_body = SelectionRequest,
     responses((status = 200, body = Replayed), (status = 422, body = Problem), (status = 503, body = Problem))
@@ -239,7 +240,7 @@ pub struct Purged {
 
 /// Purge dead letters
 ///
-/// Removes them permanently.
+/// Deletes the selected dead letters permanently.
 #[utoipa::path(
     post, path = "/api/dead-letters/purge", tag = "dead letters", request_body = SelectionRequest,
     responses((status = 200, body = Purged), (status = 422, body = Problem), (status = 503, body = Problem))

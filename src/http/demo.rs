@@ -28,7 +28,7 @@ pub struct DemoView {
     planned: i64,
     /// How many of these posts are stored.
     stored: i64,
-    /// The end of the generated history.
+    /// When the demonstration started, which is also the end of the generated history.
     #[schema(value_type = Option<String>, format = DateTime)]
     began_at: Option<Timestamp>,
     /// The names of the topics of the demonstration.
@@ -48,8 +48,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Remove the demonstration
 ///
-/// The posts, topics, rules and alerts of the demonstration are removed in the background, and its source is paused.
-/// The state is `removed` when nothing is left.
+/// Removes the posts, topics, rules and alerts of the demonstration in the background, and pauses its source. The state
+/// is `removed` when nothing is left.
 #[utoipa::path(
     delete, path = "/api/demo", tag = "operations",
     responses((status = 202, body = DemoView), (status = 404, description = "There is no demonstration", body = Problem))

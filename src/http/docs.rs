@@ -1,4 +1,4 @@
-//! The API explorer: a small page that works offline and within the content security policy.
+//! The API explorer: a small page that works offline and obeys the content security policy.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 

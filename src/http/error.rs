@@ -111,7 +111,7 @@ impl ApiError {
         Self::new(StatusCode::REQUEST_TIMEOUT, detail)
     }
 
-    /// 413: more than is allowed in one request.
+    /// 413: the body or its content exceeds a limit.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
@@ -143,7 +143,7 @@ impl ApiError {
         Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
-    /// 503: a backing service is unavailable or busy.
+    /// 503: a backing service, such as the database, is unavailable or busy.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self { retry_after_s: Some(RETRY_AFTER_S), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
@@ -154,7 +154,7 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed; search the log for its request id")
     }
 
-    /// The problem for an error response of the framework.
+    /// The problem for an error response that the framework has created.
     pub fn from_status(status: StatusCode, path: &str) -> Self {
         let detail = match status {
             StatusCode::NOT_FOUND => format!("nothing is served at {path}; /api/docs lists all endpoints"),

@@ -1,4 +1,4 @@
-//! Versions in `ETag` and `If-Match`, with which an edit of an outdated version is refused.
+//! Versions in `ETag` and `If-Match`. The server refuses an edit of an outdated version.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -38,6 +38,6 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
 pub fn changed() -> ApiError {
     ApiError::new(
         StatusCode::PRECONDITION_FAILED,
-        "the object has changed since that version: fetch it again and repeat the edit",
+        "the object has changed since the version in If-Match: fetch it again and repeat the edit",
     )
 }

@@ -23,9 +23,9 @@ use super::error::{ApiError, Problem};
 use super::params::{no_params, segment_before_last};
 use super::state::State;
 
-/// A feed without a report for this long is offline.
+/// A source is offline when no instance has reported its state for this long.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A feed without a report for this long is hidden.
+/// A source is hidden when no instance has reported its state for this long.
 const HIDDEN_AFTER: Duration = Duration::from_secs(86_400);
 
 /// A configured source and its state.
@@ -39,17 +39,17 @@ pub struct FeedView {
     online: bool,
     /// The instance that reads the source, or that read it last.
     instance: String,
-    /// When that instance last reported.
+    /// When the instance last reported its state.
     #[schema(value_type = String, format = DateTime)]
     reported_at: Timestamp,
-    /// The progress of reading posts from before the source was added; `null` if these posts were not requested, or if
-    /// reading has not begun.
+    /// The progress of reading the posts that were written before the source was added; `null` if these posts were not
+    /// requested, or if reading has not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     backfill: Option<Backfill>,
 }
 
-/// The progress of reading posts from before a source was added.
+/// The progress of reading the posts that were written before a source was added.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Backfill {
     /// The state; `finished` when all posts were read.
@@ -59,7 +59,7 @@ pub struct Backfill {
     /// The time of the oldest post that was read.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
-    /// Posts are read back to this time.
+    /// The time back to which posts are read.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
     /// The last error.
@@ -84,7 +84,7 @@ impl FeedView {
     fn new(row: FeedRow, now: Timestamp) -> Self {
         let mut state: SourceState = serde_json::from_str(&row.report).unwrap_or_default();
         state.name = row.name;
-        // The instance applies the change within seconds.
+        // `paused` of the row is shown at once, because the instance applies the change only within seconds.
         if row.paused && state.state != SourceActivity::Failed {
             state.state = SourceActivity::Paused;
         } else if !row.paused && state.state == SourceActivity::Paused {
@@ -112,7 +112,7 @@ impl FeedView {
     }
 }
 
-/// Every feed of all instances.
+/// The sources that instances have reported within a day.
 ///
 /// # Errors
 /// When the database is not available.
@@ -132,10 +132,10 @@ pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, Store
 
 /// Pause a source
 ///
-/// The instance that reads it stops within seconds. The source stays paused across restarts.
+/// The instance that reads the source stops within seconds. The source stays paused across restarts.
 #[utoipa::path(
     post, path = "/api/sources/{name}/pause", tag = "operations",
-    params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
+    params(("name" = String, Path, description = "The name of the source", example = "bluesky")),
     responses((status = 200, body = FeedView), (status = 404, body = Problem))
 )]
 pub async fn pause(
@@ -148,10 +148,10 @@ pub async fn pause(
 
 /// Resume a source
 ///
-/// Reading continues within seconds at the last position. A failed source is retried.
+/// Reading continues within seconds, at the position where it stopped. A failed source is retried.
 #[utoipa::path(
     post, path = "/api/sources/{name}/resume", tag = "operations",
-    params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
+    params(("name" = String, Path, description = "The name of the source", example = "bluesky")),
     responses((status = 200, body = FeedView), (status = 404, body = Problem))
 )]
 pub async fn resume(

@@ -1,7 +1,7 @@
 //! Admits connections to the HTTP parser: limits open connections, and waits for the first request of each.
 //!
 //! The parser allocates its buffers, 10 KiB and more, as soon as it gets a connection. A connection therefore waits
-//! here until its first request has arrived. Meanwhile it uses memory only for the bytes that it has sent.
+//! here until its first request has arrived. A waiting connection uses memory only for the bytes that it has sent.
 
 mod connections;
 mod files;
@@ -32,7 +32,7 @@ pub use stream::{Admitted, ReceivedBytes};
 
 /// The time in which the head of the first request must arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// The bytes that are read at once.
+/// The maximum number of bytes per read.
 const CHUNK: usize = 4 * 1024;
 /// The maximum time that sent data may remain unacknowledged.
 #[cfg(target_os = "linux")]
@@ -51,7 +51,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate with the limits of `options`.
+    /// Creates a gate with the limits of `options`.
     pub fn new(options: &HttpOptions, shutdown: Shutdown) -> Self {
         let proxies = Proxies::new(options.trusted_proxies.clone());
         Self {
@@ -86,7 +86,8 @@ impl Gate {
         }
     }
 
-    /// Reads until the request is complete, or so large that its rest is left to the parser.
+    /// Reads until the request is complete, or too large to wait for. The HTTP parser reads the rest of a large
+    /// request.
     async fn first_request(&self, stream: &TcpStream, opened: Instant) -> Result<BytesMut, End> {
         let mut read = BytesMut::new();
         loop {
@@ -105,7 +106,8 @@ impl Gate {
                 },
                 () = tokio::time::sleep_until(opened + limit) => match missing {
                     Missing::Head => return Err(End::Refused(too_slow("head", limit))),
-                    // The parser would allocate buffers for each of these connections, of which there may be thousands.
+                    // A body that arrives too slowly is refused here: thousands of connections may wait, and the parser
+                    // would allocate buffers for each.
                     Missing::Body => return Err(End::Refused(too_slow("body", limit))),
                     Missing::Nothing => return Ok(read),
                 },
@@ -136,8 +138,8 @@ fn spread(client: SocketAddr) -> Duration {
     Duration::from_millis(u64::from(client.port()) % 1_000)
 }
 
-/// Appends what has arrived to `read`, up to [`CHUNK`] bytes. The chunk is on the stack, so that a waiting connection
-/// does not own it.
+/// Appends what has arrived to `read`, up to [`CHUNK`] bytes. The buffer is on the stack, so that a waiting connection
+/// needs no buffer.
 fn receive(stream: &TcpStream, read: &mut BytesMut) -> io::Result<usize> {
     let mut chunk = [0; CHUNK];
     let count = stream.try_read(&mut chunk)?;
@@ -158,7 +160,7 @@ async fn refuse(stream: &TcpStream, error: ApiError) -> DispatchError {
 
 /// Lets the kernel close connections whose client acknowledges no data, because writes to them would wait forever.
 fn limit_unacknowledged(stream: &TcpStream) {
-    // The connection also works without this option.
+    // An error is ignored, because the connection also works without this option.
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_LIMIT));
     #[cfg(not(target_os = "linux"))]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::store::StoreError;
 use crate::stream::{Depth, Stream};
 
 use super::auth::{Authenticator, Scope};
+use super::check::{CheckError, within};
 use super::error::ApiError;
 use super::progress::Problem;
 use super::state::{State, from_cached};
@@ -79,11 +79,12 @@ pub struct HealthStats {
     pending: Option<u64>,
     /// The current number of dead letters.
     dead_letters: Option<u64>,
-    /// Entries that were processed in this epoch.
+    /// Entries that were processed in the current epoch of the stream (see `epoch`).
     processed: Option<u64>,
-    /// Entries that became dead letters in this epoch.
+    /// Entries that became dead letters in the current epoch of the stream.
     failed: Option<u64>,
-    /// Entries appended in this epoch, by outcome. The outcomes add up to all entries when none is in progress.
+    /// Entries that were appended in the current epoch of the stream, by outcome. When no entry is in progress, the
+    /// outcomes add up to all entries.
     books: Option<Books>,
     /// Identifies the stream's data; a new value means that the stream was lost and counting restarted.
     epoch: Option<String>,
@@ -95,17 +96,6 @@ struct StoredTotals {
     #[serde(default)]
     total_analyses: i64,
     recent_posts_1h: i64,
-}
-
-/// Why a check of a service failed.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CheckError {
-    /// The service refused, is not available, or the check panicked.
-    #[error("{0}")]
-    Failed(Arc<dyn std::error::Error + Send + Sync>),
-    /// The service did not answer in time.
-    #[error("no answer within {} ms", .0.as_millis())]
-    TimedOut(Duration),
 }
 
 /// The results of the checks of the backing services.
@@ -166,7 +156,7 @@ impl Checks {
         unhealthy.map(|component| component.name.split(':').next().unwrap_or_default()).collect()
     }
 
-    /// The report for clients without the scope `read`: no names, causes and numbers.
+    /// The report for clients without the scope `read`, without names, causes and numbers.
     fn summary(&self, api: &Api, observed: &[Problem]) -> Health {
         let mut services = self.backing_services(&api.stream);
         services.extend(self.unhealthy_kinds().into_iter().map(|kind| (kind.to_owned(), "unhealthy".to_owned())));
@@ -238,30 +228,10 @@ impl Checks {
     }
 }
 
-/// The result of `check`. A check that takes longer than `limit` continues in the background: cancelling it could leave
-/// a connection unusable.
-///
-/// # Errors
-/// When the check fails or takes longer than `limit`.
-pub async fn within<T, E>(
-    limit: Duration,
-    check: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Result<T, CheckError>
-where
-    T: Send + 'static,
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match tokio::time::timeout(limit, tokio::spawn(check)).await {
-        Ok(Ok(result)) => result.map_err(|error| CheckError::Failed(Arc::new(error))),
-        Ok(Err(panic)) => Err(CheckError::Failed(Arc::new(panic))),
-        Err(_) => Err(CheckError::TimedOut(limit)),
-    }
-}
-
 /// Health
 ///
-/// Always 200: the body reports the state of each service and the outcome counters. No token is needed for the state of
-/// the process; names of sources, causes and counters require the scope `read`.
+/// The status is always 200, and the body reports the state of each service and the outcome counters. The states of
+/// database, stream and model need no token. Names of sources, causes and counters require the scope `read`.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses((status = 200, body = Health)))]
 pub async fn health(
     state: web::Data<State>,
@@ -304,7 +274,7 @@ pub async fn health(
     })
 }
 
-/// The stream's numbers and the outcome counters of its epoch.
+/// The number of entries in the stream, and the outcome counters of the stream's epoch.
 async fn numbers(api: &Api, limit: Duration) -> Option<(Depth, Books)> {
     let (store, stream) = (api.store.clone(), api.stream.clone());
     let read = async move {
@@ -351,10 +321,13 @@ pub struct Readiness {
 
 /// Readiness
 ///
-/// 200 if the database, its tables, the stream and the model are ready, otherwise 503 with the reasons.
+/// Returns 200 if the database, its tables, the stream and the model are ready, otherwise 503 with the reasons.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
-    responses((status = 200, body = Readiness), (status = 503, description = "Not ready; `detail` has the reasons", body = super::error::Problem))
+    responses(
+        (status = 200, body = Readiness),
+        (status = 503, description = "Not ready; `detail` contains the reasons", body = super::error::Problem),
+    )
 )]
 pub async fn ready(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let (api, limit) = (state.api.clone(), state.options.check_timeout);
@@ -366,7 +339,7 @@ pub async fn ready(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
             if checks.database.is_ok()
                 && !within(limit, async move { store.is_migrated().await }).await.unwrap_or(false)
             {
-                reasons.push("database: the tables are not ready".to_owned());
+                reasons.push("database: its tables are not migrated yet".to_owned());
             }
             Ok::<_, ApiError>(reasons)
         })

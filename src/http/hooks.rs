@@ -1,8 +1,6 @@
 //! Receives the requests of webhooks: checks the signature, maps the body to posts, and appends them to the stream.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
@@ -12,10 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::managed_source::{SourceDefinition, is_name};
-use crate::domain::{Op, RawFields, Timestamp};
+use crate::domain::{Op, RawFields};
 use crate::sources::Batch;
 use crate::sources::mapping::Reading;
-use crate::sources::webhook::{Claim, Hook, Scheme, Signature};
+use crate::sources::webhook::{Claim, Hook, Signature};
 use crate::store::StoreError;
 use crate::store::hooks::HookRequest;
 use crate::telemetry::trace::{self, Traceparent};
@@ -24,9 +22,6 @@ use super::error::{ApiError, Problem};
 use super::params::last_segment;
 use super::state::State;
 use super::{answer, body};
-
-/// The minimum time between two audit records of wrong signatures for the same webhook.
-const RECORD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The maximum size of a body, in bytes, whose signature is computed on the thread of the request. Larger bodies use
 /// another thread, so that they do not delay other requests.
@@ -44,64 +39,13 @@ pub struct Received {
     rejected: Vec<String>,
 }
 
-/// A cache of the webhooks that this process has parsed, so that settings are not parsed for each request.
-pub struct Hooks {
-    known: Mutex<BTreeMap<String, Known>>,
-    /// A signature that is checked for unknown names, so that the answer takes as long as for known names.
-    decoy: Option<Signature>,
-}
-
-impl Default for Hooks {
-    fn default() -> Self {
-        let secret = uuid::Uuid::new_v4().simple().to_string();
-        let decoy = Signature::new(Scheme::Sha256, &secret, ("", Duration::ZERO)).ok();
-        Self { known: Mutex::default(), decoy }
-    }
-}
-
-struct Known {
-    /// The id and the version of the stored source.
-    version: (i64, i64),
-    hook: Arc<Hook>,
-    /// When a wrong signature was last recorded.
-    recorded: Option<Timestamp>,
-}
-
-impl Hooks {
-    /// The webhook of this version, created by `make` unless it is known.
-    fn of(&self, name: &str, version: (i64, i64), make: impl FnOnce() -> Option<Hook>) -> Option<Arc<Hook>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(name).filter(|found| found.version == version) {
-            return Some(found.hook.clone());
-        }
-        known.remove(name);
-        let hook = Arc::new(make()?);
-        known.insert(name.to_owned(), Known { version, hook: hook.clone(), recorded: None });
-        Some(hook)
-    }
-
-    fn forget(&self, name: &str) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-
-    /// Whether a wrong signature may be recorded now.
-    fn may_record(&self, name: &str, now: Timestamp) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = known.get_mut(name) else { return false };
-        let is_due = known.recorded.is_none_or(|at| now.since(at) >= RECORD_INTERVAL);
-        if is_due {
-            known.recorded = Some(now);
-        }
-        is_due
-    }
-}
-
 /// Receive a webhook
 ///
 /// `name` is the name of a source of kind `webhook`. The body is any JSON, signed with the secret of the source; no
-/// token is needed. Its settings say where the posts are in the body: at most 1,000 items, 100,000 values and 4 MiB.
-/// Accepted posts have the name of the source as their `source`. The answer is the same for an unknown name and a wrong
-/// signature. While the source is paused, signed requests get a 503, so that the sender sends them again later.
+/// token is needed. The settings of the source define where the posts are in the body. A body may have at most 1,000
+/// items, 100,000 values and 4 MiB. Accepted posts have the name of the source as their `source`. The response is the
+/// same for an unknown name and a wrong signature. While the source is paused, signed requests get a 503, so that the
+/// sender sends them again later.
 #[utoipa::path(
     post, path = "/api/hooks/{name}", tag = "posts", security(()),
     params(("name" = String, Path, description = "The name of the source", example = "reviews")),
@@ -112,7 +56,7 @@ impl Hooks {
         (status = 404, description = "No such webhook, or a wrong signature", body = Problem),
         (status = 413, description = "Too many items, values or bytes", body = Problem),
         (status = 429, body = Problem),
-        (status = 503, description = "Paused, or the stream is unavailable or full; `Retry-After` has the wait", body = Problem),
+        (status = 503, description = "Source paused, or stream unavailable or full; send again later", body = Problem),
     )
 )]
 pub async fn receive(
@@ -125,7 +69,8 @@ pub async fn receive(
     let target = target(&state, &name).await?;
     let now = state.api.clock.now();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let refused = || ApiError::not_found("no webhook has this name and this signature");
+    let refused =
+        || ApiError::not_found("no webhook has this name and this signature: check the address and the secret");
     let known = target.as_ref().map(|target| target.hook.signature.clone());
     let signature = known.or_else(|| state.hooks.decoy.clone()).ok_or_else(refused)?;
     let claim = signature.claim(header, now);
@@ -139,7 +84,7 @@ pub async fn receive(
         _ => return Err(refused()),
     };
     if is_paused {
-        return Err(ApiError::unavailable("the source is paused"));
+        return Err(ApiError::unavailable("the source is paused: send the request again later"));
     }
     let read = posts(&hook, &text, Reading { name: &name, now, max: state.options.max_posts });
     let Batch { ops, rejected, filtered, .. } = match read {
@@ -166,7 +111,7 @@ pub async fn receive(
     answer::json_with(StatusCode::ACCEPTED, &Received { accepted, filtered, rejected })
 }
 
-/// A webhook that exists.
+/// A webhook that exists, and whether it is paused.
 struct Target {
     hook: Arc<Hook>,
     is_paused: bool,
@@ -193,7 +138,7 @@ async fn target(state: &State, name: &str) -> Result<Option<Target>, ApiError> {
     Ok(hook.map(|hook| Target { hook, is_paused }))
 }
 
-/// The body of a request.
+/// The body of a request, and whether its signature is correct.
 struct Checked {
     text: String,
     is_signed: bool,
@@ -227,7 +172,8 @@ fn record_wrong_signature(state: &web::Data<State>, name: &str) {
     });
 }
 
-/// Adds to the counts of the webhook. The posts are durable already, so a failure is only logged.
+/// Adds the results of a request to the counts of the webhook. The posts are already durable, so a failure is only
+/// logged.
 async fn count(state: &State, name: &str, request: HookRequest) {
     let (store, wanted) = (state.api.store.clone(), name.to_owned());
     if let Err(error) = state.run(async move { store.count_hook_request(&wanted, request).await }).await {

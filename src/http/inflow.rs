@@ -29,7 +29,7 @@ impl Inflow {
     /// Records a sample.
     pub fn record(&self, depth: &Depth) {
         let Ok(mut samples) = self.samples.lock() else { return };
-        // The counter restarts with each epoch.
+        // The counter restarts with each epoch of the stream, so samples of earlier epochs are removed.
         samples.retain(|sample| sample.epoch == depth.epoch);
         if samples.len() == SAMPLES {
             samples.pop_front();
@@ -38,7 +38,8 @@ impl Inflow {
         samples.push_back(Sample { at, epoch: depth.epoch.clone(), appended: depth.appended });
     }
 
-    /// Entries per second over the last minute, or over the measured part of it.
+    /// Entries per second over the last minute, or since the first sample if that is less than a minute ago; `None`
+    /// before the second sample.
     pub fn per_second(&self) -> Option<f64> {
         let samples = self.samples.lock().ok()?;
         let (first, last) = (samples.front()?, samples.back()?);

@@ -26,7 +26,7 @@ use super::state::State;
 /// The default range.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// The range to explain, and the one that it is compared with.
+/// The range to explain, and the range to compare it with.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
@@ -37,11 +37,11 @@ pub struct ExplainParams {
     /// The end of the range, exclusive. Default: now. A future time is treated as now.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-03-01T23:00:00Z")]
     end_date: Option<Timestamp>,
-    /// The start of the range to compare with. By default both ranges have the same length.
+    /// The start of the range to compare with. Default: chosen so that both ranges have the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     against_start: Option<Timestamp>,
-    /// The end of the range to compare with. By default both ranges have the same length; without `against_start` it is
-    /// the start of the range.
+    /// The end of the range to compare with. Default: the start of the explained range; with `against_start`, chosen so
+    /// that both ranges have the same length.
     #[param(value_type = Option<String>, format = DateTime)]
     against_end: Option<Timestamp>,
 }
@@ -86,20 +86,22 @@ pub struct Explained {
     /// Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
     /// five percentage points, or the number of posts by at least half.
     significant: bool,
-    /// The significant changes, most important first: at most one of the sentiment and one of the number of posts.
+    /// The significant changes, most important first: at most one change of a sentiment and one change of the number of
+    /// posts.
     changes: Vec<Shift>,
     /// Words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment became more
-    /// frequent, only its posts are compared, otherwise all posts.
+    /// frequent, only posts with this sentiment are compared, otherwise all posts.
     words: Vec<SalientWord>,
-    /// Sources by their contribution to the first change, or to the change of the number of posts.
+    /// Sources with their contribution to the first of `changes`. Without changes: to the change of the number of
+    /// posts.
     sources: Vec<SourcePart>,
-    /// Authors by their contribution, estimated from the samples.
+    /// Authors with their contribution, estimated from the samples.
     authors: Vec<AuthorPart>,
     /// Texts that occur several times with small variations, most frequent first.
     texts: Vec<TextGroup>,
     /// Ids of three typical posts of each range.
     typical: Typical,
-    /// The posts that the response cites, by id.
+    /// The posts whose ids the response contains, by id.
     posts: BTreeMap<String, CitedPost>,
 }
 
@@ -113,7 +115,8 @@ pub struct SampledSide {
     end_date: Timestamp,
     /// All posts of the range.
     total: i64,
-    /// Whether counting stopped early, at 10,000 or for a common word: there are at least `total`.
+    /// Whether counting stopped early, at 10,000 posts or because a search word is common. The range then has at least
+    /// `total` posts.
     total_capped: bool,
     /// Posts whose words, authors and texts were read.
     sampled: usize,
@@ -155,10 +158,10 @@ impl Explained {
 
 /// Explain a change
 ///
-/// Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and
-/// the words, sources, authors and repeated texts behind it, each with up to three posts. Counts that rollups contain
-/// are exact. The rest is estimated from a sample of each range: all posts if there are at most 2,000, otherwise at
-/// most 3,000. Scope: read.
+/// Compares the posts of a range with those of the previous range, or of a chosen range. Returns what changed
+/// significantly, and the words, sources, authors and repeated texts that caused the change, each with up to three
+/// posts. Counts that rollups contain are exact. All other values are estimated from a sample of each range: all posts
+/// if there are at most 2,000, otherwise at most 3,000. Scope: read.
 #[utoipa::path(
     get, path = "/api/insights/explain", tag = "insights", params(ExplainParams, CountParams),
     responses((status = 200, body = Explained), (status = 422, body = Problem))

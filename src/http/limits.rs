@@ -98,8 +98,9 @@ pub async fn enforce<B: MessageBody + 'static>(
     }
 }
 
-/// Serves the request. A read first waits for a turn of its client. Other requests take no turn, because they would
-/// hold it until their body has arrived.
+/// Serves the request. A read first waits while its client has the maximum number of concurrent reads
+/// ([`Turns`](super::turns::Turns)). Other requests are not limited in this way, because each would count until its
+/// body has arrived.
 async fn in_turn<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -117,7 +118,7 @@ async fn in_turn<B: MessageBody + 'static>(
     next.call(request).await
 }
 
-/// Adds the `RateLimit` headers: the two of the current IETF draft, and the three that older clients read.
+/// Adds the `RateLimit` headers: the two headers of the current IETF draft, and the three that older clients read.
 fn describe(headers: &mut HeaderMap, limit: RateLimit, left: u32, wait: Option<u64>) {
     let burst = limit.burst.get();
     let refill = |cells: u32| u64::from(cells.div_ceil(NonZeroU32::get(limit.per_second)));

@@ -31,7 +31,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
     worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The middleware.
+/// Serves a request through the inner service, as the module describes.
 ///
 /// # Errors
 /// An [`ApiError`] for a request that panicked.
@@ -141,7 +141,7 @@ fn add_headers(headers: &mut HeaderMap, id: &str) {
 
 struct Seen {
     method: String,
-    /// The pattern of the route. The path itself would create one time series per post.
+    /// The pattern of the route. With the path itself as a label, each post would create a time series.
     route: String,
     status: StatusCode,
     elapsed: Duration,

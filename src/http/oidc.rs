@@ -18,8 +18,8 @@ use crate::oidc::pending::{self, Pending, safe_return};
 use crate::oidc::{Arrival, Identity, OidcError, Provider};
 
 use super::auth::{Authenticator, Authorization, cookie};
+use super::device::device;
 use super::error::{ApiError, Problem};
-use super::session;
 use super::state::State;
 
 /// The path that begins a sign-in.
@@ -29,28 +29,28 @@ pub const CALLBACK: &str = "/api/session/oidc/callback";
 /// The page that shows why a sign-in failed.
 pub const SIGN_IN_PAGE: &str = "/sign-in";
 
-/// The longest code of a provider, in bytes.
+/// The maximum length of a code of the provider, in bytes.
 const MAX_CODE: usize = 4_096;
 /// The maximum number of characters of the subject (`sub`) in the name of an account. The subject is used if the
 /// provider gives no other name.
 const MAX_SUBJECT_IN_NAME: usize = 60;
-/// The longest text of a provider in the log, in characters.
+/// The maximum length of a text of the provider in the log, in characters.
 const MAX_LOGGED: usize = 300;
 /// The query parameter that marks a sign-in that was redirected to
 /// [`HttpOptions::external_url`](super::HttpOptions::external_url), so that it is not redirected again.
 const AT_EXTERNAL_URL: &str = "here";
 
-/// The provider of the configuration.
+/// The configured provider.
 ///
 /// # Errors
-/// 404 when there is none.
+/// 404 when no provider is configured.
 fn configured(authenticator: &Authenticator) -> Result<Arc<Provider>, ApiError> {
     let missing = || ApiError::new(StatusCode::NOT_FOUND, "no OpenID Connect provider is configured");
     authenticator.provider().cloned().ok_or_else(missing)
 }
 
-/// The address that ends the session at the provider. `None` if the session did not begin there, or the provider has no
-/// such address.
+/// The address at which the provider ends its session. `None` if the session did not begin at the provider, or the
+/// provider has no such address.
 pub async fn sign_out_url(state: &State, authenticator: &Authenticator, session_id: i64) -> Option<Url> {
     let provider = authenticator.provider()?.clone();
     let store = state.api.store.clone();
@@ -85,7 +85,7 @@ enum Reason {
     Failed,
 }
 
-/// A failed sign-in: the reason, and what the log says.
+/// A failed sign-in: the reason for the sign-in page, and the detail for the log.
 struct Failure {
     reason: Reason,
     detail: String,
@@ -134,7 +134,7 @@ impl From<AccountError> for Failure {
     }
 }
 
-/// The query of a request. Providers add parameters of their own, so unknown ones are ignored.
+/// The query of a request. Providers add parameters of their own, so unknown parameters are ignored.
 struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -155,7 +155,10 @@ impl Query {
 #[utoipa::path(
     get, path = "/api/session/oidc/start", tag = "security", security(()),
     params(("return" = Option<String>, Query, description = "A path of the dashboard; `/` by default", example = "/alerts")),
-    responses((status = 303, description = "To the provider"), (status = 404, description = "No provider is configured", body = Problem))
+    responses(
+        (status = 303, description = "Redirects to the provider"),
+        (status = 404, description = "No provider is configured", body = Problem),
+    )
 )]
 pub async fn start(
     state: Data<State>,
@@ -193,7 +196,7 @@ pub async fn start(
         ("error" = Option<String>, Query, description = "The error of the provider"),
     ),
     responses(
-        (status = 303, description = "To the path of the start, or to the sign-in page"),
+        (status = 303, description = "Redirects to the path `return` of the start, or to the sign-in page"),
         (status = 404, description = "No provider is configured", body = Problem),
     )
 )]
@@ -256,11 +259,11 @@ async fn finish(
         identity: account::Identity { issuer: identity.issuer, subject: identity.subject },
         role,
     };
-    let device = session::device(&request, state);
+    let device = device(&request, state);
     let (accounts, store) = (authenticator.accounts().clone(), state.api.store.clone());
     let opened = state.run(async move {
         let opened = accounts.sign_in_external(external, device).await;
-        // Without the ID token, the provider may ask the person to confirm the sign-out.
+        // The ID token is stored for the sign-out, because without it the provider may ask the person to confirm.
         if let (Ok(signed_in), Some(id_token)) = (&opened, id_token)
             && let Err(error) = store.keep_id_token(signed_in.user.session.id, id_token).await
         {
@@ -273,9 +276,9 @@ async fn finish(
     Ok(cookie::set(&request, state, &signed_in.secret, authenticator.accounts().options().absolute))
 }
 
-/// Ends the sessions and deletes the tokens of a person who may no longer sign in. The account is not disabled.
-/// Otherwise a wrong claim of the provider would lock out people, even the last administrator, after the claim is
-/// corrected.
+/// Ends the sessions and deletes the tokens of a person who may no longer sign in. The account is not disabled, because
+/// a provider may send a wrong claim: a disabled account would stay locked after the claim is corrected, even the
+/// account of the last administrator.
 async fn end_access(state: &State, authenticator: &Authenticator, person: account::Identity) {
     let (accounts, stored, store) =
         (authenticator.accounts().clone(), authenticator.stored().clone(), state.api.store.clone());
@@ -287,9 +290,9 @@ async fn end_access(state: &State, authenticator: &Authenticator, person: accoun
         Ok::<_, ApiError>(has_ended)
     });
     match ended.await {
-        Ok(true) => tracing::warn!("ended the sessions and tokens of a person who may not sign in any more"),
+        Ok(true) => tracing::warn!("sessions and tokens ended: their user may no longer sign in"),
         Ok(false) => {}
-        Err(error) => tracing::error!(%error, "cannot end the access of a person who may not sign in any more"),
+        Err(error) => tracing::error!(%error, "cannot end the sessions and tokens of a user who may no longer sign in"),
     }
 }
 
@@ -332,9 +335,9 @@ fn name_of(identity: &Identity, authenticator: &Authenticator) -> Result<ActorNa
     name.ok_or_else(|| Failure::new(Reason::Rejected, "the person has no name that an account can have"))
 }
 
-/// The address that starts the sign-in at the external URL; `None` if the browser already uses the external URL, or if
-/// the address is unknown. The provider returns to the external URL, and the browser would not send a cookie of another
-/// address there.
+/// The address that starts the sign-in at the external URL. The provider returns to the external URL, where the browser
+/// does not send a cookie that it got from another address. `None` if the browser already uses the external URL, or if
+/// the external URL is unknown.
 fn external_start(request: &HttpRequest, provider: &Provider, return_to: &str) -> Option<Url> {
     let redirect = &provider.options().redirect;
     let host = request.headers().get(header::HOST)?.to_str().ok()?;
@@ -358,7 +361,7 @@ fn failed(failure: &Failure, return_to: &str) -> HttpResponse {
     redirect(&format!("{SIGN_IN_PAGE}?{}", query.finish()))
 }
 
-/// 303, so that the browser uses GET.
+/// A redirect with status 303, so that the browser uses GET.
 fn redirect(location: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, location))
@@ -372,7 +375,7 @@ fn state_cookie(provider: &Provider, value: &str, lifetime: Duration) -> HeaderV
     let (name, scope) = (cookie_name(provider), if is_secure(provider) { "/; Secure" } else { "/api/session/oidc" });
     let age = lifetime.as_secs();
     let text = format!("{name}={value}; Max-Age={age}; Path={scope}; HttpOnly; SameSite=Lax");
-    // The conversion cannot fail, because the parts are ASCII. Debug output does not show the value.
+    // The conversion cannot fail, because the parts are ASCII. A sensitive value is left out of debug output.
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value

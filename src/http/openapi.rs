@@ -1,12 +1,11 @@
 //! The OpenAPI document, derived from the handlers.
 
-use actix_web::HttpResponse;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr, Required, Schema};
 
-use super::{error, routes};
+use super::error;
 use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
@@ -37,10 +36,10 @@ use crate::domain::{Alert, PostEvent};
 )]
 struct Document;
 
-/// The document, as `GET /api/openapi.json` serves it.
-pub fn document() -> utoipa::openapi::OpenApi {
+/// The document with these paths of handlers.
+pub fn document(paths: OpenApiDocument) -> OpenApiDocument {
     let mut document = Document::openapi();
-    document.merge(routes::Documented::openapi());
+    document.merge(paths);
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
@@ -92,15 +91,4 @@ fn operation_id(method: &str, path: &str) -> String {
 /// Whether a parameter has a default and is therefore optional.
 fn has_default(parameter: &Parameter) -> bool {
     matches!(&parameter.schema, Some(RefOr::T(Schema::Object(object))) if object.default.is_some())
-}
-
-/// The document as JSON, indented.
-pub fn document_json() -> String {
-    // Serialisation cannot fail: the document contains only strings, numbers and maps with string keys.
-    document().to_pretty_json().unwrap_or_default()
-}
-
-/// `GET /api/openapi.json`.
-pub async fn serve() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document_json())
 }

@@ -44,7 +44,7 @@ pub struct HttpOptions {
     /// The maximum number of open connections, at most 7/8 of the files that the process may open. While at least half
     /// of them are open, one client may have at most 1/64 of them.
     pub max_connections: usize,
-    /// The timeout of a request, and of receiving its body.
+    /// The timeout of a request; also the timeout for the arrival of its body.
     pub request_timeout: Duration,
     /// The timeout of each check of the health report.
     pub check_timeout: Duration,
@@ -59,7 +59,7 @@ pub struct HttpOptions {
     /// The options that change while the server runs; the received value is `None` until they are known. Without a
     /// receiver the options do not change.
     pub adjustable: Option<watch::Receiver<Option<Adjustable>>>,
-    /// The WebSocket.
+    /// The options of the WebSocket.
     pub live: LiveOptions,
 }
 

@@ -82,7 +82,7 @@ impl Params {
         self.optional(name, parse)
     }
 
-    /// A whole number in `range`, or `default`.
+    /// The parameter `name` as a whole number in `range`, or `default` if it is not given.
     pub fn number(&mut self, name: &'static str, range: RangeInclusive<i64>, default: i64) -> i64 {
         let parse = |text: &str| match text.parse() {
             Ok(number) if range.contains(&number) => Ok(number),
@@ -99,17 +99,17 @@ impl Params {
         })
     }
 
-    /// A value that parses from text.
+    /// The parameter `name`, parsed from text, if it is given.
     pub fn text<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
         self.optional(name, str::parse)
     }
 
-    /// An instant: RFC 3339, a Unix number, or a date alone (its midnight in UTC).
+    /// The parameter `name` as a time: RFC 3339, a Unix time, or a date alone (midnight in UTC).
     pub fn time(&mut self, name: &'static str) -> Option<Timestamp> {
         self.optional(name, instant)
     }
 
-    /// `start_date` and `end_date`; the second must not be before the first.
+    /// The parameters `start_date` and `end_date`. An `end_date` before `start_date` is an error.
     pub fn period(&mut self) -> (Option<Timestamp>, Option<Timestamp>) {
         let (start, end) = (self.time("start_date"), self.time("end_date"));
         if let (Some(start), Some(end)) = (start, end)
@@ -125,7 +125,7 @@ impl Params {
         self.values.iter().any(|(key, _)| key == name)
     }
 
-    /// Adds an error of `name`.
+    /// Adds an error for the parameter `name`.
     pub fn reject(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(FieldError::new(name, message));
     }
@@ -159,7 +159,7 @@ impl Params {
 /// Refuses any parameter.
 ///
 /// # Errors
-/// 400 or 422.
+/// 400 when the query cannot be decoded, 422 when it has a parameter.
 pub fn no_params(request: &HttpRequest) -> Result<(), ApiError> {
     Params::of(request)?.finish()
 }

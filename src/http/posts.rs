@@ -22,8 +22,9 @@ use super::state::State;
 use filter::{FilterEcho, PostFilterParams, SortParam};
 use view::{PostDetail, PostView};
 
-/// Default and largest number of posts on a page.
+/// The default number of posts on a page.
 const DEFAULT_LIMIT: i64 = 50;
+/// The maximum number of posts on a page.
 const MAX_LIMIT: i64 = 500;
 /// The number of posts in `GET /api/posts/recent`.
 const RECENT: i64 = 10;
@@ -72,7 +73,7 @@ pub struct PostList {
     posts: Vec<PostView>,
     /// Number of matching posts.
     total: i64,
-    /// Whether counting stopped at the limit: there are at least `total`.
+    /// Whether counting stopped at 10,000. At least `total` posts then match.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     total_capped: bool,
     limit: i64,
@@ -85,7 +86,7 @@ pub struct PostList {
 
 /// List posts
 ///
-/// Newest first by `created_at`, then by id, unless `sort` is given. A post must match all filters.
+/// Returns the posts that match all filters, newest first by `created_at`, then by id, unless `sort` is given.
 #[utoipa::path(
     get, path = "/api/posts", tag = "posts", params(PageParams, PostFilterParams),
     responses((status = 200, body = PostList), (status = 422, body = Problem))
@@ -155,7 +156,7 @@ pub async fn recent(
     Ok(answer::cached(&state.cached("recent".to_owned(), compute).await?))
 }
 
-/// The id in the path, or 404: no post has an invalid id.
+/// The id in the path. An invalid id is a 404, because no post can have it.
 fn post_id(request: &HttpRequest) -> Result<PostId, ApiError> {
     let segment = last_segment(request)?;
     PostId::parse(&segment).map_err(|_| no_such_post(&segment))
@@ -167,7 +168,7 @@ fn no_such_post(id: &str) -> ApiError {
 
 /// One post
 ///
-/// With the scores of every class.
+/// Returns the post with its topics and the scores of every class.
 #[utoipa::path(
     get, path = "/api/posts/{post_id}", tag = "posts",
     params(("post_id" = String, Path, description = "The id, percent-encoded as one segment", example = "demo-1")),
@@ -185,8 +186,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Delete a post
 ///
-/// Removes it from the tables, the counts, the dead letters and the caches. A tombstone prevents a later copy in the
-/// stream from restoring it.
+/// Removes the post from the tables, the counts, the dead letters and the caches. A tombstone prevents a later copy in
+/// the stream from restoring the post.
 #[utoipa::path(
     delete, path = "/api/posts/{post_id}", tag = "posts",
     params(("post_id" = String, Path, description = "The id, percent-encoded as one segment", example = "demo-1")),
@@ -210,7 +211,7 @@ pub async fn delete(
                     tracing::warn!(%error, "cannot publish a deletion to live clients");
                 }
             }
-            // This also runs for an unknown post, because an earlier attempt may have stopped before this step.
+            // This step also runs for an unknown post, because an earlier deletion may have stopped before this step.
             let gone = std::slice::from_ref(&deleted);
             api.stream.forget_posts(gone, gone).await?;
             Ok::<_, ApiError>(existed)

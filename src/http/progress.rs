@@ -1,4 +1,5 @@
-//! Checks for the health report, in the background, whether entries are processed and writes succeed.
+//! Checks in the background whether entries are processed and writes succeed, for the health report. An entry is
+//! settled when its outcome is stored, such as an analysis or a dead letter.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,15 +9,15 @@ use tokio::time::Instant;
 use crate::stream::{Depth, Memory, StreamError};
 
 use super::Api;
-use super::health::within;
+use super::check::within;
 
 /// Processing has stalled if entries wait and none was settled for this long.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
-/// The lease that the write probe renews. It serves no other purpose.
+/// The name of the lease that the check of writes renews. Nothing else uses the lease.
 const PROBE: &str = "health";
 const PROBE_TTL: Duration = Duration::from_secs(1);
 
-/// The results of the last observation.
+/// The results of the last checks.
 #[derive(Default)]
 pub struct Progress(Mutex<Observed>);
 
@@ -24,13 +25,13 @@ pub struct Progress(Mutex<Observed>);
 struct Observed {
     /// Why writes to the database fail.
     writes: Option<String>,
-    /// Why the numbers of the stream are missing.
+    /// Why the depth of the stream could not be read.
     stream: Option<String>,
     memory: Option<Memory>,
     waiting: Option<Waiting>,
 }
 
-/// Waiting entries, and since when no entry was settled.
+/// The waiting entries, and the time since which no entry was settled.
 struct Waiting {
     epoch: Arc<str>,
     settled: u64,
@@ -47,11 +48,11 @@ pub enum Problem {
     Stream(String),
     /// Redis is short of memory and refuses appends.
     Memory(Memory),
-    /// Entries wait and none is settled.
+    /// Entries wait, and no entry is settled.
     Stalled {
         /// The number of entries that are not settled.
         entries: u64,
-        /// How long no entry was settled, as far as observed, in seconds.
+        /// The seconds since an entry was last settled, or since the first check that found the entries waiting.
         seconds: u64,
     },
 }
@@ -77,14 +78,15 @@ impl std::fmt::Display for Problem {
                 write!(f, "stream: Redis uses {used} of {max} bytes (maxmemory) and refuses new posts")
             }
             Self::Stalled { entries, seconds } => {
-                write!(f, "processing: {entries} entries wait and none was settled for {seconds} s")
+                write!(f, "processing: {entries} entries wait, and no entry was processed for {seconds} s")
             }
         }
     }
 }
 
 impl Progress {
-    /// Observes once: writes to the database and reads the depth of the stream. Returns the depth, if it was read.
+    /// Runs the checks once: renews a lease in the database, and reads the depth of the stream. Returns the depth, if
+    /// it was read.
     pub async fn observe(&self, api: &Api, limit: Duration) -> Option<Depth> {
         let (store, stream, books) = (api.store.clone(), api.stream.clone(), api.store.clone());
         let (write, numbers) = tokio::join!(
@@ -113,7 +115,7 @@ impl Progress {
         }
     }
 
-    /// The problems that the last observation found.
+    /// The problems that the last checks found.
     pub fn problems(&self) -> Vec<Problem> {
         let observed = self.lock();
         let memory = observed.memory.filter(Memory::is_full).map(Problem::Memory);

@@ -6,8 +6,8 @@ use crate::stream::Depth;
 use crate::telemetry::metrics::{Kind, describe};
 
 use super::auth::{Authorized, Read};
+use super::check::within;
 use super::error::ApiError;
-use super::health::within;
 use super::state::State;
 use super::stats::Lag;
 
@@ -67,13 +67,21 @@ pub fn describe_metrics() {
         (
             "sentistream_database_connections",
             Kind::Gauge,
-            "Connections to the database, by state: used, idle, or callers waiting for one.",
+            "Connections to the database: used and idle ones, and callers that wait for a connection (waiting).",
         ),
         ("sentistream_stream_lag_entries", Kind::Gauge, "Entries of the stream that no worker has claimed yet."),
         ("sentistream_stream_claimed_entries", Kind::Gauge, "Entries claimed by workers."),
-        ("sentistream_stream_oldest_entry_age_seconds", Kind::Gauge, "Age of the oldest entry that is not settled."),
+        (
+            "sentistream_stream_oldest_entry_age_seconds",
+            Kind::Gauge,
+            "Age of the oldest entry that is not yet processed.",
+        ),
         ("sentistream_dead_letter_entries", Kind::Gauge, "Number of dead letters."),
-        ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
-        ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
+        ("sentistream_live_clients", Kind::Gauge, "WebSocket clients of this process."),
+        (
+            "sentistream_live_missed_total",
+            Kind::Counter,
+            "Events that WebSocket clients missed because they were too slow.",
+        ),
     ]);
 }

@@ -22,8 +22,8 @@ pub fn applies(path: &str) -> bool {
     PATHS.iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// The middleware of these paths. For clients without the scope `edit` it reduces every URL in the response to its
-/// origin, and hides header values, command arguments and responses of receivers.
+/// The middleware of the paths that describe receivers. For clients without the scope `edit` it reduces every URL in
+/// the response to its origin, and hides header values, command arguments and responses of receivers.
 ///
 /// # Errors
 /// The errors of the inner service.
@@ -73,7 +73,7 @@ fn hide(json: &mut Value) {
                     ("command", Value::Array(command)) => {
                         command.iter_mut().skip(1).for_each(|argument| *argument = HIDDEN.into());
                     }
-                    // The response of a receiver may repeat the request.
+                    // The response of a receiver may repeat the request, and with it a secret.
                     ("answer", answer @ Value::String(_)) => *answer = HIDDEN.into(),
                     (_, value) => hide(value),
                 }

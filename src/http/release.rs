@@ -30,7 +30,7 @@ pub struct MigrationList {
 /// A migration that ran.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct MigrationView {
-    /// The name, or the version of a migration of a newer release.
+    /// The name of the migration. For a migration of a newer release, its version number.
     name: String,
     #[schema(value_type = String, format = DateTime)]
     ran_at: Timestamp,
@@ -47,7 +47,7 @@ impl From<AppliedMigration> for MigrationView {
 
 /// Migrations
 ///
-/// The migrations of the database that ran, and those that have not run.
+/// Returns the migrations of the database that ran, and those that have not run.
 #[utoipa::path(
     get, path = "/api/system/migrations", tag = "operations",
     responses((status = 200, body = MigrationList), (status = 403, body = Problem))
@@ -90,7 +90,7 @@ pub struct ReleaseGroup {
 
 /// Release notes
 ///
-/// The newest section of the changelog, compiled in.
+/// Returns the newest section of the changelog that this release contains.
 #[utoipa::path(get, path = "/api/system/release", tag = "operations", responses((status = 200, body = ReleaseNotes)))]
 pub async fn notes(_: Authorized<Read>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_the_newest_section() {
+    fn notes_are_the_newest_section_of_the_changelog() {
         let notes = newest(
             "# Changelog\n\n## [1.1.0]\n\n### Added\n- a\n- b\n\n### Fixed\n- c\n\n## [1.0.0]\n### Added\n- d\n",
         );

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route};
 use utoipa::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 
@@ -247,12 +247,13 @@ pub fn api(config: &mut ServiceConfig) {
     let mut table = documented();
     table.get("/api/aggregate", &sentiment::aggregate);
     table.get("/api/distribution", &sentiment::distribution);
-    table.get("/api/openapi.json", &openapi::serve);
+    table.get("/api/openapi.json", &openapi_document);
     table.get("/api/docs", &docs::page);
     table.get("/api/docs/{file}", &docs::file);
     table.get("/metrics", &prometheus::metrics);
     table.get("/healthz", &health::alive);
-    // `recent` and `export` are also valid ids of posts, and such posts must be deletable.
+    // Posts can have the ids `recent` and `export`. These paths match before `/api/posts/{post_id}`, so DELETE needs a
+    // route at each of them.
     for path in ["/api/posts/recent", "/api/posts/export"] {
         table.route(path, &Method::DELETE, &posts::delete);
     }
@@ -271,6 +272,17 @@ pub fn ops(config: &mut ServiceConfig) {
     table.add::<health::__path_ready, _, _>(&health::ready);
     table.register(config);
     config.default_service(web::to(nothing));
+}
+
+/// The OpenAPI document as JSON, indented.
+pub fn openapi_json() -> String {
+    // Serialisation cannot fail: the document contains only strings, numbers and maps with string keys.
+    openapi::document(Documented::openapi()).to_pretty_json().unwrap_or_default()
+}
+
+/// `GET /api/openapi.json`.
+async fn openapi_document() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(openapi_json())
 }
 
 /// Responds to a path that has no route.

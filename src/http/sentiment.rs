@@ -21,7 +21,7 @@ use super::state::{State, from_cached};
 /// The default length of the range of an aggregate.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Ranges exclude their end. Adding this offset to the current time includes posts of the current instant.
+/// The end of a range is exclusive. This offset, added to the current time, includes posts of the current instant.
 const INSTANT: Duration = Duration::from_micros(1);
 
 /// The range of `length` up to and including `now`.
@@ -36,11 +36,11 @@ pub struct AggregateParams {
     /// The width of a bucket.
     #[param(example = "hour")]
     period: Period,
-    /// Posts created at or after this time, which is rounded down to the start of a bucket. Default: 24 hours before
-    /// the end.
+    /// Only posts that were created at or after this time, rounded down to the start of a bucket. Default: 24 hours
+    /// before the end.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Posts created before this time, which is rounded up to the end of a bucket. Default: now.
+    /// Only posts that were created before this time, rounded up to the end of a bucket. Default: now.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// The IANA name of the time zone in which days begin. Default: UTC.
@@ -78,8 +78,8 @@ impl AggregateParams {
         Ok(AggregateQuery { period: self.period, range, filter, zone: zone.unwrap_or(jiff::tz::TimeZone::UTC) })
     }
 
-    /// Equal queries have equal keys. A range that ends now is not resolved, so that "the last 24 hours" has the same
-    /// key in each request.
+    /// Equal queries have equal keys. The key of a range that ends now does not contain the current time, so that "the
+    /// last 24 hours" has the same key in each request.
     fn cache_key(&self) -> String {
         let time = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.as_micros().to_string());
         format!(
@@ -203,7 +203,7 @@ impl AggregateAnswer {
 
 /// Sentiment over time
 ///
-/// Counts by minute, hour or day, by the time at which posts were created. Also served at `/api/aggregate`.
+/// Returns counts by minute, hour or day of the time at which posts were created. Also served at `/api/aggregate`.
 #[utoipa::path(
     get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams, CountParams),
     responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
@@ -281,7 +281,8 @@ pub struct Distribution {
 
 /// Distribution of sentiment
 ///
-/// The posts created within the last hours, by sentiment and emotion. Also served at `/api/distribution`.
+/// Returns the posts that were created within the last hours, by sentiment and emotion. Also served at
+/// `/api/distribution`.
 #[utoipa::path(
     get, path = "/api/sentiment/distribution", tag = "sentiment", params(DistributionParams, CountParams),
     responses((status = 200, body = Distribution), (status = 422, body = Problem))

@@ -54,7 +54,7 @@ pub struct Server {
     archive: Option<RunningArchive>,
 }
 
-/// The storage of audit events, which ends after the last request.
+/// The task that stores audit events. It ends after the last request.
 struct RunningArchive {
     requests: Shutdown,
     task: JoinHandle<()>,
@@ -74,7 +74,7 @@ impl Server {
         let ended = self.running.await;
         if let Some(RunningArchive { requests, task }) = self.archive {
             requests.stop();
-            // The task logs its errors itself.
+            // The result is ignored, because the task logs its errors.
             let _ = task.await;
         }
         match ended {
@@ -87,8 +87,8 @@ impl Server {
 /// Interval at which idle clients of the rate limit are removed and metrics compacted.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 
-/// Serves the API until `shutdown`. Then live clients are closed, requests in progress get `options.drain` to finish,
-/// and the remaining connections are closed. Must be called within a Tokio runtime.
+/// Serves the API until `shutdown`. Then WebSocket clients are disconnected, requests in progress may take up to
+/// `options.drain`, and the remaining connections are closed. Must be called within a Tokio runtime.
 ///
 /// # Errors
 /// When an address cannot be bound or a key of `server.auth` is invalid.
@@ -206,7 +206,7 @@ impl Surface {
 
 /// The maximum number of connections that the kernel completes before they are accepted.
 const BACKLOG: i32 = 2_048;
-/// The time that a connection gets to close.
+/// The maximum time for a connection to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 fn start(state: &Data<State>, surface: &Surface, shutdown: &Shutdown) -> Result<Server, HttpError> {

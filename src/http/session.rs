@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Device, Presence, SignedIn};
+use crate::accounts::{Presence, SignedIn};
 use crate::domain::Timestamp;
 use crate::domain::account::UserRole;
 use crate::oidc::Provider;
@@ -19,6 +19,7 @@ use crate::store::accounts::SignedInUser;
 
 use super::auth::session::Resolution;
 use super::auth::{Authenticator, Authorization, Credential, Principal, Scope, cookie, origin};
+use super::device::device;
 use super::error::{ApiError, Problem};
 use super::oidc::{self, START};
 use super::params::no_params;
@@ -139,21 +140,10 @@ impl From<&SignedInUser> for CurrentUser {
     }
 }
 
-/// The browser that sends `request`.
-pub fn device(request: &HttpRequest, state: &State) -> Device {
-    let user_agent = request.headers().get(header::USER_AGENT);
-    Device {
-        address: state.proxies.address(request),
-        client: state.proxies.client(request),
-        user_agent: user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-        replaces: cookie::secret(request, state),
-    }
-}
-
 /// The response to a sign-in: the new session and its cookie. The audit log records it.
 ///
 /// # Errors
-/// 500, which does not occur.
+/// 500 when the response cannot be serialised, which does not occur.
 pub fn signed_in(
     request: &HttpRequest,
     state: &State,
@@ -170,7 +160,7 @@ pub fn signed_in(
 
 /// The current session
 ///
-/// Who the client is, what it may do, and how it can sign in. Needs no credentials.
+/// Returns who the client is, what it may do, and how it can sign in. Needs no credentials.
 #[utoipa::path(
     get, path = "/api/session", tag = "security", security(()), responses((status = 200, body = CurrentSession))
 )]
@@ -216,7 +206,7 @@ pub struct PasswordSignIn {
 /// Sign in
 ///
 /// Sets the cookie of a new session. An earlier session of the browser ends. The responses to a wrong name and to a
-/// wrong password are the same. Failed attempts of a client delay its next ones.
+/// wrong password are the same. After failed attempts, a client must wait before the next attempt.
 #[utoipa::path(
     post, path = "/api/session", tag = "security", request_body = PasswordSignIn, security(()),
     responses(
@@ -251,7 +241,7 @@ pub struct SignedOut {
 #[utoipa::path(
     delete, path = "/api/session", tag = "security", security(()),
     responses(
-        (status = 200, description = "Signed out here; the provider signs out at `redirect`", body = SignedOut),
+        (status = 200, description = "Signed out here; open `redirect` to sign out at the provider", body = SignedOut),
         (status = 204, description = "Signed out"), (status = 403, body = Problem),
     )
 )]

@@ -1,4 +1,4 @@
-//! The settings in force: list, change, reset.
+//! The current settings: list, change, reset.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -34,8 +34,8 @@ pub struct SettingRequest {
 
 /// Settings
 ///
-/// Every setting in force: its value (secrets masked), where it comes from, what it means, and whether it can be changed
-/// while the server runs.
+/// Returns every setting with its current value (secrets masked), the origin of the value, a description, and whether
+/// the setting can be changed while the server runs.
 #[utoipa::path(
     get, path = "/api/settings", tag = "operations",
     responses((status = 200, body = SettingList), (status = 403, body = Problem))
@@ -94,7 +94,7 @@ pub async fn change(
 
 /// Reset a setting
 ///
-/// Removes the stored value, so that the value of the configuration is in force again.
+/// Removes the stored value. The value of the configuration applies again.
 #[utoipa::path(
     delete, path = "/api/settings/{key}", tag = "operations",
     params(

@@ -18,7 +18,7 @@ pub struct BySentiment<T> {
 }
 
 impl<T> BySentiment<T> {
-    /// `value` of each sentiment.
+    /// The result of `value` for each sentiment.
     pub fn from_fn(value: impl Fn(Sentiment) -> T) -> Self {
         Self {
             positive: value(Sentiment::Positive),
@@ -48,7 +48,7 @@ pub struct ByEmotion<T> {
 }
 
 impl<T> ByEmotion<T> {
-    /// `value` of each emotion.
+    /// The result of `value` for each emotion.
     pub fn from_fn(value: impl Fn(Emotion) -> T) -> Self {
         Self {
             anger: value(Emotion::Anger),
@@ -93,7 +93,7 @@ pub fn languages(counts: BTreeMap<String, i64>) -> Vec<LanguageCount> {
     languages
 }
 
-/// An emotion that occurs.
+/// An emotion, and how many posts have it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TopEmotion {
     /// An emotion that at least one post has.

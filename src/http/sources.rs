@@ -1,4 +1,4 @@
-//! Sources that users add: list of kinds, add, change, delete. `trial` tests a source before it is saved.
+//! Sources that users add: list the kinds, add, change, delete. `trial` tests a source before it is saved.
 
 pub mod trial;
 
@@ -44,7 +44,7 @@ pub struct SourceRequest {
     #[schema(value_type = BTreeMap<String, Value>)]
     settings: Map<String, Value>,
     /// Secrets by key: a text sets a secret, `null` removes it. Missing secrets stay unchanged. If the change would
-    /// send secrets to another server, they must be sent again.
+    /// send secrets to another server, the request must contain them again.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -76,7 +76,7 @@ pub struct SourceKinds {
 
 /// Kinds of sources
 ///
-/// With their settings: types, defaults and descriptions.
+/// Returns the kinds of sources with their settings: types, defaults and descriptions.
 #[utoipa::path(get, path = "/api/sources/kinds", tag = "operations", responses((status = 200, body = SourceKinds)))]
 pub async fn kinds(
     _: Authorized<Read>,
@@ -89,7 +89,7 @@ pub async fn kinds(
 
 /// One added source
 ///
-/// With its settings. 404 for a source of the configuration.
+/// Returns an added source with its settings. A source of the configuration is a 404.
 #[utoipa::path(
     get, path = "/api/sources/{name}", tag = "operations", params(("name" = String, Path)),
     responses((status = 200, body = ManagedSourceView), (status = 404, body = Problem))
@@ -101,7 +101,7 @@ pub async fn get(_: Authorized<Edit>, state: web::Data<State>, request: HttpRequ
 
 /// Add a source
 ///
-/// One instance with the ingester role starts to read it within seconds.
+/// One instance with the ingester role starts to read the source within seconds.
 #[utoipa::path(
     post, path = "/api/sources", tag = "operations", request_body = SourceRequest,
     responses((status = 201, body = ManagedSourceView), (status = 422, body = Problem))
@@ -131,8 +131,8 @@ pub async fn create(
 
 /// Change a source
 ///
-/// Replaces its settings. Secrets that are not named stay unchanged. Reading continues at the stored cursor of the
-/// source.
+/// Replaces the settings of the source. Secrets that the request does not name stay unchanged. Reading continues at the
+/// stored cursor of the source.
 #[utoipa::path(
     put, path = "/api/sources/{name}", tag = "operations", request_body = SourceRequest,
     params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -183,8 +183,9 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The definition and the secrets of a request. The secrets of `before` stay, unless another server would get them:
-/// people who may edit a source must not be able to read its secrets.
+/// The definition and the secrets of a request. Secrets of `before` that the request does not name stay unchanged. If
+/// another server would get them, the request must contain them again, because people who may edit a source must not be
+/// able to read its secrets.
 fn read(
     state: &State,
     given: SourceRequest,
@@ -214,7 +215,7 @@ async fn named(state: &State, name: &str) -> Result<WithSecrets<SourceDefinition
     let store = state.api.store.clone();
     let all = state.run(async move { store.managed_with_secrets::<SourceDefinition>().await }).await?;
     let found = all.into_iter().find(|found| found.stored.spec.name == name);
-    found.ok_or_else(|| ApiError::not_found(format!("no source {:?} was added", preview(name, 100))))
+    found.ok_or_else(|| ApiError::not_found(format!("there is no added source {:?}", preview(name, 100))))
 }
 
 fn shown(status: StatusCode, found: WithSecrets<SourceDefinition>) -> Result<HttpResponse, ApiError> {

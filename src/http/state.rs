@@ -16,22 +16,23 @@ use crate::cache::Cached;
 use crate::domain::{Timestamp, TopicId, TopicName};
 
 use super::admission::Admission;
+use super::answer::to_json;
 use super::body::BodyBudget;
 use super::client::Proxies;
 use super::error::ApiError;
-use super::hooks::Hooks;
+use super::hook_cache::Hooks;
 use super::inflow::Inflow;
 use super::progress::Progress;
 use super::turns::Turns;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
-/// The number of reads of one client that the server always serves at the same time, even if it has fewer threads.
+/// The minimum limit of concurrent reads per client, which applies if the server has fewer threads.
 const LEAST_TURNS: usize = 2;
 
 /// The state of the API. All threads that serve requests share it.
 pub struct State {
-    /// The store, the stream, the model and others.
+    /// The store, the stream, the model and the other parts that the API uses.
     pub api: Api,
     /// The options of the server.
     pub options: HttpOptions,
@@ -55,7 +56,7 @@ pub struct State {
     pub admission: Admission,
     /// Limits the concurrent reads of each client.
     pub turns: Turns,
-    /// The webhooks that this process has seen.
+    /// The webhooks that this process has parsed.
     pub hooks: Hooks,
     /// The main runtime. Store and stream are called on it, because their connections belong to the runtime that opened
     /// them.
@@ -148,8 +149,8 @@ impl State {
         answered(AbortOnDropHandle::new(task), self.options.request_timeout)
     }
 
-    /// Waits for `work` for at most the request timeout. A client that disconnects or a timeout cancels the work, so it
-    /// must not hold a transaction.
+    /// Waits for `work` for at most the request timeout. When the client disconnects or the timeout expires, `work` is
+    /// cancelled, so it must not hold a transaction.
     ///
     /// # Errors
     /// The errors of `work`; 503 when `work` takes too long.
@@ -197,18 +198,10 @@ impl State {
     }
 }
 
-/// `value` as JSON.
-///
-/// # Errors
-/// 500, which does not occur for the types of this crate.
-pub fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
-    serde_json::to_string(value).map_err(ApiError::internal)
-}
-
 /// The value that was cached as JSON.
 ///
 /// # Errors
-/// 503 when another version of the program wrote it; it expires within the cache's TTL.
+/// 503 when another version of the program wrote the value. The value expires within the TTL of the cache.
 pub fn from_cached<T: DeserializeOwned>(cached: &Cached) -> Result<T, ApiError> {
     serde_json::from_str(&cached.json)
         .map_err(|_| ApiError::unavailable("a cached answer was written by another version of SentiStream; try again"))

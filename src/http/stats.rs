@@ -1,4 +1,4 @@
-//! Totals, rates and lag; and the sources.
+//! Totals, rates, lag and sources.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use super::params::no_params;
 use super::shape::{self, ByEmotion, BySentiment, LanguageCount};
 use super::state::{State, from_cached};
 
-/// The maximum number of sources in an answer. Anyone who may append posts can use any number of source names.
+/// The maximum number of sources in an answer. The number is bounded, because every client that may append posts can
+/// use any number of source names.
 const MAX_SOURCES: usize = 1_000;
 
 /// Totals, rates and lag.
@@ -44,7 +45,7 @@ pub struct Stats {
     by_topic: BTreeMap<String, i64>,
     average_confidence: f64,
     rates: Rates,
-    /// Entries that wait; `null` while the stream is disconnected.
+    /// The entries that are not yet processed; `null` while the stream is disconnected.
     lag: Option<Lag>,
     /// The time since this process started to serve requests.
     #[serde(default)]
@@ -57,22 +58,22 @@ pub struct Stats {
 /// Posts stored per second, on average.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rates {
-    /// Over the last minute.
+    /// Posts per second over the last minute.
     posts_per_second_1m: f64,
-    /// Over the last five minutes.
+    /// Posts per second over the last five minutes.
     posts_per_second_5m: f64,
 }
 
-/// Entries of the stream that are not settled.
+/// Entries of the stream that are not yet processed.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Lag {
-    /// Entries that are not settled.
+    /// The number of entries that are not yet processed: `waiting` plus `claimed`.
     pending: u64,
-    /// Entries that no worker has claimed yet.
+    /// The number of entries that no worker has claimed yet.
     waiting: u64,
-    /// Entries that a worker has claimed.
+    /// The number of entries that a worker has claimed.
     claimed: u64,
-    /// The age of the oldest entry; 0 when there is none.
+    /// The age of the oldest of these entries, in seconds; 0 when there is none.
     oldest_seconds: f64,
 }
 
@@ -88,7 +89,7 @@ impl Lag {
         }
     }
 
-    /// The age of the oldest entry that is not settled, in seconds; 0 when there is none.
+    /// The age of the oldest entry that is not yet processed, in seconds; 0 when there is none.
     pub fn oldest_seconds(&self) -> f64 {
         self.oldest_seconds
     }
@@ -161,7 +162,7 @@ pub async fn stats(
     answer::json(&stats)
 }
 
-/// The sources of stored posts, and the feeds that instances read.
+/// The sources of stored posts, and the state of the sources that instances read.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Sources {
     sources: Vec<SourceView>,
@@ -193,8 +194,8 @@ pub struct SourceView {
 
 /// Sources
 ///
-/// The 1,000 sources with the most posts, with their counts, most posts first, and the state of each configured source.
-/// `total` counts all sources with stored posts.
+/// Returns the 1,000 sources with the most posts, sorted by their number of posts, and the state of each source that
+/// instances read. `total` counts all sources with stored posts.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
 pub async fn sources(
     _: Authorized<Read>,
@@ -225,7 +226,7 @@ pub async fn sources(
     let cached = state.cached("sources".to_owned(), compute).await?;
     let (sources, total): (Vec<SourceView>, usize) = from_cached(&cached)?;
     let (store, now) = (state.api.store.clone(), state.api.clock.now());
-    // Not cached: a client that pauses a feed reads it again immediately.
+    // The state of sources is not cached, because a client that pauses a source reads the state again immediately.
     let reads = async move { tokio::try_join!(feeds(&store, now), store.managed::<SourceDefinition>()) };
     let (feeds, managed) = state.run(reads).await?;
     let managed = managed.into_iter().map(|stored| stored.spec.name).collect();

@@ -14,9 +14,10 @@ use crate::store::{Store, StoreError};
 use crate::stream::{ConsumerInfo, Depth, Stream};
 
 use super::auth::{Authorized, Read};
+use super::check::{CheckError, within};
 use super::error::ApiError;
 use super::feeds::{FeedView, feeds};
-use super::health::{CheckError, Checks, ComponentState, within};
+use super::health::{Checks, ComponentState};
 use super::params::no_params;
 use super::sentiment::last;
 use super::shape::{self, LanguageCount};
@@ -24,7 +25,7 @@ use super::state::State;
 use super::stats::{Lag, rate};
 use super::{ModelState, answer};
 
-/// The time over which unscored posts are counted.
+/// The time span in which unscored posts are counted.
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Versions, throughput and the state of each component.
@@ -52,7 +53,7 @@ pub struct System {
     timestamp: Timestamp,
 }
 
-/// Versions.
+/// The version of SentiStream, and its platform.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Versions {
     sentistream: &'static str,
@@ -68,7 +69,7 @@ pub struct ServiceView {
     kind: &'static str,
     /// `connected` or `disconnected`.
     state: &'static str,
-    /// The error, if it is disconnected.
+    /// The error, if the service is disconnected.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -78,13 +79,13 @@ pub struct ServiceView {
 pub struct StreamView {
     #[serde(flatten)]
     service: ServiceView,
-    /// Entries that wait; `null` while the stream is disconnected.
+    /// The entries that are not yet processed; `null` while the stream is disconnected.
     lag: Option<Lag>,
-    /// The number of entries appended in this epoch.
+    /// The number of entries that were appended in the current epoch (see `epoch`).
     appended: Option<u64>,
     /// The current number of dead letters.
     dead_letters: Option<u64>,
-    /// Identifies the stream's data; it changes when the stream is lost.
+    /// Identifies the data of the stream. When the stream is lost, a new epoch begins.
     epoch: Option<String>,
 }
 
@@ -102,7 +103,7 @@ pub struct ModelView {
     routes: Vec<RouteView>,
 }
 
-/// A route: the model for some languages.
+/// The model for some languages (a route of `inference.routes`).
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RouteView {
     /// Language codes such as `de`.
@@ -113,7 +114,8 @@ pub struct RouteView {
     /// Why the model could not be loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// Whether posts are stored without a sentiment until the model has caught up.
+    /// Whether the model is behind: new posts in its languages are stored without a sentiment, and are analysed when
+    /// the model has caught up.
     behind: bool,
     /// The number of texts that this process has classified with the model.
     posts: u64,
@@ -152,9 +154,9 @@ pub struct Throughput {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ConsumerView {
     name: String,
-    /// The number of entries that it has claimed.
+    /// The number of entries that the consumer has claimed.
     claimed: u64,
-    /// The time since its last command.
+    /// The seconds since the last command of the consumer.
     idle_seconds: f64,
 }
 
@@ -201,7 +203,7 @@ pub struct LiveView {
 
 /// System
 ///
-/// Throughput, lag, consumers, cache, model, backing services and versions of this process.
+/// Returns the throughput, lag, consumers, cache, model, backing services and versions of this process.
 #[utoipa::path(get, path = "/api/system", tag = "operations", responses((status = 200, body = System)))]
 pub async fn system(
     _: Authorized<Read>,

@@ -38,11 +38,11 @@ pub struct TopicView {
     /// Possible mistakes in the query.
     #[schema(required = false)]
     warnings: Vec<QueryNote>,
-    /// The measures of all posts that the topic matched, including posts that were deleted by the retention.
+    /// The measures of all posts that the topic matched, including posts that were deleted after their retention time.
     posts: Measures,
 }
 
-/// The progress of matching the posts that were stored before the query.
+/// The progress of matching the posts that were stored before the query was saved.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct BackfillView {
     running: bool,
@@ -82,7 +82,7 @@ impl TopicView {
 
 /// The topics
 ///
-/// With their counts of all time, and the progress of matching stored posts.
+/// Returns the topics with the counts of all their posts, and the progress of matching stored posts.
 #[utoipa::path(get, path = "/api/topics", tag = "topics", responses((status = 200, body = TopicList)))]
 pub async fn list(
     _: Authorized<Read>,

@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The turns of each client.
+/// The limit of concurrent reads of each client. Each read takes one of the turns of its client.
 pub struct Turns {
     of_client: usize,
     clients: Mutex<HashMap<IpAddr, Arc<Semaphore>>>,
 }
 
 impl Turns {
-    /// Gives each client this many turns.
+    /// Allows each client `of_client` concurrent reads.
     pub fn new(of_client: usize) -> Self {
         Self { of_client, clients: Mutex::default() }
     }
 
-    /// Waits for a turn of `client`, which ends when the result is dropped.
+    /// Waits for a free turn of `client`. The turn ends when the result is dropped.
     pub async fn take(&self, client: IpAddr) -> Option<OwnedSemaphorePermit> {
         let new = || Arc::new(Semaphore::new(self.of_client));
         let turns = self.clients().entry(client).or_insert_with(new).clone();

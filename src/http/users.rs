@@ -43,10 +43,10 @@ pub struct UserView {
     created_by: String,
     #[schema(value_type = Option<String>, format = DateTime)]
     last_sign_in_at: Option<Timestamp>,
-    /// Until when the invitation can be used; `null` without one.
+    /// Until when the invitation can be used; `null` if the user has no open invitation.
     #[schema(value_type = Option<String>, format = DateTime)]
     invited_until: Option<Timestamp>,
-    /// The version for `If-Match`.
+    /// The version of the user, for `If-Match`.
     version: i64,
 }
 
@@ -102,7 +102,7 @@ pub struct UserList {
 
 /// Users
 ///
-/// People with an account, in the order of their creation.
+/// Returns the people with an account, in the order of their creation.
 #[utoipa::path(
     get, path = "/api/users", tag = "security", params(UserParams),
     responses((status = 200, body = UserList), (status = 403, body = Problem), (status = 422, body = Problem))
@@ -143,12 +143,12 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "ada", "role": "analyst"}))]
 pub struct UserDraft {
-    /// At most 100 characters, without control and format characters; unique without regard to case, also among the
-    /// names of tokens.
+    /// At most 100 characters, without control and format characters. The name must differ from the names of all users
+    /// and tokens; case is ignored.
     name: String,
     #[schema(value_type = UserRole)]
     role: String,
-    /// 12 to 256 characters. Without a password the user must be invited.
+    /// 12 to 256 characters. A user without a password needs an invitation to sign in.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<SecretString>,

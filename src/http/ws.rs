@@ -19,7 +19,7 @@ use super::state::State;
 use session::{Access, Connection, Session};
 use slices::Slices;
 
-/// The subprotocol of the server.
+/// The subprotocol that the server selects.
 const PROTOCOL: &str = "sentistream";
 /// The prefix of the token in a second subprotocol, which browsers use because they cannot set headers. The server
 /// never echoes it.
@@ -30,9 +30,9 @@ const MAX_FRAME: usize = 64 * 1024;
 /// Live events
 ///
 /// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
-/// `lagged`; a client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
-/// …}}` (each a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream,
-/// bearer.TOKEN`, or the cookie of its session.
+/// `lagged`. A client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
+/// …}}` (each filter is a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols
+/// `sentistream, bearer.TOKEN`, or the cookie of its session.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",
     responses((status = 101, description = "The connection is upgraded to a WebSocket"), (status = 403, body = Problem))
@@ -53,14 +53,16 @@ pub async fn open(
         return Err(ApiError::unavailable("the database does not answer, so the client cannot be checked; try again"));
     }
     if principal.session().is_some() {
-        // Browsers also send the cookie with requests of pages of other sites, and always send the origin of the page.
+        // The origin is checked, because browsers send the cookie also with requests of pages of other sites.
         origin::check_page(&request, &state.options.cors_origins)?;
     }
     if state.hub.is_closing() {
         return Err(ApiError::unavailable("the server is shutting down"));
     }
     let (client, queue) = state.hub.join(&state.options.live, state.proxies.client(&request)).ok_or_else(|| {
-        ApiError::unavailable("the limit of live clients is reached (server.websocket.max_clients, max_per_client)")
+        ApiError::unavailable(
+            "too many live clients: close one, or raise server.websocket.max_clients or max_per_client",
+        )
     })?;
     let (response, socket, messages) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])
         .map_err(|e| ApiError::malformed(format!("this is not a WebSocket handshake: {e}")))?;

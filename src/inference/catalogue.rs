@@ -60,7 +60,7 @@ pub const KNOWN: [KnownModel; 5] = [
         languages: &["ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ms", "pt", "zh"],
         download_mb: 541,
         licence: "apache-2.0",
-        suited_for: "speed; distilled from a zero-shot model, without labels of people",
+        suited_for: "speed; distilled from a zero-shot model, so not trained on human labels",
     },
     KnownModel {
         alias: "reviews-multilingual",

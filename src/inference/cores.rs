@@ -26,9 +26,9 @@ struct State {
 /// The use of the cores by one engine.
 #[derive(Clone, Copy, Debug, Default)]
 struct Usage {
-    /// The computing time of the engine so far, including the expected time of turns that still run.
+    /// The computing time of the engine so far, including the expected time of the computations that still run.
     used: Duration,
-    /// The length of the engine's last turn, which is the expected length of its next turn.
+    /// The duration of the engine's last computation, which is the expected duration of its next computation.
     last: Duration,
     waiting: usize,
     running: usize,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_engine_has_no_advantage_and_a_dropped_one_is_removed() {
+    fn idle_engine_has_no_advantage_and_dropped_engine_is_removed() {
         let cores = Cores::new(1);
         let (busy, idle) = (cores.join(), cores.join());
         for _ in 0..3 {

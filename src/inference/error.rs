@@ -92,7 +92,7 @@ pub enum ClassifyError {
     #[error("the outputs of the model are not finite numbers")]
     NotFinite,
     /// Early exits were requested, but the model has none or they are disabled.
-    #[error("the model has no early exits, or they are disabled")]
+    #[error("the model has no early exits, or inference.exits is off")]
     NoExits,
     /// Candle rejected an operation.
     #[error("the computation failed: {0}")]

@@ -332,7 +332,7 @@ mod tests {
         assert!((sentiment["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
         assert!((sentiment["macro_recall"].as_f64().unwrap() - 0.75).abs() < 1e-9);
         assert_eq!(sentiment["confusion"]["positive"]["negative"], 1);
-        // The only record with a confidence of 0.8 is correct, and one of the two records with 0.6.
+        // The only record with a confidence of 0.8 is correct. Of the two records with 0.6, one is correct.
         assert!((sentiment["ece"].as_f64().unwrap() - 0.4 / 3.0).abs() < 1e-6, "{sentiment}");
         let emotion = &report["emotion"];
         assert_eq!(emotion["threshold"], 0.35);

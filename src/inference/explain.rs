@@ -14,11 +14,11 @@ use super::{Classifier, InferenceError, LayerDepth, llm};
 
 /// The maximum number of parts of an explanation. In longer texts, adjacent words form one part.
 pub const MAX_PARTS: usize = 64;
-/// The minimum number of parts of a text with enough words, independent of its length.
+/// A text with at least this number of words is divided into at least this number of parts, however long it is.
 const MIN_PARTS: usize = 8;
 /// The approximate maximum number of characters that are classified to explain one text.
 const MAX_ANALYSED_CHARS: usize = 100_000;
-/// Used in place of a text that is empty without its only word, because models need at least one token.
+/// Replaces a text that becomes empty when its only word is removed, because models need at least one token.
 const NOTHING: &str = ".";
 
 /// The contributions of the words of a text to its labels.

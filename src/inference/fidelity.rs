@@ -31,7 +31,7 @@ pub struct Candidate<'a> {
     pub tokenizer: &'a TextTokenizer,
     /// The weights, from which a network of another precision is loaded.
     pub weights: &'a Weights,
-    /// The device and the instruction set. The precision in it is not used.
+    /// The device and the instruction set of the networks. The field `precision` is not used.
     pub compute: Compute,
 }
 
@@ -124,7 +124,7 @@ mod tests {
         };
         let good = candidate.check(int8(3)).unwrap();
         assert_eq!((good.network.precision(), good.agreement >= MIN_AGREEMENT), (Precision::Int8, true));
-        // A network with other weights simulates one that int8 changes too much.
+        // A network with other weights simulates a network whose labels int8 changes too often.
         let bad: Vec<Checked> = (4..12).map(|seed| candidate.check(int8(seed)).unwrap()).collect();
         let lost: Vec<&Checked> = bad.iter().filter(|checked| checked.agreement < MIN_AGREEMENT).collect();
         assert!(!lost.is_empty());

@@ -41,8 +41,8 @@ impl ModelFiles {
         Self { location: Location::Folder(folder), name }
     }
 
-    /// The name that is stored with each analysis: of the builtin model, of the folder, or of the repository on the
-    /// Hub.
+    /// The name that is stored with each analysis: the name of the builtin model, of the folder, or of the repository
+    /// on the Hub.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -80,7 +80,7 @@ impl ModelFiles {
     /// embedded in the binary.
     ///
     /// # Errors
-    /// When the file is missing, is not a regular file (but a pipe or a device, for example), or is too large.
+    /// When the file is missing, is too large, or is not a regular file (for example a pipe or a device).
     pub fn regular(&self, name: &str) -> Result<Option<PathBuf>, LoadError> {
         let Some(path) = self.path(name) else { return Ok(None) };
         // `metadata` follows links, which the cache of the Hub contains.
@@ -101,7 +101,8 @@ impl ModelFiles {
     /// When the file is missing, unreadable or too large.
     pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, LoadError> {
         let Some(path) = self.regular(name)? else {
-            let missing = || LoadError::Files(format!("{name} is not embedded in this binary"));
+            let missing =
+                || LoadError::Files(format!("{name} is not embedded in this binary; build it with assets/model"));
             return Builtin::get(name).map(|file| file.data).ok_or_else(missing);
         };
         std::fs::read(&path).map(Cow::Owned).map_err(|error| unreadable(&path, &error))

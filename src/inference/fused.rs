@@ -48,7 +48,8 @@ struct LastLayer {
 }
 
 /// An early exit. The layer of the exit is computed for the first token of each text. The head of the exit returns the
-/// outputs of all heads and the gate.
+/// outputs of all heads of the model, and then the gate: the logit of the probability that the last layer gives the
+/// same labels.
 struct Exit {
     /// The index of the exit's layer, from 0.
     layer: usize,
@@ -58,7 +59,7 @@ struct Exit {
     head: Head,
 }
 
-/// The number of tokens for which a waiting thread keeps memory.
+/// The largest batch, in tokens, whose memory a thread keeps while it waits for work.
 const KEPT_TOKENS: usize = 1_024;
 
 /// Memory that a thread reuses for each batch. It grows with the largest batch; [`Scratch::shrink`] reduces it.
@@ -66,7 +67,8 @@ const KEPT_TOKENS: usize = 1_024;
 pub struct Scratch {
     /// The number of tokens of the largest batch since the last [`Self::shrink`].
     largest: usize,
-    /// The rows of the tokens of the current group, between the parts of a layer.
+    /// The rows of the tokens of the current group (the texts that are computed together), between the parts of a
+    /// layer.
     tokens: Vec<f32>,
     token_rounded: Rounded,
     /// The queries, keys and values of a layer.

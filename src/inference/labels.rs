@@ -22,8 +22,8 @@ pub enum HeadScores {
 pub struct HeadMap {
     target: Target,
     independent: bool,
-    /// For heads without a neutral class: the output of the added neutral class, relative to the mean of the two
-    /// outputs.
+    /// For a head without a neutral class: a neutral class is added, whose output is the mean of the other outputs plus
+    /// this number.
     neutral_gain: Option<f32>,
     /// The temperature of the calibration.
     temperature: Option<f64>,
@@ -46,7 +46,7 @@ pub struct Labelling<'a> {
 }
 
 impl HeadMap {
-    /// Determines from the names of its classes whether a head classifies sentiment or emotion.
+    /// Determines whether a head classifies sentiment or emotion, from the names of its classes.
     ///
     /// # Errors
     /// When a class is unknown.
@@ -57,12 +57,14 @@ impl HeadMap {
             .map(|class| labelling.labels.get(class).unwrap_or(class).trim().to_lowercase())
             .collect();
         let sentiments: Option<Vec<Sentiment>> = names.iter().map(|name| sentiment(name)).collect();
-        // The class "neutral" belongs to both sets, so it does not identify the set.
+        // "neutral" is both a sentiment and an emotion. A head is a sentiment head only if all its classes are
+        // sentiments.
         if let Some(classes) = sentiments {
             let has = |wanted| classes.contains(&wanted);
             if !has(Sentiment::Positive) || !has(Sentiment::Negative) {
                 return Err(LoadError::Setting(
-                    "the classes of a sentiment model must include positive and negative".to_owned(),
+                    "a sentiment model must have the classes positive and negative; map its classes in inference.labels"
+                        .to_owned(),
                 ));
             }
             let margin = labelling.neutral_margin.clamp(0.0, 0.999);
@@ -142,8 +144,8 @@ impl HeadMap {
                 }
                 for (class, score) in classes.iter().zip(logits) {
                     let total = &mut scores[class.index()];
-                    // If several classes map to one label, probabilities that sum to 1 are added. Of independent
-                    // probabilities the largest is used.
+                    // Several classes may map to one label. Their probabilities are added if all probabilities sum to
+                    // 1. If the probabilities are independent, the largest is used.
                     *total = if self.independent { total.max(score) } else { *total + score };
                 }
                 if let Some(temperature) = self.temperature {

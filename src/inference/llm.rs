@@ -279,7 +279,7 @@ impl Inner {
         Ok(found)
     }
 
-    /// Sends the probe sentence, and returns an error if it has no valid result either.
+    /// Sends the probe sentence. Returns an error if the response to it contains no valid result.
     async fn probe(&self, reason: &str) -> Result<(), InferenceError> {
         let probe = Asked { digest: [0; 32], text: PROBE.to_owned(), target: None };
         match self.ask(vec![probe], &mut Vec::new()).await? {
@@ -383,7 +383,7 @@ impl Inner {
         self.breaker.pass().map_err(|closed| {
             let reason = match closed {
                 LlmState::Paused { until, reason } => {
-                    format!("requests are paused until {until}, because of: {reason}")
+                    format!("requests are paused until {until} after this failure: {reason}")
                 }
                 LlmState::Spent { until } => format!("the request budget is used up until {until}"),
                 LlmState::Ready => "a trial request is in progress".to_owned(),

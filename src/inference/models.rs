@@ -157,7 +157,8 @@ pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(
             classifies_sentiment |= !HeadMap::new(head, labelling).map_err(|e| e.of_model(model))?.is_emotion();
         }
         if !classifies_sentiment {
-            return Err(setting("the classes of the model are not sentiments (positive, negative)".to_owned()));
+            let reason = "the classes of the model are not sentiments (positive, negative); use a sentiment model";
+            return Err(setting(reason.to_owned()));
         }
         let unknown = languages.iter().find(|lang| !spec.languages.is_empty() && !spec.languages.contains(lang));
         if let Some(lang) = unknown {
@@ -291,7 +292,7 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), Calibrati
     })
 }
 
-/// The overrides of labels whose names are not classes of their models.
+/// The first key of `labels` that is not a class of the models, and the classes of the models for the error message.
 pub(super) fn unknown_labels<'a>(
     labels: &'a BTreeMap<String, String>,
     specs: &[&ModelSpec],

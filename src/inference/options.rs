@@ -221,7 +221,7 @@ pub struct InferenceOptions {
     pub max_wait: Duration,
     /// The label of each class, by the name of the class, for names that are not recognised: `LABEL_0` → `negative`.
     pub labels: BTreeMap<String, String>,
-    /// The same for the classes of `emotion_model`. It takes precedence over `labels`.
+    /// The label of each class of `emotion_model`, by the name of the class. It takes precedence over `labels`.
     pub emotion_labels: BTreeMap<String, String>,
     /// The margin of a model with two sentiment classes, 0 to 1. If the scores differ by less than this, the result is
     /// neutral.

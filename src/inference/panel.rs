@@ -68,8 +68,8 @@ impl Panel {
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
         let main = Model::load(&options.model, options)?;
         if !main.has_sentiment() {
-            let reason = "the classes of the model are not sentiments (positive, negative)".to_owned();
-            return Err(InferenceError::Setting { model: options.model.to_string(), reason });
+            let reason = "the classes of the model are not sentiments (positive, negative); use a sentiment model";
+            return Err(InferenceError::Setting { model: options.model.to_string(), reason: reason.to_owned() });
         }
         let emotion_source = match &options.emotion_model {
             Some(source) if *source == options.model => None,
@@ -129,7 +129,7 @@ fn emotion_model(source: &ModelSource, options: &InferenceOptions) -> Result<Mod
     if model.has_emotion() {
         return Ok(model);
     }
-    let reason = "the classes of the model are not emotions (anger, joy, …)".to_owned();
+    let reason = "the classes of the model are not emotions (anger, joy, …); use an emotion model".to_owned();
     Err(InferenceError::Setting { model: source.to_string(), reason })
 }
 

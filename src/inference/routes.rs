@@ -90,7 +90,7 @@ impl Routes {
         &self.routes
     }
 
-    /// The index in [`Self::all`] of the route for a language.
+    /// The index of the route for a language, in [`Self::all`].
     pub fn number_of(&self, lang: Option<&str>) -> Option<usize> {
         if self.is_empty() {
             return None;

@@ -35,8 +35,8 @@ pub fn run(queue: &Queue, shared: &Shared) {
             if !queue.wait() {
                 return;
             }
-            // The thread waits for a core before it takes a task, so that meanwhile another thread can take the task,
-            // or its caller can cancel it.
+            // The thread waits for a core before it takes a task. During this wait another thread can take the task, or
+            // the caller can cancel it.
             let _turn = cores.turn();
             if let Some(task) = queue.poll() {
                 shard.execute(task, queue);

@@ -40,7 +40,7 @@ fn default_epsilon() -> f32 {
     1e-12
 }
 
-/// A family of architectures. All families have the same encoder, but other names of weights and other heads.
+/// A family of architectures. All families have the same encoder, but different heads and different names of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// DistilBERT: no token types, and a head of linear, ReLU, linear.
@@ -176,8 +176,8 @@ impl ModelSpec {
         self.shape.max_position_embeddings - self.first_position
     }
 
-    /// A permutation that puts the outputs of an exit into the order of `heads`: the index of each output of the heads in
-    /// the stored exit, then the index of the gate. See `EXIT_HEADS` for the stored order.
+    /// A permutation that puts the stored outputs of an exit into the order of `heads`. It lists the stored index of
+    /// each output of the heads, and then the stored index of the gate. `EXIT_HEADS` is the stored order.
     pub fn exit_order(&self) -> Vec<usize> {
         let classes = |prefix: &str| {
             let head = self.heads.iter().find(|head| head.prefix == prefix);

@@ -13,7 +13,7 @@ use super::windows::windows;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tokens {
     /// The token ids of each window of the text, including special tokens. A text that fits into the model's input has
-    /// one window. A window has at least one token, and at most the maximum number of the model.
+    /// one window. A window has at least one token, and at most as many tokens as the model reads at once.
     pub windows: Vec<Vec<u32>>,
     /// The number of tokens of the text that the windows cover, plus the special tokens of one window.
     pub read: usize,
@@ -46,7 +46,7 @@ impl TextTokenizer {
         growth::check(json)?;
         // The parser panics on some damaged files, such as a file that ends within the decoder.
         let parsed = catch_unwind(|| Tokenizer::from_bytes(json));
-        let damaged = |_| LoadError::Files("tokenizer.json is damaged".to_owned());
+        let damaged = |_| LoadError::Files("tokenizer.json is damaged; download it again".to_owned());
         let mut tokenizer = parsed.map_err(damaged)?.map_err(invalid)?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {

@@ -22,8 +22,8 @@ pub use clauses::Sentences;
 const MAX_MENTIONS: usize = 6;
 /// The weights of the logarithms of scores: for the whole text, then for the parts in the order of [`Target::scales`].
 const WEIGHTS: [f32; 4] = [0.12, 0.20, 0.30, 0.29];
-/// The bias of each sentiment, in the order of [`Sentiment::ALL`]. It corrects that models classify parts of texts as
-/// neutral more often than people do.
+/// The bias of each sentiment, in the order of [`Sentiment::ALL`]. It is a correction, because models classify parts of
+/// texts as neutral more often than people do.
 const BIAS: [f32; 3] = [0.24, -0.28, 0.27];
 /// Added to each score, so that a single score near zero does not determine the result.
 const FLOOR: f32 = 1e-4;

@@ -17,8 +17,8 @@ use super::files::ModelFiles;
 
 const SAFETENSORS: &str = "model.safetensors";
 const PICKLE: &str = "pytorch_model.bin";
-/// The maximum size of the list of tensors, in bytes. The limit is needed because a parsed entry takes much more memory
-/// than its about 100 bytes in the file. Known models have fewer than 2,000 tensors.
+/// The maximum size of the list of tensors, in bytes. The limit is needed because an entry has about 100 bytes in the
+/// file, but takes much more memory after parsing. Known models have fewer than 2,000 tensors.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
 
 /// Opened weight files.
@@ -61,7 +61,7 @@ impl Weights {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
             if file.ends_with(".bin") {
-                let path = files.regular(&file)?.ok_or_else(|| format!("{file} is not a file"))?;
+                let path = files.regular(&file)?.ok_or_else(|| format!("{file} cannot be read from the binary"))?;
                 let tensors = pickle::read(&path).map_err(|error| error.of_file(&file))?;
                 return Ok(Part::Pickle { file, tensors });
             }
@@ -111,8 +111,8 @@ impl Weights {
         }
     }
 
-    /// Reads the embeddings `name`, which must have `shape`. Half precision is not converted, and not copied if the
-    /// file is embedded in the binary.
+    /// Reads the embeddings `name`, which must have `shape`. Values in half precision are not converted. If the file is
+    /// embedded in the binary, these values are not copied either.
     ///
     /// # Errors
     /// When the tensor is missing, or has another shape or type.
@@ -152,7 +152,7 @@ impl Weights {
     }
 }
 
-/// The name of a normalisation weight in old checkpoints; `None` if it is the same.
+/// The name of a normalisation weight in old checkpoints; `None` if the name has not changed.
 fn older(name: &str) -> Option<String> {
     let norm = |end: &str| name.strip_suffix(end).filter(|norm| norm.ends_with("LayerNorm"));
     let scale = norm(".weight").map(|norm| format!("{norm}.gamma"));
@@ -213,7 +213,9 @@ pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
         Some(name) => {
             Err(LoadError::Files(format!("the index names `{name}`, which is not a file in the same folder")))
         }
-        None if names.is_empty() => Err(LoadError::Files("the index names no weight files".to_owned())),
+        None if names.is_empty() => {
+            Err(LoadError::Files("the index names no weight files; download it again".to_owned()))
+        }
         None => Ok(names.into_iter().collect()),
     }
 }

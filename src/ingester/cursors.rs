@@ -107,8 +107,8 @@ impl Cursors {
                 Ok(())
             }
             Err(StoreError::LeaseLost(_)) => {
-                // This instance lost the lease. The next one resumes at the last written cursor and appends later posts
-                // again.
+                // This instance lost the lease. The next instance resumes at the last written cursor and appends later
+                // posts again.
                 self.latest = None;
                 Ok(())
             }

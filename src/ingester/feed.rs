@@ -79,7 +79,7 @@ impl Feed {
         }
     }
 
-    /// Runs until the source ends or a shutdown.
+    /// Runs until the source ends or a shutdown begins.
     ///
     /// # Errors
     /// When the stream or the store fails permanently.

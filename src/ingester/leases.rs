@@ -1,4 +1,4 @@
-//! Decides which instance reads which source: leases, pauses, and the reports of the feeds.
+//! Decides by leases and pauses which instance reads which source, and stores the states of the sources.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::store::{Lease, StoreError};
 
 /// The number of renewals of a lease during its time to live.
 const RENEWALS: u32 = 5;
-/// The time limit for the last report of the feeds at a shutdown.
+/// The time limit for storing the states of the sources at a shutdown.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
 /// Whether a feed may read its source.
@@ -178,7 +178,7 @@ impl Coordinator {
         let pause = self.leases.ttl() / (2 * RENEWALS);
         coordinate(&mut self, Backoff::new(pause, pause), &done).await?;
         if !matches!(tokio::time::timeout(LAST_REPORT, self.report()).await, Ok(Ok(()))) {
-            tracing::warn!("last report of the sources not stored");
+            tracing::warn!("source states not stored at shutdown");
         }
         let grants = self.feeds.iter_mut().filter_map(|feed| feed.grant.take());
         self.leases.release(grants.filter_map(|grant| grant.0).map(|handle| handle.lease)).await;
@@ -197,7 +197,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Reports the feeds that this instance runs, and reads which are paused.
+    /// Stores the states of the sources that this instance reads, and loads the names of the paused sources.
     async fn report(&mut self) -> Result<(), StoreError> {
         let mut reports = Vec::new();
         for state in self.services.states.all() {

@@ -90,7 +90,7 @@ impl Manager {
                 self.services.states.forget(&name);
                 self.services.states.forget(&format!("{name}{HISTORY_SUFFIX}"));
                 match self.services.store.forget_feed(&name).await {
-                    // If the report of the feed could not be deleted, it is hidden after a day.
+                    // A stored state that could not be deleted is hidden after a day.
                     Ok(()) | Err(StoreError::Unavailable(_)) => {}
                     Err(error) => return Err(error.into()),
                 }

@@ -1,7 +1,7 @@
 //! Filters out deletions of posts that were never appended to the stream.
 //!
-//! A network announces the deletion of every post, including posts that the filters of a source excluded. If such a
-//! deletion were appended, it would cost a worker as much as a post, and would leave a tombstone.
+//! A network announces the deletion of every post, including posts that the filters of a source excluded. The deletion
+//! of an excluded post would cost a worker as much as a post, and would leave a tombstone.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -25,7 +25,7 @@ pub struct PassedPosts {
     hasher: RandomState,
     younger: HashSet<u64>,
     older: HashSet<u64>,
-    /// When this feed began to remember the posts that pass.
+    /// When this feed began to remember the posts that pass the filters.
     since: Timestamp,
     looked_at: Option<Instant>,
     complete: bool,
@@ -51,7 +51,7 @@ impl PassedPosts {
         *self = Self::new(self.services.clone());
     }
 
-    /// Removes deletions of posts that are neither stored nor in the stream from `ops`. A deletion is kept if it is
+    /// Removes from `ops` the deletions of posts that are neither stored nor in the stream. A deletion is kept if it is
     /// uncertain whether the post exists.
     pub async fn without_foreign_deletions(&mut self, ops: Vec<Op>) -> Vec<Op> {
         for op in &ops {

@@ -50,7 +50,7 @@ impl Report {
         );
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",
-            "Age of the newest post of a source's last batch when it was appended"
+            "Age of the newest post in a source's last batch at the time of the append"
         );
         let label = || spec.name().to_owned();
         states.update(spec.name(), |state| state.kind = spec.kind().to_owned());

@@ -56,7 +56,7 @@ async fn full_stream_stops_sources_without_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failed_source_stops_alone_and_unavailable_one_recovers() {
+async fn permanent_error_stops_a_source_and_transient_error_does_not() {
     let fixture = Fixture::new(1_000).await;
     let away = || Err(SourceError::Transient("no route to host".to_owned()));
     let sources = vec![
@@ -83,7 +83,7 @@ async fn panicking_source_is_reopened_and_others_continue() {
     let calls = Arc::new(AtomicUsize::new(0));
     let odd = SourceSpec::new("odd", "odd", move |_| Box::new(Panicking(calls.clone())));
     let running = fixture.start(vec![odd, Scripted::spec("good", vec![Ok(3)])], options());
-    until("both have delivered", || async { fixture.appended().await == 4 }).await;
+    until("both sources have delivered", || async { fixture.appended().await == 4 }).await;
     assert!(!running.role.is_finished());
     let error = fixture.state("odd").last_error.unwrap();
     assert!(error.ends_with("an odd item"), "{error}");
@@ -119,7 +119,7 @@ async fn silent_source_is_reopened_at_its_cursor() {
         Box::new(Scripted { name: "mute", script: Arc::new(Mutex::new(script)) })
     });
     let running = fixture.start(vec![spec.idle_limit(Duration::from_millis(20))], options());
-    until("it was opened three times", || async { openings.lock().unwrap().len() >= 3 }).await;
+    until("the source was opened three times", || async { openings.lock().unwrap().len() >= 3 }).await;
     running.stop().await;
     let openings = openings.lock().unwrap().clone();
     let cursor = |number: &str| Some(number.to_owned());
@@ -128,7 +128,7 @@ async fn silent_source_is_reopened_at_its_cursor() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn paused_source_resumes_after_a_restart() {
+async fn pause_persists_over_a_restart_until_a_resume() {
     let mut fixture = Fixture::new(100_000).await;
     let readers = Arc::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());

@@ -58,8 +58,8 @@ struct Counted {
 struct Whole {
     measure: Measure,
     counted: Counted,
-    /// The number of posts that each counted post of the current range represents. `weight_before` is the same for the
-    /// earlier range, scaled to the length of the current one.
+    /// The number of posts that each counted post of the current range represents. `weight_before` is this number for
+    /// the earlier range, scaled to the length of the current range.
     weight: f64,
     weight_before: f64,
 }
@@ -139,8 +139,8 @@ fn by_source(read: &Read) -> BTreeMap<String, Counts> {
     sources
 }
 
-/// The source that contributes most to `shift`, if it explains enough of it to be listed. `None` if there is only one
-/// source, which would explain every difference.
+/// The source that contributes most to `shift`. `None` if the source explains too little of the difference, or if there
+/// is only one source, which would explain every difference.
 pub fn leading_source(parts: &[SourcePart], shift: &Shift) -> Option<String> {
     let first = parts.first().filter(|_| parts.len() > 1)?;
     shift::explains(first.contribution, shift.current - shift.previous).then(|| first.source.clone())
@@ -189,8 +189,8 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
     parts
 }
 
-/// The ids of the posts to cite: those of the current range that `is_one` accepts, with the measured sentiment first,
-/// then by confidence.
+/// The ids of the posts to cite, from the posts of the current range that `is_one` accepts. Posts with the measured
+/// sentiment come first, and among these the posts with the highest confidence.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
     let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));

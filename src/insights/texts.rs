@@ -58,8 +58,8 @@ fn text_group(group: &[&SampledPost]) -> Option<TextGroup> {
     })
 }
 
-/// The ids of the posts with the highest `scores`, which has one score per post. Among posts with equal scores those
-/// with the highest confidence come first. Copies of a text count once.
+/// The ids of the posts with the highest scores. `scores` contains one score per post. Posts with equal scores are
+/// sorted by confidence, with the highest first. Copies of a text count once.
 pub fn typical(posts: &[&SampledPost], scores: &[f64]) -> Vec<String> {
     let score = |index: usize| scores.get(index).copied().unwrap_or_default();
     let mut order: Vec<usize> = (0..posts.len()).collect();

@@ -7,7 +7,8 @@ use whatlang::{Detector, Lang, Script};
 
 /// The minimum number of bytes of letters for detection: six Latin letters, or two Chinese characters.
 const MIN_LETTER_BYTES: usize = 6;
-/// In texts with fewer bytes of letters, both detectors must agree on a language with Latin letters, except English.
+/// The minimum number of bytes of letters for which the result of `whichlang` is used although `whatlang` returns
+/// another language without enough confidence. This applies to texts in Latin letters.
 const ALONE_LETTER_BYTES: usize = 20;
 /// The number of bytes at the beginning of a text that detection reads.
 const MAX_BYTES: usize = 320;
@@ -49,7 +50,8 @@ pub fn detect(text: &str) -> Option<&'static str> {
     let info = Detector::new().detect(&words)?;
     let sure = info.is_reliable().then(|| tag(info.lang()));
     if info.script() != Script::Latin {
-        // Only a few languages use a given script. `whichlang` supports some of them, but returns no script.
+        // `whichlang` returns no script, so its result is used only if that language is written in the script of the
+        // text.
         let fits = is_written_in(likely, info.script());
         return Some(sure.unwrap_or(if fits { likely } else { tag(info.lang()) }));
     }
@@ -66,7 +68,7 @@ fn is_latin(text: &str) -> bool {
     text.chars().all(|c| !c.is_alphabetic() || c < BEHIND_LATIN)
 }
 
-/// The first letter after those of Latin scripts that are in common use.
+/// The first character after the Latin letters in common use.
 const BEHIND_LATIN: char = '\u{250}';
 
 /// How many words of a list a text contains.

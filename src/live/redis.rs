@@ -48,7 +48,7 @@ struct Inner {
 }
 
 impl RedisBus {
-    /// A bus at `redis`. The server need not be reachable yet.
+    /// Creates a bus at `redis`. Redis may be unreachable at this time.
     pub fn new(redis: Redis, channels: Channels) -> Self {
         let fan_out = broadcast::Sender::new(SUBSCRIBER_BUFFER);
         Self(Arc::new(Inner { redis, channels, fan_out, subscription: Mutex::default() }))
@@ -82,7 +82,7 @@ impl RedisBus {
         let mut subscription = self.0.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if subscription.is_none() {
             let (redis, channels) = (self.0.redis.clone(), self.0.channels.clone());
-            // The task holds only the sender, not the bus, so that dropping the last clone of the bus aborts the task.
+            // The task holds the sender instead of the bus, so that dropping the last clone of the bus aborts the task.
             let fan_out = self.0.fan_out.clone();
             *subscription = Some(self.0.redis.runtime().spawn(forward(redis, channels, fan_out)));
         }
@@ -107,7 +107,7 @@ async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<Li
         let mut messages = line.client.message_rx();
         if line.unless_ended(subscribe(&redis, &line, &channels)).await.is_some_and(|result| result.is_ok()) {
             if !is_first {
-                // Sending fails only if there are no subscribers, here and below.
+                // Sending fails only if there are no subscribers, also in the functions below.
                 let _ = fan_out.send(LiveMessage::Interrupted);
             }
             line.unless_ended(async {

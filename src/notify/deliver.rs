@@ -15,9 +15,10 @@ use crate::domain::notify::{Attempt, Delivery};
 use crate::store::notify::{AttemptRecord, Next};
 use crate::store::{Lease, Store, StoreError};
 
-/// The maximum number of concurrent deliveries in total, and per receiver. The limit per receiver prevents a receiver
-/// that does not respond from blocking the others.
+/// The maximum number of concurrent deliveries.
 const IN_FLIGHT: usize = 64;
+/// The maximum number of concurrent deliveries to one receiver, so that a receiver that does not respond does not block
+/// the others.
 const PER_RECEIVER: usize = 4;
 
 /// The deliveries in flight.

@@ -17,8 +17,8 @@ use crate::domain::notify::{DeliveryState, Reason, Route, Status};
 /// How long a group retries to report that an alert is resolved.
 const RESOLVED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// The alerts of a route that have the same values of the labels by which the route groups. Each recipient has separate
-/// groups.
+/// The alerts of a route that have the same values of the route's `group_by` labels. A receiver that sends one message
+/// per recipient has separate groups for each recipient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The route's name.
@@ -26,7 +26,7 @@ pub struct Group {
     /// The address of the recipient; `None` for receivers that do not send one message per recipient.
     #[serde(default)]
     pub recipient: Option<String>,
-    /// The labels by which the route groups.
+    /// The values of the route's `group_by` labels.
     pub labels: Labels,
     /// The alerts, by the fingerprint of their labels. An alert is removed after its end has been reported.
     pub members: BTreeMap<String, Member>,
@@ -159,9 +159,9 @@ impl Member {
 pub struct Target<'a> {
     /// The route that handles the alert.
     pub route: &'a Route,
-    /// The values of the labels by which the route groups.
+    /// The values of the route's `group_by` labels.
     pub labels: Labels,
-    /// The address, for receivers with one message per recipient.
+    /// The address of the recipient; `None` for receivers that do not send one message per recipient.
     pub recipient: Option<&'a str>,
 }
 
@@ -243,8 +243,8 @@ impl Group {
         }
     }
 
-    /// Returns the notification that is due at `moment`, and records it as in flight. Suppressed alerts are not
-    /// included, and neither are reports of their end.
+    /// Returns the notification that is due at `moment`, and records it as in flight. Suppressed alerts are left out,
+    /// both while they fire and after they are resolved.
     pub fn flush(&mut self, moment: &Moment<'_>) -> Option<Notification> {
         if self.in_flight.as_ref().is_some_and(|sent| !sent.failed) {
             return None;
@@ -253,7 +253,7 @@ impl Group {
             let Some(ended) = member.ends_at else { return true };
             moment.send_resolved && member.is_known_to_fire() && ended + RESOLVED_FOR > moment.now
         });
-        // A flush time further in the future was recorded while the clock was ahead.
+        // A flush time after the longest wait was recorded while the clock was ahead, so it is moved forward.
         let longest = moment.route.group_wait.0.max(moment.route.group_interval.0);
         self.flush_at = self.flush_at.min(moment.now + longest);
         if moment.muted || moment.now < self.flush_at {

@@ -32,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Sends messages to one receiver.
 pub trait Sender: Send + Sync {
-    /// Sends a message. Implementations must limit the time.
+    /// Sends a message. Implementations must set a timeout.
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome>;
 }
 
@@ -73,16 +73,16 @@ pub enum ReceiverError {
     #[error("the secret {0} is missing: set it in the receiver's settings")]
     MissingSecret(&'static str),
     /// The URL cannot be parsed.
-    #[error("the URL is invalid")]
+    #[error("the URL of the receiver is not valid: correct it in the receiver's settings")]
     Url(#[from] url::ParseError),
     /// The name or the value of a header is invalid.
-    #[error("the header {0:?} is invalid")]
+    #[error("the header {0:?} is not a valid HTTP header: correct it in the receiver's settings")]
     Header(String),
     /// The key cannot be used for HMAC-SHA256.
     #[error("the signing key cannot be used for HMAC-SHA256: set another one")]
     SigningKey(#[from] hmac::digest::InvalidLength),
     /// A recipient is not a mail address.
-    #[error("{address:?} is not a mail address")]
+    #[error("{address:?} is not a mail address: correct it in the receiver's settings")]
     Address {
         /// The address in the settings of the receiver.
         address: String,

@@ -11,7 +11,7 @@ pub struct RetryOptions {
     pub first: Duration,
     /// The maximum wait, unless the receiver requests a longer one.
     pub longest: Duration,
-    /// The time after its creation for which a delivery is retried. After this time it fails.
+    /// A delivery is retried until this long after its creation. Then it fails.
     pub give_up_after: Duration,
 }
 

@@ -29,7 +29,7 @@ pub struct Setup {
     pub inhibit_rules: Vec<InhibitRule>,
     silences: Vec<Silence>,
     mute_timings: BTreeMap<String, MuteTiming>,
-    /// The version. It increases with each change of any of these objects.
+    /// The version, which increases when any of these objects changes.
     pub changes: i64,
 }
 

@@ -11,12 +11,12 @@ use super::{Identity, OidcError};
 pub struct Access {
     /// The claim that lists the groups of a user. Dots select a claim within a claim: `realm_access.roles`.
     pub groups_claim: String,
-    /// The groups that give each role. A user with several roles gets the highest.
+    /// The groups that grant each role. A user with several roles gets the highest.
     pub roles: BTreeMap<UserRole, Vec<String>>,
-    /// The role of users without such a group. `None`: they may not sign in.
+    /// The role of users without a group in `roles`. `None`: these users may not sign in.
     pub default_role: Option<UserRole>,
-    /// The allowed domains of verified e-mail addresses. If empty, any address is accepted, and users without an
-    /// address too.
+    /// The allowed domains of verified e-mail addresses. If the list is empty, all users are accepted, also users
+    /// without an address.
     pub email_domains: Vec<String>,
 }
 

@@ -47,7 +47,8 @@ impl Extra {
     }
 }
 
-/// The claim `name`, or the claim within claims that its dots describe. Names may contain dots themselves.
+/// The claim `name`. If there is none, `name` is the path of a nested claim, such as `realm_access.roles`. Only the
+/// last name of a path may contain dots.
 fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let within = || {
         let (first, rest) = name.split_once('.')?;
@@ -66,8 +67,8 @@ pub fn is_subject(subject: &str) -> bool {
     (1..=MAX_SUBJECT).contains(&subject.len()) && crate::domain::visible::is_visible(subject)
 }
 
-/// The parts of an identity in claims. The claims of ID tokens and of userinfo have the same methods, but no common
-/// trait.
+/// Reads the parts of an identity from claims. A macro, because the claims of ID tokens and of userinfo have the same
+/// methods, but no common trait.
 macro_rules! parts_of {
     ($claims:expr, $groups_claim:expr) => {{
         let (claims, groups_claim) = ($claims, $groups_claim);
@@ -113,9 +114,9 @@ impl Partial {
         self.username.is_some() || self.name.is_some() || self.email.is_some()
     }
 
-    /// These parts, completed with those of `other`.
+    /// These parts. Parts that are missing are taken from `other`.
     pub fn or(self, other: Self) -> Self {
-        // An address and its verification belong together.
+        // The address and its verification are taken from the same answer.
         let (email, email_verified) = match self.email {
             Some(email) => (Some(email), self.email_verified),
             None => (other.email, other.email_verified),
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_found_in_lists_texts_objects_and_below_others() {
+    fn groups_are_found_in_lists_texts_objects_and_nested_claims() {
         let claims = extra(serde_json::json!({
             "groups": ["a", 7, "b"],
             "role": "c",

@@ -27,13 +27,13 @@ pub enum OidcError {
     #[error("no group of the user has a role in server.auth.oidc.roles")]
     NoRole,
     /// The e-mail address is missing, not verified, or of another domain.
-    #[error("the e-mail address is not a verified one of server.auth.oidc.email_domains")]
+    #[error("the e-mail address is missing, not verified, or not in server.auth.oidc.email_domains")]
     Email,
 }
 
 /// Why an ID token is refused.
 pub enum Refusal {
-    /// The provider's known keys do not include the one that signed it.
+    /// No known key of the provider has signed the ID token.
     UnknownKey,
     /// A check failed.
     Invalid(String),
@@ -100,16 +100,16 @@ impl From<TokenError> for OidcError {
             RequestTokenError::ServerResponse(response) => {
                 let code: &str = response.error().as_ref();
                 match response.error() {
-                    CoreErrorResponseType::InvalidGrant => Self::Expired(format!("the token endpoint says {code}")),
+                    CoreErrorResponseType::InvalidGrant => Self::Expired(format!("the token endpoint answered {code}")),
                     CoreErrorResponseType::InvalidClient | CoreErrorResponseType::UnauthorizedClient => {
                         Self::Misconfigured(format!(
-                            "the token endpoint says {code}: check server.auth.oidc.client_id and client_secret"
+                            "the token endpoint answered {code}: check server.auth.oidc.client_id and client_secret"
                         ))
                     }
-                    _ => Self::Misconfigured(format!("the token endpoint says {code}")),
+                    _ => Self::Misconfigured(format!("the token endpoint answered {code}")),
                 }
             }
-            // The cause may quote a token.
+            // Only the path of the error is reported, because the cause may quote a token.
             RequestTokenError::Parse(error, _) => {
                 Self::Rejected(format!("the answer of the token endpoint cannot be read at {}", error.path()))
             }
@@ -123,10 +123,10 @@ impl From<UserInfoError<TransportError>> for OidcError {
         match error {
             UserInfoError::Request(error) => error.into(),
             UserInfoError::Response(status, _, _) if is_transient(status.as_u16()) => {
-                Self::Unavailable(format!("HTTP status {status} of the userinfo endpoint"))
+                Self::Unavailable(format!("the userinfo endpoint answered with HTTP status {status}"))
             }
             UserInfoError::Response(status, _, _) => {
-                Self::Rejected(format!("HTTP status {status} of the userinfo endpoint"))
+                Self::Rejected(format!("the userinfo endpoint answered with HTTP status {status}"))
             }
             UserInfoError::Parse(error) => {
                 Self::Rejected(format!("the answer of the userinfo endpoint cannot be read at {}", error.path()))

@@ -11,7 +11,7 @@ use crate::domain::Timestamp;
 
 /// The time that a person has for the sign-in at the provider.
 pub const LIFETIME: Duration = Duration::from_secs(600);
-/// The maximum length of the path to return to, in bytes. A cookie has at most 4,096.
+/// The maximum length of the path to return to, in bytes. It is part of a cookie, which may have at most 4,096 bytes.
 const MAX_PATH: usize = 1_024;
 
 /// The state of a sign-in.
@@ -37,14 +37,14 @@ impl Pending {
     }
 }
 
-/// `path` if it is a path of this server that a browser resolves to the same origin, else `/`.
+/// `path` if it is a path of this server that a browser resolves to the same origin, otherwise `/`.
 pub fn safe_return(path: &str) -> &str {
     // Browsers remove tabs and line breaks from URLs and read `\` as `/`, so `/\t/host` names another host.
     let is_path = path.starts_with('/')
         && !path.starts_with("//")
         && path.len() <= MAX_PATH
         && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    // A path of the API would start an action or show JSON.
+    // A path of the API is not a page: it would start an action or show JSON.
     let is_page = !path.starts_with("/api/") && !path.starts_with("/sign-in");
     let is_same_origin = || {
         let base = Url::parse("http://here.invalid/").ok();

@@ -29,11 +29,12 @@ const FRESH: Duration = Duration::from_secs(3_600);
 const STALE: Duration = Duration::from_secs(86_400);
 /// The minimum time between two requests for the document or the keys.
 const RETRY: Duration = Duration::from_secs(10);
-/// The purpose for which pending sign-ins are sealed. A text that was sealed for another purpose cannot be opened.
+/// The purpose for which pending sign-ins are sealed (encrypted). A text that was sealed for another purpose cannot be
+/// opened.
 const SIGN_IN: &str = "sign-in";
 /// The purpose for which the ID tokens of sessions are sealed.
 const SESSION: &str = "session";
-/// The longest ID token that is kept for the sign-out, in bytes. It becomes part of a URL.
+/// The maximum length of an ID token that is kept for the sign-out, in bytes. The token becomes part of a URL.
 const MAX_HINT: usize = 6 * 1_024;
 
 type Metadata = ProviderMetadataWithLogout;
@@ -81,7 +82,7 @@ pub struct Report {
 }
 
 impl Provider {
-    /// A provider that is not contacted yet.
+    /// Creates the provider without a request to it.
     ///
     /// # Errors
     /// When the issuer is not an https URL (or http on loopback), or TLS cannot be set up.
@@ -147,7 +148,7 @@ impl Provider {
         let claims = match self.expected(&metadata, pending).check(&tokens) {
             Ok(claims) => claims,
             Err(Refusal::UnknownKey) => {
-                // The provider may have rotated its keys.
+                // The provider may have rotated its keys, so they are read again.
                 metadata = self.newer(&metadata).await.ok_or(Refusal::UnknownKey)?;
                 self.expected(&metadata, pending).check(&tokens)?
             }
@@ -161,8 +162,8 @@ impl Provider {
         })
     }
 
-    /// The address at which the provider ends its own session; `None` if it has none or does not answer. `id_token` is
-    /// the one of [`Arrival`].
+    /// The address at which the provider ends its own session; `None` if the provider has no such address or does not
+    /// answer. `id_token` is the sealed token of [`Arrival`].
     pub async fn sign_out_url(&self, id_token: &str) -> Option<Url> {
         let metadata = self.metadata().await.ok()?;
         let endpoint = end_session(&metadata)?.clone();
@@ -191,7 +192,8 @@ impl Provider {
         Expected { metadata, client_id: &self.options.client_id, nonce: &pending.nonce, now: self.clock.now() }
     }
 
-    /// The parts of the identity in `claims`, and what is missing there from the userinfo endpoint, if there is one.
+    /// The parts of the identity in `claims`. Missing parts are read from the userinfo endpoint, if the provider has
+    /// one.
     async fn parts(&self, client: &Client, tokens: &Tokens, claims: &Claims) -> Result<Partial, OidcError> {
         let access = &self.options.access;
         let parts = claims::of_id_token(claims, &access.groups_claim);
@@ -220,7 +222,7 @@ impl Provider {
         Ok(client.set_redirect_uri(redirect).set_auth_type(auth))
     }
 
-    /// The discovery document with its keys. It is read again after [`FRESH`]. One caller reads, the others wait.
+    /// The discovery document with its keys, which is read again after [`FRESH`]. Concurrent callers wait for one read.
     async fn metadata(&self) -> Result<Arc<Metadata>, OidcError> {
         let mut known = self.known.lock().await;
         let now = self.clock.now();
@@ -254,7 +256,8 @@ impl Provider {
         if let Some((at, result)) = &known.attempt
             && now < *at + RETRY
         {
-            let just_read = || OidcError::Unavailable(format!("it was asked less than {} s ago", RETRY.as_secs()));
+            let just_read =
+                || OidcError::Unavailable(format!("the last request was less than {} s ago", RETRY.as_secs()));
             return Err(result.clone().err().unwrap_or_else(just_read));
         }
         let read = self.discover().await;
@@ -281,8 +284,8 @@ fn end_session(metadata: &Metadata) -> Option<&EndSessionUrl> {
     metadata.additional_metadata().end_session_endpoint.as_ref()
 }
 
-/// How this server authenticates at the token endpoint. Without a list the default is `client_secret_basic` (OpenID
-/// Connect Discovery, section 3).
+/// How this server authenticates at the token endpoint. If the discovery document lists no methods, the default is
+/// `client_secret_basic` (OpenID Connect Discovery, section 3).
 fn auth_type(metadata: &Metadata) -> Result<AuthType, OidcError> {
     let Some(methods) = metadata.token_endpoint_auth_methods_supported() else { return Ok(AuthType::BasicAuth) };
     if methods.contains(&CoreClientAuthMethod::ClientSecretBasic) {

@@ -17,7 +17,7 @@ const LABEL: &[u8] = b"sentistream oidc v1";
 pub struct Sealer(SecretBox<[u8; KEY_BYTES]>);
 
 impl Sealer {
-    /// The key that is derived from `secret` with HMAC-SHA256.
+    /// A sealer with the key that is derived from `secret` with HMAC-SHA256.
     pub fn new(secret: &SecretString) -> Option<Self> {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
         mac.update(LABEL);

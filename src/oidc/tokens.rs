@@ -95,7 +95,7 @@ impl Expected<'_> {
         let latest = system_time(self.now + CLOCK_SKEW);
         let verifier = IdTokenVerifier::<CoreJsonWebKey>::new_public_client(client_id, issuer, keys)
             .set_allowed_algs(ALGORITHMS)
-            // A token for several audiences is accepted only if `azp` names this client, see below.
+            // Further audiences are accepted here, because `azp` is checked below.
             .set_other_audience_verifier_fn(|_| true)
             .set_time_fn(move || earliest.into())
             .set_issue_time_verifier_fn(move |issued| {
@@ -113,7 +113,7 @@ impl Expected<'_> {
             let key = token.signing_key(&verifier).map_err(|_| Refusal::UnknownKey)?;
             let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key);
             if actual.ok().as_ref() != Some(expected) {
-                return Err(invalid("at_hash is not of the access token"));
+                return Err(invalid("at_hash does not match the access token"));
             }
         }
         if !is_subject(claims.subject()) {

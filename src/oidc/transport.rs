@@ -22,7 +22,7 @@ pub enum TransportError {
     #[error("{0} is not an https address; http is allowed only for an issuer on loopback")]
     Insecure(String),
     /// The address is not a URL.
-    #[error("the provider names an address that is not a URL")]
+    #[error("the provider sent an address that is not a URL")]
     Address,
     /// The answer is too long.
     #[error("an answer of the provider is longer than {MAX_ANSWER} bytes")]
@@ -46,10 +46,10 @@ impl Transport {
         Ok(Self { outbound: Outbound::new(options)?, allows_http: issuer.scheme() == "http" && is_loopback(issuer) })
     }
 
-    /// Checks that `url` is https, or http on loopback if the issuer is too.
+    /// Checks that `url` is https. If the issuer is http on loopback, `url` may be too.
     ///
     /// # Errors
-    /// When `url` is neither.
+    /// When `url` is neither https nor an allowed http address.
     pub fn check(&self, url: &Url) -> Result<(), TransportError> {
         let is_secure = url.scheme() == "https" || (self.allows_http && url.scheme() == "http" && is_loopback(url));
         if is_secure { Ok(()) } else { Err(TransportError::Insecure(url.origin().ascii_serialization())) }

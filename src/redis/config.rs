@@ -42,7 +42,8 @@ impl Settings {
             "rediss" | "rediss-sentinel" | "rediss-cluster" => (scheme.replacen("rediss", "redis", 1), true),
             _ => return Err(invalid(&format!("unknown scheme {scheme:?}"))),
         };
-        // The driver's own TLS setup depends on which crypto provider other crates enable.
+        // The driver gets the URL without TLS, because its own TLS setup depends on the crypto provider that other
+        // crates enable. TLS is configured below.
         let mut config = Config::from_url(&format!("{plain}://{rest}")).map_err(|e| invalid(e.details()))?;
         config.fail_fast = false;
         config.tls = if tls { Some(tls_config(options.ca_file.as_deref())?) } else { None };
@@ -116,7 +117,8 @@ fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
         .map_err(|e| RedisError::Config(format!("cannot set up TLS for Redis: {e}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A cluster announces its nodes by IP address, but the certificates of the nodes name the configured host.
+    // A cluster announces its nodes by IP address, but the certificates of the nodes name the configured host. The
+    // certificates are therefore verified for the configured host.
     Ok(TlsConfig { connector: TlsConnector::from(tls), hostnames: TlsHostMapping::DefaultHost })
 }
 

@@ -87,7 +87,8 @@ pub struct Point {
 pub struct Recording {
     /// The counts that the windows and baselines are computed from.
     pub history: History,
-    /// How long before the time of an evaluation windows end. The delays are the same for the whole range.
+    /// The delay of each window: how long before the time of an evaluation the window ends. The delays are the same for
+    /// the whole range.
     pub delays: Delays,
     /// The posts of the windows that must be read, by window. Only rules that compare texts or authors need them.
     pub texts: HashMap<TimeRange, Vec<PostText>>,

@@ -1,13 +1,13 @@
 //! The baseline of a spike: the usual counts and their usual variation.
 //!
 //! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks of
-//! history. Few observations make a rate unreliable, so each rate is shrunk towards its parent: a quarter of the week
-//! towards the same quarter of all workdays or weekend days, the latter towards the same quarter of all days, and that
-//! one towards the mean of all quarters. A cell with `n` observations has the weight `n / (n + 1)` against its parent.
-//! Counts far above the expected count are clipped before the rates are computed, so that an incident does not raise
-//! the level of the following days. The profile is multiplied by the ratio of the counts of the last three hours to the
-//! expected counts, so that it follows growth and unusual days. Time without posts counts as zero; downtime is left
-//! out.
+//! history. A rate from few observations is unreliable, so each rate is shrunk towards the rate of a larger group, its
+//! parent. The parent of a quarter of the week is the same quarter on all workdays, or on all weekend days. The parent
+//! of that rate is the same quarter on all days. The last parent is the mean of all quarters. A rate with `n`
+//! observations has the weight `n / (n + 1)`, and its parent has the weight `1 / (n + 1)`. Counts far above the
+//! expected count are clipped before the rates are computed, so that an incident does not raise the level of the
+//! following days. The profile is multiplied by the ratio of the counts of the last three hours to the expected counts,
+//! so that it follows growth and unusual days. Time without posts counts as zero; downtime is left out.
 //!
 //! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on
 //! which the counts of a Poisson process have the standard deviation 1 at every level. Two estimates of the spread are
@@ -20,7 +20,8 @@
 
 use std::time::Duration;
 
-use super::history::{History, MINUTE, ProfileKey, QUARTER};
+use super::history::{History, MINUTE, QUARTER};
+use super::profile::{DAY_CELLS, LEVELS, Profile, ProfileKey};
 use super::series::Selection;
 use super::{DAY, PROFILE};
 use crate::domain::{TimeRange, Timestamp};
@@ -34,7 +35,8 @@ const RECENT: Duration = Duration::from_secs(3 * 3_600);
 const RECENT_PRIOR: f64 = 5.0;
 /// The minimum and the maximum of the recent factor.
 const RECENT_FACTOR: (f64, f64) = (0.5, 4.0);
-/// The minimum relative error for the limit at which recent counts are clipped.
+/// Recent counts are clipped at a limit that depends on the relative error of the profile. The limit is computed with
+/// at least this error.
 const RECENT_ERROR: f64 = 0.2;
 /// The factor from the median absolute deviation to the standard deviation of a normal distribution.
 const MAD_TO_DEVIATION: f64 = 1.4826;
@@ -51,10 +53,7 @@ const LEAST_OBSERVED: f64 = 0.5;
 const LEAST_RESIDUALS: usize = 12;
 /// The period whose hours are compared with the profile to estimate its relative error.
 const CHECKED: Duration = Duration::from_secs(14 * 86_400);
-/// The number of levels, which are powers of two of the expected count, with separate estimates of the spread.
-const LEVELS: usize = 24;
-/// Quarters of an hour in a day and in a week.
-const DAY_CELLS: usize = 96;
+/// Quarters of an hour in a week.
 const WEEK_CELLS: usize = 7 * DAY_CELLS;
 
 /// The usual counts for a window.
@@ -131,19 +130,6 @@ fn windows_in(observed: Duration, length: Duration) -> usize {
 
 fn observed_time(history: &History, range: TimeRange) -> Duration {
     range.length().mul_f64((1.0 - history.gaps.share_of(range)).clamp(0.0, 1.0))
-}
-
-/// The expected rate at each time of the week.
-#[derive(Debug)]
-pub struct Profile {
-    /// Posts per second, by quarter of an hour of the week.
-    rates: Vec<f64>,
-    /// The number of observations of each quarter of an hour of the day, on workdays and on weekends.
-    seen: [[f64; DAY_CELLS]; 2],
-    /// The spread of the last day's windows by level; at least the spread of a Poisson process.
-    chance: [f64; LEVELS],
-    /// The relative error of the profile for whole hours.
-    error: f64,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -116,7 +116,7 @@ mod tests {
         assert!(close(binomial_tail(60, 100, 0.5), 0.028_443_966_82));
         assert_eq!([binomial_tail(0, 5, 0.3), binomial_tail(6, 5, 0.3)], [1.0, 0.0]);
         assert_eq!([binomial_tail(1, 5, 0.0), binomial_tail(5, 5, 1.0)], [0.0, 1.0]);
-        // Fisher's tea-tasting experiment: three or four of her four cups right.
+        // Fisher's tea-tasting experiment: the probability that at least three of the four chosen cups are correct.
         assert!(close(hypergeometric_tail(part(3, 4), part(4, 8)), 17.0 / 70.0));
         assert!(close(hypergeometric_tail(part(4, 4), part(4, 8)), 1.0 / 70.0));
         assert!(close(hypergeometric_tail(part(1, 4), part(4, 8)), 69.0 / 70.0));
@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn tails_of_many_posts_approach_the_normal_distribution() {
-        // Agresti, Categorical Data Analysis: aspirin and heart attacks, 189 of 11,034 against 104 of 11,037; z is 5.00.
+        // Agresti, Categorical Data Analysis: heart attacks of 189 of 11,034 people with a placebo, and of 104 of
+        // 11,037 people with aspirin. The z-score is 5.00.
         let exact = hypergeometric_tail(part(189, 11_034), part(293, 22_071));
         assert!((2.8e-7..4e-7).contains(&exact), "{exact}");
         let half = binomial_tail(5_050_000, 10_000_000, 0.505);

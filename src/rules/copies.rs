@@ -82,8 +82,8 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
                 }
             }
             for counts in counts.values() {
-                // An author counts with the most frequent labels of their posts. Among equally frequent labels the
-                // lowest are used, so that the result does not depend on the order of the posts.
+                // An author counts with the most frequent labels of their posts. If several labels are equally
+                // frequent, the first in the order of the labels is used, so that the order of the posts has no effect.
                 let most = counts.iter().max_by_key(|(labels, count)| (**count, std::cmp::Reverse(**labels)));
                 if let Some((labels, _)) = most {
                     tally.add(*labels, 1);
@@ -94,7 +94,7 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
     DistinctCounts { tally, authors: (named.len() + unnamed) as i64 }
 }
 
-/// For each text the index of the first text that it is a copy of, or its own index.
+/// For each text, the index of the first text that it is a copy of; its own index if it is not a copy.
 pub fn groups(texts: &[&str]) -> Vec<usize> {
     let mut first: Vec<usize> = Vec::with_capacity(texts.len());
     let mut shingles: FxHashMap<usize, Vec<u64>> = FxHashMap::default();

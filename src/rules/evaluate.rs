@@ -7,7 +7,8 @@ use super::{View, before, beyond};
 use crate::domain::alert::{Class, Condition, Direction, RuleKind, RuleSpec};
 use crate::domain::{Sentiment, TimeRange, Timestamp};
 
-/// The maximum part of a window that may be downtime. Above it, missing posts may be the reason for a low count.
+/// The maximum part of a window that may be downtime. Above this limit, missing posts may be the reason for a low
+/// count.
 const UNOBSERVED: f64 = 0.05;
 
 /// The result of evaluating a series.
@@ -40,8 +41,8 @@ pub struct Evaluation {
     pub baseline: Option<f64>,
     /// The baseline of a spike.
     pub usual: Option<Baseline>,
-    /// The probability that random variation causes such a deviation: for a shift, and for a share or ratio with a
-    /// significance.
+    /// The probability that random variation alone causes this deviation. It is computed for a shift, and for a share
+    /// or ratio whose rule sets a significance.
     pub p_value: Option<f64>,
 }
 
@@ -79,7 +80,7 @@ pub fn evaluate(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Evaluat
     evaluation
 }
 
-/// Whether the posts of a window with this verdict must be read, because comparing texts or authors may change it.
+/// Whether the posts of a window must be read, because a comparison of texts or authors may change this verdict.
 pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
     let could_change = match spec.condition.direction() {
         Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
@@ -152,8 +153,8 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
     }
 }
 
-/// The number of negative posts per positive post. Without positive posts, the number of negative posts, so that the
-/// value is always finite.
+/// The number of negative posts per positive post. If there are no positive posts, the number of negative posts is
+/// returned, so that the result is always finite.
 pub fn negative_ratio(window: &Tally) -> f64 {
     let [negative, positive] = negative_and_positive(window);
     negative as f64 / positive.max(1) as f64
@@ -164,8 +165,8 @@ fn negative_and_positive(window: &Tally) -> [i64; 2] {
     [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)))
 }
 
-/// Changes the verdict of `evaluation` so that the condition does not hold if `part` is not significantly beyond
-/// `share`.
+/// Replaces the verdict [`Verdict::Holds`] with [`Verdict::Lingers`] if random variation can explain that the share of
+/// `part` is beyond `share`.
 fn unless_by_chance(spec: &RuleSpec, evaluation: Evaluation, part: Part, share: f64) -> Evaluation {
     let Some(significance) = spec.condition.significance() else { return evaluation };
     let p_value = match spec.condition.direction() {
@@ -191,10 +192,9 @@ fn by_threshold(spec: &RuleSpec, value: f64, enough: bool) -> Verdict {
     }
 }
 
-/// The p-value of Fisher's exact test. If the share has not changed, this is the probability of at least as many
-/// (`Above`)
-/// or at most as many (`Below`) posts of the class in the window. Unlike the z-test, this test is valid for few posts
-/// too.
+/// The p-value of Fisher's exact test: if the share has not changed, the probability that the window contains at least
+/// as many (`Above`) or at most as many (`Below`) posts of the class as observed. Unlike the z-test, this test is also
+/// valid for few posts.
 fn p_value(now: Part, before: Part, direction: Direction) -> f64 {
     let (now, before) = match direction {
         Direction::Above => (now, before),

@@ -1,12 +1,10 @@
 //! Counts of the time before a window, from which baselines and backtests are computed.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::baseline::Profile;
+use super::profile::ProfileCache;
 use super::series::{BucketCount, Series, Tally};
-use crate::domain::alert::Class;
 use crate::domain::{TimeRange, Timestamp};
 
 /// The width of the buckets of weekly profiles.
@@ -21,8 +19,8 @@ pub struct History {
     pub minutes: Series,
     /// The counts by quarter of an hour, over up to four weeks.
     pub quarters: Arc<Series>,
-    /// When the collection of posts of this scope began. Later times without posts count as zero. `None`: at the first
-    /// post.
+    /// When the collection of posts of this scope began; `None` if it began with the first post. From this time on,
+    /// times without posts count as zero.
     pub since: Option<Timestamp>,
     /// The end of the generated posts of a demonstration. Baselines exclude these posts, because their number is
     /// arbitrary.
@@ -60,7 +58,8 @@ impl History {
     }
 
     /// The counts of the posts in `range` that were already stored at the time `seen`, of one source or of all sources.
-    /// Generated posts of a demonstration count as punctual, although they are all stored when it starts.
+    /// Generated posts of a demonstration count as punctual, although all of them are stored when the demonstration
+    /// starts.
     pub fn seen(&self, range: TimeRange, source: Option<&str>, seen: Timestamp) -> Tally {
         let mut missing = Tally::default();
         let from = self.late.partition_point(|late| late.written_at < range.start());
@@ -104,41 +103,6 @@ impl Gaps {
         let overlap = |gap: &TimeRange| gap.end().min(range.end()).since(gap.start().max(range.start()));
         let missing: Duration = self.0[from..].iter().take_while(|gap| gap.start() < range.end()).map(overlap).sum();
         missing.as_secs_f64() / range.length().as_secs_f64().max(f64::MIN_POSITIVE)
-    }
-}
-
-/// The most recently computed profiles, by source, class and end.
-#[derive(Debug, Default)]
-pub struct ProfileCache(Mutex<HashMap<ProfileKey, Option<Arc<Profile>>>>);
-
-/// The input that a profile is computed from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ProfileKey {
-    /// The class of posts that the profile counts.
-    pub class: Class,
-    /// The source of the posts. `None`: any source.
-    pub source: Option<String>,
-    /// The window length for which the profile contains the spread of the counts.
-    pub length: Duration,
-    /// The end of the counts that the profile is computed from, exclusive.
-    pub until: Timestamp,
-}
-
-/// The maximum number of profiles in the cache. Further profiles are not cached.
-const MAX_PROFILES: usize = 512;
-
-impl ProfileCache {
-    pub(super) fn get(&self, key: ProfileKey, build: impl FnOnce() -> Option<Profile>) -> Option<Arc<Profile>> {
-        let mut profiles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(profile) = profiles.get(&key) {
-            return profile.clone();
-        }
-        let profile = build().map(Arc::new);
-        if profiles.len() >= MAX_PROFILES {
-            profiles.clear();
-        }
-        profiles.insert(key, profile.clone());
-        profile
     }
 }
 

@@ -25,8 +25,8 @@ const MAX_POSTS: i64 = 200_000;
 /// The maximum number of posts of a window whose texts or authors are compared. If there are more posts, the newest
 /// posts are compared, and their counts are scaled up.
 const MAX_TEXTS: i64 = 5_000;
-/// The time before the day of a baseline for which counts are read: the longest window of a spike, and the recent hours
-/// that scale the profile.
+/// Counts are read from this long before the day of a baseline. The time covers the longest window of a spike, and the
+/// recent hours that scale the profile.
 const REACH: Duration = Duration::from_secs(7 * 3_600);
 
 /// Why counts could not be read.
@@ -105,7 +105,8 @@ pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Ta
     DistinctCounts { tally: counted.tally.scaled(1.0 / part), ..counted }
 }
 
-/// The scope whose counts are read for `scope`. The counts of all posts contain the counts of each source.
+/// The feed of a scope: the scope whose counts are read from the store. The feed of a single source is all posts,
+/// because the counts of all posts are stored by source.
 pub fn feed(scope: &Scope) -> Scope {
     if matches!(scope, Scope::Source(_)) { Scope::All } else { scope.clone() }
 }

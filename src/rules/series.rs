@@ -80,10 +80,10 @@ impl From<&Counts> for Tally {
     }
 }
 
-/// The count of one bucket, source, sentiment and emotion. Any time within a bucket identifies it.
+/// The count of one bucket, source, sentiment and emotion. Any time within a bucket identifies the bucket.
 pub use crate::store::alerts::RollupCount as BucketCount;
 
-/// Selects which posts of a feed are counted.
+/// Selects which posts of a [`Series`] are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection<'a> {
     /// The class of posts to count.

@@ -24,7 +24,7 @@ pub struct SettingView {
     pub choices: Vec<String>,
     /// Whether an empty text means "not set".
     pub optional: bool,
-    /// The value in force. A secret is `***`.
+    /// The current value. A secret is `***`.
     #[schema(value_type = Value)]
     pub value: Value,
     /// The default value, which applies if no layer sets the setting.
@@ -34,12 +34,12 @@ pub struct SettingView {
     pub origin: OriginView,
     /// Whether the API can change the setting now.
     pub editable: bool,
-    /// Whether the setting can change while the server runs. If the configuration sets it, `editable` is false
-    /// nevertheless.
+    /// Whether the setting can change while the server runs. A setting that the configuration sets is not `editable`,
+    /// even if it is changeable.
     pub changeable: bool,
     /// The stored value; null if the setting was never changed.
     pub stored: Option<StoredView>,
-    /// The version for `If-Match`; 0 if the setting was never changed.
+    /// The version of the setting, for `If-Match`; 0 if the setting was never changed.
     pub version: i64,
 }
 
@@ -58,8 +58,8 @@ pub struct StoredView {
     /// The stored value; null after a reset.
     #[schema(value_type = Option<Value>)]
     pub value: Option<Value>,
-    /// The stored value before the last change; null if there was none. To undo the change, store this value, or reset
-    /// if it is null.
+    /// The stored value before the last change; null if there was none. To undo the change, store this value. If this
+    /// value is null, reset the setting.
     #[schema(value_type = Option<Value>)]
     pub previous: Option<Value>,
     /// Who made the change.
@@ -67,7 +67,7 @@ pub struct StoredView {
     /// When the change was made.
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
-    /// Why the stored value is not in force; null if it is in force.
+    /// Why the stored value is not used; null if it is used.
     pub ignored: Option<String>,
 }
 

@@ -63,7 +63,7 @@ pub struct BlueskyOptions {
     pub authors: Vec<String>,
     /// Base URL of the public API that resolves handles.
     pub api: Url,
-    /// How far in the past the first start begins.
+    /// How far back to read at the first start.
     pub look_back: Duration,
     /// A connection that receives no data for this long is replaced.
     pub idle_limit: Duration,

@@ -19,7 +19,7 @@ impl Budget {
     /// Allows `requests` within `time` on average, and a tenth of them in a burst.
     pub fn new(requests: NonZeroU32, time: Duration) -> Self {
         let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
-        // The division returns zero only for more than one request per nanosecond.
+        // A period must not be zero. The division returns zero only for more than one request per nanosecond.
         let period = (time / requests.get()).max(Duration::from_nanos(1));
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         Self { limiter: RateLimiter::direct(quota), held_until: Mutex::new(None) }
@@ -37,7 +37,7 @@ impl Budget {
         self.limiter.until_ready().await;
     }
 
-    /// Prevents requests from starting within `time`.
+    /// Pauses all requests for `time`.
     pub async fn hold(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut held = self.held_until.lock().await;

@@ -112,7 +112,8 @@ pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Source
 pub fn refusal(answer: &Answer, help: &str) -> SourceError {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
     let is_firewall = !is_json && answer.status == StatusCode::FORBIDDEN;
-    let help = if is_firewall { "with a page instead of JSON; a firewall probably refuses this machine" } else { help };
+    let page = "the answer is a page instead of JSON; a firewall probably refuses this machine";
+    let help = if is_firewall { page } else { help };
     let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY if is_json => SourceError::Permanent(reason),
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn refusal_by_a_page_names_the_firewall() {
+    fn refusal_with_an_html_page_mentions_a_firewall() {
         let refused = |status: StatusCode, body: &str| {
             let url = "https://social.example/api".parse().unwrap();
             let answer = Answer { status, headers: HeaderMap::new(), body: body.into(), truncated: false, url };

@@ -90,19 +90,19 @@ struct Progress {
     discussions: Threads,
 }
 
-/// The entity tag of the list of changes since `since`.
+/// How far a list of a repository was read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Listing {
     /// The time of the newest known change. `None`: the list was not read yet.
     since: Option<Timestamp>,
-    /// Known items, with hashes of their texts.
+    /// The entity tag of the list of changes since `since`.
     etag: Option<String>,
-    /// The state that all openings of a source share.
+    /// Known items, with hashes of their texts.
     known: Known,
 }
 
-/// The source of issues, comments and discussions.
+/// The state that all openings of a source share.
 struct Shared {
     options: GitHubOptions,
     fetcher: Fetcher,
@@ -110,7 +110,7 @@ struct Shared {
     clock: Clock,
 }
 
-/// The source of issues and discussions.
+/// The source of issues, comments and discussions.
 struct GitHub {
     shared: Arc<Shared>,
     cursor: Cursor,
@@ -163,7 +163,7 @@ impl GitHub {
                 Ok(()) => schedule.succeeded(place, options.interval),
                 Err(error) => {
                     if schedule.failed(place, &error, options.interval) == Report::Log {
-                        tracing::warn!(repository, %error, "repository failed, retrying later");
+                        tracing::warn!(repository, %error, "repository not read, retrying later");
                     }
                     // The rate limit applies to the token or the address, so all repositories wait.
                     if let SourceError::Busy { after, .. } = &error {

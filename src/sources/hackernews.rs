@@ -240,8 +240,8 @@ impl HackerNews {
 }
 
 impl Cursor {
-    /// Keeps an id for another request. An id that this batch requested for the first time is requested again anyway,
-    /// so it is not kept.
+    /// Keeps an id that an earlier batch already requested. A new id is not kept, because `next` does not move past it
+    /// after an error.
     fn put_back(&mut self, id: u64, tries: u8) {
         if tries > 0 {
             self.holes.push((id, tries));

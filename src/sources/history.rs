@@ -19,7 +19,7 @@ use crate::domain::{Op, Timestamp};
 
 /// The maximum number of posts of a history.
 const MAX_POSTS: u64 = 20_000;
-/// The maximum number of pages per place.
+/// The maximum number of pages per place, such as a feed or a tag.
 const MAX_PAGES: u32 = 2_000;
 /// The number of consecutive failed requests after which a place is skipped. Responses that ask for a pause do not
 /// count.
@@ -77,13 +77,14 @@ pub struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// The history of a source whose posts have the kind as their `source`; `None` if the span is zero.
+    /// The history of a source whose posts have the kind of the source in the field `source`; `None` if the span is
+    /// zero.
     pub fn spec(self, open: impl Fn() -> Box<dyn Pages> + Send + Sync + 'static) -> Option<SourceSpec> {
         let kind = self.kind;
         self.spec_of(kind, open)
     }
 
-    /// The history of a source whose posts have `source` as their `source`; `None` if the span is zero.
+    /// The history of a source whose posts have this `source` in the field `source`; `None` if the span is zero.
     pub fn spec_of(
         self,
         source: &str,
@@ -195,7 +196,7 @@ struct History {
     progress: Progress,
     /// The number of consecutive failed requests, from which the delay is computed.
     failures: u32,
-    /// How many of these failures did not ask for a pause.
+    /// The number of `failures` in which the server did not ask for a pause.
     errors: u32,
 }
 
@@ -235,8 +236,8 @@ impl History {
         let Page { mut batch, next, pause } = page;
         (self.failures, self.errors) = (0, 0);
         let progress = &mut self.progress;
-        // Pages that are newer than the span are skipped, not treated as its end. The first page may contain old pinned
-        // posts.
+        // A page whose posts are all older than the span ends the place. The first page is excluded, because it may
+        // consist of old pinned posts.
         let is_too_old = progress.pages > 0
             && !batch.ops.is_empty()
             && batch.ops.iter().all(|op| written_at(op).is_none_or(|at| at < progress.since));

@@ -7,8 +7,8 @@ use html2text::render::TrivialDecorator;
 
 /// The maximum length of markup, in bytes. Longer markup is truncated before it is parsed.
 const MAX_BYTES: usize = 512 * 1024;
-/// The maximum number of tags that html2text parses, because more would take too long. Longer documents only have their
-/// tags removed.
+/// The maximum number of tags that html2text parses, because more would take too long. From documents with more tags,
+/// only the tags are removed.
 const MAX_TAGS: usize = 20_000;
 /// The line width for html2text, which is large enough that no line is wrapped.
 const WIDTH: usize = 1_000_000;
@@ -32,7 +32,7 @@ pub fn text(html: &str) -> String {
     tidy(&rendered.unwrap_or_else(|| without_tags(html)))
 }
 
-/// `html` without the first element with the class `class`. The markup of Mastodon requires this.
+/// `html` without the first element with the class `class`. Mastodon and mail programs mark quotations with a class.
 pub fn without_class<'a>(html: &'a str, class: &str) -> Cow<'a, str> {
     element(html, class)
         .map_or(Cow::Borrowed(html), |(start, end)| Cow::Owned(format!("{}{}", &html[..start], &html[end..])))
@@ -65,7 +65,7 @@ fn element(html: &str, class: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// Removes spaces at the ends of lines, and all but one of several consecutive blank lines.
+/// Removes spaces at the ends of lines, and reduces consecutive blank lines to one.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;

@@ -1,11 +1,11 @@
 //! E-mail: reads the mails of one mailbox by IMAP.
 //!
-//! Each poll signs in, opens the mailbox read-only, and reads the mails whose UIDs are larger than that of the last
+//! Each poll signs in, opens the mailbox read-only, and reads the mails whose UIDs are larger than the UID of the last
 //! known mail. Mails stay unread, and nothing is changed or deleted. When the server renumbers the mails
-//! (`UIDVALIDITY`), the mails that arrived since the newest known mail are read again. Their ids do not change, so they
-//! are not counted twice.
+//! (`UIDVALIDITY`), the mails that arrived since the newest known mail are read again. The ids of their posts do not
+//! change, so the posts are not counted twice.
 //!
-//! Only the first 128 KiB of each mail are read. The text in them becomes the post.
+//! Only the first 128 KiB of each mail are read, and their text becomes the post.
 //!
 //! Protocol: <https://www.rfc-editor.org/rfc/rfc9051> and <https://www.rfc-editor.org/rfc/rfc3501>.
 
@@ -177,7 +177,7 @@ impl Imap {
         let mut batch = Batch { wait: shared.options.interval, ..Batch::default() };
         let mails = self.list(&mut session).await.map_err(|error| shared.error(error))?;
         let read = shared.read(&mut session, &mails, &mut batch).await?;
-        // UIDs of another validity say nothing about the mails that arrive later.
+        // After a change of `UIDVALIDITY` the old UID must not be compared with the UIDs of later mails.
         if self.cursor.validity != Some(session.validity) {
             self.cursor.last = 0;
         }

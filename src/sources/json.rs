@@ -1,9 +1,9 @@
 //! Any endpoint that returns JSON. JSONPath expressions select the items and the fields of posts.
 //!
 //! Each poll reads the first page, and further pages until one contains an item of an earlier poll. A few known items
-//! at the top of the first page may be pinned, so they do not count. The next page is the one that the document or the
-//! `Link` header (RFC 8288) names. An unchanged first page is recognised by its `ETag` or `Last-Modified` (RFC 9110).
-//! If a further page cannot be read, the posts of the earlier pages are kept.
+//! at the top of the first page may be pinned, so they do not end the poll. The document or the `Link` header (RFC
+//! 8288) names the next page. An unchanged first page is recognised by its `ETag` or `Last-Modified` (RFC 9110). If a
+//! further page cannot be read, the posts of the earlier pages are kept.
 
 mod history;
 

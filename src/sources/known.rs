@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The number of items that are remembered in addition to those of the last poll.
+/// The number of items that are remembered in addition to the items of the last poll.
 const REMEMBERED: usize = 500;
-/// The maximum number of remembered items. If a forgotten item is read again, workers recognise its post.
+/// The maximum number of remembered items. If a forgotten item is read again, workers drop its post as a duplicate.
 const MAX_KNOWN: usize = 5_000;
 
 /// Hashes of the ids of known items, with hashes of their versions. They are part of the cursor of a source.
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn item_of_the_current_poll_was_not_known_before_it() {
+    fn was_known_ignores_items_of_the_current_poll() {
         let mut known = Known::default();
         known.meet("1", "a");
         assert!(!known.was_known("1"));

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn same_item_without_an_id_has_the_same_id() {
+    fn id_of_an_item_without_an_id_depends_on_its_content() {
         let single = Mapping { items: path("$"), id: None, ..mapping() };
         let id = |document: Value| read(&single, &document).ops[0].post().unwrap().post_id.as_str().to_owned();
         assert_eq!(id(json!({"body": "x"})), id(json!({"body": "x", "noise": 1})));

@@ -172,7 +172,7 @@ impl Mastodon {
                 Err(error) => {
                     if schedule.failed(index, &error, options.interval) == Report::Log {
                         let instance = place(&line.instance);
-                        tracing::warn!(instance, %error, "Mastodon time line failed, retrying later");
+                        tracing::warn!(instance, %error, "Mastodon timeline failed, retrying later");
                     }
                     if let SourceError::Busy { after, .. } = &error {
                         shared.pause(line, *after);
@@ -293,7 +293,7 @@ impl Shared {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
                 let help = match &self.options.token {
                     Some(_) => "it does not accept the token; create a new one",
-                    None => "it shows this time line to signed-in users only; set a token, or read another instance",
+                    None => "it shows this timeline to signed-in users only; set a token, or read another instance",
                 };
                 Err(refusal(&answer, help))
             }

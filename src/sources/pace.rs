@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The maximum delay whose late posts are all yielded. After a longer delay, only the posts of this time are yielded.
+/// After a delay of at most this time, all late posts are yielded. After a longer delay, only the posts of this time
+/// are yielded.
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// Posts that are due within this time are yielded together, so that a high rate does not require one append per post.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// Computes when the next posts are due. Post `n` is due `n / rate` seconds after the start, so that late waits do not
+/// Computes when the next posts are due. Post `n` is due `n / rate` seconds after the start, so that delays do not
 /// accumulate.
 #[derive(Debug)]
 pub struct Pace {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn long_delay_is_caught_up_partially() {
+    fn posts_of_five_seconds_are_caught_up_after_a_long_delay() {
         let start = Instant::now();
         let mut pace = Pace::new(100.0, start);
         assert_eq!(pace.due(start, 1_000), Due::Now(1));

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::outbound::Answer;
 
-/// The URL of the page after that of `answer`, if a link has the relation `next`.
+/// The URL of the page after the page in `answer`, if a link has the relation `next`.
 pub fn next_page(answer: &Answer) -> Option<Url> {
     let headers = answer.headers.get_all(LINK).iter().filter_map(|header| header.to_str().ok());
     let target = headers.flat_map(links).find_map(|link| next_target(link).map(str::to_owned))?;

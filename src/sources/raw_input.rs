@@ -62,7 +62,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every item becomes a valid post, or is rejected or filtered.
+/// Checks that `found` becomes a valid post, or is rejected or filtered.
 fn take(found: Found) {
     let mut batch = Batch::default();
     found.add_to(&mut batch, "test", Timestamp::EPOCH);

@@ -1,8 +1,8 @@
 //! Reddit: new posts and comments of subreddits, through an OAuth application (`client_credentials`).
 //!
 //! Listings are sorted newest first. Each poll reads pages until it finds a known item. The source stores several
-//! hundred ids instead of only the newest. An item that moderators approve late appears below newer items, and the
-//! newest item may be deleted. API: <https://www.reddit.com/dev/api>.
+//! hundred ids instead of only the newest id, because the newest item may be deleted, and because an item that
+//! moderators approve late appears below newer items. API: <https://www.reddit.com/dev/api>.
 
 mod client;
 mod cursor;
@@ -33,6 +33,7 @@ pub use thing::{Thing, ThingError};
 const PAGE: usize = 100;
 /// The maximum number of pages, because Reddit lists only the newest thousand items.
 const MAX_PAGES: usize = 10;
+
 /// The subreddits to read, and the credentials of the OAuth application.
 #[derive(Clone, Debug)]
 pub struct RedditOptions {
@@ -133,7 +134,7 @@ impl Reddit {
         things.sort_by_key(|(id, _)| *id);
         things.dedup_by_key(|(id, _)| *id);
         if let (true, true, Some((oldest, _))) = (is_first, things.len() >= PAGE, things.first()) {
-            // When items are deleted, older items move up to the first page. They must not be read as new ones.
+            // When items are deleted, older items move up to the first page. `floor` marks them as read.
             seen.floor = oldest.saturating_sub(1);
         }
         seen.add(things.iter().map(|(id, _)| *id));

@@ -31,7 +31,7 @@ pub struct ReplayOptions {
     pub rate: Option<f64>,
     /// Whether each post gets the time at which it is appended.
     pub retime: bool,
-    /// Whether the replay starts again at the end of the file, with ids that end in `.LOOP`.
+    /// Whether the replay starts again at the end of the file, with ids that end in `.1`, `.2` and so on.
     pub repeat: bool,
     /// The names of the post's fields in the file.
     pub map: FieldMap,
@@ -59,7 +59,7 @@ struct OpenFile {
     /// The position after the last record that was read.
     position: Position,
     finished: bool,
-    /// Whether any post was yielded in this round.
+    /// Whether any post was yielded in the current pass over the file.
     yielded: bool,
 }
 
@@ -107,8 +107,8 @@ impl Replay {
         Ok(())
     }
 
-    /// Takes the first `count` posts that are ready. With `retime` the posts get the current time. After the first
-    /// round the number of the round is appended to their ids.
+    /// Takes the first `count` posts that are ready. With `retime` the posts get the current time. From the second
+    /// pass over the file on, the number of the pass is appended to the ids.
     fn take(&mut self, count: usize) -> Batch {
         let Some(file) = &mut self.open else { return Batch::default() };
         let mut batch = Batch { rejected: std::mem::take(&mut file.rejected), ..Batch::default() };
@@ -124,7 +124,7 @@ impl Replay {
                     Err(reason) => {
                         batch
                             .rejected
-                            .push(format!("{}: post_id with the number of the round appended: {reason}", post.post_id));
+                            .push(format!("{}: post_id with the number of the pass appended: {reason}", post.post_id));
                         continue;
                     }
                 }
@@ -166,9 +166,9 @@ impl OpenFile {
 
 /// The position at which a file is opened.
 enum Begin {
-    /// Open it at the position of an earlier run.
+    /// Open the file at the position of an earlier run.
     Kept(Option<String>),
-    /// Open it at the beginning, for this round.
+    /// Open the file at its beginning, for the pass with this number.
     Round(u64),
 }
 

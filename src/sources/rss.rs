@@ -9,6 +9,7 @@ mod charset;
 mod discourse;
 mod discovery;
 mod entry;
+mod error;
 mod history;
 mod json;
 pub(super) mod limits;
@@ -40,7 +41,8 @@ use crate::outbound::Answer;
 
 use history::OlderEntries;
 
-pub use entry::{Entry, FeedError, Parsed, parse};
+pub use entry::{Entry, Parsed, parse};
+pub use error::FeedError;
 pub use opml::{FeedList, OpmlError, feeds_of};
 
 /// The value of the `Accept` header.
@@ -86,7 +88,7 @@ struct Memory {
     /// When the next poll is due, in Unix seconds. A restart therefore does not poll a feed too early.
     #[serde(default)]
     due: i64,
-    /// The URL of the feed, if the configured URL is that of a page that links to it.
+    /// The URL of the feed, if the configured URL is a page that links to the feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     discovered: Option<Url>,
 }
@@ -121,7 +123,7 @@ enum FeedAnswer {
 struct Document {
     parsed: Parsed,
     headers: HeaderMap,
-    /// The URL of the feed, if the configured URL is that of a page.
+    /// The URL of the feed, if the configured URL is a page.
     discovered: Option<Url>,
 }
 
@@ -255,8 +257,8 @@ impl Rss {
                 if parsed.left_out > 0 {
                     let (feed, left_out) = (fetch::shown(&options.feeds[place]), parsed.left_out);
                     batch.troubles.push(format!(
-                        "{feed}: only the first and the last of its entries were read, {left_out} were not; use a shorter \
-                         feed"
+                        "{feed} has too many entries: the first and the last were read, and {left_out} between them were not; \
+                         use a shorter feed"
                     ));
                 }
                 (memory.take(parsed, batch, now), asked)

@@ -81,8 +81,8 @@ impl PollSchedule {
         }
     }
 
-    /// Records a failure of `place`. The next wait is the one that the server requests. Otherwise it is `shortest`,
-    /// doubled after each consecutive failure up to six hours. Only the 1st, 2nd, 4th, 8th, … failure should be logged.
+    /// Records a failure of `place`. The next wait is the wait that the server requests, or else `shortest`, which
+    /// doubles after each consecutive failure up to six hours. Only the 1st, 2nd, 4th, 8th, … failure should be logged.
     pub fn failed(&self, place: usize, error: &SourceError, shortest: Duration) -> Report {
         let mut slots = self.slots();
         let Some(slot) = slots.get_mut(place) else { return Report::Quiet };

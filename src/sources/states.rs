@@ -172,7 +172,7 @@ impl Gaps {
     const WEIGHT: f64 = 0.1;
     /// The number of gaps that are needed for an average.
     const ENOUGH: u32 = 10;
-    /// The minimum of an unusual time without posts.
+    /// The minimum length of an unusual time without posts.
     const SHORTEST: Duration = Duration::from_secs(600);
     /// A time without posts is unusual if it is longer than this many average gaps.
     const FACTOR: f64 = 20.0;
@@ -197,7 +197,7 @@ impl Gaps {
 #[derive(Debug, Default)]
 struct Meter {
     begun: Option<Instant>,
-    /// The number of posts in each second. A second is counted from `begun`.
+    /// The seconds since `begun` with posts, each with the number of its posts.
     counts: VecDeque<(u64, u64)>,
 }
 
@@ -248,7 +248,7 @@ mod tests {
         }
         states.update("x", |state| state.state = SourceActivity::Connected);
         assert_eq!(quiet(), None);
-        // After gaps of one minute, a time is unusual above twenty minutes, not above ten.
+        // After gaps of one minute, a time without posts is unusual if it exceeds twenty minutes.
         tokio::time::advance(Duration::from_secs(18 * 60)).await;
         assert_eq!(quiet(), None);
         tokio::time::advance(Duration::from_secs(2 * 60)).await;

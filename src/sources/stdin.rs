@@ -2,8 +2,8 @@
 //!
 //! A separate thread reads, because a blocking read cannot be cancelled. The thread ends with the process. The source
 //! keeps a batch until the ingester requests the next one, because this request shows that the batch was appended to
-//! the stream. If the source is opened again before that, it returns the batch again. The source ends at the end of the
-//! input.
+//! the stream. If the source is opened again before this request, it returns the batch again. The source ends at the
+//! end of the input.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -31,8 +31,8 @@ pub use review::{ReviewError, is_language};
 const PAGE: usize = 100;
 /// The maximum number of pages of one game per poll.
 const MAX_PAGES: usize = 20;
-/// The number of versions that are stored per game. It is larger than a page, so that every known review on a page is
-/// recognised.
+/// The number of versions that are stored per game. The number is larger than a page, so that every known review on
+/// a page is recognised.
 const MAX_SEEN: usize = 500;
 
 /// The games whose reviews are read.
@@ -142,7 +142,7 @@ impl Steam {
                 }
                 Err(error) => {
                     if schedule.failed(place, &error, options.interval) == Report::Log {
-                        tracing::warn!(app, %error, "reviews of a game failed, retrying later");
+                        tracing::warn!(app, %error, "reviews of a game not read, retrying later");
                     }
                     batch.troubles.push(error.to_string());
                 }
@@ -182,7 +182,7 @@ impl Steam {
             }
         }
         if let (true, true, Some((oldest, _))) = (is_first, fresh.len() >= PAGE, fresh.keys().next()) {
-            // When reviews are deleted, older reviews move up to the first page. They must not be read as new ones.
+            // When reviews are deleted, older reviews move up to the first page. `floor` marks them as read.
             seen.floor = oldest.saturating_sub(1);
         }
         seen.add(fresh.keys().copied());

@@ -5,6 +5,7 @@
 
 mod grammar;
 mod incident;
+pub mod name;
 pub mod past;
 mod style;
 mod writer;
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rate_is_exact() {
+    async fn posts_do_not_exceed_the_rate() {
         let start = Instant::now();
         let posts = all(&options(5_000.0, 5_000)).await;
         let elapsed = start.elapsed();

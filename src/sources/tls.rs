@@ -10,7 +10,7 @@ use crate::outbound;
 /// fails.
 ///
 /// # Errors
-/// When no protocol version is supported. The compiled-in versions rule this out.
+/// When no protocol version is supported, which cannot happen with the compiled-in versions.
 pub fn client_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut config = outbound::tls()?;
     // The handshake of a WebSocket requires HTTP/1.1, so no other protocol is offered.

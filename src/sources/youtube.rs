@@ -148,7 +148,7 @@ impl YouTube {
                 }
                 Err(error) => {
                     if schedule.failed(index, &error, options.interval) == Report::Log {
-                        tracing::warn!(%place, %error, "comments failed, retrying later");
+                        tracing::warn!(%place, %error, "comments not read, retrying later");
                     }
                     batch.troubles.push(error.to_string());
                     // The quota applies to the key, so all places wait.

@@ -30,8 +30,8 @@ pub enum BackupError {
         /// The underlying error.
         source: OpenError,
     },
-    /// The copy cannot be checked.
-    #[error("the copy failed SQLite's check and was removed: {0}")]
+    /// SQLite cannot run its integrity check on the copy.
+    #[error("SQLite cannot check the copy, which was removed: {0}")]
     Unreadable(#[source] OpenError),
     /// The integrity check of the copy failed, with this message of SQLite.
     #[error("the copy failed SQLite's check and was removed: {0}")]

@@ -48,8 +48,8 @@ pub enum OpenError {
 /// Why a common commit failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
-    /// The write was not run.
-    #[error("the write did not run")]
+    /// The transaction ended without running the write.
+    #[error("the transaction ended before the write ran")]
     NotRun,
     /// A write of the group panicked.
     #[error("a write panicked")]

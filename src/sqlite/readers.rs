@@ -172,7 +172,7 @@ impl ToSql<Bool, diesel::sqlite::Sqlite> for Found {
 }
 
 impl Reader {
-    /// Returns the connection to the pool after its last statement has ended.
+    /// Returns the connection to the pool. Must be called after the last statement of the connection has ended.
     pub fn finish(mut self) {
         self.finished = true;
     }

@@ -48,7 +48,7 @@ pub enum UserCreated {
     Done(Box<User>),
     /// Another user has the name.
     NameTaken,
-    /// There is no other user yet, so this one must be an administrator.
+    /// There are no users yet, and the first user must be an administrator.
     NeedsAdmin,
 }
 
@@ -94,11 +94,11 @@ pub struct Credentials {
 /// A user of an identity provider who signs in.
 #[derive(Clone, Debug)]
 pub struct ExternalUser {
-    /// The user at the provider.
+    /// The identity of the user at the provider.
     pub identity: Identity,
     /// The name for a new user. If another user or a token has this name, a number is appended.
     pub name: ActorName,
-    /// The role.
+    /// The role that the identity provider gives the user, and when it is applied.
     pub role: RoleGrant,
 }
 
@@ -112,7 +112,7 @@ impl Store {
         read!(self, primary, |c| query().get_result(c))
     }
 
-    /// Users by id, after the id `after`.
+    /// At most `limit` users with ids above `after`, sorted by id.
     ///
     /// # Errors
     /// When the database fails.
@@ -170,7 +170,7 @@ impl Store {
         })
     }
 
-    /// Changes a user. A change of the role, and disabling, end the user's sessions.
+    /// Changes a user. A change of the role ends the user's sessions, and so does disabling the user.
     ///
     /// # Errors
     /// When the database fails.
@@ -251,7 +251,8 @@ impl Store {
         })
     }
 
-    /// The user of an identity provider, created if there is none. A change of the role ends the user's sessions.
+    /// The user with this identity at an identity provider. The user is created if there is none. A change of the role
+    /// ends the user's sessions.
     ///
     /// # Errors
     /// When the database fails.
@@ -319,15 +320,16 @@ impl Store {
         })
     }
 
-    /// Sets the hash of a user's password. Ends the user's sessions, except the one with the id `kept`.
+    /// Sets the hash of a user's password, and ends the user's sessions except the one with the id `kept`. Returns
+    /// `false` if the user does not exist.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn set_password(&self, user: i64, hash: &str, kept: Option<i64>) -> Result<bool, StoreError> {
         let data = (user, hash.to_owned(), kept.unwrap_or_default());
         let changed: usize = transact!(self, data, |c, (user, hash, kept), run| {
-            // The update comes before the deletion of sessions, because it waits until a concurrent sign-in has stored
-            // its session.
+            // The sessions must be deleted after this update, because the update waits until a concurrent sign-in has
+            // stored its session.
             let changed = run!(
                 sql("UPDATE users SET password_hash = ? WHERE id = ?")
                     .bind::<Text, _>(hash.as_str())

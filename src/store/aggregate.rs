@@ -37,7 +37,7 @@ impl Store {
         }
     }
 
-    /// The buckets of a query that can be answered from the rollups.
+    /// The buckets of `query`. Fails if the rollups do not contain the counts of these buckets.
     pub(super) fn edges(&self, query: &AggregateQuery) -> Result<Edges, AggregateError> {
         let now = self.clock.now();
         let edges = Edges::of(query, self.retention.usable(now).from(Grain::Minute))?;
@@ -47,7 +47,8 @@ impl Store {
         }
     }
 
-    /// Counts of an exact window by event time. The times of the filter are ignored.
+    /// Counts of the posts that were written in `range`, which may start and end at any time. The times of the filter
+    /// are ignored.
     ///
     /// # Errors
     /// [`AggregateFailure::Query`] when more than [`MAX_READ_POSTS`] posts must be read. [`AggregateFailure::Store`]
@@ -73,7 +74,8 @@ impl Store {
         read!(self, replica, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(statement, c)), statement.load(c))
     }
 
-    /// One cell for each matching post. Fails when more than [`MAX_READ_POSTS`] posts would be read.
+    /// The time and the labels of each matching post, as a cell with the count 1. Fails when more than
+    /// [`MAX_READ_POSTS`] posts would be read.
     async fn post_cells(&self, range: TimeRange, filter: &PostFilter) -> Result<Vec<BucketCell>, AggregateFailure> {
         if !filter.words.is_empty() && self.candidates(range, filter).await? > MAX_READ_POSTS {
             return Err(AggregateError::TooManyPosts.into());
@@ -82,7 +84,8 @@ impl Store {
         if found.len() as i64 > MAX_READ_POSTS { Err(AggregateError::TooManyPosts.into()) } else { Ok(found) }
     }
 
-    /// The number of posts whose texts are searched for words: the posts that match the rest of the filter.
+    /// The number of posts that match the filter without its words. The texts of these posts must be searched for the
+    /// words.
     async fn candidates(&self, range: TimeRange, filter: &PostFilter) -> Result<i64, StoreError> {
         let rest =
             PostFilter { words: Vec::new(), start: Some(range.start()), end: Some(range.end()), ..filter.clone() };

@@ -13,9 +13,9 @@ pub enum Backend {
     Postgres(Postgres),
 }
 
-/// Runs `$query`, a future of `diesel_async` on `$connection`, on a read connection to the `primary` or a `replica`.
-/// Evaluates to a `Result<_, StoreError>`. When the query takes too long, or the future is dropped, the statement is
-/// cancelled.
+/// Runs `$query` on a read connection to the `primary` or a `replica`. `$query` is a future of `diesel_async` that uses
+/// `$connection`. Evaluates to a `Result<_, StoreError>`. When the query takes too long, or the future is dropped, the
+/// statement is cancelled.
 macro_rules! read {
     ($store:expr, $from:ident, |$connection:ident| $query:expr) => {
         $crate::store::backend::read!($store, $from, |$connection| $query, $query)

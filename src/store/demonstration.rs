@@ -13,7 +13,7 @@ use crate::domain::made_up::is_made_up;
 
 /// The number of row ids of posts that one step searches for generated posts.
 const IDS: i64 = 2_000;
-/// The number of rows with counts that one step removes.
+/// The maximum number of rows with zero counts that one call removes.
 const ROWS: i64 = 5_000;
 
 /// The progress of a demonstration.
@@ -57,7 +57,7 @@ pub struct Demonstration {
     pub state: DemoState,
     /// The number of posts of its generated history.
     pub planned: i64,
-    /// The number of these posts that were appended.
+    /// The number of posts of its history that have been appended so far.
     pub appended: i64,
     /// The ids of the topics of the demonstration.
     pub topics: Vec<i64>,
@@ -190,7 +190,7 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Removes generated posts among the rows after `after`, together with their counts and without tombstones.
+    /// Removes the generated posts among the next rows after `after`, and their counts. Leaves no tombstones.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Posts that were already removed
@@ -280,7 +280,7 @@ impl Store {
         self.prune_topics(ROWS, &tokio_util::sync::CancellationToken::new()).await
     }
 
-    /// Removes rows whose counts are zero, at most a few thousand per call. Returns their number.
+    /// Removes rollup rows whose counts are zero, at most 5,000 per call. Returns the number of removed rows.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

@@ -68,7 +68,8 @@ impl Store {
         }
     }
 
-    /// Removes citations of the author from the details of alerts whose posts were deleted. Returns their number.
+    /// Removes citations of the author that are left in the details of alerts after the cited posts were deleted.
+    /// Returns their number.
     async fn erase_citations(&self, source: &Source, author: &Author) -> Result<i64, StoreError> {
         // The author's name as a quoted JSON string. Both databases write it in this form.
         let quoted = serde_json::Value::from(author.as_str()).to_string();

@@ -1,4 +1,4 @@
-//! The reports of the feeds of sources, and whether feeds are paused.
+//! Stores the reports that the feeds of sources send, and whether feeds are paused.
 
 use diesel::upsert::excluded;
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
@@ -60,7 +60,7 @@ impl Store {
     /// Postgres rejects a report that is not JSON.
     pub async fn report_feeds(&self, instance: &str, reports: &[FeedReport]) -> Result<Vec<String>, StoreError> {
         let mut reports = reports.to_vec();
-        // Sorted by key, so that two instances cannot deadlock.
+        // The rows are written in the order of their keys, so that two instances cannot deadlock.
         reports.sort_by(|a, b| a.name.cmp(&b.name));
         transact!(self, (instance.to_owned(), reports, At(self.clock.now())), |c, (instance, reports, now), run| {
             for FeedReport { name, report } in reports {
@@ -87,7 +87,7 @@ impl Store {
         })
     }
 
-    /// Every feed that sent a report since `since` or is paused, by name.
+    /// Every feed that sent a report since `since` or is paused, sorted by name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -100,8 +100,8 @@ impl Store {
         Ok(rows.into_iter().map(FeedRow::from).collect())
     }
 
-    /// Pauses or resumes the feed `name` and its history. The instance that runs the feed applies the change within
-    /// seconds. Returns `false` if no instance has reported the feed.
+    /// Pauses or resumes the feed `name` and the import of its history. The instance that runs the feed applies the
+    /// change within seconds. Returns `false` if no instance has reported the feed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -141,13 +141,13 @@ impl Store {
         })
     }
 
-    /// Whether other processes may use the same database. Instances must then coordinate by leases.
+    /// Whether other processes may use the same database. If they may, instances must coordinate by leases.
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, super::backend::Backend::Postgres(_))
     }
 }
 
-/// The names of a feed and of its history.
+/// The name of a feed, and the name under which the import of its history is stored.
 fn with_history(name: &str) -> Vec<String> {
     vec![name.to_owned(), format!("{name}{HISTORY_SUFFIX}")]
 }

@@ -14,8 +14,8 @@ use super::schema::source_cursors;
 use super::sql::{At, sql};
 use super::{Lease, Store, StoreError};
 
-/// A lease that expires later than this, and later than four times the time to live, was acquired while the clock was
-/// ahead. Instances of other versions may use another time to live.
+/// A lease that expires further in the future than this, and than four times its time to live, was acquired while the
+/// clock was ahead. Instances of other versions may use another time to live.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Whether the holder in `$lease` still holds the lease. If this is the first statement of a transaction, it locks the
@@ -42,9 +42,9 @@ macro_rules! sqlite_now {
     };
 }
 
-/// The statement that acquires or renews a lease. `$now` is the current time, `$later` a given time after it. A new
-/// holder, or one whose lease has expired, gets a new token. A lease that expires unusually late counts as expired; see
-/// [`LONGEST`].
+/// The statement that acquires or renews a lease. `$now` is the current time; `$later` adds the next bound duration to
+/// it. A new holder, or a holder whose lease has expired, gets a new token. A lease that expires later than [`LONGEST`]
+/// allows counts as expired.
 macro_rules! acquire {
     ($now:expr, $later:expr) => {
         concat!(
@@ -65,7 +65,7 @@ macro_rules! acquire {
 }
 
 impl Lease {
-    /// Returns the value of `done`. `None` means that this instance does not hold the lease any more, which is an
+    /// Returns the value in `done`. `None` means that this instance no longer holds the lease, so the result is an
     /// error.
     pub(super) fn check<T>(&self, done: Option<T>) -> Result<T, StoreError> {
         done.ok_or_else(|| StoreError::LeaseLost(self.name.clone()))

@@ -1,8 +1,8 @@
 //! The schema: embedded migrations, which one instance runs at a time.
 //!
 //! Migrations only add to the schema, so that instances of the previous release keep working while a new release is
-//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema. A binary that does not know all migrations of the schema
-//! starts only if its own newest migration is not older than the stored one.
+//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema. If a binary does not know all migrations of the schema,
+//! it starts only if its own newest migration is this version or a later one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// The advisory lock of the instance that migrates a Postgres database.
 const LOCK: i64 = 0x0073_656e_7469_0001;
-/// The time between two attempts to get the lock. A session that waits inside the database would block concurrent
-/// indexing.
+/// The time between two attempts to get the lock. A session that waits for the lock inside the database would block
+/// `CREATE INDEX CONCURRENTLY`, so this program polls.
 const LOCK_RETRY: Duration = Duration::from_millis(100);
 /// The number of attempts to get the lock. After the last one the start fails, and a later start repeats the migration.
 const LOCK_ATTEMPTS: u32 = 6_000;
@@ -37,7 +37,7 @@ const COMPATIBLE_SINCE: &str = "20260204000001";
 /// Why this binary cannot use the database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// A newer release changed the schema in a way that is incompatible with this one.
+    /// A newer release changed the schema in a way that is incompatible with this release.
     #[error(
         "the database was migrated by a newer release (it has {unknown}, and needs a release that knows {needs}): \
          start that release, or restore a backup from before its migration"
@@ -68,18 +68,19 @@ pub enum Mode {
     Check,
 }
 
-/// The names of the pending migrations. With [`Mode::Run`] they have run when the function returns. Other processes
-/// wait for the write lock of the file.
+/// The names of the pending migrations. With [`Mode::Run`] they have run when the function returns; until then, other
+/// processes wait for the write lock of the file.
 pub async fn sqlite(sqlite: &Sqlite, mode: Mode) -> Result<Vec<String>, StoreError> {
     let migrated = sqlite.write(move |connection| migrate(connection, SQLITE.migrations(), mode)).await?;
     Ok(migrated?)
 }
 
-/// The names of the pending migrations. With [`Mode::Run`] they have run when the function returns. Other processes
-/// wait for an advisory lock.
+/// The names of the pending migrations. With [`Mode::Run`] they have run when the function returns; until then, other
+/// processes wait for an advisory lock.
 pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, StoreError> {
     let connection = postgres.migrator().await?;
-    // Diesel's migrations are synchronous. The server releases the lock at the latest when the connection is closed.
+    // Diesel's migrations are synchronous, so they run on a blocking thread. The server releases the lock at the latest
+    // when the connection is closed.
     let task = tokio::task::spawn_blocking(move || {
         let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
         let encoding: Setting =
@@ -88,8 +89,8 @@ pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, St
             return Err(SchemaError::Encoding { encoding: encoding.value }.into());
         }
         if mode == Mode::Check {
-            // Diesel creates its table when it reads it. A check does not hold the lock, and a second creation at the
-            // same time would fail the migration of another instance.
+            // Diesel creates its table of migrations when it reads the table. A check holds no lock, so it must not
+            // create the table: a second creation at the same time would make the migration of another instance fail.
             let table: Setting =
                 diesel::sql_query("SELECT coalesce(to_regclass('__diesel_schema_migrations')::text, '') AS value")
                     .get_result(&mut connection)?;
@@ -104,7 +105,7 @@ pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, St
         diesel::sql_query(format!("SELECT pg_advisory_unlock({LOCK})")).execute(&mut connection)?;
         Ok(names?)
     });
-    task.await.map_err(|e| StoreError::Unavailable(format!("the migration was abandoned: {e}")))?
+    task.await.map_err(|e| StoreError::Unavailable(format!("the migration was interrupted: {e}")))?
 }
 
 #[derive(QueryableByName)]
@@ -126,7 +127,8 @@ fn lock(connection: &mut AsyncConnectionWrapper<AsyncPgConnection>) -> Result<()
         }
         std::thread::sleep(LOCK_RETRY);
     }
-    Err(StoreError::Unavailable("another instance is still migrating the database".to_owned()))
+    let busy = "another instance is still migrating the database: start again when it has finished";
+    Err(StoreError::Unavailable(busy.to_owned()))
 }
 
 /// Drops indexes whose concurrent creation was interrupted. Their migration runs again and creates them.
@@ -148,7 +150,7 @@ pub fn sqlite_names() -> Result<BTreeMap<String, String>, StoreError> {
     names::<diesel::sqlite::Sqlite>(SQLITE.migrations())
 }
 
-/// The same as [`sqlite_names`], for Postgres.
+/// The names of the migrations of this release for Postgres, by version.
 ///
 /// # Errors
 /// Never in practice, because the migrations are embedded in the binary.

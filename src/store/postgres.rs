@@ -33,7 +33,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Returns the connection to the pool after its last statement has ended.
+    /// Returns the connection to the pool. Must be called after the last statement of the connection has ended.
     pub fn finish(mut self) {
         self.finished = true;
     }
@@ -158,7 +158,7 @@ impl Postgres {
         });
         match task.await {
             Ok(result) => result,
-            Err(e) => Err(StoreError::Unavailable(format!("the transaction was abandoned: {e}"))),
+            Err(e) => Err(StoreError::Unavailable(format!("the transaction was interrupted: {e}"))),
         }
     }
 
@@ -190,16 +190,16 @@ impl Attempt {
     fn lost(&self) -> bool {
         match &self.0 {
             Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
-            // Diesel has no error kind for 40P01.
+            // Diesel has no error kind for 40P01, so the message is compared.
             Some(DieselError::DatabaseError(_, information)) => information.message().contains("deadlock detected"),
             _ => false,
         }
     }
 }
 
-/// Switches messages to English if the role may do so, because Diesel provides the server's message, but not its
-/// SQLSTATE. A superuser may do so, and since Postgres 15 also a role with `GRANT SET ON PARAMETER lc_messages`. The
-/// command `doctor` reports a server whose messages are in another language.
+/// Switches the server's messages to English, because Diesel provides the message of an error, but not its SQLSTATE.
+/// The database role needs permission for this: a superuser has it, and since Postgres 15 also a role with `GRANT SET
+/// ON PARAMETER lc_messages`. The command `doctor` reports a server whose messages are in another language.
 const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
                        EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
@@ -261,8 +261,8 @@ impl Connector {
         StoreError::Unavailable(format!("no answer within {} s", self.limit.as_secs_f64()))
     }
 
-    /// Connects on the runtime of the store, because the task that drives a connection must not end with the runtime of
-    /// the caller that happens to open it.
+    /// Connects on the runtime of the store and not on that of the caller. The task that drives the connection ends
+    /// with its runtime, but other callers use the connection later.
     async fn connect(self: Arc<Self>) -> ConnectionResult<AsyncPgConnection> {
         let bad = ConnectionError::BadConnection;
         let runtime = self.runtime.clone();

@@ -70,7 +70,7 @@ impl Store {
         self.sorted_posts(filter, Sort::Newest, start, limit).await
     }
 
-    /// One page in the order of `sort`. If `start` is a cursor, it must have the same order.
+    /// One page in the order of `sort`. A cursor in `start` must come from a page in the same order.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or

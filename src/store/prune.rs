@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::backend::transact;
 use super::rollup::{CLOCKS_DIFFER, Grain, INGEST_KEPT, Series};
-use super::settle::removal::{OLD_POSTS_STEP, OldPosts};
+use super::settle::removal::OLD_POSTS_STEP;
+use super::settle::removal_step::OldPosts;
 use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::{EntryKey, Timestamp};
@@ -21,8 +22,8 @@ macro_rules! repeat {
 }
 
 impl Store {
-    /// Removes expired posts whose entries are below `needed`, and expired tombstones, counts, resolved alerts and
-    /// transitions. Ends early, between two small transactions, when `stop` is cancelled.
+    /// Removes expired posts whose stream entries are older than `needed`, and expired tombstones, counts, resolved
+    /// alerts and transitions. Ends early, between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -175,9 +176,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the ids of settled entries below `needed`, and for deletions of authors also the list of the removed posts.
-    /// Entries of a lost stream cannot be delivered again, but a worker may still process those that were appended
-    /// recently. Ends early, between two small transactions, when `stop` is cancelled.
+    /// Removes the ids of settled entries that are older than `needed`, and for deletions of authors also the list of
+    /// the removed posts. Entries of a lost stream cannot be delivered again, but a worker may still process entries
+    /// that were appended recently. Ends early, between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.

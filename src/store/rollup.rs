@@ -51,7 +51,8 @@ impl Store {
         Ok(by_language(read!(self, replica, |c| totals(cells).load(c))?))
     }
 
-    /// The number of unscored posts in an exact window, by language; `None` if the rollups cannot answer the filter.
+    /// The number of unscored posts that were written in `range`, by language; `None` if the rollups cannot answer the
+    /// filter.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -81,8 +82,8 @@ impl Store {
         read!(self, replica, |c| query().get_result(c))
     }
 
-    /// Counts of an exact window by event time. Whole buckets are read from the rollups; the posts at the edges of the
-    /// window are counted one by one.
+    /// Counts of the posts that were written in `range`, which may start and end at any time. Whole buckets are read
+    /// from the rollups; the posts at the edges of the range are counted one by one.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or
@@ -92,8 +93,8 @@ impl Store {
         Ok(sum(self.cells(range, series, Cells { source, ..Cells::default() }).await?))
     }
 
-    /// The same as [`Self::window`], for each source with posts in the window. With a topic only its posts are counted,
-    /// by the sentiment that `of` selects.
+    /// The same counts as [`Self::window`], separately for each source with posts in `range`. If `topic` is set, only
+    /// posts of the topic are counted, by the sentiment that `of` selects.
     ///
     /// # Errors
     /// The same errors as [`Self::window`].
@@ -106,7 +107,7 @@ impl Store {
         Ok(by_source(self.cells(range, Series::Source, Cells { topic, of, ..Cells::default() }).await?))
     }
 
-    /// Counts of the posts in an exact window that match `filter`.
+    /// Counts of the posts that were written in `range` and match `filter`.
     pub(super) async fn cells(
         &self,
         range: TimeRange,
@@ -274,8 +275,8 @@ pub struct Piece {
     pub range: TimeRange,
 }
 
-/// Splits `range` into pieces that whole buckets cover, as wide as possible, and pieces at its edges that no bucket
-/// covers.
+/// Splits `range` into pieces: pieces that whole buckets cover, with the widest buckets that fit, and pieces at the
+/// edges that no bucket covers.
 pub fn cover(range: TimeRange, kept: Kept) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = vec![range];

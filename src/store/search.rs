@@ -29,8 +29,8 @@ use query::{Coverage, Dialect};
 /// The maximum number of posts that a transaction adds to the index.
 const STEP: i64 = 500;
 
-/// Whether all posts are known to be in the index with their pieces of words, and with all their grams. The values
-/// never change back to `false`.
+/// Whether it is known that the index contains the pieces of words of all posts, and all grams of all posts. The values
+/// change only from `false` to `true`.
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
     pieces: AtomicBool,
@@ -66,7 +66,7 @@ impl Progress {
     }
 }
 
-/// Whether all posts are in the index, and whether all of them have all grams.
+/// Whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases stored fewer.
 #[derive(Queryable)]
 struct State {
     indexed: bool,
@@ -101,8 +101,8 @@ impl Store {
         })
     }
 
-    /// Adds posts to the index that an earlier release has stored, and returns their number. Ends early, between two
-    /// small transactions, when `stop` is cancelled.
+    /// Adds posts that an earlier release stored to the index, and returns their number. Ends early, between two small
+    /// transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -28,7 +28,7 @@ pub struct SecurityEvent {
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
     /// `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
-    /// change whose request failed in the server or ended without a response: it may have happened.
+    /// change whose request failed in the server or ended without a response: the change may have happened.
     pub outcome: String,
     /// The method and the route, or the command.
     #[schema(example = "DELETE /api/posts/{post_id}")]

@@ -14,11 +14,11 @@ pub struct Server {
     pub version: String,
     /// The current time of the server's clock.
     pub now: Timestamp,
-    /// The locale of its messages for this role, if they are not in English.
+    /// The locale of the server's messages for the database user of this connection; `None` if they are in English.
     pub foreign_messages: Option<String>,
 }
 
-/// The locale; `None` if its messages are in English.
+/// `locale`, or `None` if its messages are in English.
 fn foreign(locale: String) -> Option<String> {
     let english = locale.is_empty() || locale == "C" || locale.starts_with("C.") || locale == "POSIX";
     (!english && !locale.starts_with("en") && !locale.starts_with("English")).then_some(locale)

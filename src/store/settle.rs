@@ -1,10 +1,12 @@
 //! Settles entries: makes the changes that a worker requests for them, and returns the results.
 
 pub(super) mod backfill;
+mod new_analysis;
 mod plan;
 mod postgres;
 mod reanalysis;
 pub(super) mod removal;
+pub(super) mod removal_step;
 mod sqlite;
 mod state;
 mod tally;
@@ -12,8 +14,9 @@ mod topics;
 mod toward;
 
 pub use backfill::{BackfillStep, TopicTest};
+pub use new_analysis::{Reanalysis, Replaced};
 pub(super) use postgres::remove_with_counts as remove_on_postgres;
-pub use reanalysis::{Reanalysed, Reanalyses, Reanalysis, Replaced};
+pub use reanalysis::{Reanalysed, Reanalyses};
 pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 pub(super) use topics::{SELECT_TOPICS, TopicColumns, TopicRow};
@@ -32,10 +35,10 @@ use plan::Terms;
 use tally::Tally;
 
 impl Store {
-    /// Makes all changes and settles their entries in one transaction. The results are in the same order. The posts of
-    /// authors whose deletion is requested are removed before this transaction, in steps. On SQLite the transaction
-    /// also removes the entries from the embedded queue. Serialisation failures and deadlocks are retried. The
-    /// transaction is completed even if the future is dropped.
+    /// Makes all changes and settles their entries in one transaction. The results are in the order of `batch`. The
+    /// posts of authors whose deletion is requested are removed before this transaction, in steps. On SQLite the
+    /// transaction also removes the entries from the embedded queue. Serialisation failures and deadlocks are retried.
+    /// The transaction is completed even if the future is dropped.
     ///
     /// # Errors
     /// When the database is unavailable, or rejects the data of an entry.
@@ -136,9 +139,10 @@ impl Store {
     }
 
     /// Replaces the analyses of stored posts, and updates their rollups and topics in the same transaction. The results
-    /// are in the same order; a result is `None` for a post that is no longer in the state [`Reanalysis::replaces`];
-    /// such a post stays unchanged. If the version of the topics differs from [`Reanalyses::topics`], the method
-    /// returns `None` and changes nothing. The caller must then match the posts again.
+    /// are in the order of the batch. A result is `None` for a post that is no longer in the state
+    /// [`Reanalysis::replaces`], and the post stays unchanged. If the version of the topics differs from
+    /// [`Reanalyses::topics`], the method returns `None` and changes nothing. The caller must then match the posts
+    /// again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -195,7 +199,7 @@ pub struct Matched {
 /// The change that one entry requests. The transaction of the batch makes it.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// The entry that requests it.
+    /// The entry that requests the change.
     pub key: EntryKey,
     /// The change to make.
     pub change: Change,
@@ -225,8 +229,8 @@ pub enum Change {
         /// The id of the post to delete.
         post_id: PostId,
     },
-    /// Delete all posts of an author whose entries were appended before this one, including posts that have not been
-    /// processed yet.
+    /// Delete all posts of an author whose entries were appended before the entry of this deletion, including posts
+    /// that have not been processed yet.
     DeleteAuthor {
         /// The source of the posts.
         source: Source,

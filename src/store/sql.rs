@@ -85,7 +85,7 @@ pub struct JsonText(pub String);
 impl ToSql<Document, Pg> for JsonText {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         use std::io::Write;
-        // The version byte of the binary format.
+        // The binary format of `jsonb` starts with a version byte.
         out.write_all(&[1])?;
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
@@ -190,7 +190,7 @@ impl<B, Row> Sql<B, Row> {
     }
 }
 
-/// A value that is bound after the values `B`.
+/// The values `B`, and one further value that is bound after them.
 #[derive(Clone, Debug)]
 pub struct Bound<B, V, ST> {
     before: B,

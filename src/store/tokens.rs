@@ -100,7 +100,8 @@ impl Store {
         Ok(created > 0)
     }
 
-    /// Deletes a token. With `owner`, only if it belongs to this user. Returns `false` if there is no such token.
+    /// Deletes a token. If `owner` is set, the token must belong to this user. Returns `false` if there is no such
+    /// token.
     ///
     /// # Errors
     /// When the database fails.
@@ -153,8 +154,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the code with this hash. Returns `true` if it existed and had not expired. Only one of several callers
-    /// gets `true`.
+    /// Deletes the code with this hash. Returns `true` if the code existed and had not expired. If several callers
+    /// redeem the same code, only one of them gets `true`.
     ///
     /// # Errors
     /// When the database fails.

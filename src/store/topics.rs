@@ -220,7 +220,7 @@ impl Store {
         Ok(edited(found, row))
     }
 
-    /// Matches all stored posts again.
+    /// Matches all stored posts with the query of the topic again.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

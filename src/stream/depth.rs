@@ -8,7 +8,7 @@ use crate::domain::Timestamp;
 /// The counts of the stream at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Depth {
-    /// The current epoch of the stream.
+    /// The id of the current epoch. A new epoch, with new counts, starts when the stream is lost or replaced.
     pub epoch: Arc<str>,
     /// The number of entries that were ever appended in this epoch.
     pub appended: u64,

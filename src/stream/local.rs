@@ -85,7 +85,8 @@ impl LocalStream {
     ) -> Result<Vec<Entry>, StreamError> {
         let deadline = Instant::now() + wait;
         loop {
-            // The waiter registers before the query, so that an append between the query and the wait wakes it.
+            // The notification is registered before the query, so that an append between the query and the wait ends
+            // the wait.
             let appended = self.0.appended.notified();
             tokio::pin!(appended);
             appended.as_mut().enable();
@@ -133,7 +134,7 @@ impl LocalStream {
             rows.retain(|row| rest.first().is_none_or(|rest| row.id.seq < rest.seq));
             self.leases().put_back(consumer, &rest);
         }
-        // An entry without a row was settled in a commit after which its lease was not ended.
+        // An entry without a row was settled by a commit of the store, but its lease was not ended.
         let (alive, settled): (Vec<_>, Vec<_>) =
             chosen.into_iter().partition(|entry| rows.binary_search_by_key(&entry.seq, |row| row.id.seq).is_ok());
         self.leases().settle(&settled.iter().map(|entry| entry.seq).collect::<Vec<_>>());
@@ -152,7 +153,7 @@ impl LocalStream {
         let mut undo = HandOver::new(self, consumer, chosen);
         undo.change = self.leases().take_change();
         let (change, delivered) = (undo.change.clone(), counted.clone());
-        // If the future is dropped, the write still completes.
+        // If the future is dropped, the write still completes, so the earlier deliveries count as stored.
         undo.counted = true;
         let written = self.write(move |connection| {
             tables::keep_claims(connection, &change.new, &change.ended)?;
@@ -310,8 +311,8 @@ impl LocalStream {
         StreamError::Full { pending: backlog.0, limit: self.0.options.max_backlog }
     }
 
-    /// Locks the leases. The lock is used even if a thread panicked while it held it, because the affected leases
-    /// expire.
+    /// Locks the leases. The leases are used even after a panic of a thread that held the lock, because the affected
+    /// leases expire.
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -96,7 +96,7 @@ fn beside(name: &str) -> String {
 #[derive(Clone)]
 struct KnownEpoch {
     epoch: Arc<str>,
-    /// The number of added entries when this process last read it.
+    /// The number of added entries that this process last read from Redis.
     added: u64,
 }
 
@@ -104,7 +104,7 @@ struct KnownEpoch {
 #[derive(Default)]
 struct Held {
     ids: HashSet<EntryId>,
-    /// Whether an answer was lost. Redis may then have assigned entries to the consumer that it did not receive.
+    /// Whether an answer of Redis was lost. If so, Redis may have assigned entries that the consumer did not receive.
     answer_lost: bool,
 }
 

@@ -117,7 +117,7 @@ pub struct Scratch {
 
 /// The terms need more memory than an automaton may use.
 #[derive(Debug, thiserror::Error)]
-#[error("the topics have too many terms: {0}")]
+#[error("the topics have too many terms ({0}): delete topics, or use fewer terms")]
 pub struct TooManyTerms(#[from] aho_corasick::BuildError);
 
 impl Matcher {

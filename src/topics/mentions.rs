@@ -58,7 +58,7 @@ impl<'t> Words<'t> {
     }
 
     fn pattern(&self, pattern: &str, found: &mut Vec<Range<usize>>) {
-        // `joined` does not contain the signs of hashtags and mentions, so their words are searched for.
+        // `joined` does not contain the signs `#` and `@`, so the words of a hashtag or mention are searched for.
         let words = pattern.contains(['#', '@']).then(|| {
             let name = normal(pattern);
             format!(" {} ", words_of(&name).join(" "))

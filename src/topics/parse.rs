@@ -140,7 +140,10 @@ impl Parser {
             let operand = self.operand(depth)?;
             groups.push(term::alternatives(operand.node, operand.position)?);
             if groups.len() > MAX_GROUPS {
-                return Err(Fault::new(position, format!("a chain of NEAR may have at most {MAX_GROUPS} parts")));
+                return Err(Fault::new(
+                    position,
+                    format!("a chain of NEAR may have at most {MAX_GROUPS} parts: remove some"),
+                ));
             }
         }
         Ok(Node::Near(Near { groups, distance, ordered }))
@@ -154,7 +157,7 @@ impl Parser {
         if depth > MAX_DEPTH {
             return Err(Fault::new(
                 position,
-                format!("brackets and negations may be nested at most {MAX_DEPTH} levels deep"),
+                format!("brackets and negations may be nested at most {MAX_DEPTH} levels deep: remove some"),
             ));
         }
         let node = match token.kind {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use futures_util::future::try_join_all;
 
 use super::context::Worker;
+use super::counters::{count_by_model, count_others, count_parts};
 use super::disposition::{PlanContext, Work, divide, matched, plan};
 use super::languages;
 use super::publish::{Context, Published, count};
@@ -110,7 +111,7 @@ impl Batch<'_> {
                 self.refresh_topics().await?;
                 continue;
             };
-            languages::count_others(&works, &settled, languages);
+            count_others(&works, &settled, languages);
             self.note_unscored(&works);
             let started = Instant::now();
             self.publish(Published::of(self.worker, &works, settled, Context { tracked: &topics, traces: &traces }))
@@ -183,7 +184,7 @@ impl Batch<'_> {
         };
         tokio::select! {
             biased;
-            // The wait ends with the grace period, because the analysis may take longer.
+            // The wait ends with the grace period of the shutdown, because the analysis may take longer than that.
             () = self.shutdown.abandoned() => Err(Failure::Abandoned),
             analyses = classified => analyses,
         }
@@ -257,7 +258,7 @@ impl Batch<'_> {
 
     async fn release(&self, tasks: &[Task], how: Release) {
         if let Err(error) = self.worker.stream.release(self.consumer, &keys(tasks), how).await {
-            tracing::warn!(%error, entries = tasks.len(), "entries not released; they are rescued when their claims are idle");
+            tracing::warn!(%error, entries = tasks.len(), "entries not released, rescued when their claims expire");
         }
     }
 
@@ -323,22 +324,4 @@ fn record_batch(works: &[&mut Work<'_>], analyses: &[Analysis]) {
     count_parts(analyses.len().saturating_sub(works.len()));
     let starts = works.iter().scan(0, |next, work| Some(std::mem::replace(next, *next + 1 + work.parts())));
     count_by_model(starts.filter_map(|start| analyses.get(start)));
-}
-
-/// Counts parts of texts that were classified.
-pub fn count_parts(parts: usize) {
-    if parts > 0 {
-        metrics::counter!("sentistream_topic_parts_total").increment(parts as u64);
-    }
-}
-
-/// Counts analyses of posts by model.
-pub fn count_by_model<'a>(analyses: impl IntoIterator<Item = &'a Analysis>) {
-    let mut by_model: BTreeMap<&str, u64> = BTreeMap::new();
-    for analysis in analyses {
-        *by_model.entry(&analysis.model_name).or_default() += 1;
-    }
-    for (model, posts) in by_model {
-        metrics::counter!("sentistream_model_posts_total", "model" => model.to_owned()).increment(posts);
-    }
 }

@@ -28,8 +28,8 @@ pub struct WorkerOptions {
     pub claim_idle: Duration,
     /// The number of deliveries with a failed analysis after which an entry becomes a dead letter.
     pub max_deliveries: u32,
-    /// An entry that was delivered without an outcome more often than this and more often than `max_deliveries` is
-    /// assumed to crash the process. It becomes a dead letter without another attempt.
+    /// An entry is assumed to crash the process if its number of deliveries without an outcome exceeds both this limit
+    /// and `max_deliveries`. The entry becomes a dead letter without another attempt.
     pub max_crashes: u32,
     /// Which posts are stored.
     pub storage: StoragePolicy,

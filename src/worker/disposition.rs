@@ -16,7 +16,7 @@ use crate::topics::{Scratch, TopicMatch, Tracked};
 /// How a task is processed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Disposition {
-    /// The post is analysed first. The analysis decides with which of these topics the post is stored.
+    /// The post is analysed first. The analysis decides which of these topics are stored with the post.
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
     /// The post was analysed and is stored with these topics.
     Analysed(Vec<PostTopic>),

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::language::code;
 use crate::domain::{Analysis, Emotion, Op, Post, Scores, Sentiment};
-use crate::language::{self, LanguagePolicy, SupportedLanguages};
-use crate::store::settle::Settled;
+use crate::language::{self, LanguagePolicy};
 
-use super::disposition::Work;
 use super::task::Task;
 
 /// The stored model name for posts that no model analysed.
@@ -39,18 +37,6 @@ pub fn count(post: &Post) {
     let lang = post.lang.as_deref().and_then(code);
     let lang = lang.unwrap_or_else(|| if post.lang.is_some() { "other" } else { "unknown" }.to_owned());
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
-}
-
-/// Counts settled posts in languages that the main model does not support, by the way in which they were handled.
-pub fn count_others(works: &[Work<'_>], settled: &[Settled], languages: SupportedLanguages<'_>) {
-    for (work, settled) in works.iter().zip(settled) {
-        let Some(post) = work.task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
-        let lang = post.lang.as_deref();
-        if languages.is_other(lang) {
-            let handling = if work.route.is_some() { "route" } else { languages.handling(lang).as_str() };
-            metrics::counter!("sentistream_other_languages_total", "handling" => handling).increment(1);
-        }
-    }
 }
 
 /// The analysis of a post without a model: all classes are equally likely.

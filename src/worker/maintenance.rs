@@ -14,8 +14,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// The time without a request after which a consumer without claims is removed.
 const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
-/// How long the ids of settled entries are kept after the stream was trimmed. A worker that was suspended may still process
-/// an entry that another worker claimed and settled meanwhile. Without its id, the entry would be counted twice.
+/// How long the ids of settled entries are kept after the stream was trimmed. A worker that was suspended may still
+/// process an entry that another worker has taken over and settled. Without its id, the entry would be counted twice.
 const IDS_KEPT: Duration = Duration::from_secs(600);
 
 /// Maintains the stream and the tables until a shutdown. Several instances may run this concurrently. The tasks are
@@ -26,7 +26,7 @@ pub async fn run(worker: Worker, shutdown: Shutdown) {
     tokio::join!(trim(&worker, needed, &shutdown), prune(&worker, trimmed, &shutdown), index(&worker, &shutdown));
 }
 
-/// The first needed entry of recent trims, oldest first.
+/// For each recent trim, its time and the first entry that was still needed; oldest first.
 #[derive(Default)]
 struct Trims(VecDeque<(Instant, EntryKey)>);
 
@@ -35,7 +35,7 @@ impl Trims {
         self.0.push_back((now, needed));
     }
 
-    /// Removes the trims that ended at least [`IDS_KEPT`] ago. Returns the newest of them.
+    /// Removes the trims that are at least [`IDS_KEPT`] old. Returns the entry of the newest of these trims.
     fn ended(&mut self, now: Instant) -> Option<EntryKey> {
         let mut newest = None;
         while let Some((_, needed)) = self.0.pop_front_if(|(at, _)| now.duration_since(*at) >= IDS_KEPT) {
@@ -45,16 +45,16 @@ impl Trims {
     }
 }
 
-/// The first needed entries of the stream.
+/// The first entry of the stream that is still needed, at two times.
 #[derive(Clone, Default)]
 struct Needed {
-    /// That of the last trim.
+    /// The first entry that was needed at the last trim.
     now: Option<EntryKey>,
-    /// That of a trim which ended at least [`IDS_KEPT`] ago.
+    /// The first entry that was needed at the newest trim that is at least [`IDS_KEPT`] old.
     before: Option<EntryKey>,
 }
 
-/// Publishes after each trim which entries are `needed`.
+/// Trims the stream at intervals. After each trim, sends the first entry that is still needed to the pruning task.
 async fn trim(worker: &Worker, needed: watch::Sender<Needed>, shutdown: &Shutdown) {
     let mut backend = BackendWait::new("stream maintenance");
     let mut trims = Trims::default();

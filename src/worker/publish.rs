@@ -20,7 +20,7 @@ pub struct Published {
     pub processed: Vec<RawFields>,
     /// Live events, in order.
     pub events: Vec<LiveEvent>,
-    /// Posts to remove from the dead letter.
+    /// Posts to remove from the dead letters.
     pub removed: Vec<PostId>,
     /// The posts of `removed` that were stored and are therefore also removed from the processed stream.
     pub unpublished: Vec<PostId>,
@@ -52,7 +52,7 @@ impl Published {
             self.removed.push(post_id.clone());
             if settled.outcome.is_none() {
                 // An earlier delivery may have removed the post from the store, and may have been interrupted before it
-                // removed the copies.
+                // removed the copies of the post in the streams.
                 self.unpublished.push(post_id.clone());
             }
         }

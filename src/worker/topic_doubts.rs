@@ -8,14 +8,10 @@
 
 use std::sync::Arc;
 
-use super::context::Worker;
-use super::reviews::{Review, ReviewQueue};
+use super::review_queue::ReviewQueue;
 use crate::domain::op::preview;
-use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostTopic, TopicId, TopicName, TopicSentiment, Towards};
-use crate::inference::llm::Question;
-use crate::inference::{InferenceError, Llm};
-use crate::lifecycle::{BackendWait, Shutdown};
-use crate::store::settle::TopicReanalysis;
+use crate::domain::{Post, PostEvent, PostTopic, TopicId, TopicName, TopicSentiment, Towards};
+use crate::inference::Llm;
 use crate::topics::{Tracked, Words};
 
 /// The maximum length of a text in the queue, in characters. The language model does not read more.
@@ -23,32 +19,32 @@ const MAX_CHARS: usize = 2_000;
 
 /// The language model, and the queue of uncertain sentiments for it. Clones share the queue.
 #[derive(Clone)]
-pub struct TopicDoubts(Arc<Inner>);
+pub struct TopicDoubts(pub(super) Arc<Inner>);
 
-struct Inner {
-    llm: Llm,
+pub(super) struct Inner {
+    pub llm: Llm,
     below: f64,
-    queue: ReviewQueue<Doubt>,
+    pub queue: ReviewQueue<Doubt>,
 }
 
 /// A topic of a post for which the sentiment of the local model has a low confidence.
 pub struct Doubt {
-    event: PostEvent,
-    topic: TopicId,
-    name: TopicName,
-    text: String,
+    pub event: PostEvent,
+    pub topic: TopicId,
+    pub name: TopicName,
+    pub text: String,
     /// The words of the text that mention the topic.
-    target: String,
-    stored: TopicSentiment,
+    pub target: String,
+    pub stored: TopicSentiment,
 }
 
 impl TopicDoubts {
-    /// Sends topics with a confidence `below` this to `llm`; at most `capacity` of them wait in the queue.
+    /// Sends sentiments whose confidence is less than `below` to `llm`. At most `capacity` of them wait in the queue.
     pub fn new(llm: Llm, below: f64, capacity: usize) -> Self {
         Self(Arc::new(Inner { llm, below, queue: ReviewQueue::new(capacity) }))
     }
 
-    /// Queues the topics of a stored post towards which its sentiment is uncertain. Never waits.
+    /// Queues those topics of a stored post for which the sentiment is uncertain. Never waits.
     pub fn consider(&self, post: &Post, topics: &[PostTopic], tracked: &Tracked, event: &PostEvent) {
         let text = preview(&post.content, MAX_CHARS);
         let mut words = None;
@@ -78,82 +74,7 @@ impl TopicDoubts {
     }
 }
 
-impl Review for TopicDoubts {
-    type Item = Doubt;
-
-    fn queue(&self) -> &ReviewQueue<Doubt> {
-        &self.0.queue
-    }
-
-    fn ask(&self, batch: &[Doubt]) -> impl Future<Output = Result<Vec<Analysis>, InferenceError>> + Send {
-        let question = |doubt: &Doubt| Question { text: doubt.text.clone(), target: Some(doubt.target.clone()) };
-        self.0.llm.classify_targets(batch.iter().map(question).collect())
-    }
-
-    fn replace(
-        worker: &Worker,
-        batch: Vec<Doubt>,
-        answers: Vec<Analysis>,
-        shutdown: &Shutdown,
-    ) -> impl Future<Output = ()> + Send {
-        replace(worker, batch, answers, shutdown)
-    }
-
-    fn count(result: &'static str, topics: usize) {
-        count(result, topics);
-    }
-}
-
-/// Stores the answers, and sends the changed posts to live clients.
-async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
-    let reanalysis = |(doubt, analysis): (&Doubt, &Analysis)| TopicReanalysis {
-        post_id: doubt.event.post_id.clone(),
-        analyzed_at: Some(doubt.event.timestamp),
-        replaces: Towards::Own(doubt.stored.clone()),
-        topics: vec![PostTopic {
-            topic: doubt.topic,
-            towards: Towards::Own(TopicSentiment {
-                sentiment: analysis.sentiment,
-                confidence: analysis.confidence,
-                clause: doubt.stored.clause,
-            }),
-        }],
-    };
-    let reanalyses: Vec<TopicReanalysis> = batch.iter().zip(&analyses).map(reanalysis).collect();
-    let mut backoff = BackendWait::new("database");
-    let changed = loop {
-        match worker.store.reanalyse_topics(reanalyses.clone()).await {
-            Ok(changed) => break changed,
-            Err(error) if error.is_transient() && !shutdown.is_stopping() => backoff.wait(&error, shutdown).await,
-            Err(error) => {
-                tracing::warn!(%error, posts = batch.len(), "second reanalyses of topics not stored");
-                return count("failed", batch.len());
-            }
-        }
-    };
-    let mut events = Vec::new();
-    for ((doubt, analysis), changed) in batch.into_iter().zip(&analyses).zip(changed) {
-        if !changed {
-            count("outdated", 1);
-            continue;
-        }
-        let agrees = doubt.stored.sentiment == analysis.sentiment;
-        count(if agrees { "agreed" } else { "changed" }, 1);
-        if !agrees {
-            let mut event = doubt.event;
-            event.topic_sentiments.insert(doubt.name.to_string(), analysis.sentiment);
-            events.push(LiveEvent::Post(event));
-        }
-    }
-    if events.is_empty() {
-        return;
-    }
-    worker.cache.clear().await;
-    if worker.live.publish(events).await.is_err() {
-        metrics::counter!("sentistream_live_publish_failures_total").increment(1);
-    }
-}
-
-fn count(result: &'static str, topics: usize) {
+/// Counts results.
+pub(super) fn count(result: &'static str, topics: usize) {
     metrics::counter!("sentistream_topic_opinions_total", "result" => result).increment(topics as u64);
 }

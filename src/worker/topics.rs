@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::batch::count_parts;
 use super::context::Worker;
+use super::counters::count_parts;
 use super::towards::{PostTargets, divides};
 use crate::domain::{Analysis, PostLabels, Subject, TopicId, Towards};
 use crate::inference::InferenceError;
@@ -117,8 +117,8 @@ impl Backfill {
             let Some(found) = self.reanalyses(&pending).await else { break };
             let changed =
                 worker.store.reanalyse_topics(found).await?.into_iter().filter(|is_changed| *is_changed).count();
-            // Without a change, the same posts would be selected and classified again in an endless loop. A later round
-            // retries them.
+            // The loop ends if nothing has changed, because it would select and classify the same posts again without
+            // an end. The next run of the backfill retries them.
             if changed == 0 {
                 break;
             }
@@ -131,8 +131,8 @@ impl Backfill {
         Ok(())
     }
 
-    /// The new sentiments of the posts towards their topics; `None` if the model does not answer. A later round then
-    /// retries.
+    /// The new sentiments of the posts towards their topics. `None` if the model does not answer; the next run of the
+    /// backfill retries these posts.
     async fn reanalyses(&self, pending: &[PendingPost]) -> Option<Vec<TopicReanalysis>> {
         let tracked = self.worker.topics.current();
         let mut groups: BTreeMap<Option<usize>, Vec<&PendingPost>> = BTreeMap::new();
@@ -146,8 +146,8 @@ impl Backfill {
         Some(found)
     }
 
-    /// The same for the posts of one model. If the model fails on a post, the label of the whole post applies to its
-    /// topics, and the other posts are classified one by one.
+    /// The result of [`Self::reanalyses`] for the posts of one model. If the model fails on a post, the label of the
+    /// whole post applies to its topics, and the other posts are classified one by one.
     async fn reanalyses_with(
         &self,
         route: Option<usize>,
@@ -171,7 +171,7 @@ impl Backfill {
             Err(error)
                 if route.is_some() || matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_)) =>
             {
-                tracing::debug!(%error, posts = posts.len(), "posts keep their labels for their topics");
+                tracing::debug!(%error, posts = posts.len(), "sentiments towards topics unknown, post labels apply");
                 Some(reanalyses(posts.into_iter().map(|post| (post, PostTargets::default())), Vec::new()))
             }
             Err(error) => {

@@ -43,8 +43,8 @@ impl PostTargets {
         Self { targets, parts: parts.into_iter().map(|(start, end)| start..end).collect() }
     }
 
-    /// The parts of each of several texts with its topics. Runs on a blocking thread, because it is computationally
-    /// expensive.
+    /// For each text with its topics, the parts about these topics. The work runs on a blocking thread, because it is
+    /// computationally expensive.
     pub async fn of_each(texts: Vec<(String, Vec<TopicId>)>, tracked: Arc<Tracked>) -> Vec<Self> {
         let count = texts.len();
         let mut found = Vec::new();

@@ -2,17 +2,17 @@
 //!
 //! These are posts from before a route or a model was configured, and posts that could not wait for the model of their
 //! route. The worker analyses them in small steps. A step stores the analyses of its posts and updates the rollups in
-//! one transaction, without posts that were edited or deleted in the meantime. Steps can therefore be repeated. A lease
-//! allows only one instance at a time to run them.
+//! one transaction. It skips posts that were edited or deleted in the meantime, so steps can be repeated. A lease
+//! allows only one instance at a time to run the steps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::batch::count_by_model;
 use super::context::Worker;
-use super::second_opinion::reanalyse;
+use super::counters::count_by_model;
+use super::reviews::reanalyse;
 use crate::domain::{Analysis, LiveEvent, PostEvent, PostId, SentimentFilter, op::preview};
 use crate::inference::InferenceError;
 use crate::inference::routes::Route;
@@ -98,14 +98,14 @@ impl Coordinated for Unscored {
     }
 }
 
-/// The model that analyses posts. It also determines the languages of the posts.
+/// The model that analyses posts: the main model, or the model of a route. Each analyses the posts in its languages.
 enum Target {
     Main,
     Route(Route),
 }
 
 impl Target {
-    /// Requests that the posts of this target are searched again.
+    /// Requests another search for posts of this target.
     fn keep(&self) {
         if let Self::Route(route) = self {
             route.left_unscored();

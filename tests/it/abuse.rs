@@ -1,7 +1,7 @@
-//! Attacks that succeeded against earlier versions, with one test for each. Where the backend matters, a test runs with
-//! both set-ups.
+//! One test for each attack that succeeded against an earlier version. A test runs on both set-ups (SQLite; Postgres
+//! with Redis) if the attack depends on the database.
 //!
-//! The attack through downloads of models is in `models.rs`, next to the fake hub.
+//! The test of attacks through model downloads is in `models.rs`, next to the fake hub.
 //!
 //! `make abuse` runs these tests with more requests ([`scale`]).
 
@@ -21,7 +21,7 @@ mod secrets;
 mod sockets;
 mod templates;
 
-/// The factor by which the number of requests is multiplied: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
+/// Tests multiply their number of requests by this factor: `SENTISTREAM_ABUSE_SCALE`, 1 by default.
 pub fn scale() -> usize {
     #[expect(clippy::disallowed_methods, reason = "the length of a test run is set by the environment")]
     let scale = std::env::var("SENTISTREAM_ABUSE_SCALE").ok();

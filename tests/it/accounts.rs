@@ -1,5 +1,5 @@
-//! User accounts: sign-in, sessions, roles, invitations and tokens of users. Cases in which the database matters run on
-//! both set-ups.
+//! User accounts: sign-in, sessions, roles, invitations and tokens of users. Tests that depend on the database run on
+//! both set-ups (SQLite; Postgres with Redis).
 
 mod people;
 mod roles;
@@ -35,7 +35,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The browser that received this response, with its cookie.
+    /// A browser that received this response and stores the session cookie of the response.
     pub fn of(answer: &Answer) -> Self {
         let set = answer.header("set-cookie");
         let (cookie, attributes) = set.split_once(';').expect("a cookie with attributes");
@@ -75,7 +75,7 @@ impl Browser {
         app.send(self.request(app, Method::PUT, path).header("if-match", "*").json(body)).await
     }
 
-    /// Whether the session has not ended.
+    /// Whether the server still accepts the session of this browser.
     pub async fn is_signed_in(&self, app: &TestApp) -> bool {
         self.get(app, "/api/session").await.ok()["kind"] == "session"
     }

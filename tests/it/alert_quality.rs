@@ -1,11 +1,11 @@
-//! The default rules find simulated incidents. (The bench `alerts` prints the table of longer runs.)
+//! The default alert rules find simulated incidents. The benchmark `alerts` prints a table for longer simulations.
 
 #[path = "../../benches/alerts/simulation.rs"]
 mod simulation;
 
 use simulation::{RULES, Scenario, Score, World};
 
-/// Two days, each with six incidents at most, after two weeks of history.
+/// Simulates two weeks of history and two days with up to six incidents each. Checks how many incidents the rules find.
 fn check(scenarios: &[Scenario]) {
     for scenario in scenarios {
         let scores = World::new(*scenario, 1.0, 2, 7).scores(&RULES);

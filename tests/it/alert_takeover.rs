@@ -1,4 +1,4 @@
-//! The instance that evaluates alert rules is killed; another continues from its state.
+//! The instance that evaluates alert rules is killed. Another instance continues with the stored state.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,6 @@ async fn alert_leader_failover_keeps_every_transition() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let front = Process::start(folder.path(), &settings(&shared, "roles=[\"api\", \"worker\"]")).await;
-    // The tables exist now.
     front.drained(0).await;
     let first = Process::start(folder.path(), &settings(&shared, "roles=[\"alerts\"]")).await;
     until(&shared, "SELECT count(*) FROM leases WHERE name = 'alerts' AND expires_at > now()", 1).await;
@@ -60,7 +59,7 @@ async fn alert_leader_failover_keeps_every_transition() {
         assert_eq!(gone.status(), 204);
     }
     until(&shared, "SELECT count(*) FROM sentiment_alerts WHERE state = 'resolved'", 3).await;
-    // On a slow machine the lease may have changed hands before the kill.
+    // On a slow machine, another instance may have taken the lease before the kill.
     let token = number(&shared.postgres_url, "SELECT token FROM leases WHERE name = 'alerts'").await;
     assert!(token > 1, "another instance holds the lease");
     assert_eq!(number(&shared.postgres_url, firing).await, 3);

@@ -1,4 +1,4 @@
-//! Backups that administrators make while the server runs, and the state of the schema.
+//! Backups that administrators make while the server runs, and the list of applied migrations.
 
 use std::path::Path;
 
@@ -90,7 +90,7 @@ async fn old_backups_are_deleted_and_names_cannot_leave_the_folder() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_names_the_command_that_makes_backups() {
+async fn backup_on_postgres_is_refused_and_pg_dump_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut own = settings(&[]);
     own.extend(Shared::create().await.settings());

@@ -1,6 +1,6 @@
-//! Runs random faults on real processes and checks the results: no post is missing or stored twice, rollups equal
-//! recounts, and all appended entries are accounted for. The transitions of alerts have no gaps, the notifications
-//! match them, and health reports each outage.
+//! Causes random faults in real processes and checks the results: no post is missing or stored twice, rollups equal
+//! the counts of the stored posts, and every appended entry has an outcome. The state transitions of alerts have no
+//! gaps, the notifications match the transitions, and health reports each outage.
 //!
 //! `make chaos` runs many faults; the ordinary tests run a few. The printed seed reproduces the faults.
 
@@ -41,7 +41,7 @@ trait Setup {
     fn is_lossy(&self) -> bool;
 }
 
-/// Settings with which alerts fire and resolve within a run, and with which each change causes a notification.
+/// Settings for short runs: alerts fire and resolve within the run, and each change causes a notification.
 const ALERTS: [&str; 8] = [
     "alerts.interval=500ms",
     "alerts.window=1min",
@@ -60,7 +60,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(20);
 struct Plan {
     faults: usize,
     seed: u64,
-    /// Whether alerts must also resolve without the deletion of their rules, which takes one minute.
+    /// Whether the run waits one minute until alerts resolve themselves. Otherwise only deleting their rules resolves
+    /// alerts.
     waits: bool,
 }
 
@@ -96,7 +97,7 @@ async fn run(mut setup: impl Setup, plan: Plan) {
     check::recovered(setup.front()).await;
     check::settled(setup.front()).await;
     if setup.is_lossy() {
-        // Redis lost accepted entries. The lost posts are sent again. Each post must still be stored only once.
+        // Redis may have lost accepted entries, so the missing posts are sent again. No post may be stored twice.
         let stored = check::stored(setup.front()).await;
         sent.expect_unconfirmed(&stored);
         let lost = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id.clone()).collect();
@@ -151,13 +152,13 @@ async fn embedded_process_survives_many_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn embedded_process_survives_a_redis_failover() {
+async fn process_with_sentinel_survives_a_redis_failover() {
     run(Failover::start().await, Plan { faults: 1, ..Plan::short(13) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make chaos"]
-async fn redis_failovers_survive_many_faults() {
+async fn process_with_sentinel_survives_many_faults() {
     let plan = Plan::long();
     run(Failover::start().await, Plan { faults: plan.faults.min(20), ..plan }).await;
 }

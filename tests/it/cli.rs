@@ -134,7 +134,7 @@ fn wrong_setting_exits_with_2_and_names_its_source() {
 }
 
 #[test]
-fn config_prints_values_with_source_without_secrets() {
+fn config_prints_values_and_their_source_but_no_secrets() {
     let folder = folder();
     write(folder.path(), "sentistream.toml", "[worker]\ntasks = 3\n");
     let shown = |arguments: &[&str]| {
@@ -317,7 +317,7 @@ fn data_commands_refuse_a_missing_database() {
 }
 
 #[test]
-fn database_path_starts_at_the_configuration_file() {
+fn database_path_is_relative_to_the_configuration_file() {
     let (server, elsewhere) = (folder(), folder());
     write(server.path(), "sentistream.toml", "[database]\nurl = \"sqlite://posts.db\"\n");
     run(server.path(), &["migrate"]).good();

@@ -42,7 +42,7 @@ async fn commands_work_beside_a_running_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backup_during_writes_can_be_served() {
+async fn backup_made_during_writes_can_be_restored() {
     let folder = tempfile::tempdir().unwrap();
     let settings = vec!["ingester.sources=[]".to_owned()];
     let process = Process::start(folder.path(), &settings).await;
@@ -54,7 +54,7 @@ async fn backup_during_writes_can_be_served() {
     let (code, made) = run(folder.path(), &settings, &["backup", "copy.db"]).await;
     assert!(code == Some(0) && made.contains("copy.db has"), "{made}");
     let (code, _) = run(folder.path(), &settings, &["backup", "copy.db"]).await;
-    assert_eq!(code, Some(1), "a backup overwrites nothing");
+    assert_eq!(code, Some(1), "a backup does not overwrite a file");
     let address = process.url.trim_start_matches("http://");
     let (code, health) = run(folder.path(), &[format!("server.listen={address}")], &["health"]).await;
     assert!(code == Some(0) && health.starts_with("200"), "{health}");
@@ -99,7 +99,7 @@ async fn logs_are_json_without_a_terminal_unless_human_is_set() {
     let human = logs(folder.path(), &["log.level=debug", "log.format=human"]).await;
     assert!(!human.is_empty(), "{human}");
     assert!(human.lines().all(|line| serde_json::from_str::<Value>(line).is_err()), "{human}");
-    assert!(!human.contains('\u{1b}'), "colours are for terminals: {human}");
+    assert!(!human.contains('\u{1b}'), "a log that is not written to a terminal has no colours: {human}");
     let quiet = logs(folder.path(), &["log.level=error", "shutdown.grace=30s"]).await;
     assert_eq!(quiet, "");
 }

@@ -35,7 +35,7 @@ fn role_settings(shared: &Shared, roles: &str) -> Vec<String> {
 
 async fn processed_some(process: &Process, at_least: u64) {
     let some = |health: &Value| health["stats"]["total_posts"].as_u64() >= Some(at_least);
-    process.wait_until(&format!("{at_least} stored posts"), some).await;
+    process.wait_until(&format!("{at_least} posts are stored"), some).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn terminated_process_finishes_or_releases_its_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_of_a_killed_worker_are_finished_by_another() {
+async fn entries_of_a_killed_worker_are_processed_by_another() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let front = Process::start(folder.path(), &role_settings(&shared, "roles=[\"api\", \"alerts\"]")).await;
@@ -108,7 +108,7 @@ async fn author_deletion_continues_after_a_kill_between_steps() {
     let stream = format!("{}_posts", shared.prefix);
     redis(&shared, "XADD", &[&stream, "*", "op", "delete_author", "source", "web", "author", "ada"]).await;
     let left = async || services::number(&shared.postgres_url, "SELECT count(*) FROM social_media_posts").await;
-    within("some steps are committed", async || (left().await < POSTS as i64).then_some(())).await;
+    within("some posts are deleted", async || (left().await < POSTS as i64).then_some(())).await;
     process.kill().await;
     assert!(left().await > 0, "the deletion has not ended");
     other.batch_execute("COMMIT").await.unwrap();
@@ -117,7 +117,7 @@ async fn author_deletion_continues_after_a_kill_between_steps() {
     process.drained(0).await;
     assert_eq!(left().await, 0);
     let gone = async || (redis(&shared, "XLEN", &[&processed]).await.as_u64() == Some(0)).then_some(());
-    within("copies of every removed post are gone", gone).await;
+    within("the stream contains no copy of a deleted post", gone).await;
 }
 
 /// The answer of Redis to a command.
@@ -160,7 +160,7 @@ async fn restarted_backends_lose_no_post() {
 
     let health = process.drained(POSTS).await;
     assert_eq!(health["stats"]["books"]["analysed"], POSTS, "{health:#}");
-    assert_eq!(health["stats"]["dead_letters"], 0, "an unavailable backend moves no entry to the dead letter");
+    assert_eq!(health["stats"]["dead_letters"], 0, "an unavailable backend causes no dead letter");
     assert_eq!(process.terminate().await.code(), Some(0));
 }
 

@@ -33,7 +33,7 @@ async fn remove(process: &Process) -> u16 {
     request.send().await.expect("the API answers").status().as_u16()
 }
 
-/// Checks the data of a first start, and what remains after the removal of the demonstration.
+/// Checks the demonstration data after a first start. Then removes the demonstration and checks that no data remains.
 async fn check_demonstration_and_its_removal(folder: &Path, settings: &[String]) {
     let process = Process::start(folder, settings).await;
     let ready = state(&process, "ready").await;
@@ -65,14 +65,16 @@ async fn check_demonstration_and_its_removal(folder: &Path, settings: &[String])
     let rules = process.get("/api/alerts/rules").await;
     let own = rules["rules"].as_array().expect("rules").iter().filter(|rule| rule["provisioned"] != true).count();
     assert_eq!(own, 0, "{rules}");
-    process.wait_until("the books balance", |health| health["stats"]["pending"] == 0 && balances(health)).await;
+    process
+        .wait_until("the outcome counts balance", |health| health["stats"]["pending"] == 0 && balances(health))
+        .await;
     let audit = within("the removal is in the audit log", async || {
         let audit = process.get("/api/audit").await;
         audit["events"].as_array()?.iter().find(|event| event["action"] == "DELETE /api/demo").cloned()
     });
     assert_eq!(audit.await["outcome"], "allowed");
 
-    // A restart does not create it again.
+    // A restart does not create the demonstration again.
     assert!(process.terminate().await.success());
     let process = Process::start(folder, settings).await;
     assert_eq!(process.get("/api/demo").await["state"], "removed");
@@ -94,7 +96,7 @@ async fn shared_first_start_has_demo_data_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn interrupted_demonstration_continues() {
+async fn interrupted_demonstration_continues_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [POSTS.to_owned()];
     let process = Process::start(folder.path(), &settings).await;
@@ -106,11 +108,11 @@ async fn interrupted_demonstration_continues() {
     let process = Process::start(folder.path(), &settings).await;
     let ready = state(&process, "ready").await;
     assert_eq!(ready["stored"], ready["planned"], "{ready}");
-    process.wait_until("the books balance", balances).await;
+    process.wait_until("the outcome counts balance", balances).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sources_start_after_the_decision_about_the_demonstration() {
+async fn sources_wait_for_the_decision_about_demo_data() {
     let (folder, shared) = (tempfile::tempdir().unwrap(), Shared::create().await);
     let mut settings = shared.settings();
     settings.extend(["ingester.demo_posts=1000", "ingester.demo=on", "sources.synthetic.rate=500"].map(str::to_owned));
@@ -123,7 +125,7 @@ async fn sources_start_after_the_decision_about_the_demonstration() {
         (number(&shared.postgres_url, WAITS_FOR_A_LOCK).await > 0).then_some(())
     })
     .await;
-    // A source that has started stores its first post in this time.
+    // In these two seconds, a source that has started would store posts.
     let mut poll = tokio::time::interval(Duration::from_millis(100));
     for _ in 0..20 {
         poll.tick().await;
@@ -150,10 +152,10 @@ async fn demo_command_does_not_change_an_installation() {
     let mut child = command(folder.path(), &[POSTS.to_owned()]).arg("demo").spawn().expect("the binary starts");
     let stdout = child.stdout.take().expect("stdout is piped");
     let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(stdout));
-    let line = tokio::time::timeout(Duration::from_secs(90), lines.next_line()).await.expect("in time").unwrap();
+    let line = tokio::time::timeout(Duration::from_secs(90), lines.next_line()).await.expect("a line in time").unwrap();
     let url = line.as_deref().and_then(|line| line.split_whitespace().find(|word| word.starts_with("http")));
     let url = url.expect("a URL").trim_end_matches('/').to_owned();
-    within("the demonstration is filled", async || {
+    within("more than 100 posts of the demonstration are stored", async || {
         let demo: Value = crate::web::get(format!("{url}/api/demo")).await.ok()?.json().await.ok()?;
         (demo["stored"].as_u64() > Some(100)).then_some(())
     })

@@ -1,8 +1,8 @@
 //! Sends random and malicious input to every parser and every API operation. Nothing may panic, hang, or respond with
 //! 5xx.
 //!
-//! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` sets another seed, and `SENTISTREAM_FUZZ_CASES` sets the
-//! number of cases per target; `make fuzz` runs many cases. Add an input that failed to the tests of its parser.
+//! Every run has the same cases. `SENTISTREAM_FUZZ_SEED` sets another seed, and `SENTISTREAM_FUZZ_CASES` sets the
+//! number of cases per target; `make fuzz` runs many cases. If an input fails, add it to the tests of its parser.
 
 mod api;
 mod models;

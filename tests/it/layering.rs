@@ -26,7 +26,7 @@ const ROOMS: [&str; 17] = [
     "backups",
 ];
 
-/// The modules that each module may import, besides itself. Modules that are not named may import anything.
+/// The modules that `module` may import in addition to itself. `None` means all modules.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     let set = |names: &[&'static str]| Some(names.iter().copied().collect());
     match module {
@@ -48,7 +48,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "lease" => set(&["store", "lifecycle"]),
         "topics" => set(&["domain", "store", "lifecycle", "terms"]),
         "store" => set(&["domain", "clock", "secrets", "sqlite"]),
-        // An entry contains the trace context of its append.
+        // An entry contains the trace context of its append, so the stream uses the telemetry.
         "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),
         "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
         role if ROLES.contains(&role) => {
@@ -61,7 +61,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
 fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("src is readable") {
         let path = entry.expect("entry is readable").path();
-        // The folder is a separate crate, which cannot import this crate.
+        // A folder with a Cargo.toml is a separate crate, which cannot import this crate.
         if path.join("Cargo.toml").exists() {
             continue;
         }
@@ -73,7 +73,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// The modules of the crate that paths in `text` name. Comments are ignored.
+/// The modules that follow `crate::` in the source code `text`. Comments are ignored.
 fn imports(text: &str) -> BTreeSet<String> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     code.match_indices("crate::")
@@ -102,7 +102,7 @@ fn first_name(path: &str) -> String {
 }
 
 #[test]
-fn front_page_of_the_crate_names_every_module() {
+fn front_page_of_the_crate_lists_every_module() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
     let text = fs::read_to_string(root).expect("source is UTF-8");
     let (map, _) = text.split_once("# Invariants").expect("a map before the invariants");

@@ -76,11 +76,11 @@ async fn posts_share_one_request_and_results_keep_their_order() {
     assert_eq!((&seen[0].body["model"], &seen[0].body["temperature"]), (&"judge-1".into(), &0.into()));
     assert!(
         !seen[0].body["messages"][0]["content"].as_str().unwrap().contains("Ignore all"),
-        "posts are not instructions"
+        "the text of a post is not part of the instructions"
     );
     assert!(asks_about(&seen[0], injection), "a post is sent as data, unchanged");
 
-    // Classified texts are not sent again, and a batch is split into requests.
+    // Results are cached, so classified texts are not sent again. A large batch is split into several requests.
     llm.classify(asked).await.unwrap();
     assert_eq!(fake.seen().len(), 1);
     let many: Vec<String> = (0..20).map(|n| format!("text {n}")).collect();
@@ -134,7 +134,7 @@ async fn malformed_answers_are_retried_in_smaller_batches() {
 }
 
 #[tokio::test]
-async fn invalid_answers_open_the_breaker_and_posts_wait() {
+async fn repeated_llm_failures_open_the_circuit_breaker() {
     for reply in [
         Reply::WrongLabels,
         Reply::Missing(0),
@@ -172,7 +172,7 @@ async fn invalid_answers_open_the_breaker_and_posts_wait() {
 }
 
 #[tokio::test]
-async fn post_that_the_server_rejects_fails_alone() {
+async fn post_that_the_llm_rejects_does_not_fail_others() {
     let (fake, _, llm) = app().await;
     fake.always(|seen| if asks_about(seen, "forbidden") { Reply::Status(400, None) } else { Reply::Good });
     let all = ["love 1", "hate 2", "forbidden", "day 4", "day 5"];
@@ -180,7 +180,8 @@ async fn post_that_the_server_rejects_fails_alone() {
     let before = fake.seen().len();
     assert!(before < 24, "{before} requests");
     assert_eq!(llm.classify(texts(&["love 1", "hate 2", "day 4", "day 5"])).await.unwrap().len(), 4);
-    // Only posts of halves that were not requested yet are sent. The results of all other posts are cached.
+    // A rejected batch was split into halves. The results of accepted halves are cached, so the posts of at most one
+    // half are sent again.
     assert!(fake.seen().len() <= before + 1, "{} then {}", before, fake.seen().len());
 }
 
@@ -242,5 +243,5 @@ async fn rejected_parameter_is_omitted_from_later_requests() {
     assert_eq!(labels(&llm.classify(texts(&["hate 2"])).await.unwrap()), [Sentiment::Negative]);
     let seen = fake.seen();
     assert_eq!((before, seen.len()), (3, 4), "later requests omit the rejected parameters");
-    assert!(seen[3].body["max_tokens"].as_u64() >= Some(128), "another name limits the answer");
+    assert!(seen[3].body["max_tokens"].as_u64() >= Some(128), "the parameter `max_tokens` replaces the rejected one");
 }

@@ -1,4 +1,4 @@
-//! Tests of the maintenance of tables by the worker.
+//! The worker maintains the tables: it prunes old rows and fills the text index.
 
 use crate::process::{Process, posts, within};
 use crate::services::{Shared, execute, number};
@@ -14,7 +14,7 @@ async fn failing_text_index_does_not_stop_pruning() {
     process.append(&posts(1)).await;
     process.drained(1).await;
 
-    // The constraint prevents the post from being added to the index again.
+    // The constraint makes every attempt to add the post to the text index fail.
     let broken = "BEGIN; UPDATE post_search SET grams = NULL; \
                   ALTER TABLE post_search ADD CONSTRAINT broken CHECK (grams IS NULL) NOT VALID; \
                   INSERT INTO post_keys (post_id, deleted_at) VALUES ('old', '2020-01-01'); COMMIT";

@@ -1,4 +1,4 @@
-//! Tests of models from folders and from the Hub, with all faults of a download.
+//! Tests of models from folders and from the Hugging Face Hub, with faults of downloads.
 
 mod fake_hub;
 mod routes;
@@ -33,7 +33,7 @@ impl TestApp {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
-        // The variables that deployments set.
+        // Deployments configure the Hub with these two variables.
         command.env("HF_ENDPOINT", &self.hub.url).env("HF_HOME", self.folder.path().join("hf"));
         command
     }
@@ -75,7 +75,7 @@ fn hub_model_needs_no_network_after_the_download() {
     assert_ended(&pulled, 0, &["downloading", "model.safetensors"]);
     assert!(pulled.stdout.contains("tests/bert@0123456789ab"), "{}", pulled.stdout);
     assert!(pulled.stdout.contains("sentiment: negative, neutral, positive"), "{}", pulled.stdout);
-    // Files that are not needed are not downloaded.
+    // Only the files that a model needs are downloaded.
     assert!(!app.hub.seen().iter().any(|request| request.contains("expected.ndjson")), "{:?}", app.hub.seen());
 
     // A start downloads a missing model. This model has several weight files and no tokenizer.json.
@@ -150,11 +150,11 @@ fn emotion_below_the_threshold_is_neutral() {
         assert_ended(&ended, 0, &[]);
         serde_json::from_str::<Value>(ended.stdout.trim()).unwrap()["emotion"].clone()
     };
-    // The threshold is below or above the largest score, which is 0.94.
+    // The largest score, `anger`, is 0.94. A model without a neutral class gives `neutral` if the threshold is larger.
     let without_neutral = with_neutral.replace("\"neutral\"", "\"annoyance\"");
     assert_eq!(emotion(&without_neutral, "0.9"), "anger");
     assert_eq!(emotion(&without_neutral, "0.95"), "neutral");
-    // A model with a neutral class needs no threshold.
+    // The threshold has no effect on a model with a neutral class.
     assert_eq!(emotion(&with_neutral, "0.95"), "anger");
 }
 
@@ -167,7 +167,7 @@ fn wrong_model_name_or_revision_exits_with_2() {
     let with_token = end(with_token);
     assert_ended(&with_token, 2, &["has no model", "404"]);
     assert!(!with_token.stderr.contains("hunter2"));
-    // If the variable is not set, the token that `hf auth login` stored is sent.
+    // If `HF_TOKEN` is not set, the token that `hf auth login` stored is sent.
     std::fs::create_dir_all(app.folder.path().join("hf")).unwrap();
     std::fs::write(app.folder.path().join("hf/token"), "hunter3\n").unwrap();
     assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["has no model", "404"]);
@@ -218,7 +218,7 @@ fn interrupted_download_resumes_at_its_offset() {
 }
 
 #[test]
-fn silent_hub_or_damaged_file_fails_and_leaves_no_model() {
+fn stalled_or_damaged_download_leaves_no_model() {
     let app = TestApp::new();
     app.hub.fault("model.safetensors", Fault::Silence);
     let start = Instant::now();

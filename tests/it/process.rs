@@ -58,14 +58,14 @@ impl Process {
         tokio::time::timeout(DEADLINE, self.child.wait())
             .await
             .expect("the process ends in time")
-            .expect("its exit status")
+            .expect("an exit status")
     }
 
     /// The peak resident memory of the process, in MiB.
     pub fn peak_memory_mib(&self) -> u64 {
         let id = self.child.id().expect("the process runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux has /proc");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak memory");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1_024
     }
 

@@ -1,5 +1,5 @@
-//! Redis and Postgres for tests: a database and stream names of its own on the shared servers, or servers of its own
-//! that a test can stop and restart.
+//! Redis and Postgres for tests. A test gets its own database and stream names on the shared servers, or its own
+//! servers, which it can stop and restart.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Tests of settings that are changed while the server runs, with the real binary.
+//! Changes of settings while a server runs. The tests start the real binary.
 
 use std::path::Path;
 
@@ -175,7 +175,8 @@ async fn invalid_setting_gets_the_same_error_as_in_a_file() {
 
     let list = process.get("/api/settings").await;
     let all = list["settings"].as_array().expect("settings");
-    let find = |key: &str| all.iter().find(|setting| setting["key"] == key).unwrap_or_else(|| panic!("{key}"));
+    let find =
+        |key: &str| all.iter().find(|setting| setting["key"] == key).unwrap_or_else(|| panic!("no setting {key}"));
     assert_eq!(find("cache.ttl")["origin"], json!({"layer": "file", "name": "sentistream.toml:2"}));
     assert!(find("cache.ttl")["editable"] == false && find("cache.ttl")["changeable"] == true);
     assert_eq!(find("retention.posts")["optional"], true);
@@ -211,7 +212,7 @@ async fn take_effect(folder: &Path, settings: Vec<String>) {
     .await;
 
     assert_eq!(put(&process, "server.rate_burst", json!(700)).await.status, 200);
-    within("the limit of requests has changed", async || {
+    within("the request limit has changed", async || {
         let answer = crate::web::get(format!("{}/api/stats", process.url)).await.expect("the API answers");
         (answer.headers().get("ratelimit-limit")? == "700").then_some(())
     })
@@ -250,7 +251,7 @@ async fn other_instances_follow_changed_settings() {
         (setting(&two, "cache.ttl").await["value"] == "30s").then_some(())
     })
     .await;
-    // The other instance knows the version that the first instance has stored, so its change is accepted.
+    // The version that the first instance stored is current on the other instance too, so the change is accepted.
     let changed = send(&two, Method::PUT, "cache.ttl", (Some("\"1\""), json!({"value": "10s"}))).await;
     assert_eq!((changed.status, &changed.json["stored"]["previous"]), (200, &json!("30s")), "{}", changed.json);
 }

@@ -1,4 +1,4 @@
-//! Tests of traces, as a collector receives them, from the append to the live feed across processes.
+//! Tests of traces: a fake collector receives the spans of a post from several processes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -54,7 +54,7 @@ async fn take(spans: web::Data<Collector>, body: web::Bytes) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn trace_spans_append_to_live_feed_across_processes() {
+async fn one_trace_covers_a_post_from_append_to_live_feed() {
     let collector = Collector::default();
     let url = collector.listen();
     let shared = Shared::create().await;

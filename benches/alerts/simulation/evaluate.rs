@@ -16,7 +16,7 @@ impl World {
         let (mut all, mut fired) = (Vec::new(), Vec::new());
         let mut scores: Vec<Score> = Vec::new();
         for named in rules {
-            let rule = serde_json::from_str(named.rule).expect("JSON");
+            let rule = serde_json::from_str(named.rule).expect("the rule is not valid JSON");
             let spec = RuleSpec::parse(rule).unwrap_or_else(|errors| panic!("{errors:?}"));
             self.read_texts(&spec);
             let firings = run(&spec, &self.recording, self.range).firings;

@@ -21,7 +21,7 @@ pub struct Fired {
 
 /// The number of alerts that cause a notification when they fire.
 pub fn count(mut fired: Vec<Fired>) -> usize {
-    let (defaults, _) = Config::load(&Inputs::default()).expect("defaults");
+    let (defaults, _) = Config::load(&Inputs::default()).expect("the default settings are not valid");
     fired.sort_by_key(|fired| fired.firing.fired_at);
     let alerts: Vec<RecentAlert> = (1..).zip(&fired).map(|(id, fired)| fired.alert(id)).collect();
     let rules = defaults.alerts.inhibit_rules;

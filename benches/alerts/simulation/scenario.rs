@@ -18,11 +18,11 @@ pub enum Scenario {
     TenHours,
     /// The program is down three times a day, for one minute to half an hour.
     Downtime,
-    /// Two sources are polled every 30 minutes and every two hours.
+    /// One source is polled every 30 minutes, another one every two hours.
     LateFeeds,
     /// Four times a day one author posts a negative text 60 to 200 times within five minutes.
     Copies,
-    /// A topic that posts mention only during incidents.
+    /// The posts are about a topic that is mentioned only during incidents.
     NewTopic,
     /// The number of posts grows by 5 % per day. The share of negative posts grows from 20 % to 35 %.
     Drift,

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::domain::alert::RuleSpec;
 use crate::domain::{TopicName, TopicOrigin};
-use crate::sources::synthetic::past::{Name, Past};
+use crate::sources::synthetic::name::Name;
+use crate::sources::synthetic::past::Past;
 use crate::store::topics::{ExistingPosts, NewTopic};
 
 /// The actor of the demonstration's changes in the audit trail.
@@ -15,7 +16,7 @@ fn names(past: &Past) -> [&Name; 3] {
     [&present.about, &yesterday.about, &past.unaffected]
 }
 
-/// The topics.
+/// The topics of the demonstration.
 pub fn topics(past: &Past) -> Vec<NewTopic> {
     names(past).into_iter().filter_map(topic).collect()
 }
@@ -40,7 +41,7 @@ fn topic_name(name: &Name) -> Option<TopicName> {
     TopicName::parse(&words.join("-")).ok()
 }
 
-/// One rule per topic.
+/// The rules of the demonstration: one rule per topic.
 pub fn rules(past: &Past) -> Vec<RuleSpec> {
     names(past).into_iter().filter_map(rule).collect()
 }

@@ -59,7 +59,7 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
         keep_firing_for: alerts.keep_firing_for,
         recovery_threshold: Some(condition.threshold() * RECOVERY),
         severity: Severity::Warning,
-        // Of several alerts with the same incident, only the first sends notifications (alerts.inhibit_rules).
+        // Only the first of several alerts with the same label `incident` sends notifications (alerts.inhibit_rules).
         labels: Labels::from([("incident".to_owned(), "negative_mood".to_owned())]),
         annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
     };

@@ -52,7 +52,8 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     })
 }
 
-/// The options of the engine of a route. Settings that belong to `inference.model` do not apply to it.
+/// The options of the engine of a route. Settings that describe `inference.model`, such as its labels, do not apply to
+/// the route.
 ///
 /// # Errors
 /// When the engine does not support a configured value.

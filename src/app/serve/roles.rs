@@ -38,7 +38,7 @@ pub(super) struct Start<'a> {
     pub(super) factory: Arc<dyn SourceFactory>,
     /// The state of the model. The sender exists as long as the roles that watch the state.
     pub(super) model: Arc<watch::Sender<ModelState>>,
-    /// Whether the local model is loaded, or not needed.
+    /// Whether the local model is loaded, so that no further attempt is needed.
     pub(super) is_loaded: bool,
     pub(super) loader: model::Loader,
     /// The models for other languages.
@@ -237,7 +237,7 @@ impl Start<'_> {
             while !shutdown.is_stopping() {
                 match sign_in::first(&store, &clock).await {
                     Ok(Some(first)) => {
-                        // A closed stdout is not an error.
+                        // Errors are ignored, because the parent process may have closed stdout.
                         let _ = write!(std::io::stdout(), "{}", first.notice(&url));
                         break;
                     }
@@ -251,7 +251,7 @@ impl Start<'_> {
         });
     }
 
-    /// Starts a role. Every role waits for the schema, except the API, which reports that it is missing.
+    /// Starts a role when the database schema is ready. The API starts earlier, and reports that the schema is missing.
     fn spawn(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let schema = self.schema.clone();
         self.supervisor.spawn(name, async move {

@@ -9,7 +9,7 @@ use crate::app::settings::Adjusting;
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::{Store, StoreError};
 
-/// Prepares the database: migrates its schema once per process, then applies the settings that it stores.
+/// Prepares the database: migrates its schema once per process, then applies the settings in the database.
 #[derive(Clone)]
 pub(super) struct Schema {
     store: Store,
@@ -46,7 +46,7 @@ impl Schema {
         }
     }
 
-    /// Encrypts the secrets that were stored before the database had a key.
+    /// Encrypts the secrets that were stored before an encryption key was configured.
     async fn seal_secrets(&self) -> Result<(), StoreError> {
         let objects = self.store.seal_plain_secrets().await?;
         if objects > 0 {

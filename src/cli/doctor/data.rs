@@ -33,6 +33,17 @@ struct Inspection {
     skew: Duration,
 }
 
+/// Why the database could not be inspected.
+#[derive(Debug, thiserror::Error)]
+enum InspectionError {
+    #[error("{0:#}")]
+    Open(#[source] anyhow::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+}
+
 /// Checks the database, the stream, the sources and the clock.
 pub async fn check(context: &Context) -> Vec<Check> {
     let config = &context.config;
@@ -67,12 +78,12 @@ pub async fn check(context: &Context) -> Vec<Check> {
     vec![database(config, seen), stream, sources, clock]
 }
 
-async fn inspect_in_time(context: &Context) -> Result<Inspection, String> {
+async fn inspect_in_time(context: &Context) -> Result<Inspection, InspectionError> {
     let limit = context.config.database.connect_timeout + MARGIN;
-    let store = app::open_store(&context.config, context.clock.clone()).map_err(|e| format!("{e:#}"))?;
+    let store = app::open_store(&context.config, context.clock.clone()).map_err(InspectionError::Open)?;
     match tokio::time::timeout(limit, inspect(context, &store)).await {
-        Ok(seen) => seen.map_err(|e| e.to_string()),
-        Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
+        Ok(seen) => Ok(seen?),
+        Err(_) => Err(InspectionError::Timeout(limit)),
     }
 }
 
@@ -119,7 +130,7 @@ fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
     Check::warning("sources", format!("{finding}; {}", wrong.join("; ")), remedy)
 }
 
-fn database(config: &Config, seen: Result<Inspection, String>) -> Check {
+fn database(config: &Config, seen: Result<Inspection, InspectionError>) -> Check {
     match seen {
         Ok(Inspection { server, pending: pending @ 1.., .. }) => Check::warning(
             "database",
@@ -128,13 +139,15 @@ fn database(config: &Config, seen: Result<Inspection, String>) -> Check {
         ),
         Ok(Inspection { server: Server { version, foreign_messages: Some(locale), .. }, .. }) => Check::warning(
             "database",
-            format!("{version}, messages in {locale}: a post that it refuses is retried and not dead-lettered"),
+            format!(
+                "{version}, messages in {locale}: a post that Postgres refuses is retried instead of dead-lettered"
+            ),
             "as an administrator: ALTER ROLE … SET lc_messages = 'C' for the role of database.url",
         ),
         Ok(Inspection { server, .. }) => {
             Check::good("database", format!("{}, schema up to date{}", server.version, location(config)))
         }
-        Err(finding) => Check::broken("database", finding, remedy(&config.database.url)),
+        Err(error) => Check::broken("database", error.to_string(), remedy(&config.database.url)),
     }
 }
 

@@ -12,7 +12,7 @@ const SAMPLE: &str = "I love this, it is wonderful and makes me so happy!";
 
 const WARNED: &str = "see `sentistream models list` for other models, and measure with `sentistream eval`";
 
-/// Loads those models of the configured routes that are on this machine.
+/// Loads the models of the configured routes, if they are on this machine.
 pub async fn routes(config: &Config) -> Vec<Check> {
     const REMEDY: &str = "correct inference.routes, or run `sentistream models pull` for its model";
     let mut checks = Vec::new();

@@ -52,7 +52,7 @@ pub(super) fn print(kept: &StoredCalibration, output: &mut Output) -> anyhow::Re
     for (name, fit) in heads {
         if let Some(fit) = fit {
             output.line(format!(
-                "\n{name}: temperature {} from {} posts; on {} others the calibration error goes from {:.4} to {:.4}, \
+                "\n{name}: temperature {} from {} posts; on {} other posts the calibration error changes from {:.4} to {:.4}, \
                  the loss from {:.4} to {:.4}",
                 fit.temperature,
                 fit.fitted_on,

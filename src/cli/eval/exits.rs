@@ -39,7 +39,7 @@ pub(super) async fn fit(
         output.json(&fitted)?;
     } else {
         output.line(format!(
-            "fitted on {} texts; of {} other texts {:.1} % get the labels of all layers, with {:.2} layers per token on average",
+            "fitted on {} texts; of {} other texts {:.1} % get the same labels as from all layers, with {:.2} layers per token",
             fitted.fitted_on,
             fitted.measured_on,
             100.0 * fitted.agreement,

@@ -35,7 +35,7 @@ pub(super) fn report(report: &Report, output: &mut Output) -> anyhow::Result<()>
     }
     if let Some(emotion) = &report.emotion {
         output.line(format!(
-            "\nEmotion: macro F1 {:.4} (present above {}), top emotion among the labels {:.4}, calibration error {:.4}",
+            "\nEmotion: macro F1 {:.4} (an emotion is present above {}), top emotion among the labels {:.4}, calibration error {:.4}",
             emotion.macro_f1, emotion.threshold, emotion.top1, emotion.ece
         ))?;
         classes(&emotion.per_class, output)?;
@@ -88,8 +88,8 @@ pub(super) fn comparison(comparison: &Comparison, output: &mut Output) -> anyhow
     let Comparison { model, other, only_model, only_other, accuracy, macro_f1, p_value, .. } = comparison;
     let shown = |of: &Estimate| format!("{:+.4} ({:+.4} to {:+.4})", of.value, of.low, of.high);
     output.line(format!(
-        "\n{other} against {model}: accuracy {}, macro F1 {}; only one model right: {only_other} against {only_model} texts, \
-         p = {p_value:.4} (McNemar)",
+        "\n{other} against {model}: accuracy {}, macro F1 {}; texts correct only with the first \
+         model: {only_other}, only with the second: {only_model}, p = {p_value:.4} (McNemar)",
         shown(accuracy),
         shown(macro_f1)
     ))?;

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pipe_of_the_shell_is_read() {
+    fn pipe_of_a_process_substitution_is_read() {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"{}").unwrap();
         drop(writer);

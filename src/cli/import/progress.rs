@@ -11,7 +11,7 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 const TICK: Duration = Duration::from_millis(250);
 /// The interval between printed lines when there is no terminal.
 const LINE: Duration = Duration::from_secs(10);
-/// Before this time has passed, no remaining time is estimated.
+/// The remaining time is estimated after this time, because an earlier estimate would be too inaccurate.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Shows the progress of an import.

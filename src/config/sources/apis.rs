@@ -15,7 +15,7 @@ use crate::sources::github;
 use crate::sources::mapping::Path;
 use crate::sources::youtube::{self, Channel};
 
-/// `kind = "json"`
+/// The settings of a source with `kind = "json"`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JsonConfig {
@@ -28,28 +28,28 @@ pub struct JsonConfig {
     /// The value of the header. `None`: requests do not have it.
     #[serde(deserialize_with = "optional_secret")]
     pub secret: Option<SecretString>,
-    /// The items of a document.
+    /// The path to the items of a document.
     #[serde(deserialize_with = "parsed")]
     pub items_path: Path,
-    /// The text of an item. Required when the source is read.
+    /// The path to the text of an item. Required when the source is read.
     #[serde(deserialize_with = "optional")]
     pub text_path: Option<Path>,
-    /// The id of an item.
+    /// The path to the id of an item.
     #[serde(deserialize_with = "optional")]
     pub id_path: Option<Path>,
-    /// The author of an item.
+    /// The path to the author of an item.
     #[serde(deserialize_with = "optional")]
     pub author_path: Option<Path>,
-    /// The time of an item.
+    /// The path to the time of an item.
     #[serde(deserialize_with = "optional")]
     pub time_path: Option<Path>,
-    /// The URL of an item.
+    /// The path to the URL of an item.
     #[serde(deserialize_with = "optional")]
     pub url_path: Option<Path>,
-    /// The language of an item.
+    /// The path to the language of an item.
     #[serde(deserialize_with = "optional")]
     pub lang_path: Option<Path>,
-    /// The URL of the next page in a document.
+    /// The path to the URL of the next page in a document.
     #[serde(deserialize_with = "optional")]
     pub next_path: Option<Path>,
     /// The time between two polls; at least one second.
@@ -88,7 +88,7 @@ impl Settings for JsonConfig {
     }
 }
 
-/// `kind = "github"`
+/// The settings of a source with `kind = "github"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GitHubConfig {
@@ -98,7 +98,7 @@ pub struct GitHubConfig {
     /// The repositories as `owner/name` in lower case. At least one is required when the source is read.
     #[serde(deserialize_with = "repositories")]
     pub repositories: Vec<String>,
-    /// A token. `None`: GitHub allows few requests, and no discussions.
+    /// A token. `None`: GitHub accepts fewer requests per hour, and no requests for discussions.
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
     /// Whether comments on issues are read.
@@ -130,7 +130,7 @@ fn repositories<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Erro
     named(de, github::repository, "expected repositories such as \"owner/name\"")
 }
 
-/// `kind = "youtube"`
+/// The settings of a source with `kind = "youtube"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct YouTubeConfig {

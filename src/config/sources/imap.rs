@@ -12,14 +12,14 @@ use super::super::values::*;
 use super::{HISTORY, Settings};
 use crate::sources::imap::Protection;
 
-/// `kind = "imap"`
+/// The settings of a source with `kind = "imap"`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImapConfig {
-    /// The name or the address of the server, as in a URL. Required when the source is read.
+    /// The host name or IP address of the server. Required when the source is read.
     #[serde(deserialize_with = "host")]
     pub host: Option<String>,
-    /// The port of the server. `None`: the usual one.
+    /// The port of the server. `None`: the default port for `tls`.
     #[serde(deserialize_with = "port")]
     pub port: Option<u16>,
     /// How the connection is encrypted.
@@ -33,10 +33,10 @@ pub struct ImapConfig {
     pub password: Option<SecretString>,
     /// The name of the mailbox.
     pub mailbox: String,
-    /// Parts of names or addresses of senders, in lower case. Empty: all senders.
+    /// Only mails whose sender contains one of these texts, in lower case. Empty: all senders.
     #[serde(deserialize_with = "words")]
     pub senders: Vec<String>,
-    /// Parts of subjects, in lower case. Empty: all subjects.
+    /// Only mails whose subject contains one of these texts, in lower case. Empty: all subjects.
     #[serde(deserialize_with = "words")]
     pub subjects: Vec<String>,
     /// The time between two polls; at least one second.
@@ -48,7 +48,7 @@ pub struct ImapConfig {
 }
 
 impl ImapConfig {
-    /// The port of the server.
+    /// The configured port of the server, or the default port for `tls`.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or_else(|| self.tls.port())
     }
@@ -113,7 +113,7 @@ fn port<'de, D: Deserializer<'de>>(de: D) -> Result<Option<u16>, D::Error> {
     Ok(Some(count::<D, u16, 0, 65_535>(de)?).filter(|port| *port > 0))
 }
 
-/// Reads words in lower case, without empty ones.
+/// Reads texts, converts them to lower case and drops empty ones.
 fn words<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     let words = Vec::<String>::deserialize(de)?;
     Ok(words.iter().map(|word| word.trim().to_lowercase()).filter(|word| !word.is_empty()).collect())

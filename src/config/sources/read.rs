@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
 use super::super::urls::mask;
+use super::super::values::InvalidSetting;
 use crate::sources::steam;
 
 pub(super) fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
@@ -36,7 +37,8 @@ pub(super) fn accounts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, 
     Ok(accounts)
 }
 
-/// Reads ISO 639 language codes, in lower case and without a region, as posts name their languages.
+/// Reads ISO 639 language codes and converts them to lower case without a region, the form in which posts name their
+/// language.
 pub(super) fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     let mut languages = Vec::new();
     for text in Vec::<String>::deserialize(de)? {
@@ -64,10 +66,10 @@ pub(super) fn web_urls<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::
     Ok(urls)
 }
 
-pub(super) fn web_url(text: &str) -> Result<Url, String> {
+pub(super) fn web_url(text: &str) -> Result<Url, InvalidSetting> {
     let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let shown = || if text.contains('@') { mask(text) } else { text.to_owned() };
-    url.ok_or_else(|| format!("expected an http or https URL, found {:?}", shown()))
+    url.ok_or_else(|| InvalidSetting::Form { expected: "an http or https URL", found: shown() })
 }
 
 /// Reads a base URL.

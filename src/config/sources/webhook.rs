@@ -11,7 +11,7 @@ use super::read::header_name;
 use crate::sources::mapping::Path;
 use crate::sources::webhook::{Scheme, Signature};
 
-/// `kind = "webhook"`
+/// The settings of a source with `kind = "webhook"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
@@ -27,25 +27,25 @@ pub struct WebhookConfig {
     /// The largest difference between the time of a signature and the current time; 1 second to 1 hour.
     #[serde(deserialize_with = "duration::<_, 1_000, 3_600_000>")]
     pub tolerance: Duration,
-    /// The items in the body.
+    /// The path to the items in the body.
     #[serde(deserialize_with = "parsed")]
     pub items_path: Path,
-    /// The text in an item.
+    /// The path to the text in an item.
     #[serde(deserialize_with = "parsed")]
     pub text_path: Path,
-    /// The id in an item. `None`: ids are derived from the other fields.
+    /// The path to the id in an item. `None`: ids are derived from the other fields.
     #[serde(deserialize_with = "optional")]
     pub id_path: Option<Path>,
-    /// The author in an item.
+    /// The path to the author in an item.
     #[serde(deserialize_with = "optional")]
     pub author_path: Option<Path>,
-    /// The time in an item.
+    /// The path to the time in an item.
     #[serde(deserialize_with = "optional")]
     pub time_path: Option<Path>,
-    /// The URL in an item.
+    /// The path to the URL in an item.
     #[serde(deserialize_with = "optional")]
     pub url_path: Option<Path>,
-    /// The language tag in an item.
+    /// The path to the language tag in an item.
     #[serde(deserialize_with = "optional")]
     pub lang_path: Option<Path>,
 }

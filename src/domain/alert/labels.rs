@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 /// The labels by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// The labels that the engine sets. A rule must not set them.
+/// The labels that SentiStream sets. A rule must not set them.
 pub const RESERVED: [&str; 8] = ["alertname", "severity", "kind", "rule_id", "source", "author", "topic", "text"];
 
-/// An identifier of a set of labels that is the same in every process: 64 bits of FNV-1a over names and values, each
-/// followed by the byte 255, as 16 hexadecimal digits. Prometheus and Alertmanager call it a fingerprint.
+/// The fingerprint of a set of labels, which is the same in every process. It is the 64-bit FNV-1a hash of the names
+/// and values, each followed by the byte 255, as 16 hexadecimal digits.
 pub fn fingerprint(labels: &Labels) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for text in labels.iter().flat_map(|(name, value)| [name, value]) {

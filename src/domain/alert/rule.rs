@@ -53,7 +53,7 @@ pub struct RuleSpec {
     pub distinct: Distinct,
     /// How a window without posts is handled.
     pub no_data: NoData,
-    /// How long before the current time a window ends, so that it contains late posts. `None`: the measured delay of
+    /// Windows end this long before the current time, so that they contain late posts. `None`: the measured delay of
     /// the source.
     pub delay: Option<Duration>,
     /// How long the condition must hold before the alert fires.

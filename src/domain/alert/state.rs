@@ -10,18 +10,18 @@ use crate::domain::Timestamp;
 pub struct Instance {
     /// The id of the rule; 0 for the alerts about rules and receivers that fail.
     pub rule_id: i64,
-    /// The posts of the series, as in the alert's `scope`. It is unique within the rule.
+    /// The scope of the series, such as `source:web`, as in its alert. The scope is unique within the rule.
     pub scope: String,
     /// The fingerprint of `labels`.
     pub fingerprint: String,
     /// The state after the last evaluation.
     pub state: InstanceState,
-    /// Event time at which the state began.
+    /// The event time at which the state began.
     pub since: Timestamp,
-    /// Event time at which the condition began to hold; `None` unless the state is pending, firing or recovering.
-    /// Baselines exclude counts after this time.
+    /// The event time at which the condition began to hold, in the states pending, firing and recovering; otherwise
+    /// `None`. Baselines exclude counts after this time.
     pub began: Option<Timestamp>,
-    /// Event time of the last evaluation.
+    /// The event time of the last evaluation.
     pub evaluated_at: Timestamp,
     /// The id of the open alert; `None` if no alert is open.
     pub alert_id: Option<i64>,
@@ -43,7 +43,7 @@ pub struct Instance {
 /// A change of an instance's state: a row of `alert_transitions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Transition {
-    /// Increases from one transition to the next, over all rules.
+    /// The id of the transition. Later transitions have higher ids, also across rules.
     pub id: i64,
     /// The id of the rule; 0 for the alerts about rules and receivers that fail.
     pub rule_id: i64,

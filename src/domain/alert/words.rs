@@ -105,11 +105,11 @@ words! {
     InstanceState {
         /// The condition does not hold.
         Normal = "normal",
-        /// The condition holds, but not yet for as long as the rule's `for`.
+        /// The condition holds, but for less time than the rule's `for`.
         Pending = "pending",
         /// The alert is open.
         Firing = "firing",
-        /// The alert is open. The condition no longer holds, but not yet for `keep_firing_for`.
+        /// The alert is open. The condition has stopped holding, but for less time than `keep_firing_for`.
         Recovering = "recovering",
         /// There are no posts, or there is too little history for a baseline.
         NoData = "no_data",

@@ -34,8 +34,8 @@ impl SourceDefinition {
         Ok(count)
     }
 
-    /// Inserts the users and passwords in `secrets` into the URLs of the settings. Returns the settings and all other
-    /// secrets.
+    /// Inserts the users and passwords in `secrets` into the URLs of the settings. Returns the changed settings and the
+    /// remaining secrets.
     pub fn with_accounts(&self, secrets: &Secrets) -> (Map<String, Value>, Secrets) {
         let is_account = |name: &String| name.starts_with(PREFIX);
         let others: BTreeMap<String, SecretString> = secrets

@@ -16,7 +16,7 @@ const NO_RECEIVER: &str = "no-receiver";
 pub struct Setup {
     /// The names of all receivers.
     pub receivers: Vec<String>,
-    /// The routes of all receivers.
+    /// The tree of all routes.
     pub router: Router,
     /// All inhibition rules. Those of the mode `first` are left out of the configuration.
     pub inhibit_rules: Vec<InhibitRule>,
@@ -34,7 +34,7 @@ pub fn config(setup: &Setup) -> Value {
             Map::from_iter([("receiver".to_owned(), json!(NO_RECEIVER))])
         }
     };
-    // Alertmanager rejects these fields on its root route, which matches every alert at any time.
+    // The root route matches every alert at any time, and Alertmanager rejects these fields on it.
     for field in ["matchers", "continue", "mute_time_intervals", "active_time_intervals"] {
         root.remove(field);
     }
@@ -47,7 +47,7 @@ pub fn config(setup: &Setup) -> Value {
         let (sources, targets) = (matchers(&rule.source_matchers), matchers(&rule.target_matchers));
         json!({"source_matchers": sources, "target_matchers": targets, "equal": rule.equal})
     };
-    // Alertmanager has no equivalent of the mode `first`.
+    // Rules of the mode `first` are left out, because Alertmanager has no equivalent of this mode.
     let of_alertmanager = setup.inhibit_rules.iter().filter(|rule| rule.mode == InhibitMode::Source);
     let inhibit_rules: Vec<_> = of_alertmanager.map(inhibit_rule).collect();
     let timings: Vec<_> = setup.mute_timings.iter().map(of_timing).collect();
@@ -68,7 +68,8 @@ fn matchers(matchers: &[Matcher]) -> Vec<String> {
 }
 
 fn of_route(route: &Route) -> Map<String, Value> {
-    // Alertmanager's format of durations differs from that of this crate. Seconds are valid in both.
+    // Durations are exported in seconds, because the duration formats of Alertmanager and this crate differ for other
+    // units.
     let seconds = |span: &HumanDuration| format!("{}s", span.0.as_secs());
     let inherited = |name: &str| route.inherited.iter().any(|setting| json!(setting) == name);
     let fields = [
@@ -91,8 +92,8 @@ fn of_timing(timing: &MuteTiming) -> Value {
     json!({"name": timing.name, "time_intervals": intervals})
 }
 
-/// Converts an interval. Alertmanager has no intervals across midnight, so such an interval becomes two. Both have the
-/// same days of the month, because these cannot be shifted by one day in general.
+/// Converts an interval. Alertmanager has no intervals across midnight, so such an interval becomes two. The second one
+/// is on the next weekdays, but on the same days of the month, which cannot always be shifted by one day.
 fn of_interval(interval: &MuteInterval, zone: &str) -> Vec<Value> {
     let part = |from: &str, to: &str, weekdays: Vec<&str>| {
         let mut fields = Map::new();

@@ -59,7 +59,7 @@ impl InhibitMode {
 }
 
 impl InhibitRule {
-    /// Whether an alert with the labels `source` inhibits one with the labels `target` while it fires.
+    /// Whether a firing alert with the labels `source` inhibits an alert with the labels `target`.
     pub fn inhibits(&self, source: &Labels, target: &Labels) -> bool {
         let value = |labels: &Labels, name: &String| labels.get(name).cloned().unwrap_or_default();
         self.mode == InhibitMode::Source
@@ -68,7 +68,7 @@ impl InhibitRule {
             && self.equal.iter().all(|name| value(source, name) == value(target, name))
     }
 
-    /// Whether an alert with the labels `first` inhibits a later one with the labels `second`.
+    /// Whether an alert with the labels `first` inhibits a later alert with the labels `second`.
     fn inhibits_later(&self, first: &Labels, second: &Labels) -> bool {
         let value = |labels: &Labels, name: &String| labels.get(name).filter(|value| !value.is_empty()).cloned();
         let equal = |name: &String| match (value(first, name), value(second, name)) {
@@ -132,8 +132,8 @@ struct First {
 }
 
 impl Inhibition {
-    /// Groups `alerts` into incidents. They must be sorted by id, and each must fire or have ended less than
-    /// [`AFTERMATH`] ago.
+    /// Groups `alerts` into incidents. The alerts must be sorted by id, and each alert must fire or have ended less
+    /// than [`AFTERMATH`] ago.
     pub fn new(rules: Vec<InhibitRule>, alerts: Vec<RecentAlert>) -> Self {
         let mut firsts: Vec<First> = Vec::new();
         for alert in &alerts {
@@ -155,7 +155,7 @@ impl Inhibition {
         let inhibits = |alert: &&RecentAlert| self.rules.iter().any(|rule| rule.inhibits(&alert.labels, labels));
         let of_source = self.recent.iter().filter(|alert| alert.ended.is_none()).filter(inhibits);
         // The notification about the end of an alert is sent after the alert has ended, so ended alerts are looked up
-        // too. If no alert has these labels, the result is that for an alert which begins now.
+        // too. If no alert has these labels, the result is the same as for an alert that begins now.
         let own = self.recent.iter().rfind(|alert| alert.labels == *labels);
         let earlier = move |first: &&First| {
             own.is_none_or(|own| first.alert.id < own.id && first.incident_ended.is_none_or(|ended| ended > own.began))
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_alert_of_an_incident_sends_its_end() {
+    fn later_alerts_of_an_incident_do_not_notify_when_they_end() {
         let alerts = [alert(1, Some("web"), Some(5)), alert(2, Some("web"), Some(6)), alert(3, Some("web"), None)];
         let inhibition = inhibition(&alerts);
         assert_eq!(alerts.each_ref().map(|alert| inhibition.covers(&alert.labels)), [false, true, true]);

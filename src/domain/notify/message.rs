@@ -51,7 +51,7 @@ pub struct Message {
     /// The URL of the dashboard.
     #[serde(rename = "externalURL")]
     pub external_url: String,
-    /// The alerts of the group, those that fire first, up to the receiver's limit `max_alerts`.
+    /// The alerts of the group, up to the receiver's limit `max_alerts`. Firing alerts come first.
     pub alerts: Vec<MessageAlert>,
 }
 
@@ -82,8 +82,8 @@ pub struct MessageAlert {
     pub details: Option<AlertDetails>,
 }
 
-/// Programs that read Alertmanager's messages compare the end of a firing alert with the zero time of Go, which has no
-/// milliseconds.
+/// Writes the zero time of Go, without milliseconds, as the end of a firing alert, because programs that read
+/// Alertmanager's messages compare the end with this text.
 fn end<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     if *at == Timestamp::MIN { serializer.serialize_str("0001-01-01T00:00:00Z") } else { at.serialize(serializer) }
 }

@@ -167,7 +167,8 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 impl MuteTiming {
     /// Whether any interval of the timing contains `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        // The time zone database of this machine may lack a zone that was valid when the timing was stored.
+        // The time zone database of this machine may lack a zone that was valid when the timing was stored. The timing
+        // is then inactive.
         let Ok(zone) = TimeZone::get(&self.zone) else { return false };
         let local = now.to_jiff().to_zoned(zone).datetime();
         let minute = TimeOfDay(u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs()));
@@ -212,7 +213,7 @@ impl Managed for MuteTiming {
         let known = TimeZone::get(&self.zone).is_ok();
         checks.require(known, "zone", "must be an IANA time zone such as \"Europe/Berlin\"");
         checks.require((1..=MAX_INTERVALS).contains(&self.intervals.len()), "intervals", {
-            format!("must be 1 to {MAX_INTERVALS}")
+            format!("must be 1 to {MAX_INTERVALS} intervals")
         });
         for (index, interval) in self.intervals.iter().enumerate() {
             let ranges = interval.days_of_month.len() + interval.months.len() + interval.years.len();

@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Why a range is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
-    /// The text is not a day of the month, and not a range of such days.
+    /// The text is neither a day of the month nor a range of such days.
     #[error("must be days of the month such as \"1\", \"1:5\" or \"-3:-1\" (the last three days)")]
     Days,
-    /// The text is not a month, and not a range of months.
+    /// The text is neither a month nor a range of months.
     #[error("must be months such as \"december\", \"may:august\" or \"1:3\"")]
     Months,
-    /// The text is not a year, and not a range of years.
+    /// The text is neither a year nor a range of years.
     #[error("must be years such as \"2026\" or \"2026:2028\"")]
     Years,
 }

@@ -39,7 +39,7 @@ fn default_max_alerts() -> u32 {
     100
 }
 
-/// The channel to a receiver.
+/// The service that the messages are sent to, with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Channel {
@@ -173,7 +173,7 @@ impl Channel {
         matches!(self, Self::Alertmanager { .. })
     }
 
-    /// The recipients that get separate messages. For other kinds of receivers it is a single `None`.
+    /// The recipients that get separate messages; a single `None` for receivers that get one message for everyone.
     pub fn recipients(&self) -> Vec<Option<&str>> {
         match self {
             Self::Email { to } => to.iter().map(|address| Some(address.as_str())).collect(),
@@ -189,7 +189,7 @@ impl Channel {
         }
     }
 
-    /// The URL, unless it is a secret or the channel has none.
+    /// The URL of the channel; `None` if the URL is a secret, or the channel has no URL.
     fn url(&self) -> Option<&str> {
         match self {
             Self::Webhook { url, .. }

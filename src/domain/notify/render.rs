@@ -1,4 +1,4 @@
-//! Renders a message in the formats of receivers: plain text, HTML, and the JSON of chat and incident services.
+//! Renders a message in the formats of receivers: HTML, and the JSON of chat and incident services.
 
 pub mod chat;
 pub mod html;
@@ -6,16 +6,13 @@ pub mod incident;
 pub mod slack;
 #[cfg(test)]
 mod tests;
-pub mod text;
-
-use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use super::template::{TemplateError, render_template};
-use super::{Channel, Message, MessageAlert, Status, Templates};
+use super::text::{one_line, title};
+use super::{Channel, Message, Templates};
 use crate::domain::Timestamp;
-use crate::domain::alert::Labels;
 
 /// The maximum number of alerts in a chat message. Slack accepts at most 50 blocks, Discord 10 embeds.
 const CHAT_ALERTS: usize = 10;
@@ -70,84 +67,6 @@ pub fn json(channel: &Channel, message: &Message, texts: &Texts, now: Timestamp)
         Channel::Ntfy { topic, .. } => chat::ntfy(message, texts, topic),
         Channel::Alertmanager { resolve_timeout, .. } => incident::alertmanager(message, now, resolve_timeout.0),
     }
-}
-
-/// The default title: state, name, severity and source in one line.
-pub fn title(message: &Message) -> String {
-    let (firing, resolved) = message.counts();
-    let state = match message.status {
-        Status::Firing => format!("[FIRING:{}]", firing + message.truncated_alerts),
-        Status::Resolved => format!("[RESOLVED:{}]", resolved + message.truncated_alerts),
-    };
-    let name = message.common_labels.get("alertname").or_else(|| message.group_labels.get("alertname"));
-    let names = || {
-        let mut names: Vec<_> = message.alerts.iter().map(|alert| name_of(&alert.labels)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.join(", ")
-    };
-    let mut title = format!("{state} {}", name.cloned().unwrap_or_else(names));
-    let details: Vec<_> =
-        ["severity", "source"].iter().filter_map(|name| message.common_labels.get(*name)).map(String::as_str).collect();
-    if !details.is_empty() {
-        let _ = write!(title, " ({})", details.join(", "));
-    }
-    one_line(&title)
-}
-
-/// Joins the lines of `text`. Names and templates may contain line breaks, but a title must be one line.
-fn one_line(text: &str) -> String {
-    text.trim().replace(char::is_control, " ")
-}
-
-fn name_of(labels: &Labels) -> &str {
-    labels.get("alertname").map_or("alert", String::as_str)
-}
-
-/// A description of the alert in one sentence.
-fn sentence(alert: &MessageAlert) -> Option<&str> {
-    let annotation = |name: &&str| alert.annotations.get(*name).map(String::as_str);
-    let details = alert.details.as_ref().map(|details| details.sentence.as_str());
-    details.or_else(|| ["summary", "description"].iter().find_map(annotation))
-}
-
-/// The annotations that [`sentence`] does not contain.
-fn annotations(alert: &MessageAlert) -> impl Iterator<Item = (&str, &str)> {
-    let shown = sentence(alert);
-    alert
-        .annotations
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(move |(_, value)| Some(*value) != shown)
-}
-
-/// The latest and the most extreme value of a firing alert, and the threshold.
-fn values(alert: &MessageAlert) -> Option<String> {
-    let details = alert.details.as_ref().filter(|_| alert.status == Status::Firing)?;
-    let number = |number: f64| (number * 100.0).round() / 100.0;
-    let mut text = format!("value {}", number(details.value?));
-    if let Some(peak) = details.peak {
-        let _ = write!(text, ", peak {}", number(peak));
-    }
-    let _ = write!(text, ", threshold {}", number(details.threshold));
-    Some(text)
-}
-
-/// The author and the source of a quoted post.
-fn byline(quote: &super::Quote) -> String {
-    let mut text = match &quote.author {
-        Some(author) => format!("{author}, {}", quote.source),
-        None => quote.source.clone(),
-    };
-    if quote.duplicates > 0 {
-        let _ = write!(text, ", and {} similar", quote.duplicates);
-    }
-    text
-}
-
-fn left_out(message: &Message, shown: usize) -> Option<String> {
-    let more = message.alerts.len().saturating_sub(shown) + message.truncated_alerts;
-    (more > 0).then(|| format!("and {more} more"))
 }
 
 /// The first `chars` characters.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Route;
 use crate::domain::alert::Labels;
 
-/// The maximum nesting of routes.
+/// The maximum number of levels of nested routes.
 pub const MAX_DEPTH: usize = 10;
 
 /// Routes as a tree whose root is the default route. As in Alertmanager, an alert descends into each matching child, up

@@ -19,7 +19,7 @@ impl Secrets {
         self.0.keys().cloned().collect()
     }
 
-    /// The secrets that are headers, by the header's name.
+    /// The HTTP headers among the secrets, by header name. A secret with the name `header.NAME` is the header NAME.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("header.")?, value.expose_secret())))
     }

@@ -13,7 +13,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
-use super::{AlertDetails, Message, render};
+use super::{AlertDetails, Message, text};
 use crate::domain::{FieldError, Timestamp};
 
 pub use syntax::Refusal;
@@ -112,8 +112,8 @@ pub fn render_template(source: &str, message: &Message) -> Result<String, Templa
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     filters::register(&mut environment);
     let mut output = Bounded::default();
-    let text = within_output(render::text::body(message));
-    let variables = Variables { message, title: render::title(message), text };
+    let text = within_output(text::body(message));
+    let variables = Variables { message, title: text::title(message), text };
     let rendered = environment
         .template_from_str(source)
         .and_then(|template| template.render_captured_to(Serde(&variables), &mut output).map(drop));
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(rendered(&growing).unwrap(), "65536");
         let too_long = format!("{{{{ 'a'{}|length }}}}", "|replace('a', 'aa')".repeat(20));
         assert!(rendered(&too_long).unwrap_err().to_string().contains("65536 bytes"));
-        // The engine counts a filter of a long text as one step.
+        // The engine counts a filter of a long text as one step, so the limit of steps does not stop these loops.
         let start = format!("{{% for a in '{}' %}}{{% for b in '{}' %}}", "x".repeat(50), "x".repeat(50));
         let filtered = format!("{{{{ ('{}'{})|length }}}}", "x".repeat(9_000), "|upper|lower".repeat(20));
         let source = format!("{start}{filtered}{{% endfor %}}{{% endfor %}}");

@@ -43,7 +43,7 @@ pub struct AuditList {
 
 /// Audit trail
 ///
-/// Who changed which rule, and who acknowledged which alert; newest first.
+/// Returns who changed which rule, and who acknowledged which alert, newest first.
 #[utoipa::path(
     get, path = "/api/alerts/audit", tag = "alerts", params(AuditParams),
     responses((status = 200, body = AuditList), (status = 422, body = Problem))

@@ -20,8 +20,8 @@ use crate::rules::backtest::{Backtest, Recording, STEP, run, step, windows_to_re
 use crate::rules::load::{DelayCache, RuleLoadError, feed, history, texts};
 use crate::store::Store;
 
-/// After this number of posts, no more windows are read to compare texts and authors. The remaining windows count every
-/// post.
+/// The number of posts after which no more texts and authors are read. In the remaining windows every post counts, even
+/// if its text repeats.
 const MAX_TEXTS: usize = 200_000;
 /// The maximum length of the range.
 const LONGEST: Duration = Duration::from_secs(8 * 86_400);
@@ -57,9 +57,9 @@ pub struct BacktestView {
 /// Runs a rule over stored posts with the code of the alert engine, and returns when the rule would have fired, for how
 /// long, and the measured values. A post is visible to the rule from the time at which it was stored. Posts that were
 /// stored more than three hours after they were written, such as an imported archive, count as stored without delay.
-/// The delays of sources are those that are measured now. The rule is not saved. The range is at most 8 days and cannot
-/// start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is evaluated at whole
-/// minutes.
+/// Past delays of sources are not stored, so the current delays are used. The rule is not saved. The range is at most 8
+/// days and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is
+/// evaluated at whole minutes.
 #[utoipa::path(
     post, path = "/api/alerts/rules/backtest", tag = "alerts", request_body = BacktestRequest,
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))
@@ -138,7 +138,7 @@ fn parse(body: Value, now: Timestamp, kept_from: Timestamp) -> Result<(RuleSpec,
             errors.push(FieldError::new("start_date", "must be at most 8 days before end_date"));
         }
         Some(range) if range.start() < kept_from => {
-            let message = format!("must not be before {kept_from}: counts by the minute are deleted after that time");
+            let message = format!("must not be before {kept_from}: older counts by the minute are deleted");
             errors.push(FieldError::new("start_date", message));
         }
         Some(range) => {

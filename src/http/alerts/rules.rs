@@ -1,4 +1,5 @@
-//! Rules: listing and changing them. A change names the version of the rule that it is based on.
+//! Rules: listing and changing them. The header `If-Match` of a change contains the version that the change is based
+//! on.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -37,11 +38,11 @@ pub struct RuleView {
     rule: RuleDraft,
     /// The most severe state of the rule's series.
     state: InstanceState,
-    /// The series of the rule that are not normal.
+    /// The series of the rule whose state is not `normal`.
     series: Vec<SeriesView>,
 }
 
-/// A series of a rule that is not normal.
+/// A series of a rule: the posts of one scope, such as one source. Only series whose state is not `normal` are listed.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SeriesView {
     /// The posts that the series counts: `all`, `source:NAME`, …
@@ -119,7 +120,7 @@ pub async fn list(
 #[utoipa::path(
     get, path = "/api/alerts/rules/{id}", tag = "alerts", params(("id" = i64, Path, description = "The rule's id")),
     responses(
-        (status = 200, body = RuleView, headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, body = RuleView, headers(("ETag" = String, description = "The rule's version, for `If-Match`"))),
         (status = 404, body = Problem)
     )
 )]
@@ -164,7 +165,7 @@ pub async fn create(
 
 /// Replace a rule
 ///
-/// `If-Match` names the version that the change is based on: the ETag of the rule as it was read.
+/// `If-Match` must contain the version that the change is based on: the ETag of the rule as it was read.
 #[utoipa::path(
     put, path = "/api/alerts/rules/{id}", tag = "alerts", request_body = RuleDraft,
     params(
@@ -199,7 +200,7 @@ pub async fn replace(
 
 /// Delete a rule
 ///
-/// The next evaluation resolves its firing alerts. `If-Match` is required as for a replacement.
+/// The next evaluation resolves the firing alerts of the rule. `If-Match` is required as for a replacement.
 #[utoipa::path(
     delete, path = "/api/alerts/rules/{id}", tag = "alerts",
     params(

@@ -36,7 +36,7 @@ impl Denials {
         self.actors.check_key(&actor.to_owned()).is_ok()
     }
 
-    /// Whether to record a denial without a known actor. `client`: its address or network.
+    /// Whether to record a denial without a known actor. `client` is the address or network of the request.
     pub fn admit_client(&self, client: Option<IpAddr>) -> bool {
         let client = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         self.clients.check_key(&client).is_ok() && self.unknown.check().is_ok()

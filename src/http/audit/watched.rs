@@ -1,5 +1,5 @@
-//! Records a request when it ends. A request that ends without a response is recorded too, because a requested change
-//! continues after the connection is closed.
+//! Records a request when it ends. A request that ends without a response is recorded too, because the change that it
+//! requested may continue after the connection is closed.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -33,7 +33,8 @@ pub struct Decided {
     pub route: Option<String>,
 }
 
-/// The result of the access check, which is in the extensions of the request and outlives it.
+/// The result of the access check. The extensions of the request and [`Watched`] share it, so that it is still known
+/// after the request is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Decision(Rc<RefCell<Option<Decided>>>);
 
@@ -139,7 +140,8 @@ impl Watched {
         if matches!(status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
             return Some(Verdict::Denied);
         }
-        // A sign-in at an identity provider ends with a GET request that redirects.
+        // A sign-in at an identity provider ends with a GET request whose response is a redirect. The sign-in is
+        // recorded, unlike other GET requests.
         let is_sign_in = status == Some(StatusCode::SEE_OTHER);
         let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.method);
         if (is_safe && !is_sign_in) || !self.decision.is_recorded() {

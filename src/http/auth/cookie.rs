@@ -15,13 +15,13 @@ const PLAIN: &str = "sentistream_session";
 /// the host that it belongs to, so that no other host of the domain can set it.
 const SECURE: &str = "__Host-sentistream";
 
-/// Whether the browser reaches the server over https: a trusted proxy says so, or the request has the host of
-/// `alerts.external_url`, which is an https URL.
+/// Whether the browser reaches the server over https: a trusted proxy reports it (`X-Forwarded-Proto`), or the request
+/// has the host of `alerts.external_url`, which is an https URL.
 pub fn is_https(request: &HttpRequest, state: &State) -> bool {
     if state.proxies.is_trusted_peer(request)
         && let Some(scheme) = request.headers().get("x-forwarded-proto")
     {
-        // The nearest proxy wrote the last value.
+        // The last value is from the nearest proxy. A client can write the values before it.
         let scheme = scheme.to_str().unwrap_or_default().rsplit(',').next().unwrap_or_default();
         return scheme.trim().eq_ignore_ascii_case("https");
     }
@@ -60,7 +60,7 @@ pub fn removal(request: &HttpRequest, state: &State) -> HeaderValue {
 fn header(request: &HttpRequest, state: &State, value: &str) -> HeaderValue {
     let secure = if is_https(request, state) { "; Secure" } else { "" };
     let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}", name(request, state));
-    // The conversion cannot fail, because the parts are ASCII. Debug output does not show the value.
+    // The conversion cannot fail, because the parts are ASCII. A sensitive value is left out of debug output.
     let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value

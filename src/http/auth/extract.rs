@@ -42,7 +42,7 @@ impl RequiredScope for Admin {
     const SCOPE: Scope = Scope::Admin;
 }
 
-/// Proof that the request has the scope.
+/// Proof that the client of the request has the scope `S`.
 pub struct Authorized<S> {
     /// The client.
     pub principal: Principal,

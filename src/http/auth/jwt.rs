@@ -47,7 +47,8 @@ pub struct JwtVerifier {
 
 #[derive(Deserialize)]
 struct Claims {
-    /// The claim `iss` of any type. The library would also accept a list that contains the issuer.
+    /// The claim `iss`, of any JSON type. `verify` compares it, because the library would also accept a list that
+    /// contains the issuer.
     #[serde(default)]
     iss: Option<serde_json::Value>,
     #[serde(default)]
@@ -80,7 +81,7 @@ const MAX_SUBJECT_CHARS: usize = 200;
 const MIN_SECRET_BYTES: usize = 32;
 
 impl JwtVerifier {
-    /// Reads the key.
+    /// Reads the key of `options`.
     ///
     /// # Errors
     /// When the key does not belong to its algorithm or is too short.

@@ -58,7 +58,7 @@ pub fn names_this_machine(request: &HttpRequest) -> bool {
     host.to_str().is_ok_and(is_this_machine)
 }
 
-/// Whether `host` is `localhost`, a name below it, or a loopback address, with or without a port, and nothing else.
+/// Whether `host` is `localhost`, a name below it, or a loopback address, with or without a port.
 fn is_this_machine(host: &str) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };

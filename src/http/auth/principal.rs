@@ -38,7 +38,7 @@ pub enum Credential {
     Configured,
     /// By its address: the client runs on the same machine as the server, and the server requires no credentials.
     Local,
-    /// Not at all: the request came through a proxy, and the server requires no credentials.
+    /// Without authentication: the request came through a proxy, and the server requires no credentials.
     Anonymous,
 }
 
@@ -48,7 +48,7 @@ impl Principal {
         self.scopes.iter().any(|own| own.includes(scope))
     }
 
-    /// The scopes of the client, with those that they include.
+    /// The scopes of the client, and the scopes that they include.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(|scope| self.has(*scope))
     }
@@ -76,8 +76,8 @@ impl Principal {
         if matches!(self.credential, Credential::Stored { .. }) { self.expires_at } else { None }
     }
 
-    /// Whether the access can end while the process runs: a session, a token of the database, an expiry, or open access,
-    /// which ends when the first account is created.
+    /// Whether the access can end while the process runs. Sessions and stored tokens can end, JWTs expire, and access
+    /// without credentials ends when the first account is created.
     pub fn can_end(&self) -> bool {
         self.expires_at.is_some() || self.credential != Credential::Configured
     }
@@ -129,7 +129,8 @@ impl Authorization {
         Self { principal: principal.clone(), scope: Scope::Read, is_recorded: true }
     }
 
-    /// Keeps the decision in the extensions of `request`, and for the audit log beyond the life of the request.
+    /// Keeps the decision in the extensions of `request`, and in the [`Decision`] that the audit log reads after the
+    /// request has ended.
     pub fn keep(self, request: &HttpRequest) {
         let route = if self.is_recorded { request.match_pattern() } else { None };
         let mut extensions = request.extensions_mut();

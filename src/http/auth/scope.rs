@@ -2,8 +2,8 @@
 
 use crate::domain::account::UserRole;
 
-/// A permission. `admin` includes `edit` and `respond`, and `edit` includes `respond`. `read` and `write` are included in
-/// no other scope: a token with `write` alone cannot read.
+/// A permission. `admin` includes `edit` and `respond`, and `edit` includes `respond`. No other scope includes `read`
+/// or `write`: a token with `write` alone cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// All GET requests, `POST /api/analyze`, and the WebSocket.
@@ -43,7 +43,7 @@ impl Scope {
             }
     }
 
-    /// Whether changes with this scope are recorded in the audit log. Appended posts are not.
+    /// Whether changes with this scope are recorded in the audit log. Appended posts (`write`) are not recorded.
     pub fn is_recorded(self) -> bool {
         !matches!(self, Self::Read | Self::Write)
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_role_has_the_scopes_of_the_one_before() {
+    fn each_role_has_all_scopes_of_the_previous_role() {
         let roles = [UserRole::Viewer, UserRole::Analyst, UserRole::Editor, UserRole::Admin];
         for pair in roles.windows(2) {
             let (less, more) = (Scope::of(pair[0]), Scope::of(pair[1]));

@@ -43,7 +43,7 @@ pub async fn resolve<B: MessageBody + 'static>(
         let accounts = authenticator.accounts().clone();
         if request.path() != HEALTH && authenticator.may_be_open() && accounts.presence() == Presence::Unknown {
             let accounts = accounts.clone();
-            // If the database does not answer in time, the presence stays unknown.
+            // If the database does not answer in time, it stays unknown whether accounts exist.
             let _ = state.read(async move { Ok::<_, ApiError>(accounts.known_presence().await) }).await;
         }
         let secret = cookie::secret(request.request(), &state);
@@ -62,7 +62,8 @@ pub async fn resolve<B: MessageBody + 'static>(
     next.call(request).await
 }
 
-/// The maximum time to wait for the session of `request`.
+/// The maximum time to wait for the session of `request`. It is shorter for the health report, so that probes get an
+/// answer.
 fn limit(request: &ServiceRequest, state: &State) -> Duration {
     if request.path() == HEALTH { state.options.check_timeout } else { state.options.request_timeout }
 }

@@ -65,7 +65,7 @@ impl StoredTokens {
         self.known.load().iter().any(|known| known.id == id)
     }
 
-    /// Reads the tokens.
+    /// Reads the tokens from the database.
     ///
     /// # Errors
     /// When the store is unavailable; the tokens of the last read are kept.
@@ -91,7 +91,7 @@ impl StoredTokens {
         self.store_use(&store).await;
     }
 
-    /// Stores the times of the last requests. They are dropped if that fails.
+    /// Stores the times of the last requests. If the write fails, they are dropped.
     async fn store_use(&self, store: &Store) {
         let used: Vec<_> = self.used().drain().map(|(id, at)| TokenUse { id, at }).collect();
         if !used.is_empty()
@@ -106,7 +106,8 @@ impl StoredTokens {
     }
 }
 
-/// Parses a row; `None` if its hash is invalid, or its owner is disabled. Scopes of a later version are ignored.
+/// Parses a row; `None` if its hash is invalid, or its owner is disabled. Scopes that this version does not know are
+/// ignored.
 fn known(row: StoredToken) -> Option<KnownToken> {
     let sha256 = StaticToken::parse_hash(&row.sha256)?;
     if row.owner.as_ref().is_some_and(|owner| owner.disabled) {

@@ -17,7 +17,7 @@ pub struct StaticToken {
     pub name: String,
     /// The SHA-256 of the token's bytes.
     pub sha256: [u8; 32],
-    /// What it allows.
+    /// The scopes of the token.
     pub scopes: Vec<Scope>,
 }
 
@@ -50,12 +50,12 @@ pub fn generate() -> String {
     format!("{PREFIX}{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
-/// The token among `known`; the time it takes does not depend on which one matches.
+/// Finds `token` in `known`. The time of the search does not depend on which token matches.
 pub fn find<'a>(known: &'a [StaticToken], token: &str) -> Option<&'a StaticToken> {
     find_by(known, token, |known| &known.sha256)
 }
 
-/// As [`find`], among any records with a hash.
+/// As [`find`], for any records that contain a hash.
 pub fn find_by<'a, T>(known: &'a [T], token: &str, sha256: impl Fn(&T) -> &[u8; 32]) -> Option<&'a T> {
     let hash = hash(token);
     let mut found = None;

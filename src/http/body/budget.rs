@@ -54,7 +54,7 @@ impl BodyBudget {
     }
 }
 
-/// Memory for one body, released on drop.
+/// The reserved memory of one body. Dropping it releases the memory.
 #[derive(Debug)]
 pub struct Reservation {
     budget: BodyBudget,
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn client_cannot_send_every_body() {
+    fn client_cannot_exceed_its_number_of_bodies() {
         let budget = BodyBudget::default();
         let client = |last| Some(IpAddr::from([192, 0, 2, last]));
         let mut all: Vec<_> = (0..BODIES_PER_CLIENT).map(|_| budget.reserve(client(1)).unwrap()).collect();

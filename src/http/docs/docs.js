@@ -1,4 +1,5 @@
-// Lists the operations of the OpenAPI document and sends requests. Everything is built from text nodes.
+// Lists the operations of the OpenAPI document and sends requests. All texts become text nodes, so that no text of a
+// response runs as HTML.
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const LONGEST_ANSWER = 100_000;
@@ -86,7 +87,7 @@ function operation(api, method, path, described) {
       const { line, text } = await send(method, path, fields, body);
       output.replaceChildren(element("strong", {}, line), element("pre", {}, text));
     } catch (error) {
-      output.replaceChildren(element("strong", {}, `No answer: ${error.message}`));
+      output.replaceChildren(element("strong", {}, `The request failed: ${error.message}`));
     } finally {
       button.disabled = false;
     }

@@ -9,8 +9,8 @@ use tokio::sync::futures::Notified;
 
 use crate::http::client::{Proxies, network};
 
-/// Once half of the allowed connections are open, one client may have at most the limit divided by this number, so that
-/// only many clients together can use the other half.
+/// Divides the limit of connections: once half of the allowed connections are open, one client may have at most 1/64 of
+/// the limit. The other half can be used only by many clients together.
 const SHARE: usize = 64;
 
 /// The open connections. Clones share them.
@@ -41,14 +41,14 @@ pub struct Place {
 }
 
 impl Connections {
-    /// At most `limit` connections. A trusted proxy is exempt from the limit per client, because it opens the
+    /// Allows at most `limit` connections. A trusted proxy is exempt from the limit per client, because it opens the
     /// connections of all its clients.
     pub fn new(limit: usize, proxies: Proxies) -> Self {
         Self(Arc::new(Inner { limit, proxies, open: Mutex::default() }))
     }
 
-    /// A place for a connection from `address`; `None` above the limits. When all places are taken, the connection that
-    /// has waited longest for its first request loses its place.
+    /// A place for a connection from `address`; `None` if a limit is reached. When all places are taken, the connection
+    /// that has waited longest for its first request loses its place.
     pub fn open(&self, address: IpAddr) -> Option<Place> {
         let client = network(address.to_canonical());
         let limit = self.0.limit;

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// One file in this many is reserved for databases and other uses.
+/// One of 8 files is reserved for databases and other uses.
 const RESERVED: usize = 8;
 
 /// The number of connections that the limit of open files allows. Raises the limit to the highest that the system

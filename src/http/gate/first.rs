@@ -1,11 +1,11 @@
 //! Whether the first request of a connection is complete. The HTTP parser reads the same bytes afterwards and decides
-//! what they mean; a wrong guess here only costs memory or time.
+//! what they mean, so a wrong result here only costs memory or time.
 
 /// The number of bytes above which the server no longer waits for the rest of a request.
 const MOST: usize = 16 * 1024;
 /// The maximum number of headers that the HTTP parser accepts.
 const MOST_HEADERS: usize = 96;
-/// The last chunk of a body without trailers. Another request may follow it.
+/// The last chunk of a body without trailers. The bytes of another request may follow.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// The end of trailers.
 const LAST_LINE: &[u8] = b"\r\n\r\n";
@@ -13,11 +13,11 @@ const LAST_LINE: &[u8] = b"\r\n\r\n";
 /// The part of a request that has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// A part of its head.
+    /// A part of the head.
     Head,
     /// A part of a body of up to 16 KiB.
     Body,
-    /// Nothing that must arrive before the HTTP parser gets the connection.
+    /// Nothing: the HTTP parser can get the connection.
     Nothing,
 }
 
@@ -41,7 +41,7 @@ fn lacks_body(headers: &[httparse::Header<'_>], body: &[u8]) -> bool {
         let header = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         header.map(|header| header.value)
     };
-    // The client waits for an answer before it sends the body.
+    // With `Expect: 100-continue`, the client waits for an answer before it sends the body.
     if value("expect").is_some() {
         return false;
     }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_large_and_expecting_requests_are_not_waited_for() {
+    fn malformed_large_and_expecting_requests_pass_at_once() {
         assert_eq!(of("\u{16}\u{3}\u{1}"), Missing::Nothing);
         assert_eq!(of("GET / HTTP/9\r\n"), Missing::Nothing);
         assert_eq!(of(&format!("GET /{}", "x".repeat(MOST))), Missing::Nothing);

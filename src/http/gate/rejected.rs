@@ -1,8 +1,8 @@
 //! The answers of the HTTP parser to requests that it cannot read. The parser creates these answers itself, without a
 //! body. They are recognized by their bytes and replaced by problems of the API.
 //!
-//! Only a write that is exactly one such answer is replaced. After a partial write the bytes are somewhere inside a
-//! response, and may be content that looks like an answer of the parser.
+//! Only a write that is exactly one answer of the parser is replaced. After a partial write, the next bytes are from
+//! inside a response, and content may look like an answer of the parser.
 
 use std::io;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::http::error::ApiError;
 const MAX_LENGTH: usize = 256;
 /// The starts of an answer. The parser uses the version of the last request that it could read, at first HTTP/1.1.
 const VERSIONS: [&str; 2] = ["HTTP/1.1 ", "HTTP/1.0 "];
-/// The first header of the answers. Every other error of this server has a body.
+/// The first header of the answers. It identifies them, because every other error of this server has a body.
 const LENGTH: &str = "content-length: 0\r\n";
 /// The second header, which depends on the last request that the parser could read. It is absent when it would repeat
 /// the default of the HTTP version, as after an HTTP/1.1 request that keeps the connection open.
@@ -34,7 +34,7 @@ pub struct Rejections {
     is_whole: bool,
     /// The rest of a problem that is sent instead of an answer of the parser.
     problem: BytesMut,
-    /// The length of that answer.
+    /// The length of the answer that `problem` replaces.
     replaced: usize,
 }
 
@@ -72,7 +72,7 @@ impl Rejections {
             }
             let _ = self.problem.split_to(written);
         }
-        // Since the first attempt the parser may have appended to `from`.
+        // If the parser has appended to `from` since the first attempt, the next write is not the start of a response.
         self.is_whole = self.replaced == from.len();
         Poll::Ready(Ok(self.replaced))
     }
@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    /// Writes `text`: the number of bytes that were taken, or `None` while the connection is full.
+    /// Writes `text`. Returns the number of bytes that were written, or `None` while the connection is full.
     fn write(rejections: &mut Rejections, io: &mut Narrow, text: &str) -> Option<usize> {
         let mut context = Context::from_waker(Waker::noop());
         match rejections.poll_write(io, &mut context, text.as_bytes()) {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn problem_is_continued_when_the_connection_takes_more() {
+    fn problem_continues_when_the_connection_accepts_more() {
         let (mut rejections, mut io) = (Rejections::default(), Narrow::new(10));
         assert_eq!(write(&mut rejections, &mut io, REJECTION), None);
         io.room = 4_096;
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn head_with_more_bytes_behind_it_passes() {
+    fn rejection_followed_by_more_bytes_passes() {
         for more in ["x", "\r\n\r\n", REJECTION] {
             let (mut rejections, mut io) = (Rejections::default(), Narrow::new(4_096));
             let bytes = format!("{REJECTION}{more}");

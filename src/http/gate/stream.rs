@@ -18,7 +18,7 @@ use super::rejected::Rejections;
 pub struct ReceivedBytes(Arc<AtomicU64>);
 
 impl ReceivedBytes {
-    /// The number of bytes up to now.
+    /// The number of bytes that the connection has sent so far.
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

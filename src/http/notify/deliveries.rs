@@ -73,7 +73,7 @@ impl DeliveryView {
         self.delivery.state
     }
 
-    /// Whether there was an attempt.
+    /// Whether the delivery was attempted at least once.
     pub fn has_attempts(&self) -> bool {
         !self.log.is_empty()
     }
@@ -87,7 +87,7 @@ impl From<LoggedDelivery> for DeliveryView {
 
 /// Deliveries
 ///
-/// Messages to receivers, newest first; kept for 30 days.
+/// Returns the messages to receivers, newest first. Deliveries are kept for 30 days.
 #[utoipa::path(
     get, path = "/api/alerts/deliveries", tag = "notifications", params(DeliveryParams),
     responses((status = 200, body = DeliveryList), (status = 422, body = Problem))
@@ -120,8 +120,9 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Send a delivery again
 ///
-/// Sends the same message to the same receiver as a new delivery, and returns its id. If the message was the last one
-/// of its group, a success also updates the group: the alerts of the failed message count as notified.
+/// Sends the same message to the same receiver as a new delivery, and returns the id of the new delivery. If the
+/// message was the last one of its group, a success also updates the group: the alerts of the failed message count as
+/// notified.
 #[utoipa::path(
     post, path = "/api/alerts/deliveries/{id}/resend", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))

@@ -5,7 +5,7 @@ managed_endpoints!(
     list: {
         /// Inhibition rules
         ///
-        /// Alerts that suppress the notifications of other alerts.
+        /// Returns the rules by which firing alerts suppress the notifications of other alerts.
     },
     get: {
         /// One inhibition rule
@@ -16,7 +16,7 @@ managed_endpoints!(
     update: {
         /// Change an inhibition rule
         ///
-        /// Replaces the whole rule. `If-Match` names the version that the change is based on.
+        /// Replaces the whole rule. `If-Match` contains the version that the change is based on.
     },
     delete: {
         /// Delete an inhibition rule

@@ -5,8 +5,8 @@ managed_endpoints!(
     list: {
         /// Mute timings
         ///
-        /// Recurring times that a route uses as mute times, when it sends no notifications, or as active times, the
-        /// only times when it sends them.
+        /// Returns the recurring times that routes refer to. A route sends no notifications during its mute times. A
+        /// route with active times sends notifications only during these times.
     },
     get: {
         /// One mute timing
@@ -17,11 +17,11 @@ managed_endpoints!(
     update: {
         /// Change a mute timing
         ///
-        /// Replaces the whole mute timing. `If-Match` names the version that the change is based on.
+        /// Replaces the whole mute timing. `If-Match` contains the version that the change is based on.
     },
     delete: {
         /// Delete a mute timing
         ///
-        /// 409 while routes refer to it.
+        /// Returns 409 while routes refer to the mute timing.
     },
 );

@@ -42,7 +42,7 @@ pub struct RoutePreview {
 pub struct TakingRoute {
     name: String,
     receiver: String,
-    /// The labels of its group.
+    /// The labels of the group that contains the alert.
     group: Labels,
     /// The mute timings that are active now. Notifications are sent when these mute timings end.
     muted_by: Vec<String>,
@@ -53,7 +53,8 @@ pub struct TakingRoute {
 
 /// Preview routing
 ///
-/// The receivers of an alert with the given labels, computed by the code that sends notifications. No message is sent.
+/// Returns the receivers of an alert with the given labels, computed by the code that sends notifications. No message
+/// is sent.
 #[utoipa::path(
     post, path = "/api/alerts/routes/preview", tag = "notifications", request_body = RoutePreviewRequest,
     responses((status = 200, body = RoutePreview), (status = 422, body = Problem))
@@ -67,7 +68,7 @@ pub async fn preview(
     no_params(&request)?;
     let RoutePreviewRequest { labels } = body::json(&request, payload, &state.options).await?;
     if labels.len() > MAX_LABELS {
-        return Err(ApiError::invalid_field("labels", format!("must be at most {MAX_LABELS}")));
+        return Err(ApiError::invalid_field("labels", format!("must be at most {MAX_LABELS} labels")));
     }
     let now = state.api.clock.now();
     let active: Vec<String> = all::<MuteTiming>(&state)

@@ -83,8 +83,8 @@ impl ReceiverRequest {
         }
     }
 
-    /// The secrets after the change. A change of the destination is refused unless all secrets are set again, so that
-    /// no secret is sent to another destination.
+    /// The secrets after the change. If the destination changes, all secrets must be set again, so that no stored
+    /// secret is sent to another destination.
     fn secrets(&self, before: &Stored<Receiver>, kept: Secrets) -> Result<Secrets, ApiError> {
         if before.spec.channel.destination() != self.channel.destination() {
             let unnamed = kept.names().into_iter().find(|name| !self.secrets.contains_key(name));
@@ -92,7 +92,7 @@ impl ReceiverRequest {
                 let field = format!("secrets.{name}");
                 return Err(ApiError::invalid_field(
                     &field,
-                    "set it again or to null, because the destination of the receiver changes",
+                    "must be set again, or set to null, because the destination of the receiver changes",
                 ));
             }
         }
@@ -102,7 +102,7 @@ impl ReceiverRequest {
 
 /// Receivers
 ///
-/// Destinations of notifications. Secrets are never shown.
+/// Returns the destinations of notifications, without their secrets.
 #[utoipa::path(
     get, path = "/api/alerts/receivers", tag = "notifications", responses((status = 200, body = ReceiverList))
 )]
@@ -144,8 +144,8 @@ pub async fn create(
 
 /// Change a receiver
 ///
-/// Replaces everything except the secrets: secrets that are not named stay unchanged. `If-Match` names the version that
-/// the change is based on.
+/// Replaces everything except the secrets: secrets that the request does not name stay unchanged. `If-Match` contains
+/// the version that the change is based on.
 #[utoipa::path(
     put, path = "/api/alerts/receivers/{id}", tag = "notifications", request_body = ReceiverRequest,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -181,7 +181,7 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
 
 /// Delete a receiver
 ///
-/// 409 while routes refer to it.
+/// Returns 409 while routes refer to the receiver.
 #[utoipa::path(
     delete, path = "/api/alerts/receivers/{id}", tag = "notifications",
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -200,9 +200,9 @@ pub async fn delete(
 
 /// Test a receiver
 ///
-/// Sends a test message (one per recipient) and waits a few seconds for the first attempts. 200 contains the result;
-/// 202 means that there is no result yet, and the delivery log will contain it later. With several recipients the
-/// response is the first failure, if there is one.
+/// Sends a test message (one per recipient) and waits a few seconds for the first attempts. A response with status 200
+/// contains the result. Status 202 means that there is no result yet; the delivery log will contain it later. With
+/// several recipients the response is the first failure, if there is one.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))
@@ -246,7 +246,7 @@ pub async fn test(
         })
         .await?;
     let views: Vec<DeliveryView> = found.into_iter().map(DeliveryView::from).collect();
-    // The order: a failure, a delivery without an attempt, a retry, a success.
+    // Sorts failures first, then deliveries without an attempt, retries and successes.
     let rank = |view: &DeliveryView| match view.state() {
         DeliveryState::Failed => 0,
         DeliveryState::Pending if !view.has_attempts() => 1,

@@ -5,7 +5,7 @@ managed_endpoints!(
     list: {
         /// Routes
         ///
-        /// In no particular order. `parent` and `position` define the tree.
+        /// Returns the routes in no particular order. `parent` and `position` define the tree.
     },
     get: {
         /// One route
@@ -16,11 +16,11 @@ managed_endpoints!(
     update: {
         /// Change a route
         ///
-        /// Replaces the whole route. `If-Match` names the version that the change is based on.
+        /// Replaces the whole route. `If-Match` contains the version that the change is based on.
     },
     delete: {
         /// Delete a route
         ///
-        /// 409 while other routes are nested in it.
+        /// Returns 409 while other routes are nested in the route.
     },
 );

@@ -38,10 +38,10 @@ pub struct SilenceList {
 
 /// Silences
 ///
-/// Newest first. Expired silences are kept for 30 days.
+/// Returns the silences, newest first. Expired silences are kept for 30 days.
 #[utoipa::path(
     get, path = "/api/alerts/silences", tag = "notifications",
-    params(("state" = Option<SilenceState>, Query, description = "Only those in this state.")),
+    params(("state" = Option<SilenceState>, Query, description = "Only silences in this state.")),
     responses((status = 200, body = SilenceList), (status = 422, body = Problem))
 )]
 pub async fn list(
@@ -86,7 +86,8 @@ pub async fn create(
 
 /// Change a silence
 ///
-/// Replaces the whole silence, unless it is expired. `If-Match` names the version that the change is based on.
+/// Replaces the whole silence. An expired silence cannot be changed (409). `If-Match` contains the version that the
+/// change is based on.
 #[utoipa::path(
     put, path = "/api/alerts/silences/{id}", tag = "notifications", request_body = Silence,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

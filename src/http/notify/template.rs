@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
-use crate::domain::notify::render::{self, Texts, html, text};
+use crate::domain::notify::render::{self, Texts, html};
 use crate::domain::notify::template::example;
-use crate::domain::notify::{Channel, Message, Templates};
+use crate::domain::notify::{Channel, Message, Templates, text};
 use crate::http::auth::{Authorized, Edit};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
@@ -32,7 +32,7 @@ pub struct MessagePreviewRequest {
     delivery: Option<i64>,
 }
 
-/// A message as a receiver gets it.
+/// A rendered message, in the form that the receiver gets.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct MessagePreview {
     /// The title: the heading, subject or summary of the message, depending on the kind.
@@ -48,7 +48,8 @@ pub struct MessagePreview {
 
 /// Preview a message
 ///
-/// Renders the message of a receiver with its templates, without sending it. 422 names the invalid line of a template.
+/// Renders the message of a receiver with its templates, without sending it. The error 422 contains the line of a
+/// template that is not valid.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/preview", tag = "notifications", request_body = MessagePreviewRequest,
     responses((status = 200, body = MessagePreview), (status = 404, body = Problem), (status = 422, body = Problem))

@@ -1,7 +1,7 @@
 //! The part of Alertmanager's API v2 that amtool, karma and Grafana's data source use
 //! (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>).
 //!
-//! Alerts come from the rules of this program, so `POST /api/v2/alerts` is not served.
+//! Alerts come from the rules of this program, so the API has no `POST /api/v2/alerts`.
 
 pub mod alerts;
 pub mod silences;
@@ -30,7 +30,7 @@ fn silence_id(uuid: &str) -> Option<i64> {
     (digits.len() == 12).then(|| i64::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// The query of a list.
+/// The query parameters of a list of alerts or silences.
 #[derive(Default)]
 struct Filter {
     matchers: Vec<Matcher>,
@@ -41,7 +41,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Parses the query. Clients of Alertmanager repeat `filter`. Unknown parameters are ignored, as Alertmanager does.
+    /// Parses the query. Clients of Alertmanager repeat `filter`. Unknown parameters are ignored, as in Alertmanager.
     fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         let mut filter = Self::default();
         let mut errors = Vec::new();

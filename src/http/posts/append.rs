@@ -45,13 +45,13 @@ pub struct Rejected {
 
 /// Append posts
 ///
-/// One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
-/// `accepted` posts are durable and are analysed within moments. A post whose `post_id` is already known has no effect.
-/// A single invalid post is a 422; in a request with several posts the invalid ones are listed in `rejected`.
+/// The body is one post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4
+/// MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already known has no
+/// effect. A single invalid post is a 422. In a request with several posts, the invalid posts are listed in `rejected`.
 #[utoipa::path(
     post, path = "/api/posts", tag = "posts",
     request_body(
-        description = "One post, an array of them, or NDJSON",
+        description = "One post, an array of posts, or NDJSON",
         content((PostDraft = "application/json"), (String = "application/x-ndjson"))
     ),
     responses(
@@ -60,7 +60,7 @@ pub struct Rejected {
         (status = 413, description = "Too many posts or bytes", body = Problem),
         (status = 415, body = Problem),
         (status = 422, description = "A single invalid post", body = Problem),
-        (status = 503, description = "The stream is unavailable or full; `Retry-After` has the wait", body = Problem),
+        (status = 503, description = "The stream is unavailable or full; send again later", body = Problem),
     )
 )]
 pub async fn append(
@@ -85,7 +85,7 @@ pub async fn append(
     answer::json_with(StatusCode::ACCEPTED, &Appended { accepted, rejected })
 }
 
-/// The posts of a body; `alone` when the body is a single post, whose errors are a 422.
+/// The posts of a body. `alone` is set for a single post: its errors are a 422.
 struct Candidates {
     posts: Vec<Candidate>,
     alone: bool,

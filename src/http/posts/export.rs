@@ -12,14 +12,15 @@ use crate::domain::visible::is_visible;
 use crate::domain::{Timestamp, Unscored};
 use crate::store::posts::{PostFilter, Sort, Start, StoredPost};
 
+use super::super::answer::to_json;
 use super::super::auth::{Authorized, Read};
 use super::super::error::{ApiError, Problem};
 use super::super::params::Params;
-use super::super::state::{State, to_json};
+use super::super::state::State;
 use super::filter::{PostFilterParams, SortParam};
 use super::view::PostView;
 
-/// Posts per page; one page is in memory at a time.
+/// The number of posts per page. One page is in memory at a time.
 const PAGE: i64 = 500;
 
 /// The file format.
@@ -59,7 +60,7 @@ impl ExportParams {
 
 /// Export posts
 ///
-/// All posts that match the filter as a download, newest first unless `sort` is given.
+/// Downloads all posts that match the filter, newest first unless `sort` is given.
 #[utoipa::path(
     get, path = "/api/posts/export", tag = "posts", params(ExportParams, PostFilterParams),
     responses(
@@ -159,7 +160,8 @@ struct Row<'a> {
 const FORMULA: [char; 12] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫'];
 
 /// `text` as a cell. A text that starts like a formula is prefixed with an apostrophe, because a spreadsheet would run
-/// it. Some spreadsheets remove white space and invisible characters before it.
+/// the formula. White space and invisible characters before a formula are ignored, because some spreadsheets remove
+/// them.
 fn cell(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| c.is_whitespace() || !is_visible(c.encode_utf8(&mut [0; 4]));
     let starts_formula = text.trim_start_matches(is_hidden).starts_with(FORMULA);

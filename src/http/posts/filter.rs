@@ -21,8 +21,8 @@ pub struct PostFilterParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
-    /// With `topic`: which label `sentiment` and `min_confidence` refer to, the sentiment towards the topic (`topic`)
-    /// or the sentiment of the whole post (`post`).
+    /// The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` for the sentiment towards
+    /// the topic, `post` for the sentiment of the whole post.
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Only posts of this source.
@@ -38,7 +38,7 @@ pub struct PostFilterParams {
     /// Only posts in this language, as stated by the source or detected. `en` also matches `en-US`.
     #[param(example = "en")]
     lang: Option<String>,
-    /// Words that must all occur in the post. Case is ignored.
+    /// Words that the text of the post must all contain, also as parts of longer words. Case is ignored.
     q: Option<String>,
     /// Only posts whose sentiment has at least this confidence.
     #[param(minimum = 0, maximum = 1)]
@@ -154,7 +154,7 @@ impl From<&PostFilterParams> for FilterEcho {
 /// The words of a search.
 ///
 /// # Errors
-/// When there are too many of them.
+/// When the search has too many words.
 pub fn search(text: &str) -> Result<String, InvalidValue> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(InvalidValue::TooManyBytes { max: MAX_QUERY_BYTES, found: text.len() });

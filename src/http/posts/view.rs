@@ -40,8 +40,8 @@ pub struct PostView {
     /// sentiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     unscored: Option<Unscored>,
-    /// In a list of a topic's posts: the sentiment towards this topic. Absent until it is determined, and with
-    /// `sentiment_of=post`.
+    /// In a list of the posts of a topic: the sentiment towards this topic. Absent until that sentiment is determined,
+    /// and with `sentiment_of=post`.
     #[serde(skip_serializing_if = "Option::is_none")]
     topic_sentiment: Option<TowardsView>,
 }
@@ -64,7 +64,8 @@ pub struct PostTopicView {
     /// The probability of `label`; `null` for an unscored post.
     #[schema(required = true)]
     confidence: Option<f64>,
-    /// Whether `label` is the sentiment towards the topic (`topic`), or still the sentiment of the whole post (`post`).
+    /// Whether `label` is the sentiment towards the topic (`topic`) or the sentiment of the whole post (`post`), which
+    /// applies until the sentiment towards the topic is determined.
     sentiment_of: SentimentOf,
     /// The position of the clause that contributes most to the label, in characters (Unicode code points) of the
     /// content; `null` for the whole text.
@@ -121,7 +122,7 @@ impl PostTopicView {
 }
 
 impl PostView {
-    /// A post in a list of posts of one topic, with the sentiment towards it.
+    /// A post in a list of posts of one topic, with the sentiment towards this topic.
     pub fn towards(post: StoredPost, sentiment: Option<(Sentiment, f64)>) -> Self {
         let topic_sentiment = sentiment.map(|(label, confidence)| TowardsView { label, confidence });
         Self { topic_sentiment, ..post.into() }

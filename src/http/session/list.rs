@@ -23,7 +23,7 @@ pub struct SessionParams {
     /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
-    /// Whose sessions to list: with the scope `admin` the id of a user, or `all`. Default: the signed-in user.
+    /// Whose sessions to list: the id of a user, or `all`. Both require the scope `admin`. Default: the signed-in user.
     #[param(value_type = Option<String>)]
     user: Option<Whose>,
 }
@@ -57,7 +57,7 @@ pub struct SessionView {
     /// When the user signed in.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The time of the last request. It may be up to a minute too early.
+    /// The time of the last request, accurate to a minute.
     #[schema(value_type = String, format = DateTime)]
     last_seen_at: Timestamp,
     /// When the session ends even if it is in use.
@@ -92,7 +92,8 @@ pub struct SessionList {
 
 /// Sessions
 ///
-/// The sessions of the signed-in user, newest first. With the scope `admin` also the sessions of other users.
+/// Returns the sessions of the signed-in user, newest first. With the scope `admin`, the parameter `user` selects the
+/// sessions of other users.
 #[utoipa::path(
     get, path = "/api/sessions", tag = "security", params(SessionParams),
     responses((status = 200, body = SessionList), (status = 403, body = Problem), (status = 422, body = Problem))
@@ -143,8 +144,8 @@ fn view(known: SignedInUser, client: &Principal, authenticator: &Authenticator) 
 
 /// End a session
 ///
-/// The browser is signed out: this instance rejects it immediately, other instances within a second. Its WebSockets are
-/// closed. Users without the scope `admin` can end only their own sessions.
+/// Signs the browser out: this instance rejects the session immediately, other instances within a second. The
+/// WebSockets of the session are closed. Users without the scope `admin` can end only their own sessions.
 #[utoipa::path(
     delete, path = "/api/sessions/{id}", tag = "security", params(("id" = i64, Path)),
     responses((status = 204, description = "Ended"), (status = 404, body = Problem))

@@ -10,11 +10,10 @@ use crate::accounts::AccountError;
 use crate::accounts::password::NewPassword;
 use crate::http::auth::{Authenticator, Authorization, Authorized, Read, cookie};
 use crate::http::body;
+use crate::http::device::device;
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
-
-use super::device;
 
 /// The old and the new password.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -28,9 +27,9 @@ pub struct PasswordChange {
     new_password: SecretString,
 }
 
-/// Change the own password
+/// Change your password
 ///
-/// Ends all other sessions of the user. This session gets a new cookie.
+/// Ends all other sessions of the user. The current session gets a new cookie.
 #[utoipa::path(
     put, path = "/api/session/password", tag = "security", request_body = PasswordChange,
     responses(

@@ -10,10 +10,11 @@ use crate::accounts::password::NewPassword;
 use crate::domain::FieldError;
 use crate::domain::account::ActorName;
 use crate::http::auth::{Authenticator, Scope};
+use crate::http::device::device;
 use crate::http::error::{ApiError, Problem};
 use crate::http::state::State;
 
-use super::{CurrentSession, device, sign_in_body, signed_in};
+use super::{CurrentSession, sign_in_body, signed_in};
 
 /// The maximum length of a code, in bytes.
 const MAX_CODE_BYTES: usize = 200;
@@ -36,7 +37,7 @@ pub struct SetupRequest {
 /// Create the first account
 ///
 /// Creates an administrator and signs in. A code works once. It stays valid if the name or the password is refused.
-/// From then on every request needs credentials, also on loopback.
+/// Once the account exists, every request needs credentials, also on loopback.
 #[utoipa::path(
     post, path = "/api/setup", tag = "security", request_body = SetupRequest, security(()),
     responses(
@@ -70,7 +71,7 @@ pub async fn setup(
     signed_in(&request, &state, &authenticator, &new)
 }
 
-/// The answer to an invitation.
+/// The code of an invitation, and the password that the invited user chooses.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvitationAnswer {

@@ -1,4 +1,4 @@
-//! Tests a source before it is saved, and finds the source for an address.
+//! Tests a source before it is saved, and finds the kind of source that can read an address.
 
 use std::time::Duration;
 
@@ -75,8 +75,9 @@ pub struct AddressRequest {
 
 /// Test a source
 ///
-/// Reads up to ten posts and returns them with their sentiment. A webhook reads them from `sample`. Nothing is stored. With the name of an added source,
-/// the test uses the stored secrets unless the request has others.
+/// Reads up to ten posts and returns them with their sentiment. The posts of a webhook are read from `sample`. Nothing
+/// is stored. If `name` is the name of an added source, the test uses the stored secrets that the request does not
+/// contain.
 #[utoipa::path(
     post, path = "/api/sources/test", tag = "operations", request_body = SourceRequest,
     responses((status = 200, body = Trial), (status = 422, body = Problem))
@@ -115,7 +116,7 @@ pub async fn test(
 
 /// Recognise an address
 ///
-/// Returns the source that reads the address. 422 when no kind of source can read it.
+/// Returns the source that can read the address. An address that no kind of source can read is a 422.
 #[utoipa::path(
     post, path = "/api/sources/recognize", tag = "operations", request_body = AddressRequest,
     responses((status = 200, body = SourceDefinition), (status = 422, body = Problem))
@@ -179,7 +180,7 @@ async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
         };
         let (wait, finished) = (batch.wait, batch.finished);
         delivered.take(batch);
-        // A polling source that waits beyond the timeout has no more posts for this test.
+        // If a polling source waits beyond the timeout, the test gets no more posts and ends.
         if finished || (!wait.is_zero() && tokio::time::Instant::now() + wait > end) {
             break;
         }
@@ -197,7 +198,7 @@ async fn classify(delivered: &mut Delivered, classifier: Option<SharedClassifier
     }
 }
 
-/// A time in its largest unit, rounded up.
+/// A duration in its largest unit, rounded up, such as `5 min`.
 fn in_words(time: Duration) -> String {
     match time.as_secs() {
         seconds @ ..120 => format!("{seconds} s"),
@@ -215,7 +216,7 @@ impl Delivered {
         self.filtered += batch.filtered;
     }
 
-    /// Removes the parts that the answer does not show.
+    /// Limits the posts and errors to the number that the answer contains.
     fn cut(&mut self) {
         self.posts.truncate(POSTS);
         self.rejected.truncate(POSTS);

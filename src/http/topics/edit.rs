@@ -34,7 +34,7 @@ pub struct TopicDraft {
     query: String,
     #[serde(default)]
     description: String,
-    /// Whether already stored posts are matched too.
+    /// Whether posts that are already stored are matched too.
     #[serde(default = "default_true")]
     #[schema(default = true)]
     backfill: bool,
@@ -56,7 +56,7 @@ pub struct TopicChange {
 
 /// Track a topic
 ///
-/// Every new post is matched from now on, and with `backfill` the stored ones too, in the background.
+/// Matches every new post from now on. With `backfill`, also matches the stored posts, in the background.
 #[utoipa::path(
     post, path = "/api/topics", tag = "topics", request_body = TopicDraft,
     responses(
@@ -111,14 +111,15 @@ pub async fn create(
 
 /// Change a topic
 ///
-/// With `If-Match`, the change is refused if the topic has another revision. 409 for a topic of the configuration.
+/// With `If-Match`, the change is refused (412) if the topic has another revision. Topics of the configuration cannot
+/// be changed (409).
 #[utoipa::path(
     put, path = "/api/topics/{name}", tag = "topics", request_body = TopicChange,
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, body = TopicView), (status = 404, body = Problem),
-        (status = 409, description = "It belongs to the configuration", body = Problem),
-        (status = 412, description = "It has another revision", body = Problem), (status = 422, body = Problem),
+        (status = 409, description = "The topic belongs to the configuration", body = Problem),
+        (status = 412, description = "The topic has another revision", body = Problem), (status = 422, body = Problem),
     )
 )]
 pub async fn change(
@@ -151,14 +152,15 @@ pub async fn change(
 
 /// Stop tracking a topic
 ///
-/// The matches and counts of the topic are removed. `If-Match` works as with PUT.
+/// Deletes the topic with its matches and counts. With `If-Match`, the deletion is refused (412) if the topic has
+/// another revision.
 #[utoipa::path(
     delete, path = "/api/topics/{name}", tag = "topics",
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
     responses(
         (status = 204, description = "Deleted"), (status = 404, body = Problem),
-        (status = 409, description = "It belongs to the configuration", body = Problem),
-        (status = 412, description = "It has another revision", body = Problem),
+        (status = 409, description = "The topic belongs to the configuration", body = Problem),
+        (status = 412, description = "The topic has another revision", body = Problem),
     )
 )]
 pub async fn remove(
@@ -189,7 +191,7 @@ pub async fn remove(
 
 /// Match stored posts again
 ///
-/// Runs in the background; `GET /api/topics/{name}` returns the progress.
+/// Matches all stored posts against the query in the background. `GET /api/topics/{name}` returns the progress.
 #[utoipa::path(
     post, path = "/api/topics/{name}/backfill", tag = "topics", params(("name" = String, Path)),
     responses((status = 202, body = TopicView), (status = 404, body = Problem))
@@ -228,12 +230,12 @@ async fn answer(state: &State, name: &TopicName, edited: Edited) -> Result<HttpR
         Edited::Missing => Err(no_such_topic(name.as_str())),
         Edited::Stale(revision) => Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,
-            format!("the topic {name} now has revision {revision}: read it again"),
+            format!("the topic {name} now has revision {revision}: read it again and repeat the change"),
         )),
     }
 }
 
-/// The revision that `If-Match` names, if it names one.
+/// The revision in `If-Match`; `None` without the header or with `*`.
 fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();

@@ -69,7 +69,7 @@ pub struct Preview {
 
 /// Try a query
 ///
-/// Matches the newest posts against the query. Nothing is saved.
+/// Returns the newest posts that the query matches. Nothing is saved.
 #[utoipa::path(
     post, path = "/api/topics/preview", tag = "topics", request_body = PreviewRequest,
     responses((status = 200, body = Preview), (status = 422, body = Problem))
@@ -114,7 +114,7 @@ pub async fn preview(
     })
 }
 
-/// The matches so far.
+/// The matches in the pages that were read so far.
 #[derive(Default)]
 struct Found {
     matcher: Matcher,

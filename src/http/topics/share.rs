@@ -38,7 +38,7 @@ pub struct ShareParams {
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// Which label counts: the sentiment towards the topic (`topic`) or the sentiment of the whole post (`post`).
+    /// The label that counts: `topic` for the sentiment towards the topic, `post` for the sentiment of the whole post.
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets.
@@ -63,7 +63,8 @@ pub struct Share {
     tz: String,
     /// All posts of the range, including unscored posts and posts that no topic matches.
     total_posts: i64,
-    /// The sum over the topics, including unscored posts. A post that several topics match counts for each of them.
+    /// The sum of the posts of all topics, including unscored posts. A post that several topics match counts for each
+    /// of them.
     total_mentions: i64,
     /// All topics, most posts first.
     topics: Vec<TopicShare>,
@@ -98,7 +99,7 @@ pub struct ShareBucket {
 
 /// Share of voice
 ///
-/// Each topic's share of the posts of a range, and with `period` the counts over time.
+/// Returns each topic's share of the posts of a range. With `period`, also returns the counts over time.
 #[utoipa::path(
     get, path = "/api/topics/share", tag = "topics", params(ShareParams),
     responses((status = 200, body = Share), (status = 422, body = Problem))
@@ -167,7 +168,7 @@ pub async fn share(
     Ok(answer::cached(&state.cached(key, compute).await?))
 }
 
-/// The range and the buckets that were counted.
+/// The range that was counted, and its buckets.
 struct Extent {
     range: TimeRange,
     source: Option<Source>,

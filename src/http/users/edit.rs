@@ -16,7 +16,7 @@ use crate::store::accounts::{UserChanged, UserEdit};
 
 use super::{UserView, id, missing, name, role, shown};
 
-/// A change of a user. It replaces all fields.
+/// A change of a user, which replaces all fields.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "ada", "role": "editor", "disabled": false}))]
@@ -38,7 +38,7 @@ pub struct UserChange {
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
     responses(
         (status = 200, body = UserView), (status = 404, body = Problem),
-        (status = 409, description = "It is the own account, or the last administrator", body = Problem),
+        (status = 409, description = "The user is you, or the last administrator", body = Problem),
         (status = 412, body = Problem), (status = 422, body = Problem), (status = 428, body = Problem),
     )
 )]
@@ -69,7 +69,7 @@ pub async fn change(
         (authenticator.accounts().clone(), authenticator.stored().clone(), state.api.store.clone());
     let changed = state.run(async move {
         let changed = accounts.edit_user(edit).await?;
-        // The tokens of the user have the scopes of the new role.
+        // Tokens of the user are limited to the scopes of the new role, so they are read again.
         stored.refresh(&store).await?;
         Ok::<_, ApiError>(changed)
     });
@@ -81,12 +81,12 @@ pub async fn change(
 
 /// Delete a user
 ///
-/// Also ends the sessions of the user and deletes the user's tokens. Other objects that the user created are kept.
+/// Deletes the account, its sessions and its tokens. Other objects that the user created are kept.
 #[utoipa::path(
     delete, path = "/api/users/{id}", tag = "security", params(("id" = i64, Path)),
     responses(
         (status = 204, description = "Deleted"), (status = 404, body = Problem),
-        (status = 409, description = "It is the own account, or the last administrator", body = Problem),
+        (status = 409, description = "The user is you, or the last administrator", body = Problem),
     )
 )]
 pub async fn delete(
@@ -172,7 +172,7 @@ fn refused(changed: &UserChanged) -> ApiError {
         UserChanged::Stale => etag::changed(),
         UserChanged::NameTaken => ApiError::invalid_field("name", "is already used by another user or a token"),
         UserChanged::LastAdmin => {
-            ApiError::conflict("this is the last administrator who can sign in; add another one first")
+            ApiError::conflict("this is the last administrator who can sign in; add another administrator first")
         }
         UserChanged::Done(_) => ApiError::internal("a change that was made is reported as refused"),
     }

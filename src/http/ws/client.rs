@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::frame::Frame;
 use super::request::Filters;
 
-/// A client that lags this often within [`STRIKE_WINDOW`] is closed.
+/// A client that misses events this often within [`STRIKE_WINDOW`] is disconnected.
 const STRIKES: u32 = 3;
 const STRIKE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -24,8 +24,8 @@ pub struct Client {
     too_slow: CancellationToken,
 }
 
-/// The events that the client missed. While there are any, no frame is queued, so that the client gets the `lagged`
-/// message at the position of the missing events.
+/// The events that the client missed. While the client has missed events, no frame is queued, so that the client gets
+/// the `lagged` message at the position of the missing events.
 #[derive(Default)]
 struct Backpressure {
     missed: Option<Missed>,
@@ -78,7 +78,8 @@ impl Client {
     /// Counts events that this client has missed; `None` for an unknown number.
     pub fn missed(&self, count: Option<u64>) {
         self.miss(&mut self.account(), count.map_or(Missed::Unknown, Missed::Known));
-        // Wakes a session whose queue is empty; a full queue wakes it anyway.
+        // An empty frame wakes a session that waits for its queue. If the queue is full, the session does not wait, and
+        // the error is ignored.
         let _ = self.queue.try_send(Frame::new());
     }
 
@@ -105,7 +106,8 @@ impl Client {
         }
     }
 
-    /// Takes the number of missed events if the queue is empty.
+    /// Takes the number of missed events, `Some(None)` if it is unknown. `None` if no events were missed, or if queued
+    /// frames must be sent first.
     pub fn settle(&self, queue: &mpsc::Receiver<Frame>) -> Option<Option<u64>> {
         let mut account = self.account();
         if !queue.is_empty() {
@@ -118,7 +120,7 @@ impl Client {
         })
     }
 
-    /// Completes when the client has been slow for too long.
+    /// Completes when the client has been too slow for too long and must be disconnected.
     pub async fn too_slow(&self) {
         self.too_slow.cancelled().await;
     }
@@ -143,7 +145,7 @@ mod tests {
         for name in ["a", "b", "c", "d"] {
             client.push(name.into());
         }
-        assert_eq!(client.settle(&queue), None, "not before the queued frames");
+        assert_eq!(client.settle(&queue), None, "missed events are not reported before the queued frames are sent");
         assert_eq!(drain(&mut queue), ["a", "b"]);
         client.push("e".into());
         assert_eq!(client.settle(&queue), Some(Some(3)));
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn interruption_reports_unknown_number() {
+    async fn interruption_reports_an_unknown_number_of_events() {
         let (client, mut queue) = Client::new(2, Duration::from_secs(10));
         client.missed(Some(4));
         client.missed(None);
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn slow_client_is_closed() {
+    async fn client_that_stays_slow_is_disconnected() {
         let (stuck, _queue) = Client::new(1, Duration::from_secs(10));
         stuck.push("a".into());
         stuck.push("b".into());

@@ -20,7 +20,7 @@ impl AsRef<[u8]> for Shared {
 
 /// A frame over shared text, without a copy.
 pub fn shared(json: std::sync::Arc<str>) -> Frame {
-    // Text is always UTF-8.
+    // The conversion cannot fail, because a `str` is UTF-8.
     ByteString::try_from(Bytes::from_owner(Shared(json))).unwrap_or_default()
 }
 

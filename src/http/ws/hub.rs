@@ -18,13 +18,14 @@ use super::super::options::LiveOptions;
 use super::client::Client;
 use super::frame::{self, Frame};
 
-/// The largest number of events of one round, a quarter of the default queue of a client.
+/// The maximum number of events that clients get together (a round): a quarter of the default queue of a client.
 const ROUND: usize = 64;
-/// The number of clients that one step of a round serves. If there are not more clients, all get each event at once.
+/// The number of clients that get the events of a round in one step. With at most this many clients, every client gets
+/// the events at once.
 const STEP: usize = 64;
 /// The time between two steps: a round takes about 300 ms for 5,000 clients.
 const STEP_TIME: Duration = Duration::from_millis(3);
-/// The largest number of steps of a round, which bounds its time.
+/// The maximum number of steps of a round, which bounds its time. With more clients, each step has more clients.
 const MOST_STEPS: usize = 160;
 
 /// The live clients.
@@ -40,7 +41,7 @@ struct Registered {
     address: Option<IpAddr>,
 }
 
-/// A client's registration in the hub; dropping it removes the client.
+/// The registration of a client. Dropping it removes the client from the hub.
 pub struct Membership {
     hub: Arc<Hub>,
     id: u64,
@@ -63,7 +64,7 @@ impl Drop for Membership {
 }
 
 impl Hub {
-    /// Registers a client from `address`, unless the limit of all clients or of this address is reached.
+    /// Registers a client from `address`; `None` if the limit of all clients or of this address is reached.
     pub fn join(
         self: &Arc<Self>,
         options: &LiveOptions,
@@ -72,7 +73,7 @@ impl Hub {
         let (client, queue) = Client::new(options.buffer, options.slow_limit);
         let client = Arc::new(client);
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        // Clients connect rarely, so that a scan of all clients is acceptable.
+        // All clients are scanned. That is cheap enough, because clients connect rarely.
         let same_address = clients.values().filter(|registered| registered.address == address).count();
         if clients.len() >= options.max_clients || same_address >= options.max_per_client {
             return None;
@@ -126,9 +127,9 @@ impl Hub {
         self.close();
     }
 
-    /// Queues the events of `round` for all clients, in steps of some clients. Each client gets its frames together, so
-    /// that its connection writes them together. With thousands of clients, the threads that write can serve requests
-    /// between the steps.
+    /// Queues the events of `round` for all clients, in steps with some of the clients. Each client gets its frames
+    /// together, so that its connection writes them together. With thousands of clients, the threads that write can
+    /// serve requests between the steps.
     async fn deliver(&self, round: &[Delivery]) {
         let clients = self.snapshot();
         let step = STEP.max(clients.len().div_ceil(MOST_STEPS));
@@ -150,7 +151,7 @@ impl Hub {
     }
 }
 
-/// A message of the bus on its way to the clients.
+/// A message of the bus for the clients.
 struct Delivery {
     message: Message,
     span: Option<Span>,

@@ -17,7 +17,7 @@ pub enum Request {
     Subscribe(Filters),
 }
 
-/// The posts that a client subscribes to; an empty list matches all.
+/// The posts that a client subscribes to. An empty list matches all posts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filters {
     topic: Vec<String>,
@@ -64,14 +64,14 @@ enum OneOrMany {
 /// Why a message is refused. The client gets the text.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// The frame is not a message.
+    /// The frame is not JSON in the form of a message.
     #[error("expected {{\"type\": \"subscribe\", \"filters\": {{…}}}} or {{\"type\": \"ping\"}}: {0}")]
     Form(#[from] serde_json::Error),
-    /// There is no such kind of message. The beginning of its name is given.
+    /// The kind of message is unknown. The value is the beginning of its name.
     #[error("type must be subscribe or ping, is {0:?}")]
     Kind(String),
     /// A filter has too many values.
-    #[error("filters.{filter} must be at most {MAX_VALUES} values, has {found}")]
+    #[error("filters.{filter} must be at most {MAX_VALUES} values, found {found}")]
     TooMany {
         /// The name of the filter.
         filter: &'static str,
@@ -135,11 +135,11 @@ impl Filters {
         fn wants<T: PartialEq>(wanted: &[T], value: &T) -> bool {
             wanted.is_empty() || wanted.contains(value)
         }
-        // An unscored post has no label, so that it is sent only to clients without such a filter.
+        // An unscored post has no label, so only a client without a filter of labels gets it.
         fn wants_label<T: PartialEq>(wanted: &[T], label: Option<T>) -> bool {
             wanted.is_empty() || label.is_some_and(|label| wanted.contains(&label))
         }
-        // A filter by topic means the sentiment towards this topic.
+        // With a filter by topic, `sentiment` refers to the sentiment towards this topic.
         let towards = |topic: &String| post.topic_sentiments.get(topic).copied().or(post.sentiment_label);
         let about = |topic: &String| post.topics.contains(topic) && wants_label(&self.sentiment, towards(topic));
         let wants_sentiment = match self.topic.as_slice() {

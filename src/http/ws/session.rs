@@ -20,7 +20,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// The maximum number of frames that are taken from the queue at once.
 const FRAMES: usize = 64;
 
-/// Interval at which the token or session of a connection is checked.
+/// The interval at which the token or session of a connection is checked.
 const TOKEN_CHECK: Duration = Duration::from_secs(1);
 
 /// The authorization of a connection, which ends when the client's token or session ends.
@@ -54,7 +54,7 @@ pub struct Session {
 enum End {
     /// The client has disconnected.
     Gone,
-    /// The server closes it, with a code and a reason.
+    /// The server closes the connection, with a code and a reason.
     Close(CloseCode, &'static str),
 }
 
@@ -137,11 +137,11 @@ impl Session {
         Err(End::Close(CloseCode::Policy, "the token or the session has ended"))
     }
 
-    /// Sends queued frames. After the last one it sends the number of missed events.
+    /// Sends queued frames, and after the last frame the number of missed events.
     async fn forward(&mut self, frames: Vec<Frame>) -> Result<(), End> {
         let socket = &mut self.socket;
         let all = async {
-            // An empty frame only wakes the session.
+            // An empty frame only wakes the session and is not sent.
             for frame in frames.into_iter().filter(|frame| !frame.is_empty()) {
                 socket.text(frame).await?;
             }
@@ -199,7 +199,8 @@ async fn write(
         written = writing => written.map_err(|_| End::Gone),
         () = client.too_slow() => Err(too_slow()),
         () = state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
-        // A client may miss no events while none occur, but one that accepts no data for this long is disconnected.
+        // While no events occur, a client misses none and is not closed as too slow. A client that accepts no data for
+        // this long is therefore disconnected here.
         () = tokio::time::sleep(state.options.live.silence_limit) => Err(End::Gone),
     }
 }

@@ -78,7 +78,8 @@ pub async fn broadcast(state: Data<State>, shutdown: Shutdown) {
         }
         match metrics_update(&state).await {
             Ok(frame) => state.hub.broadcast(&frame),
-            // The cause is logged where it occurs. The counts are computed again at the next interval.
+            // The error is logged at debug level, because its cause is logged where it occurs, and the counts are
+            // computed again at the next interval.
             Err(error) => tracing::debug!(%error, "cannot compute counts for live clients"),
         }
     }

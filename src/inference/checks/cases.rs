@@ -109,7 +109,7 @@ fn intensified() -> Vec<Case> {
     cases
 }
 
-/// A change of a text that does not change its meaning.
+/// Changes the form of a text and keeps its meaning.
 type Variant = fn(&str) -> String;
 
 const SHOUTS: [Variant; 5] = [

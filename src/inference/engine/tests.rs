@@ -7,7 +7,7 @@ use crate::inference::panel::Encoded;
 use crate::inference::{ExitPolicy, Precision};
 
 fn options() -> InferenceOptions {
-    // Other tests may use all cores for a long time.
+    // The wait is long because other tests may use all cores for minutes.
     let max_wait = Duration::from_secs(600);
     InferenceOptions { threads: Some(2), precision: Precision::F32, max_wait, ..InferenceOptions::default() }
 }

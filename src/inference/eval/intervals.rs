@@ -75,7 +75,7 @@ pub struct Comparison {
     pub p_value: f64,
 }
 
-/// A correct label and a prediction, as indexes.
+/// The index of the correct label, and the index of the predicted label.
 pub(super) type Pair = (usize, usize);
 
 /// The quality of sentiment with its intervals; `None` without labelled texts. `detect` returns the language of a
@@ -167,7 +167,7 @@ pub(super) fn quality_of(pairs: &[Pair]) -> Quality {
     Quality { posts: pairs.len(), accuracy: of(Confusion::accuracy), macro_f1: of(Confusion::macro_f1) }
 }
 
-/// A measure of `items` with its percentile interval.
+/// The value of `measure` over `items`, with its bootstrap interval.
 fn estimate<T>(items: &[T], measure: impl Fn(&mut dyn Iterator<Item = &T>) -> f64) -> Estimate {
     let mut random = SplitMix(0x5eed);
     let mut values: Vec<f64> =
@@ -305,7 +305,7 @@ mod tests {
         let found = compare(one, ModelPredictions { model: "b", predictions: &of_better }).unwrap();
         assert_eq!((found.only_model, found.only_other), (0, 20));
         assert!((found.accuracy.value - 0.2).abs() < 1e-9 && found.accuracy.low > 0.1, "{found:?}");
-        // Twenty coin flips all have the same result, in one of two directions.
+        // The p-value is the probability that twenty coin flips are all heads or all tails.
         assert!((found.p_value - 2.0 * 0.5_f64.powi(20)).abs() < 1e-12);
         assert_eq!(compare(one, one).unwrap().p_value, 1.0);
     }

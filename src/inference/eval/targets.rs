@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn target_is_found_at_its_start_or_everywhere() {
+    fn target_is_found_at_given_start_or_at_every_mention() {
         let found = |line: &str| mentions(&record(line));
         assert_eq!(found(r#"{"text": "é Acme, Acme", "target": "Acme"}"#), [3..7, 9..13]);
         assert_eq!(

@@ -27,7 +27,7 @@ const CHUNK: usize = 32;
 /// The minimum number of texts for a fit.
 const MIN_TEXTS: usize = 400;
 
-/// The agreement with all layers below which the search for the goal `Quality` ends.
+/// The search for [`FitGoal::Quality`] ends when the agreement with all layers falls below this share.
 const MIN_AGREEMENT: f64 = 0.9;
 
 /// The condition that fitted thresholds must meet.
@@ -51,7 +51,8 @@ pub struct TextTrace {
 /// The result of a text at an exit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExitTrace {
-    /// The value of the gate, which is compared with the threshold.
+    /// The exit's estimate of the probability that the last layer gives the same labels, in [0, 1]. The text stops at
+    /// this exit if the value is above the threshold.
     pub gate: f32,
     /// The analysis of the text if it stops at this exit.
     pub analysis: Analysis,
@@ -82,7 +83,7 @@ pub struct ExitFit {
     /// The mean of sentiment macro recall and emotion macro F1; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<f64>,
-    /// The same mean if all layers are computed; absent without labels.
+    /// The mean of sentiment macro recall and emotion macro F1 if all layers are computed; absent without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_layers_quality: Option<f64>,
 }
@@ -199,7 +200,8 @@ struct Outcome {
 }
 
 impl Half<'_> {
-    /// The next lower threshold of an exit that changes a result, with its outcome.
+    /// Lowers the threshold of `exit` until more texts stop early. Returns the thresholds and their effect; `None` if
+    /// no lower threshold has an effect.
     fn lowered(&self, steps: &[u32], exit: usize, now: &Outcome) -> Option<(Vec<u32>, Outcome)> {
         let mut steps = steps.to_vec();
         while steps[exit] > 0 {

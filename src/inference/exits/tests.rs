@@ -38,8 +38,8 @@ fn depth_report_counts_layers_exits_and_agreement() {
     let predictions = Prediction::all(&records, &analyses);
     let full = [analysis(GOOD, 6), analysis(GOOD, 6)];
     let report = DepthReport::new(&info(), &predictions, &full).unwrap();
-    // The first text has ten tokens with one layer, and an exit. The second has five layers, two exits and the last
-    // layer.
+    // The first text costs 11: ten tokens times one layer, and one exit. The second text costs 53: ten tokens times
+    // five layers, two exits, and the last layer.
     assert!((report.layers_per_token - (11.0 + 53.0) / 20.0).abs() < 1e-9, "{report:?}");
     assert!((report.all_layers_per_token - 5.1).abs() < 1e-9, "{report:?}");
     assert_eq!(report.leaving, BTreeMap::from([(2, 0.5), (5, 0.0), (6, 0.5)]));
@@ -57,7 +57,8 @@ fn labelled(trace: TextTrace) -> TracedRecord {
     TracedRecord { record: record(r#"{"text": "a", "sentiment": "positive"}"#), trace }
 }
 
-/// Texts whose first exit is correct if and only if its gate is above 0.8. The second exit is always correct.
+/// Texts whose first exit is correct if and only if its gate (the value that is compared with the threshold) is above
+/// 0.8. The second exit is always correct.
 fn traces() -> Vec<TracedRecord> {
     let one = |n: u32| {
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;

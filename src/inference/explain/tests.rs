@@ -3,7 +3,7 @@ use crate::domain::{Emotion, Sentiment};
 use crate::inference::{Engine, InferenceOptions, Precision};
 
 fn engine() -> Engine {
-    // Other tests may use all cores for a long time.
+    // The wait is long because other tests may use all cores for minutes.
     let max_wait = std::time::Duration::from_secs(600);
     let options =
         InferenceOptions { threads: Some(1), precision: Precision::F32, max_wait, ..InferenceOptions::default() };

@@ -31,7 +31,7 @@ impl FusedEncoder {
         width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
     }
 
-    /// Packs the weights of a model that [`Self::fits`], for products in the given format.
+    /// Packs the weights of a model for products in the given format. [`Self::fits`] must be true for its shape.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
@@ -101,7 +101,7 @@ impl Packer<'_> {
         let last = shape.n_layers - 1;
         let mut rests = in_parallel(shape.n_layers, |index| self.rest(index, shape))?;
         let attentions = in_parallel(last, |index| self.all_tokens(index, shape))?;
-        // The last layer and the layers of exits compute only first tokens.
+        // The last layer and the layers of exits compute only the first token of each text.
         let of_first: Vec<usize> = std::iter::once(last).chain(spec.exits.iter().map(|exit| exit.layer - 1)).collect();
         let mut firsts = in_parallel(of_first.len(), |place| self.first_token(of_first[place], shape))?.into_iter();
         let (Some(first), Some(rest)) = (firsts.next(), rests.pop()) else {
@@ -123,7 +123,7 @@ impl Packer<'_> {
         Ok([query, raw(Part::Key)?, raw(Part::Value)?])
     }
 
-    /// The attention of a layer for all tokens.
+    /// Packs the projections to query, key and value of a layer that computes all tokens.
     fn all_tokens(&self, index: usize, shape: &EncoderShape) -> Result<Linear, LoadError> {
         let [mut all, key, value] = self.attention(index, shape)?;
         for next in [key, value] {
@@ -133,7 +133,7 @@ impl Packer<'_> {
         Ok(self.pack_after(&self.norm_before(index)?, all))
     }
 
-    /// The attention of a layer for first tokens.
+    /// Packs the projections to query, key and value of a layer that computes only the first token of each text.
     fn first_token(&self, index: usize, shape: &EncoderShape) -> Result<FirstToken, LoadError> {
         let [query, key, value] = self.attention(index, shape)?;
         let (dim, width) = (self.dim, self.dim / shape.n_heads);
@@ -151,7 +151,7 @@ impl Packer<'_> {
         Ok(FirstToken { query: self.pack_after(&self.norm_before(index)?, query), heads })
     }
 
-    /// The part of a layer after its attention.
+    /// Packs the part of a layer after its attention.
     fn rest(&self, index: usize, shape: &EncoderShape) -> Result<LayerRest, LoadError> {
         let at = |part| self.layout.layer(index, part);
         let (dim, hidden) = (self.dim, shape.hidden_dim);
@@ -165,7 +165,7 @@ impl Packer<'_> {
         })
     }
 
-    /// The normalisation of the input of a layer.
+    /// The normalisation before layer `index`: that of the embeddings, or the last one of the preceding layer.
     fn norm_before(&self, index: usize) -> Result<Norm, LoadError> {
         self.norm(&match index {
             0 => self.layout.embedding_norm(),
@@ -184,13 +184,13 @@ impl Packer<'_> {
         })
     }
 
-    /// Packs an exit. Its outputs are reordered to the order of the heads, followed by the gate.
+    /// Packs an exit. Its outputs are reordered: first those of the heads, in the order of `spec.heads`, then the gate.
     fn exit(&self, (exit, first): (&ExitSpec, FirstToken), spec: &ModelSpec) -> Result<Exit, LoadError> {
         let [hidden, classes] = exit::names(exit.layer);
         let bias = self.weights.values(&format!("{hidden}.bias"))?;
         let width = bias.len();
         if !width.is_multiple_of(LANES) {
-            return Err(LoadError::Files(format!("{hidden}: its width {width} is not a multiple of {LANES}")));
+            return Err(LoadError::Files(format!("{hidden}: the width {width} is not a multiple of {LANES}")));
         }
         let hidden = self.raw(&hidden, self.dim, width)?;
         let stored = self.raw(&classes, width, spec.outputs() + 1)?;
@@ -219,7 +219,7 @@ impl Packer<'_> {
     }
 
     /// Packs a linear layer that follows a normalisation. The weight and bias of the normalisation are merged into the
-    /// weights of the layer, so its input rows are normalised only.
+    /// weights of the layer, so the input rows of the layer must not contain them.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
         if self.format != Format::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {

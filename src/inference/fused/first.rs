@@ -18,11 +18,11 @@ const TEXTS: usize = 24;
 pub struct FirstToken {
     /// The query, already scaled.
     pub query: Linear,
-    /// The keys and values of each attention head, in order.
+    /// The weights of the keys and values of each attention head, in order.
     pub heads: Vec<HeadProjection>,
 }
 
-/// The keys and values of an attention head, applied to queries and averages.
+/// The weights of the keys and values of one attention head.
 pub struct HeadProjection {
     /// The transposed weights of the keys. They map a query to the vector that tokens are multiplied by.
     pub keys: Linear,

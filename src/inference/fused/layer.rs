@@ -40,7 +40,7 @@ pub struct Buffers {
     added: Vec<f32>,
 }
 
-/// The rows to which the part of a layer after its attention is applied.
+/// The input, the output and the buffers of the part of a layer after its attention.
 pub struct Finish<'a> {
     /// The input of the layer, which is replaced by its output.
     pub rows: &'a mut [f32],

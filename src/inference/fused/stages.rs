@@ -34,7 +34,7 @@ pub struct Outputs {
     pub layers: Vec<u32>,
 }
 
-/// The outputs of all exits: for each text and exit, the outputs of all heads and the gate.
+/// The outputs of all exits: for each text and exit, the outputs of all heads, then the output of the gate.
 pub type Trace = Vec<f32>;
 
 /// Texts that wait for the next stage.
@@ -52,7 +52,7 @@ impl Parked {
     }
 }
 
-/// The last step of a stage: an exit, or after the last layer the heads.
+/// The last step of a stage: an exit, or the heads of the model if the stage contains the last layer.
 enum End<'a> {
     Exit { exit: &'a Exit, number: usize },
     Heads,

@@ -58,7 +58,7 @@ pub fn small_weights(seed: u64) -> Vec<u8> {
 }
 
 #[test]
-fn fused_encoder_any_length_equals_reference() {
+fn fused_encoder_equals_reference_at_any_length() {
     let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
     let weights = Weights::open(small_weights(7).into()).unwrap();
     let reference = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();

@@ -21,7 +21,7 @@ impl Meter {
         Self { bar, file: String::new(), size: 0, done: 0, logged: 0 }
     }
 
-    /// Starts the progress of a file. Also used for a retry.
+    /// Starts the progress of a file. A retry starts the progress again.
     pub fn file(&mut self, file: String, size: u64) {
         if self.file != file {
             self.logged = 0;

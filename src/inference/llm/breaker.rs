@@ -46,7 +46,7 @@ pub enum LlmState {
     },
 }
 
-/// Decides about each request.
+/// Decides for each request whether it may be sent.
 pub struct Breaker {
     clock: Clock,
     budget: Budget,
@@ -92,7 +92,7 @@ impl Breaker {
     /// Takes one request from the budget.
     ///
     /// # Errors
-    /// The state because of which no request may be sent now.
+    /// The state that forbids requests now.
     pub fn pass(&self) -> Result<(), LlmState> {
         let now = self.clock.now();
         let mut state = self.state();

@@ -59,7 +59,7 @@ impl Chat {
     /// [`InferenceError::Load`] when the key is not valid in a header, or TLS cannot be set up.
     pub fn new(options: &LlmOptions) -> Result<Self, InferenceError> {
         let wrong = |reason: String| InferenceError::Load { model: options.name(), reason };
-        // The only error is that a provider is already installed.
+        // The only possible error is that a provider is already installed, which needs no handling.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // Redirects are not followed, because they would send posts and the key to another server.
         let client = Client::builder().redirect(redirect::Policy::none()).timeout(options.timeout).build();
@@ -115,7 +115,8 @@ impl Chat {
         Extras { temperature: !self.untempered.load(Ordering::Relaxed), limit }
     }
 
-    /// Omits the parameter that an error response names from later requests. Returns whether this request contained it.
+    /// Stops sending the parameter that the error response names. Returns whether the failed request contained this
+    /// parameter.
     fn leave_out(&self, refusal: &str, extras: Extras) -> bool {
         if extras.temperature && refusal.contains("temperature") {
             self.untempered.store(true, Ordering::Relaxed);
@@ -183,7 +184,7 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 fn refusal(status: StatusCode, retry_after: Option<&HeaderValue>) -> ChatError {
-    // The header may also be a date. This is rare, so the exponential backoff is used instead.
+    // The header may also be a date. Dates are rare, so they are ignored and the exponential backoff applies.
     let seconds = retry_after.and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let wait = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds)).map(Duration::from_secs_f64);
     match status {

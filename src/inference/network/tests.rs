@@ -130,7 +130,7 @@ fn exit_outputs_equal_reference_and_gates_stop_texts() {
 
 /// Candle is the fallback of the fused encoder, so it must return the same values.
 #[test]
-fn candle_outputs_equal_reference() {
+fn candle_outputs_equal_those_of_transformers() {
     let files = source::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let weights = Weights::read(&files).unwrap();

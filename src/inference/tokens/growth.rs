@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::inference::error::LoadError;
 
-/// The maximum factor by which normalizers may lengthen a text. The factor is an upper limit, which assumes that all
-/// replacements apply to each other's results. It is 20 for the builtin tokenizer, although that shortens texts.
+/// The maximum factor by which normalizers may lengthen a text. The factor of a tokenizer is computed as an upper
+/// bound: it assumes that each normalizer lengthens the whole result of the normalizer before. For the builtin
+/// tokenizer, which shortens texts, the bound is 20.
 const MAX_FACTOR: f64 = 64.0;
 /// The maximum number of bytes that a normalizer may insert before a text.
 const MAX_PREFIX: usize = 1_024;
@@ -69,13 +70,13 @@ fn factor(normalizer: &Value) -> f64 {
     if entry > USUAL_ENTRY {
         return entry as f64;
     }
-    // A regular expression has no `String`, and may match a single byte.
+    // A pattern without `String` is a regular expression, which may match a single byte.
     let replaced = text(normalizer.get("pattern").and_then(|pattern| pattern.get("String"))).max(1);
     (text(normalizer.get("content")) as f64 / replaced as f64).max(1.0)
 }
 
-/// The length of the longest replacement in a precompiled table. The table contains the length of an index, the index,
-/// and texts that end with a zero byte.
+/// The length of the longest replacement in a precompiled table, in bytes. The table contains, in this order: the
+/// length of an index, the index, and the replacements, each with a zero byte at its end.
 fn longest_entry(table: &str) -> usize {
     let Ok(bytes) = STANDARD.decode(table) else { return 0 };
     let index = bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length)) as usize;

@@ -96,13 +96,13 @@ fn check_archive(path: &Path) -> Result<(), LoadError> {
 fn check_count(tensors: usize) -> Result<(), LoadError> {
     if tensors > MAX_TENSORS {
         return Err(LoadError::Files(format!(
-            "the file has {tensors} parts or tensors, but the limit is {MAX_TENSORS}"
+            "the file has {tensors} parts or tensors, but the limit is {MAX_TENSORS}; use another model"
         )));
     }
     Ok(())
 }
 
-/// The number of bytes that further tensors may have.
+/// The total number of bytes that the remaining tensors may have.
 struct Room(u64);
 
 impl Room {
@@ -115,7 +115,8 @@ impl Room {
     /// Subtracts the size of the tensor `name`. A size of `None` exceeds the range of `usize`.
     fn take(&mut self, name: &str, bytes: Option<usize>) -> Result<(), LoadError> {
         let left = bytes.and_then(|bytes| self.0.checked_sub(bytes as u64));
-        let too_large = || LoadError::Files(format!("{name}: the tensors are larger than the file can contain"));
+        let too_large =
+            || LoadError::Files(format!("{name}: the tensors are too large for the size of the file; it is damaged"));
         self.0 = left.ok_or_else(too_large)?;
         Ok(())
     }
@@ -131,8 +132,8 @@ fn values(tensor: &Tensor) -> candle_core::Result<Values> {
     Ok(Values { shape: tensor.dims().to_vec(), values })
 }
 
-/// Reads the old format. After the header, a file contains information about the machine, the tensors, the keys of
-/// their storages, and each storage with its length and values.
+/// Reads the old format. After the header, a file contains, in this order: a description of the machine; the tensors
+/// without their values; the keys of the storages; and for each storage its length and its values.
 fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: std::io::Error| format!("{e}; the file is damaged or truncated");
     let mut reader = BufReader::new(File::open(path).map_err(fail)?);
@@ -199,7 +200,7 @@ fn size(info: &TensorInfo) -> Option<usize> {
     dims.copied().try_fold(info.dtype.size_in_bytes(), usize::checked_mul)
 }
 
-/// A storage: the values of which tensors are views.
+/// A storage: an array of values. A tensor is a view of a storage.
 struct Storage {
     dtype: DType,
     values: Vec<f32>,

@@ -13,11 +13,12 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{DeliveryError, Outcome, ReceiverError, Sender, excerpt, texts};
-use crate::domain::notify::render::{html, text};
-use crate::domain::notify::{Delivery, Templates};
+use crate::domain::notify::render::html;
+use crate::domain::notify::{Delivery, Templates, text};
 
-/// The maximum time of connecting and of each SMTP command, and the maximum time to send a message.
+/// The maximum time to connect, and for each SMTP command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
+/// The maximum time to send a message.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The mail server.

@@ -45,7 +45,7 @@ fn backtest_reports_when_and_how_long_a_rule_fired() {
     assert_eq!(test.evaluations, 241);
     let times: Vec<_> =
         test.firings.iter().map(|f| (f.scope.as_str(), f.pending_at, f.fired_at, f.resolved_at)).collect();
-    // With two mostly negative minutes the window has 21 negative posts of 41, with one such minute 13 of 33.
+    // A window with two mostly negative minutes has 21 negative posts of 41. With one such minute it has 13 of 33.
     let (pending, fired, resolved) = (minute(102), minute(104), Some(minute(119)));
     assert_eq!(times, [("all", pending, fired, resolved), ("source:web", pending, fired, resolved)]);
     assert_eq!(test.firings[0].duration_seconds, 15 * 60);

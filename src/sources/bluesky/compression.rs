@@ -1,4 +1,4 @@
-//! Frames that a host compresses with a published dictionary, which halves the traffic.
+//! Decompresses frames that a host compressed with a published dictionary. Compression halves the traffic.
 //!
 //! With `compress=true` Jetstream sends each event as a binary message that holds one Zstandard frame
 //! (<https://github.com/bluesky-social/jetstream>, `internal/subscribe/compress.go`).
@@ -35,7 +35,7 @@ pub enum DictionaryError {
     #[error("cannot read the file: {0}")]
     Unreadable(#[from] io::Error),
     /// The file exceeds the maximum size of a dictionary.
-    #[error("the file has more than {} MiB, which no dictionary has", MAX_DICTIONARY_BYTES >> 20)]
+    #[error("the file has more than {} MiB, which is too large for a zstd dictionary", MAX_DICTIONARY_BYTES >> 20)]
     TooLarge,
     /// The file is not a zstd dictionary.
     #[error("the file is not a zstd dictionary ({0}): download it again, as docs/sources.md describes")]
@@ -120,7 +120,7 @@ impl Inflater {
             if let Ok(decoder) = decoder(&self.dictionary) {
                 self.decoder = decoder;
             }
-            Err(InflateError::Damaged { bytes: frame.len(), reason: "the decoder failed on it".to_owned() })
+            Err(InflateError::Damaged { bytes: frame.len(), reason: "the decoder panicked".to_owned() })
         })?;
         self.is_proven = true;
         Ok(text)
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn unusable_frames_and_dictionaries_are_named() {
+    fn error_names_the_unusable_frame_or_dictionary() {
         let mut inflater = inflater();
         let mut other = FRAME.to_vec();
         let at = other.windows(1).position(|byte| byte == [77]).unwrap();

@@ -133,8 +133,8 @@ struct Reference<'a> {
     uri: Cow<'a, str>,
 }
 
-/// The fields of both kinds of embeds. `app.bsky.embed.record` holds the reference, and
-/// `app.bsky.embed.recordWithMedia` holds it one level deeper.
+/// The fields of both kinds of embeds with a quoted post. `app.bsky.embed.record` holds the reference to the post, and
+/// `app.bsky.embed.recordWithMedia` holds the reference one level deeper.
 #[derive(Deserialize)]
 struct Embed<'a> {
     #[serde(borrow)]
@@ -227,7 +227,7 @@ fn of_commit(
             let edited_at = Timestamp::from_micros(event.time_us).unwrap_or(now);
             Ok(Some(Op::Replace { post: post(event, record, id, now)?, edited_at }))
         }
-        // The new version of the post does not pass the filter.
+        // The new version of the post does not pass the filter, so the stored version is deleted.
         ("update", Some(_)) => delete(&id),
         (operation, _) => Err(EventError::Incomplete { kind: preview(operation, SHOWN).into(), field: "record" }),
     }
@@ -274,7 +274,7 @@ fn fits(text: &str, bytes: usize) -> bool {
     text.len() <= bytes && !text.contains('\0')
 }
 
-/// The time that the author's app states, or the server's time if the former is malformed or later than the latter.
+/// The time that the author's app states. The server's time replaces a time that is malformed or in the future.
 fn created_at(record: &Record<'_>, time_us: i64, now: Timestamp) -> Timestamp {
     let seen = Timestamp::from_micros(time_us).unwrap_or(now);
     let claimed: Option<Timestamp> = record.created_at.as_ref().and_then(|text| text.0.parse().ok());

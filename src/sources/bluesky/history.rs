@@ -1,6 +1,6 @@
-//! Reads older posts from the public API: the posts of accounts
-//! (<https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed>), or without accounts a search for each keyword
-//! (<https://docs.bsky.app/docs/api/app-bsky-feed-search-posts>).
+//! Reads older posts from the public API: the posts of the configured accounts
+//! (<https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed>). If no accounts are configured, searches for each
+//! keyword (<https://docs.bsky.app/docs/api/app-bsky-feed-search-posts>).
 //!
 //! The API refuses the cursor of a search to clients that are not signed in. Each request of a search therefore selects
 //! the posts before the oldest post of the previous page. Bluesky sometimes refuses all public searches. The history of
@@ -131,7 +131,7 @@ impl OlderPosts {
                     posts are not affected. Set authors to read the older posts of accounts";
         let Found { posts } = self.get("app.bsky.feed.searchPosts", &query, help).await?;
         let mut page = Page { pause: SEARCH_PAUSE, ..Page::default() };
-        // Searches are sorted by this time.
+        // The API sorts search results by this time.
         let sorted_at = |post: &Value| {
             let indexed: Timestamp = post["indexedAt"].as_str()?.parse().ok()?;
             let claimed: Option<Timestamp> = post["record"]["createdAt"].as_str().and_then(|text| text.parse().ok());
@@ -141,8 +141,8 @@ impl OlderPosts {
         for post in posts {
             self.add(post, &mut page);
         }
-        // The millisecond of the oldest post is requested again, because the page may contain only some of its posts.
-        // The history ends when the position no longer changes.
+        // The millisecond of the oldest post is requested again, because the page may contain only some posts of that
+        // millisecond. The history ends when the position no longer changes.
         page.next = oldest.map(after);
         Ok(page)
     }

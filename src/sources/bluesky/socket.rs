@@ -19,8 +19,8 @@ use super::event::{COLLECTION, MAX_EVENT_BYTES};
 
 /// The longest time to establish a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The maximum length of a frame, in bytes. The subscription requests that hosts leave out events above
-/// [`MAX_EVENT_BYTES`]. If a host ignores this, larger events up to the length of a frame are rejected individually.
+/// The maximum length of a frame, in bytes. The subscription asks hosts to leave out events above [`MAX_EVENT_BYTES`].
+/// If a host ignores this option, larger events up to the length of a frame are rejected individually.
 const MAX_FRAME: usize = 16 << 20;
 /// The maximum number of authors in the URL. If there are more, all authors are sent in a message after connecting.
 const MAX_URL_AUTHORS: usize = 100;

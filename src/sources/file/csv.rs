@@ -117,8 +117,8 @@ impl Csv {
     }
 }
 
-/// The separator of the header row, which is the supported one that occurs most often outside of quotes. Excel may name
-/// the separator in a preceding line (`sep=;`), which is consumed.
+/// The supported separator that occurs most often in the header row outside of quotes. Excel may name the separator in
+/// a preceding line (`sep=;`), which is consumed.
 fn separator<R: Read>(window: &mut Window<R>) -> io::Result<u8> {
     while !window.unread().contains(&b'\n') && !window.ended() && !window.is_overlong() {
         window.fill()?;

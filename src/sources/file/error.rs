@@ -23,7 +23,7 @@ pub enum ReadError {
 }
 
 impl From<io::Error> for ReadError {
-    // `source` stays empty, because the message already contains that of the I/O error.
+    // `source` stays empty, because the message already contains the message of the I/O error.
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -35,7 +35,7 @@ pub enum RecordError {
     /// The record is not valid JSON.
     #[error("is not valid JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// The record is JSON of another type than an object.
+    /// The record is valid JSON, but is not an object.
     #[error("is not a JSON object")]
     NotObject,
     /// The row does not have as many columns as the header.
@@ -53,7 +53,7 @@ pub enum RecordError {
         column: usize,
     },
     /// The record exceeds the maximum length.
-    #[error("is longer than {MAX_RECORD_BYTES} bytes, or its quote is never closed")]
+    #[error("is longer than {MAX_RECORD_BYTES} bytes, or contains a quote that is never closed")]
     TooLong,
     /// The file ends inside a JSON array.
     #[error("is the end of the file, but the array is not closed: the file is incomplete")]
@@ -61,7 +61,7 @@ pub enum RecordError {
     /// The file ends inside a quoted value.
     #[error("has a quote that is never closed")]
     OpenQuote,
-    /// The fields are not those of a valid post.
+    /// The fields do not form a valid post.
     #[error("{}", messages(.0))]
     Invalid(Vec<FieldError>),
 }

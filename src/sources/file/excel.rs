@@ -1,6 +1,6 @@
 //! Reads spreadsheets (xlsx, xls, xlsb, ods): the first sheet that is not empty, with a header row.
 //!
-//! A spreadsheet is read into memory, because the directory of the archive is at the end of the file. Only cells with
+//! A spreadsheet is read into memory, because the directory of a zip archive is at the end of the file. Only cells with
 //! fields of posts are kept. Sheets of xlsx and xlsb files are never converted to a grid, because a single cell in the
 //! last corner would require half a TiB. The size of the grids of ods files is computed before they are created.
 

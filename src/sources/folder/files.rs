@@ -23,7 +23,7 @@ const SETTLED: Duration = Duration::from_secs(30);
 /// The maximum number of bytes that are searched for line breaks at a time. Valid records are shorter.
 const MAX_SEARCH: u64 = 8 << 20;
 
-/// How far each file was read, by the [`identity`] of the file.
+/// How far each file was read. The keys are the results of [`identity`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files(BTreeMap<String, Progress>);
 
@@ -188,8 +188,7 @@ fn list(folder: &Path) -> io::Result<Listing> {
     }
     let count = listing.files.len() + listing.outside.len();
     if count > MAX_FILES {
-        let message =
-            format!("contains {count} files, more than the limit of {MAX_FILES}: move files away that were read");
+        let message = format!("contains {count} files, more than the limit of {MAX_FILES}: move processed files away");
         return Err(io::Error::other(message));
     }
     listing.files.sort_unstable_by(|a, b| a.0.cmp(&b.0));

@@ -93,7 +93,7 @@ async fn unfinished_last_line_waits_until_the_file_settles() {
 }
 
 #[tokio::test]
-async fn missing_folder_is_polled_until_it_exists() {
+async fn missing_folder_is_a_transient_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = open(&folder.path().join("none"), None).next(1).await.unwrap_err();
     assert!(matches!(&error, SourceError::Transient(reason) if reason.contains("none")), "{error}");

@@ -16,8 +16,8 @@ use super::item::{Author, Entry, content};
 use super::{MAX_PAGES, Shared};
 use crate::domain::Timestamp;
 
-/// The delay that is allowed between servers of GitHub. An item of a known discussion counts as read if it changed more
-/// than this before the newest known change.
+/// The maximum time until all servers of GitHub return a change. An item of a known discussion counts as read if its
+/// change is older than the newest known change by more than this time.
 const SETTLED: Duration = Duration::from_secs(3_600);
 
 /// Each discussion is returned with its newest 50 comments, and each comment with its newest 20 replies. The query
@@ -166,7 +166,8 @@ impl Shared {
                 _ => break,
             }
         }
-        // A reply may be newer than the last change that its discussion reports.
+        // Only the times of discussions count, because a reply may be newer than the last change that its discussion
+        // reports.
         let tops = found.iter().flatten().filter(|entry| entry.found.reply_to.is_none());
         state.since = before.since.max(tops.map(|entry| entry.updated_at).max());
         let horizon = before.since.or(state.since).map(|since| since - SETTLED);

@@ -10,7 +10,7 @@ struct Hourly {
     places: Vec<&'static str>,
     /// The number of posts per place.
     count: usize,
-    /// How many hours the newest post is newer than the start of the history.
+    /// The number of hours from the start of the history to the newest post.
     newer: u32,
     /// Errors that the next requests return instead of pages.
     errors: Arc<Mutex<Vec<SourceError>>>,
@@ -85,7 +85,7 @@ async fn history_ends_at_its_span_in_each_place() {
 }
 
 #[tokio::test]
-async fn pages_of_newer_posts_are_passed_over() {
+async fn pages_newer_than_the_history_are_skipped() {
     let pages = Hourly { places: vec!["a"], count: 1_000, newer: 25, ..Hourly::default() };
     let (ids, _) = read(&spec(&pages, HOUR * 24), None, 100).await;
     assert_eq!((ids.len(), ids[0].as_str(), ids[24].as_str()), (25, "a-25", "a-49"));
@@ -148,7 +148,7 @@ async fn history_ends_after_its_number_of_posts() {
 }
 
 #[tokio::test]
-async fn failing_place_is_left_out() {
+async fn place_is_skipped_after_repeated_failures() {
     let pages = Hourly { places: vec!["a", "b"], count: 5, ..Hourly::default() };
     let away = || SourceError::Transient("away".to_owned());
     let busy = || SourceError::Busy { reason: "busy".to_owned(), after: HOUR };
@@ -176,7 +176,7 @@ async fn busy_server_is_asked_after_growing_delays() {
 }
 
 #[test]
-fn history_is_not_read_unless_it_is_wanted() {
+fn history_with_a_span_of_zero_is_not_read() {
     let clock = Clock::fixed(Timestamp::EPOCH);
     let past = Past { name: "blog", kind: "rss", span: Duration::ZERO, clock };
     assert!(past.spec(|| Box::new(Hourly::default())).is_none());

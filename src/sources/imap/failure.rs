@@ -60,8 +60,8 @@ impl Failure {
         }
     }
 
-    /// Converts an error of reading from `server`. The message of the parser is left out, because it contains what was
-    /// read, which may be a mail.
+    /// Converts an error of reading from `server`. The message of the parser is left out, because it quotes the data,
+    /// which may be a mail.
     pub fn of_io(error: &io::Error, server: &str) -> Self {
         match error.kind() {
             io::ErrorKind::InvalidData => Self::Malformed(format!("{server}: {error}")),
@@ -130,7 +130,8 @@ pub fn sign_in(failure: Failure, server: &str) -> SourceError {
 pub fn mailbox(failure: Failure, (name, server): (&str, &str), others: &[String]) -> SourceError {
     match failure {
         Failure::Refused(text) => pause(&text, server).unwrap_or_else(|| {
-            let known = if others.is_empty() { String::new() } else { format!("; there are {}", others.join(", ")) };
+            let known =
+                if others.is_empty() { String::new() } else { format!("; existing mailboxes: {}", others.join(", ")) };
             let reason = or_nothing(&text);
             let message = format!("{server} cannot open the mailbox {name:?} ({reason}): check mailbox{known}");
             if says(&text, &NO_MAILBOX) { SourceError::Permanent(message) } else { SourceError::Refused(message) }
@@ -176,7 +177,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 fn or_nothing(text: &str) -> &str {
-    if text.is_empty() { "it gives no reason" } else { text }
+    if text.is_empty() { "no reason given" } else { text }
 }
 
 pub fn lost(server: &str) -> Failure {
@@ -207,11 +208,11 @@ mod tests {
             let busy = error(&format!("code: Some(Alert), info: Some({text:?})"));
             assert!(matches!(&busy, SourceError::Busy { after, .. } if *after == PAUSE), "{busy}");
         }
-        assert!(error("code: None, info: None").to_string().contains("it gives no reason"));
+        assert!(error("code: None, info: None").to_string().contains("no reason given"));
     }
 
     #[test]
-    fn sign_in_is_refused_for_good_only_with_a_certain_code() {
+    fn sign_in_error_is_permanent_only_with_a_known_code() {
         let error = |text: &str| sign_in(Failure::Refused(text.to_owned()), "mail.example:993");
         for text in ["[AuthenticationFailed] x", "[AUTHORIZATIONFAILED] x", "[EXPIRED] x"] {
             assert!(matches!(error(text), SourceError::Permanent(_)), "{text}");
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn mailbox_is_refused_for_good_only_if_it_does_not_exist() {
+    fn mailbox_error_is_permanent_only_if_the_mailbox_is_missing() {
         let error = |text: &str| mailbox(Failure::Refused(text.to_owned()), ("INBOX", "mail.example:993"), &[]);
         for text in ["[NONEXISTENT] Unknown Mailbox: INBOX", "[TRYCREATE] No such mailbox"] {
             assert!(matches!(error(text), SourceError::Permanent(_)), "{text}");
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_answer_is_not_shown() {
+    fn unreadable_response_is_not_quoted_in_the_error() {
         let error = io::Error::other("Tag during parsing of \"* 1 FETCH (BODY[] private\"");
         assert!(!Failure::of_io(&error, "mail.example").to_string().contains("private"));
     }

@@ -1,4 +1,4 @@
-//! Reads older mails, one week per search by the days of their arrival (`SEARCH SINCE … BEFORE …`), newest mails first.
+//! Reads older mails, newest first. Each search selects the mails that arrived in one week (`SEARCH SINCE … BEFORE …`).
 //! The session stays open between pages.
 
 use std::sync::Arc;
@@ -28,9 +28,9 @@ pub(super) struct OlderMails {
 /// The position at which the next page begins.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Position {
-    /// All mails of the day of this time and of later days were read.
+    /// All mails that arrived on the day of this time or later were read.
     end: Timestamp,
-    /// Of the day before `end` and earlier days, the mails with this UID and larger UIDs were read.
+    /// Among the mails from before the day of `end`, the mails with this UID or a larger UID were read.
     below: Option<u32>,
     /// The `UIDVALIDITY` under which `below` was stored.
     validity: u32,

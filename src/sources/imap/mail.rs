@@ -23,8 +23,8 @@ pub struct Raw {
 /// The mailbox that a mail is in.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// A digest of the server and the user, with which the ids of posts begin. A mail that is in two mailboxes thereby
-    /// becomes one post, and the name of the account stays private.
+    /// A digest of the server and the user. The ids of posts begin with this digest, so that a mail in two mailboxes of
+    /// an account becomes one post, and the name of the account stays private.
     pub account: String,
     /// The `UIDVALIDITY` of the mailbox.
     pub validity: u32,

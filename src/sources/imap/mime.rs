@@ -2,8 +2,8 @@
 //! Attachments and attached mails are left out.
 //!
 //! The parts are split here, and `mail-parser` decodes only single parts with text. The parser represents nested
-//! attached mails by nested values, which a malicious mail could nest too deep for the stack. A truncated mail yields
-//! the text of its first bytes.
+//! attached mails by nested values, and a malicious mail could nest them too deep for the stack. A truncated mail
+//! yields the text of its first bytes.
 
 use mail_parser::{ContentType, MessageParser, MimeHeaders as _};
 
@@ -65,8 +65,8 @@ fn part(raw: &[u8], depth: usize) -> Option<Text> {
     }
 }
 
-/// Decodes a body. The header that the parser receives is written here, so that the parser sees a single part whatever
-/// the mail contains.
+/// Decodes a body. The parser receives a new header instead of the header of the mail, so that it always sees a single
+/// part.
 fn decoded(body: &[u8], charset: &str, encoding: &str) -> Option<String> {
     let word =
         |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c)).collect::<String>();
@@ -79,7 +79,8 @@ fn decoded(body: &[u8], charset: &str, encoding: &str) -> Option<String> {
     message.parts.first()?.text_contents().map(str::to_owned)
 }
 
-/// Selects the plain text among alternatives. If none is plain, selects the last one, which is the richest.
+/// Selects the plain text among alternatives. Without plain text, selects the last alternative, which is closest to the
+/// original (RFC 2046, section 5.1.4).
 fn best(mut forms: Vec<Text>) -> Option<Text> {
     let plain = forms.iter().position(|form| form.is_plain);
     match plain {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn truncated_mail_has_the_text_before_the_end() {
+    fn truncated_mail_yields_the_text_before_the_cut() {
         let mail = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nI love it\r\n--a\r\n\
             Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KG";
         assert_eq!(text(mail), "I love it");

@@ -26,7 +26,7 @@ pub fn encoded(name: &str) -> String {
     out
 }
 
-/// Appends the collected characters that are not ASCII as one encoded run.
+/// Appends the collected non-ASCII characters in `units` to `out` as one encoded run.
 fn shift(out: &mut String, units: &mut Vec<u8>) {
     if !units.is_empty() {
         out.push('&');

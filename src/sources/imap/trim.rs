@@ -7,7 +7,7 @@ use super::super::html as markup;
 const INTRODUCTION: usize = 3;
 /// The number of lines after `From:` that are checked to decide whether they are the header of a quoted mail.
 const HEADER: usize = 5;
-/// The labels of the first line of a quoted mail's header, and of one of its following lines, in lower case.
+/// The labels of the first line of a quoted mail's header, and of the lines after it, in lower case.
 const FROM: [&str; 5] = ["from:", "von:", "de :", "de:", "da:"];
 const OTHERS: [&str; 12] = [
     "sent:",
@@ -148,7 +148,7 @@ mod tests {
         let count = 32 * 1_024;
         let start = Instant::now();
         assert_eq!(plain(&"x\n>\n".repeat(count)), vec!["x"; count].join("\n"));
-        // The time is far below this limit, and with quadratic work far above it.
+        // Linear work takes far less than this limit, and quadratic work takes far more.
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 

@@ -85,8 +85,8 @@ pub fn advance(positions: &mut Positions, key: &str, id: &str) {
     }
 }
 
-/// Compares ids. The ids of Mastodon are numbers as text; those of compatible servers are sortable strings of equal
-/// length.
+/// Compares ids. The ids of Mastodon are numbers as text. The ids of compatible servers are sortable strings of
+/// equal length.
 fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

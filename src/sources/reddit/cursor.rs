@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of ids that are stored per listing. It is larger than a page, so that every known item on a page is
-/// recognised.
+/// The number of ids that are stored per listing. The number is larger than a page, so that every known item on a
+/// page is recognised.
 const MAX_SEEN: usize = 500;
 
 /// The state of each listing, which is stored between runs.
@@ -24,7 +24,7 @@ pub(super) struct Seen {
     ids: BTreeSet<u64>,
 }
 
-/// A stored cursor: of this version, or the newest id, which version 1.0 stored.
+/// A stored cursor: the state that this version stores, or the newest id, which version 1.0 stored.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {

@@ -1,4 +1,4 @@
-//! Reads older items of listings: `after` returns the items after a given one, at most a thousand in total
+//! Reads older items of listings: `after` returns the items after a given item, at most a thousand in total
 //! (<https://www.reddit.com/dev/api#listings>).
 
 use futures_util::future::BoxFuture;

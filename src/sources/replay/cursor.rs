@@ -22,7 +22,7 @@ pub struct Identity {
     modified: u64,
     /// The number of bytes at the beginning of the file whose SHA-256 is `head`.
     head_bytes: u64,
-    /// The SHA-256 of these bytes, in hex.
+    /// The SHA-256 of the first `head_bytes` bytes, in hex.
     head: String,
 }
 

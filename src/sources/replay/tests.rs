@@ -96,7 +96,7 @@ async fn changed_file_is_read_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn each_round_has_new_ids_also_after_a_restart() {
+async fn each_pass_over_the_file_has_new_ids_after_a_restart() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(lines(0..3).as_bytes()).unwrap();
     let options = ReplayOptions { repeat: true, ..options(file.path()) };

@@ -7,8 +7,8 @@
 //! | `latest.rss`, `c/CATEGORY/ID.rss` | `posts.json?before=ID` | the first post of each topic, in the category |
 //! | `t/TOPIC/ID.rss` | `t/ID/posts.json?post_number=NUMBER&asc=false` | all |
 //!
-//! Posts have the same ids as in the feed, so that each is counted once. If the ids of a feed have another form, other
-//! software has written the feed, and there are no further pages.
+//! Posts have the same ids as in the feed, so that each post is counted once. If the ids of a feed have another form,
+//! other software has written the feed, and there are no further pages.
 
 use serde::Deserialize;
 use url::Url;
@@ -127,7 +127,7 @@ impl List {
 }
 
 impl Pages {
-    /// The pages of the feed at `url`; `None` when the URL is not that of a Discourse feed.
+    /// The pages of the feed at `url`; `None` when `url` is not the URL of a Discourse feed.
     fn after(url: &Url) -> Option<Self> {
         let path = url.path().strip_suffix(".rss")?;
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -149,7 +149,7 @@ impl Pages {
         Some(Self { forum, list })
     }
 
-    /// The pages for the position `url`; `None` when [`Self::url`] does not produce such a position.
+    /// The pages for the position `url`; `None` when [`Self::url`] cannot have produced `url`.
     pub fn at(url: &Url) -> Option<Self> {
         let list = List::of_fragment(url.fragment()?)?;
         let folder = match list {
@@ -237,7 +237,7 @@ fn remove_account(url: &mut Url) {
 }
 
 /// The URL to request for a position: without its fragment, and with the user, password and query of the configured
-/// `feed`, which a private forum requires. Another server than that of the feed does not get these secrets.
+/// `feed`, which a private forum requires. These secrets are sent only to the server of the feed.
 pub fn request_url(position: &Url, feed: &Url) -> Url {
     let mut url = position.clone();
     url.set_fragment(None);
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn next_page_of_a_forum_is_known_from_its_feed() {
+    fn next_page_of_a_forum_is_derived_from_its_feed() {
         for (feed, ids, expected) in [
             ("https://f.example/posts.rss", ["f.example-post-9", "f.example-post-7"], "posts.json?before=7#posts"),
             ("https://f.example/latest.rss", ["f.example-topic-9", "f.example-topic-7"], "posts.json#topics"),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn position_of_a_page_names_its_list() {
+    fn list_is_restored_from_the_position_of_a_page() {
         for list in [List::Posts, List::Topics(None), List::Topics(Some(5)), List::Topic(12)] {
             let pages = Pages { forum: "https://f.example/forum/".parse().unwrap(), list };
             let read = Pages::at(&pages.url(Some(7)).unwrap()).unwrap();

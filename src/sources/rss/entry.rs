@@ -10,8 +10,9 @@ use url::Url;
 
 use super::super::date;
 use super::super::draft::Found;
-use super::super::fetch::{place, shown};
+use super::super::fetch::place;
 use super::super::html;
+use super::error::FeedError;
 use super::{discovery, json, limits, repair};
 use crate::domain::Timestamp;
 use crate::domain::post::MAX_ID_BYTES;
@@ -41,26 +42,6 @@ pub struct Entry {
     pub found: Found,
     /// When the entry was last changed, according to the feed.
     pub edited_at: Option<Timestamp>,
-}
-
-/// Why a document cannot be parsed.
-#[derive(Debug, thiserror::Error)]
-pub enum FeedError {
-    /// The document is not RSS, Atom or JSON Feed.
-    #[error("not a feed: {0}")]
-    Malformed(#[from] feed_rs::parser::ParseFeedError),
-    /// The feed parser panicked.
-    #[error("the feed parser failed on this document")]
-    Panic,
-    /// The document exceeds this many KiB.
-    #[error("larger than {0} KiB")]
-    TooLarge(usize),
-    /// The document has too many elements.
-    #[error("has more than {} elements; read a feed with fewer entries", limits::MAX_ELEMENTS)]
-    TooManyElements,
-    /// The document is a web page that links to this feed.
-    #[error("a web page, not a feed; it links to {}", shown(.0))]
-    Page(Url),
 }
 
 /// Parses RSS, Atom or JSON Feed: the document of `feed`, which was received from `url` after redirects. A document

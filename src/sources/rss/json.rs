@@ -8,7 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::entry::FeedError;
+use super::error::FeedError;
 use super::limits::{self, MAX_ENTRIES};
 
 /// Fields of an item that must be strings.

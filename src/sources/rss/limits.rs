@@ -3,13 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::entry::FeedError;
+use super::error::{FeedError, MAX_ELEMENTS};
 
 /// The maximum number of entries that are parsed; an even number. If a document has more, its first and its last
 /// entries are parsed. The newest entries are then included in either order.
 pub const MAX_ENTRIES: usize = 20_000;
-/// The maximum number of XML elements or JSON values of a document.
-pub const MAX_ELEMENTS: usize = 400_000;
 
 /// The XML `document` with at most [`MAX_ENTRIES`] entries, and the number of entries that were left out. Elements in
 /// comments and CDATA sections count too, so that no form of quoting hides elements.
@@ -18,8 +16,8 @@ pub const MAX_ELEMENTS: usize = 400_000;
 /// When the document has too many elements.
 pub fn of_xml(document: &[u8]) -> Result<(Cow<'_, [u8]>, usize), FeedError> {
     if document.contains(&0) {
-        // In UTF-16 zeros separate the bytes of ASCII characters. Such a document is only measured and cannot be
-        // shortened here.
+        // In UTF-16 zeros separate the bytes of ASCII characters. A UTF-16 document is only measured, because this
+        // function cannot shorten it.
         let bytes: Vec<u8> = document.iter().copied().filter(|byte| *byte != 0).collect();
         let is_within = entries(&bytes).len() <= MAX_ENTRIES && elements(&bytes) <= MAX_ELEMENTS;
         return if is_within { Ok((Cow::Borrowed(document), 0)) } else { Err(FeedError::TooManyElements) };

@@ -4,8 +4,8 @@
 const MAX_ENTITY: usize = 32;
 const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
 
-/// The document with escaped ampersands, and without control characters and without text before the first tag. A
-/// truncated document is closed after its last complete entry. `None`: the document is not XML.
+/// Escapes ampersands, removes control characters and the text before the first tag, and closes a truncated document
+/// after its last complete entry. `None`: the document is not XML.
 pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
     let start = document.iter().position(|byte| *byte == b'<')?;
     let mut fixed = clean(&document[start..]);

@@ -207,7 +207,7 @@ fn reference(inside: &'static str, names: &HashMap<&'static str, RuleId>, kinds:
         "handle" => Piece::Handle,
         "crisis" => Piece::Crisis,
         "n" => Piece::Digit,
-        // An unknown name remains in the text. A test checks that no list contains one.
+        // An unknown name remains in the text. A test checks that no list contains an unknown name.
         _ => names.get(inside).map_or(Piece::Text(inside), |&id| Piece::Rule(id)),
     }
 }

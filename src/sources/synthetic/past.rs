@@ -8,6 +8,7 @@ use std::f64::consts::TAU;
 use std::time::Duration;
 
 use super::incident::{Calendar, Span};
+use super::name::Name;
 use super::writer::Writer;
 use crate::domain::made_up;
 use crate::domain::{Post, PostId, TimeRange, Timestamp};
@@ -62,17 +63,6 @@ pub struct PastIncident {
     pub about: Name,
     /// When the incident happens. The present incident ends with the generated past.
     pub during: TimeRange,
-}
-
-/// The names of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
-    /// The name as it is used in texts.
-    pub name: &'static str,
-    /// The name as a hashtag, without `#`.
-    pub tag: String,
-    /// The name as an account, without `@`.
-    pub handle: String,
 }
 
 impl Past {

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 
 use super::grammar::{Grammar, RuleId, Subject, Topic};
 use super::incident::Calendar;
-use super::past::Name;
+use super::name::Name;
 use super::style;
 use super::writing_style::{Rules, TextRequest, WritingStyle};
 use crate::domain::{Author, Emotion, Source};
@@ -54,7 +54,7 @@ pub struct Written {
     pub content: String,
     /// The language code of the text, such as `en`.
     pub lang: &'static str,
-    /// A link to the post's page, for some writing styles.
+    /// The URL of the post's page, for all headlines and for some short posts.
     pub url: Option<String>,
     /// Whether the post is a reply to an earlier post.
     pub is_reply: bool,

@@ -42,7 +42,7 @@ pub struct Text {
     pub content: String,
     /// The language code of the text, such as `en`.
     pub lang: &'static str,
-    /// The link of a headline. `None` for other writing styles.
+    /// The URL of the post's page, for all headlines and for some short posts.
     pub url: Option<String>,
     /// Whether the text is a reply to an earlier post.
     pub is_reply: bool,
@@ -275,8 +275,8 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// The URL of the post's page. News always have one. Some other posts have one, and also contain it as a link in
-    /// the text.
+    /// The URL of the post's page, for all headlines and for some other posts. The text of these other posts also
+    /// contains the URL.
     fn link(&mut self) -> Option<String> {
         let is_news = self.request.writing_style == WritingStyle::News;
         let shows_link = self.request.writing_style == WritingStyle::Short && self.chance(6);

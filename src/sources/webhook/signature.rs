@@ -28,8 +28,8 @@ pub enum Scheme {
     Sha256,
     /// `t=SECONDS,v1=HEX`: the HMAC of the time, a dot and the body.
     Stripe,
-    /// The headers `webhook-id`, `webhook-timestamp` and `webhook-signature`: the HMAC of id, time and body, separated by
-    /// dots.
+    /// The headers `webhook-id`, `webhook-timestamp` and `webhook-signature`: the HMAC of id, time and body, separated
+    /// by dots.
     Standard,
 }
 
@@ -107,8 +107,8 @@ impl Signature {
         self.read(headers, now).unwrap_or_default()
     }
 
-    /// Whether `claim` contains the signature of `body`. One HMAC is computed for every claim, so that the duration
-    /// depends only on the lengths of the claim and the body.
+    /// Whether `claim` contains the signature of `body`. Computes one HMAC even for an empty claim, so that the
+    /// duration depends only on the lengths of the claim and the body.
     pub fn confirms(&self, claim: &Claim, body: &[u8]) -> bool {
         let mut key = self.key.clone();
         key.update(&claim.prefix);

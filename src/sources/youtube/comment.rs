@@ -105,8 +105,8 @@ impl Comment {
         self.parent.is_some()
     }
 
-    /// Converts the comment to a post. Its URL is that of the video, with a parameter that shows the comment at the
-    /// top.
+    /// Converts the comment to a post. Its URL is the URL of the video, with a parameter that shows the comment at
+    /// the top.
     pub fn found(self) -> Found {
         let Self { id, published_at, updated_at, text, author, video, parent } = self;
         Found {

@@ -55,7 +55,7 @@ impl OlderComments {
             }
         }
         if shared.options.replies {
-            // The page contains some of the replies, and the list of replies contains them again.
+            // The list of replies repeats the replies on the page, so known replies are left out.
             let mut known = Known::default();
             found.iter().for_each(|comment| _ = super::is_new(&mut known, comment));
             for parent in answered.into_iter().take(MAX_REPLIES) {

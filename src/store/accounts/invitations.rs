@@ -23,8 +23,8 @@ pub enum FirstUser {
 }
 
 impl Store {
-    /// Stores the first user. `code` is the SHA-256 of the code of a sign-in link, which becomes invalid; `None` when
-    /// the client needs no code.
+    /// Stores the first user. `code` is the SHA-256 of the code in a sign-in link, and the link becomes invalid; `None`
+    /// when the client needs no link.
     ///
     /// # Errors
     /// When the database fails.
@@ -54,7 +54,7 @@ impl Store {
         })
     }
 
-    /// Whether there is a code of a sign-in link with this SHA-256 that has not expired. The code stays valid.
+    /// Whether the code of a sign-in link has this SHA-256 and has not expired. The link stays valid.
     ///
     /// # Errors
     /// When the database fails.
@@ -109,14 +109,14 @@ impl Store {
             )
             .optional()?;
             let Some(id) = invited else { return Ok(None) };
-            // Only one of several requests with the same code deletes the row.
+            // If several requests contain the same code, only one of them deletes the row and can use the code.
             let redeemed =
                 run!(sql("DELETE FROM user_invitations WHERE sha256 = ?").bind::<Text, _>(sha256.as_str()).execute(c))?;
             if redeemed == 0 {
                 return Ok(None);
             }
-            // The update comes before the deletion of sessions, because it waits until a concurrent sign-in has stored
-            // its session.
+            // The sessions must be deleted after this update, because the update waits until a concurrent sign-in has
+            // stored its session.
             run!(
                 sql("UPDATE users SET password_hash = ? WHERE id = ?")
                     .bind::<Text, _>(hash)

@@ -168,7 +168,7 @@ impl Store {
         })
     }
 
-    /// The session with this secret, unless its user is disabled. It may have expired.
+    /// The session whose secret has this SHA-256; `None` if its user is disabled. The session may have expired.
     ///
     /// # Errors
     /// When the database fails.
@@ -260,7 +260,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a session. With `owner`, only if the session belongs to this user. Returns `false` if there is no such
+    /// Ends a session. If `owner` is set, the session must belong to this user. Returns `false` if there is no such
     /// session.
     ///
     /// # Errors
@@ -340,7 +340,7 @@ impl Store {
         })
     }
 
-    /// Ends the session with this secret. Returns its id, `None` if there is none.
+    /// Ends the session whose secret has this SHA-256. Returns its id, or `None` if there is no such session.
     ///
     /// # Errors
     /// When the database fails.

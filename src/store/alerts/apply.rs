@@ -26,7 +26,7 @@ use crate::store::{Lease, Store, StoreError};
 pub struct Step {
     /// The state before the change. A series without a row is normal.
     pub from: InstanceState,
-    /// The series after the change. A normal series has no row.
+    /// The series after the change. If its state is `Normal`, its row is deleted.
     pub instance: Instance,
     /// The time of the evaluation.
     pub at: Timestamp,
@@ -73,8 +73,8 @@ macro_rules! open {
         )?;
         let present: BTreeSet<String> = present.into_iter().collect();
         let details = without_evidence(&$new.details.to_string(), &|id| !present.contains(id));
-        // An alert of this type may still be open that was opened before its rule was renamed or replaced. That alert
-        // is then continued.
+        // An alert of this type may still be open from a rule that was renamed or replaced since then. The series
+        // continues that alert.
         let open: Vec<AlertRow> = $run!(
             diesel::update(alert::table)
                 .filter(alert::alert_type.eq(&$new.alert_type).and(alert::scope.eq(&$series.scope)))
@@ -173,7 +173,7 @@ macro_rules! record {
     }};
 }
 
-/// Saves the current state of `$series`. A normal series has no row.
+/// Saves the current state of `$series`. The row of a series that has become normal is deleted.
 macro_rules! save {
     ($run:ident, $c:ident, $series:ident) => {{
         $run!(

@@ -58,7 +58,7 @@ pub struct AuditEntry {
 }
 
 impl Store {
-    /// One page of changes, newest first, starting after the one with id `after`.
+    /// One page of changes, newest first, starting after the change with id `after`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

@@ -1,4 +1,5 @@
-//! The counts by bucket that the evaluation of rules reads. The counts of exact windows are in `rollup`.
+//! The counts by bucket that the evaluation of rules reads. `rollup` counts posts in ranges that need not start or end
+//! at a bucket boundary.
 
 use crate::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;

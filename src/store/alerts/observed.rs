@@ -1,4 +1,5 @@
-//! Records when the alerts role was running. At other times, missing posts do not show that sources were silent.
+//! Records when the alerts role was running. While it was not running, missing posts do not prove that a source was
+//! silent.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::store::schema::{observed_spans as span, social_media_posts as post};
 use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{Store, StoreError};
 
-/// Spans that ended longer ago than this are deleted.
+/// Records of running times (spans) that ended longer ago than this are deleted.
 const KEPT: Duration = Duration::from_secs(60 * 86_400);
 
 /// When a post was written and when it was stored.
@@ -37,8 +38,9 @@ pub struct PostMark {
 }
 
 impl Store {
-    /// Records that the alerts role is running now. A pause of more than `tolerance` since the last call is a gap,
-    /// unless posts were stored in the first half of the pause: then only the alerts role was down.
+    /// Records that the alerts role is running now. If more than `tolerance` has passed since the last call, the time
+    /// between the calls becomes a gap. There is no gap if posts were stored in the first half of this time, because
+    /// then only the alerts role was down.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -90,8 +92,8 @@ impl Store {
         Ok(newest.first().map(|at| at.0))
     }
 
-    /// The times since `start` in which nothing was observed, in ascending order. Time before the first observation is
-    /// not included.
+    /// The times since `start` in which the alerts role was not running, in ascending order. The time before its first
+    /// run is not included.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

@@ -1,4 +1,4 @@
-//! Rules: reads them, and changes them with a check of their version.
+//! Reads rules, and changes them after a check of their version.
 
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 use serde_json::Value;
@@ -271,7 +271,7 @@ impl Store {
 /// The actor of changes that come from the configuration.
 const CONFIGURATION: &str = "configuration";
 
-/// The rule, if the change is allowed.
+/// The row of the rule, or the reason why the change is refused.
 fn refusal(found: Vec<RuleRow>, change: &RuleChange) -> Result<RuleRow, RuleRefusal> {
     let row = found.into_iter().next().ok_or(RuleRefusal::Unknown)?;
     if row.provisioned {

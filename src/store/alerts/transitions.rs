@@ -37,8 +37,8 @@ impl Store {
         Ok(rows.into_iter().map(Instance::from).collect())
     }
 
-    /// At most `limit` transitions after the one with id `after`, in ascending order. Ids are committed in ascending
-    /// order, so a reader that continues after the last id it has read misses no transition.
+    /// At most `limit` transitions after the transition with id `after`, in ascending order. Transitions are committed
+    /// in the order of their ids, so a reader that continues after the last id it has read misses no transition.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored state or

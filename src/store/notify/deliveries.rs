@@ -84,7 +84,7 @@ pub struct LoggedDelivery {
 }
 
 impl Store {
-    /// One page of deliveries, newest first, starting after the one with id `after`.
+    /// One page of deliveries, newest first, starting after the delivery with id `after`.
     ///
     /// # Errors
     /// When the database fails.
@@ -105,8 +105,7 @@ impl Store {
             values.push(Value::Text(state.as_str().to_owned()));
         }
         if let Some(alert) = filter.alert {
-            // The search finds an alert by its URL in the message, followed by the quote that ends the JSON string in
-            // both databases.
+            // Matches the URL of the alert and the quote after it, which ends the JSON string in both databases.
             text.push_str(" AND CAST(message AS text) LIKE ?");
             values.push(Value::Text(format!("%/alerts/{alert}\"%")));
         }

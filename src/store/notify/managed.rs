@@ -1,5 +1,5 @@
-//! Receivers, routes, silences, inhibition rules and mute timings: all have the same table layout, and a change checks
-//! the version.
+//! Receivers, routes, silences, inhibition rules and mute timings. Their tables have the same layout, and each change
+//! of an object checks its version.
 
 mod check;
 mod row;
@@ -92,7 +92,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Converts an object that passed its checks.
+    /// Converts an object that passed its validation.
     pub fn of<T: Managed>(spec: &T, secrets: Secrets) -> Self {
         // These types can always be serialised to JSON.
         let json = serde_json::to_value(spec).unwrap_or_default();
@@ -134,7 +134,7 @@ pub enum Refusal {
         name: String,
     },
     /// The object cannot be deleted while these routes refer to it.
-    #[error("routes refer to it: {}", routes.join(", "))]
+    #[error("these routes refer to the object: {}; change them first", routes.join(", "))]
     InUse {
         /// The names of the routes.
         routes: Vec<String>,
@@ -147,14 +147,14 @@ pub enum Refusal {
         /// The name of the missing object.
         name: String,
     },
-    /// Only one route can be the default route, and the route with this name already is.
+    /// There can be only one default route. The route with this name is the default route already.
     #[error("{name:?} is the default route already")]
     SecondDefault {
         /// The name of the current default route.
         name: String,
     },
-    /// The parents of the route form a cycle, or are too many.
-    #[error("the route would be nested in itself, or more than {limit} levels deep")]
+    /// The route would be its own ancestor, or have too many ancestors.
+    #[error("the route would be nested in itself, or more than {limit} levels deep: choose another parent")]
     Nesting {
         /// The maximum number of levels.
         limit: usize,

@@ -54,7 +54,7 @@ pub struct Commit {
     pub cursor: Option<i64>,
     /// Groups that changed.
     pub groups: Vec<StoredGroup>,
-    /// Keys of groups without alerts.
+    /// The keys of groups that have no alerts any more and must be deleted.
     pub gone: Vec<String>,
     /// Messages to add to the outbox.
     pub deliveries: Vec<NewDelivery>,
@@ -74,7 +74,7 @@ pub struct NewDelivery {
     pub receiver: String,
     /// The address, for receivers with one message per recipient.
     pub recipient: Option<String>,
-    /// The key of the group whose state depends on the outcome.
+    /// The key of the group whose state depends on the outcome of the delivery.
     pub group_key: String,
     /// Why the message is sent.
     pub reason: Reason,
@@ -216,8 +216,7 @@ impl Store {
 
     /// Deliveries whose next attempt is due: at most `each` per receiver, without the receivers in `saturated`, sorted
     /// by waiting time. The limit per receiver prevents a receiver with a long queue from blocking the other receivers.
-    /// A delivery is also due if it was scheduled at a time that is still in the future, because the clock was ahead
-    /// then.
+    /// A delivery that was scheduled while the clock was ahead, at a time that is still in the future, is also due.
     ///
     /// # Errors
     /// When the database fails.

@@ -11,7 +11,7 @@ pub fn quoted_posts(message: &Value) -> BTreeSet<String> {
     quotes.filter_map(post).map(str::to_owned).collect()
 }
 
-/// `message` without quotes of the posts for which `gone` returns `true`.
+/// `message` without the quoted posts for which `gone` returns `true`.
 pub fn without_quotes(mut message: Value, gone: &dyn Fn(&str) -> bool) -> Value {
     let alerts = message.get_mut("alerts").and_then(Value::as_array_mut).into_iter().flatten();
     for alert in alerts {

@@ -43,7 +43,7 @@ impl Store {
             let place = place(receiver, &name);
             let opened = match &self.vault {
                 Some(vault) => vault.unseal(secret.expose_secret(), &place).map_err(|error| error.to_string()),
-                None => Err("it is encrypted: set database.key_file to the file with its key".to_owned()),
+                None => Err("the secret is encrypted: set database.key_file to the file with its key".to_owned()),
             };
             match opened {
                 Ok(secret) => Some((name, secret)),
@@ -140,7 +140,8 @@ impl Store {
             }
             let opened = self.opened(&name, stored.clone());
             if opened.names() != stored.names() {
-                // The failed decryption was already logged, and the receiver or source reports the missing secret.
+                // For `Which::Plain` this is no error: the failed decryption was logged, and the receiver or source
+                // reports the missing secret.
                 if which == Which::Plain {
                     continue;
                 }
@@ -150,7 +151,8 @@ impl Store {
                 )));
             }
             let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
-            // A secret that was changed after it was read is already encrypted with the current key.
+            // A secret that was changed after it was read is already encrypted with the current key, so it is not
+            // updated.
             transact!(self, (id, sealed, secrets), |c, (id, sealed, before), run| {
                 run!(
                     sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND secrets = ?"))

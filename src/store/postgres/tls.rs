@@ -21,7 +21,7 @@ use super::url::{Security, SslMode};
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file with certificates cannot be read.
-    #[error("sslrootcert {}: {source}", path.display())]
+    #[error("the file {} of sslrootcert in the database URL cannot be read: {source}", path.display())]
     Certificates {
         /// The path of the file.
         path: PathBuf,
@@ -107,7 +107,7 @@ struct Verifier {
 #[derive(Debug)]
 struct Chain {
     inner: Arc<WebPkiServerVerifier>,
-    /// The configured certificates. One of them may be the server's own certificate instead of that of its authority.
+    /// The configured certificates. One of them may be the certificate of the server itself instead of an authority.
     roots: Vec<CertificateDer<'static>>,
     checks_name: bool,
 }

@@ -30,7 +30,7 @@ pub enum SslMode {
     Require,
     /// TLS; the certificate must be issued by a known authority.
     VerifyCa,
-    /// As `VerifyCa`; in addition the certificate must be valid for the host.
+    /// TLS; the certificate must be issued by a known authority and be valid for the host.
     VerifyFull,
 }
 

@@ -1,4 +1,4 @@
-//! The columns of the sentiment by which posts are counted: the sentiment of the post, or its sentiment towards the
+//! Chooses the columns of the sentiment that counts use: the sentiment of the post, or the post's sentiment towards the
 //! topic of a filter.
 
 use std::marker::PhantomData;
@@ -15,13 +15,13 @@ use diesel::sql_types::{BigInt, Double, HasSqlType, Text};
 use super::PostFilter;
 use crate::domain::{SentimentOf, TopicId};
 
-/// The columns of the sentiment by which posts are counted.
+/// The columns of the sentiment that counts use.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
     place: Place,
 }
 
-/// Where the sentiment is stored. A match without a sentiment has the sentiment of the post.
+/// The row that contains the sentiment. A match of post and topic without a sentiment has the sentiment of the post.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// In the row of the post.

@@ -56,7 +56,7 @@ impl PostFilter {
         if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
     }
 
-    /// The conditions that the rollups can answer.
+    /// The conditions of the filter that rollups can answer.
     pub(in crate::store) fn rolled_up(&self) -> Cells<'_> {
         Cells {
             topic: self.topic,

@@ -11,7 +11,7 @@ use super::stored::StoredPost;
 pub enum Start {
     /// After this many posts.
     Offset(i64),
-    /// After the post with these keys.
+    /// After the post with these sort keys.
     After(PostCursor),
 }
 

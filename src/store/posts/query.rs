@@ -9,7 +9,6 @@ use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::counted::Counted;
-use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::words::is_bounded;
 use crate::domain::{Author, SentimentFilter, Source, TimeRange, TopicId, language};
@@ -17,6 +16,9 @@ use crate::store::labels::{LabelColumns, UNSCORED};
 use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
+
+/// The columns with the sort keys of a post: its id, its time and its confidence.
+pub type KeyColumns = (BigInt, Instant, Double);
 
 /// Restricts posts to those with `ids`, on SQLite. The ids are one JSON value, because SQLite limits the number of
 /// values.
@@ -57,7 +59,7 @@ fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExpr
 }
 
 /// The search for words on Postgres. The collation of this schema ignores case in every script, independently of the
-/// database's locale. ASCII words do not need it, and "C" is several times faster.
+/// database's locale. ASCII words use the collation "C" instead, which is several times faster.
 fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
     let pattern: String = word.chars().fold("%".to_owned(), |mut pattern, c| {
         if matches!(c, '%' | '_' | '\\') {
@@ -94,7 +96,7 @@ macro_rules! narrowed {
         if let (Some(SentimentFilter::Unscored), Some(lang)) = (filter.sentiment, &filter.lang)
             && language::code(lang).as_deref() == Some(lang)
         {
-            // For unscored posts this column contains the language, and it has an index.
+            // The emotion column of an unscored post contains its language. The column has an index.
             query = query.filter(post::emotion.eq(LabelColumns::of(None, Some(lang)).emotion.into_owned()));
         }
         if let Some(lang) = &filter.lang {
@@ -228,7 +230,8 @@ macro_rules! queries {
                 found.select((post::id, post::created_at, post::confidence_score))
             }
 
-            /// The cells of at most `limit` matching posts in `range`. The times of the filter are ignored.
+            /// The times and labels of at most `limit` matching posts in `range`, each as a cell with the count 1. The
+            /// times of the filter are ignored.
             pub fn cells(filter: &PostFilter, range: TimeRange, limit: i64) -> post::BoxedQuery<'_, $Db, CellTypes> {
                 cells!(matching(filter), range, post::created_at, Counted::alone(filter), limit)
             }

@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 
 use diesel::Queryable;
-use diesel::sql_types::{BigInt, Double};
 
 use super::query::{on_postgres, on_sqlite};
 use super::stripes::Stripes;
@@ -15,7 +14,7 @@ use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::Timestamp;
 use crate::store::backend::read;
 use crate::store::search::Query;
-use crate::store::sql::{At, CountOf, Instant};
+use crate::store::sql::{At, CountOf};
 use crate::store::{Store, StoreError};
 
 /// The number of posts that are read in the order of the page before the text index is used. If they contain so many
@@ -26,21 +25,18 @@ const LONG_WALK: i64 = 16_000;
 /// reading posts in order.
 pub const CANDIDATES: i64 = 12_000;
 /// The number of candidates that are checked first if there are more than [`CANDIDATES`]. If at least the share
-/// `TRUE_PART` of these contains the words, then more than five sixths of all candidates do, with an error probability
-/// below 10⁻⁹.
+/// `TRUE_PART` of the checked candidates contains the words, more than five sixths of all candidates contain them, with
+/// an error probability below 10⁻⁹.
 const CHECKED: usize = 1_000;
 const TRUE_PART: f64 = 0.93;
 
-/// The sort keys of a post.
+/// The sort keys of a post: a row of [`KeyColumns`](super::query::KeyColumns).
 #[derive(Clone, Copy, Debug, PartialEq, Queryable)]
 pub struct Key {
     pub id: i64,
     pub created_at: At,
     confidence: f64,
 }
-
-/// The columns of [`Key`].
-pub type KeyColumns = (BigInt, Instant, Double);
 
 impl Sort {
     fn compare_keys(self, one: &Key, other: &Key) -> Ordering {
@@ -86,7 +82,8 @@ impl Store {
             keys.sort_unstable_by(|one, other| sort.compare_keys(one, other));
             keys.into_iter().map(|key| key.id).skip(offset).take(wanted - offset).collect::<Vec<_>>()
         };
-        // There is no index for these conditions, so the posts of the page may be far apart in its order.
+        // Posts are read in the order of the page only if the filter has none of these conditions. No index supports
+        // them, so too many posts would be read.
         let rest = (&filter.topic, &filter.lang, filter.min_confidence, filter.ingested_after);
         if rest == (&None, &None, None, None) {
             let mut walked = self.walked_keys(filter, sort, start, WALK).await?;
@@ -189,8 +186,9 @@ impl Store {
         Ok(found as f64 >= checked.len() as f64 * TRUE_PART)
     }
 
-    /// The sort keys of the matches among the first `posts` posts in the order of the page. An index must support the
-    /// other conditions.
+    /// Reads the first `posts` posts that match the filter without its words, in the order of the page, and returns the
+    /// sort keys of those that also contain the words. An index must support the conditions other than the words,
+    /// because otherwise too many posts are read.
     async fn walked_keys(
         &self,
         filter: &PostFilter,

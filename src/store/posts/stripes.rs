@@ -57,7 +57,7 @@ impl Stripes {
         hits * self.step as f64 * STRIPES as f64 / (stripes as f64 * WIDTH as f64)
     }
 
-    /// Whether the matches in the first stripes are so many that further stripes may show more than `limit` posts.
+    /// Whether the first stripes contain so many matches that all stripes together may show more than `limit` posts.
     pub fn may_exceed(self, hits: &[i64], limit: i64) -> bool {
         self.estimate(hits.iter().sum::<i64>() as f64, hits.len()) > 2.0 * limit as f64
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_evenly_common_matches_exceed_the_limit() {
+    fn only_evenly_spread_matches_exceed_the_limit() {
         let stripes = Stripes::over(1, 1_000_000, 10_000).unwrap();
         assert!(stripes.least(&[100; STRIPES]) > 999_000.0);
         let five_percent: Vec<i64> = (0..STRIPES as i64).map(|number| 3 + number % 5).collect();

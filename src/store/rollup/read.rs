@@ -60,8 +60,8 @@ const WHOLE_POSTS: &str = "SELECT source, sentiment, emotion, 1 AS n, c FROM (SE
 const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
-/// Counts all pieces in one statement, so that they are consistent. [`Series::Together`] reads fewer rows, but does not
-/// distinguish sources.
+/// Counts all pieces in one statement, so that the counts are consistent. [`Series::Together`] reads fewer rows, but
+/// does not distinguish sources.
 pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();

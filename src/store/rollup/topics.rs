@@ -33,7 +33,7 @@ impl Store {
         Ok(by_topic(read!(self, replica, |c| query().load(c))?))
     }
 
-    /// Counts of an exact window by event time, for each topic with posts in it.
+    /// Counts of the posts that were written in `range`, for each topic with posts in this range.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or

@@ -18,13 +18,13 @@ const QUICK: i64 = 40_000;
 /// Posts that may contain some words.
 #[derive(Debug)]
 pub struct Candidates {
-    /// The ids of the posts. If there are more candidates, on SQLite these are the highest ids.
+    /// The ids of the posts. If there are more candidates than the limit, SQLite returns those with the highest ids.
     pub ids: Vec<i64>,
     /// Whether these are all candidates.
     pub complete: bool,
 }
 
-/// The answer to a count.
+/// The result of a query that counts posts.
 #[derive(Queryable)]
 struct Counted {
     count: i64,
@@ -122,8 +122,8 @@ impl Store {
         )
     }
 
-    /// The ids of the first and the last post of `range`. Posts between these two in time may have ids outside of this
-    /// range.
+    /// The ids of the first and the last post of `range`. A post that was written between these two may have an id
+    /// outside of the range of ids.
     pub(in crate::store) async fn end_ids_of(&self, range: TimeRange) -> Result<(i64, i64), StoreError> {
         const ENDS: &str = "SELECT coalesce((SELECT id FROM social_media_posts WHERE created_at >= ? \
                             ORDER BY created_at, id LIMIT 1), 0), coalesce((SELECT id FROM social_media_posts \

@@ -2,17 +2,19 @@
 //!
 //! A text is converted to lower case and split into runs of letters and digits. In most scripts the runs are cut into
 //! pieces of three characters, one at each position. Scripts that do not separate words are cut into pieces of two,
-//! because their words are short. Symbols are pieces of one character, and of two together with each neighbour. A word
-//! of medium length is also one gram as a whole, so that the texts of most posts with the word need not be searched.
+//! because their words are short. Each symbol is a piece, and forms a further piece of two characters with each
+//! neighbour. A word of medium length is also one gram as a whole, so that the texts of most posts with the word need
+//! not be searched.
 
 /// The number of characters of a gram in most scripts. Any part of a word with at least this length can be searched.
 pub const WIDTH: usize = 3;
 pub const SHORTEST: usize = 2;
 /// The number of characters of a gram in scripts without spaces between words.
 pub const DENSE: usize = 2;
-/// The lengths of the words that are grams as a whole. Shorter words are a gram anyway, and longer ones are rare.
+/// The lengths of the words that are also one gram as a whole. A shorter word is a single piece and therefore a gram
+/// already. Longer words are rare.
 const WORDS: std::ops::RangeInclusive<usize> = WIDTH + 1..=24;
-/// Precedes a word that is a gram as a whole.
+/// The first character of a gram that is a whole word. It distinguishes the word from a piece of another word.
 const WORD: char = '\u{E000}';
 /// The gram that marks posts on Postgres whose grams have the current format.
 pub const FORMAT: char = '\u{E001}';
@@ -33,8 +35,8 @@ pub fn grams(text: &str) -> String {
         starts.extend(run.char_indices().map(|(at, _)| at));
         for (index, &start) in starts.iter().enumerate() {
             let end = starts.get(index + width).copied().unwrap_or(run.len());
-            // The pieces at the end of a run are shorter. They are stored if a query for so few characters can search
-            // for them.
+            // The pieces at the end of a run are shorter. A shorter piece is stored only if a search for so few
+            // characters is possible.
             if starts.len() - index >= SHORTEST.min(width) || width == DENSE || is_found_alone(&run[start..]) {
                 grams.push(rank(run[start..end].chars()));
             }
@@ -88,8 +90,8 @@ pub fn whole_word(run: &str) -> Option<String> {
     (width(run) == WIDTH && WORDS.contains(&run.chars().count())).then(|| format!("{WORD}{run}"))
 }
 
-/// Passes the pieces of `text` that contain a symbol to `push`: each symbol, and each pair of neighbours of which at
-/// least one is a symbol.
+/// Passes the pieces of `text` that contain a symbol to `push`: each symbol, and each pair of adjacent characters that
+/// contains a symbol.
 pub fn symbol_pieces(text: &str, mut push: impl FnMut(&[char])) {
     let mut before: Option<char> = None;
     for c in text.chars() {
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_cut_by_script() {
+    fn cutting_of_a_text_into_grams_depends_on_its_script() {
         assert_eq!(grams("Phone 5G"), "5g hon ne one pho \u{E000}phone");
         assert_eq!(grams("東京で"), "で 京で 東京");
         assert_eq!(grams("a b"), "");

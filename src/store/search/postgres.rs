@@ -19,7 +19,7 @@ macro_rules! unfinished {
     };
 }
 
-/// Reads whether all posts are in the index, and whether all of them have all grams.
+/// Reads whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases stored fewer.
 pub const STATE: &str = concat!(
     "SELECT done >= last, NOT EXISTS (SELECT 1 FROM post_search WHERE ",
     unfinished!(),
@@ -64,7 +64,7 @@ pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> Quer
 }
 
 /// Adds the next posts that an earlier release stored without grams or with fewer grams, and returns their number. A
-/// step over ids without posts counts as one post.
+/// step that finds no posts in its range of ids returns 1, because 0 means that indexing is complete.
 pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<usize>> {
     const NOTED: &str = concat!(
         "SELECT p.id, p.content FROM post_search JOIN social_media_posts p ON p.id = post_search.post WHERE ",
@@ -92,7 +92,7 @@ pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryR
     .boxed()
 }
 
-/// Adds posts, except posts that were deleted and posts of which the index already contains a later version.
+/// Adds posts, except deleted posts, and posts whose later version is already in the index.
 async fn add(connection: &mut AsyncPgConnection, posts: &[Missing]) -> QueryResult<()> {
     if posts.is_empty() {
         return Ok(());

@@ -125,7 +125,7 @@ impl Gram {
 struct Word {
     /// The grams of every text that contains the word.
     needed: BTreeSet<Gram>,
-    /// A gram that only texts with the word have, if it differs from the needed grams.
+    /// A gram that occurs only in texts with the word; `None` if there is none besides the needed grams.
     whole: Option<Gram>,
     /// Whether the word has only one needed gram, and every text with this gram contains the word.
     is_gram: bool,
@@ -146,7 +146,8 @@ impl Word {
                 }
             });
         }
-        // Both forms of the Greek sigma have the same grams, but a search distinguishes them.
+        // Both forms of the Greek sigma have the same grams, but a search distinguishes them, so the texts must be
+        // checked.
         let distinct = !folded.contains('σ');
         let one_run = runs(folded).next() == Some(folded);
         let is_gram = distinct && (if one_run { needed.len() == 1 } else { is_symbol_piece(folded, &mut needed) });
@@ -154,7 +155,7 @@ impl Word {
         Self { needed, whole: whole.map(Gram::whole), is_gram: is_gram && fits(folded) }
     }
 
-    /// A gram that only texts with the word have.
+    /// A gram that occurs only in texts with the word.
     fn certain(&self) -> Option<&Gram> {
         if self.is_gram { self.needed.first() } else { self.whole.as_ref() }
     }
@@ -167,7 +168,7 @@ fn fits(folded: &str) -> bool {
     if runs(folded).next() == Some(folded) { length <= width(folded) } else { length <= DENSE }
 }
 
-/// Whether the word is one symbol, or two characters of which one is a symbol. In this case its longest piece becomes
+/// Whether the word is one symbol, or two characters with at least one symbol. In this case its longest piece becomes
 /// its only needed gram.
 fn is_symbol_piece(folded: &str, needed: &mut BTreeSet<Gram>) -> bool {
     let length = folded.chars().count();
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn short_words_are_certain() {
+    fn match_of_a_short_word_is_certain() {
         for word in ["the", "th", "東京", "京", "🙂", "%", "c+", "++", "$5", "é", "7"] {
             assert_eq!(query(&[word], Dialect::Fts5, Coverage::All).unwrap().uncertain, None, "{word}");
         }
@@ -233,7 +234,7 @@ mod tests {
         }
     }
 
-    /// Whether the index would find a text with `grams` for `needed`.
+    /// Whether the index finds a text with `grams` when a query needs the gram `needed`.
     fn has(grams: &str, needed: &Gram) -> bool {
         let fits = |gram: &str| if needed.prefix { gram.starts_with(&needed.text) } else { gram == needed.text };
         grams.split(' ').any(fits)

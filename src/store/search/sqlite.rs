@@ -8,7 +8,7 @@ use super::grams::grams;
 use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
 use crate::store::sql::sql;
 
-/// Reads whether all posts are in the index, and whether all of them have all grams.
+/// Reads whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases stored fewer.
 pub const STATE: &str = "SELECT done >= last, format_done >= format_last FROM search_state WHERE id = 1";
 const FORMAT_PROGRESS: &str =
     "SELECT format_done, format_last FROM search_state WHERE id = 1 AND format_done < format_last";
@@ -40,7 +40,7 @@ fn replace(connection: &mut SqliteConnection, id: i64, content: &str) -> QueryRe
 }
 
 /// Adds the next posts that an earlier release stored without the index or with another format of grams, and returns
-/// their number. A step over ids without posts counts as one post.
+/// their number. A step that finds no posts in its range of ids returns 1, because 0 means that indexing is complete.
 pub fn index_missing(connection: &mut SqliteConnection) -> QueryResult<usize> {
     match add_next(connection, PROGRESS, ADVANCE)? {
         0 => add_next(connection, FORMAT_PROGRESS, FORMAT_ADVANCE),

@@ -127,8 +127,8 @@ impl StepRange {
     fn of(pending: &[PendingTopic]) -> Option<Self> {
         let done = pending.iter().map(|topic| topic.done).min()?;
         let topics = pending.iter().filter(|topic| topic.done == done).map(|topic| topic.id).collect();
-        // The step ends at the id at which the backfill of another topic continues, or at which the backfill of one of
-        // these topics is complete.
+        // The step ends where the backfill of another topic continues, or where the backfill of one of these topics is
+        // complete.
         let edges = pending.iter().flat_map(|topic| [topic.done, topic.last]);
         let limit = edges.filter(|edge| *edge > done).min()?;
         Some(Self { topics, done, limit })

@@ -90,7 +90,7 @@ impl Version<'_> {
         LabelColumns::of(self.analysis.map(Analysis::labels), self.post.lang.as_deref())
     }
 
-    /// The confidence; The confidence of the analysis; 0 for an unscored post.
+    /// The confidence of the analysis; 0 for an unscored post.
     pub fn confidence(&self) -> f64 {
         self.analysis.map_or(0.0, |analysis| analysis.confidence)
     }
@@ -113,7 +113,7 @@ impl Slot<'_> {
         self.after.row.is_none() && !self.after.deleted
     }
 
-    /// Whether the post's key row must be written.
+    /// Whether the row of the post in `post_keys` must be written.
     pub fn key_changed(&self) -> bool {
         let key = |state: &PostState<'_>| (state.deleted, state.edited_at, state.earliest);
         key(&self.before) != key(&self.after)
@@ -182,7 +182,7 @@ pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
 pub struct PlanInput<'a> {
     /// The time that is stored for new rows and analyses.
     pub now: Timestamp,
-    /// The conditions of the batch.
+    /// The values that apply to all settlements of the batch.
     pub terms: &'a Terms,
     /// The posts of the batch with their stored states.
     pub slots: Slots<'a>,

@@ -1,8 +1,8 @@
 //! Settles entries in Postgres, with one statement per table for the whole batch.
 //!
-//! Every transaction takes its locks in the same order, so that they wait for each other and cannot deadlock: the lock
-//! of authors, the lock of topics, key rows by `post_id`, then posts, alerts, rollups and counters, each in the order
-//! of their keys.
+//! Every transaction takes its locks in the same order, so that transactions wait for each other and cannot deadlock:
+//! the lock of authors, the lock of topics, the rows of `post_keys` by `post_id`, then posts, alerts, rollups and
+//! counters, each in the order of their keys.
 
 mod analyses;
 mod entries;
@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
-use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
+use super::removal_step::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
@@ -87,7 +87,7 @@ pub async fn write_tally(connection: &mut AsyncPgConnection, tally: &Tally) -> Q
     rollups::add(connection, tally).await
 }
 
-/// Deletes one post outside the stream. Returns whether the post was stored.
+/// Deletes one post without a stream entry. Returns whether the post was stored.
 pub fn delete_post(
     connection: &mut AsyncPgConnection,
     id: PostId,
@@ -109,7 +109,7 @@ pub fn delete_post(
     .boxed()
 }
 
-/// Writes another analysis of a stored post.
+/// Replaces the analysis of a stored post.
 pub async fn write_analysis(
     connection: &mut AsyncPgConnection,
     reanalysis: &Reanalysis,
@@ -127,7 +127,7 @@ pub async fn replace_topics(connection: &mut AsyncPgConnection, post_id: &str, r
     write::topics(connection, &write::values(post_id, row).collect::<Vec<_>>()).await
 }
 
-/// Locks the key rows of posts, and reads their states.
+/// Locks the rows of posts in `post_keys`, and reads the states of the posts.
 pub async fn lock_states(
     connection: &mut AsyncPgConnection,
     ids: &[&str],
@@ -142,7 +142,7 @@ async fn lock_authors(connection: &mut AsyncPgConnection) -> QueryResult<()> {
     Ok(())
 }
 
-/// Locks the key rows of posts, in ascending order.
+/// Locks the rows of posts in `post_keys`, in ascending order.
 async fn lock_known_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
     sql("SELECT 1 FROM post_keys WHERE post_id = ANY(?) ORDER BY post_id FOR UPDATE")
         .bind::<Array<Text>, _>(ids)
@@ -152,7 +152,7 @@ async fn lock_known_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> Qu
 }
 
 /// Stores the ids of the batch's entries that refer to no post. Returns the entries whose ids were already stored,
-/// which are settled.
+/// because these entries are settled.
 async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut keys: Vec<&EntryKey> = batch
         .iter()
@@ -176,8 +176,9 @@ async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement])
 
 type States = Vec<(String, PostState<'static>)>;
 
-/// Locks the key rows of the batch's posts in ascending order, and reads the states of the rows that existed. An entry
-/// of a new post cannot have been settled before, so only the entries of existing posts are looked up.
+/// Locks the rows of the batch's posts in `post_keys` in ascending order, and reads the states of the posts whose rows
+/// existed. An entry of a new post cannot have been settled before, so only the entries of existing posts are looked
+/// up.
 async fn lock_keys(
     connection: &mut AsyncPgConnection,
     batch: &[Settlement],

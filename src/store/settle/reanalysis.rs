@@ -8,10 +8,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::backfill::{SubjectColumns, SubjectRow, TopicTest};
+use super::new_analysis::{Reanalysis, Replaced};
 use super::plan::Row;
 use super::tally::Tally;
 use super::{PostTimes, postgres, sqlite};
-use crate::domain::{Analysis, PostId, PostTopic, Timestamp, TopicId};
+use crate::domain::{PostTopic, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::labels::LabelColumns;
 use crate::store::sql::sql;
@@ -23,29 +24,6 @@ pub struct Reanalyses {
     pub list: Vec<Reanalysis>,
     /// The test that matches the posts again. It is needed when queries of topics have conditions on labels.
     pub topics: Option<TopicTest>,
-}
-
-/// A new analysis of a stored post.
-#[derive(Clone, Debug)]
-pub struct Reanalysis {
-    /// The id of the post.
-    pub post_id: PostId,
-    /// The new analysis.
-    pub analysis: Analysis,
-    /// The state that the post must have to be changed.
-    pub replaces: Replaced,
-}
-
-/// The state of a post before its analysis is replaced. A post in a different state stays unchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Replaced {
-    /// The post has the analysis that was stored at this time.
-    Analysis(Timestamp),
-    /// The post is unscored and has this text.
-    Unscored {
-        /// The text that was analysed.
-        content: String,
-    },
 }
 
 /// A post whose analysis was replaced.

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
 use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
-use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
+use super::removal_step::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
 use super::topics::{SELECT_TOPICS, TopicColumns, TopicRow};
@@ -55,7 +55,7 @@ pub fn write_tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryRes
     write::tally(connection, tally)
 }
 
-/// Deletes one post outside the stream. Returns whether the post was stored.
+/// Deletes one post without a stream entry. Returns whether the post was stored.
 pub fn delete_post(
     connection: &mut SqliteConnection,
     post_id: &PostId,
@@ -71,7 +71,7 @@ pub fn delete_post(
     Ok(true)
 }
 
-/// Writes another analysis of a stored post.
+/// Replaces the analysis of a stored post.
 pub fn write_analysis(connection: &mut SqliteConnection, reanalysis: &Reanalysis, now: Timestamp) -> QueryResult<()> {
     write::analysis(connection, &reanalysis.post_id, &reanalysis.analysis, now)
 }
@@ -82,7 +82,8 @@ pub fn replace_topics(connection: &mut SqliteConnection, post_id: &str, row: &Ro
     write::topics(connection, post_id, row)
 }
 
-/// Removes the batch's entries from the queue. Returns the entries that were missing, which were settled before.
+/// Removes the batch's entries from the queue. Returns the entries that were not in the queue, because they were
+/// settled before.
 fn take_entries(connection: &mut SqliteConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut numbers: Vec<i64> = batch.iter().map(|settlement| columns(settlement.key.id).1).collect();
     numbers.sort_unstable();

@@ -44,7 +44,7 @@ pub type StateColumns = (
     Nullable<Double>,
 );
 
-/// The key row of a post, with the rows of the post and of its analysis if they exist.
+/// The row of a post in `post_keys`, with the rows of the post and of its analysis if they exist.
 #[derive(Queryable)]
 pub struct StateRow {
     /// The requested id. Columns of rows that do not exist are null.

@@ -39,7 +39,8 @@ pub struct Tally {
     seconds: BTreeMap<(Timestamp, String, LabelColumns), (i64, f64)>,
     /// Changes of counts by the sentiment towards the topic.
     topics: BTreeMap<TopicCell, (i64, f64)>,
-    /// Changes of the differences that convert these counts into counts by the sentiment of the posts.
+    /// Changes of the differences between counts by the sentiment of the posts and counts by the sentiment towards the
+    /// topic.
     shifts: BTreeMap<TopicCell, (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
@@ -79,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// Adds one post (`sign` 1) or subtracts it (-1).
+    /// Adds one post to the counts if `sign` is 1, or subtracts it if `sign` is -1.
     pub fn add_row(&mut self, row: &Row<'_>, sign: i64) {
         let second = row.created_at.floor(Grain::Second.width());
         let cell = self.seconds.entry((second, row.source.clone().into_owned(), row.labels.clone()));
@@ -92,7 +93,7 @@ impl Tally {
         self.add_topics(row, sign);
     }
 
-    /// Adds one post to all of its topics (`sign` 1) or subtracts it (-1).
+    /// Adds one post to the counts of all its topics if `sign` is 1, or subtracts it if `sign` is -1.
     pub fn add_topics(&mut self, row: &Row<'_>, sign: i64) {
         let post = TopicPost {
             created_at: row.created_at,
@@ -105,7 +106,7 @@ impl Tally {
         }
     }
 
-    /// Adds one post to a topic (`sign` 1) or subtracts it (-1).
+    /// Adds one post to the counts of a topic if `sign` is 1, or subtracts it if `sign` is -1.
     pub fn add_topic(&mut self, topic: &PostTopic, post: &TopicPost<'_>, sign: i64) {
         let minute = post.created_at.floor(Grain::Minute.width());
         let key = |labels: &LabelColumns| (topic.topic, minute, post.source.to_owned(), labels.clone());

@@ -52,7 +52,7 @@ pub struct TopicValues {
 }
 
 impl TopicValues {
-    /// The values of one of the topics of `row`.
+    /// The column values of `topic`, which is one of the topics of `row`.
     pub fn of(topic: &PostTopic, row: &Row<'_>) -> Self {
         let label = Effective::of(topic, &row.labels, row.confidence);
         let clause = match &topic.towards {

@@ -45,7 +45,7 @@ pub struct PendingPost {
 pub struct TopicReanalysis {
     /// The id of the post.
     pub post_id: String,
-    /// When the analysis was stored on which the sentiments are based; `None` for an unscored post.
+    /// The time at which the analysis behind the sentiments was stored; `None` for an unscored post.
     pub analyzed_at: Option<Timestamp>,
     /// The state of a match that the sentiments replace. A match in a different state stays unchanged.
     pub replaces: Towards,
@@ -84,7 +84,8 @@ struct PendingRow {
 }
 
 impl Store {
-    /// The next posts with topics for which they have no sentiment yet, for at most `limit` topics together.
+    /// The next posts that have topics without a sentiment. `limit` is the maximum number of such topics over all
+    /// returned posts.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -118,8 +119,8 @@ impl Store {
         Ok(posts)
     }
 
-    /// Stores sentiments towards topics, in one transaction with their counts. Returns for each item whether it
-    /// changed its post.
+    /// Stores sentiments towards topics, in one transaction with their counts. Returns for each item whether
+    /// its post was changed.
     ///
     /// # Errors
     /// When the database does not answer.

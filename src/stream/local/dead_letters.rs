@@ -191,7 +191,7 @@ pub(super) fn replay(
     now_ms: i64,
     limit: u64,
 ) -> QueryResult<Result<u64, Backlog>> {
-    // If the append is refused, no dead letter may be removed. Both therefore happen in a nested transaction.
+    // The nested transaction undoes the removal of the dead letters if the append is refused.
     let replayed = connection.transaction(|connection| {
         let entries = take(connection, ids)?;
         match tables::append(connection, &entries, now_ms, limit)? {
@@ -232,7 +232,8 @@ pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> Que
 
 /// Iterates over a selection of dead letters in chunks.
 pub(super) enum Selected {
-    /// Ids above the first number, up to the second one, which was the last id when the iteration started.
+    /// The ids above the first number, up to the second number. The second number is the highest id at the start of the
+    /// iteration; `None` before the first chunk.
     All(u64, Option<u64>),
     /// The ids that have not been returned yet.
     Ids(Vec<EntryId>),

@@ -111,8 +111,8 @@ impl Leases {
         }
     }
 
-    /// Frees the entries that the consumer still holds. A delivery that counts is not stored: after a crash the row of
-    /// the claim counts as a delivery.
+    /// Frees the entries that the consumer still holds. If the delivery counts, the stored claims remain unchanged,
+    /// because after a crash each stored claim of a consumer counts as a delivery.
     pub(super) fn release(&mut self, consumer: &Consumer, seqs: &[u64], counts: bool) {
         let mut mine: Vec<u64> = seqs.iter().copied().filter(|seq| self.is_held_by(consumer, *seq)).collect();
         mine.sort_unstable();
@@ -136,7 +136,8 @@ impl Leases {
 
     /// Frees entries that were taken over but not delivered.
     pub(super) fn put_back(&mut self, consumer: &Consumer, entries: &[Rescued]) {
-        // The previous delivery counts but is not stored. After a crash the row of this claim counts as that delivery.
+        // For these entries the previous delivery counts but is not stored. Their stored claims remain unchanged,
+        // because after a crash each of them counts as that delivery.
         for entry in entries.iter().filter(|entry| entry.counts) {
             self.free(consumer, *entry);
         }

@@ -185,7 +185,8 @@ fn to_rows(rows: Vec<(i64, i64, i64, Vec<u8>)>) -> Vec<Row> {
     let row = |(seq, ms, deliveries, fields): (i64, i64, i64, Vec<u8>)| Row {
         id: EntryId { ms: to_seq(ms), seq: to_seq(seq) },
         deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX),
-        // Only `encode` writes this column. If the file is damaged, the entry becomes a dead letter as invalid.
+        // Only `encode` writes this column. If the file is damaged, the entry has no fields. It is therefore invalid
+        // and becomes a dead letter.
         fields: RawFields::decode(&fields).unwrap_or_default(),
     };
     rows.into_iter().map(row).collect()

@@ -89,7 +89,8 @@ async fn read(
     Ok(claimed)
 }
 
-/// Reads new entries, and directly after them the epoch on the same connection.
+/// Reads new entries and then the epoch, on the same connection and without a pause, so that the epoch is that of the
+/// entries.
 async fn read_once(
     stream: &RedisStream,
     consumer: &Consumer,

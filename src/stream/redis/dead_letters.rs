@@ -54,7 +54,7 @@ async fn add_long(stream: &RedisStream, id: EntryId, fields: &RawFields) -> Resu
     let [key, group, books, done, letters] =
         [&keys.stream, &stream.0.options.group, &keys.books, &keys.done, &keys.dead_letter]
             .map(|key| Value::from(&**key));
-    // The format is the same as in the scripts.
+    // The format is that of the function `sortable` in the scripts.
     let sortable = Value::from(format!("{:020}-{:020}", id.ms, id.seq));
     let mut add = vec![letters.clone(), "*".into()];
     add.extend(reply::flat(fields));

@@ -32,11 +32,12 @@ pub(super) const TRIM: Script = script!("scripts/trim.lua");
 pub(super) const FORGET_CONSUMERS: Script = script!("scripts/forget_consumers.lua");
 pub(super) const REPLAY: Script = script!("scripts/replay.lua");
 pub(super) const PURGE: Script = script!("scripts/purge.lua");
-/// This script and the following ones use one stream and its index. In a cluster these may be on a different node than
-/// the input stream.
+/// This script and the scripts below use two keys: one stream and its index. In a cluster these keys may be on a
+/// different node than the input stream.
 pub(super) const PUBLISH: &str = text!("scripts/publish.lua");
 pub(super) const FORGET_POSTS: &str = text!("scripts/forget_posts.lua");
 pub(super) const INDEX_POSTS: &str = text!("scripts/index_posts.lua");
 
-/// The maximum number of names and values of an entry that a script accepts. The stack of Lua has 8,000 slots.
+/// The maximum number of names and values of an entry that a script accepts. A script puts all of them on the stack of
+/// Lua, which has 8,000 slots.
 pub(super) const MAX_PARTS: usize = 7_000;

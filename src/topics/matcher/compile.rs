@@ -4,7 +4,7 @@ use super::terms::{TermId, TermsBuilder, frequency};
 use super::tree::Tree;
 use crate::topics::node::{Node, Phrase};
 
-/// How many times as often a part of a word occurs as a whole word of the same length. An estimate.
+/// The estimated frequency of a part of a word, divided by the frequency of a whole word of the same length.
 const PART: f32 = 4.0;
 /// The estimated share of posts by an author.
 const AUTHOR: f32 = 0.001;
@@ -42,7 +42,7 @@ impl Triggers {
         }
     }
 
-    /// The triggers of a condition that is true if any part is: those of all parts together.
+    /// The triggers of a condition that is true if any of its parts is true: the triggers of all parts.
     fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         let (mut sum, mut all) = (0.0, Vec::new());
         for part in parts {
@@ -53,7 +53,7 @@ impl Triggers {
         Self::Terms { frequency: sum, terms: all }
     }
 
-    /// The triggers of a condition that is true if all parts are: those of the rarest part are sufficient.
+    /// The triggers of a condition that is true if all its parts are true: the triggers of the rarest part suffice.
     fn rarest(parts: impl IntoIterator<Item = Self>) -> Self {
         parts.into_iter().min_by(|one, other| one.frequency().total_cmp(&other.frequency())).unwrap_or(Self::Always)
     }

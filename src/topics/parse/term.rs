@@ -153,14 +153,14 @@ pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
 fn words_of_pattern(pattern: &str) -> Vec<Glob> {
     let plain = pattern.replace(['#', '@'], " ");
     let mut words: Vec<Glob> = words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
-    // Without a space at its end, a pattern ends with the beginning of a word.
+    // A pattern without a space at its end matches all words that begin with its last word.
     if let (false, Some(Glob(last))) = (pattern.ends_with(' '), words.last_mut()) {
         last.push('*');
     }
     words
 }
 
-/// The part of a normal form that contains the words, as a pattern.
+/// The words of a pattern in normal form, without the hashtags and mentions after the words.
 fn words_pattern(pattern: &str) -> String {
     match pattern.split_once(MARKS) {
         Some((words, _)) => words.to_owned(),

@@ -93,7 +93,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Fault> {
                 at += 1;
                 continue;
             }
-            '\0' => return Err(Fault::new(position, "U+0000 is not allowed")),
+            '\0' => return Err(Fault::new(position, "the character U+0000 is not allowed: remove it")),
             '(' => Kind::Open,
             ')' => Kind::Close,
             '-' => Kind::Minus,

@@ -14,7 +14,7 @@ cases!(
     session_ends_when_its_user_or_lifetime_ends,
     session_is_refused_after_the_verified_password_changed,
     number_of_sessions_of_a_user_is_limited,
-    identity_is_found_again_and_never_linked_by_name,
+    external_user_is_found_by_identity_and_not_by_name,
     invitation_is_redeemed_once,
 );
 
@@ -152,7 +152,7 @@ async fn number_of_sessions_of_a_user_is_limited(fixture: Fixture) {
     assert!(fixture.store.session("secret-9").await.expect("an answer").is_none(), "the oldest sessions have ended");
 }
 
-async fn identity_is_found_again_and_never_linked_by_name(fixture: Fixture) {
+async fn external_user_is_found_by_identity_and_not_by_name(fixture: Fixture) {
     let store = &fixture.store;
     let local = user(&fixture, "ada", UserRole::Admin).await;
     let provide = async |subject: &str, role: RoleGrant| {

@@ -187,7 +187,7 @@ pub async fn empty_database() -> String {
     database("UTF8").await
 }
 
-/// Creates a database with an encoding on the Postgres server of the tests, and returns its URL.
+/// Creates a database with this encoding on the Postgres server of the tests, and returns its URL.
 pub async fn database(encoding: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "the environment configures the test's servers")]
     let url = std::env::var("SENTISTREAM_TEST_POSTGRES_URL")

@@ -149,7 +149,7 @@ async fn totals_are_exact_or_marked_as_capped(fixture: Fixture) {
     assert_eq!(total(PostFilter { start, ..all() }).await, exact(posts - 607));
     let end = Some(at("2026-03-01T02:31:59.5Z"));
     assert_eq!(total(PostFilter { start, end, ..all() }).await, exact(9_120 - 607));
-    // Rollups cannot count posts by confidence, so they must be scanned.
+    // Rollups cannot count posts by confidence, so the posts must be scanned.
     let confident = PostFilter { min_confidence: Some(0.5), ..all() };
     assert_eq!(total(confident.clone()).await, Total { count: COUNT_LIMIT, capped: true });
     assert_eq!(total(PostFilter { end, ..confident }).await, exact(9_120));

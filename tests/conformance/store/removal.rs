@@ -33,7 +33,7 @@ async fn redelivered_deletion_reports_its_post_again(fixture: Fixture) {
     };
     let first = settle().await;
     assert_eq!(first.removed, [RemovedPost { post_id: post_id("a"), analyzed_at }]);
-    // The worker may have died before it cleared copies of the post.
+    // The worker may have died before it cleared copies of the post, so a redelivery must report the post again.
     let again = settle().await;
     assert_eq!(again.outcome, None);
     assert_eq!(again.removed, [RemovedPost { post_id: post_id("a"), analyzed_at: None }]);
@@ -74,9 +74,9 @@ async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
     let late = EntryKey { epoch: "one".into(), id: sentistream::domain::EntryId { ms: 1, seq: 1 } };
     let batch = vec![Settlement { key: late, change: by("ada", "late") }];
     let skipped =
-        tokio::time::timeout(seconds(10), fixture.store.settle(batch)).await.expect("no wait").expect("settled");
+        tokio::time::timeout(seconds(10), fixture.store.settle(batch)).await.expect("an answer").expect("settled");
     assert_eq!(skipped[0].outcome, Some(Outcome::Skipped));
-    let others = tokio::time::timeout(seconds(10), fixture.settle_one(by("bob", "b2"))).await.expect("no wait");
+    let others = tokio::time::timeout(seconds(10), fixture.settle_one(by("bob", "b2"))).await.expect("an answer");
     assert_eq!(others.outcome, Some(Outcome::Analysed));
     assert!(fixture.number(left).await >= 300, "the deletion has not ended");
     other.batch_execute("COMMIT").await.expect("released");

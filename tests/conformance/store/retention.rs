@@ -19,8 +19,8 @@ cases!(
     pruned_posts_keep_their_counts_and_stay_removed,
     counts_before_the_retention_limit_are_reported_as_pruned,
     erasure_removes_all_posts_of_author_on_source,
-    pruning_clears_evidence,
-    erasure_clears_evidence_of_deleted_posts,
+    pruned_post_is_removed_from_alert_evidence,
+    erasure_removes_author_from_alerts_of_deleted_posts,
     removed_post_is_removed_from_notification_messages,
     tombstones_are_pruned_with_posts,
     resolved_alerts_are_pruned_with_their_transitions,
@@ -177,7 +177,7 @@ fn everything_settled() -> Option<EntryKey> {
     Some(EntryKey { epoch: "one".into(), id: EntryId { ms: u64::MAX >> 1, seq: 0 } })
 }
 
-async fn pruning_clears_evidence(fixture: Fixture) {
+async fn pruned_post_is_removed_from_alert_evidence(fixture: Fixture) {
     by_ada(&fixture, "a").await;
     fire(&fixture, &["a"]).await;
     assert_eq!(quoting(&fixture).await, 1);
@@ -187,7 +187,7 @@ async fn pruning_clears_evidence(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM alert_evidence").await, 0);
 }
 
-async fn erasure_clears_evidence_of_deleted_posts(fixture: Fixture) {
+async fn erasure_removes_author_from_alerts_of_deleted_posts(fixture: Fixture) {
     by_ada(&fixture, "a").await;
     fire(&fixture, &["a"]).await;
     // Creates a state of the previous release, which pruned posts without removing them from alerts.

@@ -11,9 +11,9 @@ cases!(
     search_results_change_with_edits_and_deletions,
     search_pages_follow_order_and_cursor,
     posts_stored_before_the_index_are_found_and_indexed,
-    indexed_search_equals_a_scan,
+    search_with_index_finds_the_same_posts_as_a_scan,
     posts_indexed_without_symbols_are_indexed_again,
-    common_words_are_counted_to_the_limit,
+    counting_of_a_common_word_stops_at_the_limit,
     search_sample_contains_only_posts_of_its_range,
 );
 
@@ -192,7 +192,7 @@ async fn fill(fixture: &Fixture, texts: &[(String, String)]) {
     }
 }
 
-async fn indexed_search_equals_a_scan(fixture: Fixture) {
+async fn search_with_index_finds_the_same_posts_as_a_scan(fixture: Fixture) {
     let texts = generated(400);
     fill(&fixture, &texts).await;
     let mut queries: Vec<String> = PARTS.iter().map(|part| (*part).to_owned()).collect();
@@ -244,7 +244,7 @@ async fn copy(fixture: &Fixture, count: usize) {
         .await;
 }
 
-async fn common_words_are_counted_to_the_limit(fixture: Fixture) {
+async fn counting_of_a_common_word_stops_at_the_limit(fixture: Fixture) {
     fixture.settle(vec![insert(post("model"))]).await;
     copy(&fixture, 22_000).await;
     fixture.run("UPDATE search_state SET done = 0, last = (SELECT max(id) FROM social_media_posts)").await;

@@ -23,7 +23,7 @@ cases!(
     topic_backfill_matches_stored_posts_once,
     dropped_topic_has_no_rows_left,
     counts_of_several_topics_are_independent,
-    topics_of_a_restored_database_replace_later_ones,
+    older_topics_of_a_restored_database_replace_cached_ones,
 );
 
 fn name(text: &str) -> TopicName {
@@ -66,7 +66,7 @@ async fn posts_of(fixture: &Fixture, topic: &Topic) -> Vec<String> {
     let page = fixture.store.sorted_posts(&filter, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
     let found = page.items.len() as i64;
     assert_eq!(fixture.store.count_posts(&filter).await.expect("a total").count, found);
-    // The range does not start or end at a bucket boundary, so posts are counted too.
+    // The range does not start or end at a bucket boundary, so the posts at its edges are counted too.
     let wide = TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range");
     for range in [wide, everything()] {
         assert_eq!(fixture.store.counts(range, &filter).await.expect("counts").total(), found, "{range:?}");
@@ -156,7 +156,7 @@ async fn posts_matched_with_older_topics_are_refused(fixture: Fixture) {
     };
     assert_eq!(fixture.store.edit_topic(edit(7)).await.expect("an answer"), Edited::Stale(1));
     let Edited::Done(changed) = fixture.store.edit_topic(edit(1)).await.expect("an answer") else {
-        panic!("it exists")
+        panic!("the topic exists")
     };
     assert_eq!((changed.revision, changed.backfill.is_running()), (2, false), "the query is the same");
     assert_eq!(fixture.store.drop_topic(&name("none"), None).await.expect("an answer"), Edited::Missing);
@@ -220,7 +220,7 @@ async fn dropped_topic_has_no_rows_left(fixture: Fixture) {
     let other = topic(&fixture, "other", ExistingPosts::Match).await;
     settle(&fixture, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;
     let Edited::Done(_) = fixture.store.drop_topic(&name("acme"), Some(1)).await.expect("an answer") else {
-        panic!("it exists")
+        panic!("the topic exists")
     };
     // Deleting a post before the matches of the dropped topic are removed must not change other counts.
     settle(&fixture, vec![delete("a")], &[]).await;
@@ -274,13 +274,13 @@ async fn counts_of_several_topics_are_independent(fixture: Fixture) {
     assert_eq!(fixture.store.topic(&name("mine")).await.expect("an answer"), Some(mine));
 }
 
-async fn topics_of_a_restored_database_replace_later_ones(fixture: Fixture) {
+async fn older_topics_of_a_restored_database_replace_cached_ones(fixture: Fixture) {
     topic(&fixture, "phone", ExistingPosts::Leave).await;
     let topics = Topics::new(fixture.store.clone());
     let before = topics.refresh().await.expect("topics");
     assert_eq!(before.all().len(), 1);
 
-    // Simulates a replica without the last change that has taken over, or a restored backup.
+    // Simulates a restored backup, or a replica that has taken over without the last change.
     fixture.run("DELETE FROM topics; UPDATE topic_state SET version = version - 1").await;
     let after = topics.refresh().await.expect("topics");
     assert_eq!(after.version(), fixture.store.topics_version().await.expect("a version"), "posts can be settled");

@@ -1,27 +1,27 @@
-//! Cases of the sentiment towards topics. After any changes, counts by either label must agree with the posts.
+//! Cases of the sentiment towards topics. After any changes, counts by the sentiment of posts and counts by the
+//! sentiment towards a topic must agree with the posts.
+
+mod counts;
+mod random;
 
 use std::sync::Arc;
 
 use sentistream::domain::{
-    Clause, Emotion, Period, PostTopic, Sentiment, SentimentOf, Subject, TimeRange, Timestamp, Topic, TopicId,
-    TopicName, TopicOrigin, TopicSentiment, Towards,
+    Clause, PostTopic, Sentiment, SentimentOf, Subject, Topic, TopicId, TopicName, TopicOrigin, TopicSentiment, Towards,
 };
-use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::alerts::{BucketWidth, LatePosts};
 use sentistream::store::posts::{PostFilter, Sort, Start};
-use sentistream::store::settle::{
-    Change, Matched, Reanalyses, Reanalysis, Replaced, Settlement, TopicReanalysis, TopicTest,
-};
+use sentistream::store::settle::{Change, Matched, Settlement, TopicReanalysis, TopicTest};
 use sentistream::store::topics::{Edited, ExistingPosts, NewTopic};
 
-use super::fixture::{
-    Fixture, Place, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds,
-};
+use super::fixture::{Fixture, Place, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds};
+use counts::{check, everything, filter, wide};
+use random::{IDS, Numbers, determine, reanalyse};
 
 cases!(
-    counts_by_either_label_agree_with_posts,
+    counts_by_both_sentiments_agree_with_posts,
     sentiment_of_topic_selects_and_counts_its_posts,
-    pending_matches_are_determined_once,
+    sentiment_of_a_pending_match_is_stored_once,
     second_opinion_replaces_only_the_requested_sentiment,
     changes_by_previous_release_keep_counts_of_topics_exact,
     alerts_read_posts_of_a_topic_with_the_sentiment_towards_it,
@@ -54,148 +54,7 @@ async fn settle(fixture: &Fixture, changes: Vec<(Change, Vec<PostTopic>)>) {
     fixture.store.settle_matched(batch, matched).await.expect("settled").expect("the version is current");
 }
 
-/// A range that contains all posts. It does not start or end at a bucket boundary, so that posts are counted too.
-fn wide() -> TimeRange {
-    TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range")
-}
-
-fn everything() -> TimeRange {
-    TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range")
-}
-
-fn filter(topic: TopicId, sentiment_of: SentimentOf) -> PostFilter {
-    PostFilter { topic: Some(topic), sentiment_of, ..PostFilter::default() }
-}
-
-/// Compares every count of a topic with the rows.
-async fn check(fixture: &Fixture, topic: TopicId) {
-    for (of, label, confidence) in [
-        (
-            SentimentOf::Topic,
-            "coalesce(t.sentiment_label, p.sentiment_label)",
-            "coalesce(t.confidence_score, p.confidence_score)",
-        ),
-        (SentimentOf::Post, "p.sentiment_label", "p.confidence_score"),
-    ] {
-        let rows = |what: &str, sentiment: &str| {
-            format!(
-                "SELECT {what} FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
-                 WHERE t.topic_id = {} AND {label} = '{sentiment}'",
-                topic.0
-            )
-        };
-        let all = filter(topic, of);
-        let range = TimeRange::new(at("2026-02-27T00:00:00Z"), at("2026-03-02T00:00:00Z")).expect("a range");
-        let mut ways = vec![
-            fixture.store.counts(everything(), &all).await.expect("counts"),
-            fixture.store.counts(wide(), &all).await.expect("counts"),
-            fixture.store.topic_windows(wide(), None, of).await.expect("counts").remove(&topic).unwrap_or_default(),
-        ];
-        for period in [Period::Minute, Period::Day] {
-            let query = AggregateQuery { period, range, filter: all.clone(), zone: jiff::tz::TimeZone::UTC };
-            let mut sum = sentistream::domain::Counts::default();
-            let aggregate = fixture.store.aggregate(&query).await.expect("an aggregate");
-            aggregate.buckets.iter().for_each(|bucket| sum.merge(&bucket.counts));
-            ways.push(sum);
-            let mut sum = sentistream::domain::Counts::default();
-            if let Some(aggregate) = fixture.store.topic_aggregates(&query).await.expect("aggregates").remove(&topic) {
-                aggregate.buckets.iter().for_each(|bucket| sum.merge(&bucket.counts));
-            }
-            ways.push(sum);
-        }
-        let words = PostFilter { words: vec!["content".to_owned()], ..all.clone() };
-        ways.push(fixture.store.counts(everything(), &words).await.expect("counts"));
-        let thousandths = format!("round(coalesce(sum({confidence}), 0) * 1000)");
-        let mut total = 0;
-        for sentiment in Sentiment::ALL {
-            let expected = fixture.number(&rows("count(*)", sentiment.as_str())).await;
-            for (way, counts) in ways.iter().enumerate() {
-                assert_eq!(counts.sentiment(sentiment), expected, "{of:?} {sentiment:?} by way {way}");
-            }
-            let wanted = PostFilter { sentiment: Some(sentiment.into()), ..all.clone() };
-            assert_eq!(
-                fixture.store.count_posts(&wanted).await.expect("a total").count,
-                expected,
-                "{of:?} {sentiment:?}"
-            );
-            let page = fixture.store.sorted_posts(&wanted, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
-            assert_eq!(page.items.len() as i64, expected, "{of:?} {sentiment:?}");
-            let searched = PostFilter { words: vec!["content".to_owned()], ..wanted };
-            let page =
-                fixture.store.sorted_posts(&searched, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
-            assert_eq!(page.items.len() as i64, expected, "{of:?} {sentiment:?} with words");
-            total += fixture.number(&rows(&thousandths, sentiment.as_str())).await;
-        }
-        let unscored = fixture.number(&rows("count(*)", "")).await;
-        for counts in &ways {
-            assert_eq!(counts.unscored(), unscored, "{of:?}");
-            let sum = counts.average_confidence() * counts.total() as f64;
-            assert!((sum - total as f64 / 1_000.0).abs() < 0.01, "{of:?}: {sum} is not {total} thousandths");
-        }
-    }
-}
-
-/// The number of different posts. A deleted post is not stored again.
-const IDS: u64 = 24;
-
-/// A random number generator with a fixed seed, so that a failure can be reproduced.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-
-    fn towards(&mut self) -> Towards {
-        match self.below(5) {
-            0 => Towards::Pending,
-            1 => Towards::Post,
-            class => own(Sentiment::ALL[class as usize - 2], 0.5 + 0.07 * self.below(7) as f64),
-        }
-    }
-
-    fn topics(&mut self, all: &[Topic]) -> Vec<PostTopic> {
-        let mut chosen = Vec::new();
-        for topic in all {
-            if self.below(3) > 0 {
-                chosen.push(PostTopic { topic: topic.id, towards: self.towards() });
-            }
-        }
-        chosen
-    }
-}
-
-/// Determines the sentiment of all pending matches at random.
-async fn determine(fixture: &Fixture, numbers: &mut Numbers) {
-    let pending = fixture.store.pending_topics(7).await.expect("posts");
-    let reanalysis = |post: &sentistream::store::settle::PendingPost| TopicReanalysis {
-        post_id: post.post_id.clone(),
-        analyzed_at: post.analyzed_at,
-        replaces: Towards::Pending,
-        topics: post.topics.iter().map(|topic| PostTopic { topic: *topic, towards: numbers.towards() }).collect(),
-    };
-    let reanalysed = pending.iter().map(reanalysis).collect();
-    fixture.store.reanalyse_topics(reanalysed).await.expect("stored");
-}
-
-async fn reanalyse(fixture: &Fixture, id: &str) {
-    let Some(stored) = fixture.store.post(&post_id(id)).await.expect("an answer") else { return };
-    let Some(before) = stored.analysis else { return };
-    let list = vec![Reanalysis {
-        post_id: post_id(id),
-        analysis: analysis(Sentiment::Neutral, Emotion::Fear),
-        replaces: Replaced::Analysis(before.analyzed_at),
-    }];
-    fixture
-        .store
-        .reanalyse(Reanalyses { list, topics: None })
-        .await
-        .expect("an answer")
-        .expect("the version is current");
-}
-
-async fn counts_by_either_label_agree_with_posts(fixture: Fixture) {
+async fn counts_by_both_sentiments_agree_with_posts(fixture: Fixture) {
     let topics = [topic(&fixture, "acme").await, topic(&fixture, "apex").await];
     let mut numbers = Numbers(7);
     for round in 0..24 {
@@ -268,7 +127,7 @@ async fn sentiment_of_topic_selects_and_counts_its_posts(fixture: Fixture) {
     assert_eq!(all.sentiment(Sentiment::Positive), 1, "the post itself is unchanged");
 }
 
-async fn pending_matches_are_determined_once(fixture: Fixture) {
+async fn sentiment_of_a_pending_match_is_stored_once(fixture: Fixture) {
     let acme = topic(&fixture, "acme").await;
     let pending = || vec![PostTopic::pending(acme.id)];
     settle(&fixture, vec![(insert(post("a")), pending()), (insert_unscored(post("b")), pending())]).await;

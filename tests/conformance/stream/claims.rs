@@ -84,7 +84,7 @@ pub async fn no_entry_is_claimed_twice(fixture: Fixture) {
 
 pub async fn waiting_claim_returns_when_another_process_appends(fixture: Fixture) {
     let (stream, elsewhere) = (fixture.open().await, fixture.open().await);
-    // Depending on the timing, the append happens while the claim waits or before.
+    // Depending on the timing, the append happens while the claim waits, or before the claim starts.
     for (round, process) in [&stream, &elsewhere, &stream, &elsewhere].into_iter().enumerate() {
         let waiting = tokio::spawn({
             let stream = stream.clone();
@@ -229,7 +229,7 @@ pub async fn cancelled_claim_counts_no_delivery(fixture: Fixture) {
     assert!(waiting.is_err());
     stream.append(posts(0..3)).await.unwrap();
     let mut found = Vec::new();
-    eventually("all three are delivered", || async { Some(stream.claim(&other, 10, NO_WAIT).await.unwrap()) })
+    eventually("all three entries are delivered", || async { Some(stream.claim(&other, 10, NO_WAIT).await.unwrap()) })
         .await
         .into_iter()
         .for_each(|entry| found.push(entry));
@@ -270,7 +270,7 @@ pub async fn idle_consumers_without_claims_are_removed(fixture: Fixture) {
     assert_eq!(stream.forget_consumers(Duration::from_secs(60)).await.unwrap(), 0);
 
     let idle = Duration::from_millis(20);
-    eventually("both have been idle", || async {
+    eventually("both consumers have been idle", || async {
         stream.consumers().await.unwrap().iter().all(|info| info.idle > idle).then_some(())
     })
     .await;

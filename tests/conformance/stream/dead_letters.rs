@@ -35,7 +35,7 @@ pub async fn entry_is_dead_lettered_once_with_unchanged_bytes(fixture: Fixture) 
     let error = "content: is not valid UTF-8 \u{1f4a5}\n";
     assert!(stream.dead_letter(request(&entries[0], error), now).await.unwrap());
 
-    // An entry cannot be dead-lettered twice, by a consumer that has lost it, or after it was settled.
+    // An entry cannot be dead-lettered a second time, by a consumer that has lost its claim, or after it was settled.
     assert!(!stream.dead_letter(request(&entries[0], "again"), now).await.unwrap());
     assert!(!stream.dead_letter(request(&slow[0], "late"), now).await.unwrap());
     fixture.settle(&stream, &b, &entries[1..]).await;

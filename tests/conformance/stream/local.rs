@@ -37,7 +37,7 @@ async fn command_during_a_running_server_claims_no_entries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letter_above_its_size_limit_drops_the_oldest() {
+async fn oldest_dead_letters_above_the_size_limit_are_dropped() {
     let mut fixture = Fixture::local();
     fixture.options.dead_letter_max_bytes = 10_000;
     let server = fixture.open().await;

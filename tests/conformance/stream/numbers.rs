@@ -37,7 +37,7 @@ pub async fn stream_counts_balance_after_every_step(fixture: Fixture) {
     let second = stream.claim(&b, 5, NO_WAIT).await.unwrap();
     check(&stream, [20, 10, 10, 0, 0], "claimed").await;
     fixture.settle(&stream, &b, &second).await;
-    let depth = check(&stream, [20, 10, 5, 0, 5], "the later ones settled").await;
+    let depth = check(&stream, [20, 10, 5, 0, 5], "later entries settled").await;
     assert_eq!(depth.oldest_unsettled, Some(appended[0].appended_at()));
 
     let request =
@@ -47,7 +47,7 @@ pub async fn stream_counts_balance_after_every_step(fixture: Fixture) {
     assert_eq!(depth.dead_letters, 1);
     fixture.settle(&stream, &a, &first[1..3]).await;
     stream.release(&a, &keys(&first[3..]), Release::Untried).await.unwrap();
-    check(&stream, [20, 10, 2, 1, 7], "two released").await;
+    check(&stream, [20, 10, 2, 1, 7], "two entries released").await;
 
     let rescued = rescue(&stream, &b, 2).await;
     assert_eq!(ids(&rescued), ["p3", "p4"]);

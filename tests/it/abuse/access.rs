@@ -41,7 +41,7 @@ async fn forwarded_request_may_only_read(setup: Setup) {
         assert_eq!(app.send(read).await.status, 200, "{header:?}");
     }
     assert_eq!(append(&app, None).await.status, 202);
-    // Proxies use this protocol version by default.
+    // Many proxies send HTTP/1.0 by default.
     let mut socket =
         tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server listens");
     socket.write_all(b"DELETE /api/posts/a HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").await.expect("the server reads");
@@ -61,7 +61,7 @@ async fn anonymous_client_behind_trusted_proxy_may_only_read() {
 }
 
 #[tokio::test]
-async fn foreign_host_cannot_read_without_credentials() {
+async fn foreign_host_header_needs_credentials_to_read() {
     let app = TestApp::start(Setup::Embedded).await;
     for path in ["/api/stats", "/api/posts", "/metrics", "/api/system"] {
         for host in ["evil.example", "[::1].evil.example", "[::1]evil", "localhost:80@evil.example"] {
@@ -105,7 +105,7 @@ async fn readiness_shows_no_backend_errors() {
 }
 
 #[tokio::test]
-async fn health_shows_names_causes_and_numbers_to_readers_only() {
+async fn health_hides_causes_and_numbers_without_read_scope() {
     const CAUSE: &str = "https://feeds.example/PATHSECRET: invalid certificate";
     let whole = TestApp::start(Setup::Embedded).await;
     let (mut services, folder) = crate::api::test_app::unavailable_services().await;

@@ -24,8 +24,8 @@ cases![
     change_during_the_shutdown_is_audited,
     sign_in_is_audited,
     bad_tokens_do_not_hide_denials_of_a_known_token,
-    refused_event_does_not_block_others,
-    names_of_the_audit_log_cannot_be_forged,
+    event_that_cannot_be_stored_does_not_block_others,
+    token_names_cannot_imitate_actors_of_the_audit_log,
 ];
 
 fn with_tokens(options: &mut HttpOptions) {
@@ -93,10 +93,10 @@ async fn denials_and_admin_changes_are_audited(setup: Setup) {
         );
     }
     assert_eq!(of("r3")["target"], "/api/posts/p1");
-    assert!(of("r0").is_null(), "appending is not a change by an administrator");
+    assert!(of("r0").is_null(), "an append is not audited, because it changes no settings");
     let denied = send(&app, Method::GET, "/api/audit?outcome=denied&limit=1", by("root-token", "r6")).await.ok();
     assert_eq!((denied["events"].as_array().map(Vec::len), denied["next_cursor"].is_string()), (Some(1), true));
-    app.services.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
+    app.services.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("the events are pruned");
     let rest = send(&app, Method::GET, "/api/audit", by("root-token", "r7")).await.ok();
     assert_eq!(rest["events"], json!([]));
 }
@@ -266,10 +266,10 @@ async fn bad_tokens_do_not_hide_denials_of_a_known_token(setup: Setup) {
     let event = event_of(&app, "signal").await;
     assert_eq!((event.actor.as_str(), event.outcome.as_str()), ("reader", "denied"));
     let noise = stored_events(&app).await.iter().filter(|event| event.request_id == "noise").count();
-    assert!((1..120).contains(&noise), "one client cannot use up the limit of all clients: {noise}");
+    assert!((1..120).contains(&noise), "the events of one client are limited: {noise}");
 }
 
-async fn refused_event_does_not_block_others(setup: Setup) {
+async fn event_that_cannot_be_stored_does_not_block_others(setup: Setup) {
     let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
     let (queue, events) = tokio::sync::mpsc::channel(8);
     let event = |id: &str, actor: &str| SecurityEvent {
@@ -293,7 +293,7 @@ async fn refused_event_does_not_block_others(setup: Setup) {
     storing.await.expect("no panic");
 }
 
-async fn names_of_the_audit_log_cannot_be_forged(setup: Setup) {
+async fn token_names_cannot_imitate_actors_of_the_audit_log(setup: Setup) {
     let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
     for name in [
         "reader",

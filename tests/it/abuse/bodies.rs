@@ -93,8 +93,7 @@ async fn json_with_many_values_is_refused_within_memory_limit() {
         let request = client.post(format!("{}{path}", process.url)).header("content-type", "application/json");
         async move {
             let status = request.body(body.clone()).send().await.unwrap().status().as_u16();
-            // When the bodies of one client exceed its share of memory, they are refused with 503, whatever they
-            // contain.
+            // The server refuses every body of a client with 503 while the client uses more than its share of memory.
             assert!([*expected, 503].contains(&status), "{path}: {status}, not {expected}: {}", &body[..30]);
         }
     });
@@ -104,7 +103,7 @@ async fn json_with_many_values_is_refused_within_memory_limit() {
 }
 
 #[tokio::test]
-async fn unknown_parameters_are_not_echoed_without_bound() {
+async fn echo_of_unknown_parameters_is_bounded() {
     let app = TestApp::start(Setup::Embedded).await;
     let query: Vec<_> = (0..1_500).map(|n| format!("parameter-with-a-name-{n}=x")).collect();
     let answer = app.get(&format!("/api/stats?{}", query.join("&"))).await;

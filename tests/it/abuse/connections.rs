@@ -1,4 +1,4 @@
-//! Connections that send slowly or not at all, and bodies whose size on the connection is larger than declared.
+//! Connections that send slowly or send nothing, and bodies that are padded with chunk extensions.
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::Stdio;
@@ -33,7 +33,7 @@ async fn answer(socket: &mut TcpStream) -> String {
 
 /// Checks that `answer` is a problem with `status`. Returns the detail of the problem.
 fn detail(answer: &str, status: u16) -> String {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer:?}"));
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("a response without a head: {answer:?}"));
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     assert!(head.contains("application/problem+json"), "{answer}");
     let problem: serde_json::Value = serde_json::from_str(body).expect("JSON");
@@ -116,9 +116,10 @@ async fn one_client_cannot_take_every_connection() {
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, |options| options.max_connections = LIMIT).await;
     let mut idle = Vec::new();
     let refused = loop {
-        assert!(idle.len() <= LIMIT, "all connections are open");
+        assert!(idle.len() <= LIMIT, "no connection is refused");
         let mut socket = connect(&app.url, 9).await;
-        // A connection that the server accepts sends nothing before the request. A refused connection ends immediately.
+        // On an accepted connection, the server sends nothing before it gets a request. On a refused connection, it
+        // sends a response with 503 immediately.
         let mut first = [0; 1];
         match tokio::time::timeout(Duration::from_millis(50), socket.read(&mut first)).await {
             Ok(read) => {
@@ -136,7 +137,7 @@ async fn one_client_cannot_take_every_connection() {
 }
 
 #[tokio::test]
-async fn extensions_of_chunks_count_towards_the_body_limit() {
+async fn chunk_extensions_count_towards_the_body_limit() {
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, |options| options.max_body = 1_024).await;
     let mut socket = connect(&app.url, 1).await;
     let head = "POST /api/analyze HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\

@@ -13,7 +13,7 @@ fn image_build_does_not_get_environment_files() {
 }
 
 #[test]
-fn images_of_others_are_pinned_by_digest() {
+fn external_images_are_pinned_by_digest() {
     let named = [file("Dockerfile"), file("docker-compose.yml")].join("\n");
     let images: Vec<_> = named
         .lines()

@@ -24,7 +24,7 @@ impl Public {
         Self { _child: child, output, seen: Vec::new() }
     }
 
-    /// The rest of the line after `start`. Lines may come in any order.
+    /// Waits until the process prints a line with `start`, and returns the rest of the line.
     async fn line(&mut self, start: &str) -> String {
         let reading = async {
             loop {

@@ -203,7 +203,7 @@ impl Attack {
     }
 }
 
-/// A client with the address 127.0.0.`number`. The attackers exhaust the limits of other addresses.
+/// A client with the address 127.0.0.`number`. The server limits requests and connections per address.
 fn web(number: u8) -> reqwest::Client {
     let builder = crate::web::builder().local_address(IpAddr::from([127, 0, 0, number]));
     builder.pool_idle_timeout(IDLE_TIMEOUT).build().expect("a client")
@@ -277,7 +277,7 @@ async fn read(url: &str, time: Duration) -> Readings {
             Ok(status) => status,
             // The server may close an idle connection while a request is on its way. Browsers then repeat a GET.
             Err(error) => {
-                eprintln!("a reading is repeated: {error:?}");
+                eprintln!("a request is repeated: {error:?}");
                 readings.retries += 1;
                 stats().await.expect("an answer on a new connection")
             }
@@ -350,7 +350,7 @@ async fn stays_available_under_mixed_attacks(backends: Vec<String>) {
         waits.len(),
         waits[waits.len() / 2],
     );
-    assert!(retries * 1_000 <= waits.len(), "{retries} readings failed");
+    assert!(retries * 1_000 <= waits.len(), "{retries} requests failed and were repeated");
     assert_eq!(attack.server_errors.load(Ordering::Relaxed), 0, "no attack causes a 5xx");
     assert!(memory < MOST_MEMORY_MIB, "{memory} MiB");
     if seconds >= STRICT_SECONDS {

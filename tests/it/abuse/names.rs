@@ -1,12 +1,12 @@
-//! Objects whose names collide with paths of the API must be deletable.
+//! An object whose name is also a path of the API must be deletable, or its name is refused.
 
 use serde_json::json;
 
 use crate::api::test_app::{Setup, TestApp, cases, post};
 
-cases![posts_with_names_of_paths_can_be_deleted, topics_cannot_have_names_that_clients_remove_from_paths];
+cases![posts_with_ids_of_api_paths_can_be_deleted, topic_names_that_are_dot_segments_are_refused];
 
-async fn posts_with_names_of_paths_can_be_deleted(setup: Setup) {
+async fn posts_with_ids_of_api_paths_can_be_deleted(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.store(&[post("recent", "web", "a", 0), post("export", "web", "b", 0), post("other", "web", "c", 0)]).await;
     for id in ["recent", "export"] {
@@ -16,7 +16,7 @@ async fn posts_with_names_of_paths_can_be_deleted(setup: Setup) {
     assert_eq!(app.get("/api/posts").await.ok()["total"], 1);
 }
 
-async fn topics_cannot_have_names_that_clients_remove_from_paths(setup: Setup) {
+async fn topic_names_that_are_dot_segments_are_refused(setup: Setup) {
     let app = TestApp::start(setup).await;
     for name in [".", ".."] {
         let refused = app.post("/api/topics", &json!({"name": name, "query": "acme"})).await;

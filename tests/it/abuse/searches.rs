@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::process::{Process, posts, within};
 use crate::services::{self, Shared};
 
-/// Counts the searches that wait for a lock in Postgres. A search first reads the newest posts.
+/// Counts the searches that wait for a lock in Postgres. They are recognised by their query for the newest posts.
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND wait_event_type = 'Lock' \
                        AND query LIKE '%ORDER BY \"social_media_posts\".\"created_at\" DESC%'";

@@ -25,12 +25,14 @@ fn is_in_files(folder: &Path) -> bool {
 
 async fn rotate(folder: &Path) -> String {
     let mut command = command(folder, &["ingester.sources=[]".to_owned()]);
-    let output = tokio::time::timeout(DEADLINE, command.args(["secrets", "rotate"]).output()).await.expect("in time");
+    let output = tokio::time::timeout(DEADLINE, command.args(["secrets", "rotate"]).output())
+        .await
+        .expect("the command ends in time");
     String::from_utf8(output.expect("the command runs").stdout).expect("text")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secrets_of_receivers_are_sealed_and_keys_rotate() {
+async fn receiver_secrets_are_encrypted_and_keys_rotate() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
     let receiver = json!({
@@ -67,7 +69,7 @@ fn stored(database: &mut SqliteConnection) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secrets_in_plain_text_are_sealed_at_the_start() {
+async fn plain_text_secrets_are_encrypted_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ["ingester.sources=[]".to_owned()];
     let process = Process::start(folder.path(), &settings).await;
@@ -100,7 +102,7 @@ async fn secrets_in_plain_text_are_sealed_at_the_start() {
     let process = Process::start(folder.path(), &settings).await;
     let is_sealed = |secrets: &String| secrets.contains("sealed:") && !secrets.contains(SECRET);
     let all = async || Some(stored(&mut database)).filter(|all| all.len() == 3 && all.iter().all(is_sealed));
-    within("the secrets are sealed", all).await;
+    within("the secrets are encrypted", all).await;
     assert_eq!(process.get("/api/alerts/receivers").await["receivers"][0]["secrets"], json!(["signing_key"]));
     assert_eq!(process.get("/api/sources/reviews").await["secrets"], json!(["secret"]));
     let blog = process.get("/api/sources/blog").await;

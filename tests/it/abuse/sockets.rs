@@ -88,7 +88,7 @@ async fn one_client_cannot_use_every_connection() {
 }
 
 #[tokio::test]
-async fn foreign_host_cannot_open_a_socket_without_credentials() {
+async fn foreign_host_header_needs_credentials_for_a_socket() {
     let app = TestApp::start(Setup::Embedded).await;
     assert_eq!(Socket::try_open(request(&app, &[("host", "evil.example")])).await.err(), Some(403));
 }

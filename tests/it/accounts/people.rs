@@ -11,9 +11,9 @@ use crate::api::test_app::{Setup, TestApp, cases};
 cases![
     invited_user_sets_a_password_once,
     disabled_user_is_signed_out_at_once,
-    users_are_changed_only_with_the_current_version,
-    last_administrator_is_kept,
-    changes_name_their_author,
+    user_changes_need_the_current_version,
+    last_administrator_cannot_be_removed,
+    audit_log_names_the_author_of_each_change,
 ];
 
 async fn invite(app: &TestApp, admin: &Browser, id: &Value) -> Value {
@@ -73,7 +73,7 @@ async fn disabled_user_is_signed_out_at_once(setup: Setup) {
     attempt(&app, "bob", PASSWORD).await.problem(401);
     ada.post(&app, &format!("/api/users/{id}/invitation"), &json!({})).await.problem(409);
     ada.put(&app, &format!("/api/users/{id}"), &change(false)).await.ok();
-    assert!(!bob.is_signed_in(&app).await, "the session does not come back");
+    assert!(!bob.is_signed_in(&app).await, "an enabled user must sign in again");
     sign_in(&app, "bob", PASSWORD).await;
     assert_eq!(by_token().await, 200);
     assert_eq!(ada.delete(&app, &format!("/api/users/{id}")).await.status, 204);
@@ -81,7 +81,7 @@ async fn disabled_user_is_signed_out_at_once(setup: Setup) {
     ada.get(&app, &format!("/api/users/{id}")).await.problem(404);
 }
 
-async fn users_are_changed_only_with_the_current_version(setup: Setup) {
+async fn user_changes_need_the_current_version(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
     let made = ada.post(&app, "/api/users", &json!({"name": "bob", "role": "viewer"})).await;
     let (path, tag) = (made.header("location").to_owned(), made.header("etag").to_owned());
@@ -108,7 +108,7 @@ async fn users_are_changed_only_with_the_current_version(setup: Setup) {
     assert_eq!(names, ["ada", "Robert"]);
 }
 
-async fn last_administrator_is_kept(setup: Setup) {
+async fn last_administrator_cannot_be_removed(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
     let own = ada.get(&app, "/api/session").await.ok()["user"]["id"].clone();
     let path = format!("/api/users/{own}");
@@ -116,7 +116,7 @@ async fn last_administrator_is_kept(setup: Setup) {
     ada.put(&app, &path, &change("viewer", false)).await.problem(409);
     ada.put(&app, &path, &change("admin", true)).await.problem(409);
     ada.delete(&app, &path).await.problem(409);
-    // An invited administrator cannot sign in yet.
+    // The second administrator has no password until the invitation is accepted, so `ada` is still the last one.
     let invited = ada.post(&app, "/api/users", &json!({"name": "eve", "role": "admin"})).await.json();
     let token = ada.post(&app, "/api/tokens", &json!({"name": "ops", "scopes": ["admin"]})).await.json();
     let by_token = |method: Method| {
@@ -127,10 +127,10 @@ async fn last_administrator_is_kept(setup: Setup) {
     let code = invite(&app, &ada, &invited["id"]).await["code"].clone();
     accept(&app, &code, PASSWORD).await.ok();
     app.send(by_token(Method::PUT).json(&change("editor", false))).await.ok();
-    assert!(!ada.is_signed_in(&app).await, "the role of the session has changed");
+    assert!(!ada.is_signed_in(&app).await, "a session ends when the role of its user changes");
 }
 
-async fn changes_name_their_author(setup: Setup) {
+async fn audit_log_names_the_author_of_each_change(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
     let (_, bob) = colleague(&app, &ada, "bob", "editor").await;
     assert_eq!(bob.post(&app, "/api/topics", &json!({"name": "shop", "query": "shop"})).await.status, 201);

@@ -30,17 +30,17 @@ async fn session_ends_after_idle_and_absolute_time(setup: Setup) {
     let start = app.clock.now();
     for quarters in 1..=19 {
         app.clock.set(start + quarters * HOUR / 4);
-        assert!(ada.is_signed_in(&app).await, "a request every quarter of an hour: {quarters}");
+        assert!(ada.is_signed_in(&app).await, "the session ended after {quarters} quarters of an hour");
     }
     app.clock.set(start + 5 * HOUR);
-    assert!(!ada.is_signed_in(&app).await, "the absolute time-out");
+    assert!(!ada.is_signed_in(&app).await, "the absolute time-out ends the session");
     ada.get(&app, "/api/stats").await.problem(401);
 
     let again = sign_in(&app, "ada", PASSWORD).await;
     app.clock.set(app.clock.now() + HOUR - Duration::from_secs(1));
     assert!(again.is_signed_in(&app).await);
     app.clock.set(app.clock.now() + HOUR);
-    assert!(!again.is_signed_in(&app).await, "the idle time-out");
+    assert!(!again.is_signed_in(&app).await, "the idle time-out ends the session");
     let ended = again.get(&app, "/api/session").await;
     assert!(ended.header("set-cookie").contains("Max-Age=0"), "{}", ended.header("set-cookie"));
 }
@@ -97,7 +97,7 @@ async fn live_feed_closes_with_the_session(setup: Setup) {
     let (id, bob) = colleague(&app, &ada, "bob", "viewer").await;
     let own = app.url.clone();
     assert_eq!(live(&app, &bob, Some("https://evil.example")).await.err(), Some(403));
-    assert_eq!(live(&app, &bob, None).await.err(), Some(403), "a page always names its origin");
+    assert_eq!(live(&app, &bob, None).await.err(), Some(403), "a browser always sends the origin of its page");
     assert_eq!(live(&app, &Browser::fresh(), Some(&own)).await.err(), Some(401));
     let closed = async |mut socket: Socket| loop {
         match socket.receive().await {

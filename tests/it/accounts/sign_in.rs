@@ -15,14 +15,14 @@ use crate::api::test_app::{Setup, TestApp, cases};
 const DAY: Duration = Duration::from_secs(86_400);
 
 cases![
-    first_account_closes_the_open_server,
+    first_account_ends_access_without_sign_in,
     sign_in_rotates_the_session,
     sign_out_ends_the_session,
-    wrong_name_and_wrong_password_have_the_same_answer,
-    first_account_needs_the_code_of_a_link,
+    wrong_name_and_wrong_password_get_the_same_answer,
+    first_account_needs_the_code_of_a_sign_in_link,
 ];
 
-async fn first_account_closes_the_open_server(setup: Setup) {
+async fn first_account_ends_access_without_sign_in(setup: Setup) {
     let app = TestApp::start(setup).await;
     let open = app.get("/api/session").await.ok();
     assert_eq!((&open["authenticated"], &open["kind"], &open["setup"]), (&json!(true), &json!("local"), &json!(true)));
@@ -80,10 +80,10 @@ async fn sign_out_ends_the_session(setup: Setup) {
     let refused = ada.get(&app, "/api/stats").await;
     refused.problem(401);
     assert!(refused.text().contains("sign in again"), "{}", refused.text());
-    assert_eq!(ada.delete(&app, "/api/session").await.status, 204, "it can be repeated");
+    assert_eq!(ada.delete(&app, "/api/session").await.status, 204, "a second sign-out is accepted");
 }
 
-async fn wrong_name_and_wrong_password_have_the_same_answer(setup: Setup) {
+async fn wrong_name_and_wrong_password_get_the_same_answer(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
     let made = ada.post(&app, "/api/users", &json!({"name": "invited", "role": "viewer"})).await;
     assert_eq!(made.status, 201, "{}", made.text());
@@ -105,7 +105,7 @@ async fn wrong_name_and_wrong_password_have_the_same_answer(setup: Setup) {
     assert_eq!(texts.len(), 1, "{texts:?}");
 }
 
-async fn first_account_needs_the_code_of_a_link(setup: Setup) {
+async fn first_account_needs_the_code_of_a_sign_in_link(setup: Setup) {
     let everywhere = |options: &mut HttpOptions| options.listen = vec![SocketAddr::from(([0, 0, 0, 0], 0))];
     let app = TestApp::with(setup, Duration::ZERO, everywhere).await;
     let expiry = app.clock.now() + Duration::from_secs(60);
@@ -162,7 +162,7 @@ async fn cookie_over_https_is_bound_to_the_host() {
         app.send(request).await.ok()["kind"].clone()
     };
     assert_eq!(kind(&cookie).await, "session");
-    // Another host of the domain could set a cookie whose name has no prefix.
+    // A cookie without the prefix is ignored, because another host of the domain could have set it.
     assert_eq!(kind(&cookie.replace("__Host-sentistream", "sentistream_session")).await, json!(null));
 }
 
@@ -195,7 +195,11 @@ async fn pages_of_other_sites_cannot_sign_in_or_change_anything() {
     let elsewhere = app.request(Method::POST, "/api/session").header("origin", "https://evil.example");
     app.send(elsewhere.json(&json!({"username": "ada", "password": PASSWORD}))).await.problem(403);
     assert_eq!(app.send(forged(Method::GET, "/api/stats")).await.status, 200);
-    assert_eq!(ada.post(&app, "/api/tokens", &token).await.status, 201, "the own page");
+    assert_eq!(
+        ada.post(&app, "/api/tokens", &token).await.status,
+        201,
+        "a page of the server itself may change objects"
+    );
     let cross_site_page = ada.request(&app, Method::POST, "/api/tokens").header("sec-fetch-site", "cross-site");
     app.send(cross_site_page.json(&token)).await.problem(403);
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{app_with_admin, colleague};
 use crate::api::test_app::{Setup, cases};
 
-cases![user_manages_own_tokens_within_the_role, token_that_a_token_creates_has_the_same_limits];
+cases![user_manages_own_tokens_within_own_role, token_created_by_a_token_has_the_same_limits];
 
-async fn user_manages_own_tokens_within_the_role(setup: Setup) {
+async fn user_manages_own_tokens_within_own_role(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
     let (_, bob) = colleague(&app, &ada, "bob", "analyst").await;
     let make = |name: &str, scopes: &[&str]| json!({"name": name, "scopes": scopes, "expires_in_days": 30});
@@ -45,7 +45,7 @@ async fn user_manages_own_tokens_within_the_role(setup: Setup) {
     app.send(by_token(Method::GET, "/api/stats")).await.problem(401);
 }
 
-async fn token_that_a_token_creates_has_the_same_limits(setup: Setup) {
+async fn token_created_by_a_token_has_the_same_limits(setup: Setup) {
     let (app, ada) = app_with_admin(setup).await;
     let (id, eve) = colleague(&app, &ada, "eve", "admin").await;
     let first = json!({"name": "first", "scopes": ["read", "admin"], "expires_in_days": 10});

@@ -157,7 +157,7 @@ async fn local_server_refuses_writes_of_other_sites() {
     };
     app.send(post_from("origin", "https://evil.example")).await.problem(403);
     app.send(post_from("origin", "null")).await.problem(403);
-    // The host name is foreign, but could resolve to this machine.
+    // A foreign host name can resolve to this machine (DNS rebinding).
     app.send(post_from("host", "evil.example:8000")).await.problem(403);
     assert_eq!(app.send(post_from("origin", "http://localhost:5173")).await.status, 202);
     assert_eq!(app.send(post_from("origin", &app.url)).await.status, 202);

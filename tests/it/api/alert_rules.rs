@@ -14,7 +14,7 @@ cases![
     rule_changes_need_the_current_etag,
     invalid_rules_are_reported_by_field,
     acknowledgement_records_who_when_and_note,
-    backtest_gives_the_transitions_of_the_engine,
+    backtest_gives_the_same_transitions_as_the_engine,
 ];
 
 async fn change(app: &TestApp, method: Method, id: i64, (tag, body): (Option<&str>, Option<&Value>)) -> Answer {
@@ -54,7 +54,14 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     // A configured rule is read-only, and does not change when it is provisioned again.
     let spec = RuleSpec::parse(json!({"name": "silence", "kind": "absence"})).expect("a rule");
     for _ in 0..2 {
-        assert_eq!(app.services.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
+        assert_eq!(
+            app.services
+                .store
+                .provision_alert_rules(std::slice::from_ref(&spec))
+                .await
+                .expect("the rules are provisioned"),
+            [""; 0]
+        );
     }
     let list = app.get("/api/alerts/rules").await.ok();
     let fixed = &list["rules"][1];
@@ -70,7 +77,7 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     change(&app, Method::DELETE, id, (Some("\"1\""), None)).await.problem(412);
     assert_eq!(change(&app, Method::DELETE, id, (Some("\"2\""), None)).await.status, 204);
     app.get(&format!("/api/alerts/rules/{id}")).await.problem(404);
-    app.services.store.provision_alert_rules(&[]).await.expect("kept");
+    app.services.store.provision_alert_rules(&[]).await.expect("the rules are provisioned");
     assert_eq!(app.get("/api/alerts/rules").await.ok(), json!({"rules": [], "evaluated_at": null, "unreadable": []}));
 
     let audit = app.get("/api/alerts/audit").await.ok();
@@ -89,8 +96,9 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     );
     assert_eq!((&entries[1]["before"]["threshold"], &entries[1]["after"]["threshold"]), (&json!(0.5), &json!(0.6)));
     let page = app.get("/api/alerts/audit?limit=2").await.ok();
-    let next =
-        app.get(&format!("/api/alerts/audit?limit=2&cursor={}", page["next_cursor"].as_str().expect("more"))).await;
+    let next = app
+        .get(&format!("/api/alerts/audit?limit=2&cursor={}", page["next_cursor"].as_str().expect("another page")))
+        .await;
     assert_eq!(next.ok()["entries"][0]["id"], entries[2]["id"]);
     app.get("/api/alerts/audit?limit=0&who=me").await.problem(422);
 }
@@ -157,13 +165,13 @@ async fn acknowledgement_records_who_when_and_note(setup: Setup) {
     app.post(&path, &json!({"note": "late"})).await.problem(409);
 }
 
-async fn backtest_gives_the_transitions_of_the_engine(setup: Setup) {
+async fn backtest_gives_the_same_transitions_as_the_engine(setup: Setup) {
     let app = TestApp::start(setup).await;
     let start = START.parse::<Timestamp>().expect("a time");
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",
                       "keep_firing_for": "2min", "group_by": "source_and_total", "interval": "1min"});
     app.post("/api/alerts/rules", &rule).await;
-    // The numbers of hateful and of loving posts per minute.
+    // The numbers of negative and of positive posts per minute.
     let written =
         [(0, 3), (1, 3), (6, 2), (7, 0), (9, 1), (8, 0), (0, 9), (0, 9), (0, 20), (0, 9), (0, 3), (5, 0), (9, 0)];
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {

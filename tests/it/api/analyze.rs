@@ -82,7 +82,7 @@ async fn bad_requests_are_refused(setup: Setup) {
 }
 
 #[tokio::test]
-async fn analyze_waits_for_model() {
+async fn analyze_gives_503_until_the_model_is_loaded() {
     let (mut services, folder) = unavailable_services().await;
     let (loader, model) = watch::channel(ModelState::Loading);
     services.model = model;

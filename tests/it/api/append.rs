@@ -34,9 +34,9 @@ async fn append_accepts_post_array_and_lines(setup: Setup) {
     assert_eq!((none.status, none.json()), (202, accepted(0)));
 
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(post("six", "web", "text", 0).to_string().as_bytes()).expect("memory");
+    gzip.write_all(post("six", "web", "text", 0).to_string().as_bytes()).expect("a write to memory succeeds");
     let request = app.request(Method::POST, "/api/posts").header("content-type", "application/json");
-    let request = request.header("content-encoding", "gzip").body(gzip.finish().expect("memory"));
+    let request = request.header("content-encoding", "gzip").body(gzip.finish().expect("a write to memory succeeds"));
     assert_eq!(app.send(request).await.status, 202);
 
     let health = app.drained().await;
@@ -113,9 +113,9 @@ async fn append_limits_are_enforced(setup: Setup) {
     let chunks = futures_util::stream::iter((0..5).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024 * 1024])));
     send(&app, "application/json", reqwest::Body::wrap_stream(chunks)).await.problem(413);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&vec![b' '; 5 * 1024 * 1024]).expect("memory");
+    gzip.write_all(&vec![b' '; 5 * 1024 * 1024]).expect("a write to memory succeeds");
     let request = app.request(Method::POST, "/api/posts").header("content-type", "application/json");
-    let request = request.header("content-encoding", "gzip").body(gzip.finish().expect("memory"));
+    let request = request.header("content-encoding", "gzip").body(gzip.finish().expect("a write to memory succeeds"));
     app.send(request).await.problem(413);
     app.drained().await;
 }

@@ -13,7 +13,7 @@ cases![
     days_start_at_midnight_of_their_zone,
     bad_ranges_are_refused,
     distribution_reports_cache_use,
-    author_and_text_filters_count_from_posts,
+    author_and_text_filters_are_counted_from_posts,
     empty_store_yields_zeros,
 ];
 
@@ -188,7 +188,7 @@ async fn distribution_reports_cache_use(setup: Setup) {
     assert_eq!(app.get("/api/distribution?hours=8760").await.ok()["total"], 4);
 }
 
-async fn author_and_text_filters_count_from_posts(setup: Setup) {
+async fn author_and_text_filters_are_counted_from_posts(setup: Setup) {
     let app = TestApp::start(setup).await;
     four_posts(&app).await;
     let mut other = post("e", "web", "I love IT too", 62 * 60);

@@ -1,4 +1,4 @@
-//! Entries in the dead letter.
+//! Dead letters: entries that workers could not process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     }
     let stream = &app.services.stream;
     stream.append(vec![entry]).await.expect("the stream");
-    // None of these deliveries ends with an outcome.
+    // The consumer stops during each delivery, before it reports an outcome.
     let dying = Consumer(Arc::from("dying"));
     let mut held = stream.claim(&dying, 10, Duration::ZERO).await.expect("the stream");
     for _ in 0..5 {
@@ -94,7 +94,7 @@ async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
     assert_eq!(second["next_cursor"], json!(null));
     assert_ne!(first["dead_letters"][0]["id"], second["dead_letters"][0]["id"]);
 
-    // The replayed entry fails again and returns to the dead letter.
+    // The replayed entry fails again and becomes a new dead letter.
     let replayed = app.post("/api/dead-letters/replay", &json!({"ids": [boom["id"], "1-1"]})).await.ok();
     assert_eq!(replayed, json!({"replayed": 1}));
     app.drained().await;

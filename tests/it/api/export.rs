@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::test_app::{Setup, TestApp, cases, post};
 
-cases![export_contains_the_list, bad_exports_are_refused];
+cases![export_contains_all_pages_of_the_list, bad_exports_are_refused];
 
-async fn export_contains_the_list(setup: Setup) {
+async fn export_contains_all_pages_of_the_list(setup: Setup) {
     let app = TestApp::start(setup).await;
     let tricky = "commas, \"quotes\",\nlines and ✓";
     let posts: Vec<_> =

@@ -6,7 +6,7 @@ use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
     explain_finds_sentiment_words_sources_and_copies,
-    explain_without_change_reports_none,
+    explain_of_equal_ranges_reports_no_changes,
     explain_accepts_every_filter_and_range,
     explain_refuses_bad_ranges,
     explain_of_many_posts_reads_a_bounded_sample,
@@ -14,7 +14,7 @@ cases![
 ];
 
 const NOW: &str = "start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T12:30:00Z";
-/// The times of the posts of the two ranges, in seconds before the end.
+/// When the newest post of each range was written, in seconds before the end of the current range.
 const CURRENT: u64 = 600;
 const PREVIOUS: u64 = 2_400;
 
@@ -24,8 +24,8 @@ fn written(id: &str, source: &str, content: &str, seconds: u64) -> Value {
     post
 }
 
-/// Stores sixty posts in the previous range, a third of which are angry, and sixty posts in the current range. Two
-/// thirds of the latter are angry about refunds, and come from one source.
+/// Stores sixty posts per range. In the previous range, one third of the posts are angry. In the current range, two
+/// thirds are angry about refunds, and these posts come from one source.
 async fn incident(app: &TestApp) {
     let mut posts = Vec::new();
     for number in 0..40 {
@@ -43,7 +43,7 @@ async fn incident(app: &TestApp) {
 
 fn named<'a>(list: &'a Value, field: &str, name: &str) -> &'a Value {
     let list = list.as_array().expect("a list");
-    list.iter().find(|one| one[field] == name).unwrap_or_else(|| panic!("{name} in {list:?}"))
+    list.iter().find(|one| one[field] == name).unwrap_or_else(|| panic!("no {name} in {list:?}"))
 }
 
 async fn explain_finds_sentiment_words_sources_and_copies(setup: Setup) {
@@ -59,7 +59,7 @@ async fn explain_finds_sentiment_words_sources_and_copies(setup: Setup) {
         (&change["measure"], &change["previous"], &change["current"], &change["emotion"], &change["source"]),
         (&json!("negative"), &json!(33.33), &json!(66.67), &json!("anger"), &json!("twitter"))
     );
-    assert_eq!(answer["changes"].as_array().map(Vec::len), Some(1), "as many posts as before");
+    assert_eq!(answer["changes"].as_array().map(Vec::len), Some(1), "the number of posts did not change");
 
     let words = &answer["words"];
     let tag = named(words, "term", "#acmefail");
@@ -91,7 +91,7 @@ async fn explain_finds_sentiment_words_sources_and_copies(setup: Setup) {
     assert!(!answer["typical"]["current"].as_array().expect("ids").is_empty());
 }
 
-async fn explain_without_change_reports_none(setup: Setup) {
+async fn explain_of_equal_ranges_reports_no_changes(setup: Setup) {
     let app = TestApp::start(setup).await;
     let quiet = app.get("/api/insights/explain").await.ok();
     assert_eq!((&quiet["significant"], &quiet["changes"], &quiet["words"]), (&json!(false), &json!([]), &json!([])));
@@ -120,7 +120,10 @@ async fn explain_accepts_every_filter_and_range(setup: Setup) {
         assert_eq!(totals, (&json!(now), &json!(before)), "{filter}: {answer}");
     }
     let fewer = app.get(&format!("/api/insights/explain?{NOW}&source=web")).await.ok();
-    assert_eq!(fewer["changes"][0]["measure"], "posts", "twenty posts prove nothing about moods: {fewer}");
+    assert_eq!(
+        fewer["changes"][0]["measure"], "posts",
+        "twenty posts are too few to report a change of sentiment: {fewer}"
+    );
     let volume = &app.get(&format!("/api/insights/explain?{NOW}&topic=refunds")).await.ok()["changes"][0];
     assert_eq!(
         (&volume["measure"], &volume["previous"], &volume["current"]),
@@ -185,5 +188,5 @@ async fn explain_lists_authors_who_stopped_posting(setup: Setup) {
     };
     assert_eq!(counts("stopped"), (json!(0), json!(2)));
     assert_eq!(counts("continued"), (json!(1), json!(1)));
-    assert!(!answer["authors"].to_string().contains("once"), "one post explains nothing");
+    assert!(!answer["authors"].to_string().contains("once"), "an author with a single post is not listed");
 }

@@ -67,7 +67,7 @@ async fn filters_select_posts(setup: Setup) {
         socket.next("subscribed").await["filters"],
         json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
     );
-    // Deletions reach every client after the posts that were published before them.
+    // Every client receives a deletion after all posts that were published before the deletion.
     let mut unfiltered = Socket::open(&app).await;
     let mut arrived = async |socket: &mut Socket, last: &str| {
         for _ in 0..4 {
@@ -174,7 +174,7 @@ fn event(n: usize, size: usize) -> LiveEvent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_client_gets_lagged_and_does_not_delay_others() {
+async fn slow_client_gets_lagged_message_and_delays_no_others() {
     let app = app(|options| {
         options.live.buffer = 8;
         options.live.slow_limit = Duration::from_secs(600);
@@ -189,12 +189,14 @@ async fn slow_client_gets_lagged_and_does_not_delay_others() {
     for _ in 0..400 {
         app.services.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
         let frame = quick.next("post").await;
-        assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the fast client misses nothing");
+        assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the fast client receives every post");
         sent += 1;
     }
     let (mut received, mut missed) = (0, 0);
     while received + missed < sent {
-        let SocketEvent::Frame(frame) = slow.receive().await else { panic!("closed after {received} and {missed}") };
+        let SocketEvent::Frame(frame) = slow.receive().await else {
+            panic!("closed after {received} received and {missed} missed posts")
+        };
         match frame["type"].as_str() {
             Some("post") => received += 1,
             Some("lagged") => missed += frame["missed"].as_u64().expect("a number") as usize,
@@ -250,9 +252,9 @@ async fn foreign_origin_and_missing_token_are_refused() {
     let room = async || Socket::try_open(request(&open, &[])).await.ok();
     let kept = (
         open.eventually("one connection is allowed", room).await,
-        open.eventually("a second one is allowed", room).await,
+        open.eventually("a second connection is allowed", room).await,
     );
-    assert_eq!(Socket::try_open(request(&open, &[])).await.err(), Some(503), "a third one is refused");
+    assert_eq!(Socket::try_open(request(&open, &[])).await.err(), Some(503), "a third connection is refused");
     drop(kept);
 
     let guarded = app(|options| {

@@ -32,7 +32,7 @@ cases!(
     groups_notify_until_alerts_are_resolved,
     transient_failures_are_retried_and_logged,
     permanent_failures_are_not_retried,
-    silenced_and_muted_alerts_wait,
+    silenced_and_muted_alerts_are_notified_later,
     routes_are_tried_in_order,
 );
 
@@ -107,7 +107,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
     let message = harness.message(3).await;
     assert_eq!((&message["status"], names(&message)), (&json!("resolved"), vec![("reddit", "resolved")]));
 
-    // Notifications of alerts that still fire are repeated after hours, unless the alerts are acknowledged.
+    // The notification of a firing alert is repeated after some hours, unless the alert is acknowledged.
     let acknowledged = harness.fire("acknowledged", "web").await;
     harness.fire("lasting", "web").await;
     harness.advance(MINUTE);
@@ -137,17 +137,18 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         Reply::Answer(500, String::new(), "oh no"),
         Reply::Answer(429, "retry-after: 120\r\n".to_owned(), "slow down"),
     ]);
-    // The timeout is short for the reply that never arrives, and long for replies of a busy machine.
+    // The first request gets no reply, so its timeout is short. Later requests have a long timeout, because a busy
+    // machine replies slowly.
     harness.crash().await;
     harness.timeout = Duration::from_secs(2);
     harness.notifier("first");
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     for (attempt, least, most) in [(1, 4.0, 5.0), (2, 8.0, 10.0), (3, 16.0, 20.0), (4, 120.0, 121.0)] {
-        let tried = harness.delivery("another attempt is logged", |delivery| delivery["attempts"] == attempt).await;
+        let tried = harness.delivery("the next attempt is logged", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(tried["state"], "pending", "{tried:#}");
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
-        // The attempt itself takes time on the machine's clock, which is subtracted.
+        // `took` is the duration of the attempt. It is subtracted, because the wait starts when the attempt ends.
         let took = tried["log"][attempt - 1]["elapsed_ms"].as_f64().unwrap() / 1e3;
         let wait = next.since(harness.app.clock.now()).as_secs_f64() - took;
         assert!((least - 0.01..=most + 0.01).contains(&wait), "after attempt {attempt}: {wait} s");
@@ -159,7 +160,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         // The API truncates instants to milliseconds.
         harness.app.clock.set(next + Duration::from_millis(1));
     }
-    let done = harness.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
+    let done = harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     let log = done["log"].as_array().unwrap();
     let statuses: Vec<_> = log.iter().map(|attempt| attempt["status"].clone()).collect();
     assert_eq!(statuses, [json!(null), json!(null), json!(500), json!(429), json!(200)], "{done:#}");
@@ -190,7 +191,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
             let answer = harness.app.get(&path).await;
             (answer.status == 200).then(|| answer.json()).filter(|delivery| delivery["attempts"] == attempts)
         };
-        let tried = harness.app.eventually("another attempt is logged", attempt).await;
+        let tried = harness.app.eventually("the next attempt is logged", attempt).await;
         if tried["state"] == "failed" {
             break tried;
         }
@@ -243,7 +244,7 @@ async fn permanent_failures_are_not_retried(setup: Setup) {
     }
 }
 
-async fn silenced_and_muted_alerts_wait(setup: Setup) {
+async fn silenced_and_muted_alerts_are_notified_later(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     // START is on a Sunday at 12:30 UTC.
@@ -274,7 +275,7 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     assert_eq!((&ended["silences"][0]["id"], &ended["silences"][0]["comment"]), (&json!(id), &json!("known")));
     assert_eq!(harness.message(2).await["groupLabels"]["alertname"], "silent");
 
-    // The resolution of an alert that was reported waits for the end of the silence.
+    // If a reported alert resolves during a silence, the resolution is sent after the silence has ended.
     let now = harness.app.clock.now();
     let again = json!({"matchers": silence["matchers"], "author": "ada", "comment": "again",
                        "starts_at": now, "ends_at": now + 30 * MINUTE});

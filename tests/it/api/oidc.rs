@@ -19,9 +19,9 @@ use browser::Browser;
 cases![
     sign_in_opens_a_session_with_the_role_of_a_group,
     role_follows_the_groups_at_each_sign_in,
-    groups_and_email_come_from_userinfo_if_needed,
-    person_who_may_not_sign_in_is_told_why,
-    person_who_loses_the_role_loses_sessions_and_tokens,
+    groups_missing_in_the_id_token_come_from_userinfo,
+    refused_sign_in_shows_its_reason,
+    person_without_a_role_loses_sessions_and_tokens,
     failing_provider_is_reported_on_the_sign_in_page,
     sign_in_that_another_browser_began_is_refused,
     finished_sign_in_cannot_be_repeated,
@@ -64,7 +64,7 @@ fn registered(provider: &Provider) -> OidcOptions {
     }
 }
 
-/// A server and its provider. Both have the same time.
+/// A server and its OpenID Connect provider. Their clocks show the same time.
 struct Site {
     app: TestApp,
     provider: Provider,
@@ -91,7 +91,7 @@ impl Site {
         self.provider.set_time(now);
     }
 
-    /// Signs in the current person of the provider.
+    /// Signs in as the person of the provider.
     async fn sign_in(&self) -> Browser<'_> {
         let mut browser = Browser::of(&self.app);
         let landed = browser.sign_in("/posts").await;
@@ -99,12 +99,12 @@ impl Site {
         browser
     }
 
-    /// Signs in and returns the reason for the failure.
+    /// Tries to sign in. Returns the error code of the sign-in page, such as `no_role`.
     async fn failure(&self) -> String {
         let mut browser = Browser::of(&self.app);
         let landed = browser.sign_in("/").await;
         assert_eq!(browser.cookie("sentistream_session"), None, "{landed}");
-        landed.strip_prefix("/sign-in?error=").unwrap_or_else(|| panic!("signed in: {landed}")).to_owned()
+        landed.strip_prefix("/sign-in?error=").unwrap_or_else(|| panic!("the sign-in succeeded: {landed}")).to_owned()
     }
 }
 
@@ -123,7 +123,7 @@ async fn sign_in_opens_a_session_with_the_role_of_a_group(setup: Setup) {
     assert_eq!(browser.get("/api/posts").await.status, 401);
 
     assert_eq!(browser.sign_in("/posts?q=a%20b").await, "/posts?q=a%20b");
-    assert_eq!(browser.cookie("sentistream_oidc"), None, "the state of the sign-in is removed");
+    assert_eq!(browser.cookie("sentistream_oidc"), None, "the cookie of the sign-in is removed");
     let session = browser.get("/api/session").await.ok();
     assert_eq!((&session["kind"], &session["name"]), (&json!("session"), &json!("ada")), "{session}");
     assert_eq!(
@@ -152,7 +152,7 @@ async fn role_follows_the_groups_at_each_sign_in(setup: Setup) {
     assert_eq!(again.get("/api/users").await.ok()["users"].as_array().map(Vec::len), Some(2));
 }
 
-async fn groups_and_email_come_from_userinfo_if_needed(setup: Setup) {
+async fn groups_missing_in_the_id_token_come_from_userinfo(setup: Setup) {
     let site = Site::with(setup, |oidc| {
         oidc.access.groups_claim = "realm_access.roles".to_owned();
         oidc.access.email_domains = vec!["example.org".to_owned()];
@@ -167,7 +167,7 @@ async fn groups_and_email_come_from_userinfo_if_needed(setup: Setup) {
     assert_eq!(site.provider.requests("/userinfo"), 1);
     site.provider.behave(|b| b.has_claims_in_token = true);
     site.sign_in().await;
-    assert_eq!(site.provider.requests("/userinfo"), 1, "a complete ID token is enough");
+    assert_eq!(site.provider.requests("/userinfo"), 1, "a complete ID token needs no request to userinfo");
 
     // The response of the userinfo endpoint must be about the person of the ID token.
     site.provider.behave(|b| {
@@ -177,7 +177,7 @@ async fn groups_and_email_come_from_userinfo_if_needed(setup: Setup) {
     assert_eq!(site.failure().await, "rejected");
 }
 
-async fn person_who_may_not_sign_in_is_told_why(setup: Setup) {
+async fn refused_sign_in_shows_its_reason(setup: Setup) {
     let site = Site::with(setup, |oidc| oidc.access.email_domains = vec!["example.org".to_owned()]).await;
     for groups in [json!([]), json!(["Staff"]), Value::Null] {
         site.provider.behave(|b| b.person["groups"] = groups);
@@ -215,7 +215,7 @@ async fn person_who_may_not_sign_in_is_told_why(setup: Setup) {
     }
 }
 
-async fn person_who_loses_the_role_loses_sessions_and_tokens(setup: Setup) {
+async fn person_without_a_role_loses_sessions_and_tokens(setup: Setup) {
     let site = Site::start(setup).await;
     // This user is the only administrator.
     site.provider.behave(|b| b.person["groups"] = json!(["/ops admins"]));
@@ -245,7 +245,7 @@ async fn failing_provider_is_reported_on_the_sign_in_page(setup: Setup) {
     site.provider.behave(|b| b.failure = Some(503));
     assert_eq!(site.failure().await, "unavailable");
     site.provider.behave(|b| b.failure = None);
-    assert_eq!(site.failure().await, "unavailable", "a failing provider is not asked again at once");
+    assert_eq!(site.failure().await, "unavailable", "a failed provider is requested again only after 10 s");
     assert_eq!(site.provider.requests("/.well-known/openid-configuration"), 1);
     site.wait(Duration::from_secs(10));
     site.sign_in().await;
@@ -269,9 +269,9 @@ async fn sign_in_that_another_browser_began_is_refused(setup: Setup) {
     let site = Site::start(setup).await;
     let (mut attacker, mut victim) = (Browser::of(&site.app), Browser::of(&site.app));
     let answer = attacker.answer_of_provider("/").await;
-    assert_eq!(victim.open(&answer).await, "/sign-in?error=expired", "without a sign-in");
+    assert_eq!(victim.open(&answer).await, "/sign-in?error=expired", "the victim began no sign-in");
     victim.answer_of_provider("/").await;
-    assert_eq!(victim.open(&answer).await, "/sign-in?error=expired", "with another state");
+    assert_eq!(victim.open(&answer).await, "/sign-in?error=expired", "the victim began another sign-in");
 
     let mut slow = Browser::of(&site.app);
     let answer = slow.answer_of_provider("/posts").await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::Method;
-use sentistream::http::{ComponentState, HttpOptions, openapi, serve_ops};
+use sentistream::http::{ComponentState, HttpOptions, routes, serve_ops};
 use sentistream::lifecycle::Shutdown;
 use sentistream::telemetry::Metrics;
 use serde_json::{Value, json};
@@ -76,12 +76,12 @@ async fn failing_component_degrades_health() {
     let health = app.get("/api/health").await.ok();
     assert_eq!((&health["status"], &health["services"]["source:bluesky"]), (&json!("degraded"), &json!("retrying")));
     assert_eq!(app.get("/api/system").await.ok()["components"][0]["detail"], "certificate expired");
-    assert_eq!(app.get("/readyz").await.status, 200, "it can still serve requests");
+    assert_eq!(app.get("/readyz").await.status, 200, "the server can still serve requests");
 }
 
 #[tokio::test]
-async fn metrics_are_rendered_with_and_without_api() {
-    let metrics = Metrics::install().expect("this is the only test that installs it");
+async fn metrics_are_served_with_and_without_the_api() {
+    let metrics = Metrics::install().expect("no other test installs the metrics recorder");
     let (mut services, folder) = unavailable_services().await;
     services.metrics = Some(metrics);
     let options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
@@ -152,7 +152,10 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
         !page.text().contains("http://") && !page.text().contains("https://"),
         "the page loads nothing from other hosts"
     );
-    assert!(!page.text().contains("<style") && !page.text().contains("<script>"), "nothing is inline");
+    assert!(
+        !page.text().contains("<style") && !page.text().contains("<script>"),
+        "the page has no inline styles and no inline scripts"
+    );
     assert_eq!(app.get("/api/docs/docs.js").await.header("content-type"), "text/javascript; charset=utf-8");
     assert_eq!(app.get("/api/docs/docs.css").await.header("content-type"), "text/css; charset=utf-8");
 }
@@ -164,7 +167,7 @@ fn committed_openapi_is_current() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard/openapi.json");
     let committed = std::fs::read_to_string(committed).expect("dashboard/openapi.json");
     let committed: Value = serde_json::from_str(&committed).expect("JSON");
-    let current: Value = serde_json::from_str(&openapi::document_json()).expect("JSON");
+    let current: Value = serde_json::from_str(&routes::openapi_json()).expect("JSON");
     assert!(committed == current, "dashboard/openapi.json is not current: write it with `sentistream openapi`");
 }
 

@@ -10,7 +10,7 @@ cases![
     pages_cover_every_post_once,
     list_has_requested_order,
     invalid_parameters_are_listed,
-    ids_are_percent_encoded_segments,
+    percent_encoded_ids_are_found_and_deleted,
     deleted_post_is_removed_everywhere,
 ];
 
@@ -121,7 +121,7 @@ async fn pages_cover_every_post_once(setup: Setup) {
 
 async fn list_has_requested_order(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // The confidences are 0.9, 0.75, 0.6 and 0.9. Of two equal ones the later id comes first.
+    // The confidences are 0.9, 0.75, 0.6 and 0.9. Posts with the same confidence are ordered by id, descending.
     app.store(&three()).await;
     app.store(&[post("d", "web", "I love the old phone", 40)]).await;
     for (sort, query, expected) in [
@@ -183,7 +183,7 @@ async fn invalid_parameters_are_listed(setup: Setup) {
     app.get("/api/posts/recent?limit=1").await.problem(422);
 }
 
-async fn ids_are_percent_encoded_segments(setup: Setup) {
+async fn percent_encoded_ids_are_found_and_deleted(setup: Setup) {
     let app = TestApp::start(setup).await;
     let strange = ["at://did:plc:x/app.bsky.feed.post/abc", "a b+c%2F?#", "ünï-✓", "%", "recent posts", ".."];
     let posts: Vec<_> = strange.iter().map(|id| post(id, "web", "text", 0)).collect();

@@ -15,7 +15,7 @@ async fn app() -> TestApp {
 }
 
 #[tokio::test]
-async fn unknown_api_path_gives_problem_others_the_dashboard() {
+async fn unknown_api_path_gives_404_and_other_paths_the_dashboard() {
     let app = app().await;
     for path in ["/api", "/api/", "/api/nothing", "/api/health/", "/api/posts/", "/api/docs/x.js", "/ws", "/ws/other"] {
         assert_eq!(app.get(path).await.problem(404), Vec::<String>::new(), "{path}");
@@ -156,7 +156,7 @@ async fn unavailable_services_give_503_and_degrade_health() {
         let answer = app.get(path).await;
         answer.problem(503);
         assert!(!answer.header("retry-after").is_empty(), "{path}");
-        assert!(!answer.text().contains("127.0.0.1"), "no internals: {}", answer.text());
+        assert!(!answer.text().contains("127.0.0.1"), "the response shows the address of a backend: {}", answer.text());
     }
     app.get("/api/dead-letters").await.problem(503);
     app.post("/api/posts", &post("a", "web", "x", 0)).await.problem(503);
@@ -191,7 +191,7 @@ async fn incomplete_body_gives_408() {
     let mut answer = vec![0; 64];
     let read = tokio::time::timeout(super::test_app::DEADLINE, socket.read(&mut answer))
         .await
-        .expect("in time")
+        .expect("a response in time")
         .expect("an answer");
     assert!(
         String::from_utf8_lossy(&answer[..read]).starts_with("HTTP/1.1 408"),

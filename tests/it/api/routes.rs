@@ -20,7 +20,7 @@ use super::test_app::{DEADLINE, Setup, TestApp, by_words_named, cases, english_b
 cases![
     posts_go_to_the_model_of_their_language,
     unscored_posts_are_analysed_when_a_route_is_added,
-    slow_route_delays_no_other_language_and_loses_nothing,
+    slow_route_delays_no_other_language_and_loses_no_post,
 ];
 
 fn with_language(mut post: Value, lang: &str) -> Value {
@@ -116,7 +116,7 @@ async fn unscored_posts_are_analysed_when_a_route_is_added(setup: Setup) {
         (app.get("/api/stats").await.ok()["unscored_count"] == 2).then_some(())
     })
     .await;
-    // No model supports Spanish, and the model fails on one post.
+    // Two posts remain unscored: no model supports Spanish, and the model fails on the post `bad`.
     assert_eq!(ids(&app.get("/api/posts?sentiment=unscored").await.ok()), ["bad", "es"]);
     assert_eq!(model(&app.get("/api/posts/de7").await.ok()), "words-de-fr");
     let counted = json!({"positive": 50, "neutral": 0, "negative": 100});
@@ -126,12 +126,16 @@ async fn unscored_posts_are_analysed_when_a_route_is_added(setup: Setup) {
     assert_eq!(app.get("/api/posts?sentiment=negative").await.ok()["total"], 100);
     assert_eq!(app.get("/api/posts?topic=angry").await.ok()["total"], 100);
     let books = app.drained().await["stats"]["books"].clone();
-    assert_eq!((&books["unscored"], &books["dead_lettered"]), (&json!(152), &json!(0)), "entries keep their outcome");
+    assert_eq!(
+        (&books["unscored"], &books["dead_lettered"]),
+        (&json!(152), &json!(0)),
+        "a later analysis does not change the outcome counts"
+    );
     let export = app.get("/api/posts/export?format=ndjson&lang=de").await;
     assert_eq!(export.text().lines().count(), 151);
 }
 
-async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
+async fn slow_route_delays_no_other_language_and_loses_no_post(setup: Setup) {
     let gate = Arc::new(Semaphore::new(0));
     let app = app_with(setup, |app| routes(app, &gate, Duration::from_millis(50))).await;
     let mut socket = Socket::open(&app).await;
@@ -142,7 +146,7 @@ async fn slow_route_delays_no_other_language_and_loses_nothing(setup: Setup) {
     assert_eq!(model(&app.get("/api/posts/english").await.ok()), "by-words");
     let stats = app.get("/api/stats").await.ok();
     assert_eq!((&stats["unscored_count"], &stats["by_sentiment"]["positive"]), (&json!(120), &json!(1)));
-    // An edit before the analysis replaces the text that is analysed.
+    // An edit that arrives before the analysis replaces the text of the post.
     let mut edit = RawFields::default();
     for (name, value) in [
         ("op", "replace"),

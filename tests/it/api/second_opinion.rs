@@ -14,7 +14,7 @@ cases![
     uncertain_posts_are_stored_then_corrected,
     failing_post_is_classified_by_llm,
     failing_post_of_a_topic_is_classified_by_llm,
-    doubtful_sentiment_towards_topic_is_sent_to_llm,
+    uncertain_sentiment_towards_topic_is_sent_to_llm,
 ];
 
 async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
@@ -51,7 +51,7 @@ async fn uncertain_posts_are_stored_then_corrected(setup: Setup) {
     assert_eq!(app.get("/api/posts?sentiment=negative").await.ok()["total"], 1);
     assert_eq!(app.drained().await["stats"]["books"]["analysed"], 2);
 
-    // The topics of the post change too, if they depend on its labels.
+    // A topic whose query names a label is evaluated again with the corrected labels.
     for (topic, posts) in [("calm", 0), ("angry", 1), ("any", 2)] {
         assert_eq!(app.get(&format!("/api/posts?topic={topic}")).await.ok()["total"], posts, "{topic}");
         assert_eq!(
@@ -78,7 +78,7 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
         (&json!("negative"), &json!("fake:judge-1"))
     );
     assert_eq!(app.get("/api/posts/a").await.ok()["sentiment"]["model_name"], "by-words");
-    // While the language model is unavailable, only this post fails. Other posts are not delayed.
+    // While the language model is unavailable, the post `c` fails, and the post `d` is stored without a delay.
     app.store(&[post("c", "web", "a bomb may explode", 20), post("d", "web", "I hate it", 10)]).await;
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(3), &json!(1)), "{books}");
@@ -99,7 +99,7 @@ async fn failing_post_of_a_topic_is_classified_by_llm(setup: Setup) {
     assert_eq!((&saved["topics"][0]["label"], &saved["topics"][0]["clause"]), (&json!("negative"), &json!(null)));
 }
 
-async fn doubtful_sentiment_towards_topic_is_sent_to_llm(setup: Setup) {
+async fn uncertain_sentiment_towards_topic_is_sent_to_llm(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     for name in ["acme", "apex"] {
@@ -131,7 +131,7 @@ async fn doubtful_sentiment_towards_topic_is_sent_to_llm(setup: Setup) {
     })
     .await;
     let sent: Vec<_> = fake.seen().iter().flat_map(Seen::posts).map(|(_, text)| text).collect();
-    assert!(sent.iter().all(|sent| sent == text), "only the post with clauses of its own is sent: {sent:?}");
+    assert!(sent.iter().all(|sent| sent == text), "only the post with one clause per topic is sent: {sent:?}");
     assert!(fake.seen()[0].body["messages"][0]["content"].as_str().unwrap().contains("about the target alone"));
     let stored = app.get("/api/posts/two").await.ok();
     assert_eq!(stored["topics"][1]["confidence"], 0.75);

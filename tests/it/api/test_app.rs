@@ -1,4 +1,4 @@
-//! A running API with separate services, a worker, and a classifier that uses word lists.
+//! A running API with its own database and stream, a worker, and a classifier that uses word lists.
 
 mod backends;
 mod by_words;
@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use backends::{backends, postgres_store, redis_stream};
 pub use by_words::{by_words, by_words_named, english_by_words};
 
-/// Runs each case on both set-ups.
+/// Makes two tests of each case: one on SQLite, and one on Postgres and Redis.
 macro_rules! cases {
     ($($case:ident),+ $(,)?) => {
         mod embedded {
@@ -200,7 +200,7 @@ impl TestApp {
         self.drained().await;
     }
 
-    /// Waits until no entry is pending. Returns a health report from after that time.
+    /// Waits until no entry is pending. Returns the next health report.
     pub async fn drained(&self) -> Value {
         self.eventually("the stream is empty", async || {
             let health = self.get("/api/health").await.ok();
@@ -236,7 +236,7 @@ impl TestApp {
             .expect("no error");
     }
 
-    /// Stops the app like a signal to a process, and waits until the app has ended.
+    /// Starts the shutdown that a signal starts in a process, and waits until the app has ended.
     pub async fn stop(&mut self) {
         self.shutdown.stop();
         let server = self.server.take().expect("the server runs");
@@ -301,7 +301,7 @@ pub async fn unavailable_services() -> (Api, tempfile::TempDir) {
     (services, tempfile::tempdir().expect("a folder"))
 }
 
-/// The worker of the stream.
+/// A worker that reads the stream of `services`.
 pub fn worker(services: &Api) -> Worker {
     Worker {
         stream: services.stream.clone(),

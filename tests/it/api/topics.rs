@@ -19,11 +19,11 @@ cases![
     queries_with_likely_mistakes_carry_warnings,
     backfill_matches_stored_posts,
     label_conditions_of_topics_use_the_analysis,
-    skipped_posts_include_those_with_other_labels,
+    posts_with_labels_that_match_no_topic_are_skipped,
     share_divides_posts_between_topics,
     compare_counts_both_periods,
     websocket_filters_posts_by_topic,
-    store_only_matching_skips_other_posts,
+    matching_policy_stores_only_posts_of_topics,
     post_has_a_sentiment_towards_each_of_its_topics,
     sentiment_towards_new_topic_is_determined_later,
 ];
@@ -205,7 +205,7 @@ async fn websocket_filters_posts_by_topic(setup: Setup) {
     assert_eq!(seen, ["a", "b"]);
 }
 
-async fn store_only_matching_skips_other_posts(setup: Setup) {
+async fn matching_policy_stores_only_posts_of_topics(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
@@ -247,7 +247,7 @@ async fn label_conditions_of_topics_use_the_analysis(setup: Setup) {
     assert_eq!(listed("late").await, "a");
 }
 
-async fn skipped_posts_include_those_with_other_labels(setup: Setup) {
+async fn posts_with_labels_that_match_no_topic_are_skipped(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "angry", "query": "acme sentiment:negative"})).await;
@@ -260,7 +260,11 @@ async fn skipped_posts_include_those_with_other_labels(setup: Setup) {
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["skipped"]), (&json!(1), &json!(2)), "{books}");
     shutdown.stop();
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends").expect("well").expect("without error");
+    tokio::time::timeout(Duration::from_secs(20), work)
+        .await
+        .expect("the worker ends in time")
+        .expect("no panic")
+        .expect("no error");
 }
 
 async fn unfinished_period_is_compared_with_an_equally_long_one(setup: Setup) {
@@ -289,7 +293,7 @@ async fn unfinished_period_is_compared_with_an_equally_long_one(setup: Setup) {
 async fn share_counts_days_of_a_time_zone(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
-    // The posts were written at 12:30 and 03:00 UTC. In New York the latter is on the previous day.
+    // The posts were written at 12:30 and 03:00 UTC. In New York, 03:00 UTC is on the previous day.
     app.store(&[post("a", "web", "I love acme", 0), post("b", "web", "I love acme", 34_200)]).await;
     let days = |share: &Value| -> Vec<i64> {
         let data = share["data"].as_array().expect("buckets");

@@ -1,5 +1,5 @@
-//! Alerts during the faults: rules that fire and resolve often, a receiver of their notifications, and checks of both
-//! at the end.
+//! Alerts during the faults: rules that fire and resolve often, and a receiver of notifications. At the end, the
+//! transitions of the alerts and the notifications are checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ fn is_allowed(from: &str, to: &str) -> bool {
     }
 }
 
-/// The counts of what the checks found.
+/// How many transitions, alerts and notifications were checked.
 #[derive(Debug)]
 pub struct Seen {
     pub transitions: usize,
@@ -105,9 +105,9 @@ impl Alerts {
         Self { hook, rules }
     }
 
-    /// Waits until the windows contain no posts of the run, so that no alert of the rules is open.
+    /// Waits until no alert of the rules is open, because their windows no longer contain posts.
     pub async fn resolve_themselves(&self, setup: &impl Setup) {
-        within("the alerts resolve themselves", async || {
+        within("all alerts resolve themselves", async || {
             self.open(&setup.transitions().await).is_empty().then_some(())
         })
         .await;
@@ -161,15 +161,15 @@ impl Alerts {
         Seen { transitions: changes.len(), alerts, notifications }
     }
 
-    /// The series of the rules that have an open alert.
+    /// The last transition of each series with an open alert.
     fn open<'a>(&self, changes: &'a [Change]) -> Vec<&'a Change> {
         let own = changes.iter().filter(|change| self.rules.contains(&change.rule));
         let last: BTreeMap<_, _> = own.map(|change| ((change.rule, &change.scope), change)).collect();
         last.into_values().filter(|change| is_alerting(&change.to)).collect()
     }
 
-    /// The statuses in the received notifications, by the fingerprint of the series, in the order in which the
-    /// notifications were created. A delivery that was repeated counts once.
+    /// The statuses (`firing` or `resolved`) in the received notifications, by the fingerprint of the series, in the
+    /// order in which the notifications were created. A repeated delivery counts once.
     fn notified(&self) -> BTreeMap<String, Vec<String>> {
         let requests = self.hook.requests();
         let sent: BTreeMap<i64, Value> = requests
@@ -185,9 +185,9 @@ impl Alerts {
     }
 }
 
-/// Checks the transitions of each series. A transition starts in the state in which the previous one ended, and the
-/// state machine contains it. Each alert opens once and resolves once. Times may decrease only when a clock was
-/// corrected. Returns the number of alerts.
+/// Checks the transitions of each series, and returns the number of alerts. Each transition starts in the state in
+/// which the previous transition ended, and the state machine allows it. Each alert opens once and resolves once. The
+/// time of a transition is before that of the previous transition only if a fault changed a clock.
 fn follow(changes: &[Change], clock_jumps: usize) -> usize {
     let mut series: BTreeMap<(i64, &str), &Change> = BTreeMap::new();
     let (mut opened, mut resolved) = (BTreeSet::new(), BTreeSet::new());
@@ -197,7 +197,10 @@ fn follow(changes: &[Change], clock_jumps: usize) -> usize {
         let before = series.insert(key, change);
         let state = before.map_or("normal", |before| before.to.as_str());
         assert_eq!(change.from, state, "a transition is missing or repeated: {before:?}, then {change:?}");
-        assert!(change.from != change.to && is_allowed(&change.from, &change.to), "not a transition: {change:?}");
+        assert!(
+            change.from != change.to && is_allowed(&change.from, &change.to),
+            "the state machine does not allow this transition: {change:?}"
+        );
         if before.is_some_and(|before| change.at < before.at) {
             *decreases.entry(key).or_default() += 1;
         }
@@ -205,16 +208,19 @@ fn follow(changes: &[Change], clock_jumps: usize) -> usize {
             assert!(opened.insert(change.alert.expect("an alert")), "the alert opens again: {change:?}");
         } else if change.resolves() {
             let before = before.and_then(|before| before.alert);
-            assert_eq!(change.alert, before, "another alert resolves: {change:?}");
+            assert_eq!(change.alert, before, "the resolved alert is not the open alert: {change:?}");
             assert!(resolved.insert(change.alert), "the alert resolves again: {change:?}");
         }
     }
     let most = decreases.values().max().copied().unwrap_or_default();
-    assert!(most <= clock_jumps, "times decrease {most} times, clocks were wrong {clock_jumps} times");
+    assert!(
+        most <= clock_jumps,
+        "{most} transitions are earlier than their predecessors, but only {clock_jumps} faults changed a clock"
+    );
     opened.len()
 }
 
-/// Checks that the receiver was notified of the start and the end of alerts in turn, and of no alert that did not fire.
+/// Checks that the notifications about a series are `firing` and `resolved` in turn, and at most two per alert.
 fn compare(notified: &BTreeMap<String, Vec<String>>, changes: &[Change]) {
     for (fingerprint, statuses) in notified {
         for (index, status) in statuses.iter().enumerate() {

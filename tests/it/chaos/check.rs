@@ -16,10 +16,10 @@ pub async fn recovered(process: &Process) {
     within("health recovers", healthy).await;
 }
 
-/// Waits until no entry is pending, and all appended entries are accounted for.
+/// Waits until no entry is pending, and the counts of all outcomes sum to the appended entries.
 pub async fn settled(process: &Process) {
     let quiet = |health: &Value| health["stats"]["pending"] == 0 && balances(health);
-    process.wait_until("all entries are settled and the books balance", quiet).await;
+    process.wait_until("all entries are settled and the outcome counts balance", quiet).await;
 }
 
 /// Every stored post, by its id. Fails if an id occurs twice.
@@ -52,8 +52,8 @@ pub async fn stored_is_what_was_sent(process: &Process, sent: &Sent) {
     }
 }
 
-/// Checks that each transition of an alert starts in the state in which the previous one ended, and that the last one
-/// ends in the state of the alert. A series must not have two open alerts. Returns the number of transitions.
+/// Checks the transitions of each alert, and returns their number. Each transition starts in the state in which the
+/// previous transition ended. The last transition ends in the state of the alert. A series has at most one open alert.
 pub async fn transitions_have_no_gap(process: &Process) -> usize {
     let mut open = BTreeSet::new();
     let mut count = 0;
@@ -77,12 +77,19 @@ fn follow_each_other(alert: &Value) -> usize {
     let alerts = |state: &Value| state == "firing" || state == "recovering";
     let timeline = alert["timeline"].as_array().expect("transitions");
     let (first, last) = (timeline.first().expect("a transition"), timeline.last().expect("a transition"));
-    assert!(!alerts(&first["from_state"]) && first["to_state"] == "firing", "the first transition: {alert:#}");
+    assert!(
+        !alerts(&first["from_state"]) && first["to_state"] == "firing",
+        "the first transition does not open the alert: {alert:#}"
+    );
     for pair in timeline.windows(2) {
         assert_eq!(pair[0]["to_state"], pair[1]["from_state"], "a transition is missing: {alert:#}");
-        assert!(alerts(&pair[0]["to_state"]), "a transition follows the end: {alert:#}");
+        assert!(alerts(&pair[0]["to_state"]), "a transition follows the resolution: {alert:#}");
     }
-    assert_eq!(alerts(&last["to_state"]), alert["state"] == "firing", "the last transition: {alert:#}");
+    assert_eq!(
+        alerts(&last["to_state"]),
+        alert["state"] == "firing",
+        "the last transition does not lead to the state of the alert: {alert:#}"
+    );
     timeline.len()
 }
 
@@ -105,7 +112,7 @@ pub async fn rollups_equal_recounts(process: &Process) {
     for (emotion, expected) in by_emotion {
         assert_eq!(count("by_emotion", emotion), expected, "{emotion}: {stats:#}");
     }
-    // A wrong clock may have given posts times up to an hour from now.
+    // A fault moves a clock forward by up to an hour, so posts may have times in the future.
     let now = Clock::system().now();
     let (start, end) = (now - Duration::from_secs(20 * 3_600), now + Duration::from_secs(2 * 3_600));
     let aggregate = process.get(&format!("/api/aggregate?period=minute&start_date={start}&end_date={end}")).await;

@@ -39,7 +39,7 @@ impl FakeClock {
             ("FAKETIME_TIMESTAMP_FILE", self.file.clone()),
             // The library reads the file once per second.
             ("FAKETIME_CACHE_DURATION", "1".into()),
-            // A jump of a real clock does not change the monotonic clock.
+            // When a real clock is set, the monotonic clock does not change.
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
             ("NO_FAKE_STAT", "1".into()),
         ]
@@ -58,7 +58,7 @@ impl FakeClock {
         name
     }
 
-    /// Sets the clock to `ahead` of the real time.
+    /// Sets the clock to the real time plus `ahead`.
     pub fn set_ahead(&self, ahead: Duration) {
         self.set(&format!("+{}", ahead.as_secs()));
     }

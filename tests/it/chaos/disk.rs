@@ -7,7 +7,7 @@ use tokio::process::Command;
 /// A folder on which a small tmpfs is mounted, if this process has the permission.
 pub struct Disk {
     folder: PathBuf,
-    /// Whether the tmpfs is mounted. Only then may a fault fill the disk.
+    /// Whether the tmpfs is mounted. If not, no fault fills the disk, because the folder is on a disk of this machine.
     pub is_small: bool,
 }
 
@@ -18,7 +18,7 @@ impl Disk {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder).output().await;
         let is_small = mounted.is_ok_and(|output| output.status.success());
         if !is_small {
-            eprintln!("chaos: no right to mount a tmpfs; the disk is never filled");
+            eprintln!("chaos: this user cannot mount a tmpfs, so no fault fills the disk");
         }
         Self { folder: folder.to_owned(), is_small }
     }

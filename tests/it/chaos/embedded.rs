@@ -90,8 +90,8 @@ impl Embedded {
         held.await.expect("the lock is held");
     }
 
-    /// Fills the disk until the health report shows this. SQLite may then be able to write again, because it reuses the
-    /// space of its log.
+    /// Fills the disk, waits until the health report shows the full disk, and clears the disk. The report may show the
+    /// full disk only for a moment, because SQLite reuses the space of its log and can then write again.
     async fn fill_disk(&self) {
         self.disk.fill().await;
         noticed(self.front(), "a full disk", Duration::ZERO).await;
@@ -162,7 +162,7 @@ impl Setup for Embedded {
     }
 }
 
-/// The same set-up, but a full disk is the only fault.
+/// The set-up [`Embedded`] with a full disk as its only fault.
 pub struct FullDisk(pub Embedded);
 
 impl Setup for FullDisk {

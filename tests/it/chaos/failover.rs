@@ -75,7 +75,7 @@ impl Failover {
         address.into_array().last()?.as_string()?.parse().ok()
     }
 
-    /// Waits until another server than `before` is the master.
+    /// Waits until the server on the port `before` is no longer the master.
     async fn changed(&self, before: u16) {
         let other = async || self.master().await.filter(|port| *port != before).map(drop);
         within("the replica becomes the master", other).await;
@@ -89,7 +89,7 @@ impl Setup for Failover {
         if rng.random_bool(0.5) {
             command(&self.sentinel, "SENTINEL", &["FAILOVER", "main"]).await;
             self.changed(before).await;
-            return "ordered fail-over";
+            return "failover by command";
         }
         let index = usize::from(self.redis[1].port() == before);
         self.redis[index].kill().await;

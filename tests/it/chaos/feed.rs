@@ -31,8 +31,7 @@ pub struct Sent {
     pub posts: BTreeMap<String, String>,
     /// Posts that were deleted.
     pub deleted: BTreeSet<String>,
-    /// The deleted posts whose deletion was never confirmed: a request had no response, and the post was absent
-    /// afterwards.
+    /// Deleted posts whose deletion was not confirmed: the request got no response, but the post was absent afterwards.
     unconfirmed: BTreeSet<String>,
 }
 
@@ -49,8 +48,8 @@ impl Sent {
         self.posts.iter().filter(|(id, _)| !self.deleted.contains(*id))
     }
 
-    /// Expects those posts in `stored` whose deletion was not confirmed. Redis may lose an entry that a worker holds.
-    /// The stream is then empty before the worker stores the post, so the post was absent only temporarily.
+    /// Counts a post as not deleted if its deletion was not confirmed and `stored` contains the post. Such a post was
+    /// absent for a short time: Redis lost its entry, so the stream was empty before a worker stored the post.
     pub fn expect_unconfirmed(&mut self, stored: &BTreeMap<String, Value>) {
         self.deleted.retain(|id| !(self.unconfirmed.contains(id) && stored.contains_key(id)));
     }
@@ -68,7 +67,7 @@ impl Sent {
 
     /// Appends posts that were sent before.
     pub async fn send_again(&self, process: &Process, ids: Vec<String>) {
-        eprintln!("chaos: {} posts were lost with the stream and are sent again", ids.len());
+        eprintln!("chaos: the stream lost {} posts, which are sent again", ids.len());
         for chunk in ids.chunks(100) {
             let posts: Vec<Value> = chunk.iter().map(|id| post(id, &self.posts[id])).collect();
             within("the posts are accepted", async || accepted(&process.url, &posts).await.then_some(())).await;
@@ -159,7 +158,7 @@ async fn delete(url: &str, id: &str) -> Deletion {
     loop {
         match client().delete(format!("{url}/api/posts/{id}")).send().await.map(|answer| answer.status().as_u16()) {
             Ok(204) => return Deletion::Confirmed,
-            // The post is not stored yet, or an earlier attempt whose response was lost has deleted it.
+            // An earlier request whose response was lost has deleted the post, or the post is not stored yet.
             Ok(404) if was_tried && is_gone(url, id).await => return Deletion::Unconfirmed,
             Ok(404) => return Deletion::NotFound,
             _ => was_tried = true,
@@ -168,7 +167,7 @@ async fn delete(url: &str, id: &str) -> Deletion {
     }
 }
 
-/// Whether a post that was sent is deleted. A post that waits in the stream is not deleted.
+/// Waits until the post is stored or the stream is empty. Returns whether the post is absent.
 async fn is_gone(url: &str, id: &str) -> bool {
     for _ in 0..400 {
         match client().get(format!("{url}/api/posts/{id}")).send().await.map(|answer| answer.status().as_u16()) {

@@ -32,7 +32,7 @@ pub struct Scaled {
     /// The clocks of the two workers and of the API, in this order.
     clocks: Vec<FakeClock>,
     clock_jumps: usize,
-    /// The number of kinds of faults.
+    /// The number of kinds of faults that can occur. `fault` draws a kind below this number.
     kinds: u32,
     longest_stop: Duration,
     /// The disk with the append-only file of Redis, if a fault can fill it.

@@ -8,7 +8,8 @@ use super::{SECRET, folder, run};
 
 pub fn finding<'a>(report: &'a Value, name: &str) -> &'a str {
     let checks = report["checks"].as_array().expect("checks");
-    let check = checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name} in {report}"));
+    let check =
+        checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check {name} in {report}"));
     check["finding"].as_str().unwrap_or_default()
 }
 

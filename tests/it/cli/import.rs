@@ -81,7 +81,7 @@ fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
         (&post["source"], &post["lang"], &post["sentiment"]["label"]),
         (&"web".into(), &"en".into(), &"positive".into())
     );
-    // If the date were not read, the post would get the current time without a message.
+    // The date has an unsupported format, so the post would get the current time. The preview must show this.
     write(folder.path(), "dates.csv", "post_id,source,content,created_at\n1,web,fine,01.11.2026 14:30\n");
     let shown = run(folder.path(), &["import", "--dry-run", "dates.csv"]).good().stdout;
     assert!(shown.contains("created_at was invalid in 1 of these records"), "{shown}");
@@ -111,7 +111,7 @@ fn spreadsheet_is_recognised_by_its_content() {
 #[test]
 fn spreadsheet_with_a_cell_in_its_last_corner_is_read() {
     let folder = migrated();
-    // A grid of all its cells would take half a TiB.
+    // A grid of all cells up to the last corner would need half a TiB of memory.
     let corner = "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
     std::fs::write(folder.path().join("survey.xlsx"), spreadsheet_with(corner)).unwrap();
     let arguments = ["import", "survey.xlsx", "--source", "survey", "--map", "content=answer", "--json"];
@@ -139,7 +139,7 @@ fn terminated_import_reports_how_to_continue() {
 }
 
 #[test]
-fn import_without_records_reports_that() {
+fn import_of_zero_records_names_the_cause() {
     let folder = migrated();
     write(folder.path(), "empty.csv", "post_id,source,content\n");
     assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file contains no records"));
@@ -244,7 +244,10 @@ fn interrupted_import_reports_how_to_continue() {
     let mut line = String::new();
     while !line.contains("waiting") {
         line.clear();
-        assert!(std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0, "it waits");
+        assert!(
+            std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0,
+            "the import waits for space in the stream"
+        );
     }
     let pid = import.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());

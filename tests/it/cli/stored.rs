@@ -8,7 +8,7 @@ use sentistream::stream::{Consumer, DeadLetterRequest, Stream};
 
 use super::{migrated, run};
 
-/// Appends an entry that is not a post and moves it to the dead letter, as a worker does.
+/// Appends an entry that is not a post and moves it to the dead letters, as a worker does.
 async fn dead_letter(stream: &Stream, post_id: &str) -> EntryId {
     let mut fields = RawFields::default();
     fields.push("post_id", post_id);

@@ -46,7 +46,7 @@ fn users_are_added_listed_changed_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn user_added_beside_a_running_server_closes_it() {
+async fn first_user_added_by_command_ends_open_access() {
     let folder = tempfile::tempdir().unwrap();
     let settings = vec!["ingester.sources=[]".to_owned()];
     let process = Process::start(folder.path(), &settings).await;

@@ -1,5 +1,5 @@
-//! A Discourse forum: feeds with one page, and further posts as JSON (<https://docs.discourse.org/#tag/Posts>). The ids in
-//! feeds are those of `app/views/{list,posts,topics}` in its source.
+//! A Discourse forum: feeds with one page, and further posts as JSON (<https://docs.discourse.org/#tag/Posts>). The
+//! ids in feeds have the format of `app/views/{list,posts,topics}` in the source code of Discourse.
 
 use serde_json::{Value, json};
 

@@ -73,7 +73,7 @@ impl Hub {
                 "createdAt": at(number), "updatedAt": at(number),
             })
         };
-        // With one comment and one reply, the ids are those that the tests expect.
+        // Tests of a discussion with one comment and one reply expect ids such as 390 and 391 (discussion 39).
         let factor = if (comments, replies) == (1, 1) { 10 } else { 1_000 };
         let comment = |index: u64| {
             let id = number * factor + index * 100;

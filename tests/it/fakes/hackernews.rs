@@ -14,7 +14,7 @@ pub struct Site {
     pub web: Web,
     items: Items,
     updates: Arc<Mutex<Vec<u64>>>,
-    /// For how many further requests an item is `null`.
+    /// The number of requests for each id that are still answered with `null`.
     hidden: Arc<Mutex<BTreeMap<u64, u32>>>,
 }
 

@@ -35,14 +35,14 @@ pub enum Fault {
     Silence,
     /// The server replies to a sign-in with this text.
     SignIn(&'static str),
-    /// The server replies to the opening of a mailbox with this text.
+    /// The server replies to `EXAMINE` with this text, when the client opens a mailbox.
     Examine(&'static str),
     /// The server announces a mail of 4 GiB.
     HugeLiteral,
-    /// The server announces a mail of 400 MB after a line that begins with this text and ends like the announcement of
-    /// a literal.
+    /// The server sends this text and `{N}`, as before a literal of `N` bytes. A mail of 400 MB is announced in these
+    /// bytes.
     HiddenLiteral(&'static str),
-    /// The response to a search also has 40,000 mails that do not exist.
+    /// The response to a search also lists the UIDs of 40,000 mails that do not exist.
     ManyHits,
     /// The server sends a line without an end when the mailbox is opened.
     EndlessLine,

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 
 use super::web::{Reply, Web};
 
-/// A dictionary that was created by `zstd --train`. It replaces the published one.
+/// A dictionary that was created by `zstd --train`. Tests use it instead of the dictionary that Bluesky publishes.
 pub const DICTIONARY: &[u8] = include_bytes!("../../data/jetstream/dictionary.zdict");
 /// An event. Its compressed frame was created by `zstd -D dictionary.zdict`.
 pub const EVENT: &str = include_str!("../../data/jetstream/event.json");
@@ -64,7 +64,7 @@ pub struct Faults {
     pub drop_after: Option<usize>,
     /// Each connection sends nothing more after this many events.
     pub stall_after: Option<usize>,
-    /// A malformed frame is sent after every this many events.
+    /// A malformed frame is sent each time that the connection has sent this many events.
     pub malformed_every: Option<usize>,
     /// Each connection repeats this many earlier events.
     pub repeat: usize,
@@ -100,7 +100,7 @@ struct State {
     log: Arc<Log>,
     faults: Mutex<Faults>,
     asked: Mutex<Vec<Asked>>,
-    /// Changes when all connections must be cut.
+    /// The number of calls of [`Jetstream::cut`]. Each change cuts all connections.
     cuts: watch::Sender<u64>,
     open: watch::Sender<usize>,
     most_open: AtomicUsize,
@@ -204,7 +204,7 @@ async fn talk(socket: TcpStream, state: &State) {
         dids = serde_json::from_value(payload["wantedDids"].clone()).expect("a list");
         max_size = payload["maxMessageSizeBytes"].as_u64().expect("a number") as usize;
     }
-    assert!(dids.len() <= 10_000, "the server refuses more");
+    assert!(dids.len() <= 10_000, "the real server refuses more than 10,000 accounts");
     let is_wanted = |event: &str| {
         let is_small = max_size == 0 || faults.ignores_max_size || event.len() <= max_size;
         is_small && (dids.is_empty() || dids.iter().any(|did| event.contains(&format!("\"did\":\"{did}\""))))

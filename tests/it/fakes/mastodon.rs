@@ -38,7 +38,7 @@ struct State {
     /// The statuses, by their ids.
     statuses: Mutex<BTreeMap<u64, Value>>,
     live: broadcast::Sender<String>,
-    /// Changes when all streams must be cut.
+    /// The number of calls of [`Instance::cut`]. Each change cuts all streams.
     cuts: watch::Sender<u64>,
     subscribed: watch::Sender<usize>,
     /// Whether streams send nothing at all, not even pings.
@@ -216,7 +216,7 @@ async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
         let sent = tokio::select! {
             _ = cuts.changed() => return,
             _ = mute.changed() => continue,
-            frame = live.recv() => socket.send(Message::text(frame.expect("no lag"))).await,
+            frame = live.recv() => socket.send(Message::text(frame.expect("the stream reads fast enough"))).await,
             _ = pings.tick() => socket.send(Message::Ping(Default::default())).await,
             received = socket.next() => match received {
                 Some(Ok(_)) => continue,

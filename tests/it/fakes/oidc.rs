@@ -36,7 +36,7 @@ pub struct Behaviour {
     pub published: Vec<Key>,
     /// The error that the authorization endpoint returns.
     pub refusal: Option<&'static str>,
-    /// The HTTP status of all responses of the other endpoints.
+    /// The HTTP status with which all endpoints fail, except the authorization endpoint.
     pub failure: Option<u16>,
     /// Fields that replace the correct ones in the discovery document; `null` removes a field.
     pub metadata: Value,

@@ -10,7 +10,7 @@ use super::web::{Reply, Request, Web, lock};
 
 /// The id and the secret of the application.
 pub const APPLICATION: (&str, &str) = ("app", "s3cret");
-/// The lifetime of a token in seconds. It is slightly longer than the margin for renewals.
+/// The lifetime of a token in seconds. The source renews a token 60 s before its end, so a token is used for 6 s.
 pub const TOKEN_LIFE: u64 = 66;
 
 /// The running fake.

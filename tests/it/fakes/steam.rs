@@ -1,6 +1,6 @@
 //! Steam's list of reviews, as described in <https://partner.steamgames.com/doc/store/getreviews>. `filter=updated`
 //! sorts by the last change and `filter=recent` by the creation, newest first. A page has at most 100 reviews. `cursor`
-//! is `*` for the first page, and may contain characters that URLs encode. The last page is empty.
+//! is `*` for the first page, and may contain characters that must be encoded in URLs. The last page is empty.
 
 use std::sync::{Arc, Mutex};
 

@@ -106,7 +106,7 @@ impl Web {
         lock(&self.state.script).is_empty()
     }
 
-    /// The bounds of the time from the last scripted reply to the next request.
+    /// The period from the last request with a scripted reply until the next request.
     pub fn rest(&self) -> Range<Instant> {
         let requests = self.requests();
         let last = requests.iter().rposition(|request| request.is_scripted).expect("a scripted reply was sent");
@@ -133,7 +133,7 @@ async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
     let scripted = lock(&state.script).pop_front();
     request.is_scripted = scripted.is_some();
     let reply = scripted.unwrap_or_else(|| (state.site)(&request));
-    // The reply is chosen before the request is recorded.
+    // The request is recorded after `site` has returned, so a test that sees the request also sees its effects.
     lock(&state.requests).push(request.clone());
     match reply {
         Reply::Answer(status, headers, body) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use sentistream::http::openapi;
+use sentistream::http::routes;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -22,7 +22,7 @@ struct Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(&openapi::document_json()).expect("JSON");
+    let document: Value = serde_json::from_str(&routes::openapi_json()).expect("JSON");
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("an item") {
@@ -40,7 +40,7 @@ fn operations() -> Vec<Operation> {
     operations
 }
 
-/// A value that matches `schema`: its example, or else a generated value.
+/// A value that matches `schema`: the example of the schema if it has one, otherwise a generated value.
 fn example(document: &Value, schema: &Value, depth: usize) -> Value {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().expect("a name");
@@ -136,7 +136,7 @@ fn request(mutator: &mut Mutator, app: &TestApp, operation: &Operation) -> reqwe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_to_any_operation_causes_a_5xx() {
+async fn random_requests_to_operations_cause_no_5xx() {
     let app = TestApp::start(Setup::Embedded).await;
     app.store(&[post("a", "web", "I love it", 0), post("b", "forum", "I hate it", 60)]).await;
     let (operations, mut mutator) = (operations(), mutator("api"));
@@ -172,7 +172,7 @@ const FRAMES: [&str; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_frame_is_answered_or_closes_its_own_socket() {
+async fn any_websocket_frame_is_answered() {
     let app = TestApp::start(Setup::Embedded).await;
     let mut mutator = mutator("frames");
     let mut socket = Socket::open(&app).await;
@@ -204,7 +204,7 @@ const RAW: [&str; 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_malformed_request_causes_a_5xx_or_a_hang() {
+async fn malformed_requests_cause_no_5xx_and_no_hang() {
     let app = TestApp::start(Setup::Embedded).await;
     let mut mutator = mutator("raw");
     let address = app.url.trim_start_matches("http://").to_owned();

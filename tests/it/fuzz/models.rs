@@ -6,7 +6,8 @@ use sentistream::inference::{Engine, InferenceOptions, ModelSource};
 
 use super::{cases, mutator};
 
-/// The number of bytes at the start of a file that are mutated. They contain the structure; the rest are numbers.
+/// The number of bytes at the start of a file that are mutated. They contain the structure of the file. The other bytes
+/// are weights.
 const HEAD: usize = 8_192;
 
 fn folders() -> Vec<PathBuf> {

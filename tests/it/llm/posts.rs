@@ -7,7 +7,8 @@ use crate::process::{Process, posts};
 
 fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
     let home = format!("inference.hub.home={}", folder.join("no-models").display());
-    // The Hub does not answer, so the model cannot be loaded. The LLM would not replace a model with a wrong setting.
+    // No Hub listens on this port, so the model cannot be loaded, and an LLM classifies the posts. A wrong model name
+    // would stop the start instead.
     let own = [
         "ingester.sources=[]",
         "roles=worker,api",

@@ -1,5 +1,5 @@
-//! A fake Hub on loopback with the models of `tests/data/models` and configurable faults. It implements the parts of
-//! the protocol that a download needs. Large files are at another URL, as on the real Hub.
+//! A fake Hugging Face Hub on loopback with the models of `tests/data/models` and configurable faults. It implements
+//! the parts of the protocol that a download needs. Large files are at another URL, as on the real Hub.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,9 +23,9 @@ pub enum Fault {
     Silence,
     /// A byte in the middle is changed.
     Damage,
-    /// The etag leaves the cache folder if it is used in a path.
+    /// The etag contains `../`, so a path with the etag would be outside the cache folder.
     HostileEtag,
-    /// The commit id leaves the cache folder if it is used in a path.
+    /// The commit id contains `../`, so a path with the id would be outside the cache folder.
     HostileCommit,
 }
 

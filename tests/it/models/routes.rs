@@ -1,4 +1,4 @@
-//! Tests of routes with model files: settings, loading, and models that cannot be loaded.
+//! Tests of model routes for some languages: settings, loading, and models that cannot be loaded.
 
 use std::path::Path;
 use std::process::Command;
@@ -89,7 +89,7 @@ async fn routed_post_has_a_sentiment_towards_each_topic() {
 }
 
 #[tokio::test]
-async fn route_without_its_files_leaves_posts_for_later() {
+async fn route_without_model_files_leaves_posts_unscored() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("small");
     copy_of("bert", &model);
@@ -104,7 +104,7 @@ async fn route_without_its_files_leaves_posts_for_later() {
     assert!(process.get("/api/posts/english").await["sentiment"].is_object());
     assert!(process.terminate().await.success());
 
-    // The next process with the files analyses the stored post.
+    // A process that finds the model files analyses the stored post.
     copy_of("bert", &model);
     let process = Process::start(folder.path(), &settings).await;
     crate::process::within("the post is analysed", async || {
@@ -115,7 +115,7 @@ async fn route_without_its_files_leaves_posts_for_later() {
 }
 
 #[tokio::test]
-async fn invalid_route_stops_the_start_with_a_remedy() {
+async fn start_with_an_invalid_route_fails_and_names_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let english = folder.path().join("english");
     copy_of("bert", &english);

@@ -25,7 +25,7 @@ use crate::fakes::youtube::{CLOSED, KEY, Tube, VIDEO, error};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
-/// A number of batches that no history in these tests reaches.
+/// More batches than any history in these tests has.
 const ALL: usize = 100;
 
 /// A clock at a time after all posts of the fakes.
@@ -94,7 +94,7 @@ async fn older_items_of_github_are_read_across_a_restart() {
     for number in 1..=250 {
         hub.issue(number, "I love it", number);
     }
-    // An old issue that was changed recently is still too old.
+    // This issue was changed recently, but it was written before the span of the history.
     hub.add_issue(json!({
         "id": 1, "number": 900, "title": "Old", "created_at": "2025-01-01T12:00:00Z", "updated_at": "2026-03-01T12:50:00Z",
         "html_url": "https://github.com/acme/phone/issues/900",
@@ -105,7 +105,7 @@ async fn older_items_of_github_are_read_across_a_restart() {
     }
     let spec = hub_spec(&hub, Some(TOKEN));
     let first = read(&spec, None, 3).await;
-    assert_eq!((first.ids.len(), first.finished), (200, false), "two pages");
+    assert_eq!((first.ids.len(), first.finished), (200, false), "two pages of 100 issues are read");
     let rest = read(&spec, first.cursor, ALL).await;
     assert!(rest.finished && rest.errors.is_empty(), "{rest:?}");
     let all: BTreeSet<&String> = first.ids.union(&rest.ids).collect();
@@ -123,7 +123,7 @@ async fn history_of_github_without_a_token_is_read_slowly() {
     hub.issue(1, "I love it", 1);
     let past = read_all(&hub_spec(&hub, None)).await;
     assert_eq!(past.ids.len(), 1);
-    assert!(past.wait >= Duration::from_secs(120), "most of the 60 requests per hour are left to new items");
+    assert!(past.wait >= Duration::from_secs(120), "the history leaves most of the 60 requests per hour to new items");
 }
 
 fn tube_spec(tube: &Tube, videos: &[&str]) -> SourceSpec {
@@ -151,7 +151,7 @@ async fn tube() -> Tube {
 }
 
 #[tokio::test]
-async fn older_comments_of_youtube_are_read_to_the_span() {
+async fn older_comments_of_youtube_are_read_for_the_span() {
     let tube = tube().await;
     let past = read(&tube_spec(&tube, &[CLOSED, VIDEO]), None, ALL).await;
     assert_eq!((past.finished, past.ids.len(), past.errors.len()), (true, 169 + 5, 1), "{:?}", past.errors);
@@ -161,7 +161,7 @@ async fn older_comments_of_youtube_are_read_to_the_span() {
 }
 
 #[tokio::test]
-async fn expired_page_of_youtube_restarts_at_the_newest_page() {
+async fn expired_youtube_page_token_restarts_the_history() {
     let tube = tube().await;
     let spec = tube_spec(&tube, &[VIDEO]);
     let first = read(&spec, None, 2).await;
@@ -177,7 +177,7 @@ async fn history_of_youtube_waits_for_the_next_quota() {
     tube.web.script_replies([error(403, "quotaExceeded", "The request cannot be completed.")]);
     let past = read(&tube_spec(&tube, &[VIDEO]), None, ALL).await;
     assert!(past.errors.len() == 1 && past.errors[0].contains("daily quota"), "{:?}", past.errors);
-    // It is 5:00 in Los Angeles.
+    // The quota is renewed at midnight in Los Angeles, where it is 5:00.
     assert_eq!((past.wait, past.ids.len()), (HOUR * 19, 174));
 }
 
@@ -213,7 +213,7 @@ async fn older_pages_of_a_json_endpoint_are_read() {
     for place in ["/reviews", "/api"] {
         let past = read_all(&shop_spec(&reviews, place)).await;
         assert_eq!((past.ids.len(), past.ids.contains("shop:900")), (45, false), "{place}");
-        // The posts have the name of the source as their source, by which alerts recognise imported posts.
+        // The cursor contains the source of the posts, by which alerts recognise imported posts.
         assert_eq!(Progress::read(&past.cursor.expect("a cursor")).expect("a progress").source, "shop");
     }
     assert_eq!(reviews.web.requests().len(), 2 * 5);
@@ -264,7 +264,7 @@ async fn older_posts_of_bluesky_keywords_are_searched() {
     // The results have more than one page.
     let past = read_all(&sky_spec(&api, &[], &["e"])).await;
     assert_eq!(past.ids.len(), 169);
-    assert!(past.wait >= Duration::from_secs(2), "searches cost the service more than lists");
+    assert!(past.wait >= Duration::from_secs(2), "the source pauses longer between searches than between lists");
     assert_eq!(read_all(&sky_spec(&api, &[], &["acme PHONE"])).await.ids.len(), 85);
 }
 
@@ -284,7 +284,7 @@ fn forum_spec(url: url::Url) -> SourceSpec {
 
 #[tokio::test]
 async fn older_posts_of_a_discourse_forum_are_read() {
-    // There is one post per half an hour: first the posts that begin the 60 topics, then further posts in them.
+    // There is one post every half an hour: first the 60 posts that begin a topic, then further posts of these topics.
     let at = |id: u32| hours_ago(0).as_seconds() - i64::from(300 - id) * 1_800;
     let post = |id: u32| {
         let (topic, number) = (u64::from((id - 1) % 60) + 1, u64::from((id - 1) / 60) + 1);
@@ -329,5 +329,5 @@ async fn older_posts_of_a_long_discourse_topic_are_read() {
     let past = read_all(&forum_spec(web.at("/t/love/7.rss"))).await;
     assert_eq!(past.ids.len(), 169, "{:?}", past.ids);
     let pages = web.requests().iter().filter(|request| request.path == "/t/7/posts.json").count();
-    assert_eq!(pages, 9, "144 posts after the feed in pages of 20, and one page beyond the span");
+    assert_eq!(pages, 9, "144 posts follow the feed in pages of 20, and one page is older than the span");
 }

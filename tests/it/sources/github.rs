@@ -73,7 +73,7 @@ async fn github_issues_and_their_edits_are_read(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
     ingesting.stop().await;
 
-    // After a pause, several pages are read, and each issue is read once.
+    // After a pause, the source reads several pages, and each issue once.
     for number in 200..450 {
         hub.issue(number, "I love it", number);
     }
@@ -178,11 +178,15 @@ async fn thousands_of_known_discussion_items_are_read_once() {
     let spec = github::spec("github", options, fetcher_of_large_answers(), Clock::system());
     let mut source = spec.open(Opening::default());
     assert_eq!(poll(source.as_mut()).await, 25 * (1 + 9 * 26));
-    assert_eq!(poll(source.as_mut()).await, 0, "more items than a cursor holds");
+    assert_eq!(
+        poll(source.as_mut()).await,
+        0,
+        "known items are not read again, although a cursor cannot hold all of them"
+    );
     hub.discussion(26_000, "I love it");
     assert_eq!(poll(source.as_mut()).await, 3);
     hub.discussion(26_000, "I hate it");
-    assert_eq!(poll(source.as_mut()).await, 3, "recent changes are compared by their text");
+    assert_eq!(poll(source.as_mut()).await, 3, "items with a changed text are read again");
     hub.add_discussion(40_000, "I love it", (9, 25));
     assert_eq!(poll(source.as_mut()).await, 1 + 9 * 26);
     assert_eq!(poll(source.as_mut()).await, 0);

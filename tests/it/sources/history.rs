@@ -27,7 +27,7 @@ use crate::process::{Process, within};
 use crate::services::Shared;
 
 cases![
-    history_of_a_mastodon_tag_is_read_to_its_span,
+    history_of_a_mastodon_tag_is_read_for_its_span,
     history_of_hackernews_is_read_page_by_page,
     history_of_reddit_listings_is_read_to_their_end,
     history_of_steam_reviews_is_read,
@@ -50,10 +50,10 @@ fn seconds_ago(app: &TestApp, seconds: i64) -> Timestamp {
     Timestamp::from_unix(app.clock.now().as_seconds() - seconds).expect("a time")
 }
 
-async fn history_of_a_mastodon_tag_is_read_to_its_span(setup: Setup) {
+async fn history_of_a_mastodon_tag_is_read_for_its_span(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
-    // There is one post per two hours: 84 in a week.
+    // There is one post every two hours, so a week contains 84 posts.
     for number in 0..200_u32 {
         let written = seconds_ago(&app, i64::from(number) * 7_200 + 60);
         let more = json!({"tags": [{"name": "rust"}], "created_at": written.to_string()});
@@ -74,7 +74,7 @@ async fn history_of_a_mastodon_tag_is_read_to_its_span(setup: Setup) {
     stored(&app, 84).await;
     assert!(find(&app, &instance.post_id(917)).await.is_some() && find(&app, &instance.post_id(916)).await.is_none());
     let pages = instance.web.requests().iter().filter(|request| request.query.contains_key("max_id")).count();
-    assert_eq!(pages, 3, "the third page is older than the span in part, and the fourth as a whole");
+    assert_eq!(pages, 3, "the third page is partly older than the span, and reading stops after the fourth page");
     ingesting.stop().await;
 }
 
@@ -94,7 +94,7 @@ fn search(request: &Request, newest: i64, count: i64) -> Reply {
         }
     }
     let size: usize = get("hitsPerPage").parse().unwrap_or(20);
-    // Every ten minutes, three items have the same second.
+    // Three items are written in the same second, once every ten minutes.
     let item = |number: i64| {
         let at = newest - number / 3 * 600;
         json!({"objectID": (90_000 - number).to_string(), "created_at_i": at, "author": "pg", "title": null,
@@ -123,7 +123,7 @@ async fn history_of_hackernews_is_read_page_by_page(setup: Setup) {
     };
     let ingesting = Ingesting::start(&app, hackernews::spec("hn", options, fetcher, app.clock.clone()));
     finished(&app, &ingesting, "hn").await;
-    // A day contains 144 times ten minutes.
+    // A day has 144 intervals of ten minutes, with three items each.
     stored(&app, 144 * 3).await;
     let oldest = find(&app, &format!("hn:{}", 90_000 - 144 * 3 + 1)).await.expect("the oldest item");
     assert_eq!((&oldest["content"], &oldest["reply_to"]), (&json!("I love it"), &json!("hn:7")));
@@ -131,7 +131,7 @@ async fn history_of_hackernews_is_read_page_by_page(setup: Setup) {
     ingesting.stop().await;
 }
 
-/// A source of Reddit's fake with a history of a year.
+/// A source that reads Reddit's fake, with a history of one year.
 fn reddit_spec(app: &TestApp, site: &crate::fakes::reddit::Site) -> SourceSpec {
     let options = RedditOptions {
         base: site.web.at("/"),
@@ -214,7 +214,7 @@ async fn cursor_is_stored_before_the_next_batch_is_read(setup: Setup) {
     });
     let ingesting = Ingesting::start(&app, spec);
     let stored = app.eventually("the third batch is read", async || lock(&seen).clone()).await;
-    assert_eq!(stored, "2", "without waiting the cursor would be written a second later");
+    assert_eq!(stored, "2", "the cursor of the second batch is stored");
     ingesting.stop().await;
 }
 
@@ -238,7 +238,7 @@ fn paged(request: &Request, now: i64) -> Reply {
 
 /// Waits until `wanted` accepts the progress of the history of `blog`, and returns the progress.
 async fn backfill(process: &Process, wanted: impl Fn(&Value) -> bool) -> Value {
-    within("the history has this progress", async || {
+    within("the history has the expected progress", async || {
         let sources = process.get("/api/sources").await;
         let feeds = sources["feeds"].as_array().expect("feeds").clone();
         assert!(

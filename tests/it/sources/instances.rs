@@ -94,14 +94,15 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     let second = Process::start(folder.path(), &settings).await;
     publish(&log, 200);
     taken(&stream, &mut seen, 200).await;
-    assert_eq!((host.most_open(), seen.values().max()), (1, Some(&1)), "only one reads, over one connection");
+    assert_eq!((host.most_open(), seen.values().max()), (1, Some(&1)), "only one process reads the source");
 
     first.kill().await;
     publish(&log, 200);
     taken(&stream, &mut seen, 400).await;
-    assert_eq!(host.most_open(), 1, "the second took over");
+    assert_eq!(host.most_open(), 1, "the second process took over after the first had ended");
 
-    // The second process hangs, and a third takes over. When the second resumes, it detects this and disconnects.
+    // The second process hangs, and a third takes over. When the second process resumes, it detects the takeover and
+    // disconnects.
     let third = Process::start(folder.path(), &settings).await;
     second.signal("-STOP").await;
     publish(&log, 200);
@@ -110,7 +111,7 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     eventually("the third process takes over", || host.open() == 2).await;
     second.signal("-CONT").await;
     eventually("the second process disconnects", || host.open() == 1).await;
-    // Only events that the second process had read when it was stopped may be repeated.
+    // The second process may append again only the events that it had read before it was stopped.
     let known = seen.len();
     publish(&log, 100);
     taken(&stream, &mut seen, 700).await;

@@ -19,7 +19,7 @@ use crate::process::Process;
 
 cases![
     json_source_reads_new_and_changed_items,
-    json_source_follows_the_pages_that_a_document_names,
+    json_source_follows_next_page_urls_in_the_document,
     pages_that_repeat_items_or_fail_lose_no_posts,
     pinned_item_does_not_hide_further_pages,
     refused_key_is_reported_without_the_key,
@@ -94,7 +94,7 @@ async fn json_source_reads_new_and_changed_items(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn json_source_follows_the_pages_that_a_document_names(setup: Setup) {
+async fn json_source_follows_next_page_urls_in_the_document(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (reviews, other) = (Reviews::start().await, Reviews::start().await);
     reviews.write(1, "I love it");
@@ -109,7 +109,7 @@ async fn json_source_follows_the_pages_that_a_document_names(setup: Setup) {
     let first =
         json!({"data": {"reviews": [{"id": 50, "body": "I love it"}]}, "links": {"next": other.web.at("/api")}});
     reviews.web.script_replies([Reply::ok(first.to_string())]);
-    app.eventually("the other host is asked", async || (!other.web.requests().is_empty()).then_some(())).await;
+    app.eventually("the other host is requested", async || (!other.web.requests().is_empty()).then_some(())).await;
     assert!(other.web.requests().iter().all(|request| request.header("authorization").is_empty()));
     ingesting.stop().await;
 }
@@ -126,12 +126,12 @@ async fn pages_that_repeat_items_or_fail_lose_no_posts(setup: Setup) {
         Reply::ok(json!({"data": {"reviews": items}, "links": {"next": next}}).to_string())
     };
 
-    // Page 2 repeats an item of page 1, as it happens when a new item shifts the pages.
+    // Page 2 repeats an item of page 1. This happens when an item is added between the requests for the two pages.
     let second = page(&[12, 11], Some("/api?page=3"));
     reviews.web.script_replies([page(&[13, 12], Some("/api?page=2")), second, page(&[10], None)]);
     stored(&app, 5).await;
 
-    // If a page fails, the posts of the pages before it are kept.
+    // If a page cannot be read, the posts of the previous pages are still stored.
     reviews.web.script_replies([page(&[21, 20], Some("/api?page=2")), Reply::status(500)]);
     stored(&app, 7).await;
     let state = ingesting.states.all().remove(0);
@@ -185,7 +185,7 @@ async fn history_of_a_json_endpoint_needs_the_time_of_items() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_endpoint_is_tested_and_added_in_the_browser() {
+async fn json_endpoint_is_tested_and_added_through_the_api() {
     let folder = tempfile::tempdir().unwrap();
     let reviews = Reviews::start().await;
     reviews.write(1, "I love it");

@@ -103,7 +103,7 @@ async fn shared_source_is_added_changed_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secret_of_a_source_is_sealed_and_never_shown() {
+async fn source_secret_is_encrypted_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["ingester.sources=[]".to_owned()]).await;
     let request = json!({
@@ -150,8 +150,8 @@ async fn saved_secret_is_not_sent_to_another_server(folder: &Path, mut settings:
     }
     assert!(other.web.requests().is_empty(), "nothing is sent to the other server");
 
-    // The saved secret is sent to other URLs of the same server. To another server, only a secret of the request is
-    // sent.
+    // The saved secret is sent to other URLs of the same server. Another server gets only a secret that the request
+    // contains.
     let page = request(&reviews.web.at("/api?page=1"), json!({}));
     let (status, trial) = send(&process, Method::POST, "/api/sources/test", &page).await;
     assert_eq!((status, &trial["ok"]), (200, &json!(true)), "{trial}");
@@ -178,7 +178,7 @@ async fn shared_saved_secret_is_not_sent_to_another_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn added_bluesky_source_names_its_authors() {
+async fn authors_have_names_after_a_bluesky_source_is_added() {
     let folder = tempfile::tempdir().unwrap();
     let api = profiles(&[("ada.test", "did:plc:ada")]).await;
     // No process has the role ingester, so no source is read.

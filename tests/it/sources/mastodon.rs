@@ -15,7 +15,7 @@ use crate::fakes::web::Reply;
 
 cases![
     timelines_are_polled_without_a_gap,
-    late_posts_of_other_servers_are_found,
+    late_posts_of_other_mastodon_servers_are_read,
     failing_instance_does_not_delay_others,
     source_with_token_streams_edits_and_deletions,
     rejected_mastodon_subscription_is_reported,
@@ -93,7 +93,7 @@ async fn timelines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(265), &json!(0)));
     ingesting.stop().await;
 
-    // A source with two tags reads two time lines. A post with both tags is stored once.
+    // A source with two tags reads two timelines. A post with both tags is stored once.
     let third = Instance::start().await;
     third.write(1, tagged(1, &["rust", "linux"]));
     third.write(2, tagged(2, &["linux"]));
@@ -109,7 +109,7 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (bad, good) = (Instance::start().await, Instance::start().await);
     let ingesting = Ingesting::start(&app, spec(&app, options(&[&bad, &good])));
-    app.eventually("both are requested", async || {
+    app.eventually("both instances are requested", async || {
         (!bad.web.requests().is_empty() && !good.web.requests().is_empty()).then_some(())
     })
     .await;
@@ -161,7 +161,8 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
     assert_eq!(books["duplicate"], 0);
     ingesting.stop().await;
 
-    // Requests time out. Two replies are needed, because a request that was open at the stop may consume one.
+    // A request without a reply times out. Two such replies are scripted, because a request that was open when the
+    // source stopped may use one.
     bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), fetcher_with_short_timeout, app.clock.clone());
     let ingesting = Ingesting::start(&app, impatient);
@@ -170,7 +171,7 @@ async fn failing_instance_does_not_delay_others(setup: Setup) {
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
-    // The error for a time line that requires a sign-in names the remedy.
+    // The error for a timeline that requires a sign-in names the remedy.
     let closed = Instance::start().await;
     let error = json!({"error": "This method requires an authenticated user"});
     closed.web.script_replies([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
@@ -192,7 +193,7 @@ async fn subscribed(app: &TestApp, instance: &Instance, count: usize) {
     app.eventually("the source is subscribed", async || (instance.subscribed() >= count).then_some(())).await;
 }
 
-async fn late_posts_of_other_servers_are_found(setup: Setup) {
+async fn late_posts_of_other_mastodon_servers_are_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     // An id contains the time at which its post was written, in milliseconds.
@@ -242,7 +243,7 @@ async fn source_with_token_streams_edits_and_deletions(setup: Setup) {
     let books = stored(&app, 3).await;
     let quoting = find(&app, &instance.post_id(4)).await.expect("stored");
     assert_eq!((&quoting["content"], &quoting["reply_to"]), (&json!("I love it"), &json!(instance.post_id(3))));
-    // The token is sent only to the time lines and to the streaming host.
+    // The token is sent only to the timelines and to the streaming host.
     let asked = instance.web.requests().into_iter().filter(|request| request.path.contains("/instance"));
     assert!(asked.map(|request| request.headers).all(|headers| !headers.contains_key("authorization")));
     assert_eq!((&books["deletion"], &books["replacement"]), (&json!(1), &json!(1)));

@@ -26,7 +26,7 @@ async fn paused_source_resumes_at_its_cursor(setup: Setup) {
         sources["feeds"].as_array().expect("feeds").first().cloned()
     };
     let state = async |wanted: &str, posts: u64| {
-        app.eventually(&format!("it is {wanted} with {posts} posts"), async || {
+        app.eventually(&format!("the source is {wanted} with {posts} posts"), async || {
             let found = feed().await.filter(|feed| feed["state"] == wanted && feed["posts"] == posts);
             let own = ingesting.states.all().pop().filter(|own| own.state.as_str() == wanted);
             found.filter(|_| own.is_some())

@@ -13,7 +13,11 @@ use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::reddit::{APPLICATION, Site};
 use crate::fakes::web::Reply;
 
-cases![application_reads_posts_and_comments, late_approved_post_is_found, reddit_server_faults_lose_no_post];
+cases![
+    reddit_posts_and_comments_are_read,
+    reddit_post_that_is_approved_late_is_read,
+    reddit_server_faults_lose_no_post
+];
 
 fn options(site: &Site) -> RedditOptions {
     RedditOptions {
@@ -33,7 +37,7 @@ fn spec(app: &TestApp, site: &Site) -> SourceSpec {
     reddit::spec("reddit", options(site), fetcher(), app.clock.clone())
 }
 
-async fn application_reads_posts_and_comments(setup: Setup) {
+async fn reddit_posts_and_comments_are_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.post("9", "I love R&D <3", "With **Markdown** & more");
@@ -57,11 +61,17 @@ async fn application_reads_posts_and_comments(setup: Setup) {
 
     // A token is used until it expires or is revoked, so one token was requested so far.
     assert_eq!(site.tokens(), 1);
-    // The clock is advanced only so far that the token expires, but not the lease of the source.
+    // After 8 s the token must be renewed (66 s minus a margin of 60 s), but the lease of the source is still valid.
     app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
-    app.eventually("a new token before the old one expires", async || (site.tokens() == 2).then_some(())).await;
+    app.eventually("a new token is requested before the old token expires", async || {
+        (site.tokens() == 2).then_some(())
+    })
+    .await;
     site.revoke();
-    app.eventually("a new token after the old one was revoked", async || (site.tokens() == 3).then_some(())).await;
+    app.eventually("a new token is requested after the old token is revoked", async || {
+        (site.tokens() == 3).then_some(())
+    })
+    .await;
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
     ingesting.stop().await;
@@ -78,7 +88,7 @@ async fn application_reads_posts_and_comments(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn late_approved_post_is_found(setup: Setup) {
+async fn reddit_post_that_is_approved_late_is_read(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     for n in 100..130 {
@@ -94,7 +104,7 @@ async fn late_approved_post_is_found(setup: Setup) {
     site.approve(9, "b1", "I love it", "");
     let ingesting = Ingesting::start(&app, spec(&app, &site));
     let books = stored(&app, 32).await;
-    assert_eq!(books["duplicate"], 0, "a restart remembers the ids");
+    assert_eq!(books["duplicate"], 0, "after a restart the source still knows the ids");
     ingesting.stop().await;
 }
 
@@ -132,11 +142,12 @@ async fn reddit_server_faults_lose_no_post(setup: Setup) {
     stored(&app, count).await;
     let rest = site.web.rest();
     assert!(rest.end - rest.start >= Duration::from_secs(1), "{rest:?}");
-    assert_eq!(site.tokens(), 1, "a source that is opened again keeps its token");
+    assert_eq!(site.tokens(), 1, "the source keeps its token after a failed request");
     assert_eq!(app.drained().await["stats"]["books"]["duplicate"], 0);
     ingesting.stop().await;
 
-    // Requests time out. Two replies are needed, because a request that was open at the stop may consume one.
+    // A request without a reply times out. Two such replies are scripted, because a request that was open when the
+    // source stopped may use one.
     site.web.script_replies([Reply::Silence, Reply::Silence]);
     let ingesting =
         Ingesting::start(&app, reddit::spec("reddit", options(&site), fetcher_with_short_timeout(), app.clock.clone()));

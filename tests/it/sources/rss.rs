@@ -15,7 +15,7 @@ use crate::fakes::feeds::{self, Entry, Feeds};
 use crate::fakes::web::{Reply, Web};
 
 cases![
-    feeds_are_read_once_with_their_validators,
+    feed_entries_are_read_once_and_validators_are_sent,
     feed_is_discovered_and_charset_taken_from_the_header,
     page_without_a_working_feed_is_retried_less_often,
     failing_feed_does_not_delay_others,
@@ -41,7 +41,7 @@ fn entry(id: &str, title: &str, minutes: i64) -> Entry {
     Entry { id: id.to_owned(), title: title.to_owned(), published, updated: published }
 }
 
-async fn feeds_are_read_once_with_their_validators(setup: Setup) {
+async fn feed_entries_are_read_once_and_validators_are_sent(setup: Setup) {
     let app = TestApp::start(setup).await;
     let host = Feeds::start().await;
     for (path, id) in [("/a.rss", "r"), ("/a.atom", "a"), ("/a.json", "j")] {
@@ -97,7 +97,8 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     ingesting.stop().await;
     let (asked, other) = (host.web.requests().len(), Feeds::start().await);
     other.publish("/b.rss", entry("tag:b0", "I love that", 0));
-    // Hosts are polled concurrently. When this post is stored, any other due feed would have been requested too.
+    // Hosts are polled concurrently. If a feed of the other host were due, it would be requested before this post is
+    // stored.
     let ingesting = Ingesting::start(&app, rarely([&urls[..], &[other.url("b.rss")]].concat()));
     stored(&app, 15).await;
     ingesting.stop().await;
@@ -141,7 +142,7 @@ async fn page_without_a_working_feed_is_retried_less_often(setup: Setup) {
     good.publish("/feed.rss", entry("good:0", "I love it", 9));
     let ingesting = Ingesting::start(&app, spec(&app, &[site.at("/"), good.url("feed.rss")]));
     stored(&app, 1).await;
-    // The other feed is polled at the shortest interval; the page is not after some failures.
+    // The other feed is polled at the shortest interval. After some failures, the page is requested less often.
     app.eventually("the page is requested less often", async || {
         let (pages, polls) = (site.requests().len() / 2, good.web.requests().len());
         (polls > 30 && pages * 2 < polls).then_some(())
@@ -197,7 +198,8 @@ async fn failing_feed_does_not_delay_others(setup: Setup) {
     assert_eq!(state.last_error.as_deref().map(|error| error.contains("redirects")), Some(true), "{state:?}");
     ingesting.stop().await;
 
-    // Requests time out. Two replies are needed, because a request that was open at the stop may consume one.
+    // A request without a reply times out. Two such replies are scripted, because a request that was open when the
+    // source stopped may use one.
     bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let options = RssOptions {
         feeds: vec![bad.url("feed.rss")],
@@ -231,7 +233,7 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
         app.eventually("the feed is requested again", async || find(&app, &format!("rss:tag:busy {status}")).await)
             .await;
         let rest = busy.web.rest();
-        assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: requested again after {rest:?}");
+        assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: the source waits for Retry-After: {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
         assert!(asked.count() > 1, "{status}: the other host does not wait");
     }

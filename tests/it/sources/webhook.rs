@@ -71,7 +71,7 @@ async fn webhook_life(folder: &Path, setup: &[String], second: Option<&str>) {
     let (status, received) = deliver(&process, "reviews", (SECRET, PAYLOAD)).await;
     assert_eq!(status, 202, "{received}");
     assert_eq!(received, json!({"accepted": 2, "filtered": 1, "rejected": ["item 4: text: found no value"]}));
-    assert_eq!(deliver(&process, "reviews", (SECRET, PAYLOAD)).await.0, 202, "a repeated request");
+    assert_eq!(deliver(&process, "reviews", (SECRET, PAYLOAD)).await.0, 202, "a repeated request is accepted");
     process.wait_until("two posts are stored", |health| health["stats"]["total_posts"] == 2).await;
     let posts = process.get("/api/posts?source=reviews").await;
     let by_id = |id: &str| posts["posts"].as_array().and_then(|all| all.iter().find(|post| post["post_id"] == id));
@@ -127,7 +127,7 @@ async fn refusals_are_alike(process: &Process) {
     let unsigned = crate::web::client().post(format!("{}/api/hooks/reviews", process.url)).body(PAYLOAD);
     let answer = unsigned.send().await.expect("the API answers");
     assert_eq!(without_id((answer.status().as_u16(), answer.json().await.expect("JSON"))), unknown);
-    let shown = crate::process::within("the wrong signature is shown", async || {
+    let shown = crate::process::within("the source shows the error of the wrong signature", async || {
         let sources = process.get("/api/sources").await;
         let feeds = sources["feeds"].as_array().expect("feeds").clone();
         feeds.into_iter().find(|feed| feed["last_error"].as_str().is_some_and(|error| error.contains("signature")))

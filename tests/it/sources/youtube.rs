@@ -75,7 +75,7 @@ async fn youtube_comments_replies_and_edits_are_read(setup: Setup) {
     let books = stored(&app, 355).await;
     assert_eq!((&books["replacement"], &books["duplicate"]), (&json!(1), &json!(0)), "{books}");
     ingesting.stop().await;
-    assert!(tube.web.requests().iter().all(|request| !request.query.contains_key("key")), "URLs have no key");
+    assert!(tube.web.requests().iter().all(|request| !request.query.contains_key("key")), "no URL contains the key");
 }
 
 async fn channel_is_read_by_its_handle(setup: Setup) {

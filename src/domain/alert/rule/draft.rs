@@ -29,7 +29,7 @@ pub struct RuleDraft {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
     /// The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
-    /// standard deviations, or a difference of shares. An absence has none.
+    /// standard deviations, or a difference of shares. A rule of the kind `absence` has no threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// For a shift, a share or a ratio: the p-value below which a deviation is significant, above 0 and at most 0.5.
@@ -37,8 +37,8 @@ pub struct RuleDraft {
     /// test of significance for a share or a ratio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub significance: Option<f64>,
-    /// For a shift: the length of the period before the window that the window is compared with, in whole minutes, from
-    /// the length of the window up to a day. Default: 12 windows.
+    /// For a shift: the length of the period before the window, with which the window is compared. In whole minutes,
+    /// from the length of the window up to a day. Default: 12 windows, at most a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "1h")]
     pub baseline_window: Option<HumanDuration>,

@@ -15,7 +15,7 @@ pub enum PlaceholderError {
     Unknown(String),
 }
 
-/// Replaces each placeholder in `text` by the result of `value` for its name.
+/// Replaces each placeholder `{{name}}` in `text` with the result of `value(name)`.
 ///
 /// # Errors
 /// When a placeholder is unknown or has no closing braces.

@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::incident::{self, Severity};
-use super::text;
-use super::{
-    CHAT_ALERTS, Texts, byline, cut, escape, escape_attribute, join_within, left_out, name_of, sentence, values,
-};
+use super::{CHAT_ALERTS, Texts, cut, escape, escape_attribute, join_within};
+use crate::domain::notify::text::{self, byline, left_out, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
 /// The maximum number of characters in the text of a card. A Teams message may have 28 KB.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Texts, annotations, byline, escape_attribute, left_out, name_of, sentence, values};
+use super::{Texts, escape_attribute};
+use crate::domain::notify::text::{annotations, byline, left_out, name_of, sentence, values};
 use crate::domain::notify::{AlertDetails, Message, MessageAlert, Status};
 use crate::domain::post::is_web_url;
 
@@ -67,7 +68,7 @@ fn of_details(alert: &MessageAlert, details: &AlertDetails) -> String {
         let _ = write!(html, "<p style=\"color:#667085\">{}</p>", escape_attribute(&values));
     }
     for quote in &details.quotes {
-        // Posts of earlier versions can have URLs of any scheme.
+        // Earlier versions stored posts with URLs of any scheme. Only http and https URLs become links.
         let by = match quote.url.as_deref().filter(|url| is_web_url(url)) {
             Some(url) => link(url, &byline(quote)),
             None => escape_attribute(&byline(quote)),

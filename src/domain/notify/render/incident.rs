@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Texts, cut, text};
+use super::{Texts, cut};
 use crate::domain::Timestamp;
+use crate::domain::notify::text::{self, sentence};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
 /// The limits of PagerDuty: <https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>.
@@ -91,9 +92,7 @@ pub fn pagerduty(message: &Message, texts: &Texts) -> Value {
 
 fn summary(message: &Message, texts: &Texts) -> String {
     match message.alerts.as_slice() {
-        [alert] => {
-            super::sentence(alert).map_or(texts.title.clone(), |sentence| format!("{}: {sentence}", texts.title))
-        }
+        [alert] => sentence(alert).map_or(texts.title.clone(), |sentence| format!("{}: {sentence}", texts.title)),
         _ => texts.title.clone(),
     }
 }

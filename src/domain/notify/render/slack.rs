@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{CHAT_ALERTS, Texts, byline, cut, escape, join_within, left_out, name_of, sentence, values};
+use super::{CHAT_ALERTS, Texts, cut, escape, join_within};
+use crate::domain::notify::text::{byline, left_out, name_of, sentence, values};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
 /// The maximum length of a section (Slack accepts 3,000 characters), of a header (150), and of the text besides the
@@ -32,7 +33,7 @@ pub fn payload(message: &Message, texts: &Texts) -> Value {
     json!({"text": text, "blocks": blocks})
 }
 
-/// Values are escaped, so that they cannot contain mentions or links.
+/// The text about one alert. Values are escaped, so that they cannot contain mentions or links.
 fn of_alert(alert: &MessageAlert) -> String {
     let sign = if alert.status == Status::Firing { ":red_circle:" } else { ":large_green_circle:" };
     let mut text = format!("{sign} *<{}|{}>*", escape(&alert.generator_url), escape(name_of(&alert.labels)));

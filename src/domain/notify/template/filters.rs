@@ -125,7 +125,8 @@ fn join(work: &Work, value: &Value, separator: Option<&Value>) -> Result<String,
     Ok(joined)
 }
 
-/// `value`, or `fallback` if it is undefined, or with `replaces_empty` also if it is null, empty or false.
+/// Replaces an undefined value with `fallback`. If `replaces_empty` is set, a value that is null, empty or false is
+/// replaced too.
 fn default(value: Value, fallback: Option<Value>, replaces_empty: Option<bool>) -> Value {
     let is_missing = value.is_undefined() || (replaces_empty.unwrap_or(false) && !value.is_true());
     if is_missing { fallback.unwrap_or_else(|| Value::from("")) } else { value }

@@ -3,11 +3,17 @@
 //! The engine limits steps, but not the size of values: a few assignments that double a text, or one `*`, use up the
 //! memory. Templates can therefore read values, but not build new ones. They have no assignments, no operators that
 //! join or repeat texts, no list literals, no functions, and no blocks that capture output. Every text is a field of
-//! the message, a literal, a part of either, or the output of a filter, which is limited. [`check`] also limits the
-//! nesting, because the engine compiles templates recursively.
+//! the message, a literal, a part of one of these, or the output of a filter, which is limited. [`check`] also limits
+//! the nesting, because the engine compiles templates recursively.
 //!
 //! The scanner reads the same tokens as the engine. Where the two could differ (numbers with letters, unknown
 //! characters), the scanner rejects the template. It ignores tags without an end, because the engine reports them.
+
+mod refusal;
+
+pub use refusal::Refusal;
+
+use refusal::Unsupported;
 
 /// The statements that templates may use.
 const STATEMENTS: [&str; 6] = ["for", "endfor", "if", "elif", "else", "endif"];
@@ -17,14 +23,6 @@ const KEYWORDS: [&str; 9] = ["for", "in", "if", "elif", "else", "and", "or", "no
 const MAX_STATEMENTS: usize = 200;
 /// The maximum number of words and symbols between `{{` and `}}` or between `{%` and `%}`.
 const MAX_TOKENS: usize = 200;
-
-/// A part of a template that is not supported.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct Refusal {
-    line: usize,
-    reason: String,
-}
 
 /// Checks that `template` uses only the supported part of the language.
 ///
@@ -41,7 +39,7 @@ pub fn check(template: &str) -> Result<(), Refusal> {
             Opening::Statement => {
                 statements += 1;
                 if statements > MAX_STATEMENTS {
-                    return Err(refusal(template, start, format!("use at most {MAX_STATEMENTS} statements")));
+                    return Err(refusal(template, start, Unsupported::Statements));
                 }
                 scanner.tag(Tag::new("%}"))
             }
@@ -55,7 +53,7 @@ pub fn check(template: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn refusal(template: &str, at: usize, reason: String) -> Refusal {
+fn refusal(template: &str, at: usize, reason: Unsupported) -> Refusal {
     let before = template.as_bytes().get(..at).unwrap_or_default();
     Refusal { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), reason }
 }
@@ -99,7 +97,7 @@ struct Tag<'a> {
     before: Option<Token<'a>>,
     brackets: Vec<Bracket>,
     tokens: usize,
-    /// Whether the list of a `for` has begun.
+    /// Whether the keyword `in` of a `for` statement was read.
     is_after_in: bool,
 }
 
@@ -109,10 +107,10 @@ impl<'a> Tag<'a> {
     }
 
     /// Adds the next token.
-    fn push(&mut self, token: Token<'a>) -> Result<(), String> {
+    fn push(&mut self, token: Token<'a>) -> Result<(), Unsupported> {
         self.tokens += 1;
         if self.tokens > MAX_TOKENS {
-            return Err(format!("is too long: use at most {MAX_TOKENS} words and symbols between two braces"));
+            return Err(Unsupported::Length);
         }
         match token {
             Token::Name(name) => self.name(name)?,
@@ -123,15 +121,15 @@ impl<'a> Tag<'a> {
         Ok(())
     }
 
-    fn name(&mut self, name: &'a str) -> Result<(), String> {
+    fn name(&mut self, name: &'a str) -> Result<(), Unsupported> {
         if self.end == "%}" && self.previous.is_none() {
             if !STATEMENTS.contains(&name) {
-                return Err(format!("`{name}` is not available in templates; use {}", STATEMENTS.join(", ")));
+                return Err(Unsupported::Statement(name.to_owned()));
             }
             self.statement = Some(name);
         }
         if self.statement == Some("for") && name == "recursive" {
-            return Err("loops cannot be recursive; nest two loops".to_owned());
+            return Err(Unsupported::Recursion);
         }
         self.is_after_in |= name == "in";
         Ok(())
@@ -143,7 +141,7 @@ impl<'a> Tag<'a> {
         is_name && matches!(self.before, Some(Token::Symbol(b'|') | Token::Name("is" | "not")))
     }
 
-    fn symbol(&mut self, symbol: u8) -> Result<(), String> {
+    fn symbol(&mut self, symbol: u8) -> Result<(), Unsupported> {
         // Whether the token before is a value, so that `(` starts arguments and `[` an index.
         let is_after_value = match self.previous {
             Some(Token::Name(name)) => !KEYWORDS.contains(&name),
@@ -152,18 +150,16 @@ impl<'a> Tag<'a> {
         };
         match symbol {
             b'(' => {
-                // Some methods of the engine's `loop` object panic.
+                // Calls are rejected, because some methods of the engine's `loop` object panic.
                 if is_after_value && !self.is_after_filter() {
-                    return Err(
-                        "functions are not available in templates; use filters, as in {{ a | upper }}".to_owned()
-                    );
+                    return Err(Unsupported::Call);
                 }
                 self.brackets.push(Bracket { has_arguments: is_after_value, colons: 0 });
             }
             b'[' if is_after_value => self.brackets.push(Bracket { has_arguments: false, colons: 0 }),
-            b'[' | b'{' | b'}' => return Err("templates cannot contain list or map literals".to_owned()),
+            b'[' | b'{' | b'}' => return Err(Unsupported::Collection),
             b')' | b']' => {
-                self.brackets.pop().ok_or_else(|| format!("unexpected `{}`", char::from(symbol)))?;
+                self.brackets.pop().ok_or(Unsupported::Unexpected(char::from(symbol)))?;
             }
             b',' => {
                 let is_allowed = match self.brackets.last() {
@@ -171,25 +167,19 @@ impl<'a> Tag<'a> {
                     None => self.statement == Some("for") && !self.is_after_in,
                 };
                 if !is_allowed {
-                    return Err("templates cannot contain list literals; remove the comma".to_owned());
+                    return Err(Unsupported::Comma);
                 }
             }
             b':' => {
-                let Some(bracket) = self.brackets.last_mut() else { return Err("unexpected `:`".to_owned()) };
+                let Some(bracket) = self.brackets.last_mut() else { return Err(Unsupported::Unexpected(':')) };
                 bracket.colons += 1;
                 if bracket.colons > 1 {
-                    return Err("ranges have a start and an end, but no step, as in [0:10]".to_owned());
+                    return Err(Unsupported::Step);
                 }
             }
-            b'~' | b'+' | b'*' => {
-                let operator = char::from(symbol);
-                return Err(format!(
-                    "`{operator}` is not available in templates; write texts after each other, as in \
-                     {{{{ a }}}}{{{{ b }}}}, and divide numbers, as in {{{{ value / 0.01 }}}}"
-                ));
-            }
+            b'~' | b'+' | b'*' => return Err(Unsupported::Operator(char::from(symbol))),
             b'.' | b'|' | b'=' | b'!' | b'<' | b'>' | b'-' | b'/' | b'%' => {}
-            _ => return Err("an expression contains an unsupported character; remove it".to_owned()),
+            _ => return Err(Unsupported::Character),
         }
         Ok(())
     }
@@ -219,15 +209,15 @@ impl<'a> Scanner<'a> {
         Some(opening)
     }
 
-    fn comment(&mut self) -> Result<End, String> {
+    fn comment(&mut self) -> Result<End, Unsupported> {
         let Some(offset) = self.rest().windows(2).position(|pair| pair == b"#}") else { return Ok(End::Missing) };
         self.at += offset + 2;
         Ok(End::Closed)
     }
 
     /// Reads a tag to its end.
-    fn tag(&mut self, mut tag: Tag<'a>) -> Result<End, String> {
-        // The marker that keeps or removes the white space before the tag.
+    fn tag(&mut self, mut tag: Tag<'a>) -> Result<End, Unsupported> {
+        // Skips the marker that keeps or removes the white space before the tag.
         if matches!(self.rest().first(), Some(b'-' | b'+')) {
             self.at += 1;
         }
@@ -254,7 +244,7 @@ impl<'a> Scanner<'a> {
             let token = match first {
                 b'\'' | b'"' => Token::Literal,
                 b'0'..=b'9' if rest.get(length).is_some_and(|next| is_word(*next)) => {
-                    return Err("write numbers as decimals, such as 10 or 0.5".to_owned());
+                    return Err(Unsupported::Number);
                 }
                 b'0'..=b'9' => Token::Literal,
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' => {

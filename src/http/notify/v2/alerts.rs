@@ -18,7 +18,7 @@ use crate::http::error::{ApiError, Problem};
 use crate::http::notify::managed::all;
 use crate::http::state::State;
 
-/// Alertmanager's `resolve_timeout`, from which it computes `endsAt` of a firing alert.
+/// The `resolve_timeout` of Alertmanager. The `endsAt` of a firing alert is the current time plus this duration.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An alert in the format of Alertmanager's API.
@@ -65,7 +65,7 @@ pub struct AlertGroup {
 
 /// Alertmanager: alerts
 ///
-/// The firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
+/// Returns the firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
 #[utoipa::path(
     get, path = "/api/v2/alerts", tag = "alertmanager",
     params(
@@ -88,7 +88,7 @@ pub async fn list(
 
 /// Alertmanager: groups of alerts
 ///
-/// The firing alerts, by receiver and group labels.
+/// Returns the firing alerts, grouped by receiver and group labels.
 #[utoipa::path(
     get, path = "/api/v2/alerts/groups", tag = "alertmanager",
     params(
@@ -134,7 +134,7 @@ fn shows(filter: &Filter, view: &GettableAlert) -> bool {
         && receiver.is_none_or(|pattern| view.receivers.iter().any(|receiver| pattern.is_match(&receiver.name)))
 }
 
-/// The data from which the views of alerts are built.
+/// The data that the views of alerts are built from.
 struct Snapshot {
     now: Timestamp,
     external_url: String,

@@ -24,7 +24,7 @@ pub struct SilenceMatcher {
     name: String,
     value: String,
     is_regex: bool,
-    /// Default: true.
+    /// `true` for the operators `=` and `=~`, `false` for `!=` and `!~`. Default: true.
     #[serde(default = "default_true")]
     is_equal: bool,
 }
@@ -37,7 +37,7 @@ fn default_true() -> bool {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PostableSilence {
-    /// The silence that this one replaces.
+    /// The id of the silence to replace; absent for a new silence.
     id: Option<String>,
     matchers: Vec<SilenceMatcher>,
     #[schema(value_type = String, format = DateTime)]
@@ -98,7 +98,7 @@ impl GettableSilence {
         }
     }
 
-    /// The labels of the `=` matchers. Alertmanager filters silences by them.
+    /// The labels of the matchers with the operator `=`. Alertmanager compares `filter` with these labels.
     fn labels(&self) -> Labels {
         self.matchers.iter().map(|matcher| (matcher.name.clone(), matcher.value.clone())).collect()
     }
@@ -106,7 +106,8 @@ impl GettableSilence {
 
 /// Alertmanager: silences
 ///
-/// `filter` is a matcher such as `alertname="Acme"`. It is compared with the matchers of silences, and may be repeated.
+/// Returns the silences. `filter` is a matcher such as `alertname="Acme"` that is compared with the matchers of each
+/// silence. `filter` may be repeated.
 #[utoipa::path(
     get, path = "/api/v2/silences", tag = "alertmanager", params(("filter" = Option<Vec<String>>, Query)),
     responses((status = 200, body = Vec<GettableSilence>), (status = 422, body = Problem))
@@ -134,8 +135,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Alertmanager: add or replace a silence
 ///
-/// With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise it expires
-/// and a new one is created.
+/// With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise the silence
+/// expires and a new silence is created.
 #[utoipa::path(
     post, path = "/api/v2/silences", tag = "alertmanager", request_body = PostableSilence,
     responses((status = 200, body = SilenceId), (status = 404, body = Problem), (status = 422, body = Problem))
@@ -201,7 +202,7 @@ fn matcher(given: &SilenceMatcher) -> Result<Matcher, ApiError> {
     Matcher::new(&given.name, op, &given.value).map_err(|error| ApiError::invalid_field("matchers", error.to_string()))
 }
 
-/// Whether the silence can be updated in place. The rules are those of Alertmanager.
+/// Whether the silence can be updated in place, by the rules of Alertmanager.
 fn can_replace(before: &Silence, after: &Silence, now: Timestamp) -> bool {
     match before.state(now) {
         SilenceState::Pending => after.starts_at >= now && before.matchers == after.matchers,

@@ -86,7 +86,7 @@ impl Candidate {
     /// The post to validate.
     ///
     /// # Errors
-    /// One error for each field of a wrong type.
+    /// An error for each field of a wrong type.
     pub fn draft(self) -> Result<PostDraft, Vec<FieldError>> {
         let post = match self {
             Self::Post(post) => *post,

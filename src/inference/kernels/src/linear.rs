@@ -29,7 +29,7 @@ enum Packed {
         weights: Vec<[i8; 4 * LANES]>,
         /// The scale of each output's weights.
         scales: Vec<[f32; LANES]>,
-        /// The sum of each output's weights. The offset of an activation row is multiplied by it.
+        /// The sum of each output's weights. The offset of an activation row is multiplied by this sum.
         sums: Vec<[f32; LANES]>,
     },
 }

@@ -229,7 +229,7 @@ impl Kernel for Activate<'_> {
 pub struct Norm {
     /// The factor of each value of a row; its length is the width of a row.
     pub weight: Vec<f32>,
-    /// The term that is added to each value after the factor.
+    /// The term that is added to each value after the multiplication by `weight`.
     pub bias: Vec<f32>,
     /// The value that is added to the variance.
     pub epsilon: f32,

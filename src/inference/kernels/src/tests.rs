@@ -56,7 +56,7 @@ proptest! {
             let mut rounded = Rounded::default();
             Round { rows: &rows, width: inputs, to: rounded.half_rows(count, inputs) }.on(isa);
             halves.apply(isa, (Rows::Bf16(&rounded.halves), Every::ROW), &mut out);
-            // The relative error of both factors is at most 1/256.
+            // Each of the two factors has a relative error of at most 1/256.
             let allowed = inputs as f64 * 2.0 * 0.5 * 2.0 / 256.0;
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: got {got}, expected {wanted}");
@@ -64,7 +64,8 @@ proptest! {
             let bytes = &mut rounded;
             Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) }.on(isa);
             int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), Every::ROW), &mut out);
-            // The error of a weight, which is at most 0.5, and of an activation is at most half a quantisation step.
+            // Weights are at most 0.5. A weight and an activation each have an error of at most half a quantisation
+            // step.
             let allowed = inputs as f64 * (2.0 * 0.25 / f64::from(isa.max_weight()) + 0.5 * 2.0 / f64::from(isa.max_activation()));
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: got {got}, expected {wanted}");

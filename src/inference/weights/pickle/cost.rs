@@ -89,14 +89,14 @@ impl Machine<'_> {
                 let length = number(reader, 1)?;
                 self.push_number(reader, length)?;
             }
-            // NONE, NEWTRUE, NEWFALSE, EMPTY_TUPLE, EMPTY_LIST, EMPTY_DICT, and DICT, which the library reads as EMPTY_DICT
+            // NONE, NEWTRUE, NEWFALSE, EMPTY_TUPLE, EMPTY_LIST, EMPTY_DICT; DICT, which the library reads as EMPTY_DICT
             0x4e | 0x88 | 0x89 | 0x29 | 0x5d | 0x7d | 0x64 => self.push(0)?,
             // MARK
             0x28 => {
                 self.budget.spend(OBJECT)?;
                 self.stack.push(Item::Mark);
             }
-            // BINPERSID, TUPLE1; REDUCE, BUILD, NEWOBJ, TUPLE2; TUPLE3
+            // One object: BINPERSID, TUPLE1. Two objects: REDUCE, BUILD, NEWOBJ, TUPLE2. Three objects: TUPLE3.
             0x51 | 0x85 => self.combine(1)?,
             0x52 | 0x62 | 0x81 | 0x86 => self.combine(2)?,
             0x87 => self.combine(3)?,

@@ -17,7 +17,7 @@ pub struct Limits {
     /// The maximum size of all parts, in bytes after decompression.
     pub bytes: u64,
     /// The maximum number of XML tags of a part that is not a worksheet. Each of these tags may become a value in
-    /// memory, whereas the cells of a worksheet are read one by one.
+    /// memory. The cells of a worksheet are read one by one, so their tags need no limit.
     pub tags: u64,
     /// The maximum memory for the tables of an OpenDocument spreadsheet, in bytes.
     pub grid: u64,

@@ -45,8 +45,8 @@ pub fn exceeds(content: impl BufRead, limit: u64) -> bool {
     }
 }
 
-/// The state of the measurement of all tables. Cells and rows without values count only if others with values follow,
-/// because the library drops trailing ones.
+/// The state of the measurement of all tables. An empty cell or row counts only if a cell or row with a value follows,
+/// because the library drops empty cells and rows at the end.
 #[derive(Default)]
 struct Tables {
     /// The size of the tables before the current one, in bytes.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_cells_count_only_before_others() {
+    fn empty_cells_count_only_before_cells_with_values() {
         let (empty, text) = (cell(16_384, ""), cell(1, "<text:p>a</text:p>"));
         let end = format!("{}{}", row(1, &format!("{text}{empty}")), row(1_048_576, &empty));
         assert!(!exceeds(&end));

@@ -53,7 +53,7 @@ fn numeric_json_ids_and_media_texts_are_read() {
         {"id": 17, "content_text": "I love it"}, {"id": 17.5, "content_text": "I hate it"}]}"#;
     let found = parsed(json).entries;
     assert!(found.iter().any(|entry| entry.found.post_id.ends_with("#17")), "{found:?}");
-    // An unexpected item or field must not prevent that other items are read. An item that is not an object has no
+    // An unexpected item or field must not prevent the reading of other items. An item that is not an object has no
     // text, so it is counted as filtered.
     let odd = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": [
         {"id": {"a": 1}, "content_text": "unreadable id"}, 7, {"url": "https://blog.example/2", "content_text": "by its link"},
@@ -62,7 +62,7 @@ fn numeric_json_ids_and_media_texts_are_read() {
     let mut found = texts(&odd);
     found.sort_unstable();
     assert_eq!(found, ["", "by its link", "odd fields", "unreadable id"]);
-    // This is the form of feeds of YouTube and podcasts.
+    // YouTube and podcasts publish feeds of the following forms.
     let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><title>T</title><id>x</id>
         <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title><media:content url="https://video.example/v/1" type="application/x-shockwave-flash"/>
         <media:description>What it shows</media:description></media:group></entry></feed>"#;
@@ -130,7 +130,7 @@ fn malformed_documents_are_repaired() {
             "a bare ampersand",
             rss(two).replace("<guid>a:1</guid>", "<guid>a:1</guid><link>https://x.example/?a=1&b=2</link>"),
         ),
-        ("a name of HTML", rss(two).replace("<guid>a:1</guid>", "<guid>a:1</guid><description>&nbsp;</description>")),
+        ("an HTML entity", rss(two).replace("<guid>a:1</guid>", "<guid>a:1</guid><description>&nbsp;</description>")),
     ] {
         let mut found = parsed(&document).entries;
         found.sort_by(|a, b| a.found.post_id.cmp(&b.found.post_id));
@@ -151,7 +151,7 @@ fn malformed_documents_are_repaired() {
 }
 
 #[test]
-fn items_without_id_link_and_title_are_told_apart() {
+fn items_without_id_link_and_title_have_different_keys() {
     let two = rss("<item><description>one</description></item><item><description>two</description></item>");
     let json = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "t", "items": [{"content_text": "one"}, {"content_text": "two"}]}"#;
     for document in [two.as_str(), json] {

@@ -43,8 +43,8 @@ struct Near {
 }
 
 impl Store {
-    /// A sample of the posts of `range` that match `filter`, which must contain words and whose times are ignored. To
-    /// limit the cost, very common words are searched only in windows that are spread evenly over the range.
+    /// A sample of the posts of `range` that match `filter`. The filter must contain words, and its times are ignored.
+    /// To limit the cost, very common words are searched only in windows that are spread evenly over the range.
     ///
     /// # Errors
     /// When the database does not answer.

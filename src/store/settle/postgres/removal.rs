@@ -54,7 +54,7 @@ pub async fn store_removed(
     Ok(())
 }
 
-/// Removes the key rows of posts that are not stored and have no tombstone.
+/// Removes the rows in `post_keys` of posts that are not stored and have no tombstone.
 pub async fn forget_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
     if !ids.is_empty() {
         sql("DELETE FROM post_keys WHERE post_id = ANY(?) AND deleted_at IS NULL")

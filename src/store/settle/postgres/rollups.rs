@@ -74,8 +74,8 @@ async fn topic_shifts(connection: &mut AsyncPgConnection, tally: &Tally) -> Quer
         return Ok(());
     }
     let key = || shifts.keys().map(|(_, key)| key);
-    // A row with the count 0 may have a sum of confidences: if both labels of a post are equal, only the confidences
-    // differ.
+    // The sum of confidences is kept when the count becomes 0: if the sentiment of a post and its sentiment towards the
+    // topic have the same label, only their confidences differ.
     sql("INSERT INTO topic_shifts AS r (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
          SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
          ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \

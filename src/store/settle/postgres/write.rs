@@ -78,7 +78,7 @@ struct Changes<'a> {
     keys: Vec<&'a Slot<'a>>,
 }
 
-/// The topics of a post with their values.
+/// The topics of a post, each with the values of its columns.
 pub fn values<'a>(post_id: &'a str, row: &'a Row<'_>) -> impl Iterator<Item = (&'a str, TopicValues)> {
     row.topics.iter().map(move |topic| (post_id, TopicValues::of(topic, row)))
 }

@@ -291,8 +291,8 @@ const TOPIC_ROLLUP: &str = "INSERT INTO topic_rollups \
                             (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
                             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
                             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)";
-/// A row with the count 0 may have a sum of confidences: if both labels of a post are equal, only the confidences
-/// differ.
+/// The sum of confidences is kept when the count becomes 0: if the sentiment of a post and its sentiment towards the
+/// topic have the same label, only their confidences differ.
 const TOPIC_SHIFT: &str = "INSERT INTO topic_shifts \
                            (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
                            VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \

@@ -28,7 +28,7 @@ local function memory()
   if type(info) ~= 'string' then return 0, 0, 0 end
   local function field(name) return tonumber(info:match('\n' .. name .. ':(%d+)')) or 0 end
   local max = field('maxmemory')
-  -- With any other policy Redis first evicts keys, and is full only when it can evict no more keys.
+  -- With an eviction policy, Redis first evicts keys, and is full only when it cannot evict any more keys.
   local share = info:match('\nmaxmemory_policy:([%w-]+)') == 'noeviction' and 0.8 or 1
   return math.max(0, field('used_memory') - field('mem_not_counted_for_evict')), max, math.floor(max * share)
 end

@@ -3,7 +3,7 @@
 -- of entries that the caller knows to have been appended in it; the arguments of the script itself begin at ARGV[4].
 local stream, books, done, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local group, known_epoch, known_added = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local lost = redis.error_reply('NOGROUP the stream, its group or its books are missing')
+local lost = redis.error_reply('NOGROUP the stream, its group or its counters are missing')
 
 local function about_group()
   if redis.call('EXISTS', stream) == 0 then return nil end

@@ -1,4 +1,4 @@
--- ARGV[4], ...: ids of dead letters. Returns the number of removed ones.
+-- ARGV[4], ...: ids of dead letters. Removes these dead letters and returns how many of them existed.
 local purged = 0
 for i = 4, #ARGV do
   local entry = redis.call('XRANGE', dead, ARGV[i], ARGV[i])[1]

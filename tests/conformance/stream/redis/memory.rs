@@ -93,7 +93,7 @@ async fn processed_stream_is_bounded_by_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letter_is_bounded_by_bytes() {
+async fn dead_letters_are_bounded_by_bytes() {
     let (_redis, mut fixture, outsider) = small_redis().await;
     fixture.options.dead_letter_max_bytes = 1 << 20;
     let stream = fixture.open().await;

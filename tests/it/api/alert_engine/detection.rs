@@ -10,7 +10,7 @@ use crate::api::test_app::{Setup, TestApp, cases};
 
 cases![
     spike_of_a_new_topic_keeps_firing,
-    late_feed_fires_once_its_delay_is_known,
+    late_feed_raises_an_alert_when_its_delay_is_known,
     copies_of_one_author_raise_no_alert,
     text_scope_counts_whole_words,
 ];
@@ -24,7 +24,7 @@ async fn spike_of_a_new_topic_keeps_firing(setup: Setup) {
     rule(&app, json!({"name": "spike", "kind": "spike", "threshold": 4, "scope": "topic:leak"})).await;
     app.store(&posts("usual", ("web", "love"), 3, at(0))).await;
     engine.evaluate_until(&app, at(7_200)).await;
-    // No earlier post matches the topic. In the next 45 minutes, 120 posts match in every five minutes.
+    // No earlier post matches the topic. In the next 45 minutes, 120 posts match every five minutes.
     for minute in 121_u64..165 {
         app.clock.set(at(minute * 60));
         let mut new = posts(&format!("m{minute}"), ("web", "hate"), 24, at(minute * 60 - 20));
@@ -40,7 +40,7 @@ async fn spike_of_a_new_topic_keeps_firing(setup: Setup) {
     assert_eq!(app.get("/api/alerts?state=firing").await.ok()["total"], 1);
 }
 
-async fn late_feed_fires_once_its_delay_is_known(setup: Setup) {
+async fn late_feed_raises_an_alert_when_its_delay_is_known(setup: Setup) {
     use InstanceState::Firing;
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
@@ -70,7 +70,7 @@ async fn late_feed_fires_once_its_delay_is_known(setup: Setup) {
     let punctual = json!({"rule": {"kind": "share", "threshold": 0.5, "group_by": "source", "min_posts": 5, "delay": "0s"},
                           "start_date": at(1_800), "end_date": at(7_200)});
     let tested = app.post("/api/alerts/rules/backtest", &punctual).await.ok();
-    assert_eq!(tested["firings"], json!([]), "without a delay the posts arrive too late");
+    assert_eq!(tested["firings"], json!([]), "a backtest without a delay evaluates windows before their posts arrive");
 }
 
 async fn copies_of_one_author_raise_no_alert(setup: Setup) {

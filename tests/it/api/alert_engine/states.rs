@@ -13,7 +13,7 @@ use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 cases![
     series_keeps_its_state_across_restarts,
     grouped_rule_raises_an_alert_per_source,
-    absence_fires_for_a_silent_source,
+    absence_rule_fires_for_a_silent_source,
     disabled_rule_resolves_its_alerts,
     brief_downtime_does_not_change_alerts,
     clock_that_was_ahead_does_not_silence_rules,
@@ -46,8 +46,8 @@ async fn series_keeps_its_state_across_restarts(setup: Setup) {
         "annotations": {"summary": "{{value}} of {{posts}} in {{window}}"}}),
     )
     .await;
-    /// A minute, the posts that arrive in it (the minute in which they were written, and the numbers of hateful and of
-    /// loving posts), and the state of the series after it.
+    /// One evaluation: its minute; the posts that arrive before it, as (minute of writing, number of negative posts,
+    /// number of positive posts); and the state of the series after the evaluation.
     type Step = (u64, &'static [(u64, usize, usize)], InstanceState);
     let script: [Step; 14] = [
         (0, &[], NoData),
@@ -177,7 +177,7 @@ async fn grouped_rule_raises_an_alert_per_source(setup: Setup) {
     assert_eq!(all.iter().filter(|change| change.resolves()).count(), 1);
 }
 
-async fn absence_fires_for_a_silent_source(setup: Setup) {
+async fn absence_rule_fires_for_a_silent_source(setup: Setup) {
     use InstanceState::{Firing, Normal};
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);

@@ -1,5 +1,5 @@
-//! Alertmanager's API is used by amtool, and the routing is compared with that of Alertmanager. The programs come from
-//! Debian's package `prometheus-alertmanager`. Without them these cases are skipped with a message.
+//! Compatibility with Alertmanager: `amtool` uses the API, and alerts are routed as in Alertmanager. The programs come
+//! from Debian's package `prometheus-alertmanager`. If they are missing, the tests print a message and pass.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
@@ -17,7 +17,7 @@ use super::harness::Harness;
 
 cases!(
     amtool_reads_alerts_and_manages_silences,
-    v2_silences_follow_the_rules_of_alertmanager,
+    v2_silences_behave_as_in_alertmanager,
     forwarded_alerts_reach_alertmanager
 );
 
@@ -78,7 +78,7 @@ async fn amtool_reads_alerts_and_manages_silences(setup: Setup) {
     assert_eq!(listed, json!([]));
 }
 
-async fn v2_silences_follow_the_rules_of_alertmanager(setup: Setup) {
+async fn v2_silences_behave_as_in_alertmanager(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     harness.fire("mood", "web").await;
@@ -96,7 +96,8 @@ async fn v2_silences_follow_the_rules_of_alertmanager(setup: Setup) {
         json!({"state": "suppressed", "silencedBy": [id], "inhibitedBy": [], "mutedBy": []})
     );
     assert_eq!(harness.app.get("/api/v2/alerts?silenced=false").await.ok(), json!([]));
-    // A silence with the same matchers is changed. Other matchers create a new silence.
+    // A POST with the id of a silence changes the silence if its matchers are the same. Otherwise the POST creates
+    // another silence.
     assert_eq!(post(silence(id.clone(), "web", 90)).await.ok()["silenceID"], id);
     let other = post(silence(id.clone(), "reddit", 90)).await.ok()["silenceID"].clone();
     assert_ne!(other, id);
@@ -176,7 +177,7 @@ fn matcher() -> impl Strategy<Value = Value> {
     (label(), op, value).prop_map(|(label, op, value)| json!({"label": label, "op": op, "value": value}))
 }
 
-/// Routes, with each parent before its children.
+/// Generates a tree of routes. Each parent comes before its children.
 fn tree() -> impl Strategy<Value = Vec<Value>> {
     let flags = (any::<bool>(), prop::bool::weighted(0.3));
     let route = (prop::collection::vec(matcher(), 0..3), flags, any::<prop::sample::Index>(), 0..3_i32);
@@ -206,7 +207,7 @@ fn alert() -> impl Strategy<Value = Labels> {
 }
 
 #[test]
-fn routing_of_random_trees_equals_alertmanager() {
+fn random_route_trees_route_as_in_alertmanager() {
     if !is_installed("amtool") {
         return;
     }

@@ -40,13 +40,16 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.notifier("third");
     harness.followed().await;
     harness.advance(MINUTE);
-    harness.app.eventually("both were attempted", async || (harness.hook.requests().len() >= 3).then_some(())).await;
+    harness
+        .app
+        .eventually("both messages were sent once", async || (harness.hook.requests().len() >= 3).then_some(()))
+        .await;
     harness.crash().await;
     harness.advance(LEASE);
     harness.notifier("fourth");
     harness
         .app
-        .eventually("both are delivered", async || {
+        .eventually("both messages are delivered", async || {
             let page = harness.app.get("/api/alerts/deliveries?state=delivered").await.ok();
             (page["deliveries"].as_array().unwrap().len() == 3).then_some(())
         })
@@ -75,6 +78,6 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     let requests = harness.requests(before + 2).await;
     let id = |index: usize| requests[index].header("x-sentistream-delivery").to_owned();
     assert_eq!(id(before), id(before + 1));
-    let done = harness.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
+    let done = harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     assert_eq!(done["attempts"], 1);
 }

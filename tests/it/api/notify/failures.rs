@@ -10,7 +10,7 @@ use super::harness::Harness;
 cases!(
     failed_notification_is_sent_again_while_the_alert_fires,
     resolved_alert_is_not_reported_after_a_failed_notification,
-    resent_delivery_counts_for_its_group,
+    resent_notification_is_not_repeated_by_its_group,
     hung_receiver_does_not_delay_healthy_ones,
     flapping_alert_is_reported_once_per_interval,
     clock_that_was_ahead_does_not_delay_notifications,
@@ -31,7 +31,7 @@ async fn failed_notification_is_sent_again_while_the_alert_fires(setup: Setup) {
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     failed(&harness).await;
-    // The failure persists across a restart.
+    // The failure is stored, so another instance sends the notification again.
     harness.crash().await;
     harness.advance(super::LEASE);
     harness.notifier("second");
@@ -53,13 +53,14 @@ async fn resolved_alert_is_not_reported_after_a_failed_notification(setup: Setup
     harness.resolve("mood", "web").await;
     harness.fire("other", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver works again. It gets the firing alert, but nothing about an alert that it never received.
+    // The receiver works again. It gets the alert `other`. It gets no resolution of `mood`, because the notification
+    // that `mood` fires failed.
     assert_eq!(harness.message(2).await["groupLabels"]["alertname"], "other");
     harness.settled().await;
     assert_eq!(harness.hook.requests().len(), 2);
 }
 
-async fn resent_delivery_counts_for_its_group(setup: Setup) {
+async fn resent_notification_is_not_repeated_by_its_group(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     harness.hook.script_replies(unauthorized(1));
@@ -71,7 +72,7 @@ async fn resent_delivery_counts_for_its_group(setup: Setup) {
     assert_eq!((&resent.json()["reason"], &resent.json()["state"]), (&json!("resend"), &json!("pending")));
     assert_eq!(harness.message(2).await["status"], "firing");
     harness.settled().await;
-    // The alert was reported, so the next interval has nothing to send. Its resolution is reported.
+    // The resent message reported the alert, so the group sends nothing after its interval. The resolution is sent.
     harness.advance(5 * MINUTE);
     harness.fire("other", "web").await;
     harness.advance(MINUTE);
@@ -109,7 +110,8 @@ async fn hung_receiver_does_not_delay_healthy_ones(setup: Setup) {
     harness.app.eventually("160 deliveries wait for the receiver that hangs", queued).await;
     harness.fire("healthy", "web").await;
     harness.advance(MINUTE);
-    // The timeout of a request is one minute, so this response did not wait for another request.
+    // A request to the receiver that hangs takes one minute, until its timeout. The other receiver gets its message
+    // earlier.
     let started = std::time::Instant::now();
     assert_eq!(harness.message(1).await["groupLabels"]["alertname"], "healthy");
     assert!(started.elapsed() < MINUTE, "{:?}", started.elapsed());
@@ -125,7 +127,7 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.resolve("mood", "web").await;
     harness.fire("mood", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver already has this state. The next message reports the resolution.
+    // The receiver was notified that the alert fires, and it fires again, so nothing is sent until it is resolved.
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");

@@ -33,13 +33,13 @@ pub struct Harness {
     pub app: TestApp,
     pub hook: Hook,
     pub options: NotifyOptions,
-    /// The timeout of outgoing requests, for notifiers that are started from now on.
+    /// The timeout of outgoing requests. A change applies to notifiers that are started later.
     pub timeout: Duration,
     running: Mutex<Option<Running>>,
     alerts: Mutex<BTreeMap<(String, String), i64>>,
-    /// The details of alerts that are fired from now on.
+    /// The details of alerts. A change applies to alerts that fire later.
     details: Mutex<Value>,
-    /// Additional labels of alerts that are fired or resolved from now on.
+    /// Additional labels of alerts. A change applies to alerts that fire or resolve later.
     labels: Mutex<Labels>,
 }
 
@@ -256,7 +256,7 @@ impl Harness {
     /// Waits until the webhook has received `count` requests, and returns them. More requests are an error.
     pub async fn requests(&self, count: usize) -> Vec<Request> {
         let enough = async || Some(self.hook.requests()).filter(|requests| requests.len() >= count);
-        let requests = self.app.eventually(&format!("{count} requests"), enough).await;
+        let requests = self.app.eventually(&format!("{count} requests arrive"), enough).await;
         let said: Vec<_> = requests.iter().map(|request| request.head.lines().next().unwrap_or_default()).collect();
         assert_eq!(requests.len(), count, "{said:?}");
         requests

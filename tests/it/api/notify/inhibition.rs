@@ -64,7 +64,7 @@ async fn default_rules_notify_once_per_incident(setup: Setup) {
     for (rule, source) in [(share, "web"), (ratio, ""), (share, ""), (spike, "")] {
         harness.fire(rule, source).await;
     }
-    // The incident is at another source, so it is not inhibited.
+    // This alert is about another source, so the alert `spike` of the source `web` does not inhibit it.
     harness.fire(share, "forum").await;
     harness.advance(MINUTE);
     let sent = |requests: &[super::fakes::Request]| {
@@ -83,7 +83,7 @@ async fn default_rules_notify_once_per_incident(setup: Setup) {
     assert_eq!(sent(&harness.requests(2).await), first);
     harness.settled().await;
 
-    // The alerts of the incident end one after another.
+    // The alert `spike` is resolved before the alerts that it inhibits.
     harness.resolve(spike, "web").await;
     harness.advance(5 * MINUTE);
     assert_eq!(sent(&harness.requests(3).await[2..]), [row(spike, "web", "resolved")]);

@@ -98,7 +98,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
     ] {
         assert!(mail.contains(part), "{part:?} in {mail}");
     }
-    // The encoding of the mail splits long lines.
+    // The encoding of the mail (quoted-printable) splits long lines with `=`.
     let joined = mail.replace("=\r\n", "");
     assert!(joined.contains("Mood &lt;turns&gt;") && joined.contains("turned &amp; &quot;fell&quot;"), "{mail}");
     harness.settled().await;

@@ -15,7 +15,7 @@ cases!(
     validation_errors_name_their_fields,
     configured_objects_are_read_only,
     nested_routes_need_a_valid_parent,
-    child_route_inherits_what_it_does_not_define,
+    child_route_inherits_undefined_fields,
 );
 
 async fn secrets_are_written_and_never_read(setup: Setup) {
@@ -246,7 +246,7 @@ async fn nested_routes_need_a_valid_parent(setup: Setup) {
     assert_eq!(harness.app.post("/api/alerts/routes", &route("deep", json!(parent))).await.problem(422), ["parent"]);
 }
 
-async fn child_route_inherits_what_it_does_not_define(setup: Setup) {
+async fn child_route_inherits_undefined_fields(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("default", json!([])).await;
     let web = json!([{"label": "source", "op": "=", "value": "web"}]);

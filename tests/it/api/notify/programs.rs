@@ -31,17 +31,17 @@ fn leaving_a_process(file: &Path, rest: &str) -> String {
     format!("cat > /dev/null; sleep 1000 & echo $! > {0}.part; mv {0}.part {0}; {rest}", file.display())
 }
 
-/// Waits until the process has ended whose id `file` contains.
+/// Waits until the process with the id in `file` has ended.
 async fn process_ends(harness: &Harness, file: &Path) {
     let ended = async || {
         let id = std::fs::read_to_string(file).ok()?;
         match std::fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
-            // The process has ended, but its new parent has not read the exit code yet.
+            // A zombie: the process has ended, but its new parent has not read the exit code yet.
             Ok(stat) => stat.contains(") Z ").then_some(()),
             Err(_) => Some(()),
         }
     };
-    harness.app.eventually("the process that was left behind ends", ended).await;
+    harness.app.eventually("the process that the program started ends", ended).await;
 }
 
 async fn program_gets_only_the_documented_variables(setup: Setup) {
@@ -50,7 +50,7 @@ async fn program_gets_only_the_documented_variables(setup: Setup) {
     let script = format!("cat > /dev/null; env > {0}.part; mv {0}.part {0}", file.display());
     let harness = firing(setup, &script, "60s").await;
     let text = harness.app.eventually("the program ran", async || std::fs::read_to_string(&file).ok()).await;
-    // The shell sets the last three itself.
+    // The shell itself sets the last three variables.
     let known = ["PATH", "HOME", "LANG", "TZ", "SENTISTREAM_DELIVERY", "PWD", "SHLVL", "_"];
     let names = || text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
     assert!(names().all(|name| known.contains(&name)), "{text}");
@@ -61,7 +61,7 @@ async fn processes_of_an_ended_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "exit 0"), "60s").await;
-    // The process keeps the output of the program open. This must not delay the delivery.
+    // The process keeps the standard output of the program open. The delivery must not wait for the process.
     harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     process_ends(&harness, &file).await;
 }

@@ -9,7 +9,7 @@ use super::harness::Harness;
 
 cases!(services_receive_requests_in_their_documented_format, telegram_rate_limit_in_the_body_is_respected);
 
-/// A kind of receiver, with the check of its requests.
+/// A kind of receiver, and a function that checks the requests to its service.
 struct Service {
     kind: &'static str,
     channel: fn(&str) -> Value,

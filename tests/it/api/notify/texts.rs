@@ -6,7 +6,7 @@ use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::harness::Harness;
 
-cases!(repeated_message_has_current_figures, quotes_of_deleted_posts_are_removed_from_the_log);
+cases!(repeated_message_has_current_figures, quotes_of_deleted_posts_are_removed_from_deliveries);
 
 async fn share_rule(harness: &Harness) {
     let rule = json!({"name": "mood", "kind": "share", "threshold": 0.5, "window": "5min",
@@ -33,7 +33,7 @@ async fn repeated_message_has_current_figures(setup: Setup) {
     assert!(sentence.starts_with("90 % of 40 posts"), "{sentence}");
 }
 
-async fn quotes_of_deleted_posts_are_removed_from_the_log(setup: Setup) {
+async fn quotes_of_deleted_posts_are_removed_from_deliveries(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     share_rule(&harness).await;
@@ -45,7 +45,7 @@ async fn quotes_of_deleted_posts_are_removed_from_the_log(setup: Setup) {
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     assert!(harness.message(1).await.to_string().contains("my secret words"));
-    let delivered = harness.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
+    let delivered = harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     assert!(delivered.to_string().contains("my secret words"), "{delivered:#}");
 
     assert_eq!(harness.app.delete("/api/posts/a").await.status, 204);

@@ -38,7 +38,7 @@ impl<'a> Browser<'a> {
         self.app.send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Changes the resource at `path` in its current version.
+    /// Sends a PUT with the current `ETag` of the resource at `path`.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         let current = self.get(path).await;
         self.app.send(self.request(Method::PUT, path).header("if-match", current.header("etag")).json(body)).await

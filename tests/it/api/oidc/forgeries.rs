@@ -7,7 +7,11 @@ use super::browser::Browser;
 use crate::api::test_app::{Setup, cases};
 use crate::fakes::oidc::{CLIENT_ID, Key, Signature};
 
-cases![id_token_with_wrong_claims_is_refused, id_token_with_a_forged_signature_is_refused, token_for_several_needs_azp];
+cases![
+    id_token_with_wrong_claims_is_refused,
+    id_token_with_a_forged_signature_is_refused,
+    id_token_with_several_audiences_needs_azp
+];
 
 async fn id_token_with_wrong_claims_is_refused(setup: Setup) {
     let site = Site::start(setup).await;
@@ -57,7 +61,7 @@ async fn id_token_with_a_forged_signature_is_refused(setup: Setup) {
     }
 }
 
-async fn token_for_several_needs_azp(setup: Setup) {
+async fn id_token_with_several_audiences_needs_azp(setup: Setup) {
     let site = Site::start(setup).await;
     let several = |azp: Value| json!({"aud": [CLIENT_ID, "another client"], "azp": azp});
     for (azp, landed) in [

@@ -9,7 +9,7 @@ use crate::fakes::oidc::{Key, Signature};
 cases![
     rotated_key_is_read_without_a_restart,
     unknown_key_is_looked_up_at_most_once_in_ten_seconds,
-    documents_are_read_once_an_hour_and_outlive_a_failure,
+    discovery_is_read_hourly_and_reused_during_an_outage,
     rsa_signature_is_accepted,
 ];
 
@@ -43,7 +43,7 @@ async fn unknown_key_is_looked_up_at_most_once_in_ten_seconds(setup: Setup) {
     assert_eq!(site.provider.requests(KEYS), 3);
 }
 
-async fn documents_are_read_once_an_hour_and_outlive_a_failure(setup: Setup) {
+async fn discovery_is_read_hourly_and_reused_during_an_outage(setup: Setup) {
     let site = Site::start(setup).await;
     site.sign_in().await;
     site.sign_in().await;
@@ -52,11 +52,11 @@ async fn documents_are_read_once_an_hour_and_outlive_a_failure(setup: Setup) {
     site.sign_in().await;
     assert_eq!(site.provider.requests(DISCOVERY), 2);
 
-    // The provider fails for a short time. It is requested again, and the old document is used meanwhile.
+    // While the provider fails, the server uses the old discovery document for up to a day.
     site.wait(Duration::from_secs(3_600));
     site.provider.behave(|b| b.failure = Some(500));
     assert_eq!(site.failure().await, "unavailable", "the token endpoint fails");
-    assert!(site.provider.requests("/authorize") >= 4, "the old document names it");
+    assert!(site.provider.requests("/authorize") >= 4, "the old document names the authorization endpoint");
     site.wait(Duration::from_secs(86_400));
     let before = site.provider.requests("/authorize");
     assert_eq!(site.failure().await, "unavailable");

@@ -22,7 +22,7 @@ pub enum Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
     By(Key),
-    /// Signed with the first key, but naming the second key.
+    /// The first key signs the token, but the header contains the id of the second key.
     WithKidOf(Key, Key),
     /// `alg: none`, without a signature.
     None,
@@ -30,7 +30,7 @@ pub enum Signature {
     ClientSecret,
     /// Signed by HS256 with the public key as the secret.
     PublicKey,
-    /// The signature belongs to other claims.
+    /// The signature of a token with other claims.
     OfOtherClaims,
 }
 

@@ -15,7 +15,7 @@ use super::api::Api;
 
 /// The number of hex digits of a commit.
 const COMMIT_DIGITS: usize = 40;
-/// The numbers of hex digits of the hashes: of small files, and of large files.
+/// The allowed numbers of hex digits of a hash: 40 for small files (SHA-1), 64 for large files (SHA-256).
 const ETAG_DIGITS: [usize; 2] = [40, 64];
 
 /// A file to download: a file of a repository at a commit.

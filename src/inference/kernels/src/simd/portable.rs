@@ -64,7 +64,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn fma(self, a: Floats, b: Floats, c: Floats) -> Floats {
-        // On machines without such an instruction, `mul_add` would call the C library, which is slow.
+        // On machines without an instruction for it, `mul_add` would call the C library, which is slow.
         if cfg!(target_arch = "aarch64") {
             std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
         } else {
