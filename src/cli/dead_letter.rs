@@ -11,8 +11,9 @@ use crate::stream::{DeadLetterSelection, Stream};
 
 /// List entries that could not be processed, append them again, or remove them.
 ///
-/// An entry becomes a dead letter when it is invalid, or when its analysis failed worker.max_deliveries times. These
-/// commands can be used while the server runs.
+/// An entry becomes a dead letter when it is invalid, when the database rejects it, when its analysis failed
+/// worker.max_deliveries times, or when the process crashed too often while it worked on the entry. These commands can
+/// be used while the server runs.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -103,7 +104,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
         return Ok(CommandResult::Good);
     }
     if letters.is_empty() {
-        output.line("there are no dead letters")?;
+        output.line("there are no dead letters to list")?;
         return Ok(CommandResult::Good);
     }
     let mut rows = vec![["ID", "FAILED AT", "REASON", "TRIED", "POST", "ERROR"].map(str::to_owned)];
@@ -127,7 +128,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
 
 async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::Result<CommandResult> {
     let Some(letter) = stream.get_dead_letter(args.id).await? else {
-        anyhow::bail!("there is no dead letter {}; `sentistream dead-letter list` lists all", args.id);
+        anyhow::bail!("there is no dead letter {}; `sentistream dead-letter list` lists the newest ones", args.id);
     };
     if args.json {
         output.json(&DeadLetterView::from(&letter))?;
@@ -138,7 +139,7 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
         ("origin_id", letter.origin_id.to_string()),
         ("failed_at", letter.failed_at.to_string()),
         ("reason", letter.reason.to_string()),
-        ("error", letter.error.clone()),
+        ("error", one_line(&letter.error, 100_000)),
         ("deliveries", letter.deliveries.to_string()),
     ] {
         output.line(format!("{name:<11} {value}"))?;
@@ -158,6 +159,6 @@ fn report(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> 
     if missing == 0 {
         return Ok(CommandResult::Good);
     }
-    output.line(format!("{missing} of the given ids are not dead letters"))?;
+    output.line(format!("{missing} of the given ids are not ids of dead letters"))?;
     Ok(CommandResult::Bad)
 }

@@ -10,7 +10,7 @@ use super::visible::is_visible;
 /// The maximum length of the name of a user or a token, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
 /// Names that the audit log uses for clients without an account or a token.
-const RESERVED_NAMES: [&str; 5] = ["local", "anonymous", "unknown", "first start", "command line"];
+const RESERVED_NAMES: [&str; 6] = ["local", "anonymous", "unknown", "first start", "command line", "configuration"];
 /// Prefixes of names in the audit log that no user and no token may have.
 const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
 
@@ -35,13 +35,15 @@ const RESERVED_PREFIXES: [&str; 2] = ["jwt:", "sign-in"];
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum UserRole {
-    /// May read everything except secrets and the audit log.
+    /// May read everything except secrets, users, settings, backups, the audit log, and the tokens and sessions of
+    /// other users.
     Viewer,
     /// May also acknowledge alerts, manage silences and correct labels.
     Analyst,
     /// May also manage topics, rules, sources and receivers, and send posts.
     Editor,
-    /// May also manage users, tokens and settings, read the audit log, and delete posts.
+    /// May also manage users, the tokens and sessions of other users, settings, backups and dead letters, read the
+    /// audit log, and delete posts.
     Admin,
 }
 
@@ -160,11 +162,11 @@ pub struct User {
     pub created_at: Timestamp,
     /// Who created the account.
     pub created_by: String,
-    /// The time of the last sign-in.
+    /// The time of the last sign-in; `None` if the user never signed in.
     pub last_sign_in_at: Option<Timestamp>,
-    /// When the user's invitation expires; `None` if there is no open invitation.
+    /// When the user's invitation expires or has expired; `None` if there is no invitation.
     pub invited_until: Option<Timestamp>,
-    /// Increases with each change by an administrator.
+    /// Increases with each change by an administrator, and when a sign-in changes the role.
     pub version: i64,
 }
 
@@ -214,9 +216,9 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// When the session expires, even if it is in use.
     pub expires_at: Timestamp,
-    /// The IP address from which the user signed in.
+    /// The IP address from which the user signed in; `None` if it is not known.
     pub address: Option<String>,
-    /// The `User-Agent` header of the sign-in request.
+    /// The `User-Agent` header of the sign-in request; `None` if the request had none.
     pub user_agent: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Tokens that are created at run time, and sign-in links.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -47,7 +48,8 @@ pub struct TokenView {
     owner: Option<OwnerView>,
 }
 
-/// The user that a token belongs to. The token allows at most what the role of the user allows.
+/// The user that a token belongs to. The token allows at most what the role of the user allows, and is refused while
+/// the account of the user is disabled.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct OwnerView {
     id: i64,
@@ -134,7 +136,8 @@ impl TokenRequest {
         let parse =
             |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));
         let mut scopes = self.scopes.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        scopes.dedup();
+        let mut seen = HashSet::new();
+        scopes.retain(|scope| seen.insert(*scope));
         let limit = match client.credential {
             Credential::Session(_) => Some("role"),
             Credential::Stored { .. } => Some("token"),

@@ -280,9 +280,23 @@ async fn stop(server: ServerHandle, shutdown: Shutdown) {
 
 fn cors(origins: &[String]) -> actix_cors::Cors {
     let mut cors = actix_cors::Cors::default()
-        .allowed_methods(["GET", "HEAD", "POST", "DELETE"])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, observe::REQUEST_ID])
-        .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "content-disposition"])
+        .allowed_methods(["GET", "HEAD", "POST", "PUT", "DELETE"])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            header::IF_MATCH,
+            observe::REQUEST_ID,
+        ])
+        .expose_headers([
+            "x-request-id",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+            "content-disposition",
+            "etag",
+            "location",
+        ])
         .max_age(3_600);
     for origin in origins {
         cors = cors.allowed_origin(origin);

@@ -51,11 +51,13 @@ function exampleBody(api, content) {
 async function send(method, path, fields, body) {
   let url = path;
   const query = new URLSearchParams();
+  const headers = {};
   for (const { parameter, input } of fields) {
     if (parameter.in === "path") url = url.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
-    else if (input.value !== "") query.set(parameter.name, input.value);
+    else if (input.value === "") continue;
+    else if (parameter.in === "header") headers[parameter.name] = input.value;
+    else query.set(parameter.name, input.value);
   }
-  const headers = {};
   const token = document.getElementById("token").value;
   if (token) headers.authorization = `Bearer ${token}`;
   if (body) headers["content-type"] = "application/json";

@@ -26,7 +26,8 @@ const MAX_DESCRIPTION_CHARS: usize = 1_000;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "acme", "query": "\"acme phone\" OR #acme -giveaway lang:en"}))]
 pub struct TopicDraft {
-    /// The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`.
+    /// The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`, but not `preview`, `share`, `.` or
+    /// `..`. Upper case becomes lower case.
     name: String,
     /// Words, `"phrases"`, `#tags`, `@names` and `wildcard*`s that must all occur; `OR`, `-`, brackets, `NEAR/5`,
     /// `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md describes all
@@ -60,7 +61,8 @@ pub struct TopicChange {
 #[utoipa::path(
     post, path = "/api/topics", tag = "topics", request_body = TopicDraft,
     responses(
-        (status = 201, body = TopicView), (status = 409, description = "The name is taken", body = Problem),
+        (status = 201, body = TopicView),
+        (status = 409, description = "The name is taken, or there are 5,000 topics", body = Problem),
         (status = 422, body = Problem),
     )
 )]
@@ -203,7 +205,8 @@ pub async fn backfill(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let path = request.uri().path();
-    let name = name_in_path(path.trim_end_matches("/backfill").rsplit('/').next().unwrap_or_default())?;
+    let path = path.strip_suffix("/backfill").unwrap_or(path);
+    let name = name_in_path(path.rsplit('/').next().unwrap_or_default())?;
     let (store, wanted) = (state.api.store.clone(), name.clone());
     match state.run(async move { store.rematch_topic(&wanted).await }).await? {
         Edited::Done(topic) => show(&state, StatusCode::ACCEPTED, topic).await,

@@ -102,13 +102,14 @@ async fn cors_allows_only_listed_origins() {
     assert_eq!(app.send(from("https://evil.example")).await.header("access-control-allow-origin"), "");
 
     let preflight = app
-        .request(Method::OPTIONS, "/api/posts/x")
+        .request(Method::OPTIONS, "/api/topics/x")
         .header("origin", "http://localhost:3000")
-        .header("access-control-request-method", "DELETE")
-        .header("access-control-request-headers", "authorization");
+        .header("access-control-request-method", "PUT")
+        .header("access-control-request-headers", "authorization, if-match");
     let preflight = app.send(preflight).await;
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, "http://localhost:3000"));
-    assert!(preflight.header("access-control-allow-methods").contains("DELETE"));
+    let methods = preflight.header("access-control-allow-methods");
+    assert!(methods.contains("PUT") && methods.contains("DELETE"), "{methods}");
 }
 
 #[tokio::test]

@@ -125,6 +125,7 @@ async fn backfill_matches_stored_posts(setup: Setup) {
 
     create(&app, json!({"name": "love", "query": "love"})).await;
     create(&app, json!({"name": "later", "query": "love", "backfill": false})).await;
+    create(&app, json!({"name": "backfill", "query": "love", "backfill": false})).await;
     let done = app
         .eventually("stored posts are matched", async || {
             let topic = app.get("/api/topics/love").await.ok();
@@ -134,6 +135,8 @@ async fn backfill_matches_stored_posts(setup: Setup) {
     assert_eq!((&done["backfill"]["progress"], &done["posts"]["total"]), (&json!(100.0), &json!(2)));
     assert_eq!(ids(&app.get("/api/posts?topic=love").await.ok()), ["c", "a"]);
     assert_eq!(ids(&app.get("/api/posts?topic=later").await.ok()), [""; 0]);
+    let named = app.send(app.request(Method::POST, "/api/topics/backfill/backfill")).await;
+    assert_eq!((named.status, &named.json()["name"]), (202, &json!("backfill")));
     let asked = app.send(app.request(Method::POST, "/api/topics/later/backfill")).await;
     assert_eq!((asked.status, &asked.json()["backfill"]["running"]), (202, &json!(true)));
     app.eventually("the other posts are matched", async || {

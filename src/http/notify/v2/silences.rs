@@ -71,7 +71,7 @@ pub struct GettableSilenceStatus {
     state: SilenceState,
 }
 
-/// The id of a new silence.
+/// The id of the silence that was written.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SilenceId {
     #[serde(rename = "silenceID")]
@@ -98,7 +98,8 @@ impl GettableSilence {
         }
     }
 
-    /// The labels of the matchers with the operator `=`. Alertmanager compares `filter` with these labels.
+    /// The names and values of all matchers as labels, for any operator. Alertmanager compares `filter` with these
+    /// labels.
     fn labels(&self) -> Labels {
         self.matchers.iter().map(|matcher| (matcher.name.clone(), matcher.value.clone())).collect()
     }
@@ -135,8 +136,9 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Alertmanager: add or replace a silence
 ///
-/// With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise the silence
-/// expires and a new silence is created.
+/// With `id`, the silence is updated if its matchers stay the same and its start is allowed: the start of an active
+/// silence must stay the same, and the start of a pending silence must not be in the past. Otherwise the silence ends
+/// and a new silence is created. Without `id`, a start in the past is replaced by the current time.
 #[utoipa::path(
     post, path = "/api/v2/silences", tag = "alertmanager", request_body = PostableSilence,
     responses((status = 200, body = SilenceId), (status = 404, body = Problem), (status = 422, body = Problem))
@@ -149,10 +151,11 @@ pub async fn save(
 ) -> Result<HttpResponse, ApiError> {
     let given: PostableSilence = body::json(&request, payload, &state.options).await?;
     let now = state.api.clock.now();
+    let replaced = given.id.as_deref().filter(|id| !id.is_empty());
     let silence = Silence {
         matchers: given.matchers.iter().map(matcher).collect::<Result<_, _>>()?,
         // A new silence cannot start in the past.
-        starts_at: if given.id.is_some() { given.starts_at } else { given.starts_at.max(now) },
+        starts_at: if replaced.is_some() { given.starts_at } else { given.starts_at.max(now) },
         ends_at: given.ends_at,
         author: author(&request, given.created_by),
         comment: given.comment,
@@ -162,7 +165,7 @@ pub async fn save(
         errors.push(FieldError::new("endsAt", "must be in the future"));
     }
     checked(errors)?;
-    let before = match given.id.as_deref().filter(|id| !id.is_empty()) {
+    let before = match replaced {
         None => None,
         Some(id) => Some(find(&state, &request, id).await?),
     };
