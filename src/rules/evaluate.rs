@@ -16,13 +16,14 @@ const UNOBSERVED: f64 = 0.05;
 pub enum Verdict {
     /// The condition holds.
     Holds,
-    /// The condition does not hold, but the value has not crossed the recovery threshold: a firing alert continues.
+    /// The condition does not hold, but the value has not crossed the recovery threshold, or random variation can
+    /// explain a value beyond the threshold: a firing alert continues.
     Lingers,
     /// The condition does not hold.
     Clear,
     /// The window has no posts from which the value can be computed.
     NoData,
-    /// There is too little history for a baseline.
+    /// There is too little history for a baseline, or a shift has no earlier posts to compare with.
     NoBaseline,
     /// The window contains too much downtime: the state does not change.
     Unobserved,
@@ -33,16 +34,17 @@ pub enum Verdict {
 pub struct Evaluation {
     /// Whether the condition holds, or why that is not known.
     pub verdict: Verdict,
-    /// The value that is compared with the threshold; `None` without data.
+    /// The value that is compared with the threshold; `None` without data or without a baseline.
     pub value: Option<f64>,
-    /// The number of posts in the window that the rule counts.
+    /// The number of posts in the window. Unscored posts count only if the rule counts all posts. If the rule counts
+    /// each text or author once and this may change the verdict, the number of texts or authors.
     pub posts: i64,
-    /// The level of a spike's baseline, or the earlier share of a shift.
+    /// The level of a spike's baseline, or the earlier share of a shift; `None` for other rules.
     pub baseline: Option<f64>,
     /// The baseline of a spike.
     pub usual: Option<Baseline>,
-    /// The probability that random variation alone causes this deviation. It is computed for a shift, and for a share
-    /// or ratio whose rule sets a significance.
+    /// The probability that random variation alone causes the deviation of the value. `None` except for a shift, and
+    /// for a share or ratio whose rule sets a significance.
     pub p_value: Option<f64>,
 }
 
@@ -53,7 +55,8 @@ pub struct Target<'a> {
     pub source: Option<&'a str>,
     /// The end of the window.
     pub end: Timestamp,
-    /// When the series began to alert. Baselines exclude counts after this time.
+    /// When the condition began to hold; `None` if the series is not pending, firing or recovering. Baselines exclude
+    /// the counts of the window that ended at this time and all later counts, for at most a day.
     pub incident: Option<Timestamp>,
 }
 
@@ -65,7 +68,7 @@ pub fn evaluate(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Evaluat
         && let Some(distinct) = view.distinct(spec, range, target.source)
     {
         evaluation = of_window(spec, view, target, distinct.tally);
-        if evaluation.verdict == Verdict::Holds && distinct.authors < spec.min_authors {
+        if evaluation.verdict == Verdict::Holds && needs_authors(spec) && distinct.authors < spec.min_authors {
             evaluation.verdict = Verdict::Clear;
         }
     }
@@ -87,6 +90,15 @@ pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
         Direction::Below => !matches!(verdict, Verdict::NoData | Verdict::Unobserved),
     };
     spec.reads_posts() && could_change
+}
+
+/// Whether too few authors keep a rule from firing. A window with few or no posts always has few authors.
+fn needs_authors(spec: &RuleSpec) -> bool {
+    match spec.condition {
+        Condition::Absence => false,
+        Condition::Volume { direction, .. } => direction == Direction::Above,
+        _ => true,
+    }
 }
 
 fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Evaluation {
@@ -313,7 +325,11 @@ mod tests {
         assert_eq!(of([30, 70, 0], [60, 40, 0]), Verdict::Clear);
         assert_eq!(of([60, 40, 0], [0; 3]), Verdict::NoBaseline);
         let falling = json!({"kind": "shift", "threshold": 0.1, "direction": "below"});
-        assert_eq!(verdict(falling, [30, 70, 0], [60, 40, 0]).0, Verdict::Holds);
+        assert_eq!(verdict(falling.clone(), [30, 70, 0], [60, 40, 0]).0, Verdict::Holds);
+        let mut recovering = falling;
+        recovering["recovery_threshold"] = json!(0.05);
+        assert_eq!(verdict(recovering.clone(), [52, 48, 0], [60, 40, 0]).0, Verdict::Lingers);
+        assert_eq!(verdict(recovering, [57, 43, 0], [60, 40, 0]).0, Verdict::Clear);
     }
 
     #[test]
@@ -347,6 +363,10 @@ mod tests {
         let volume = |distinct: &str| json!({"kind": "volume", "threshold": 50, "distinct": distinct});
         assert_eq!(evaluated(volume("authors"), &view([1, 0, 40], 1)).verdict, Verdict::Clear);
         assert_eq!(evaluated(volume("posts"), &view([1, 0, 40], 1)).verdict, Verdict::Holds);
+        let silent = Two { distinct: Some(([0; 3], 0)), ..Two::default() };
+        assert_eq!(evaluated(json!({"kind": "absence", "min_authors": 3}), &silent).verdict, Verdict::Holds);
+        let few = json!({"kind": "volume", "threshold": 5, "direction": "below", "min_authors": 3});
+        assert_eq!(evaluated(few, &silent).verdict, Verdict::Holds);
     }
 
     #[test]

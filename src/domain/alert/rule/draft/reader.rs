@@ -189,9 +189,10 @@ impl Reader {
         let recovery = self.take::<f64>("recovery_threshold")?;
         let condition = condition?;
         let threshold = condition.threshold();
+        // The threshold of a shift is the size of the change in its direction.
         let (beyond, side) = match condition.direction() {
-            Direction::Above => (recovery <= threshold, "at most"),
-            Direction::Below => (recovery >= threshold, "at least"),
+            Direction::Below if condition.kind() != RuleKind::Shift => (recovery >= threshold, "at least"),
+            _ => (recovery <= threshold, "at most"),
         };
         self.check("recovery_threshold", condition.kind() != RuleKind::Absence, || {
             "does not apply to rules of the kind absence: remove it".to_owned()
