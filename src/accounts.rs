@@ -176,7 +176,7 @@ impl Accounts {
         }
     }
 
-    /// Reads whether accounts exist and which sessions are live.
+    /// Reads whether accounts exist and which sessions are live, and empties the cache of sessions.
     pub async fn refresh(&self) {
         self.read_presence().await;
         self.0.cached.invalidate_all();

@@ -68,7 +68,7 @@ pub struct Services {
 /// may be unavailable: connections are opened on first use.
 ///
 /// # Errors
-/// When the embedded database cannot be opened or migrated, or a URL is malformed.
+/// When the embedded database cannot be opened or migrated, the key file cannot be used, or a URL is malformed.
 pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Services> {
     let stream = options::stream(config);
     let outbound = Outbound::new(options::outbound(config))?;
@@ -118,7 +118,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Services> {
 /// Opens only the store, without migrating the database.
 ///
 /// # Errors
-/// When the embedded database cannot be opened, or the URL is malformed.
+/// When the embedded database cannot be opened, the key file cannot be used, or the URL is malformed.
 pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let retention = options::retention(config);
     match &config.backends {
@@ -218,7 +218,7 @@ pub async fn load_command_classifier(config: &Config) -> anyhow::Result<SharedCl
     Ok(routes.over(loader.load().await?.into_classifier()))
 }
 
-/// Creates the worker from the configuration and the shared modules.
+/// Creates the worker from the configuration and the shared modules, without routes and second opinions.
 pub fn worker(config: &Config, services: &Services, classifier: ActiveClassifier) -> Worker {
     Worker {
         stream: services.stream.clone(),

@@ -52,24 +52,24 @@ pub struct Backup {
 pub struct BackupProgress {
     /// The name that the backup will have.
     pub name: String,
-    /// When it was started.
+    /// When the backup was started.
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
-    /// The bytes that are written.
+    /// The number of bytes that were written so far.
     pub written_bytes: u64,
     /// The size of the database. The backup is compacted and may be smaller.
     pub expected_bytes: u64,
 }
 
-/// The last backup, if it failed.
+/// The failure of the last backup, or of the deletion of old backups after it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct BackupFailure {
-    /// The name that the backup would have had.
+    /// The name of the backup. If the copy failed, there is no file with this name.
     pub name: String,
-    /// When it failed.
+    /// When the copy or the deletion failed.
     #[schema(value_type = String, format = DateTime)]
     pub failed_at: Timestamp,
-    /// Why it failed.
+    /// Why the copy or the deletion failed.
     pub reason: String,
 }
 
@@ -80,7 +80,7 @@ pub struct Overview {
     pub backups: Vec<Backup>,
     /// The backup in progress.
     pub running: Option<BackupProgress>,
-    /// The failure of the last backup.
+    /// The failure of the last backup since the process started, or of the deletion of old backups after it.
     pub failed: Option<BackupFailure>,
     /// The free space of the folder in bytes, if it is known.
     pub free_bytes: Option<u64>,
@@ -140,7 +140,7 @@ impl Backups {
         Self(Arc::new(Inner { options, clock, state: Mutex::default() }))
     }
 
-    /// The folder and the number of backups.
+    /// The database, the folder of the backups, and the number of backups that are kept.
     pub fn options(&self) -> &BackupOptions {
         &self.0.options
     }
@@ -166,7 +166,7 @@ impl Backups {
     /// Starts a backup on its own thread.
     ///
     /// # Errors
-    /// When a backup is in progress, or the disk has too little space.
+    /// When a backup is in progress, the disk has too little space, or the folder cannot be used.
     pub fn start(&self) -> Result<BackupProgress, BackupsError> {
         let folder = &self.0.options.folder;
         DirBuilder::new().recursive(true).mode(OWNER_ONLY).create(folder).map_err(|e| self.unusable(folder, e))?;
@@ -194,7 +194,7 @@ impl Backups {
     /// Opens a backup, and returns its size in bytes.
     ///
     /// # Errors
-    /// When there is no such backup.
+    /// When there is no such backup, or it cannot be opened.
     pub fn open(&self, name: &str) -> Result<(File, u64), BackupsError> {
         let path = self.existing(name)?;
         // A symbolic link is not followed, because it could lead out of the folder.

@@ -74,8 +74,9 @@ Examples:
   sentistream doctor                            check the installation
   sentistream config --defaults > sentistream.toml
 
-Settings come from the defaults, the file of --config, the environment (SENTISTREAM__SECTION__KEY,
-and names such as DATABASE_URL and REDIS_URL), and flags. Later ones override earlier ones.
+Settings come from the defaults, changes in the dashboard, the file of --config, the environment
+(SENTISTREAM__SECTION__KEY, and names such as DATABASE_URL and REDIS_URL), and flags. Later ones
+override earlier ones.
 `sentistream config` prints each setting with its source.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. Logs go to stderr.
@@ -102,8 +103,9 @@ struct ConfigurationArgs {
 enum Command {
     /// Serve until stopped (the default).
     ///
-    /// When ready, the server prints one line with the address of the dashboard. SIGTERM or Ctrl-C stops the server
-    /// within shutdown.grace: running work is finished or released. A second signal stops it immediately.
+    /// When ready, the server prints one line with its address, or with its roles if it has no address. SIGTERM or
+    /// Ctrl-C stops the server within shutdown.grace: running work is finished or released. A second signal stops the
+    /// server immediately.
     #[command(after_help = "\
 Examples:
   sentistream serve
@@ -233,7 +235,7 @@ fn inputs(args: ConfigurationArgs) -> Inputs {
     Inputs { file: args.config.or(usual), environment: Environment::of_process(), sets: args.set, roles: args.roles }
 }
 
-/// Commands other than `serve` log only warnings and errors, unless a level is configured.
+/// Commands other than `serve`, `demo` and `models pull` log only warnings and errors, unless a level is configured.
 fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow::Result<()> {
     let logs = matches!(command, Command::Serve | Command::Demo(_) | Command::Models(models::ModelsCommand::Pull(_)));
     let quiet = !logs && settings.origin("log.level") == Origin::Default;

@@ -1,8 +1,9 @@
 //! The configuration: typed sections, which are merged from several layers.
 //!
-//! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults, a file, the
-//! environment (names of older versions such as `REDIS_URL`, then `SENTISTREAM__…`), and flags. The error for an
-//! invalid value contains the key, the layer that set it, and what is allowed. Secrets never appear in errors, in
+//! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults,
+//! values that the API stored in the database, a file, the environment (names of older versions such as `REDIS_URL`,
+//! then `SENTISTREAM__…`), and flags. The error for an invalid value contains the key, the layer that set it, and what
+//! is allowed. Secrets never appear in errors, in
 //! [`Settings`] or in `Debug` output.
 
 mod alerts;
@@ -121,7 +122,9 @@ impl Config {
     /// Reads and merges all layers.
     ///
     /// # Errors
-    /// All invalid settings, each with its key and the layer that set it.
+    /// The invalid settings, each with its key and the layer that set it. All unknown keys and wrong types are reported
+    /// together, and so are all settings that contradict each other; of values that are not allowed, only the first is
+    /// reported.
     pub fn load(inputs: &Inputs) -> Result<(Self, Settings), ConfigError> {
         resolve::load(inputs)
     }

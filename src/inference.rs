@@ -62,25 +62,28 @@ pub use options::{
     OptionError, Precision,
 };
 
-/// A loaded model.
+/// A loaded model. If sentiment and emotion have separate models, their names are joined with `+`, and so are their
+/// architectures and precisions if they differ; `parameters` is the sum, `max_tokens` the smaller and `layers` the
+/// larger number.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct ModelInfo {
     /// The name stored with each analysis.
     pub name: String,
-    /// The architecture, as in the model's `config.json` (`distilbert`).
+    /// The architecture, as in the model's `config.json` (`distilbert`); `llm` for a remote model.
     pub architecture: String,
-    /// The number format of the weights in use (`f32`, `bf16`, `int8`).
+    /// The number format of the weights in use (`f32`, `bf16`, `f16`, `int8`); `remote` for a remote model.
     pub precision: String,
-    /// The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows.
+    /// The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows, up to
+    /// `inference.max_windows`. 0 for a remote model.
     pub max_tokens: usize,
-    /// The number of trained weights.
+    /// The number of trained weights; 0 for a remote model.
     pub parameters: u64,
     /// The number of layers; 0 for a remote model.
     pub layers: u32,
     /// The layers after which the computation for a text may stop early; empty if the model has no early exits.
     pub exits: Vec<u32>,
-    /// The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only with
-    /// `precision = "auto"`, and not for the builtin model; otherwise it is `null`.
+    /// The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only when
+    /// `precision = "auto"` selects int8, and not for the builtin model; otherwise it is `null`.
     pub int8_agreement: Option<f64>,
     /// The languages that the sentiment model declares, as codes such as `en`. Empty: all languages.
     pub languages: Vec<String>,

@@ -1,10 +1,11 @@
 //! The ingester role: reads sources and appends their posts to the stream.
 //!
-//! Each source has its own task, so that a slow or broken source does not delay the others. Only one instance at a time
-//! reads a source, under a lease. When that instance crashes or hangs, another instance takes over the source. The
-//! ingester first appends a batch and then stores the cursor of the source. After a crash between these two steps, some
-//! posts are appended again, and workers drop these duplicates by `post_id`. No post is lost. While the stream is full
-//! or unavailable, sources are not read. The posts from before a source was added (its history) are read by a separate
+//! Each source has its own task, so that a slow or broken source does not delay the others. With a shared database,
+//! only one instance at a time reads a source, under a lease; a source of [`Readers::Each`](crate::sources::Readers)
+//! is an exception. When that instance crashes or hangs, another instance takes over the source. The ingester first
+//! appends a batch and then stores the cursor of the source. After a crash between these two steps, some posts are
+//! appended again, and workers drop these duplicates by `post_id`. No post is lost. While the stream is full or
+//! unavailable, sources are not read. The posts from before a source was added (its history) are read by a separate
 //! task with its own lease and cursor.
 
 mod cursors;
@@ -39,7 +40,8 @@ use crate::stream::Stream;
 pub struct IngesterServices {
     /// The stream that posts are appended to.
     pub stream: Stream,
-    /// Stores the cursors.
+    /// Stores the cursors, leases and states of the sources, and the sources that users added. Also says which posts
+    /// are stored.
     pub store: Store,
     /// The states of the sources, which the ingester updates.
     pub states: SourceStates,
@@ -50,11 +52,13 @@ pub struct IngesterServices {
 /// Limits of the ingester.
 #[derive(Clone, Debug)]
 pub struct IngesterOptions {
-    /// The maximum number of posts per append.
+    /// The maximum number of posts and deletions that a source is asked for at once. A batch is appended as a whole,
+    /// even if a source returns more.
     pub batch_size: usize,
-    /// The maximum number of posts per second from all sources together. `None`: no limit.
+    /// The maximum number of posts and deletions per second from all sources together. `None`: no limit.
     pub rate: Option<f64>,
-    /// The longest delay between two attempts to reach a backend or a source.
+    /// The longest delay between two attempts to reach a backend, or a source after a temporary error. A server that
+    /// refuses requests or asks for a pause may cause a longer delay.
     pub max_backoff: Duration,
     /// The unique name of this instance.
     pub holder: String,
@@ -91,10 +95,10 @@ impl From<IngesterOptions> for Limited {
     }
 }
 
-/// Appends the posts of `sources` to the stream until a shutdown, even when all sources have ended.
+/// Appends the posts of `sources` to the stream. Returns at a shutdown, and not earlier when all sources have ended.
 ///
 /// # Errors
-/// When the stream or the store fails permanently.
+/// When the stream or the store fails permanently, or the task of a source panics.
 pub async fn run(
     sources: Vec<SourceSpec>,
     services: IngesterServices,

@@ -64,16 +64,17 @@ pub struct Insight {
     pub counted_from: CountedFrom,
     /// The significant changes, the most important first.
     pub shifts: Vec<Shift>,
-    /// Terms that became more frequent. The term with the highest score comes first.
+    /// Terms that became more frequent, estimated from the samples. The term with the highest score comes first.
     pub words: Vec<SalientWord>,
     /// The sources that contribute most to the first of `shifts`; without shifts, to the difference in the number of
     /// posts.
     pub sources: Vec<SourcePart>,
     /// The authors that contribute most to the difference that `sources` explains, estimated from the samples.
     pub authors: Vec<AuthorPart>,
-    /// Texts of the current range that many posts share.
+    /// Texts that at least two posts of the current range share, the most frequent first. If a sentiment became more
+    /// frequent, only posts with this sentiment are compared.
     pub texts: Vec<TextGroup>,
-    /// The ids of three typical posts of each range.
+    /// The ids of up to three typical posts of each range.
     pub typical: Typical,
     /// The cited posts by id.
     pub posts: BTreeMap<String, CitedPost>,
@@ -82,9 +83,9 @@ pub struct Insight {
 /// Typical posts.
 #[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Typical {
-    /// The ids of typical posts of the current range.
+    /// The ids of up to three typical posts of the current range.
     pub current: Vec<String>,
-    /// The ids of typical posts of the earlier range.
+    /// The ids of up to three typical posts of the earlier range.
     pub previous: Vec<String>,
 }
 
@@ -135,7 +136,7 @@ struct Read {
 /// Compares both ranges of `question` and explains the difference.
 ///
 /// # Errors
-/// When the database does not answer, or a range begins before the retention of counts.
+/// When the database does not answer, a range begins before the retention of counts, or the evaluation panics.
 pub async fn explain(store: &Store, question: Question) -> Result<Insight, AggregateFailure> {
     let (current, previous) = tokio::try_join!(
         read(store, &question.filter, question.current),

@@ -127,7 +127,7 @@ impl RoundError for StoreError {
 /// wait, and an instance that can reach the backend takes over.
 ///
 /// # Errors
-/// The first error that is not transient.
+/// The first error that is neither transient nor the loss of a lease.
 pub async fn coordinate<C: Coordinated>(
     task: &mut C,
     mut backoff: Backoff,

@@ -91,7 +91,7 @@ impl Supervisor {
         self.names.push((handle.id(), name));
     }
 
-    /// Waits for `signal` or for a role that ends, then stops all roles within `grace`.
+    /// Waits for `signal`, for a stop request or for a role that ends, then stops all roles within `grace`.
     ///
     /// # Errors
     /// When a role failed, panicked, ended without a stop request, or did not stop in time.

@@ -19,14 +19,15 @@ pub use redis::{Channels, RedisBus};
 /// A message on the bus.
 #[derive(Clone, Debug)]
 pub enum LiveMessage {
-    /// An event and its JSON (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
+    /// An event that was published on the bus.
     Event {
         /// The event.
         event: Arc<LiveEvent>,
-        /// The JSON of the event, as the WebSocket sends it.
+        /// The JSON of the event (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
         json: Arc<str>,
     },
-    /// The process lost its subscription and restored it. An unknown number of events was lost.
+    /// An unknown number of events was lost, because the subscription of the process was interrupted, or the process
+    /// did not read its messages fast enough.
     Interrupted,
 }
 
@@ -42,7 +43,7 @@ pub const SUBSCRIBER_BUFFER: usize = 1_024;
 /// A message, or a report that messages were lost.
 #[derive(Clone, Debug)]
 pub enum Received {
-    /// An event that was published on the bus.
+    /// A message of the bus: an event, or a report that the process lost events.
     Message(LiveMessage),
     /// The subscriber was too slow and lost this many events.
     Lagged(u64),
@@ -84,7 +85,7 @@ impl LiveBus {
     /// Publishes events in order to the subscribers of all processes.
     ///
     /// # Errors
-    /// When the bus is unavailable. The events are lost, but their contents are in the store.
+    /// When the bus is unavailable. Some or all of the events are then lost, but their contents are in the store.
     pub async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
         match self {
             Self::Local(bus) => {

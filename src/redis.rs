@@ -50,7 +50,7 @@ pub enum RedisError {
     Refused(String),
 }
 
-/// A client with one shared connection for commands that do not block. Clones share it.
+/// A client with one connection for commands that do not block. Clones share the connection.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
@@ -295,7 +295,8 @@ struct Failure {
 }
 
 impl Failure {
-    /// Whether Redis answered with a permanent error: the command, the key's type or the permissions are wrong.
+    /// Whether Redis answered with an error that a retry does not remove: the command, the key's type or the
+    /// permissions are wrong, or the consumer group does not exist.
     fn is_refusal(&self) -> bool {
         let code = self.error.details().split_ascii_whitespace().next().unwrap_or_default();
         matches!(code, "ERR" | "WRONGTYPE" | "NOPERM" | "CROSSSLOT" | "NOGROUP" | "UNBLOCKED")

@@ -33,8 +33,8 @@ use series::Tally;
 pub const DAY: Duration = Duration::from_secs(86_400);
 /// The length of the history that a weekly profile is built from.
 pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
-/// A post is punctual if it is stored at most this long after it was written. Posts that are usually later delay the
-/// windows of their source.
+/// A post is punctual if it is stored at most this long after it was written. If the posts of a source are usually
+/// later, the windows of that source are delayed.
 pub const PUNCTUAL: Duration = Duration::from_secs(60);
 /// The longest delay of a window.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
@@ -48,7 +48,7 @@ pub trait View: Sync {
     fn window(&self, range: TimeRange, source: Option<&str>) -> Tally;
     /// The sources with posts in a window.
     fn sources(&self, range: TimeRange) -> BTreeSet<String>;
-    /// The counts of the time before a window, from which baselines are computed.
+    /// The counts of the time before a window, from which baselines are computed. `None`: no rule needs a baseline.
     fn history(&self) -> Option<&History>;
     /// The counts in which each text or each author counts once, according to `spec`. `None`: the posts of this window
     /// were not read.
@@ -71,7 +71,7 @@ pub struct Group {
 pub struct Delays {
     /// The delay of all sources together.
     pub together: Duration,
-    /// The delay of each source. A source without an entry is punctual.
+    /// The delay of each source. A source without an entry counts as punctual.
     pub by_source: BTreeMap<String, Duration>,
 }
 
@@ -164,7 +164,8 @@ pub struct EvaluatedRule {
     pub left_out: usize,
 }
 
-/// Evaluates the series of `spec`: those that have posts, and those that were not normal at the last evaluation.
+/// Evaluates the series of `spec`: all posts of its scope, if the rule watches them together, and each source that has
+/// posts or was not normal at the last evaluation, if the rule watches sources.
 pub fn evaluate_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> EvaluatedRule {
     let evaluated = |group: Group| {
         let end = moment.end - moment.delays.of(spec, group.source.as_deref());

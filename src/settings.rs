@@ -112,7 +112,7 @@ impl LiveSettings {
     /// Checks and stores a change.
     ///
     /// # Errors
-    /// When the value is invalid, the setting has another version, or the store fails.
+    /// When the key or the value is invalid, the setting may not be changed or has another version, or the store fails.
     pub async fn change(&self, change: Change) -> Result<(), ChangeError> {
         self.refresh().await?;
         let Change { key, value, version, actor } = change;

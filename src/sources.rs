@@ -83,8 +83,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Splits off the operations after the first `max`, and returns them as a second batch. The cursor, `wait` and
-    /// `finished` move to the second batch.
+    /// Splits off the operations after the first `max`, and returns them as a second batch. The cursor, `wait`,
+    /// `finished` and `must_store` move to the second batch. `None` if there are at most `max` operations.
     fn cut(&mut self, max: usize) -> Option<Self> {
         if self.ops.len() <= max {
             return None;
@@ -105,10 +105,12 @@ impl Batch {
 /// Why a source failed. The ingester drops the source after any error.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// A temporary error: the source is opened again after a backoff of a few seconds.
+    /// A temporary error: the source is opened again after a delay that grows from half a second to the longest delay
+    /// of the ingester, by default 30 seconds.
     #[error("{0}")]
     Transient(String),
-    /// The server asked for a pause: the source is opened again after this time.
+    /// The server asked for a pause: the source is opened again after `after` or after the delay of a temporary error,
+    /// whichever is longer.
     #[error("{reason}")]
     Busy {
         /// The server's response, or the error that caused the pause.
@@ -116,11 +118,12 @@ pub enum SourceError {
         /// How long to wait before the source is opened again.
         after: Duration,
     },
-    /// The server refuses requests, perhaps temporarily: the source is opened again after a backoff of up to several
+    /// The server refuses requests, perhaps temporarily: the source is opened again after a delay that grows up to six
     /// hours.
     #[error("{0}")]
     Refused(String),
-    /// The error persists until the settings change: the source stops.
+    /// The error persists until the settings change: the source is not opened again until it is paused and resumed,
+    /// another instance takes it over, or the process restarts.
     #[error("{0}")]
     Permanent(String),
 }
@@ -135,9 +138,11 @@ pub trait Source: Send {
 /// The state from which a source is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
-    /// The cursor of the last batch that was appended to the stream, by this process or an earlier one.
+    /// The cursor of the last batch that this process appended to the stream, or else the stored cursor of an earlier
+    /// process or another instance. `None`: no cursor is known, as when the source is read for the first time.
     pub cursor: Option<String>,
-    /// The number of failures since the process started. A source with several hosts selects the host by this number.
+    /// The number of failures of the source since this process started it. A source with several hosts selects the
+    /// host by this number.
     pub failures: u64,
 }
 
@@ -188,7 +193,7 @@ impl SourceSpec {
         Self { idle_limit: Some(limit), ..self }
     }
 
-    /// Adds a second source, which reads the posts from before the source was added.
+    /// Adds a second source, which reads the posts from before the source was added. `None`: no such posts are read.
     #[must_use]
     pub fn with_history(self, history: Option<Self>) -> Self {
         Self { history: history.map(Arc::new), ..self }
@@ -233,7 +238,7 @@ impl SourceSpec {
         self.readers
     }
 
-    /// The maximum time without a batch, after which the source is opened again. `None`: no maximum.
+    /// The maximum duration of a call of [`Source::next`], after which the source is opened again. `None`: no maximum.
     pub fn longest_silence(&self) -> Option<Duration> {
         self.idle_limit
     }

@@ -1,8 +1,9 @@
 //! The embedded database: one file, one writer thread with group commit, and two pools of read connections.
 //!
 //! The store and the embedded queue share the database, so that a post and the acknowledgement of its entry are written
-//! in one transaction. Writes are closures. The writer runs all waiting writes in one transaction, each with its own
-//! savepoint, and returns their results after the common commit: many small durable writes require one `fsync`.
+//! in one transaction. Writes are closures. The writer runs up to 64 waiting writes in one transaction, each with its
+//! own savepoint, and returns their results after the common commit, so that many small durable writes require one
+//! `fsync`.
 
 mod backup;
 mod error;
@@ -149,7 +150,7 @@ impl Sqlite {
     /// own writes. Dropping the future does not cancel the write.
     ///
     /// # Errors
-    /// The error of `work`, or of the commit.
+    /// The error of `work`, or of the commit; [`SqliteError::Unavailable`] when the writer has ended.
     pub async fn write<T, F>(&self, work: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
@@ -162,7 +163,8 @@ impl Sqlite {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Moves the write-ahead log into the file and truncates it, unless a reader or another process is using it.
+    /// Moves the write-ahead log into the file and truncates the log, unless a reader or another process is using the
+    /// log.
     ///
     /// # Errors
     /// When the file cannot be opened or read.
@@ -200,7 +202,7 @@ impl Sqlite {
         self.readers.get().await
     }
 
-    /// The result of `query`, or `None` if it takes too long.
+    /// The result of `query`, or `None` if it takes longer than [`SqliteOptions::read_timeout`].
     pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout(self.read_timeout, query).await.ok()
     }

@@ -1,4 +1,5 @@
-//! The database: posts, analyses, rollups, alerts, cursors and leases, in Postgres or SQLite.
+//! The database, Postgres or SQLite: posts, analyses, rollups, topics, alerts, notifications, accounts, settings,
+//! cursors and leases.
 
 pub mod accounts;
 pub mod aggregate;
@@ -81,7 +82,7 @@ pub struct SourceTotals {
     pub source: String,
     /// The counts of all time, including posts that retention has removed.
     pub counts: Counts,
-    /// Event time of the newest post.
+    /// Event time of the newest stored post; `None` if retention has removed all posts of the source.
     pub last_post: Option<Timestamp>,
 }
 
@@ -119,7 +120,7 @@ pub struct Lease {
 pub struct PostgresOptions {
     /// `postgres://…`; `sslmode` and `sslrootcert` as in libpq.
     pub url: secrecy::SecretString,
-    /// A replica for the API's read queries.
+    /// The URL of a replica for the API's read queries. `None`: these queries use `url`.
     pub read_url: Option<secrecy::SecretString>,
     /// The maximum number of connections of this process to each database.
     pub max_connections: usize,
@@ -215,7 +216,8 @@ impl Store {
     /// Updates the schema. Several instances may do so at once. Returns the names of the migrations that ran.
     ///
     /// # Errors
-    /// [`StoreError::Schema`] when the schema requires a newer release, or the database cannot store all characters.
+    /// [`StoreError::Schema`] when the schema requires a newer release, or the database cannot store all characters;
+    /// other errors when the database does not answer or a migration fails.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.migrations(migrate::Mode::Run).await
     }

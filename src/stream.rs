@@ -34,13 +34,15 @@ pub struct StreamOptions {
     pub processed: String,
     /// The approximate maximum number of entries in the processed stream.
     pub processed_max_len: u64,
-    /// The approximate maximum size of the processed stream in Redis, in bytes.
+    /// The approximate maximum size of the processed stream in Redis, in bytes. A fifth of `maxmemory` is another
+    /// limit.
     pub processed_max_bytes: u64,
-    /// The approximate maximum size of the dead letters, in bytes.
+    /// The approximate maximum size of the dead letters, in bytes. In Redis, a fifth of `maxmemory` is another limit.
     pub dead_letter_max_bytes: u64,
     /// A claim that was not renewed for this time may be taken over.
     pub claim_idle: Duration,
-    /// Appends are refused while this many entries are unsettled.
+    /// The maximum number of unsettled entries. An append that would exceed this number is refused, unless no entry is
+    /// unsettled.
     pub max_backlog: u64,
     /// The maximum time of a single command.
     pub command_timeout: Duration,
@@ -69,9 +71,10 @@ impl Stream {
     /// are committed with `synchronous=FULL`).
     ///
     /// # Errors
-    /// [`StreamError::Full`] when the backlog has reached its limit. After [`StreamError::Unavailable`] some of the
-    /// entries may have been appended. The caller should append all of them again, because workers drop duplicates by
-    /// `post_id`.
+    /// [`StreamError::Full`] when the entries do not fit into the backlog, and [`StreamError::MemoryFull`] when Redis
+    /// is short of memory; nothing was appended then. Otherwise the same errors as [`Self::claim`], after which some of
+    /// the entries may have been appended. After [`StreamError::Unavailable`] the caller should append all of them
+    /// again, because workers drop duplicates by `post_id`.
     pub async fn append(&self, mut entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
         let _span = trace::append(&mut entries);
         on_backend!(self, s => s.append(entries).await)
@@ -162,7 +165,8 @@ impl Stream {
         }
     }
 
-    /// Removes consumers that hold no entries and have been idle for longer than `idle`.
+    /// Removes consumers that hold no entries and have been idle for longer than `idle`. Returns the number of removed
+    /// consumers.
     ///
     /// # Errors
     /// With Redis, the same errors as [`Self::claim`]. The embedded queue does not fail.
@@ -192,8 +196,9 @@ impl Stream {
     /// Appends dead letters to the stream again, removes them, and returns their number.
     ///
     /// # Errors
-    /// [`StreamError::Full`] when the backlog has reached its limit, and [`StreamError::MemoryFull`] when Redis is
-    /// short of memory; otherwise as [`Self::claim`]. Dead letters that were already appended are removed.
+    /// [`StreamError::Full`] when the dead letters do not fit into the backlog, and [`StreamError::MemoryFull`] when
+    /// Redis is short of memory; otherwise the same errors as [`Self::claim`]. Dead letters that this call appended
+    /// before the error are removed; the others remain.
     pub async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.replay_dead_letters(selection).await)
     }
@@ -232,7 +237,8 @@ impl Stream {
         }
     }
 
-    /// Removes entries that every consumer group has settled, and returns the lowest id that is still needed.
+    /// Removes entries that every consumer group has settled; the embedded queue has removed them when they were
+    /// settled. Returns the lowest id that may still be needed: all entries below it are settled.
     ///
     /// # Errors
     /// The same errors as [`Self::claim`]. With Redis, some of the entries may have been removed.

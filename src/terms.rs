@@ -11,8 +11,8 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 use vocabulary::Vocabulary;
 
-/// The minimum number of posts that contain a term. Rarer terms are not significant, and might reveal the text of a
-/// single post that is deleted later.
+/// The minimum number of posts of the window that contain a term. Rarer terms are not significant, and might reveal the
+/// text of a single post that is deleted later.
 const LEAST_POSTS: u32 = 3;
 /// The minimum score: the 97.5 % quantile of the normal distribution. Smaller differences may be random.
 const LEAST_SCORE: f64 = 1.96;
@@ -201,7 +201,8 @@ fn is_same(one: &Term, other: &Term) -> bool {
     short.trim_start_matches('#').split(' ').any(|word| words.contains(word) || *long == format!("#{word}"))
 }
 
-/// Whether one text contains the other, or the end of one overlaps the beginning of the other by two characters.
+/// Whether one text contains the other, or the end of one overlaps the beginning of the other by at least two
+/// characters.
 fn shares_characters(short: &str, long: &str) -> bool {
     if long.contains(short) {
         return true;

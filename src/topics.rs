@@ -172,7 +172,7 @@ impl Part {
             }
         }
         let matcher = Matcher::new(read.iter().map(|(id, query)| (*id, query))).unwrap_or_else(|error| {
-            tracing::error!(%error, topics = read.len(), "topic matcher not built, so posts are not matched with any topic");
+            tracing::error!(%error, topics = read.len(), "topic matcher not built, so its topics match no posts");
             Matcher::default()
         });
         let parsed = Arc::new(read.into_iter().collect());

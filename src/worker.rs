@@ -38,13 +38,14 @@ pub use context::{StoragePolicy, Worker, WorkerOptions};
 pub use second_opinion::SecondOpinion;
 pub use topic_doubts::TopicDoubts;
 
-/// The longest time that a consumer waits for new entries before it takes over idle claims.
+/// The longest time for which one call waits for new entries. Between two calls, a consumer checks whether the process
+/// is stopping and whether it is time to take over idle claims.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs the pool until a stop is requested and every claimed entry is settled or released.
 ///
 /// # Errors
-/// When a consumer panics. The process should exit; other processes take over its claims.
+/// When a task of the pool panics. The process should exit; other processes take over its claims.
 pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
     describe_metrics();
     let mut consumers = JoinSet::new();
@@ -76,7 +77,7 @@ fn describe_metrics() {
             Kind::Counter,
             "Posts that were too long for the model, so that their end was not read.",
         ),
-        ("sentistream_languages_total", Kind::Counter, "Stored posts by language; `unknown` if none was detected."),
+        ("sentistream_languages_total", Kind::Counter, "Stored posts by language; `unknown` without a language."),
         (
             "sentistream_other_languages_total",
             Kind::Counter,

@@ -67,7 +67,7 @@ struct Ids {
 }
 
 impl LiveSessions {
-    /// Whether the session has not ended.
+    /// Whether the session had not ended when the database was last read.
     pub fn contains(&self, id: i64) -> bool {
         let ids = self.lock();
         ids.read.contains(&id) || ids.seen.contains(&id)

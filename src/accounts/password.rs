@@ -25,7 +25,7 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// The maximum number of concurrent hashes, which limits their memory to 76 MiB.
 const CONCURRENT: usize = 4;
-/// The maximum number of requests that wait for a hash.
+/// The maximum number of requests that wait for a hash, including those whose hash is being computed.
 const MAX_WAITING: usize = 64;
 /// The most frequent leaked passwords that have at least [`MIN_CHARS`] characters. Case is ignored.
 const WELL_KNOWN: [&str; 24] = [
@@ -115,7 +115,7 @@ impl Hasher {
     /// The hash of a password, in the PHC format.
     ///
     /// # Errors
-    /// [`AccountError::Busy`] when too many requests wait.
+    /// [`AccountError::Busy`] when too many requests wait, [`AccountError::Hash`] when the computation fails.
     pub async fn hash(&self, password: &NewPassword) -> Result<String, AccountError> {
         let NewPassword(password) = password.clone();
         self.run(move || hash(password.expose_secret())).await?
@@ -125,7 +125,7 @@ impl Hasher {
     /// takes, so that clients cannot find out which accounts exist.
     ///
     /// # Errors
-    /// [`AccountError::Busy`] when too many requests wait.
+    /// [`AccountError::Busy`] when too many requests wait, [`AccountError::Hash`] when the computation fails.
     pub async fn verify(&self, password: &SecretString, known: Option<&str>) -> Result<bool, AccountError> {
         let (known, decoy) = (known.map(str::to_owned), self.decoy.clone());
         let has_hash = known.is_some();

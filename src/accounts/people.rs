@@ -20,8 +20,8 @@ impl Accounts {
     /// client may create the account without a code.
     ///
     /// # Errors
-    /// [`AccountError::Exists`], [`AccountError::WrongCode`], [`AccountError::NameTaken`], [`AccountError::Busy`], or when
-    /// the database fails.
+    /// [`AccountError::Exists`], [`AccountError::WrongCode`], [`AccountError::NameTaken`], [`AccountError::Busy`], or
+    /// when the database fails.
     pub async fn create_first(
         &self,
         name: ActorName,
@@ -114,7 +114,8 @@ impl Accounts {
         Ok(secret)
     }
 
-    /// Sets the password of a user, and ends the user's sessions. The command line uses this function.
+    /// Sets the password of a user, and ends the user's sessions. Returns `false` if the user does not exist. The
+    /// command line uses this function.
     ///
     /// # Errors
     /// [`AccountError::Busy`], or when the database fails.
@@ -236,7 +237,8 @@ pub struct Invitation {
 }
 
 impl Invitation {
-    /// The link to the dashboard at `url`. The code is in the fragment, which browsers do not send to servers and proxies.
+    /// The link to the dashboard at `url`. The code is in the fragment, which browsers do not send to servers and
+    /// proxies.
     pub fn link(&self, url: &str) -> String {
         let name = percent_encoding::utf8_percent_encode(&self.name, percent_encoding::NON_ALPHANUMERIC);
         format!("{}/#invitation={}&name={name}", url.trim_end_matches('/'), self.code)

@@ -12,7 +12,8 @@ use super::{AccountError, Accounts};
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 impl Accounts {
-    /// The session with this secret, and its user; `None` if the session has ended. Stores the time of the request.
+    /// The session with this secret, and its user; `None` if the session has ended or never existed. Stores the time of
+    /// the request, at most once per minute.
     ///
     /// # Errors
     /// When the database fails.

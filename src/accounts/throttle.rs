@@ -1,9 +1,10 @@
 //! Delays after failed sign-ins.
 //!
 //! Failures are counted for each pair of account and client, and for each client. A client is an IPv4 address or an
-//! IPv6 /64 network. Failures of other clients therefore do not delay the owner of an account. Each account also has a
-//! budget of attempts by clients that have not signed in to it before, which slows down an attack from many addresses.
-//! A larger budget for all accounts together bounds the work of the server.
+//! IPv6 /64 network. Each account also has a budget of attempts by clients that have not signed in to it before, which
+//! slows down an attack from many addresses. Failures of other clients therefore do not delay the owner of an account
+//! who signs in from a client that has signed in to it before. A larger budget for all accounts together bounds the
+//! work of the server.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -22,7 +22,7 @@ pub const META: i64 = 0;
 pub struct Inputs<'a> {
     /// Receivers whose last delivery failed.
     pub receivers: &'a [FailingReceiver],
-    /// All series that are not normal.
+    /// The stored series of each rule, by rule id. A series whose state is `Normal` is not stored.
     pub series: &'a BTreeMap<i64, Vec<Instance>>,
     /// The rules whose failed evaluation raises an alert.
     pub rules: &'a [Rule],

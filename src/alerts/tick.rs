@@ -82,7 +82,8 @@ impl Memory {
 /// Evaluates the rules that are due, stores the changes, and publishes them.
 ///
 /// # Errors
-/// When a backend does not respond, or another instance has taken over. No changes are stored in these cases.
+/// When a backend does not respond, or another instance has taken over. Then either no changes are stored, or only the
+/// changes of states, because values and evidence of open alerts are stored afterwards.
 pub async fn tick(
     services: &AlertsServices,
     options: &AlertsOptions,
@@ -201,8 +202,8 @@ fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
     }
 }
 
-/// The end of windows: before the oldest post that is not analysed yet, but at most `max_lateness` ago. If the analysis
-/// lags behind, alerts are delayed and not lost.
+/// The end of windows: the time at which the oldest post that is not analysed yet was appended, but at most
+/// `max_lateness` ago; `now` if all posts are analysed. If the analysis lags behind, alerts are delayed and not lost.
 async fn window_end(
     services: &AlertsServices,
     options: &AlertsOptions,

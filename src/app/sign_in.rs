@@ -36,7 +36,7 @@ impl FirstSignIn {
     }
 }
 
-/// Creates the first admin token; `None` when the database already has one.
+/// Creates the first admin token; `None` when the database already has a user or a token.
 ///
 /// # Errors
 /// When the database fails.

@@ -26,7 +26,8 @@ use spec::{MINUTE, fetcher, source};
 /// The sources that `ingester.sources` names.
 ///
 /// # Errors
-/// When a source lacks a required setting.
+/// When a source lacks its table or a required setting, or when a setting cannot be used, such as a file that cannot be
+/// read.
 pub fn sources(config: &Config, services: &Services) -> anyhow::Result<Vec<SourceSpec>> {
     let table = |name: &String| {
         config

@@ -25,7 +25,7 @@ Examples:
   head comments.txt | sentistream analyze
   sentistream analyze --explain \"The screen is great but it broke\"")]
 pub struct AnalyzeArgs {
-    /// The texts. Without texts and --file, each line of stdin is a text.
+    /// The texts. Without texts and without --file, each line of stdin is a text, except blank lines.
     texts: Vec<String>,
     /// Read one text per line of this file, or of stdin for `-`; blank lines are skipped.
     #[arg(long, short, value_name = "FILE|-")]
@@ -33,7 +33,8 @@ pub struct AnalyzeArgs {
     /// Print one JSON object per text, with the scores of all classes.
     #[arg(long)]
     json: bool,
-    /// Show the contribution of each word: how much the scores of the labels decrease without it.
+    /// Show the contribution of each word, or of each group of words in a long text: how much the scores of the labels
+    /// decrease without it. Without --json, at most eight contributions per text are shown.
     #[arg(long)]
     explain: bool,
 }

@@ -10,8 +10,8 @@ use crate::config::Inputs;
 
 /// Serve a demonstration until stopped, separate from any installation.
 ///
-/// It uses a new database in a temporary folder, which is removed at the end, and a free port. The configuration file
-/// and the environment are not read.
+/// The demonstration uses a free port of this machine and a new database in a temporary folder, which is removed when
+/// the demonstration stops. The configuration file, the environment and --roles are not read.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +54,11 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "demonstration folder not removed");
+            tracing::warn!(
+                folder = %self.0.display(),
+                %error,
+                "the temporary folder of the demonstration was not removed; delete it"
+            );
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::app;
 use crate::config::{Config, ConfigError, Origin, Role};
 use crate::secrets::Vault;
 
-/// Check configuration, encryption of secrets, database, stream, sources, model, disk, clock and ports.
+/// Check configuration, encryption of secrets, database, stream, sources, models, sign-in, disk, clock and ports.
 ///
 /// Each problem is printed with a remedy. Nothing is changed. Exits with 1 if a check fails. Warnings are not failures.
 /// The command can be used before the first start and while the server runs.
@@ -24,7 +24,8 @@ Examples:
   sentistream doctor
   sentistream --config prod.toml doctor --json")]
 pub struct DoctorArgs {
-    /// Print JSON: {"ok": …, "checks": [{"name", "state", "finding", "remedy"}]}.
+    /// Print JSON: {"ok": …, "checks": [{"name", "state", "finding", "remedy"}]}. The state is good, warning, broken
+    /// or skipped.
     #[arg(long)]
     json: bool,
 }
@@ -37,7 +38,8 @@ enum State {
     /// The checked part works, but may need a change.
     Warning,
     Broken,
-    /// The check did not run, because another problem must be solved first.
+    /// The check did not run, because another problem must be solved first, or because the configuration does not use
+    /// the checked part.
     Skipped,
 }
 
@@ -98,8 +100,9 @@ fn configuration(context: &Context) -> Check {
     if config.has_role(Role::Api) && is_open && !config.server.auth.is_configured() {
         return Check::warning(
             "config",
-            "the API is reachable from other machines without authentication: everyone can read, no one can write",
-            "set server.auth.tokens or server.auth.jwt, or listen on 127.0.0.1",
+            "the API is reachable from other machines, and server.auth has no credentials: requests need an account or \
+             the token that the first start prints",
+            "create accounts (`sentistream user add`), set server.auth.tokens, or listen on 127.0.0.1",
         );
     }
     Check::good(
@@ -108,13 +111,13 @@ fn configuration(context: &Context) -> Check {
     )
 }
 
-/// Checks whether the secrets of receivers are encrypted in the database. The check does not create a missing key file
-/// of an embedded database, because the first start creates it.
+/// Checks whether the secrets of receivers and sources are encrypted in the database. The check does not create a
+/// missing key file of an embedded database, because the first start creates it.
 fn secrets(config: &Config) -> Check {
     let Some(path) = app::key_file_in_use(config) else {
         return Check::warning(
             "secrets",
-            "secrets of receivers are stored unencrypted in the database",
+            "secrets of receivers and sources are stored unencrypted in the database",
             "write a key with `openssl rand -base64 32` to a file of mode 0600 and set database.key_file to it",
         );
     };

@@ -120,7 +120,10 @@ async fn notify(services: &Services, posts: &[PostId]) -> anyhow::Result<()> {
         services.stream.forget_posts(posts, posts).await?;
         let events = posts.iter().cloned().map(LiveEvent::PostDeleted).collect();
         if let Err(error) = services.live.publish(events).await {
-            tracing::warn!(%error, "live clients were not notified of the deletions");
+            tracing::warn!(
+                %error,
+                "live clients were not notified of the deletions; open pages show the posts until they are reloaded"
+            );
         }
     }
     Ok(())

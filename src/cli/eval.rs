@@ -84,7 +84,7 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<CommandRes
     for path in &args.files {
         records.extend(read_labelled(analyze::open(path)?).with_context(|| path.display().to_string())?);
     }
-    anyhow::ensure!(!records.is_empty(), "there are no records");
+    anyhow::ensure!(!records.is_empty(), "the files contain no records");
 
     if let Some(agreement) = args.fit_exits {
         return exits::fit(records, agreement, &args, &context.config).await;

@@ -47,7 +47,7 @@ fn address(config: &Config) -> Result<&Address, Misuse> {
     match found {
         Some(address) if address.port != 0 => Ok(address),
         Some(_) => {
-            Err(Misuse("server.listen has port 0, so the port is chosen at startup: set a fixed port".to_owned()))
+            Err(Misuse("the server listens on port 0, so its port is chosen at startup: set a fixed port".to_owned()))
         }
         None => Err(Misuse("this process listens on no address: set server.ops_listen".to_owned())),
     }

@@ -27,16 +27,16 @@ use crate::stream::{Stream, StreamError};
 /// Append posts from a file to the stream, where workers process them.
 ///
 /// The format is detected from the content: NDJSON (one JSON object per line), a JSON array, CSV with a header
-/// (separated by comma, semicolon or tab), or a spreadsheet (xlsx, xls, ods). The file may have any size, may be
-/// compressed with gzip or zstd, and may be in UTF-16. A post needs post_id, source and content; author, created_at,
-/// lang, url and reply_to are optional.
+/// (separated by comma, semicolon, tab or vertical bar), or a spreadsheet (xlsx, xls, xlsb, ods; at most 512 MiB). A
+/// file of another format may have any size, may be compressed with gzip or zstd, and may be in UTF-16. A post needs
+/// post_id, source and content; author, created_at, lang, url and reply_to are optional.
 ///
-/// A record that is not a valid post is reported with its line and skipped. An invalid optional field is dropped and
-/// counted. The command can be used while the server runs, and waits while the stream is full. Repeating an import is
-/// safe: a known post_id is not counted again.
+/// A record that is not a valid post is skipped and counted; the first 100 of them are reported with their lines. An
+/// invalid optional field is dropped and counted. The command can be used while the server runs, and waits while the
+/// stream is full. Repeating an import is safe: a known post_id is not counted again.
 ///
-/// Exits with 1 if not all records could be read or appended, if no record was valid, or with --strict if any record
-/// was invalid.
+/// Exits with 1 if not all records could be read or appended, if there were records but none was valid, or with
+/// --strict if any record was invalid.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -67,10 +67,11 @@ pub struct ImportArgs {
     /// The encoding, if it is neither UTF-8 nor UTF-16: windows-1252, shift_jis, …
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
-    /// Skip this many records, to continue an interrupted import.
+    /// Skip this many records at the beginning of the file, to continue an interrupted import. Not with --dry-run.
     #[arg(long, value_name = "N", default_value_t = 0)]
     skip: u64,
-    /// Show the first ten posts as they would be stored, with their sentiment. Nothing is appended.
+    /// Show the first ten posts as they would be stored, with their sentiment. Nothing is appended. At most 1,000
+    /// records are read.
     #[arg(long)]
     dry_run: bool,
     /// Exit with 1 if any record is not a valid post.
@@ -83,7 +84,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "DURATION", default_value = "10min", value_parser = parse_duration)]
     patience: Duration,
     /// Print the report as JSON: {"accepted", "rejected", "skipped", "dropped_fields", "errors": [{"line", "reason"}],
-    /// "interrupted", "elapsed_s"}.
+    /// "interrupted", "elapsed_s"}. The errors are the first 100.
     #[arg(long)]
     json: bool,
 }
@@ -199,7 +200,7 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Appends all records, or stops at Ctrl-C.
+    /// Appends all records after the skipped ones, or stops at Ctrl-C or SIGTERM.
     async fn copy(&mut self, chunks: &mut ChunkReader) -> anyhow::Result<()> {
         let interrupt = lifecycle::termination();
         tokio::pin!(interrupt);
@@ -324,12 +325,12 @@ impl Import<'_> {
                 output.line("the file contains no records")?;
             }
             for (field, count) in &tally.dropped {
-                output.line(format!("{field} was invalid in {count} records and dropped"))?;
+                output.line(format!("{field} was invalid in {count} records, and left out of their posts"))?;
             }
         }
         output.flush()?;
         let how = format!("continue with --skip {done} (repeated posts count once)");
-        copied.with_context(|| format!("stopped after {} posts; {how}", tally.accepted))?;
+        copied.with_context(|| format!("stopped after {} posts were appended; {how}", tally.accepted))?;
         if tally.is_interrupted {
             let _ = writeln!(io::stderr(), "interrupted; {how}");
         }

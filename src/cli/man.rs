@@ -15,7 +15,7 @@ Examples:
   sentistream man | man -l -
   sentistream man --out /usr/local/share/man/man1")]
 pub struct ManArgs {
-    /// Write sentistream.1 and a page for each command to this existing folder.
+    /// Write sentistream.1 and a page for each command to this folder, which must exist.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }

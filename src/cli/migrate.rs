@@ -6,7 +6,7 @@ use super::output::Output;
 use super::{CommandResult, Context, print_database};
 use crate::app;
 
-/// Create the database or update its schema, or check it.
+/// Create the database or update its schema, or check whether migrations are pending.
 ///
 /// `serve` also migrates when it starts. Several instances may start at the same time.
 #[derive(Args)]

@@ -13,8 +13,8 @@ use crate::inference::models::{self, Description};
 /// List models, download one from the Hugging Face Hub, or describe one.
 ///
 /// A model is a DistilBERT, BERT, RoBERTa or XLM-RoBERTa sequence classifier. Models of the Hub are stored in
-/// inference.hub.home and need no network after the download. `list` also shows known models and what they are suited
-/// for.
+/// inference.hub.home and need no network after the download. `list` also shows known models of the Hub, and what these
+/// models are suited for.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -100,8 +100,8 @@ pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Co
             for warning in &description.warnings {
                 output.line(format!("warning: {warning}"))?;
             }
-            output.line(format!("to use it for all posts: --set inference.model={}", description.model))?;
-            output.line("to use it for some languages, in the configuration file:")?;
+            output.line(format!("to use the model for all posts: --set inference.model={}", description.model))?;
+            output.line("to use the model for some languages, write into the configuration file:")?;
             output.line(route_block(&description))?;
             output.flush()?;
             Ok(CommandResult::Good)
@@ -173,7 +173,7 @@ fn print_known(output: &mut Output) -> anyhow::Result<()> {
 }
 
 /// The configuration that routes posts in the languages of the model to the model. English posts are still classified
-/// by the main model.
+/// by the main model. If no other language of the model is known, the configuration names German as an example.
 fn route_block(model: &Description) -> String {
     let known = KNOWN.iter().find(|known| model.model == format!("hf:{}", known.repository));
     let declared: Vec<&str> = match known {
@@ -227,7 +227,7 @@ fn print_heads(model: &Description, output: &mut Output) -> anyhow::Result<()> {
         });
         let classes = classes.collect::<Vec<_>>().join(", ");
         match &head.problem {
-            Some(problem) => output.line(format!("its classes are {classes}: {problem}"))?,
+            Some(problem) => output.line(format!("the classes of a head are {classes}: {problem}"))?,
             None => output.line(format!("{}: {classes}", head.classifies.unwrap_or_default()))?,
         }
         let fit = match head.classifies {

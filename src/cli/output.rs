@@ -52,7 +52,8 @@ impl Output {
     }
 }
 
-/// `text` as one line of at most `max` characters. Control characters are replaced by spaces.
+/// `text` as one line of at most `max` characters, followed by an ellipsis if the text is longer. Control characters
+/// are replaced by spaces.
 pub fn one_line(text: &str, max: usize) -> String {
     let mut line: String = text.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(max).is_some() {

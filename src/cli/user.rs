@@ -22,7 +22,7 @@ use crate::store::security::SecurityEvent;
 
 /// The number of users per read.
 const PAGE: i64 = 500;
-/// The maximum length of a password file, in bytes.
+/// The maximum number of bytes that are read of a password file.
 const MAX_PASSWORD_FILE: u64 = 4_096;
 
 /// Manage the people who may sign in to the dashboard.
@@ -39,7 +39,7 @@ Examples:
   sentistream user password bob
   sentistream user disable bob")]
 pub enum UserCommand {
-    /// Add a user. Without a password file, print a link that lets the user set a password.
+    /// Add a user. Without a password file, print a link that lets the user set a password once, within 3 days.
     Add(AddArgs),
     /// List the users.
     List(ListArgs),
@@ -274,7 +274,9 @@ fn state(user: &User) -> &'static str {
 fn done(changed: UserChanged, name: &str) -> anyhow::Result<User> {
     let message = match changed {
         UserChanged::Done(user) => return Ok(*user),
-        UserChanged::Missing | UserChanged::Stale => format!("the user {name:?} has changed; repeat the command"),
+        UserChanged::Missing | UserChanged::Stale => {
+            format!("the user {name:?} was just changed or deleted; repeat the command")
+        }
         UserChanged::NameTaken => format!("{name:?} is the name of another user or of a token"),
         UserChanged::LastAdmin => {
             format!("{name} is the last administrator who can sign in: add another administrator first")

@@ -37,16 +37,18 @@ pub struct AlertsConfig {
     /// The number of different authors that the negative posts of an alert must have; at least 1.
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
     pub min_authors: u32,
-    /// An alert is resolved when its condition has been false for this long; at most one day.
+    /// An alert of a built-in rule is resolved when, for this long, its value has been at most 80 % of the threshold,
+    /// or its window has had too few posts or authors; at most one day.
     #[serde(deserialize_with = "up_to_a_day")]
     pub keep_firing_for: Duration,
     /// The longest time that a window waits for posts that are not analysed yet.
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
-    /// The URL of the dashboard for links in notifications. `None`: the address of this machine.
+    /// The URL of the dashboard for links in notifications. `None`: `http://localhost` with the port of the
+    /// first address in `server.listen`.
     #[serde(deserialize_with = "optional_web_url")]
     pub external_url: Option<String>,
-    /// A notification fails permanently when its retries have failed for this long; at most one day.
+    /// A delivery is retried for this long after its creation, then it fails; at most one day.
     #[serde(deserialize_with = "up_to_a_day")]
     pub give_up_after: Duration,
     /// Whether receivers may run programs on the machine that sends notifications.
@@ -57,7 +59,8 @@ pub struct AlertsConfig {
     /// The configured routes of alerts to receivers.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub routes: Vec<Route>,
-    /// The configured recurring times at which routes send no notifications.
+    /// The configured recurring times. A route sends no notifications in its mute timings, and only in its active
+    /// timings if it has any.
     #[serde(deserialize_with = "super::notifications::managed")]
     pub mute_timings: Vec<MuteTiming>,
     /// The configured rules by which alerts suppress the notifications of other alerts.

@@ -50,7 +50,7 @@ fn described(template: &Template, (kind, title, hidden): (&str, &str, &[&str])) 
     SourceKind { kind: kind.to_owned(), title: title.to_owned(), about: comment_above(&format!("[{section}]")), fields }
 }
 
-/// The keys of a section, except those that name files.
+/// The keys of a section, without the `…_file` keys that name a file with the value of another key.
 fn keys(template: &Template, section: &str) -> Vec<String> {
     let of_section = |key: &str| key.strip_prefix(section)?.strip_prefix('.').map(str::to_owned);
     let all: Vec<String> = template.keys().filter_map(of_section).collect();
@@ -123,7 +123,8 @@ pub(super) fn comment_of(text: &str, start: &str) -> String {
 /// Parses the settings of a source of `kind`.
 ///
 /// # Errors
-/// Every validation error, by field (`settings.KEY`, `secrets.KEY`, `kind`).
+/// The validation errors by field (`settings.KEY`, `secrets.KEY`, `kind`): all unknown fields and wrong types, or else
+/// the first value that is not allowed or is missing.
 pub fn read_source(
     kind: &str,
     settings: &Map<String, Json>,

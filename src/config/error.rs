@@ -7,7 +7,7 @@ use super::Origin;
 /// One setting that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, as `section.key`; empty if the problem concerns a whole file.
+    /// The key, as `section.key`; empty if the problem concerns a whole file, or a flag without a key.
     pub key: String,
     /// The layer that set the invalid value.
     pub origin: Origin,
@@ -24,7 +24,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All invalid settings, in the order of the layers.
+/// The invalid settings. Reading stops at the first step that finds any, so there may be more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

@@ -91,7 +91,8 @@ pub struct InferenceConfig {
     /// The model that classifies posts.
     #[serde(deserialize_with = "parsed")]
     pub model: ModelRef,
-    /// A second model for emotions. `None`: `model` also returns the emotions.
+    /// A second model for emotions. `None`: `model` also returns the emotions; if it classifies only sentiment, the
+    /// builtin model returns them.
     #[serde(deserialize_with = "optional")]
     pub emotion_model: Option<ModelRef>,
     /// The number of compute threads, 1 to 256. `None`: one per core.
@@ -112,7 +113,7 @@ pub struct InferenceConfig {
     /// The thresholds of early exits, 0 to 1, by layer. They replace the thresholds that the model defines.
     #[serde(deserialize_with = "thresholds")]
     pub exit_thresholds: BTreeMap<usize, f32>,
-    /// The size of the cache of analyses in bytes, per process; 0: no cache.
+    /// The size of the cache of analyses in bytes, per model of a process; 0: no cache.
     #[serde(deserialize_with = "count::<_, _, 0, 1_099_511_627_776>")]
     pub answer_cache_bytes: usize,
     /// The largest number of tokens in the batch of one thread, 16 to 1048576.
@@ -148,8 +149,8 @@ pub struct InferenceConfig {
     pub other_languages: OtherLanguages,
     /// Models for some languages. Posts in other languages go to `model`.
     pub routes: Vec<RouteConfig>,
-    /// The longest time that posts wait for the model of a route. Then they are stored without a sentiment and
-    /// classified later.
+    /// The longest time that posts wait for the model of a route; at most one hour. Then they are stored without a
+    /// sentiment and classified later.
     #[serde(deserialize_with = "up_to_an_hour")]
     pub route_wait: Duration,
     /// A model of a route that no post has needed for this long is removed from memory. `None`: it stays in memory.
@@ -157,7 +158,8 @@ pub struct InferenceConfig {
     pub unload_after: Option<Duration>,
     /// Whether to detect the language of posts whose source does not state it.
     pub detect_language: bool,
-    /// The calibration of the confidence.
+    /// The calibration of the confidence. A file applies to `model` only; models of routes then use the file beside
+    /// them.
     #[serde(deserialize_with = "parsed")]
     pub calibration: CalibrationRef,
     /// The Hugging Face Hub, from which models are downloaded.
@@ -174,7 +176,8 @@ pub struct RouteConfig {
     /// The model that classifies posts in these languages.
     #[serde(deserialize_with = "parsed")]
     pub model: ModelRef,
-    /// A second model for emotions. `None`: `model` also returns the emotions.
+    /// A second model for emotions. `None`: `model` also returns the emotions; if it classifies only sentiment, the
+    /// emotion of each post is neutral.
     #[serde(default, deserialize_with = "optional")]
     pub emotion_model: Option<ModelRef>,
     /// The sentiment or emotion label of each class of both models, by class name.
@@ -238,7 +241,7 @@ pub struct HubConfig {
     /// The folder of the Hugging Face tools, which store models in its subfolder `hub`. `None`: `~/.cache/huggingface`.
     #[serde(deserialize_with = "optional")]
     pub home: Option<PathBuf>,
-    /// The base URL of the Hub or of a mirror, without a slash at its end.
+    /// The base URL of the Hub or of a mirror, without a slash at its end. Downloads refuse `http`, except on loopback.
     #[serde(deserialize_with = "web_address")]
     pub endpoint: String,
     /// The token for private and gated models. `None`: the token that `hf auth login` stored, see [`Self::token`].

@@ -91,7 +91,7 @@ impl Layers {
             Err(e) => {
                 let line = line_of(text, e.span().map_or(0, |span| span.start));
                 // The error does not quote the line, because it may contain a secret.
-                self.problem("", origin(line), format!("this is not TOML: {}", e.message()));
+                self.problem("", origin(line), format!("the configuration file is not TOML: {}", e.message()));
             }
         }
     }
@@ -133,7 +133,7 @@ impl Layers {
                     self.problem(key, origin, format!("expected {expected} in TOML syntax"));
                 }
             },
-            Found::Section => self.problem(key, origin, "this is a table of keys: set one of them"),
+            Found::Section => self.problem(key, origin, "names a table of keys: set one of them"),
             Found::Unknown if key.rsplit_once('.').is_some_and(|(source, _)| self.template.is_named_source(source)) => {
                 self.named.push(Named { key: key.to_owned(), given: Given::Text(text.to_owned()), origin });
             }

@@ -51,7 +51,7 @@ pub struct TracingConfig {
     /// The base URL of an OTLP collector; `None`: no traces.
     #[serde(deserialize_with = "optional")]
     pub otlp_endpoint: Option<url::Url>,
-    /// The share of appends that are traced, 0 to 1.
+    /// The share of appends that are traced, 0 to 1. For a request with a `traceparent` header, the header decides.
     #[serde(deserialize_with = "share")]
     pub sample_ratio: f64,
     /// The longest time to send a batch of spans.

@@ -29,7 +29,8 @@ pub struct OidcConfig {
     pub roles: BTreeMap<UserRole, Vec<String>>,
     /// The role of users who are in none of these groups. `None`: they may not sign in.
     pub default_role: Option<UserRole>,
-    /// The allowed domains of verified e-mail addresses. Empty: all addresses are allowed.
+    /// The allowed domains of verified e-mail addresses. Empty: users may sign in with any address,
+    /// or without one.
     pub email_domains: Vec<String>,
 }
 
@@ -66,7 +67,8 @@ struct RawRoles {
 /// Reads the section; `None` when no issuer is set.
 ///
 /// # Errors
-/// When the issuer is not an allowed URL, or when a key is missing that is required together with `issuer`.
+/// When the issuer is not an allowed URL, when a key is missing that is required together with `issuer`, when a client
+/// is set without an issuer, or when no role is set, so that no one could sign in.
 pub fn oidc<'de, D: Deserializer<'de>>(de: D) -> Result<Option<OidcConfig>, D::Error> {
     RawOidc::deserialize(de)?.check().map_err(D::Error::custom)
 }
@@ -74,7 +76,7 @@ pub fn oidc<'de, D: Deserializer<'de>>(de: D) -> Result<Option<OidcConfig>, D::E
 /// Why the section is invalid.
 #[derive(Debug, thiserror::Error)]
 enum InvalidOidc {
-    #[error("a client is set but `issuer` is not: set it to the issuer of the provider")]
+    #[error("a client is set but `issuer` is not: set `issuer` to the issuer of the provider")]
     NoIssuer,
     #[error("`issuer` must be an https URL without a query (http only on loopback), is {0:?}")]
     Issuer(String),

@@ -21,7 +21,8 @@ const OTHERS: [&str; 7] = [
 const WORDS: [&str; 5] = ["builtin", "auto", "off", "none", "same"];
 
 /// Resolves the relative paths that a configuration file sets, so that the file has the same effect from any working
-/// folder. Paths in flags and in the environment stay relative to the working folder.
+/// folder. Paths in flags and in the environment stay relative to the working folder. The path in `database.url` is
+/// resolved separately.
 pub fn resolve(settings: &mut [Setting]) {
     for Setting { key, value, origin } in settings {
         if let Origin::File { path, .. } = origin

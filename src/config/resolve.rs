@@ -55,7 +55,8 @@ pub fn with_settings(config: &Config, settings: Settings) -> Result<Config, Conf
     Ok(changed)
 }
 
-/// Whether the database is embedded and the settings that select sources, topics and alerts have their defaults.
+/// Whether the database is embedded and the settings that select roles, sources, topics, alerts and the posts to store
+/// have their defaults.
 /// `ingester.demo = "auto"` creates the demonstration only in this case.
 fn is_untouched(config: &Config, settings: &Settings) -> bool {
     let is_selective = |key: &str| {

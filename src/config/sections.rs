@@ -68,7 +68,7 @@ fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
 pub struct DatabaseConfig {
     /// The database that stores posts, analyses and alerts.
     pub url: DatabaseUrl,
-    /// A Postgres replica for reads.
+    /// A Postgres replica for the reads of the API. `None`: these reads go to `url`.
     #[serde(deserialize_with = "optional")]
     pub read_url: Option<DatabaseUrl>,
     /// The largest number of connections of this process to each database, 1 to 1000 (with SQLite: read connections).
@@ -77,7 +77,7 @@ pub struct DatabaseConfig {
     /// The longest wait for a new or free connection, or for a SQLite lock.
     #[serde(deserialize_with = "positive_duration")]
     pub connect_timeout: Duration,
-    /// The timeout of a statement (Postgres only).
+    /// The longest time of a statement (Postgres) or of a read (SQLite).
     #[serde(deserialize_with = "positive_duration")]
     pub statement_timeout: Duration,
     /// The file with the keys that encrypt stored secrets. `None`: a file beside the embedded database; with Postgres,
@@ -154,10 +154,11 @@ pub struct CacheConfig {
 pub struct IngesterConfig {
     /// The names of the tables below `[sources]` whose sources are read.
     pub sources: Vec<String>,
-    /// The largest number of posts per append, 1 to 10000.
+    /// The largest number of posts and deletions that a source is asked for at once, 1 to 10000.
     #[serde(deserialize_with = "count::<_, _, 1, 10_000>")]
     pub batch_size: usize,
-    /// Posts per second of all sources together; `None`: no limit.
+    /// The largest number of posts and deletions per second from all sources of this process together, 0.1 to 50000.
+    /// `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
     /// Whether an empty database is filled with demonstration posts. After the configuration is loaded, this is never
@@ -175,9 +176,11 @@ pub struct IngesterConfig {
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Demo {
-    /// The demonstration is created if the database is embedded and no source, topic or alert is configured.
+    /// [`Demo::On`] if the database is embedded and the settings of roles, sources, topics, alerts and stored posts
+    /// have their defaults, otherwise [`Demo::Off`].
     Auto,
-    /// The demonstration is always created.
+    /// The demonstration is created in a database that has no posts, topics, rules and receivers, and never had a
+    /// demonstration.
     On,
     /// The demonstration is never created.
     Off,
@@ -199,14 +202,16 @@ pub struct WorkerConfig {
     /// The number of attempts to analyse a failing post before it is moved to the dead letter, 1 to 100.
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
-    /// An entry that was delivered more often than this without an outcome is moved to the dead letter; 1 to 100.
+    /// An entry that was delivered more often than this without an outcome, and more often than `max_deliveries`, is
+    /// moved to the dead letter; 1 to 100.
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_crashes: u32,
-    /// Whether posts that no tracked topic matches are skipped without being analysed or stored.
+    /// Whether posts that no tracked topic matches are not stored, except edits of stored posts. Posts that no topic
+    /// can match are not analysed either.
     pub store_only_matching: bool,
 }
 
-/// `[outbound]`: requests to configured URLs.
+/// `[outbound]`: requests to configured URLs, such as receivers, sources and the provider of OpenID Connect.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutboundConfig {
@@ -222,13 +227,15 @@ pub struct OutboundConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionConfig {
-    /// How long counts per minute are kept, one day to 366 days. Older counts are kept per 15 minutes.
+    /// How long counts per minute are kept, one day to 366 days, and at least an hour longer than `alerts.window` and
+    /// `alerts.max_lateness` together. Older counts are kept per 15 minutes.
     #[serde(deserialize_with = "days")]
     pub minute_rollups: Duration,
     /// How long posts are kept, from the time at which they were written; 1 hour to 366 days. `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 3_600_000>")]
     pub posts: Option<Duration>,
-    /// How long counts per 15 minutes and per day are kept, 1 to 366 days. `None`: no limit.
+    /// How long counts per 15 minutes and per day are kept, 1 to 366 days, and not shorter than `posts`, which must
+    /// then be set. `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
     pub rollups: Option<Duration>,
     /// How long events of the audit log are kept, 1 to 366 days.

@@ -64,11 +64,11 @@ pub struct WebSocketConfig {
     /// A client that has not answered for this long is disconnected. Must be longer than `ping_interval`.
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
-    /// The number of messages that are buffered for a slow client, 1 to 65536. When the buffer is full, the client
-    /// loses the oldest messages.
+    /// The number of messages that are buffered for a slow client, 1 to 65536. While the buffer is full, the client
+    /// loses new messages.
     #[serde(deserialize_with = "count::<_, _, 1, 65_536>")]
     pub buffer: usize,
-    /// A client that stays too slow for this long is disconnected.
+    /// A client that has not caught up for this long after its buffer was full is disconnected.
     #[serde(deserialize_with = "positive_duration")]
     pub slow_limit: Duration,
     /// The largest number of concurrent clients, 1 to 1000000.
@@ -143,16 +143,18 @@ fn session_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Err
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum Scope {
-    /// Allows all GET requests, analyses of texts and the WebSocket.
+    /// Allows GET requests (except for users, tokens, settings, backups, migrations and the audit log), analyses of
+    /// texts and the WebSocket.
     Read,
     /// Allows appending posts.
     Write,
     /// Allows acknowledging alerts, creating silences and correcting labels.
     Respond,
-    /// Allows changes of topics, rules, sources and receivers.
+    /// Allows changes of topics, rules, sources and receivers, and the removal of the demonstration; also everything
+    /// that `respond` allows.
     Edit,
-    /// Allows changes of users, tokens and settings, reading the audit log, deletions, and the handling of dead
-    /// letters; also everything that `respond` and `edit` allow.
+    /// Allows changes of users, tokens and settings, backups, reading the audit log, deletions, and the handling of
+    /// dead letters; also everything that `respond` and `edit` allow.
     Admin,
 }
 
@@ -166,7 +168,7 @@ impl<'de> Deserialize<'de> for Scope {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenConfig {
-    /// The name of the client in logs.
+    /// The name of the client in logs and in the audit log.
     #[serde(deserialize_with = "name")]
     pub name: String,
     /// The SHA-256 of the token.
@@ -224,7 +226,7 @@ fn jwt<'de, D: Deserializer<'de>>(de: D) -> Result<Option<JwtConfig>, D::Error> 
 /// Why `[server.auth.jwt]` is invalid.
 #[derive(Debug, thiserror::Error)]
 enum InvalidJwt {
-    #[error("a key is set but `algorithm` is not: set it to \"HS256\", \"RS256\" or \"EdDSA\"")]
+    #[error("a key is set but `algorithm` is not: set `algorithm` to \"HS256\", \"RS256\" or \"EdDSA\"")]
     NoAlgorithm,
     #[error("`algorithm` must be \"HS256\", \"RS256\" or \"EdDSA\", is {0:?}")]
     Algorithm(String),

@@ -32,7 +32,7 @@ pub struct Settings(Vec<Setting>);
 pub struct Shown {
     /// The key, as `section.key`.
     pub key: String,
-    /// The value; a secret is `***`.
+    /// The value. A secret is `***`, also a password or a query in a URL, and the secrets of a receiver.
     pub value: Value,
     /// The layer that set the value.
     pub origin: Origin,

@@ -73,7 +73,7 @@ pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::E
     }
 }
 
-/// A duration from one day to one year.
+/// A duration of 1 to 366 days.
 pub fn days<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     duration::<D, DAY, LONGEST>(de)
 }
@@ -292,7 +292,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether the host is a loopback address.
+    /// Whether the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }

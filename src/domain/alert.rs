@@ -25,7 +25,8 @@ pub use words::{Direction, Distinct, GroupBy, InstanceState, NoData, RuleKind, S
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
-    /// The alert is open: its condition holds, or stopped holding less than `keep_firing_for` ago.
+    /// The alert is open: its condition holds, its value has not crossed the recovery threshold, its condition stopped
+    /// holding less than `keep_firing_for` ago, or its rule cannot be evaluated.
     Firing,
     /// The alert has ended. If the condition holds again, a new alert opens.
     Resolved,
@@ -64,13 +65,15 @@ impl FromStr for AlertState {
 pub struct Alert {
     /// The id of the alert. Later alerts have higher ids.
     pub id: i64,
-    /// The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
+    /// The name of the rule while the alert was open, so that a new name of the rule applies to its open alerts;
+    /// `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
     pub alert_type: String,
-    /// The posts that the rule watches: `all`, `source:NAME`, …
+    /// The posts of the alert's series: `all`, `source:NAME`, `topic:NAME,source:NAME`, …; `rule:NAME` or
+    /// `receiver:NAME` for an alert about a rule or receiver that fails.
     pub scope: String,
     /// `firing` while the alert is open, then `resolved`.
     pub state: AlertState,
-    /// The threshold that the value crossed.
+    /// The rule's threshold at the last evaluation while the alert was firing.
     pub threshold_value: f64,
     /// The measured value at the last evaluation while the alert was firing.
     pub actual_value: f64,
@@ -80,7 +83,8 @@ pub struct Alert {
     /// The end of the window in which `actual_value` was measured, exclusive.
     #[schema(value_type = String, format = DateTime)]
     pub window_end: Timestamp,
-    /// The number of posts in the window.
+    /// The number of posts in the window that the rule counts: without copies that `distinct` leaves out, and without
+    /// unscored posts if the rule counts a sentiment or an emotion.
     pub post_count: i32,
     /// The time of the evaluation that opened the alert.
     #[schema(value_type = String, format = DateTime)]
@@ -95,16 +99,18 @@ pub struct Alert {
     /// versions of SentiStream that had no rules.
     #[serde(default)]
     pub rule_id: Option<i64>,
-    /// The severity that the rule had when the alert opened.
+    /// The severity that the rule had when the alert opened; `warning` for alerts from versions of SentiStream that had
+    /// no rules.
     #[serde(default = "Alert::usual_severity")]
     pub severity: Severity,
-    /// The state of the alert's series: `firing` or `recovering` while the alert is open.
+    /// The state of the alert's series: `firing` or `recovering` while the alert is open, afterwards the state to which
+    /// the alert ended (`normal` or `no_data`).
     #[serde(default = "Alert::usual_phase")]
     pub phase: InstanceState,
     /// The labels that identify the alert in notifications, as they were when it opened: `alertname`, `severity`, …
     #[serde(default)]
     pub labels: Labels,
-    /// The rule's texts about the alert, with filled placeholders.
+    /// The rule's texts about the alert, with the values of the last evaluation while the alert was firing.
     #[serde(default)]
     pub annotations: Labels,
     /// Who acknowledged the alert, and when; null if the alert is not acknowledged.

@@ -36,7 +36,7 @@ impl Counts {
     }
 
     /// The counts of the posts that match both filters; `None` matches every post. The sum of confidences is not stored
-    /// by label, so it is 0 if a filter is set.
+    /// by label, so it is 0 if the filters leave out posts with a sentiment.
     pub fn only(&self, sentiment: Option<SentimentFilter>, emotion: Option<Emotion>) -> Self {
         let mut kept = *self;
         for label in Sentiment::ALL {
@@ -82,12 +82,14 @@ impl Counts {
         self.cells.iter().map(|row| row[emotion.index()]).sum()
     }
 
-    /// The percentage of a sentiment, rounded to two decimal places; 0 if there are no posts.
+    /// The percentage of a sentiment among the posts with a sentiment, rounded to two decimal places; 0 if there are no
+    /// such posts.
     pub fn percentage(&self, sentiment: Sentiment) -> f64 {
         percentage(self.sentiment(sentiment), self.total())
     }
 
-    /// The mean confidence, in [0, 1], rounded to four decimal places; 0 if there are no posts.
+    /// The mean confidence of the posts with a sentiment, in [0, 1], rounded to four decimal places; 0 if there are no
+    /// such posts, or if [`Self::only`] left out some.
     pub fn average_confidence(&self) -> f64 {
         match self.total() {
             0 => 0.0,

@@ -19,7 +19,7 @@ pub struct EntryId {
 }
 
 impl EntryId {
-    /// When the entry was appended.
+    /// When the entry was appended; the Unix epoch if [`Timestamp`] does not support the time.
     pub fn appended_at(self) -> Timestamp {
         i64::try_from(self.ms).ok().and_then(Timestamp::from_millis).unwrap_or_default()
     }
@@ -63,9 +63,9 @@ pub enum Outcome {
     Unscored,
     /// The post was already stored.
     Duplicate,
-    /// The entry had no effect: the post was deleted, or a later version is stored.
+    /// The entry had no effect: the post was deleted, is too old to be stored, or a later version is stored.
     Skipped,
-    /// The entry deleted a post or an author's posts, or left a tombstone.
+    /// The entry deleted a post or an author's posts, or left a tombstone for posts that were not stored.
     Deletion,
     /// The entry stored a later version of a post.
     Replacement,
@@ -144,9 +144,11 @@ pub struct Books {
     pub unscored: u64,
     /// The number of entries whose posts were already stored.
     pub duplicate: u64,
-    /// The number of entries without an effect: the post was deleted, or a later version is stored.
+    /// The number of entries without an effect: the post was deleted, is too old to be stored, or a later version is
+    /// stored.
     pub skipped: u64,
-    /// The number of entries that deleted a post or the posts of an author.
+    /// The number of entries that deleted a post or the posts of an author, or left a tombstone for a post that was not
+    /// stored.
     pub deletion: u64,
     /// The number of entries that stored a later version of a post.
     pub replacement: u64,

@@ -10,7 +10,8 @@ use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp, Unscor
 /// The maximum length of the preview of a post's text in an event, in characters.
 pub const PREVIEW_CHARS: usize = 200;
 
-/// A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket message `post`.
+/// A post that was stored, replaced by a later version, or analysed again: the JSON of the channel `sentiment_updates`
+/// and of the WebSocket message `post`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostEvent {
     /// The id of the post, unique across all sources.
@@ -21,7 +22,7 @@ pub struct PostEvent {
     pub source: String,
     /// The name of the author; null if the source did not send one.
     pub author: Option<String>,
-    /// The language from the source, or the detected one.
+    /// The language from the source, or the detected one. The field is absent if the language is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
     /// The sentiment of the post; null if the post is unscored.
@@ -48,7 +49,7 @@ pub struct PostEvent {
     /// When the post was analysed, or when it was stored without an analysis.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// The W3C trace context, if the post is traced.
+    /// The W3C trace context. The field is absent if the post is not traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
@@ -80,9 +81,9 @@ impl PostEvent {
 /// An event on the live bus, which connects roles and processes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LiveEvent {
-    /// A post was analysed for the first time, or replaced.
+    /// A post was stored, replaced by a later version, or analysed again with a new result.
     Post(PostEvent),
-    /// An alert fired, is recovering, fires again, or was resolved.
+    /// An alert fired, is recovering, fires again, was resolved, or has new values or evidence.
     Alert(Alert),
     /// The state of a rule's series changed, with or without an alert.
     AlertState(Transition),

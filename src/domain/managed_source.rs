@@ -22,7 +22,8 @@ const RESERVED: [&str; 3] = ["kinds", "test", "recognize"];
 /// The definition of a source by a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceDefinition {
-    /// The name of the source: 1 to 64 characters of `a-z`, `0-9`, `_` and `-`.
+    /// The name of the source, which must be unique and cannot be changed: 1 to 64 characters of `a-z`, `0-9`, `_` and
+    /// `-`. The names `kinds`, `test` and `recognize` are reserved.
     pub name: String,
     /// The kind of the source: one of the kinds that `GET /api/sources/kinds` lists.
     pub kind: String,
@@ -61,8 +62,8 @@ pub fn is_name(text: &str) -> bool {
 }
 
 /// The error for a URL with a user or a password.
-const PASSWORD: &str = "must not contain a password, because settings are stored in plain text: use a URL without it, \
-                        or add the source to the configuration file";
+const PASSWORD: &str = "must not contain a user or a password, because settings are stored in plain text: use a URL \
+                        without them, or add the source to the configuration file";
 
 /// Whether any text in `value` is a URL with a user or a password. The recursion is bounded, because the parser limits
 /// the depth of JSON in requests.

@@ -98,7 +98,7 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
 pub struct Stored<T> {
     /// The id of the object, unique among objects of its kind.
     pub id: i64,
-    /// Increases with each change. The API sends it as the ETag.
+    /// Increases with each change of the object. The API sends the version as the ETag.
     pub version: i64,
     /// Whether the object comes from the configuration file. The API cannot change such objects.
     pub provisioned: bool,

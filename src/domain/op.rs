@@ -43,10 +43,10 @@ impl Op {
         }
     }
 
-    /// Parses an entry. `now` replaces a missing `created_at`.
+    /// Parses an entry. `now` replaces a `created_at` that is missing or too far in the future.
     ///
     /// # Errors
-    /// A message that names the missing or invalid field.
+    /// A message that names the missing or invalid fields.
     pub fn parse(fields: &RawFields, now: Timestamp) -> Result<Self, Rejection> {
         let reader = Reader(fields);
         match reader.text("op")?.as_deref() {

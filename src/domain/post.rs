@@ -99,7 +99,7 @@ text_type! {
 }
 
 text_type! {
-    /// The author of a post: 1–256 characters without U+0000.
+    /// The author of a post: 1–256 characters without U+0000, not only white space.
     Author, |text| {
         let length = text.chars().count();
         if text.trim().is_empty() || length > MAX_AUTHOR_CHARS {
@@ -123,17 +123,17 @@ pub struct Post {
     pub post_id: PostId,
     /// The source that the post comes from.
     pub source: Source,
-    /// The text: not blank, at most 100,000 characters.
+    /// The text: not blank, at most 100,000 characters, without U+0000.
     pub content: String,
     /// The author on the source; `None` if the source did not send one.
     pub author: Option<Author>,
     /// Event time: when the author wrote the post.
     pub created_at: Timestamp,
-    /// BCP 47 tag, as the source sent it.
+    /// The BCP 47 tag of the language, as the source sent it or as it was detected; `None` if it is not known.
     pub lang: Option<String>,
-    /// The URL of the original post.
+    /// The http or https URL of the original post; `None` if the source did not send one.
     pub url: Option<String>,
-    /// The id of the post that this one replies to.
+    /// The id of the post that this one replies to; `None` if the source did not send one.
     pub reply_to: Option<String>,
 }
 
@@ -155,26 +155,28 @@ impl Post {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"post_id": "demo-1", "source": "web", "content": "I love this phone", "author": "ada"}))]
 pub struct PostDraft {
-    /// The id of the post, which must be unique: 1–256 bytes.
+    /// Required. The id of the post, unique across all sources: 1–256 bytes without U+0000.
     #[serde(default)]
     pub post_id: Option<String>,
-    /// The source of the post: 1–64 characters of `[a-z0-9_.-]`.
+    /// Required. The source of the post: 1–64 characters of `[a-z0-9_.-]`. Capital letters become lower case.
     #[serde(default)]
     pub source: Option<String>,
-    /// The text: not blank, at most 100,000 characters.
+    /// Required. The text: not blank, at most 100,000 characters, without U+0000.
     #[serde(default)]
     pub content: Option<String>,
     /// The name of the author on the source: 1–256 characters. If it is missing or empty, the author is unknown.
     #[serde(default)]
     pub author: Option<String>,
-    /// RFC 3339, or Unix seconds or milliseconds. Default: the current time.
+    /// When the author wrote the post: RFC 3339, or Unix seconds or milliseconds. Default: the current time, which also
+    /// replaces a time that is more than 5 minutes in the future.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub created_at: Option<DraftTime>,
-    /// The BCP 47 tag of the post's language: at most 35 bytes. Default: the language is detected.
+    /// The BCP 47 tag of the post's language: at most 35 bytes. Default: the language is detected, if detection is
+    /// enabled and the text is long and clear enough.
     #[serde(default)]
     pub lang: Option<String>,
-    /// The URL of the original post: at most 2,048 bytes.
+    /// The URL of the original post: at most 2,048 bytes. A URL that is not http or https is not stored.
     #[serde(default)]
     pub url: Option<String>,
     /// The id of the post that this one replies to: at most 2,048 bytes.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 /// The earliest and the latest supported time: the years 0001 to 9999, which RFC 3339 and both databases can represent,
-/// without the last day, so that a time exists in every time zone.
+/// without the last 26 hours, so that a time exists in every time zone.
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
 const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
@@ -44,7 +44,8 @@ impl Timestamp {
         millis.checked_mul(1_000).and_then(Self::from_micros)
     }
 
-    /// Converts a Unix time in seconds or milliseconds, distinguished by magnitude.
+    /// Converts a Unix time in seconds or milliseconds, distinguished by magnitude. `None` if the time is not
+    /// supported.
     pub fn from_unix(number: i64) -> Option<Self> {
         if number.unsigned_abs() >= MILLIS_FROM {
             Self::from_millis(number)
@@ -143,7 +144,8 @@ impl FromStr for Timestamp {
 }
 
 impl Timestamp {
-    /// Converts a Unix time in seconds or milliseconds with a fraction, distinguished by magnitude.
+    /// Converts a Unix time in seconds or milliseconds with a fraction, distinguished by magnitude. `None` if the
+    /// number is not finite, or the time is not supported.
     pub fn from_float(number: f64) -> Option<Self> {
         if !number.is_finite() {
             return None;

@@ -55,7 +55,7 @@ impl fmt::Display for TopicName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TopicOrigin {
-    /// Created and changed through the API.
+    /// Created through the API, and changed only there.
     Api,
     /// Defined by `[[topics]]` in the configuration, and changed only there.
     Config,
@@ -131,12 +131,12 @@ pub struct TopicSentiment {
     pub clause: Option<Clause>,
 }
 
-/// A part of a text. Positions are in characters.
+/// A part of a text. Positions count Unicode code points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Clause {
-    /// The index of the clause's first character, from 0.
+    /// The index of the clause's first code point, from 0.
     pub start: u32,
-    /// The index after the clause's last character.
+    /// The index after the clause's last code point.
     pub end: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Finds whole words in texts, for filters.
 
-/// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters and digits of
-/// scripts that separate words.
+/// Whether a word that begins or ends with `c` needs a word boundary next to `c`. This applies to letters and digits
+/// below U+1100, because most scripts above, such as Chinese and Japanese, do not separate words.
 pub fn is_bounded(c: char) -> bool {
     c.is_alphanumeric() && c < '\u{1100}'
 }

@@ -115,7 +115,7 @@ pub async fn list(
 pub struct AlertDetail {
     #[serde(flatten)]
     alert: Alert,
-    /// The state changes of the alert, oldest first.
+    /// The newest 500 state changes of the alert, oldest first.
     timeline: Vec<Transition>,
 }
 
@@ -152,8 +152,9 @@ pub struct AcknowledgeRequest {
 
 /// Acknowledge an alert
 ///
-/// Records who works on the alert. The alert keeps firing, and its notification is not repeated. A later
-/// acknowledgement replaces an earlier one.
+/// Records who works on the alert. The alert keeps firing, and its notification is not repeated, except to receivers of
+/// the kind `alertmanager`, because an Alertmanager resolves alerts that are not repeated. A later acknowledgement
+/// replaces an earlier one. A resolved alert is a 409.
 #[utoipa::path(
     post, path = "/api/alerts/{id}/acknowledge", tag = "alerts", request_body = AcknowledgeRequest,
     params(("id" = i64, Path, description = "The id of a firing alert")),

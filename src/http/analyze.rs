@@ -27,10 +27,10 @@ const MAX_EXPLAINED: usize = 8;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"text": "I love this phone"}))]
 pub struct AnalyzeRequest {
-    /// One text.
+    /// One text, which must not be blank and may have at most 100,000 characters.
     #[serde(default)]
     text: Option<String>,
-    /// Up to 256 texts.
+    /// Up to 256 texts, with the same rules as for `text`.
     #[serde(default)]
     #[schema(max_items = 256)]
     texts: Option<Vec<String>>,
@@ -58,7 +58,7 @@ pub struct AnalysisView {
     tokens: u32,
     /// Whether the text exceeded the length limit of the model and was cut.
     pub truncated: bool,
-    /// The layers that were computed; absent for remote models.
+    /// The number of layers that were computed; absent for remote models.
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<u32>,
     /// The contribution of each word to the labels, if requested.
@@ -117,7 +117,7 @@ pub enum AnalyzeAnswer {
         (status = 200, body = AnalyzeAnswer),
         (status = 422, body = Problem),
         (status = 429, description = "The client's budget of tokens is used up", body = Problem),
-        (status = 503, description = "The model is being loaded, or busy", body = Problem),
+        (status = 503, description = "The model is being loaded, could not be loaded, or is busy", body = Problem),
     )
 )]
 pub async fn analyze(

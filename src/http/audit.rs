@@ -1,4 +1,4 @@
-//! The security log: denied requests, changes by administrators and sign-ins, in the log and in the database.
+//! The security log: denied requests, sign-ins, and changes except appended posts, in the log and in the database.
 
 pub mod denials;
 pub mod list;

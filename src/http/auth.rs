@@ -122,7 +122,8 @@ impl Authenticator {
     /// Checks that `request` has `scope`.
     ///
     /// # Errors
-    /// 401 without a valid token or session, 403 if the token or session lacks the scope.
+    /// 401 without a valid token or session; 403 if the client lacks the scope, or the request comes from a page of
+    /// another site; 503 while the database does not answer.
     pub fn authorize(&self, request: &HttpRequest, scope: Scope) -> Result<Principal, ApiError> {
         let token = bearer(request)?;
         self.authorize_token(request, token, scope)

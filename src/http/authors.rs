@@ -45,7 +45,7 @@ pub struct Authors {
 ///
 /// Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
 /// handles. The server requests the handles from the public API of Bluesky and caches them for a day. It does so only
-/// if its configuration has a Bluesky source or a user has added one.
+/// if its configuration has a Bluesky source or a user has added one; otherwise `names` is empty.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(AuthorsParams),
     responses((status = 200, body = Authors), (status = 422, body = Problem))

@@ -48,7 +48,8 @@ pub struct BackupList {
     backups: Vec<Backup>,
     /// The backup in progress, if there is one.
     running: Option<BackupProgress>,
-    /// The failure of the last backup; null if it succeeded.
+    /// The failure of the last backup since the server started, or of the deletion of old backups after it; null if
+    /// both succeeded.
     failed: Option<BackupFailure>,
     /// The free space in the folder, in bytes, if it is known.
     free_bytes: Option<u64>,

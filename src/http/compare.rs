@@ -67,7 +67,7 @@ pub struct PeriodCounts {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Change {
     total: i64,
-    /// The growth of the number of posts in percent; `null` when the earlier period has no posts.
+    /// The growth of the number of scored posts in percent; `null` when the earlier period has no scored posts.
     total_percentage: Option<f64>,
     /// The change of the shares, in percentage points.
     percentages: BySentiment<f64>,
@@ -83,9 +83,9 @@ pub struct Change {
 /// 95 % confidence intervals of the changes. They assume that posts are independent of each other.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Significance {
-    /// The interval of `total_percentage`; `null` when a period has no posts.
+    /// The interval of `total_percentage`; `null` when a period has no scored posts.
     total_percentage: Option<ChangeInterval>,
-    /// The intervals of `percentages`, in percentage points; `null` when a period has no posts.
+    /// The intervals of `percentages`, in percentage points; `null` when a period has no scored posts.
     percentages: BySentiment<Option<ChangeInterval>>,
 }
 

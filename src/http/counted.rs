@@ -10,16 +10,17 @@ use super::params::Params;
 use super::posts::filter::search;
 use super::state::State;
 
-/// The posts to count. Filters by topic, source, sentiment and emotion are answered from rollups, over any range.
-/// Filters by author and text are answered from the stored posts; a request reads at most 100,000 of them.
+/// The posts to count. Filters by topic, source, sentiment and emotion are answered from rollups, which also count
+/// posts that were deleted after their retention time. Filters by author and text are answered from the stored posts.
+/// If more than 100,000 stored posts match, an aggregate, a distribution or a comparison is refused with 422.
 #[derive(Clone, Default, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CountParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
-    /// The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
-    /// of the whole post.
+    /// The label that counts if `topic` is given: `topic` (the default) for the sentiment towards the topic, `post` for
+    /// the sentiment of the whole post.
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Only posts of this source.
@@ -32,7 +33,7 @@ pub struct CountParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Words that must all occur in the post. Case is ignored.
+    /// Words that the text of the post must all contain, also as parts of longer words. Case is ignored.
     q: Option<String>,
 }
 

@@ -77,9 +77,9 @@ pub struct FieldView {
     name: String,
     /// The value; bytes that are not UTF-8 are replaced by U+FFFD.
     value: String,
-    /// The bytes as base64, if they are not UTF-8.
+    /// The bytes as base64, if they are not UTF-8; `null` in lists.
     base64: Option<String>,
-    /// Whether `value` is truncated.
+    /// Whether `value` is truncated: a list shows the first 200 characters of each value.
     cut: bool,
 }
 
@@ -126,7 +126,7 @@ impl From<&DeadLetter> for DeadLetterView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct DeadLetterList {
     dead_letters: Vec<DeadLetterView>,
-    /// Number of dead letters.
+    /// The number of dead letters on all pages.
     total: u64,
     limit: i64,
     /// The cursor of the next page; `null` on the last page.
@@ -207,13 +207,14 @@ impl SelectionRequest {
 /// The result of a replay.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Replayed {
-    /// Number of dead letters appended to the stream again.
+    /// The number of dead letters that were appended to the stream again.
     replayed: u64,
 }
 
 /// Replay dead letters
 ///
-/// Appends the selected entries to the stream again, and removes them from the dead letters.
+/// Appends the selected entries to the stream again, and removes them from the dead letters. If the stream becomes full
+/// or unavailable (503), the dead letters that were not appended remain.
 #[utoipa::path(
     post, path = "/api/dead-letters/replay", tag = "dead letters", request_body = SelectionRequest,
     responses((status = 200, body = Replayed), (status = 422, body = Problem), (status = 503, body = Problem))
@@ -234,7 +235,7 @@ pub async fn replay(
 /// The result of a purge.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Purged {
-    /// Number of dead letters removed.
+    /// The number of dead letters that were deleted.
     purged: u64,
 }
 

@@ -35,15 +35,15 @@ pub struct FeedView {
     state: SourceState,
     /// Whether the source is paused.
     paused: bool,
-    /// Whether an instance reads the source now.
+    /// Whether an instance has reported the state of the source within the last 30 seconds.
     online: bool,
     /// The instance that reads the source, or that read it last.
     instance: String,
     /// When the instance last reported its state.
     #[schema(value_type = String, format = DateTime)]
     reported_at: Timestamp,
-    /// The progress of reading the posts that were written before the source was added; `null` if these posts were not
-    /// requested, or if reading has not begun.
+    /// The progress of reading the posts that were written before the source was added. Absent if these posts were not
+    /// requested, if reading has not begun, and in the responses to a pause and a resumption.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     backfill: Option<Backfill>,

@@ -42,7 +42,8 @@ pub type Components = Arc<dyn Fn() -> Vec<ComponentState> + Send + Sync>;
 pub enum Status {
     /// Everything works.
     Healthy,
-    /// The database can be read, but another component fails; `problems` lists what is wrong.
+    /// The database can be read, but writes fail, or another component fails or is not ready; `problems` lists what is
+    /// wrong.
     Degraded,
     /// The database is disconnected.
     Unhealthy,
@@ -67,11 +68,14 @@ pub struct Health {
     timestamp: Timestamp,
 }
 
-/// The numbers of the health report; `null` while their service is disconnected, and without the scope `read`.
+/// The numbers of the health report; `null` without the scope `read` and while the database is disconnected. While the
+/// stream is disconnected, `pending`, `dead_letters`, `processed`, `failed`, `books` and `epoch` are also `null`.
 #[derive(Default, Serialize, utoipa::ToSchema)]
 pub struct HealthStats {
+    /// All posts, including unscored posts and posts that were deleted after their retention time, but not posts that
+    /// were deleted on request.
     total_posts: Option<i64>,
-    /// Stored posts with an analysis, which excludes unscored posts.
+    /// The posts of `total_posts` with an analysis, which excludes unscored posts.
     total_analyses: Option<i64>,
     /// Posts stored within the last hour.
     recent_posts_1h: Option<i64>,
@@ -79,12 +83,12 @@ pub struct HealthStats {
     pending: Option<u64>,
     /// The current number of dead letters.
     dead_letters: Option<u64>,
-    /// Entries that were processed in the current epoch of the stream (see `epoch`).
+    /// Entries that were processed in the current epoch of the stream (see `epoch`) and did not become dead letters.
     processed: Option<u64>,
     /// Entries that became dead letters in the current epoch of the stream.
     failed: Option<u64>,
-    /// Entries that were appended in the current epoch of the stream, by outcome. When no entry is in progress, the
-    /// outcomes add up to all entries.
+    /// Entries that were appended in the current epoch of the stream, by outcome. While `pending` is 0, the outcomes
+    /// add up to `appended`.
     books: Option<Books>,
     /// Identifies the stream's data; a new value means that the stream was lost and counting restarted.
     epoch: Option<String>,
@@ -315,7 +319,7 @@ pub async fn alive() -> HttpResponse {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     ready: bool,
-    /// Why the process is not ready.
+    /// Always empty: a process that is not ready responds with 503, and `detail` contains the reasons.
     reasons: Vec<String>,
 }
 

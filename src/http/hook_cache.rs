@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::Timestamp;
 use crate::sources::webhook::{Hook, Scheme, Signature};
 
-/// The minimum time between two audit records of wrong signatures for the same webhook.
+/// The minimum time between two reports of wrong signatures for the same webhook, in the log and as its last error.
 const RECORD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A cache of the webhooks that this process has parsed, so that settings are not parsed for each request.
@@ -29,7 +29,7 @@ struct Known {
     /// The id and the version of the stored source.
     version: (i64, i64),
     hook: Arc<Hook>,
-    /// When a wrong signature was last recorded.
+    /// When a wrong signature was last reported.
     recorded: Option<Timestamp>,
 }
 
@@ -51,7 +51,8 @@ impl Hooks {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    /// Whether a wrong signature may be recorded now.
+    /// Whether a wrong signature may be reported now: at most once per [`RECORD_INTERVAL`], and only for a webhook in
+    /// the cache.
     pub fn may_record(&self, name: &str, now: Timestamp) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = known.get_mut(name) else { return false };

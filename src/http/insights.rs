@@ -84,22 +84,23 @@ pub struct Explained {
     previous: SampledSide,
     counted_from: CountedFrom,
     /// Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
-    /// five percentage points, or the number of posts by at least half.
+    /// five percentage points, or one range has at least 1.5 times as many posts as the other, relative to their
+    /// lengths. Shares are compared if each range has at least 30 scored posts.
     significant: bool,
     /// The significant changes, most important first: at most one change of a sentiment and one change of the number of
     /// posts.
     changes: Vec<Shift>,
-    /// Words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment became more
-    /// frequent, only posts with this sentiment are compared, otherwise all posts.
+    /// Up to twelve words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment
+    /// became more frequent, only posts with this sentiment are compared, otherwise all posts.
     words: Vec<SalientWord>,
-    /// Sources with their contribution to the first of `changes`. Without changes: to the change of the number of
-    /// posts.
+    /// Up to ten sources with their contribution to the first of `changes`. Without changes: to the change of the
+    /// number of posts.
     sources: Vec<SourcePart>,
-    /// Authors with their contribution, estimated from the samples.
+    /// Up to ten authors with their contribution, estimated from the samples.
     authors: Vec<AuthorPart>,
-    /// Texts that occur several times with small variations, most frequent first.
+    /// Up to five texts that occur several times with small variations, most frequent first.
     texts: Vec<TextGroup>,
-    /// Ids of three typical posts of each range.
+    /// Ids of up to three typical posts of each range.
     typical: Typical,
     /// The posts whose ids the response contains, by id.
     posts: BTreeMap<String, CitedPost>,
@@ -113,7 +114,7 @@ pub struct SampledSide {
     /// The end of the range, exclusive.
     #[schema(value_type = String, format = DateTime)]
     end_date: Timestamp,
-    /// All posts of the range.
+    /// The number of posts in the range that match the filter.
     total: i64,
     /// Whether counting stopped early, at 10,000 posts or because a search word is common. The range then has at least
     /// `total` posts.

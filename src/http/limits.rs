@@ -59,7 +59,8 @@ impl Limited {
     }
 }
 
-/// The middleware of every resource except probes. It runs after routing, so that all spellings of a path count alike.
+/// The middleware of every resource except probes: limits the requests and the concurrent reads of each client. It runs
+/// after routing, so that all spellings of a path count alike.
 ///
 /// # Errors
 /// The errors of the inner service.

@@ -154,7 +154,11 @@ impl Query {
 /// `misconfigured`, `denied`, `expired`, `rejected`, `no_role`, `email`, `disabled` or `failed`.
 #[utoipa::path(
     get, path = "/api/session/oidc/start", tag = "security", security(()),
-    params(("return" = Option<String>, Query, description = "A path of the dashboard; `/` by default", example = "/alerts")),
+    params((
+        "return" = Option<String>, Query,
+        description = "The path of a page of the dashboard. Default: `/`, which also replaces any other address",
+        example = "/alerts"
+    )),
     responses(
         (status = 303, description = "Redirects to the provider"),
         (status = 404, description = "No provider is configured", body = Problem),

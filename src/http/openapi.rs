@@ -30,7 +30,7 @@ use crate::domain::{Alert, PostEvent};
         (name = "live", description = "The WebSocket of live events"),
         (name = "dead letters", description = "Entries that could not be processed"),
         (name = "security", description = "Users, sessions, tokens, sign-in and the audit log"),
-        (name = "operations", description = "Health, sources and the state of the process"),
+        (name = "operations", description = "Health, sources, settings, backups and the state of the process"),
     ),
     security((), ("bearer" = []), ("session" = [])),
 )]
@@ -43,7 +43,8 @@ pub fn document(paths: OpenApiDocument) -> OpenApiDocument {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "A static token or a JWT, when auth is configured. Scopes: read, write, respond, edit, admin.",
+            "A token that POST /api/tokens or POST /api/sign-in created, or a configured static token or JWT. \
+             Scopes: read, write, respond, edit, admin.",
         ))
         .build();
     let components = document.components.get_or_insert_default();

@@ -25,15 +25,15 @@ pub struct HttpOptions {
     pub workers: usize,
     /// Origins of other sites whose pages may call the API.
     pub cors_origins: Vec<String>,
-    /// The configured tokens. `None`: on loopback, local requests have every scope; on any other address every request
-    /// needs a token of the database.
+    /// The configured tokens. `None`: on loopback, local requests have every scope while there are no accounts; on any
+    /// other address, requests need a session or a token of the database.
     pub auth: Option<AuthOptions>,
     /// How long sessions of users last.
     pub sessions: SessionOptions,
     /// The rate limit of each client.
     pub rate_limit: Option<RateLimit>,
-    /// Proxies whose `X-Forwarded-For` is trusted. If there are any, clients without a token have at most the scope
-    /// `read`.
+    /// Proxies whose `X-Forwarded-For` is trusted. If there are any, clients without credentials have at most
+    /// the scope `read`.
     pub trusted_proxies: Vec<IpAddr>,
     /// The URL of the dashboard in notifications.
     pub external_url: String,
@@ -42,7 +42,7 @@ pub struct HttpOptions {
     /// The maximum number of posts in one request.
     pub max_posts: usize,
     /// The maximum number of open connections, at most 7/8 of the files that the process may open. While at least half
-    /// of them are open, one client may have at most 1/64 of them.
+    /// of them are open, one client may have at most 1/64 of them, unless the client is a trusted proxy.
     pub max_connections: usize,
     /// The timeout of a request; also the timeout for the arrival of its body.
     pub request_timeout: Duration,
@@ -103,8 +103,8 @@ pub struct LiveOptions {
     pub silence_limit: Duration,
     /// The maximum number of queued messages per client. A client that misses messages gets a `lagged` message.
     pub buffer: usize,
-    /// The time after which a client whose buffer stays full is disconnected. A client that lags three times within a
-    /// minute is disconnected too.
+    /// The time after which a client whose buffer stays full is disconnected. A client that lags three times, each
+    /// time within a minute of the previous time, is disconnected too.
     pub slow_limit: Duration,
     /// The maximum number of clients.
     pub max_clients: usize,

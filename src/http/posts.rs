@@ -71,9 +71,10 @@ impl PageParams {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct PostList {
     posts: Vec<PostView>,
-    /// Number of matching posts.
+    /// The number of matching posts. If rollups can answer the filter, the number includes posts that were deleted
+    /// after their retention time.
     total: i64,
-    /// Whether counting stopped at 10,000. At least `total` posts then match.
+    /// Whether counting stopped at 10,000, so that at least `total` posts match. Absent if `total` is exact.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     total_capped: bool,
     limit: i64,

@@ -81,7 +81,7 @@ pub fn describe_metrics() {
         (
             "sentistream_live_missed_total",
             Kind::Counter,
-            "Events that WebSocket clients missed because they were too slow.",
+            "Events that WebSocket clients missed. An interruption of the event bus counts as one event.",
         ),
     ]);
 }

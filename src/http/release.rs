@@ -90,7 +90,7 @@ pub struct ReleaseGroup {
 
 /// Release notes
 ///
-/// Returns the newest section of the changelog that this release contains.
+/// Returns the newest section of the changelog, as it was when this release was built.
 #[utoipa::path(get, path = "/api/system/release", tag = "operations", responses((status = 200, body = ReleaseNotes)))]
 pub async fn notes(_: Authorized<Read>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;

@@ -164,7 +164,7 @@ endpoints! {
     open in ws,
 }
 
-/// Paths without rate limit and authentication.
+/// Paths without rate limit that need no credentials. The health report contains more for clients with credentials.
 const PROBES: [&str; 3] = ["/api/health", "/healthz", "/readyz"];
 
 /// The routes of each path.

@@ -43,7 +43,7 @@ pub struct AggregateParams {
     /// Only posts that were created before this time, rounded up to the end of a bucket. Default: now.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// The IANA name of the time zone in which days begin. Default: UTC.
+    /// The IANA name of the time zone in which days begin, for `period=day`. Default: UTC.
     #[param(value_type = Option<String>, example = "Europe/Berlin")]
     tz: Option<String>,
 }
@@ -128,7 +128,8 @@ pub struct BucketAnswer {
     neutral_count: i64,
     /// The number of positive, neutral and negative posts together.
     total_count: i64,
-    /// Unscored posts, which the total excludes: no model in use supports their language.
+    /// Unscored posts, which the total excludes: no model in use supports their language, or the model for their
+    /// language has not analysed them yet.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
@@ -203,7 +204,9 @@ impl AggregateAnswer {
 
 /// Sentiment over time
 ///
-/// Returns counts by minute, hour or day of the time at which posts were created. Also served at `/api/aggregate`.
+/// Returns counts by minute, hour or day of the time at which posts were created. A range is a 422 if it has more than
+/// 5,000 buckets, or if it starts before the oldest counts that are kept (`retention.minute_rollups` for minutes,
+/// `retention.rollups` otherwise). Also served at `/api/aggregate`.
 #[utoipa::path(
     get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams, CountParams),
     responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
@@ -257,11 +260,13 @@ pub struct Distribution {
     distribution: BySentiment<i64>,
     /// The number of positive, neutral and negative posts together.
     total: i64,
-    /// Unscored posts, which the total excludes: no model in use supports their language.
+    /// Unscored posts, which the total excludes: no model in use supports their language, or the model for their
+    /// language has not analysed them yet.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
-    /// The languages of the unscored posts, most frequent first; `null` when the counts are not from rollups.
+    /// The languages of the unscored posts, most frequent first; `null` if there are unscored posts and the counts are
+    /// not from rollups.
     #[serde(default)]
     #[schema(required = false)]
     unscored_languages: Option<Vec<LanguageCount>>,

@@ -31,8 +31,8 @@ use super::{answer, body};
 pub struct CurrentSession {
     /// Whether the request has valid credentials, or needs none.
     authenticated: bool,
-    /// `session`, `token`, `local` (on the server's machine, without credentials), `anonymous` (through a proxy, without
-    /// credentials), or `null`.
+    /// `session`, `token`, `local` (on the server's machine, without credentials), or `anonymous` (through a proxy,
+    /// without credentials); `null` if the request needs credentials and has no valid ones.
     kind: Option<&'static str>,
     /// The name of the client in the audit log.
     name: Option<String>,
@@ -61,7 +61,7 @@ pub struct CurrentUser {
     role: UserRole,
     /// Whether the user can sign in with a password, and change it.
     has_password: bool,
-    /// The identity provider; `null` for a local account.
+    /// The issuer (URL) of the identity provider; `null` for a local account.
     provider: Option<String>,
 }
 

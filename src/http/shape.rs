@@ -120,7 +120,8 @@ pub fn top_emotions(counts: &Counts) -> Vec<TopEmotion> {
 pub struct Measures {
     /// Posts with a sentiment: positive, neutral and negative ones.
     pub total: i64,
-    /// Unscored posts, which the total excludes: no model in use supports their language.
+    /// Unscored posts, which `total` excludes: no model in use supports their language, or the model for their language
+    /// has not analysed them yet.
     #[serde(default)]
     #[schema(required = false)]
     pub unscored_count: i64,

@@ -131,8 +131,9 @@ pub async fn create(
 
 /// Change a source
 ///
-/// Replaces the settings of the source. Secrets that the request does not name stay unchanged. Reading continues at the
-/// stored cursor of the source.
+/// Replaces the settings of the source. Secrets that the request does not name stay unchanged. If the change would send
+/// secrets to another server, the request must contain them again. Reading continues at the stored cursor of the
+/// source.
 #[utoipa::path(
     put, path = "/api/sources/{name}", tag = "operations", request_body = SourceRequest,
     params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

@@ -25,9 +25,11 @@ const MAX_SOURCES: usize = 1_000;
 /// Totals, rates and lag.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stats {
-    /// All stored posts, including unscored ones.
+    /// All posts, including unscored posts and posts that were deleted after their retention time, but not posts that
+    /// were deleted on request.
     total_posts: i64,
-    /// The number of posts without a sentiment: no model in use supports their language.
+    /// The number of posts without a sentiment: no model in use supports their language, or the model for their
+    /// language has not analysed them yet.
     #[serde(default)]
     #[schema(required = false)]
     unscored_count: i64,
@@ -167,9 +169,10 @@ pub async fn stats(
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
-    /// The sources that instances read.
+    /// The sources whose state an instance has reported within a day.
     feeds: Vec<FeedView>,
-    /// The names of the sources that users added. The others belong to the configuration and are read-only.
+    /// The names of the sources that users added. All other sources in `feeds` belong to the configuration, and
+    /// their settings can be changed only there.
     managed: Vec<String>,
 }
 
@@ -177,7 +180,8 @@ pub struct Sources {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceView {
     source: String,
-    /// The number of posts of the source, including unscored posts.
+    /// The number of posts of the source, including unscored posts and posts that were deleted after their retention
+    /// time.
     count: i64,
     /// The number of posts without a sentiment.
     #[serde(default)]
@@ -187,7 +191,7 @@ pub struct SourceView {
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
     average_confidence: f64,
-    /// When the newest post of the source was written.
+    /// When the newest stored post of the source was written; `null` if no post of the source is stored any more.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_post: Option<Timestamp>,
 }

@@ -141,12 +141,12 @@ impl From<&Route> for RouteView {
     }
 }
 
-/// Entries per second over the last minute.
+/// Entries and posts per second over the last minute.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Throughput {
     /// Entries that were appended to the stream; `null` before the second measurement.
     in_per_second: Option<f64>,
-    /// Posts that were stored with their analysis; `null` while the database is disconnected.
+    /// Posts that were stored, including unscored posts; `null` while the database is disconnected.
     out_per_second: Option<f64>,
 }
 
@@ -160,10 +160,10 @@ pub struct ConsumerView {
     idle_seconds: f64,
 }
 
-/// Posts of the last 24 hours that no model in use can classify.
+/// The posts that were written in the last 24 hours, and those among them that have no sentiment.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct UnscoredView {
-    /// The number of all posts.
+    /// The number of all posts of the last 24 hours, including unscored posts.
     posts: i64,
     /// The number of posts without a sentiment.
     unscored_count: i64,

@@ -27,7 +27,7 @@ impl Turns {
         turns.acquire_owned().await.ok()
     }
 
-    /// Removes clients without requests.
+    /// Removes clients without reads in progress.
     pub fn remove_idle(&self) {
         let mut clients = self.clients();
         clients.retain(|_, turns| Arc::strong_count(turns) > 1);

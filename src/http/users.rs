@@ -29,11 +29,11 @@ pub struct UserView {
     id: i64,
     name: String,
     role: UserRole,
-    /// Whether the account is disabled, so that the user cannot sign in.
+    /// Whether the account is disabled, so that the user cannot sign in and the tokens of the user are refused.
     disabled: bool,
     /// Whether the user can sign in with a password.
     has_password: bool,
-    /// The identity provider; `null` for a local account.
+    /// The issuer (URL) of the identity provider; `null` for a local account.
     provider: Option<String>,
     /// The id of the user at the provider.
     subject: Option<String>,
@@ -144,11 +144,11 @@ pub async fn get(
 #[schema(example = json!({"name": "ada", "role": "analyst"}))]
 pub struct UserDraft {
     /// At most 100 characters, without control and format characters. The name must differ from the names of all users
-    /// and tokens; case is ignored.
+    /// and tokens, and from the reserved names that `POST /api/tokens` lists; case is ignored.
     name: String,
     #[schema(value_type = UserRole)]
     role: String,
-    /// 12 to 256 characters. A user without a password needs an invitation to sign in.
+    /// 12 to 256 characters, and not easy to guess. A user without a password needs an invitation to sign in.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<SecretString>,
@@ -156,7 +156,8 @@ pub struct UserDraft {
 
 /// Add a user
 ///
-/// A user without a password is invited with `POST /api/users/{id}/invitation`. `POST /api/setup` creates the first user.
+/// A user without a password is invited with `POST /api/users/{id}/invitation`. `POST /api/setup` creates the first
+/// user.
 #[utoipa::path(
     post, path = "/api/users", tag = "security", request_body = UserDraft,
     responses((status = 201, body = UserView), (status = 422, body = Problem))

@@ -31,8 +31,9 @@ const MAX_FRAME: usize = 64 * 1024;
 ///
 /// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
 /// `lagged`. A client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
-/// …}}` (each filter is a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols
-/// `sentistream, bearer.TOKEN`, or the cookie of its session.
+/// …, "lang": …}}` and `{"type": "ping"}`. The answers are `subscribed`, `pong`, and `error` for an invalid message.
+/// Each filter is a value or a list of up to 100 values, and applies to `post` only. A browser sends its token as the
+/// subprotocols `sentistream, bearer.TOKEN`, or the cookie of its session.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",
     responses((status = 101, description = "The connection is upgraded to a WebSocket"), (status = 403, body = Problem))

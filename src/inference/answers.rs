@@ -2,8 +2,8 @@
 //!
 //! Posts that differ only in links or mentions have the same tokens, and therefore the same analysis. The cache has two
 //! generations. New entries are added to the young generation. When the young generation is full, it becomes the old
-//! generation, and the previous old generation is dropped. An entry that is read moves to the young generation. This
-//! limits the memory and keeps frequent entries.
+//! generation, and the previous old generation is dropped. An entry that is read moves to the young generation. The two
+//! generations limit the memory and keep frequent entries.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

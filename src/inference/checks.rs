@@ -33,7 +33,8 @@ pub enum Expect {
     Not(Sentiment),
     /// Both texts have the same label (an invariance test).
     Same,
-    /// The score of this label is at least as high for the second text as for the first (a direction test).
+    /// The score of this label for the second text is higher than for the first, equal, or at most 0.05 lower (a
+    /// direction test).
     More(Sentiment),
 }
 
@@ -55,7 +56,7 @@ pub struct CapabilityReport {
     pub passed: usize,
     /// The pass rate in percent.
     pub pass_rate: f64,
-    /// The first failures, as examples.
+    /// The first failures, at most two, as examples.
     pub failures: Vec<Failure>,
 }
 

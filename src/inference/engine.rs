@@ -45,7 +45,8 @@ impl Engine {
     /// Loads the models and starts the threads. This blocks, so do not call it on the async runtime.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] when a model cannot be loaded.
+    /// [`InferenceError::Load`] when a model cannot be loaded, [`InferenceError::Setting`] when it cannot be used with
+    /// these options, and [`InferenceError::Unavailable`] when a thread cannot be started.
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
         let start = Instant::now();
         let panel = Panel::load(options)?;

@@ -14,7 +14,7 @@ use super::{Classifier, InferenceError, LayerDepth, llm};
 
 /// The maximum number of parts of an explanation. In longer texts, adjacent words form one part.
 pub const MAX_PARTS: usize = 64;
-/// A text with at least this number of words is divided into at least this number of parts, however long it is.
+/// The maximum number of parts of an explanation decreases with the length of the text, but not below this number.
 const MIN_PARTS: usize = 8;
 /// The approximate maximum number of characters that are classified to explain one text.
 const MAX_ANALYSED_CHARS: usize = 100_000;
@@ -24,7 +24,8 @@ const NOTHING: &str = ".";
 /// The contributions of the words of a text to its labels.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
-    /// The words in the order of the text, at most 64. In longer texts each entry consists of several adjacent words.
+    /// The words in the order of the text: at most 64, and fewer in texts of more than 1,562 characters. If the text
+    /// has more words than this maximum, each entry consists of several adjacent words.
     pub words: Vec<WordContribution>,
 }
 
@@ -32,7 +33,7 @@ pub struct Explanation {
 /// `Array.from(text).slice(start, end).join("") === word.text`.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct WordContribution {
-    /// The word as written in the text.
+    /// The word, or the adjacent words, as written in the text.
     pub text: String,
     /// The index of the word's first character in the text, from 0.
     pub start: usize,
@@ -47,7 +48,7 @@ pub struct WordContribution {
 /// Classifies `text` and computes the contribution of each word.
 ///
 /// # Errors
-/// The error of the classifier.
+/// The error of the classifier; [`InferenceError::Unavailable`] if the classifier is a language model.
 pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysis, Explanation), InferenceError> {
     // All variants of the text must be classified by the same model.
     let own = classifier.of_text(text).await?;
@@ -79,7 +80,8 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
     Ok((whole, Explanation { words }))
 }
 
-/// The number of variants of `text` that are classified to explain it. Each variant is about as long as `text`.
+/// About the number of texts that are classified to explain `text`: the text itself, and one variant per part. Each
+/// variant is about as long as `text`.
 pub fn variants(text: &str) -> usize {
     1 + parts_for(text.chars().count()).min(text.split_whitespace().count())
 }

@@ -61,7 +61,7 @@ impl Candidate<'_> {
         if agreement >= MIN_AGREEMENT {
             tracing::info!(model = name, agreement, precision, "int8 check passed");
         } else {
-            tracing::warn!(model = name, agreement, precision, "int8 check failed, using another precision");
+            tracing::warn!(model = name, agreement, precision, "int8 changes too many labels, using another precision");
         }
         Ok(Checked { network, agreement })
     }

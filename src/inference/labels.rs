@@ -49,7 +49,7 @@ impl HeadMap {
     /// Determines whether a head classifies sentiment or emotion, from the names of its classes.
     ///
     /// # Errors
-    /// When a class is unknown.
+    /// When a class is unknown, or a sentiment head has no class for positive or for negative.
     pub fn new(head: &HeadSpec, labelling: Labelling<'_>) -> Result<Self, LoadError> {
         let names: Vec<String> = head
             .classes
@@ -118,8 +118,8 @@ impl HeadMap {
     /// model.
     pub fn warnings(&self, name: &str, classes: &[String]) -> Vec<String> {
         let two_classes = (!self.has_neutral()).then(|| {
-            "the model has no neutral class: facts, questions and news become positive or negative, unless both scores \
-             differ by less than inference.neutral_margin; for posts prefer a model with three classes"
+            "the model has no neutral class: facts, questions and news become positive or negative, unless the scores \
+             of both classes differ by less than inference.neutral_margin; for posts prefer a model with three classes"
                 .to_owned()
         });
         let domain = domain(name, classes).map(|domain| {
@@ -156,7 +156,7 @@ impl HeadMap {
         }
     }
 
-    /// The index of the class with the largest score.
+    /// The index of the label with the largest score, in [`Sentiment::ALL`] or [`Emotion::ALL`].
     pub fn top(&self, logits: &[f32]) -> usize {
         let largest = |scores: &[f32]| (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
         let top = match self.scores(logits) {

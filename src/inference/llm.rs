@@ -52,7 +52,8 @@ const PROBE: &str = "I love this, it is wonderful and makes me so happy!";
 /// The server of an LLM, and the options of requests to it.
 #[derive(Clone, Debug)]
 pub struct LlmOptions {
-    /// The provider: `groq`, or the name of a host. It is the first part of the model's name in analyses.
+    /// The name of the provider, such as `groq`, or the host of its API. It is the first part of the model's name in
+    /// analyses.
     pub provider: String,
     /// The base URL of the API, without `/chat/completions`.
     pub base_url: Url,
@@ -68,7 +69,7 @@ pub struct LlmOptions {
     pub max_in_flight: usize,
     /// The number of retries of a failed request.
     pub retries: usize,
-    /// The wait before the first retry, with jitter. It doubles with each retry.
+    /// The wait before the first retry, with jitter. It doubles with each retry, up to five seconds.
     pub retry_wait: Duration,
     /// The maximum number of requests of this process.
     pub budget: Budget,
@@ -241,8 +242,8 @@ impl Inner {
         parts
     }
 
-    /// Classifies every text of a part. The number of requests is limited: a response without a valid result halves the
-    /// next part, and a single text is requested at most twice.
+    /// Classifies every text of a part. The number of requests is limited: texts without a valid result are requested
+    /// again in two halves, and a single text is requested at most twice.
     async fn classify_part(&self, part: Vec<Asked>) -> Result<Vec<([u8; 32], Scores)>, InferenceError> {
         let _turn = self.in_flight.acquire().await.map_err(|e| InferenceError::Unavailable(e.to_string()))?;
         let mut found = Vec::with_capacity(part.len());

@@ -1,4 +1,4 @@
-//! Measures the speed of an engine over the last five minutes.
+//! Measures the speed of an engine over about the last five minutes.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +12,10 @@ const BUCKETS: u32 = 30;
 /// The recent speed of a model.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Speed {
-    /// The length of the measured time in seconds: five minutes, or the time since the model was loaded if it is
-    /// shorter.
+    /// The length of the measured time in seconds: the last 290 to 300 seconds, or the time since the model was loaded
+    /// if this is shorter.
     pub window_seconds: f64,
-    /// The number of texts classified per second.
+    /// The number of texts classified per second, including those whose analysis was cached.
     pub posts_per_second: f64,
     /// The number of tokens computed per second.
     pub tokens_per_second: f64,

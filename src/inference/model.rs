@@ -60,7 +60,8 @@ impl Model {
     /// Loads a model from its files.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] says why the model cannot be loaded.
+    /// [`InferenceError::Load`] when the model cannot be loaded; [`InferenceError::Setting`] when it is not supported
+    /// or a setting does not fit it.
     pub fn load(source: &ModelSource, options: &InferenceOptions) -> Result<Self, InferenceError> {
         Self::read(source, options).map_err(|e| e.of_model(source))
     }

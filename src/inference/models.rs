@@ -97,7 +97,7 @@ pub struct Description {
 /// A classification head of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HeadDescription {
-    /// What the head classifies: `sentiment` or `emotion`; absent if the classes are not recognised.
+    /// What the head classifies: `sentiment` or `emotion`; null if the classes are not recognised.
     #[serde(rename = "judges")]
     pub classifies: Option<&'static str>,
     /// Whether the classes are independent of each other.
@@ -142,7 +142,8 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
 /// downloads are disabled.
 ///
 /// # Errors
-/// When the model is missing, is not a sentiment classifier, or does not support all `languages`.
+/// When the model is missing, is not a sentiment classifier, or does not declare all `languages`; when its emotion
+/// model is missing or not supported.
 pub fn check_route(options: &InferenceOptions, languages: &[String]) -> Result<(), InferenceError> {
     let model = &options.model;
     let setting = |reason: String| {
@@ -230,7 +231,7 @@ fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescriptio
 pub struct CalibrationFiles {
     /// The file of the sentiment head; `None` if the model is embedded in the binary.
     pub sentiment: Option<PathBuf>,
-    /// The file of the emotion head; `None` if the model is embedded in the binary.
+    /// The file of the emotion head; `None` if the model is embedded in the binary, or no model with this head is set.
     pub emotion: Option<PathBuf>,
 }
 

@@ -63,8 +63,9 @@ impl fmt::Display for ModelSource {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Precision {
-    /// The fastest format that keeps the quality of `F32`: [`Self::Int8`] if kernels exist for this machine and for the
-    /// shape of the model, otherwise [`Self::F32`].
+    /// The fastest format that keeps the quality of `F32`. On a GPU: [`Self::F16`]. On a CPU: [`Self::Int8`] if kernels
+    /// exist for this machine and for the shape of the model, otherwise [`Self::F32`]. If int8 changes the labels of
+    /// too many sample texts of a model other than the builtin one, [`Self::Bf16`] or [`Self::F32`] is used instead.
     #[default]
     Auto,
     /// 32-bit floats.
@@ -211,13 +212,14 @@ pub struct InferenceOptions {
     pub exit_thresholds: BTreeMap<usize, f32>,
     /// The maximum memory of cached analyses, in bytes. 0 disables the cache.
     pub answer_cache_bytes: usize,
-    /// The maximum number of tokens in a batch. A text with more tokens forms its own batch.
+    /// The maximum number of tokens in a batch; on a GPU, at least 16,384. A text with more tokens forms its own batch.
     pub max_batch_tokens: usize,
     /// The maximum number of windows of a long text. The text after the last window is truncated.
     pub max_windows: usize,
-    /// The maximum number of texts that are queued or computed. If it is reached, callers wait.
+    /// The maximum number of texts that are queued or computed, without those of interactive requests. If it is
+    /// reached, callers wait.
     pub max_queued_texts: usize,
-    /// The maximum time that a caller waits for space in the queue, and then for a text to be computed.
+    /// The maximum time that a caller waits for space in the queue, and then for each next text to be computed.
     pub max_wait: Duration,
     /// The label of each class, by the name of the class, for names that are not recognised: `LABEL_0` → `negative`.
     pub labels: BTreeMap<String, String>,

@@ -64,7 +64,8 @@ impl Panel {
     /// Loads the models that `options` name.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] when a model cannot be loaded or lacks the required head.
+    /// [`InferenceError::Load`] when a model cannot be loaded; [`InferenceError::Setting`] when it lacks the required
+    /// head, or a setting does not fit it.
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
         let main = Model::load(&options.model, options)?;
         if !main.has_sentiment() {

@@ -1,9 +1,10 @@
 //! Models for the languages that the main model does not support.
 //!
-//! A route names languages and a model. The model is loaded when the first post in one of its languages arrives, and
-//! released when no such post has arrived for some time. Each model has its own engine and queue; the engines share the
-//! cores ([`super::Cores`]). A batch waits for a route for at most [`RoutesOptions::wait`]. If the model is being
-//! loaded, fails or cannot keep up, its posts are stored unscored, and are analysed later from the store.
+//! A route names languages and a model. The model is loaded when the first text in one of these languages arrives, and
+//! released when no such text has arrived for some time. Each model has its own engine and queue; the engines share the
+//! cores ([`super::Cores`]). A batch of posts waits for a route for at most [`RoutesOptions::wait`]. If the model
+//! cannot be loaded or has not classified the batch by then, these posts and the next posts of the route are stored
+//! unscored, until the model has analysed them from the store.
 
 mod model;
 mod routed;

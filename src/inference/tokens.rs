@@ -17,7 +17,7 @@ pub struct Tokens {
     pub windows: Vec<Vec<u32>>,
     /// The number of tokens of the text that the windows cover, plus the special tokens of one window.
     pub read: usize,
-    /// Whether the text has more tokens than the windows cover.
+    /// Whether the text has more tokens than the windows cover, or was truncated before it was tokenised.
     pub truncated: bool,
 }
 
@@ -39,7 +39,8 @@ impl TextTokenizer {
     /// Parses `tokenizer.json`.
     ///
     /// # Errors
-    /// When the JSON is invalid, or the tokenizer has more tokens than the model.
+    /// When the JSON is invalid, the normalizers can lengthen texts too much, or the tokenizer has more tokens than the
+    /// model.
     pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, LoadError> {
         let invalid = |e: tokenizers::Error| LoadError::Files(format!("tokenizer.json: {e}"));
         // This check comes first, because the parser already runs the normalizers on the added tokens.

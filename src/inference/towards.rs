@@ -45,7 +45,7 @@ pub struct Opinion {
     pub sentiment: Sentiment,
     /// The probability of `sentiment`, in [0, 1].
     pub confidence: f64,
-    /// The range of bytes of the clause that contributes most to the result.
+    /// The range of bytes of that narrow clause around a mention which has the highest score for `sentiment`.
     pub clause: Range<usize>,
 }
 

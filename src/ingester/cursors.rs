@@ -12,7 +12,7 @@ use crate::store::{Lease, StoreError};
 /// The shortest time between two writes of the cursor. After a crash, posts since the last write are read again, and
 /// workers drop the duplicates.
 const EVERY: Duration = Duration::from_secs(1);
-/// The time limit for writing the cursor at a shutdown.
+/// The time limit for writing the cursor when the feed ends or loses its lease.
 const LAST: Duration = Duration::from_secs(3);
 
 /// The cursor of one source.
@@ -76,12 +76,13 @@ impl Cursors {
         }
     }
 
-    /// When the recorded cursor is to be written; `None` when nothing is recorded.
+    /// When the recorded cursor is to be written; `None` when the latest cursor is already written.
     pub fn due(&self) -> Option<Instant> {
         self.latest.as_ref().map(|_| self.due)
     }
 
-    /// Writes the recorded cursor if it is due. When the store is unavailable, a later call retries.
+    /// Writes the recorded cursor if it is due. When the store is unavailable, a later call retries. If the lease is
+    /// lost, the cursor is dropped.
     ///
     /// # Errors
     /// When the store fails permanently.
@@ -89,11 +90,14 @@ impl Cursors {
         if self.due().is_some_and(|due| due <= Instant::now()) { self.write().await } else { Ok(()) }
     }
 
-    /// Writes the recorded cursor when the feed ends, within a few seconds.
+    /// Writes the recorded cursor when the feed ends or loses its lease, within [`LAST`].
     pub async fn write_last(&mut self) {
         let written = tokio::time::timeout(LAST, self.write()).await;
         if self.latest.is_some() || !matches!(written, Ok(Ok(()))) {
-            tracing::warn!(source = %self.name, "cursor not stored at shutdown; the next start reads some posts again");
+            tracing::warn!(
+                source = %self.name,
+                "cursor not stored; when the source is opened again, some posts are read again"
+            );
         }
     }
 
@@ -123,13 +127,13 @@ impl Cursors {
 
     fn away(&mut self, error: &StoreError) {
         if self.backoff.enter("store") {
-            tracing::warn!(source = %self.name, %error, "cursor store unavailable, retrying");
+            tracing::warn!(source = %self.name, %error, "cannot read or store the cursor, retrying");
         }
     }
 
     fn recovered(&mut self) {
         if self.backoff.recovered().is_some() {
-            tracing::info!(source = %self.name, "cursor store available");
+            tracing::info!(source = %self.name, "the cursor can be read and stored again");
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct Common {
 enum Ended {
     /// A shutdown was requested, or the source has ended.
     Finally,
-    /// The source was paused, or another instance took over.
+    /// The source was paused, or its lease expired or moved to another instance.
     Revoked,
     /// The source failed.
     Failed(SourceError),
@@ -99,7 +99,10 @@ impl Feed {
             if matches!(ended, Ended::Finally) {
                 return Ok(());
             }
-            tracing::info!(source = self.spec.name(), "source released: paused, or taken over by another instance");
+            tracing::info!(
+                source = self.spec.name(),
+                "source released: it was paused, or the lease of this instance ended"
+            );
         }
     }
 
@@ -208,8 +211,8 @@ impl Feed {
         }
     }
 
-    /// Reports an error and returns the time until the next attempt. `None`: there is no further attempt until a user
-    /// resumes the source.
+    /// Reports an error and returns the time until the next attempt. `None`: there is no further attempt under this
+    /// lease. A user can pause and resume the source to end the lease.
     fn trouble(&mut self, error: &SourceError) -> Option<Duration> {
         let name = self.spec.name();
         let after = match error {

@@ -28,7 +28,7 @@ pub struct Inlet {
 
 impl Inlet {
     /// The inlet of the source `name`. `backoff`: the shutdown that ends waits, and the longest delay between two
-    /// attempts.
+    /// attempts while the stream is unavailable.
     pub fn new(name: &str, stream: Stream, limiter: Option<Limiter>, backoff: (Shutdown, Duration)) -> Self {
         let (shutdown, longest) = backoff;
         Self {

@@ -16,7 +16,7 @@ use crate::store::{Lease, StoreError};
 
 /// The number of renewals of a lease during its time to live.
 const RENEWALS: u32 = 5;
-/// The time limit for storing the states of the sources at a shutdown.
+/// The time limit for storing the states of the sources when all feeds have ended.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
 /// Whether a feed may read its source.
@@ -27,13 +27,14 @@ pub enum Admission {
     Unknown,
     /// This instance may read the source.
     Run(Grant),
-    /// Another instance reads the source.
+    /// This instance has no lease, because another instance reads the source or the database does not answer.
     Standby,
     /// The source is paused.
     Paused,
 }
 
-/// The right to read a source: a lease, or `None` for a source that every instance may read.
+/// The right to read a source: a lease, or `None` if no lease is needed, because every instance may read the source or
+/// the database has only one instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grant(Option<LeaseHandle>);
 
@@ -97,7 +98,7 @@ impl SourceLease {
     }
 }
 
-/// Decides which feeds of this instance may run, by the leases of their sources.
+/// Decides which feeds of this instance may run, by the leases and the pauses of their sources.
 pub struct Coordinator {
     services: IngesterServices,
     holder: String,
@@ -155,7 +156,10 @@ impl Coordinator {
         services: IngesterServices,
         options: &IngesterOptions,
     ) -> (Self, Vec<SourceLease>) {
-        metrics::describe_gauge!("sentistream_source_state", "1 for the current state of a source of this process");
+        metrics::describe_gauge!(
+            "sentistream_source_state",
+            "1 for the current state of a source in this process, 0 for its other states"
+        );
         let mut leases = Vec::new();
         let slot = |spec: &SourceSpec| {
             let (admission, lease) = watch::channel(Admission::Unknown);
@@ -178,7 +182,9 @@ impl Coordinator {
         let pause = self.leases.ttl() / (2 * RENEWALS);
         coordinate(&mut self, Backoff::new(pause, pause), &done).await?;
         if !matches!(tokio::time::timeout(LAST_REPORT, self.report()).await, Ok(Ok(()))) {
-            tracing::warn!("source states not stored at shutdown");
+            tracing::warn!(
+                "cannot store the last states of the sources at the shutdown: the database fails or is too slow"
+            );
         }
         let grants = self.feeds.iter_mut().filter_map(|feed| feed.grant.take());
         self.leases.release(grants.filter_map(|grant| grant.0).map(|handle| handle.lease)).await;

@@ -74,7 +74,7 @@ impl Manager {
         Ok(())
     }
 
-    /// Stops sources that were removed or changed, and starts new ones.
+    /// Stops sources that were removed or changed, and starts changed and new ones.
     async fn apply(&mut self, wanted: Vec<WithSecrets<SourceDefinition>>) -> anyhow::Result<()> {
         let version_of =
             |name: &str| wanted.iter().find(|found| found.stored.spec.name == name).map(|found| found.stored.version);
@@ -90,7 +90,7 @@ impl Manager {
                 self.services.states.forget(&name);
                 self.services.states.forget(&format!("{name}{HISTORY_SUFFIX}"));
                 match self.services.store.forget_feed(&name).await {
-                    // A stored state that could not be deleted is hidden after a day.
+                    // If the database does not answer, the stored state is not deleted, and is hidden after a day.
                     Ok(()) | Err(StoreError::Unavailable(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -123,7 +123,7 @@ impl Manager {
 }
 
 /// A replacement for a source whose settings are invalid, for example because another version of the program wrote
-/// them. It fails and reports the reasons.
+/// them. The replacement fails and reports the reasons.
 fn refused(definition: &SourceDefinition, errors: &[FieldError]) -> SourceSpec {
     let reasons: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
     let reason = reasons.join("; ");

@@ -42,7 +42,10 @@ impl Report {
             "sentistream_ingest_rejected_total",
             "Items of a source that were rejected because they are not valid posts"
         );
-        metrics::describe_counter!("sentistream_ingest_filtered_total", "Items that the filters of a source left out");
+        metrics::describe_counter!(
+            "sentistream_ingest_filtered_total",
+            "Items that the filters of a source left out, or that have no text"
+        );
         metrics::describe_counter!("sentistream_source_errors_total", "Errors of a source");
         metrics::describe_counter!(
             "sentistream_source_foreign_deletions_total",
@@ -50,7 +53,8 @@ impl Report {
         );
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",
-            "Age of the newest post in a source's last batch at the time of the append"
+            "Age of the newest post of a source's last batch, or of the time up to which the source was read, at the \
+             time of the append"
         );
         let label = || spec.name().to_owned();
         states.update(spec.name(), |state| state.kind = spec.kind().to_owned());
@@ -120,7 +124,7 @@ impl Report {
         }
     }
 
-    /// Reports rejected items: individually up to a limit, then as a count.
+    /// Reports rejected items: [`MAX_LOGGED`] individually per [`WINDOW`], then as a count.
     pub fn rejected(&mut self, items: &[String]) {
         if self.window.elapsed() >= WINDOW {
             self.sum_up();
@@ -146,7 +150,11 @@ impl Report {
     pub fn sum_up(&mut self) {
         let suppressed = std::mem::take(&mut self.suppressed);
         if suppressed > 0 {
-            tracing::warn!(source = %self.name, items = suppressed, "more items rejected");
+            tracing::warn!(
+                source = %self.name,
+                items = suppressed,
+                "more items rejected, which were not logged individually"
+            );
         }
     }
 }

@@ -19,13 +19,15 @@ const LEAST_POSTS: i64 = 2;
 pub struct SourcePart {
     /// The source, such as `bluesky`.
     pub source: String,
-    /// The number of posts of the source. If the filter cannot be counted by source, the number in the sample.
+    /// The number of posts of the source in the current range. If the filter cannot be counted by source, the number in
+    /// the sample.
     pub posts: i64,
-    /// The same number for the earlier range. It is not scaled to the length of the current range.
+    /// The number of posts of the source in the earlier range, or in the sample of this range. This number is not
+    /// scaled to the length of the current range.
     pub previous_posts: i64,
     /// The contribution to the difference that the first entry of `changes` describes; without changes, to the
     /// difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a
-    /// number of posts. The contributions of all sources sum to the difference.
+    /// number of posts. The contributions of all sources, including those that are not listed, sum to the difference.
     pub contribution: f64,
     /// The ids of up to three posts of the source.
     pub post_ids: Vec<String>,
@@ -38,7 +40,7 @@ pub struct AuthorPart {
     pub author: String,
     /// The source on which the author writes.
     pub source: String,
-    /// The number of the author's posts in the sample.
+    /// The number of the author's posts in the sample of the current range.
     pub posts: i64,
     /// The number of the author's posts in the sample of the earlier range.
     pub previous_posts: i64,

@@ -6,7 +6,8 @@ use super::Side;
 use crate::domain::interval::relative_change;
 use crate::domain::{Counts, Emotion, Sentiment};
 
-/// The minimum number of posts of a range. With fewer posts no difference is considered significant.
+/// The minimum number of scored posts of each range for a difference of shares, and the minimum number of posts of the
+/// larger range for a difference of numbers. With fewer posts no difference is considered significant.
 const LEAST_POSTS: i64 = 30;
 /// The minimum z-score of a significant difference: a two-sided p-value below 0.001. The limit is strict because the
 /// largest of several differences is reported.
@@ -53,9 +54,10 @@ pub struct Shift {
     pub previous: f64,
     /// The current share in percent, or the current number of posts.
     pub current: f64,
-    /// The emotion that explains most of an increased share, if it explains at least a third.
+    /// The emotion that explains most of an increased share, if it explains at least 35 %; otherwise null.
     pub emotion: Option<Emotion>,
-    /// The source that explains most of the difference, if it explains at least a third.
+    /// The source that explains most of the difference, if it explains at least 35 % and there are several sources;
+    /// otherwise null.
     pub source: Option<String>,
     /// Words that became more frequent, at most three.
     pub words: Vec<String>,
@@ -99,7 +101,8 @@ fn share_shift(current: &Counts, previous: &Counts) -> Option<Shift> {
     })
 }
 
-/// The emotion whose share increased most, if it explains at least [`LEAST_PART`] of the increase of `sentiment`.
+/// The emotion other than neutral whose share increased most, if it explains at least [`LEAST_PART`] of the increase of
+/// `sentiment`.
 fn leading_emotion(current: &Counts, previous: &Counts, sentiment: Sentiment) -> Option<Emotion> {
     let share = |counts: &Counts, hits: i64| hits as f64 / counts.total() as f64;
     let points = share(current, current.sentiment(sentiment)) - share(previous, previous.sentiment(sentiment));
@@ -111,7 +114,8 @@ fn leading_emotion(current: &Counts, previous: &Counts, sentiment: Sentiment) ->
     (growth >= points * LEAST_PART).then_some(emotion)
 }
 
-/// The difference between the rates of posts, if it is significant and large enough.
+/// The difference between the rates of posts, if it is significant and large enough, and all posts of both ranges were
+/// counted.
 fn volume(current: &Side, previous: &Side) -> Option<Shift> {
     if current.capped || previous.capped || current.total.max(previous.total) < LEAST_POSTS {
         return None;

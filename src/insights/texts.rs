@@ -24,7 +24,7 @@ pub struct TextGroup {
     pub content: String,
     /// The number of posts of the group in the sample.
     pub posts: usize,
-    /// The number of different authors of these posts.
+    /// The number of different authors of these posts. Each post of an unknown author counts as a different author.
     pub authors: usize,
     /// The sources of these posts.
     pub sources: Vec<String>,
@@ -32,7 +32,7 @@ pub struct TextGroup {
     pub post_ids: Vec<String>,
 }
 
-/// The largest groups of posts with almost the same text.
+/// The five largest groups of at least two posts with almost the same text.
 pub fn groups(posts: &[&SampledPost]) -> Vec<TextGroup> {
     let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
     let mut members: BTreeMap<usize, Vec<&SampledPost>> = BTreeMap::new();
@@ -58,8 +58,8 @@ fn text_group(group: &[&SampledPost]) -> Option<TextGroup> {
     })
 }
 
-/// The ids of the posts with the highest scores. `scores` contains one score per post. Posts with equal scores are
-/// sorted by confidence, with the highest first. Copies of a text count once.
+/// The ids of the three posts with the highest scores. `scores` contains one score per post; if it is empty, all scores
+/// are equal. Posts with equal scores are sorted by confidence, with the highest first. Copies of a text count once.
 pub fn typical(posts: &[&SampledPost], scores: &[f64]) -> Vec<String> {
     let score = |index: usize| scores.get(index).copied().unwrap_or_default();
     let mut order: Vec<usize> = (0..posts.len()).collect();

@@ -11,8 +11,8 @@ use crate::terms::{self, Term};
 
 /// The maximum number of words that are listed.
 const LISTED: usize = 12;
-/// The minimum number of earlier posts of the same sentiment. With fewer posts, earlier posts of any sentiment are
-/// compared.
+/// The minimum number of earlier posts of the sentiment that became more frequent. With fewer posts, earlier posts of
+/// any sentiment are compared.
 const FEW_EARLIER: usize = 30;
 
 /// The kind of a term.
@@ -34,15 +34,17 @@ pub struct SalientWord {
     pub term: String,
     /// Whether the term is a word, a pair of words or a hashtag.
     pub kind: TermKind,
-    /// The percentage of the posts in the sample that contain the term.
+    /// The percentage of the compared posts of the current range that contain the term. The posts of the sample are
+    /// compared; if a sentiment became more frequent, only the posts with this sentiment.
     pub rate: f64,
-    /// The percentage of the posts in the sample of the earlier range that contain the term.
+    /// The percentage of the compared posts of the earlier range that contain the term. If a sentiment became more
+    /// frequent, only the posts with this sentiment are compared, unless the sample has fewer than 30 of them.
     pub previous_rate: f64,
-    /// The number of posts in the sample that contain the term.
+    /// The number of compared posts of the current range that contain the term.
     pub posts: u32,
-    /// The number of posts in the sample of the earlier range that contain the term.
+    /// The number of compared posts of the earlier range that contain the term.
     pub previous_posts: u32,
-    /// The difference of the log-odds, in standard deviations.
+    /// The difference of the log-odds between the ranges, in standard deviations.
     pub score: f64,
     /// The ids of up to three posts that contain the term.
     pub post_ids: Vec<String>,
@@ -52,11 +54,12 @@ pub struct SalientWord {
 pub struct Found {
     /// The terms. The term with the highest score comes first.
     pub words: Vec<SalientWord>,
-    /// For each current post, the sum of the scores of the terms that it contains.
+    /// For each current post, the sum of the scores of those terms in `words` that it contains.
     pub scores: Vec<f64>,
 }
 
-/// The posts of both ranges whose words are compared. If a sentiment became more frequent, only its posts are compared.
+/// The posts of both ranges whose words are compared. If a sentiment became more frequent, only the posts with this
+/// sentiment are compared, in the earlier range only if there are at least 30 of them.
 pub fn basis<'a>(
     current: &'a [SampledPost],
     previous: &'a [SampledPost],

@@ -10,14 +10,14 @@ const MIN_LETTER_BYTES: usize = 6;
 /// The minimum number of bytes of letters for which the result of `whichlang` is used although `whatlang` returns
 /// another language without enough confidence. This applies to texts in Latin letters.
 const ALONE_LETTER_BYTES: usize = 20;
-/// The number of bytes at the beginning of a text that detection reads.
+/// The approximate number of bytes at the beginning of a text that detection reads.
 const MAX_BYTES: usize = 320;
 /// Frequent English words that do not occur in other languages with Latin letters.
 const ENGLISH: [&str; 28] = [
     "the", "and", "of", "to", "you", "this", "that", "with", "my", "your", "they", "have", "what", "just", "would",
     "about", "because", "i'm", "it's", "don't", "been", "when", "from", "which", "there", "should", "how", "not",
 ];
-/// Frequent words of Hindi and Urdu in Latin letters, which no detector supports. None is an English word.
+/// Frequent words of Hindi and Urdu in Latin letters, which no detector supports. None is a frequent English word.
 const ROMANISED_HINDI: [&str; 64] = [
     "hai", "hain", "nahi", "nahin", "kya", "kyun", "kyu", "mein", "bhi", "aur", "raha", "rahi", "rahe", "karo",
     "karna", "karne", "hota", "hoti", "apna", "apne", "apni", "sirf", "kuch", "koi", "jaise", "bahut", "bohot",
@@ -58,7 +58,8 @@ pub fn detect(text: &str) -> Option<&'static str> {
     match sure {
         Some(sure) => Some(sure),
         None if likely == "en" || likely == tag(info.lang()) => Some(likely),
-        // If only one detector returns a language, it is used only for longer texts without any English word.
+        // If `whatlang` returns another language without enough confidence, that of `whichlang` is used only for longer
+        // texts without a word of [`ENGLISH`].
         None => (letter_bytes >= ALONE_LETTER_BYTES && english.different == 0).then_some(likely),
     }
 }

@@ -36,7 +36,7 @@ impl AdditionalClaims for Extra {}
 
 impl Extra {
     /// The values of the claim `name`: the text itself, the texts of a list, or the keys of an object. `None` when the
-    /// claim is missing.
+    /// claim is missing or has another type.
     pub fn list(&self, name: &str) -> Option<Vec<String>> {
         match find(&self.all, name)? {
             Value::String(text) => Some(vec![text.clone()]),
@@ -99,7 +99,7 @@ pub struct Partial {
     name: Option<String>,
     email: Option<String>,
     email_verified: Option<bool>,
-    /// The groups of the person; `None` when the claim is missing.
+    /// The groups of the person; `None` when the claim is missing or has another type than a text, a list or an object.
     pub groups: Option<Vec<String>>,
 }
 

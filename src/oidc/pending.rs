@@ -37,7 +37,8 @@ impl Pending {
     }
 }
 
-/// `path` if it is a path of this server that a browser resolves to the same origin, otherwise `/`.
+/// `path` if it is the path of a page of this server that a browser resolves to the same origin, otherwise `/`. The API
+/// and the sign-in page are not accepted.
 pub fn safe_return(path: &str) -> &str {
     // Browsers remove tabs and line breaks from URLs and read `\` as `/`, so `/\t/host` names another host.
     let is_path = path.starts_with('/')

@@ -16,7 +16,7 @@ use crate::domain::{TimeRange, Timestamp};
 
 /// The minimum time between two evaluations. Evaluations are at whole minutes.
 pub const STEP: Duration = Duration::from_secs(60);
-/// The maximum number of evaluations of one backtest.
+/// The maximum number of steps from the first to the last evaluation of one backtest.
 pub const MAX_EVALUATIONS: usize = 11_000;
 /// The maximum number of points of a track. If there are more evaluations, every n-th evaluation and each change of
 /// state are listed.
@@ -25,7 +25,7 @@ const MAX_POINTS: u64 = 500;
 /// The result of a backtest: when the rule would have fired.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Backtest {
-    /// The number of evaluations.
+    /// The number of times at which the rule was evaluated. Each time, all its series are evaluated.
     pub evaluations: usize,
     /// The alerts that the rule would have raised, in the order of time.
     pub firings: Vec<Firing>,
@@ -38,7 +38,7 @@ pub struct Backtest {
 pub struct Firing {
     /// The posts of the series: `all`, `source:NAME`, …
     pub scope: String,
-    /// When the condition started to hold.
+    /// The time of the evaluation at which the condition started to hold.
     #[schema(value_type = String, format = DateTime)]
     pub pending_at: Timestamp,
     /// The time of the evaluation at which the alert would have fired.
@@ -71,12 +71,15 @@ pub struct Point {
     /// The time of the evaluation.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The measured value; null if the window has too few posts for a value, or there is too little history for a
-    /// baseline.
+    /// The measured value; null if the window has no posts from which the value can be computed, or there is too little
+    /// history for a baseline.
     pub value: Option<f64>,
-    /// The usual number of posts for a spike, or the earlier share for a shift; null for other rules.
+    /// The usual number of posts for a spike, or the earlier share for a shift; null for other rules, and if there is
+    /// too little history.
     pub baseline: Option<f64>,
-    /// The number of posts in the window that were already stored at this time.
+    /// The number of posts in the window that were already stored at this time. Unscored posts count only if the rule
+    /// counts all posts. If the rule counts each text or author once and this may change the result, the number of
+    /// texts or authors.
     pub posts: i64,
     /// The state of the series after the evaluation.
     pub state: InstanceState,

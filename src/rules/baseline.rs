@@ -12,9 +12,10 @@
 //! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on
 //! which the counts of a Poisson process have the standard deviation 1 at every level. Two estimates of the spread are
 //! computed on this scale, and the larger estimate is used. The first is 1.4826 times the median absolute deviation of
-//! the residuals of the last day's windows of the same length. The second follows from the relative error of the
-//! profile in the hours of the last two weeks; this error is assumed to be large while there are few days of history.
-//! Both estimates are at least the spread of a Poisson process.
+//! the residuals of those windows of the last day that are as long as the evaluated window; it is increased if the time
+//! of day was observed on few days. The second follows from the relative error of the profile in the hours of the last
+//! two weeks; this error is assumed to be large while there are few days of history. Both estimates are at least the
+//! spread of a Poisson process.
 //!
 //! The score of a count is its distance from the level on this scale, divided by the spread.
 
@@ -65,7 +66,8 @@ pub struct Baseline {
     pub spread: f64,
     /// The number of observed windows of the last day.
     pub windows: usize,
-    /// The number of earlier days that were observed at this time of day.
+    /// The number of earlier days that were observed at this time of day: workdays for a window on a workday, otherwise
+    /// weekend days.
     pub days: usize,
 }
 
@@ -87,9 +89,10 @@ fn unstable(value: f64) -> f64 {
     (value / 2.0).powi(2) - SHIFT
 }
 
-/// The baseline of `window`. `incident` is the time at which the series began to alert; counts after it are left out.
+/// The baseline of `window`. `incident` is the time at which the series began to alert; counts after it are left out,
+/// for at most a day.
 ///
-/// Returns `None` if fewer than [`LEAST_WINDOWS`] windows were observed.
+/// Returns `None` if there are no earlier posts, or fewer than [`LEAST_WINDOWS`] windows were observed.
 pub fn baseline(
     history: &History,
     window: TimeRange,
@@ -110,7 +113,7 @@ pub fn baseline(
     }
     let recent = TimeRange::last(RECENT.min(before.since(first)), before.floor(MINUTE));
     let Some(profile) = profile else {
-        // With less than a quarter of an hour of history there is no profile, so the mean rate is used.
+        // Without an observed quarter of an hour there is no profile, so the mean rate is used.
         let level = history.minutes.sum(TimeRange::new(first, before)?, selection.source).of(selection.class) as f64
             * (length.as_secs_f64() / observed.as_secs_f64());
         let spread = Profile::relative_spread(level, UNSEEN_ERROR) * (level + SHIFT).sqrt();
@@ -248,7 +251,7 @@ impl Profile {
         self.chance[level(expected)]
     }
 
-    /// The number of days on which the time of day of `at` was observed.
+    /// The number of days of the same type (workday or weekend) on which the time of day of `at` was observed.
     fn days(&self, at: Timestamp) -> f64 {
         let cell = cell(at);
         self.seen[day_type(cell)][cell % DAY_CELLS]
@@ -266,7 +269,7 @@ impl Profile {
     }
 }
 
-/// The rounded-down binary logarithm of a count.
+/// The rounded-down binary logarithm of a count, limited to the levels of a profile.
 fn level(count: f64) -> usize {
     (count.max(1.0).log2() as usize).min(LEVELS - 1)
 }

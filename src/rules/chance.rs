@@ -46,8 +46,9 @@ impl Part {
     }
 }
 
-/// The probability that a random sample of `all` has at least as many hits as `sample`: the upper tail of the
-/// hypergeometric distribution, and the one-sided p-value of Fisher's exact test of two proportions.
+/// The probability that a random sample of `all`, of the same size as `sample`, has at least as many hits as `sample`:
+/// the upper tail of the hypergeometric distribution, and the one-sided p-value of Fisher's exact test of two
+/// proportions.
 pub fn hypergeometric_tail(sample: Part, all: Part) -> f64 {
     let Part { hits, posts } = sample;
     if hits <= (posts + all.hits - all.posts).max(0) {
@@ -85,7 +86,7 @@ fn ln_choose(n: i64, k: i64) -> f64 {
 }
 
 /// The logarithm of `n` factorial. For `n` of 16 or more, Stirling's series is used; its first omitted term is below
-/// 1e-14.
+/// 2e-14.
 fn ln_factorial(n: i64) -> f64 {
     if n < 16 {
         return (2..=n).map(|factor| (factor as f64).ln()).sum();

@@ -35,10 +35,10 @@ pub struct PostText {
     pub content: String,
 }
 
-/// The counts of a window in which each text or each author counts once.
+/// The counts of a window according to the rule's `distinct`: each text, each author or each post counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DistinctCounts {
-    /// The counts by label in which each text or author counts once.
+    /// The counts by label.
     pub tally: Tally,
     /// The number of different authors of the posts of the rule's class.
     pub authors: i64,

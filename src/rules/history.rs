@@ -19,15 +19,16 @@ pub struct History {
     pub minutes: Series,
     /// The counts by quarter of an hour, over up to four weeks.
     pub quarters: Arc<Series>,
-    /// When the collection of posts of this scope began; `None` if it began with the first post. From this time on,
-    /// times without posts count as zero.
+    /// When the collection of posts of this scope began; `None` if the collection began with the first post. From this
+    /// time on, times without posts count as zero.
     pub since: Option<Timestamp>,
     /// The end of the generated posts of a demonstration. Baselines exclude these posts, because their number is
     /// arbitrary.
     pub made_up_until: Option<Timestamp>,
     /// The times at which the system was down.
     pub gaps: Gaps,
-    /// The posts that were stored late. Backtests need them.
+    /// The posts that were stored late, sorted by `written_at`: more than [`super::PUNCTUAL`] and at most
+    /// [`super::LONGEST_DELAY`] after they were written. Backtests need them.
     pub late: Vec<LateCount>,
     pub(super) profiles: ProfileCache,
 }
@@ -44,7 +45,8 @@ impl History {
         Self::new(Series::new(range, MINUTE, counts), Arc::new(Series::new(range, QUARTER, counts)))
     }
 
-    /// When the collection of posts of a source, or of all sources, began.
+    /// When the collection of posts of a source, or of all sources, began; `None` without posts. Generated posts of a
+    /// demonstration do not count.
     pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
         let own = || self.quarters.first(source).into_iter().chain(self.minutes.first(source)).min();
         // A source may be newer than the scope, so the time before its first post does not count as zero.
@@ -86,7 +88,7 @@ pub struct LateCount {
     pub tally: Tally,
 }
 
-/// The times at which the system was down, in ascending order.
+/// The times at which the system was down, in ascending order: the alerts role did not run, and no posts were stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gaps(Vec<TimeRange>);
 

@@ -35,8 +35,9 @@ pub enum RuleLoadError {
     /// The store failed or does not respond.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Too many posts match the scope, and they can only be counted one by one.
-    #[error("more than {MAX_POSTS} posts match {0}: choose a narrower scope or a shorter window")]
+    /// Too many posts of the scope must be read one by one: all posts of a scope without rollups, or the late posts of
+    /// a backtest.
+    #[error("more than {MAX_POSTS} posts of {0} must be read one by one: choose a narrower scope or a shorter window")]
     TooMany(Scope),
     /// The rule's topic is not tracked.
     #[error("there is no topic {0}: create one with this name, or change the rule's scope")]
@@ -83,7 +84,8 @@ impl View for Windows {
 }
 
 impl Windows {
-    /// Reads the texts and authors of the posts in `range`. Does nothing if they were already read.
+    /// Reads the texts and authors of the newest posts in `range`, at most 5,000. Does nothing if they were already
+    /// read.
     ///
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.
@@ -120,7 +122,7 @@ pub struct Wanted {
     pub baseline: Option<Timestamp>,
 }
 
-/// The counts of each feed by quarter of an hour. They are read again once an hour.
+/// The counts of each feed by quarter of an hour. They are read again when a whole quarter of an hour is missing.
 #[derive(Debug, Default)]
 pub struct QuarterCache(HashMap<Scope, Arc<Series>>);
 
@@ -215,7 +217,7 @@ pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<H
     Ok(history)
 }
 
-/// Reads the texts and authors of the newest posts of `range`.
+/// Reads the texts and authors of the newest posts of `range`, at most 5,000.
 ///
 /// # Errors
 /// When the store does not answer, or the topic is not tracked.

@@ -7,12 +7,14 @@
 //! | firing | stays | stays | recovering, or over without `keep_firing_for` | as clear | stays | stays |
 //! | recovering | firing | firing | over after `keep_firing_for` | as clear | stays | stays |
 //!
-//! The columns are the [`Verdict`]s. `lingers`: the value is between the threshold and the recovery threshold. `clear`:
-//! the condition does not hold, and the value has crossed the recovery threshold. `over` means that the alert ends.
+//! The columns are the [`Verdict`]s. `lingers`: the value is between the threshold and the recovery threshold, or
+//! random variation can explain a value beyond the threshold. `clear`: the condition does not hold, and the value has
+//! crossed the recovery threshold, or there are too few posts or authors. `no data` includes a missing baseline. `over`
+//! means that the alert ends.
 //!
 //! After the end of an alert the series is in the state normal or no data. An error does not end an alert, because the
-//! incident may continue. With `no_data = "keep"` a window without posts does not change the state; with `"alert"` it
-//! counts as a window in which the condition holds.
+//! incident may continue. With `no_data = "keep"` a window without posts does not change the states pending, firing and
+//! recovering; with `"alert"` it counts as a window in which the condition holds.
 
 use std::time::Duration;
 

@@ -41,7 +41,7 @@ pub struct ProfileKey {
     pub until: Timestamp,
 }
 
-/// The most recently computed profiles, by source, class and end.
+/// The most recently computed profiles, by class, source, window length and end.
 #[derive(Debug, Default)]
 pub struct ProfileCache(Mutex<HashMap<ProfileKey, Option<Arc<Profile>>>>);
 

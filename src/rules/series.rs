@@ -32,7 +32,7 @@ impl Tally {
         *self = self.zip(other, |one, other| one + other);
     }
 
-    /// Subtracts the counts of `other`.
+    /// Each count minus that of `other`, at least 0.
     pub fn without(&self, other: &Self) -> Self {
         self.zip(other, |one, other| (one - other).max(0))
     }
@@ -214,8 +214,8 @@ impl Series {
         self.before(end, source).zip(&self.before(start, source), |end, start| end - start)
     }
 
-    /// The counts of consecutive windows of `length` within `range`. The newest window comes first and ends at the end
-    /// of the range.
+    /// The counts of consecutive windows of `length` within `range`. The newest window comes first and ends at the last
+    /// bucket edge in the range.
     pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
         let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
         let (first, mut end) = (clamp(range.start().ceil(self.width)), clamp(range.end()));

@@ -24,7 +24,7 @@ pub struct SettingView {
     pub choices: Vec<String>,
     /// Whether an empty text means "not set".
     pub optional: bool,
-    /// The current value. A secret is `***`.
+    /// The current value. A secret is `***`; the credentials and the query of a URL are masked too.
     #[schema(value_type = Value)]
     pub value: Value,
     /// The default value, which applies if no layer sets the setting.
@@ -76,7 +76,8 @@ pub struct StoredView {
 pub struct OriginView {
     /// The layer of the configuration that sets the value.
     pub layer: Layer,
-    /// The file and line, the environment variable, or the flag that sets the value.
+    /// The file and line, the environment variable, or the flag that sets the value; empty for the layers `default` and
+    /// `database`.
     #[schema(example = "sentistream.toml:12")]
     pub name: String,
 }

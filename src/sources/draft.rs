@@ -13,7 +13,7 @@ pub struct Found {
     pub content: String,
     /// The name of the author; truncated when it is too long.
     pub author: Option<String>,
-    /// The time at which the post was written. `None`: the current time.
+    /// The time at which the post was written. `None`: the post gets the current time.
     pub created_at: Option<Timestamp>,
     /// The language tag that the server states; left out when it is too long.
     pub lang: Option<String>,
@@ -27,7 +27,8 @@ pub struct Found {
 
 impl Found {
     /// Adds the item to `batch` as a post of `source`, or to the rejected items with the reason. An item without text,
-    /// such as a picture, counts as filtered. Optional fields that are too long are left out.
+    /// such as a picture, counts as filtered. The content and the author are truncated if they are too long. Other
+    /// optional fields that are too long, or that contain a NUL character, are left out.
     pub fn add_to(self, batch: &mut Batch, source: &str, now: Timestamp) {
         if self.content.trim().is_empty() {
             batch.filtered += 1;

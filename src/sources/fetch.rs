@@ -93,7 +93,8 @@ fn failure(url: &Url, error: &OutboundError) -> SourceError {
 /// Parses the JSON of a successful response.
 ///
 /// # Errors
-/// [`SourceError::Transient`] for any other response, because the server may be restarting.
+/// [`SourceError::Transient`] when the response is unsuccessful, truncated or not the expected JSON, because the server
+/// may be restarting.
 pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
     let place = shown(&answer.url);
     if !answer.status.is_success() {

@@ -49,14 +49,15 @@ pub enum Format {
     Ndjson,
     /// An array of JSON objects, or a sequence of JSON objects that span several lines each.
     Json,
-    /// Values separated by commas, semicolons or tabs, with a header row.
+    /// Values separated by commas, semicolons, tabs or vertical bars, with a header row.
     Csv,
     /// A spreadsheet with a header row.
     Excel,
 }
 
 impl Format {
-    /// The format that the extension of the file name implies.
+    /// The format that the extension of the file name implies; `.json` implies NDJSON. `None`: the extension implies no
+    /// format.
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -69,7 +70,8 @@ impl Format {
 /// How to read posts.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// The format of the file. `None`: detected from the first bytes.
+    /// The format of the file. `None`: detected from the first bytes. A file that begins like a spreadsheet is always
+    /// read as one.
     pub format: Option<Format>,
     /// The names of the post's fields in the file.
     pub map: FieldMap,
@@ -135,7 +137,8 @@ impl PostReader {
     /// have an encoding other than UTF-8.
     ///
     /// # Errors
-    /// When the input cannot be read, or its header lacks a column that a post needs.
+    /// When the input cannot be read, is of a type without posts, or has a header that lacks or repeats a column that a
+    /// post needs.
     pub fn new(input: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self, ReadError> {
         let mut window = Window::new(decode::utf8(input, options.encoding)?, Position::default());
         while window.unread().len() < HEAD_BYTES && !window.ended() {
@@ -184,8 +187,8 @@ impl PostReader {
         Ok(Self { window: Window::new(input, position), syntax, options: options.clone() })
     }
 
-    /// Reads up to `max` records. Waits for the first record. The chunk ends early when a pipe has no further complete
-    /// record.
+    /// Reads up to `max` records. Waits for the first record. The chunk ends early after 4 MiB, or when the next record
+    /// was not received completely yet.
     ///
     /// # Errors
     /// When the input cannot be read.

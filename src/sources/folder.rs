@@ -2,8 +2,8 @@
 //!
 //! The folder is polled instead of watched, because polling works on every file system. Each file is read from its last
 //! position. A last line without a line break is read when the line is complete, or when the file has not changed for
-//! half a minute. A file is identified by its inode and its first bytes. It may therefore be renamed, or replaced by
-//! another file of the same name.
+//! half a minute. A file is identified by its inode and its first bytes, so it may be renamed, or replaced by another
+//! file of the same name.
 
 mod files;
 #[cfg(test)]
@@ -31,7 +31,7 @@ pub struct FolderOptions {
     pub map: FieldMap,
 }
 
-/// The source of posts in a folder's files.
+/// The source of the posts in the files of a folder.
 pub struct Folder {
     options: FolderOptions,
     clock: Clock,

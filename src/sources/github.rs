@@ -234,7 +234,7 @@ impl Shared {
         }
         if next.is_some() {
             let pages = format!("{MAX_PAGES} pages");
-            batch.troubles.push(format!("{repository} has more than {pages} of changes; older ones were not read"));
+            batch.troubles.push(format!("{repository} has more than {pages} of changes; older changes were not read"));
         }
         self.add(found, &mut listing, batch);
         // The entity tag applies to the list of changes since `since`.
@@ -297,7 +297,7 @@ impl Shared {
         self.judge(answer).await
     }
 
-    /// Returns successful responses and 410; other responses become errors.
+    /// Returns successful responses, 304 and 410; other responses become errors.
     async fn judge(&self, answer: Answer) -> Result<Answer, SourceError> {
         let now = self.clock.now();
         if let Some(pause) = limit::refused(&answer, self.options.token.is_some(), now) {
@@ -312,9 +312,10 @@ impl Shared {
                 &answer,
                 "GitHub does not accept the token: it may have expired or been revoked; create another",
             )),
-            StatusCode::NOT_FOUND => {
-                Err(refusal(&answer, "check repositories and url; a private repository needs a token that may read it"))
-            }
+            StatusCode::NOT_FOUND => Err(refusal(
+                &answer,
+                "check repositories and url; a private repository needs a token that is allowed to read the repository",
+            )),
             status if status.is_client_error() => {
                 let said = message(&answer);
                 Err(refusal(&answer, &format!("check the permissions of the token{said}")))

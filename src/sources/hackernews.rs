@@ -69,7 +69,7 @@ struct Cursor {
     holes: Vec<(u64, u8)>,
 }
 
-/// An item; `null` if no item has this id.
+/// An item. For an id without an item the API returns `null` instead.
 #[derive(Debug, Deserialize)]
 pub struct Item {
     id: u64,

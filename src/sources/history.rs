@@ -1,8 +1,8 @@
 //! The history of a source: posts from before the source was added, read page by page from the newest to the oldest.
 //!
 //! The ingester runs a history as a separate source, with its own lease and cursor. A history therefore continues after
-//! a restart and does not delay new posts. Workers drop posts that were already read by their ids. A history ends at a
-//! given time, after a number of posts, or when the provider has no older posts.
+//! a restart and does not delay new posts. Workers recognise posts that were read before by their ids, and drop them. A
+//! history ends at the start of its span, after 20,000 posts, or when the provider has no older posts.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +21,8 @@ use crate::domain::{Op, Timestamp};
 const MAX_POSTS: u64 = 20_000;
 /// The maximum number of pages per place, such as a feed or a tag.
 const MAX_PAGES: u32 = 2_000;
-/// The number of consecutive failed requests after which a place is skipped. Responses that ask for a pause do not
-/// count.
+/// The number of consecutive failed requests after which the rest of a place is not read. Responses that ask for a
+/// pause do not count.
 const MAX_FAILURES: u32 = 5;
 /// The pause between two pages, so that new posts are not delayed.
 const PACE: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ pub struct Page {
     pub batch: Batch,
     /// The position of the next older page; `None` when there are no older posts.
     pub next: Option<String>,
-    /// How long the server accepts no further requests.
+    /// The shortest time until the next page may be requested; at least a second passes in any case.
     pub pause: Duration,
 }
 
@@ -108,7 +108,7 @@ impl Past<'_> {
     }
 }
 
-/// How far a history was read. This is the cursor of the history.
+/// How far a history was read, which is the cursor of the history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
     /// The name of the source whose history is read.
@@ -121,7 +121,7 @@ pub struct Progress {
     pub since: Timestamp,
     /// The number of posts that were appended.
     pub posts: u64,
-    /// The time of the oldest post that was read of the current place.
+    /// The time of the oldest post that was read of the current place; `None` before the first post.
     pub until: Option<Timestamp>,
     /// The places, and when each of them was added.
     #[serde(default)]

@@ -43,7 +43,7 @@ use mail::{Mail, Origin};
 use session::{Listed, Session, Which};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The number of mails that the first poll reads.
+/// The maximum number of mails that the first poll reads, which are the newest ones.
 const FIRST: u32 = 100;
 /// The maximum number of mails per request.
 const MAX_REQUESTED: usize = 50;
@@ -280,8 +280,8 @@ impl Shared {
         match tokio::task::spawn_blocking(move || Mail::read(&raw, &origin)).await {
             Ok(Some(mail)) if self.options.wants(&mail) => mail.found.add_to(batch, "imap", self.clock.now()),
             Ok(Some(_)) => batch.filtered += 1,
-            Ok(None) => batch.rejected.push(format!("mail {uid}: it has no header")),
-            Err(_) => batch.rejected.push(format!("mail {uid}: it cannot be decoded")),
+            Ok(None) => batch.rejected.push(format!("mail {uid}: the mail has no header")),
+            Err(_) => batch.rejected.push(format!("mail {uid}: the mail cannot be decoded")),
         }
     }
 

@@ -64,7 +64,7 @@ pub struct JsonOptions {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Cursor {
-    /// A text that identifies the settings. When the settings change, all items are read again.
+    /// A text that identifies the settings. When the settings change, reading starts again with the first page only.
     settings: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
@@ -123,7 +123,7 @@ impl Shared {
         }
         let answer = self.fetcher.get(url, headers).await?;
         if answer.status.is_client_error() {
-            return Err(refusal(&answer, "check the URL, the header and its secret"));
+            return Err(refusal(&answer, "check the URL, the header and the secret"));
         }
         Ok(answer)
     }
@@ -208,7 +208,7 @@ enum PagePlace {
 
 /// What to read after a page.
 struct Page {
-    /// The next page; `None` if this page contains items of an earlier poll.
+    /// The next page; `None` if this page contains items of an earlier poll, has no items, or is the last one.
     next: Option<Url>,
 }
 

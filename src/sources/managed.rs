@@ -16,7 +16,7 @@ use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
 
-/// A kind of source that can be added.
+/// A kind of source that can be added while the server runs.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SourceKind {
     /// The name of the kind in settings.
@@ -43,7 +43,7 @@ pub struct SourceField {
     pub kind: FieldKind,
     /// Whether the source requires this setting.
     pub required: bool,
-    /// The default value. A secret has no default.
+    /// The default value; `null` if the setting has none, as a secret.
     #[schema(value_type = Value)]
     pub default: Option<Value>,
 }
@@ -54,7 +54,7 @@ pub struct SourceField {
 pub enum FieldKind {
     /// A text.
     Text,
-    /// A text that is stored encrypted and never shown.
+    /// A text that is never shown. It is stored encrypted, unless the server uses Postgres without a key file.
     Secret,
     /// A number.
     Number,
@@ -96,6 +96,6 @@ pub trait SourceFactory: Send + Sync {
     /// The webhook that `definition` describes; `None` for other kinds of sources, or if the settings are invalid.
     fn hook(&self, definition: &SourceDefinition, secrets: &Secrets) -> Option<Hook>;
 
-    /// The webhook with this name in the configuration.
+    /// The webhook with this name in the configuration; `None` if there is none.
     fn configured_hook(&self, name: &str) -> Option<Arc<Hook>>;
 }

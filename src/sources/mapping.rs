@@ -35,7 +35,10 @@ pub enum PathError {
     #[error("expected a JSONPath such as \"$.data.text\": {0}")]
     Syntax(String),
     /// The path is too long, or could take very long to evaluate.
-    #[error("too complex: use at most {MAX_PATH} characters, {MAX_COMMAS} commas, and one \"..\" or one filter")]
+    #[error(
+        "too complex: use at most {MAX_PATH} characters, {MAX_COMMAS} commas, four opening parentheses, and one \"..\" \
+         or one filter without \"$\""
+    )]
     Costly,
 }
 
@@ -87,13 +90,13 @@ pub struct Mapping {
     pub items: Path,
     /// The path of the post's text. Several selected texts are joined by line breaks.
     pub text: Path,
-    /// The path of the post's id. Without the path, or without a value at the path, the id is derived from the other
-    /// fields.
+    /// The path of the post's id. Without the path, or without a value at the path, the id is derived from the author,
+    /// the time and the text.
     pub id: Option<Path>,
     /// The path of the author.
     pub author: Option<Path>,
-    /// The path of the time: RFC 3339, Unix seconds or milliseconds, or another common format. Default: the current
-    /// time.
+    /// The path of the time: RFC 3339, Unix seconds or milliseconds, or another common format. Without the path, or
+    /// without a value at the path, a post gets the current time.
     pub time: Option<Path>,
     /// The path of the http(s) URL of the post.
     pub url: Option<Path>,

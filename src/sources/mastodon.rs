@@ -54,7 +54,7 @@ pub struct MastodonOptions {
     pub interval: Duration,
     /// How far back to search for late posts of other servers, if `local` is false.
     pub rewind: Duration,
-    /// How far back to read when the source is added; zero: only new posts.
+    /// How far back to read when the source is added; zero: only the newest page of each timeline.
     pub history: Duration,
     /// A user's token for the only instance. With a token, the instance is streamed.
     pub token: Option<SecretString>,
@@ -292,8 +292,8 @@ impl Shared {
         match answer.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
                 let help = match &self.options.token {
-                    Some(_) => "it does not accept the token; create a new one",
-                    None => "it shows this timeline to signed-in users only; set a token, or read another instance",
+                    Some(_) => "the instance does not accept the token; create a new token",
+                    None => "only signed-in users can see this timeline; set a token, or read another instance",
                 };
                 Err(refusal(&answer, help))
             }

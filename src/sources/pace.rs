@@ -1,4 +1,5 @@
-//! Yields posts at an exact rate: in any period, the number of posts is rate × time.
+//! Yields posts at an exact rate: in any period, the number of posts is rate × time, unless a delay is longer than
+//! five seconds.
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ pub struct RedditOptions {
     pub comments: bool,
     /// The time between two polls.
     pub interval: Duration,
-    /// How far back to read when the source is added; zero: only new items.
+    /// How far back to read when the source is added; zero: only the newest page of each listing.
     pub history: Duration,
 }
 

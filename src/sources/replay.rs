@@ -31,7 +31,8 @@ pub struct ReplayOptions {
     pub rate: Option<f64>,
     /// Whether each post gets the time at which it is appended.
     pub retime: bool,
-    /// Whether the replay starts again at the end of the file, with ids that end in `.1`, `.2` and so on.
+    /// Whether the file is read again from its beginning after its end. The ids of the second pass end in `.1`, those
+    /// of the third in `.2`, and so on.
     pub repeat: bool,
     /// The names of the post's fields in the file.
     pub map: FieldMap,
@@ -41,7 +42,7 @@ pub struct ReplayOptions {
 pub struct Replay {
     options: ReplayOptions,
     clock: Clock,
-    /// The cursor of an earlier run. It is used when the file is opened for the first time.
+    /// The cursor of an earlier run, or of the last read before an error. The cursor is used when the file is opened.
     kept: Option<String>,
     open: Option<OpenFile>,
     pace: Option<Pace>,

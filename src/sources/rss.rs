@@ -1,9 +1,9 @@
 //! RSS, Atom and JSON feeds, each polled at an interval that adapts to its changes.
 //!
 //! A request sends the `ETag` and `Last-Modified` of the feed's last response, so that an unchanged feed causes little
-//! traffic. The interval of a feed decreases after new entries and increases without them. It stays between two limits,
-//! and is never shorter than the interval that the feed requests. A failing feed does not delay the others. When a host
-//! asks for a pause, all feeds of that host wait.
+//! traffic. The interval of a feed decreases after new entries and increases without them. The interval stays between
+//! two limits, and within these limits is not shorter than the interval that the feed requests. A failing feed does not
+//! delay the others. When a host asks for a pause, all feeds of that host wait.
 
 mod charset;
 mod discourse;
@@ -66,7 +66,7 @@ pub struct RssOptions {
     pub feeds: Vec<Url>,
     /// The shortest time between two polls of a feed.
     pub min_interval: Duration,
-    /// The longest time between two polls of a feed.
+    /// The longest time between two polls of a feed that does not fail.
     pub max_interval: Duration,
     /// How far back to read when the source is added; zero: only the current documents.
     pub history: Duration,

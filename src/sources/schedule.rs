@@ -61,7 +61,7 @@ impl PollSchedule {
         due
     }
 
-    /// The time until the next place is due.
+    /// The time until the next place is due; zero if a place is due.
     pub fn next_due_in(&self) -> Duration {
         let next = self.slots().iter().map(|slot| slot.due).min();
         next.map_or(MAX_WAIT, |due| due.saturating_duration_since(Instant::now()))
@@ -98,8 +98,8 @@ impl PollSchedule {
         if slot.failures.is_power_of_two() { Report::Log } else { Report::Quiet }
     }
 
-    /// The state of the whole source. The source works if the last poll of at least one place succeeded. After a
-    /// permanent error all places are due again, in case the source is resumed.
+    /// The state of the whole source. The source works if the last poll of at least one place succeeded, or if a place
+    /// was not polled yet. If all places failed permanently, they are due again at once, in case the source is resumed.
     ///
     /// # Errors
     /// [`SourceError::Permanent`] when all places failed permanently; otherwise, if all failed, [`SourceError::Busy`]

@@ -13,27 +13,28 @@ use crate::domain::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceActivity {
-    /// The source has not delivered a post yet.
+    /// The source was started or resumed, and has not answered yet.
     #[default]
     Starting,
-    /// The source is connected, and delivers new posts.
+    /// The last read of the source succeeded, even if there were no new posts.
     Connected,
     /// The source waits because the stream is full or unavailable.
     Waiting,
-    /// The source failed, or sent nothing for too long. The source is opened again later.
+    /// The source failed, or sent nothing for too long. It is opened again automatically after a delay.
     BackingOff,
     /// The source is paused.
     Paused,
-    /// Another instance reads the source.
+    /// This instance may not read the source, because another instance reads it or the database does not answer.
     Standby,
-    /// The source stopped because of an error that requires a change of its settings.
+    /// The source stopped because of an error that persists: the settings of the source must change, or the
+    /// stream fails permanently.
     Failed,
     /// The source has no more posts.
     Finished,
 }
 
 impl SourceActivity {
-    /// All states, in order.
+    /// All states, in the order of their declaration.
     pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Connected,
@@ -65,40 +66,43 @@ impl SourceActivity {
     }
 }
 
-/// One source of this process.
+/// A source of this process. All counts begin when the process starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceState {
     /// The name of the source.
     pub name: String,
-    /// The kind of source: `bluesky`, `replay`.
+    /// The kind of source, such as `bluesky` or `replay`; `unknown` if its settings are invalid.
     #[serde(default)]
     pub kind: String,
     /// What the source is doing.
     pub state: SourceActivity,
-    /// The number of posts and deletions that the source appended to the stream since this process started.
+    /// The number of posts and deletions of the source that were appended to the stream.
     pub posts: u64,
     /// The number of items that were not valid posts.
     pub rejected: u64,
-    /// The number of items that the filters of the source excluded.
+    /// The number of items that the filters of the source excluded, or that have no text.
     #[serde(default)]
     pub filtered: u64,
-    /// The number of failures.
+    /// The number of failures of the source, and of its single feeds or hosts.
     #[serde(default)]
     pub errors: u64,
-    /// Posts per second over the last minute.
+    /// Posts and deletions per second over the last minute, or since the first of them if that is more recent.
     #[serde(default)]
     pub rate: f64,
-    /// The age of the newest post of the last batch when it was appended, in seconds.
+    /// The age, in seconds, of the newest post of the last batch when this batch was appended. For a source that
+    /// reports the time up to which it was read, the age of this time instead. `null`: not known yet.
     #[serde(default)]
     pub lag_seconds: Option<f64>,
     /// The seconds since the last post, if this time is unusual: more than ten minutes, and more than twenty times the
-    /// average time between two posts of this source.
+    /// average time between two batches with posts of this source. `null` if the time is usual, if there were fewer
+    /// than eleven such batches, or if the source is not connected.
     #[serde(default)]
     pub quiet_seconds: Option<f64>,
-    /// When the last post was appended to the stream.
+    /// When the last post or deletion was appended to the stream; `null` before the first one.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_post: Option<Timestamp>,
-    /// The last error.
+    /// The last error of the source, or of the stream while the source waited for it. The error remains here after the
+    /// source has recovered. `null`: there was no error.
     pub last_error: Option<String>,
 }
 

@@ -16,7 +16,7 @@ use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Op;
 
-/// The number of records per batch.
+/// The maximum number of records per batch.
 const CHUNK: usize = 500;
 
 type Reading = Result<Chunk, ReadError>;

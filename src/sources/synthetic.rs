@@ -32,7 +32,7 @@ pub struct SyntheticOptions {
     pub rate: f64,
     /// The seed of the sequence. `None`: a new seed at each start.
     pub seed: Option<u64>,
-    /// The number of posts of a run after which the source ends.
+    /// The number of posts of a run after which the source ends. `None`: the source does not end.
     pub limit: Option<u64>,
     /// The time between two incidents. The first incident starts after half of this time. During an incident most posts
     /// about one topic are negative, for up to four minutes. An incident affects one source, which also gets more

@@ -6,8 +6,8 @@ use rustls::ClientConfig;
 
 use crate::outbound;
 
-/// The TLS configuration with the certificate authorities of the system. If the system has none, every connection
-/// fails.
+/// The TLS configuration with the certificate authorities of the system. If the system has none, every encrypted
+/// connection fails.
 ///
 /// # Errors
 /// When no protocol version is supported, which cannot happen with the compiled-in versions.

@@ -1,6 +1,6 @@
 //! A webhook: other programs send JSON to `POST /api/hooks/NAME`, signed with a shared secret.
 //!
-//! The API checks the signature with a [`Hook`] and appends the posts. The source itself reads nothing. It exists so
+//! The API checks the signature with a [`Hook`] and appends the posts. The source itself reads nothing, and exists so
 //! that a webhook is listed, paused and resumed like every source.
 
 mod signature;

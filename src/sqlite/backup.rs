@@ -48,7 +48,8 @@ struct Finding {
 /// and the writer of `from` are not blocked. This function blocks, and returns the size of the copy in bytes.
 ///
 /// # Errors
-/// When `from` is not a database or `to` cannot be written. In this case there is no file at `to`.
+/// When `from` does not exist or is not a database, `to` already exists or cannot be written, or the copy is damaged. A
+/// file that already exists at `to` stays unchanged; otherwise the incomplete copy is removed.
 pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
     if !from.is_file() {
         return Err(BackupError::NoDatabase(from.to_owned()));

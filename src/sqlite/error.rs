@@ -20,7 +20,7 @@ pub enum SqliteError {
     /// The common commit failed; the write was rolled back.
     #[error("the database could not commit: {0}")]
     Commit(#[from] CommitError),
-    /// No reader became free in time, or the writer has ended.
+    /// No read connection became free in time or could be opened, a query took too long, or the writer has ended.
     #[error("the database is busy or closing: {0}")]
     Unavailable(String),
 }

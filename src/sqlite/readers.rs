@@ -94,7 +94,7 @@ impl Readers {
     /// A connection that sees the state of the last commit.
     ///
     /// # Errors
-    /// When no connection becomes free within the busy timeout.
+    /// When no connection becomes free within the busy timeout, or a connection cannot be opened.
     pub async fn get(&self) -> Result<Reader, SqliteError> {
         let connection =
             self.0.get().await.map_err(|e: PoolError<ConnectionError>| SqliteError::Unavailable(e.to_string()))?;

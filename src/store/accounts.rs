@@ -87,7 +87,7 @@ pub enum UserChanged {
 pub struct Credentials {
     /// The user.
     pub user: User,
-    /// The hash in the PHC format.
+    /// The hash in the PHC format; `None` if the user cannot sign in with a password.
     pub password_hash: Option<String>,
 }
 
@@ -320,8 +320,8 @@ impl Store {
         })
     }
 
-    /// Sets the hash of a user's password, and ends the user's sessions except the one with the id `kept`. Returns
-    /// `false` if the user does not exist.
+    /// Sets the hash of a user's password, deletes the user's invitation, and ends the user's sessions except the one
+    /// with the id `kept`. Returns `false` if the user does not exist.
     ///
     /// # Errors
     /// When the database fails.

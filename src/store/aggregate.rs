@@ -1,4 +1,4 @@
-//! Counts over time, from the rollups.
+//! Counts over time, from the rollups, or from the posts if the rollups cannot answer the filter.
 
 use std::time::Duration;
 
@@ -167,10 +167,7 @@ pub enum AggregateError {
     #[error("counts before {0} were deleted (retention.rollups): choose a later start_date")]
     CountsGone(Timestamp),
     /// More posts than [`MAX_READ_POSTS`].
-    #[error(
-        "more than {MAX_READ_POSTS} posts match, and this filter requires reading each of them: choose a \
-         shorter range or add a filter"
-    )]
+    #[error("this filter requires reading more than {MAX_READ_POSTS} posts: choose a shorter range or add a filter")]
     TooManyPosts,
 }
 

@@ -167,7 +167,7 @@ impl Store {
 pub struct AlertFilter {
     /// Only alerts in this state.
     pub state: Option<AlertState>,
-    /// Only alerts of rules that had this name.
+    /// Only alerts of rules that had this name while the alert was open.
     pub alert_type: Option<String>,
     /// Only alerts of this severity.
     pub severity: Option<Severity>,

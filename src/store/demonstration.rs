@@ -119,8 +119,8 @@ impl Store {
         Ok(rows.into_iter().next().and_then(DemoRow::read))
     }
 
-    /// Starts a demonstration if none was ever started and the database has no posts and no topics, rules or receivers
-    /// that users created. Returns whether the demonstration was started.
+    /// Starts a demonstration if none was ever started and the database has no posts, no topics, no receivers, and no
+    /// rules except those of the configuration. Returns whether the demonstration was started.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -173,7 +173,8 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Requests the removal, which the ingester role performs. Returns `false` if there is no demonstration.
+    /// Requests the removal, which the ingester role performs. Returns `false` if there is no demonstration, or it was
+    /// already removed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -224,8 +225,9 @@ impl Store {
         }
     }
 
-    /// Removes the rules of a demonstration with the states of their series, and the alerts that only generated posts
-    /// caused. Must be called before the generated posts are removed.
+    /// Removes the rules of a demonstration with their alerts, series and transitions, and all other alerts that cite
+    /// only generated posts. Must be called before the generated posts are removed, because their citations are removed
+    /// with them.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.

@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// Removes deleted content from the database files as far as possible: SQLite moves its write-ahead log into the
-    /// database file and truncates it. A concurrent reader may delay this.
+    /// database file and truncates the log, unless another connection is using the log. Does nothing on Postgres.
     ///
     /// # Errors
     /// When the database does not answer.

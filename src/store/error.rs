@@ -7,7 +7,8 @@ use crate::sqlite::SqliteError;
 
 impl From<DieselError> for StoreError {
     /// An error is transient (locks, disk, network, restart, a schema that is being migrated), except when the
-    /// statement violates a constraint or the database cannot store the data. Such a statement never succeeds.
+    /// statement violates a constraint, the database cannot store the data, or this program cannot read the result.
+    /// Such a statement never succeeds.
     fn from(error: DieselError) -> Self {
         use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation, Unknown};
         let text = describe(&error);

@@ -141,7 +141,8 @@ impl Store {
         })
     }
 
-    /// Whether other processes may use the same database. If they may, instances must coordinate by leases.
+    /// Whether other instances may use the same database, which only Postgres allows. If they may, instances must
+    /// coordinate by leases.
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, super::backend::Backend::Postgres(_))
     }

@@ -28,9 +28,9 @@ pub struct HookRow {
     pub accepted: u64,
     /// The number of items that are not valid posts.
     pub rejected: u64,
-    /// When the last post was appended.
+    /// When the last post was appended; `None` if none was.
     pub last_post: Option<Timestamp>,
-    /// The last error.
+    /// The last error; `None` if there was none.
     pub last_error: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use super::schema::session_id_tokens;
 use super::{Store, StoreError};
 
 impl Store {
-    /// Stores the encrypted ID token of a session. It is deleted together with the session.
+    /// Stores the encrypted ID token of a session. The token is deleted together with the session.
     ///
     /// # Errors
     /// When the database fails, or the session has ended.

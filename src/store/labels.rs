@@ -11,7 +11,7 @@ use crate::domain::{Emotion, PostLabels, Sentiment, language};
 /// The sentiment column of an unscored post.
 pub const UNSCORED: &str = "";
 const LANGUAGE: &str = "lang:";
-/// The stored language for a language tag that is not a language code.
+/// The stored language if the post has no language tag, or a tag that is not a language code.
 const OTHER: &str = "other";
 
 /// The values of the two label columns.
@@ -54,12 +54,12 @@ impl LabelColumns {
     }
 }
 
-/// Whether `column`, the value of a sentiment column, belongs to an unscored post.
+/// Whether `column`, the value of a sentiment or emotion column, belongs to an unscored post.
 pub fn is_unscored(column: &str) -> bool {
     column == UNSCORED || column.starts_with(LANGUAGE)
 }
 
-/// The language in the emotion column of an unscored post.
+/// The language in the emotion column of an unscored post; `None` for the emotion of a scored post.
 pub fn language_of(emotion: &str) -> Option<&str> {
     emotion.strip_prefix(LANGUAGE)
 }

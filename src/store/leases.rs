@@ -18,8 +18,9 @@ use super::{Lease, Store, StoreError};
 /// clock was ahead. Instances of other versions may use another time to live.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Whether the holder in `$lease` still holds the lease. If this is the first statement of a transaction, it locks the
-/// lease, so that no other instance can take it over before the commit.
+/// Whether the holder in `$lease` still holds the lease. An expired lease is held until another instance takes it over.
+/// The first statement of a transaction should be this one: it locks the lease, so that no other instance can take the
+/// lease over before the commit.
 macro_rules! is_held {
     ($run:ident, $c:ident, $lease:expr) => {{
         let lease: &$crate::store::Lease = $lease;
@@ -122,7 +123,7 @@ impl Store {
         })
     }
 
-    /// The position after which a source continues.
+    /// The position after which a source continues; `None` if no position is stored.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -146,7 +147,7 @@ impl Store {
         Ok(found.into_iter().collect())
     }
 
-    /// Stores the position after which a source continues, if `lease` is still held.
+    /// Stores the position after which a source continues, if `lease` is still held. `None`: no lease is checked.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another instance has taken over the lease. In this case nothing is changed.

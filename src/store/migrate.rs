@@ -2,7 +2,7 @@
 //!
 //! Migrations only add to the schema, so that instances of the previous release keep working while a new release is
 //! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema. If a binary does not know all migrations of the schema,
-//! it starts only if its own newest migration is this version or a later one.
+//! it starts only if its own newest migration is the stored one or a later one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -142,7 +142,7 @@ fn drop_invalid_indexes(connection: &mut AsyncConnectionWrapper<AsyncPgConnectio
     Ok(())
 }
 
-/// The names of the migrations of this release, by version.
+/// The names of the migrations of this release for SQLite, by version.
 ///
 /// # Errors
 /// Never in practice, because the migrations are embedded in the binary.

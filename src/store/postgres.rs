@@ -130,8 +130,8 @@ impl Postgres {
         Ok(connection)
     }
 
-    /// The result of `query`, or `None` if it takes too long. The client needs its own timeout, because a server that
-    /// hangs does not enforce `statement_timeout`.
+    /// The result of `query`, or `None` if it takes longer than twice the statement timeout. The client needs its own
+    /// timeout, because a server that hangs does not enforce `statement_timeout`.
     pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
         timeout(self.connector.limit, query).await.ok()
     }

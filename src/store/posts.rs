@@ -107,8 +107,8 @@ impl Store {
         Ok(Page::of(posts, limit, |post| sort.cursor(post)))
     }
 
-    /// The number of matching posts: exact if it can be read from the totals or rollups, otherwise counted up to
-    /// [`COUNT_LIMIT`].
+    /// The number of matching posts. If the totals or rollups can answer the filter, the number is exact and includes
+    /// posts that retention has removed. Otherwise the stored posts are counted, up to [`COUNT_LIMIT`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Failed`] when a stored sentiment or

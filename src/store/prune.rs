@@ -22,8 +22,9 @@ macro_rules! repeat {
 }
 
 impl Store {
-    /// Removes expired posts whose stream entries are older than `needed`, and expired tombstones, counts, resolved
-    /// alerts and transitions. Ends early, between two small transactions, when `stop` is cancelled.
+    /// Removes expired posts, tombstones, counts, resolved alerts and transitions, and the rows of dropped topics. On
+    /// Postgres, only posts whose stream entries are older than `needed` are removed; `None`: no posts. Ends early,
+    /// between two small transactions, when `stop` is cancelled.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -177,8 +178,9 @@ impl Store {
     }
 
     /// Removes the ids of settled entries that are older than `needed`, and for deletions of authors also the list of
-    /// the removed posts. Entries of a lost stream cannot be delivered again, but a worker may still process entries
-    /// that were appended recently. Ends early, between two small transactions, when `stop` is cancelled.
+    /// the removed posts. The ids of entries of a lost stream are kept equally long: such entries cannot be delivered
+    /// again, but a worker may still process them. Ends early, between two small transactions, when `stop` is
+    /// cancelled.
     ///
     /// # Errors
     /// When the database does not answer.

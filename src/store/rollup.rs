@@ -51,8 +51,8 @@ impl Store {
         Ok(by_language(read!(self, replica, |c| totals(cells).load(c))?))
     }
 
-    /// The number of unscored posts that were written in `range`, by language; `None` if the rollups cannot answer the
-    /// filter.
+    /// The number of unscored posts that were written in `range` and match `filter`, by language. The sentiment and the
+    /// times of the filter are ignored. `None` if the rollups cannot answer the filter.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -69,7 +69,8 @@ impl Store {
         Ok(Some(by_language(self.cells_as(range, series, cells).await?)))
     }
 
-    /// The number of posts stored at or after `since`, with a resolution of ten seconds. Costs O(buckets).
+    /// The number of posts stored at or after `since`, which must be in the last two hours, with a resolution of ten
+    /// seconds. Costs O(buckets).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

@@ -37,7 +37,7 @@ pub(super) struct Indexed {
     all: AtomicBool,
 }
 
-/// A post that is not in the index.
+/// A post that is not in the index, or not with all its grams.
 #[derive(Queryable)]
 struct Missing {
     id: i64,
@@ -66,7 +66,8 @@ impl Progress {
     }
 }
 
-/// Whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases stored fewer.
+/// Whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases
+/// stored fewer.
 #[derive(Queryable)]
 struct State {
     indexed: bool,

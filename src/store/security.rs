@@ -1,4 +1,4 @@
-//! The audit log: denied requests and changes by administrators.
+//! The audit log: denied requests, sign-ins, and changes by users and tokens except appended posts.
 
 use diesel::sql_types::BigInt;
 use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
@@ -16,28 +16,31 @@ const STEP: i64 = 5_000;
 /// An event of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SecurityEvent {
-    /// Assigned by the store.
+    /// The id of the event, assigned by the store. Later events have higher ids.
     pub id: i64,
-    /// When the answer to the request was ready, or its connection was closed.
+    /// When the answer to the request was ready, or the connection was closed. For a command: when it made the change.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
-    /// of the new token. `command line` for `sentistream sign-in`.
+    /// The name of the user or the token, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without valid credentials.
+    /// For a sign-in, the name of the user or of the new token. `command line` for `sentistream sign-in` and
+    /// `sentistream user`.
     pub actor: String,
-    /// The client's address.
+    /// The IP address of the client; null for a command, and if the address is not known.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
-    /// `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
-    /// change whose request failed in the server or ended without a response: the change may have happened.
+    /// `allowed` for a change or a sign-in, `denied` for a request without valid credentials or without the scope, or
+    /// from a page of another site, `unknown` for a change whose request failed in the server or ended without a
+    /// response, so that the change may have happened.
     pub outcome: String,
     /// The method and the route, or the command.
     #[schema(example = "DELETE /api/posts/{post_id}")]
     pub action: String,
-    /// The path of the request.
+    /// The path of the request, at most 256 characters. For `sentistream user`: the path of the user; empty for
+    /// `sentistream sign-in`.
     pub target: String,
-    /// The status of the response; 0 if the connection was closed before it.
+    /// The HTTP status of the response; 0 for a command, and if the connection was closed before the response.
     pub status: i32,
-    /// The id of the request in the logs.
+    /// The id of the request in the logs; empty or a random id for a command, which has no request.
     pub request_id: String,
 }
 

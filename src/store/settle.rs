@@ -101,7 +101,7 @@ impl Store {
         Ok(removed)
     }
 
-    /// Matches the next posts that were stored before a topic's query was created.
+    /// Matches the next posts that were stored before a topic's query was created or changed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -208,14 +208,15 @@ pub struct Settlement {
 /// The kind of change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Store a post, unless it is already stored or was deleted.
+    /// Store a post, unless it is already stored, was deleted, or is older than the retention of posts.
     Insert {
         /// The post to store.
         post: Post,
         /// The analysis of its text. `None`: the post is unscored.
         analysis: Option<Analysis>,
     },
-    /// Store a later version of a post, unless the stored version is at least as late or the post was deleted.
+    /// Store a later version of a post, unless the stored version is at least as late, or the post was deleted, or it
+    /// is not stored and older than the retention of posts.
     Replace {
         /// The complete later version.
         post: Post,
@@ -237,7 +238,8 @@ pub enum Change {
         /// The author of the posts.
         author: Author,
     },
-    /// Change nothing, because a check before the analysis found that the post is already stored.
+    /// Change nothing, because a check before the analysis found that the post is already stored. If the author's posts
+    /// up to this entry were deleted since then, the post is deleted too.
     Known {
         /// The id of the stored post.
         post_id: PostId,
@@ -263,9 +265,10 @@ pub struct Settled {
     /// The outcome of the entry if this transaction settled it; `None` if the entry was settled before and delivered
     /// again.
     pub outcome: Option<Outcome>,
-    /// The times of the post that this entry stored, now or in an earlier delivery.
+    /// The times of the post that this entry stored. If the entry was delivered again, the times of the post with the
+    /// same id, if it is stored. Otherwise `None`.
     pub stored: Option<PostTimes>,
-    /// The posts that the change removed.
+    /// The posts that the change removed, now or in an earlier delivery.
     pub removed: Vec<RemovedPost>,
 }
 
@@ -274,7 +277,8 @@ pub struct Settled {
 pub struct RemovedPost {
     /// The id of the removed post.
     pub post_id: PostId,
-    /// When the post was analysed; `None` if it was unscored, or if an earlier delivery of the deletion removed it.
+    /// When the post was analysed; `None` if it was unscored, or an earlier delivery of the deletion of this post
+    /// removed it. If the deletion of its author removed an unscored post, the time is the Unix epoch.
     pub analyzed_at: Option<Timestamp>,
 }
 

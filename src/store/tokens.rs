@@ -23,7 +23,7 @@ pub struct NewToken {
     pub created_by: String,
     /// When the token expires. `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// The id of the user that the token belongs to. The token is deleted together with the user.
+    /// The id of the user that the token belongs to, and with whom it is deleted. `None`: the token belongs to no user.
     pub owner_id: Option<i64>,
 }
 
@@ -57,7 +57,8 @@ pub struct StoredToken {
     pub created_by: String,
     /// When the token expires. `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// The time of a recent request with the token, at most a few minutes before its last request.
+    /// The time of a recent request with the token, at most a few minutes before the last request with it. `None`: the
+    /// token was never used.
     pub last_used_at: Option<Timestamp>,
     /// The user that the token belongs to. `None`: the token belongs to no user.
     pub owner: Option<TokenOwner>,

@@ -36,7 +36,7 @@ pub enum ExistingPosts {
     Leave,
 }
 
-/// A change of an existing topic. If the query changes, all posts are matched again.
+/// A change of an existing topic. If the query changes, all stored posts are matched again in the background.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicEdit {
     /// The name of the topic to change.
@@ -220,7 +220,8 @@ impl Store {
         Ok(edited(found, row))
     }
 
-    /// Matches all stored posts with the query of the topic again.
+    /// Requests that all stored posts are matched with the query of the topic again, which
+    /// [`Self::backfill_topics`] does in steps. The revision of the topic does not change.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -243,7 +244,8 @@ impl Store {
         Ok(edited(None, row))
     }
 
-    /// Stops tracking a topic. Its rows are removed in small steps by [`Self::prune`].
+    /// Stops tracking a topic. If `revision` is set, the topic must have this revision. The rows of the topic are
+    /// removed in small steps by [`Self::prune`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit.
@@ -278,7 +280,7 @@ impl Store {
     }
 
     /// Creates, changes and drops topics of the configuration, so that they match `wanted`. A topic that was created
-    /// through the API is changed only if `wanted` contains its name.
+    /// through the API is changed only if `wanted` contains its name; it then becomes a topic of the configuration.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. Changes that were already made

@@ -10,7 +10,8 @@ use crate::domain::Timestamp;
 pub struct Depth {
     /// The id of the current epoch. A new epoch, with new counts, starts when the stream is lost or replaced.
     pub epoch: Arc<str>,
-    /// The number of entries that were ever appended in this epoch.
+    /// The number of entries of this epoch: those that were appended in it, and those that were unsettled when it
+    /// started. Claimed entries that another program deleted do not count.
     pub appended: u64,
     /// The number of entries that no consumer has claimed yet.
     pub lag: u64,
@@ -18,7 +19,7 @@ pub struct Depth {
     pub is_estimate: bool,
     /// The memory of Redis, if it is limited (`maxmemory`).
     pub memory: Option<Memory>,
-    /// The number of entries that are claimed and not settled.
+    /// The number of entries that were claimed at least once and are not settled, including entries that were released.
     pub claimed: u64,
     /// The number of entries moved to the dead letters in this epoch.
     pub dead_lettered: u64,
@@ -60,6 +61,7 @@ pub struct ConsumerInfo {
     pub name: String,
     /// The number of entries that the consumer has claimed and not settled.
     pub claimed: u64,
-    /// The time since the consumer last requested entries.
+    /// The time since the consumer last requested entries. With Redis, renewing or releasing claims also counts as a
+    /// request.
     pub idle: Duration,
 }

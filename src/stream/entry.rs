@@ -11,7 +11,8 @@ pub struct Entry {
     pub key: EntryKey,
     /// The fields as they were appended, without validation.
     pub fields: RawFields,
-    /// The number of deliveries, including this one. A number above 1 means that an earlier delivery was not completed.
+    /// The number of deliveries that count, including this one. Deliveries that ended with [`Release::Untried`] do not
+    /// count. A number above 1 means that processing failed or the process ended during an earlier delivery.
     pub deliveries: u32,
 }
 

@@ -3,7 +3,7 @@
 /// Why a stream operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The backlog has reached its limit. Nothing was appended.
+    /// The entries do not fit into the backlog. They were not appended.
     #[error(
         "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
     )]
@@ -13,10 +13,10 @@ pub enum StreamError {
         /// The maximum number of unsettled entries (`stream.max_backlog`).
         limit: u64,
     },
-    /// Redis is short of memory. Nothing was appended.
+    /// Redis is short of memory. The entries were not appended.
     #[error(
-        "the stream is full: Redis uses {used} of {max} bytes (maxmemory) and accepts no posts above 80 %; \
-         add workers or memory, or wait"
+        "the stream is full: Redis uses {used} of {max} bytes (maxmemory), and posts are accepted only below 80 % of \
+         this limit (with an eviction policy: below the whole limit); add workers or memory, or wait"
     )]
     MemoryFull {
         /// The memory that Redis uses, in bytes.

@@ -141,8 +141,9 @@ impl LocalStream {
         self.hand_over(consumer, alive, rows).await
     }
 
-    /// Stores the claim on `chosen` and reads their rows. If storing fails or the future is dropped, the entries become
-    /// free again and this delivery does not count.
+    /// Stores the claim on `chosen`, and the earlier deliveries that count and are not stored yet. Returns the entries
+    /// of `rows`. If storing fails or the future is dropped, the entries become free again and this delivery does not
+    /// count.
     async fn hand_over(
         &self,
         consumer: &Consumer,
@@ -343,7 +344,7 @@ fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
     })
 }
 
-/// Frees the selected entries when it is dropped, unless they were delivered.
+/// Frees the selected entries when this value is dropped, unless the entries were delivered.
 struct HandOver<'a> {
     stream: &'a LocalStream,
     consumer: &'a Consumer,

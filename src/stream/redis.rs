@@ -3,8 +3,8 @@
 //! Atomic operations are Lua scripts; the others are plain commands. Redis may lose the stream, its group or its
 //! counters at any time (`FLUSHALL`, a deletion, a failover): a call that finds one of them missing creates it and
 //! continues. If only the group is lost, the epoch stays the same: the group reads the entries again, and the store
-//! recognises settled entries by their ids. A missing stream, or a stream with fewer added entries than this process
-//! has seen, starts a new epoch. Other programs may append entries, and may delete or trim settled entries. If another
+//! recognises settled entries by their ids. A missing stream, or a stream with fewer added entries than were seen
+//! before, starts a new epoch. Other programs may append entries, and may delete or trim settled entries. If another
 //! program deletes a claimed entry, the entry no longer counts as appended. If it deletes an unread entry, the outcomes
 //! no longer add up to the number of appended entries.
 //!
@@ -252,7 +252,7 @@ impl RedisStream {
         let mut reply = reply::list(reply);
         let epoch = reply::text(reply.next())?;
         if reply::text(reply.next())? == "group" {
-            tracing::warn!(group = self.0.options.group, "consumer group created, reading from the start");
+            tracing::warn!(group = self.0.options.group, "consumer group created, reading from the first entry");
         }
         Ok(self.epoch(&epoch))
     }

@@ -48,7 +48,7 @@ impl Tracing {
     /// Starts the exporter. Its requests run on `runtime`. Spans are created only while an exporter runs.
     ///
     /// # Errors
-    /// When the URL is malformed.
+    /// When the URL is malformed, or TLS cannot be set up.
     pub fn start(options: &TraceOptions, runtime: Handle) -> Result<Self, TelemetryError> {
         let failed = |e: &dyn fmt::Display| TelemetryError(format!("traces: {e}"));
         let client = reqwest::Client::builder()

@@ -23,8 +23,8 @@ const NEGATIONS: [&str; 10] = ["not", "no", "never", "without", "nicht", "kein",
 
 static STOP_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
 
-/// Whether a term is a frequent word, a single negation, or a pair with a frequent word. Hashtags and terms of scripts
-/// without spaces are never stop terms.
+/// Whether a term is a stop word, a negation, a pair that contains a stop word, or a pair that ends with a negation.
+/// Hashtags and terms of scripts without spaces are never stop terms.
 pub fn is_stop_term(term: &str) -> bool {
     match term.split_once(' ') {
         Some((first, second)) => is_stop_word(first) || is_stop_word(second) || NEGATIONS.contains(&second),
@@ -32,7 +32,7 @@ pub fn is_stop_term(term: &str) -> bool {
     }
 }
 
-/// Whether a word is a stop word or a negation.
+/// Whether a word is a stop word. Typographic and straight apostrophes are equal.
 pub fn is_stop_word(word: &str) -> bool {
     if word.contains('’') {
         STOP_WORDS.contains(word.replace('’', "'").as_str())

@@ -6,8 +6,8 @@
 //!
 //! Characters are compared in NFKC, with full case folding (`STRASSE` is equal to `straße`), without the accents of
 //! Latin and Greek letters, and without skin tones. Words end at the boundaries of UAX #29, and also at apostrophes,
-//! dots and hyphens; `don't` becomes `dont`. Texts in Han, kana, Hangul and other scripts without spaces are split into
-//! characters, so a term in such a script is a phrase of characters.
+//! dots and hyphens; `don't` becomes `dont`. Texts in Han, kana and Hangul are split into characters, so a term in such
+//! a script is a phrase of characters.
 
 use std::borrow::Cow;
 
@@ -299,7 +299,7 @@ fn is_variant(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
 }
 
-/// Whether `c` belongs to a script without spaces; each such character is one word.
+/// Whether `c` is a character of Han, kana or Hangul; each such character is one word.
 pub fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30FF}' | '\u{3130}'..='\u{318F}'
         | '\u{31F0}'..='\u{31FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'

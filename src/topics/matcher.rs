@@ -188,7 +188,7 @@ impl Matcher {
         self.topics.is_empty()
     }
 
-    /// The topics that `subject` is about, in the order of their ids.
+    /// The topics that `subject` matches, each with the labels for which it matches, in the order of their ids.
     pub fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicMatch> {
         if self.topics.is_empty() {
             return Vec::new();

@@ -35,7 +35,8 @@ pub enum Node {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phrase(pub Vec<Glob>);
 
-/// A folded word with wildcards: `*` matches any number of characters, and `?` makes the preceding letter optional.
+/// A folded word with wildcards: `*` matches any number of characters; `?` matches one character or none, and makes the
+/// preceding letter optional.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glob(pub String);
 
@@ -196,8 +197,8 @@ impl Glob {
     }
 }
 
-/// Adds the positions that can be reached without a character of the word: `*` can match an empty text, and a letter
-/// before `?` is optional.
+/// Adds the positions that can be reached without a character of the word: `*` and `?` can match an empty text, and a
+/// letter before `?` is optional.
 fn skip(pattern: &[char], reached: &mut [bool]) {
     for at in 0..pattern.len() {
         if reached[at] && matches!(pattern[at], '*' | '?') {

@@ -49,7 +49,7 @@ struct Batch<'a> {
 enum Failure {
     /// One of the entries caused the failure. Processing each entry alone shows which one.
     Entries { reason: DeadLetterReason, error: String },
-    /// A backend is unavailable and the process is stopping.
+    /// The process is stopping, and a backend is unavailable or the analysis takes longer than the grace period.
     Abandoned,
 }
 
@@ -129,7 +129,8 @@ impl Batch<'_> {
         self.retried("database", |_| true, || self.worker.topics.refresh()).await.map(drop)
     }
 
-    /// The posts that are already stored. They are looked up before the analysis, because the analysis is expensive.
+    /// The ids of the posts of `tasks` that are already stored. They are looked up before the analysis, which is
+    /// expensive and not needed for the repeated entry of a stored post.
     async fn known_posts(&self, tasks: &[Task]) -> Result<HashSet<PostId>, Failure> {
         let id = |task: &Task| match &task.op {
             Op::Post(post) | Op::Replace { post, .. } => Some(post.post_id.clone()),
@@ -201,7 +202,8 @@ impl Batch<'_> {
         analyse.await
     }
 
-    /// Records the stored posts that the models of their routes must analyse later.
+    /// Records each route whose posts were stored without a sentiment, so that the model of the route analyses them
+    /// later.
     fn note_unscored(&self, works: &[Work<'_>]) {
         let unscored = works.iter().filter(|work| work.is_unscored()).filter_map(|work| work.route);
         for route in unscored.collect::<BTreeSet<_>>() {
@@ -277,7 +279,7 @@ impl Batch<'_> {
 }
 
 fn crash_message(limit: u32) -> String {
-    format!("the process ended {limit} times while it worked on this entry (worker.max_crashes)")
+    format!("the entry was delivered {limit} times without a result and may crash the process (worker.max_crashes)")
 }
 
 fn always<E>(_: &E) -> bool {

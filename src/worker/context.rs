@@ -26,7 +26,7 @@ pub struct WorkerOptions {
     pub batch_size: usize,
     /// The time without a renewal after which another consumer may take over a claim.
     pub claim_idle: Duration,
-    /// The number of deliveries with a failed analysis after which an entry becomes a dead letter.
+    /// The number of deliveries after which an entry whose analysis or storage fails becomes a dead letter.
     pub max_deliveries: u32,
     /// An entry is assumed to crash the process if its number of deliveries without an outcome exceeds both this limit
     /// and `max_deliveries`. The entry becomes a dead letter without another attempt.
@@ -43,7 +43,8 @@ pub enum StoragePolicy {
     /// All posts.
     #[default]
     All,
-    /// Only posts that match a topic. Other posts are skipped without an analysis.
+    /// Only posts that match a topic, and later versions of stored posts. Other posts are skipped. They are analysed
+    /// first only if their labels decide whether they match a topic.
     Matching,
 }
 

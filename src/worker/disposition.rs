@@ -20,10 +20,11 @@ pub enum Disposition {
     Analyse { matches: Vec<TopicMatch>, storage: StoragePolicy },
     /// The post was analysed and is stored with these topics.
     Analysed(Vec<PostTopic>),
-    /// The post is stored with these topics as neutral, because the model does not support its language.
+    /// The post is stored with these topics as neutral, because the model does not support its language and such posts
+    /// are stored as neutral ([`OtherLanguages::Neutral`]).
     Unclassified(Vec<PostTopic>),
-    /// The post is stored with these topics and without a sentiment, because the model does not support its
-    /// language.
+    /// The post is stored with these topics and without a sentiment, because the model does not support its language or
+    /// the model of its route is not available.
     Unscored(Vec<PostTopic>),
     /// The post is already stored.
     Known,
@@ -51,7 +52,7 @@ pub struct Work<'a> {
     pub disposition: Disposition,
     /// The number of the route whose model classifies the post; `None`: the main model.
     pub route: Option<usize>,
-    /// The analysis to store; `None` before the analysis.
+    /// The analysis to store; `None` before the analysis, and if no analysis is stored.
     pub analysis: Option<Analysis>,
     /// The parts of the post's text that are about its topics.
     targets: PostTargets,

@@ -39,7 +39,7 @@ pub fn count(post: &Post) {
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
-/// The analysis of a post without a model: all classes are equally likely.
+/// The analysis of a post without a model: the post is neutral, and all sentiments are equally likely.
 pub fn unclassified() -> Analysis {
     Analysis {
         model_name: Arc::from(UNCLASSIFIED),

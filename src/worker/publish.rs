@@ -22,7 +22,8 @@ pub struct Published {
     pub events: Vec<LiveEvent>,
     /// Posts to remove from the dead letters.
     pub removed: Vec<PostId>,
-    /// The posts of `removed` that were stored and are therefore also removed from the processed stream.
+    /// The posts of `removed` that were stored, or that an earlier delivery may have removed from the store. They are
+    /// also removed from the processed stream.
     pub unpublished: Vec<PostId>,
 }
 

@@ -41,8 +41,8 @@ pub trait Review: Sync {
     fn count(result: &'static str, items: usize);
 }
 
-/// Sends the items of a queue to the other model until a shutdown. If a batch fails, its items are sent again one by
-/// one.
+/// Sends the items of a queue to the other model until a shutdown. If the other model fails on a batch, its items are
+/// sent again one by one. If the other model is not available, the batch is sent again later.
 pub async fn run<R: Review>(worker: Worker, review: R, shutdown: Shutdown) {
     let mut waiting: VecDeque<Vec<R::Item>> = VecDeque::new();
     let mut backoff = BackendWait::new("language model");

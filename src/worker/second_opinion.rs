@@ -1,9 +1,9 @@
 //! A second opinion on posts for which the model has a low confidence.
 //!
 //! The second opinion does not delay the processing of posts. A post is stored immediately with the first analysis. If
-//! its confidence is low, the post is put into a bounded queue. A separate task sends it to the other model, and
-//! replaces the analysis and its rollup counts in one transaction, unless the post was edited or deleted in the
-//! meantime. A post that does not fit into the queue, or is in the queue when the process exits, keeps its first
+//! the confidence of this analysis is low, the post is put into a bounded queue. A separate task sends it to the other
+//! model, and replaces the analysis and its rollup counts in one transaction, unless the post was edited or deleted in
+//! the meantime. A post that does not fit into the queue, or is in the queue when the process exits, keeps its first
 //! analysis.
 
 use std::sync::Arc;
@@ -41,7 +41,8 @@ impl SecondOpinion {
         Self(Arc::new(Inner { classifier, below, queue: ReviewQueue::new(capacity) }))
     }
 
-    /// Queues a stored post if the confidence of its analysis is low. Never waits.
+    /// Queues a stored post if the confidence of its analysis is low and the analysis is not from the other model.
+    /// Never waits.
     pub fn consider(&self, post: &Post, analysis: &Analysis, stored: PostTimes) {
         let is_classified = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
         if !is_classified || analysis.confidence >= self.0.below {

@@ -17,7 +17,7 @@ pub struct Task {
 pub struct InvalidEntry {
     /// The claimed entry, which becomes a dead letter.
     pub entry: Entry,
-    /// Why it is invalid.
+    /// Why the entry is invalid.
     pub error: String,
 }
 

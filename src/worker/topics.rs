@@ -1,4 +1,5 @@
-//! Matches posts that were stored before a topic's query was created. Only one instance at a time runs this backfill.
+//! Matches posts that were stored before a topic was created or its query was changed. Only one instance at a time runs
+//! this backfill.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +99,7 @@ impl Backfill {
         }
         if posts > 0 {
             worker.cache.clear().await;
-            tracing::info!(posts, matches, "topic backfill finished");
+            tracing::info!(posts, matches, "stored posts matched against topics");
         }
         Ok(())
     }
@@ -147,7 +148,8 @@ impl Backfill {
     }
 
     /// The result of [`Self::reanalyses`] for the posts of one model. If the model fails on a post, the label of the
-    /// whole post applies to its topics, and the other posts are classified one by one.
+    /// whole post applies to its topics, and the other posts are classified one by one. If the model of a route is not
+    /// available, the labels of the whole posts apply.
     async fn reanalyses_with(
         &self,
         route: Option<usize>,
@@ -181,7 +183,8 @@ impl Backfill {
         }
     }
 
-    /// The text of the post, to divide it into parts, and its topics. Both are empty if its language is not supported.
+    /// The text of the post, to divide it into parts, and its topics. Both are empty if the post is not divided into
+    /// parts, because the post is unscored, its language is not supported, or the main model is remote.
     fn text_with_topics(&self, post: &PendingPost) -> (String, Vec<TopicId>) {
         let classifier = self.worker.classifier.current();
         let lang = post.lang.as_deref();

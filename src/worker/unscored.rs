@@ -24,7 +24,7 @@ use crate::store::settle::{Reanalysis, Replaced};
 
 /// The time between two checks for work.
 const EVERY: Duration = Duration::from_secs(2);
-/// The time between two searches for posts that other instances left unscored.
+/// The time between two searches for all unscored posts, because other instances may have stored posts unscored.
 const AGAIN: Duration = Duration::from_secs(600);
 /// The lease of the instance that analyses unscored posts.
 const LEASE: &str = "unscored-posts";

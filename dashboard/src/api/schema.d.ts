@@ -75,12 +75,14 @@ export interface paths {
         };
         /**
          * Audit trail
-         * @description Returns who changed which rule, and who acknowledged which alert, newest first.
+         * @description Returns who acknowledged which alert, and who changed which rule, receiver, route, silence, mute timing, inhibition
+         *     rule, source or setting, newest first. Without the scope `edit`, URLs are reduced to their origins, and header
+         *     values and arguments of commands are hidden.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description The maximum number of changes on the page. */
+                    /** @description The maximum number of entries on the page. */
                     limit?: number;
                     /** @description `next_cursor` of the previous page. */
                     cursor?: string;
@@ -126,7 +128,8 @@ export interface paths {
         };
         /**
          * Deliveries
-         * @description Returns the messages to receivers, newest first. Deliveries are kept for 30 days.
+         * @description Returns the messages to receivers, newest first. Deliveries are kept for 30 days. Without the scope `edit`, URLs are
+         *     reduced to their origins.
          */
         get: {
             parameters: {
@@ -183,7 +186,8 @@ export interface paths {
         };
         /**
          * One delivery
-         * @description Returns the delivery with each attempt and the response of the receiver.
+         * @description Returns the delivery with each attempt and the response of the receiver. Without the scope `edit`, URLs are reduced
+         *     to their origins and the responses are hidden.
          */
         get: {
             parameters: {
@@ -233,9 +237,9 @@ export interface paths {
         put?: never;
         /**
          * Send a delivery again
-         * @description Sends the same message to the same receiver as a new delivery, and returns the id of the new delivery. If the
-         *     message was the last one of its group, a success also updates the group: the alerts of the failed message count as
-         *     notified.
+         * @description Sends the same message to the same receiver as a new delivery, and returns the new delivery. If the message is the
+         *     last one of its group, a success also updates the group: the alerts of the message count as notified. A pending
+         *     delivery is a 409, because it is still retried.
          */
         post: {
             parameters: {
@@ -388,7 +392,8 @@ export interface paths {
         };
         /**
          * Change an inhibition rule
-         * @description Replaces the whole rule. `If-Match` contains the version that the change is based on.
+         * @description Replaces the whole rule. A rule of the configuration cannot be changed (409). `If-Match` contains the
+         *     version that the change is based on.
          */
         put: {
             parameters: {
@@ -459,7 +464,10 @@ export interface paths {
             };
         };
         post?: never;
-        /** Delete an inhibition rule */
+        /**
+         * Delete an inhibition rule
+         * @description Returns 409 for a rule of the configuration.
+         */
         delete: {
             parameters: {
                 query?: never;
@@ -628,7 +636,8 @@ export interface paths {
         };
         /**
          * Change a mute timing
-         * @description Replaces the whole mute timing. `If-Match` contains the version that the change is based on.
+         * @description Replaces the whole mute timing. A mute timing of the configuration cannot be changed (409). `If-Match`
+         *     contains the version that the change is based on.
          */
         put: {
             parameters: {
@@ -701,7 +710,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a mute timing
-         * @description Returns 409 while routes refer to the mute timing.
+         * @description Returns 409 while routes refer to the mute timing, and for a mute timing of the configuration.
          */
         delete: {
             parameters: {
@@ -771,7 +780,8 @@ export interface paths {
         };
         /**
          * Receivers
-         * @description Returns the destinations of notifications, without their secrets.
+         * @description Returns the destinations of notifications, without their secrets. Without the scope `edit`, URLs are reduced to
+         *     their origins, and header values and arguments of commands are hidden.
          */
         get: {
             parameters: {
@@ -929,8 +939,9 @@ export interface paths {
         };
         /**
          * Change a receiver
-         * @description Replaces everything except the secrets: secrets that the request does not name stay unchanged. `If-Match` contains
-         *     the version that the change is based on.
+         * @description Replaces everything except the secrets: secrets that the request does not name stay unchanged. If the destination
+         *     changes, the request must name every secret. A receiver of the configuration cannot be changed (409). `If-Match`
+         *     contains the version that the change is based on.
          */
         put: {
             parameters: {
@@ -1003,7 +1014,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a receiver
-         * @description Returns 409 while routes refer to the receiver.
+         * @description Returns 409 while routes refer to the receiver, and for a receiver of the configuration.
          */
         delete: {
             parameters: {
@@ -1281,7 +1292,8 @@ export interface paths {
         };
         /**
          * Change a route
-         * @description Replaces the whole route. `If-Match` contains the version that the change is based on.
+         * @description Replaces the whole route. A route of the configuration cannot be changed (409). `If-Match` contains the
+         *     version that the change is based on.
          */
         put: {
             parameters: {
@@ -1354,7 +1366,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a route
-         * @description Returns 409 while other routes are nested in the route.
+         * @description Returns 409 while other routes are nested in the route, and for a route of the configuration.
          */
         delete: {
             parameters: {
@@ -1468,6 +1480,7 @@ export interface paths {
                         "application/json": components["schemas"]["RuleView"];
                     };
                 };
+                /** @description The name is taken, or there are 500 rules */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -1508,7 +1521,8 @@ export interface paths {
          *     stored more than three hours after they were written, such as an imported archive, count as stored without delay.
          *     Past delays of sources are not stored, so the current delays are used. The rule is not saved. The range is at most 8
          *     days and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is
-         *     evaluated at whole minutes.
+         *     evaluated at whole minutes. If the rule ignores copies of texts or repeated authors, up to about 200,000 posts are
+         *     compared, the oldest first; in the remaining windows every post counts.
          */
         post: {
             parameters: {
@@ -1589,14 +1603,15 @@ export interface paths {
         };
         /**
          * Replace a rule
-         * @description `If-Match` must contain the version that the change is based on: the ETag of the rule as it was read.
+         * @description `If-Match` must contain the version that the change is based on: the ETag of the rule as it was read, or `*` for any
+         *     version. A rule of the configuration cannot be changed (403).
          */
         put: {
             parameters: {
                 query?: never;
                 header: {
                     /**
-                     * @description The ETag of the rule as it was read
+                     * @description The ETag of the rule as it was read, or `*`
                      * @example "1"
                      */
                     "If-Match": string;
@@ -1674,14 +1689,15 @@ export interface paths {
         post?: never;
         /**
          * Delete a rule
-         * @description The next evaluation resolves the firing alerts of the rule. `If-Match` is required as for a replacement.
+         * @description The next evaluation resolves the firing alerts of the rule. `If-Match` is required as for a
+         *     replacement. A rule of the configuration cannot be deleted (403).
          */
         delete: {
             parameters: {
                 query?: never;
                 header: {
                     /**
-                     * @description The ETag of the rule as it was read
+                     * @description The ETag of the rule as it was read, or `*`
                      * @example "1"
                      */
                     "If-Match": string;
@@ -1782,7 +1798,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** Add a silence */
+        /**
+         * Add a silence
+         * @description If a user is signed in, the user becomes the author of the silence. Otherwise the request names the author.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1859,8 +1878,8 @@ export interface paths {
         };
         /**
          * Change a silence
-         * @description Replaces the whole silence. An expired silence cannot be changed (409). `If-Match` contains the version that the
-         *     change is based on.
+         * @description Replaces the whole silence. If a user is signed in, the request can change the author only to this user. An expired
+         *     silence cannot be changed (409). `If-Match` contains the version that the change is based on.
          */
         put: {
             parameters: {
@@ -2046,8 +2065,9 @@ export interface paths {
         put?: never;
         /**
          * Acknowledge an alert
-         * @description Records who works on the alert. The alert keeps firing, and its notification is not repeated. A later
-         *     acknowledgement replaces an earlier one.
+         * @description Records who works on the alert. The alert keeps firing, and its notification is not repeated, except to receivers of
+         *     the kind `alertmanager`, because an Alertmanager resolves alerts that are not repeated. A later acknowledgement
+         *     replaces an earlier one. A resolved alert is a 409.
          */
         post: {
             parameters: {
@@ -2158,7 +2178,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The model is being loaded, or busy */
+                /** @description The model is being loaded, could not be loaded, or is busy */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -2184,8 +2204,9 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Denied requests, sign-ins and changes by people and administrators, newest first, each with its actor, address, action
-         *     and request id. Appended posts are not recorded. Events are kept for `retention.audit`.
+         * @description Returns denied requests, sign-ins, and changes except appended posts, newest first, each with its actor, address,
+         *     action and request id. Of many denials only some are recorded: per minute up to 60 of a known actor, and without a
+         *     known actor up to 30 from one address and 120 from all addresses. Events are kept for `retention.audit`.
          */
         get: {
             parameters: {
@@ -2196,7 +2217,10 @@ export interface paths {
                     cursor?: string;
                     /** @description Only events of this actor. */
                     actor?: string;
-                    /** @description Only `allowed`, only `denied` or only `unknown` requests. */
+                    /**
+                     * @description Only changes and sign-ins (`allowed`), only requests without valid credentials or permission (`denied`), or only
+                     *     changes that ended without a response or with a server error (`unknown`).
+                     */
                     outcome?: string;
                 };
                 header?: never;
@@ -2250,7 +2274,7 @@ export interface paths {
          * Names of authors
          * @description Bluesky posts are stored under the DID of their author, which never changes. This endpoint returns the current
          *     handles. The server requests the handles from the public API of Bluesky and caches them for a day. It does so only
-         *     if its configuration has a Bluesky source or a user has added one.
+         *     if its configuration has a Bluesky source or a user has added one; otherwise `names` is empty.
          */
         get: {
             parameters: {
@@ -2491,8 +2515,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
-                     *     of the whole post.
+                     * @description The label that counts if `topic` is given: `topic` (the default) for the sentiment towards the topic, `post` for
+                     *     the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -2503,7 +2527,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur in the post. Case is ignored. */
+                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -2659,7 +2683,8 @@ export interface paths {
         put?: never;
         /**
          * Replay dead letters
-         * @description Appends the selected entries to the stream again, and removes them from the dead letters.
+         * @description Appends the selected entries to the stream again, and removes them from the dead letters. If the stream becomes full
+         *     or unavailable (503), the dead letters that were not appended remain.
          */
         post: {
             parameters: {
@@ -2767,7 +2792,8 @@ export interface paths {
         };
         /**
          * The demonstration
-         * @description An empty installation starts with a week of generated posts, three topics, and rules with alerts.
+         * @description Returns the progress of the demonstration: a week of generated posts with topics, rules and alerts. It is created in
+         *     an empty database if `ingester.demo` allows it.
          */
         get: {
             parameters: {
@@ -3001,8 +3027,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
-                     *     of the whole post.
+                     * @description The label that counts if `topic` is given: `topic` (the default) for the sentiment towards the topic, `post` for
+                     *     the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -3013,7 +3039,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur in the post. Case is ignored. */
+                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3131,8 +3157,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` for the sentiment towards
-                     *     the topic, `post` for the sentiment of the whole post.
+                     * @description The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` (the default) for the
+                     *     sentiment towards the topic, `post` for the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /**
@@ -3193,8 +3219,9 @@ export interface paths {
         /**
          * Append posts
          * @description The body is one post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4
-         *     MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already known has no
-         *     effect. A single invalid post is a 422. In a request with several posts, the invalid posts are listed in `rejected`.
+         *     MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already stored or
+         *     was deleted has no effect. A single invalid post is a 422. In a request with several posts, the invalid posts are
+         *     listed in `rejected`.
          */
         post: {
             parameters: {
@@ -3295,8 +3322,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` for the sentiment towards
-                     *     the topic, `post` for the sentiment of the whole post.
+                     * @description The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` (the default) for the
+                     *     sentiment towards the topic, `post` for the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /**
@@ -3495,7 +3522,9 @@ export interface paths {
         };
         /**
          * Sentiment over time
-         * @description Returns counts by minute, hour or day of the time at which posts were created. Also served at `/api/aggregate`.
+         * @description Returns counts by minute, hour or day of the time at which posts were created. A range is a 422 if it has more than
+         *     5,000 buckets, or if it starts before the oldest counts that are kept (`retention.minute_rollups` for minutes,
+         *     `retention.rollups` otherwise). Also served at `/api/aggregate`.
          */
         get: {
             parameters: {
@@ -3513,15 +3542,15 @@ export interface paths {
                     /** @description Only posts that were created before this time, rounded up to the end of a bucket. Default: now. */
                     end_date?: string;
                     /**
-                     * @description The IANA name of the time zone in which days begin. Default: UTC.
+                     * @description The IANA name of the time zone in which days begin, for `period=day`. Default: UTC.
                      * @example Europe/Berlin
                      */
                     tz?: string;
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
-                     *     of the whole post.
+                     * @description The label that counts if `topic` is given: `topic` (the default) for the sentiment towards the topic, `post` for
+                     *     the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -3532,7 +3561,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur in the post. Case is ignored. */
+                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3587,8 +3616,8 @@ export interface paths {
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
                     /**
-                     * @description The label that counts if `topic` is given: `topic` for the sentiment towards the topic, `post` for the sentiment
-                     *     of the whole post.
+                     * @description The label that counts if `topic` is given: `topic` (the default) for the sentiment towards the topic, `post` for
+                     *     the sentiment of the whole post.
                      */
                     sentiment_of?: "topic" | "post";
                     /** @description Only posts of this source. */
@@ -3599,7 +3628,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur in the post. Case is ignored. */
+                    /** @description Words that the text of the post must all contain, also as parts of longer words. Case is ignored. */
                     q?: string;
                 };
                 header?: never;
@@ -3832,7 +3861,7 @@ export interface paths {
             parameters: {
                 query?: {
                     /**
-                     * @description A path of the dashboard; `/` by default
+                     * @description The path of a page of the dashboard. Default: `/`, which also replaces any other address
                      * @example /alerts
                      */
                     return?: string;
@@ -3944,8 +3973,8 @@ export interface paths {
         };
         /**
          * Sessions
-         * @description Returns the sessions of the signed-in user, newest first. With the scope `admin`, the parameter `user` selects the
-         *     sessions of other users.
+         * @description Returns the sessions of the signed-in user that have not ended, newest first. With the scope `admin`, the parameter
+         *     `user` selects the sessions of other users.
          */
         get: {
             parameters: {
@@ -3954,7 +3983,10 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the previous page. */
                     cursor?: string;
-                    /** @description Whose sessions to list: the id of a user, or `all`. Both require the scope `admin`. Default: the signed-in user. */
+                    /**
+                     * @description Whose sessions to list: the id of a user, or `all`. `all` and the id of another user require the scope `admin`.
+                     *     Default: the signed-in user; for a client without a session, which needs the scope `admin`: `all`.
+                     */
                     user?: string;
                 };
                 header?: never;
@@ -4299,7 +4331,7 @@ export interface paths {
         /**
          * Create the first account
          * @description Creates an administrator and signs in. A code works once. It stays valid if the name or the password is refused.
-         *     Once the account exists, every request needs credentials, also on loopback.
+         *     Once the account exists, every request that reads or changes data needs credentials, also on loopback.
          */
         post: {
             parameters: {
@@ -4669,8 +4701,9 @@ export interface paths {
         };
         /**
          * Change a source
-         * @description Replaces the settings of the source. Secrets that the request does not name stay unchanged. Reading continues at the
-         *     stored cursor of the source.
+         * @description Replaces the settings of the source. Secrets that the request does not name stay unchanged. If the change would send
+         *     secrets to another server, the request must contain them again. Reading continues at the stored cursor of the
+         *     source.
          */
         put: {
             parameters: {
@@ -5020,7 +5053,7 @@ export interface paths {
         };
         /**
          * Release notes
-         * @description Returns the newest section of the changelog that this release contains.
+         * @description Returns the newest section of the changelog, as it was when this release was built.
          */
         get: {
             parameters: {
@@ -5230,7 +5263,7 @@ export interface paths {
                         "application/json": components["schemas"]["TopicView"];
                     };
                 };
-                /** @description The name is taken */
+                /** @description The name is taken, or there are 5,000 topics */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5325,7 +5358,10 @@ export interface paths {
                     end_date?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description The label that counts: `topic` for the sentiment towards the topic, `post` for the sentiment of the whole post. */
+                    /**
+                     * @description The label that counts: `topic` (the default) for the sentiment towards the topic, `post` for the sentiment of
+                     *     the whole post.
+                     */
                     sentiment_of?: "topic" | "post";
                     /** @description Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets. */
                     period?: components["schemas"]["Period"];
@@ -5633,7 +5669,8 @@ export interface paths {
         put?: never;
         /**
          * Add a user
-         * @description A user without a password is invited with `POST /api/users/{id}/invitation`. `POST /api/setup` creates the first user.
+         * @description A user without a password is invited with `POST /api/users/{id}/invitation`. `POST /api/setup` creates the first
+         *     user.
          */
         post: {
             parameters: {
@@ -5711,8 +5748,8 @@ export interface paths {
         };
         /**
          * Change a user
-         * @description If the role changes or the user is disabled, the sessions of the user end immediately. Users cannot change their own
-         *     role or disable themselves.
+         * @description If the role changes or the user is disabled, the sessions of the user end: on this instance immediately, on other
+         *     instances within a second. Users cannot change their own role or disable themselves.
          */
         put: {
             parameters: {
@@ -5897,7 +5934,9 @@ export interface paths {
         };
         /**
          * Alertmanager: alerts
-         * @description Returns the firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
+         * @description Returns the firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated. `active=false`
+         *     excludes alerts that are neither silenced nor inhibited, `silenced=false` silenced alerts, and `inhibited=false`
+         *     inhibited alerts. `receiver` must match the whole name of one of the receivers of an alert.
          */
         get: {
             parameters: {
@@ -5950,7 +5989,7 @@ export interface paths {
         };
         /**
          * Alertmanager: groups of alerts
-         * @description Returns the firing alerts, grouped by receiver and group labels.
+         * @description Returns the firing alerts, grouped by route and group labels. The parameters are those of `GET /api/v2/alerts`.
          */
         get: {
             parameters: {
@@ -6145,8 +6184,9 @@ export interface paths {
         put?: never;
         /**
          * Alertmanager: add or replace a silence
-         * @description With `id`, the silence is updated if it is pending or if its matchers and start stay the same. Otherwise the silence
-         *     expires and a new silence is created.
+         * @description With `id`, the silence is updated if its matchers stay the same and its start is allowed: the start of an active
+         *     silence must stay the same, and the start of a pending silence must not be in the past. Otherwise the silence ends
+         *     and a new silence is created. Without `id`, a start in the past is replaced by the current time.
          */
         post: {
             parameters: {
@@ -6289,8 +6329,9 @@ export interface paths {
          * Live events
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and
          *     `lagged`. A client may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion":
-         *     …}}` (each filter is a value or a list) and `{"type": "ping"}`. A browser sends its token as the subprotocols
-         *     `sentistream, bearer.TOKEN`, or the cookie of its session.
+         *     …, "lang": …}}` and `{"type": "ping"}`. The answers are `subscribed`, `pong`, and `error` for an invalid message.
+         *     Each filter is a value or a list of up to 100 values, and applies to `post` only. A browser sends its token as the
+         *     subprotocols `sentistream, bearer.TOKEN`, or the cookie of its session.
          */
         get: {
             parameters: {
@@ -6354,7 +6395,10 @@ export interface components {
          *     }
          */
         AddressRequest: {
-            /** @description A web page, `@name@instance`, a Bluesky handle, `r/name`, an app's page, a hashtag. */
+            /**
+             * @description The address of a web page, a feed or an app's page, `@name@instance`, `!community@instance`, a Bluesky handle,
+             *     `r/name`, a hashtag, or an e-mail address.
+             */
             address: string;
         };
         /** @description Counts by bucket. */
@@ -6388,9 +6432,12 @@ export interface components {
              * @description The measured value at the last evaluation while the alert was firing.
              */
             actual_value: number;
-            /** @description The name of the rule; `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails. */
+            /**
+             * @description The name of the rule while the alert was open, so that a new name of the rule applies to its open alerts;
+             *     `RuleFailing` or `ReceiverFailing` for an alert about a rule or receiver that fails.
+             */
             alert_type: string;
-            /** @description The rule's texts about the alert, with filled placeholders. */
+            /** @description The rule's texts about the alert, with the values of the last evaluation while the alert was firing. */
             annotations?: components["schemas"]["BTreeMap"];
             /** @description The counts of the window and other data that explains the alert. */
             details: Record<string, never>;
@@ -6401,11 +6448,15 @@ export interface components {
             id: number;
             /** @description The labels that identify the alert in notifications, as they were when it opened: `alertname`, `severity`, … */
             labels?: components["schemas"]["BTreeMap"];
-            /** @description The state of the alert's series: `firing` or `recovering` while the alert is open. */
+            /**
+             * @description The state of the alert's series: `firing` or `recovering` while the alert is open, afterwards the state to which
+             *     the alert ended (`normal` or `no_data`).
+             */
             phase?: components["schemas"]["InstanceState"];
             /**
              * Format: int32
-             * @description The number of posts in the window.
+             * @description The number of posts in the window that the rule counts: without copies that `distinct` leaves out, and without
+             *     unscored posts if the rule counts a sentiment or an emotion.
              */
             post_count: number;
             /**
@@ -6419,15 +6470,21 @@ export interface components {
              *     versions of SentiStream that had no rules.
              */
             rule_id?: number | null;
-            /** @description The posts that the rule watches: `all`, `source:NAME`, … */
+            /**
+             * @description The posts of the alert's series: `all`, `source:NAME`, `topic:NAME,source:NAME`, …; `rule:NAME` or
+             *     `receiver:NAME` for an alert about a rule or receiver that fails.
+             */
             scope: string;
-            /** @description The severity that the rule had when the alert opened. */
+            /**
+             * @description The severity that the rule had when the alert opened; `warning` for alerts from versions of SentiStream that had
+             *     no rules.
+             */
             severity?: components["schemas"]["Severity"];
             /** @description `firing` while the alert is open, then `resolved`. */
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The threshold that the value crossed.
+             * @description The rule's threshold at the last evaluation while the alert was firing.
              */
             threshold_value: number;
             /**
@@ -6448,17 +6505,17 @@ export interface components {
         };
         /** @description An alert with its state changes. */
         AlertDetail: components["schemas"]["Alert"] & {
-            /** @description The state changes of the alert, oldest first. */
+            /** @description The newest 500 state changes of the alert, oldest first. */
             timeline: components["schemas"]["Transition"][];
         };
         /** @description A description of the alert, with posts and words, at the time when the message was written. */
         AlertDetails: {
             /**
              * Format: double
-             * @description The most extreme value since the alert started to fire; null without data.
+             * @description The most extreme value since the alert started to fire; null if it is not known.
              */
             peak?: number | null;
-            /** @description The URL of the posts on the dashboard. */
+            /** @description The URL of the posts that the alert is about, on the dashboard. */
             posts_url: string;
             /** @description Up to three posts that the alert is about. */
             quotes: components["schemas"]["Quote"][];
@@ -6476,13 +6533,13 @@ export interface components {
             threshold: number;
             /**
              * Format: double
-             * @description The latest value of the rule; null without data.
+             * @description The value of the alert's series at the last evaluation while the alert was firing; null if it is not known.
              */
             value?: number | null;
-            /** @description Words that are more frequent than usual. */
+            /** @description Up to six words that are more frequent than usual in the posts that the alert is about. */
             words: string[];
         };
-        /** @description Alerts with the same receiver and group labels. */
+        /** @description The alerts of one route with the same group labels. */
         AlertGroup: {
             alerts: components["schemas"]["GettableAlert"][];
             labels: components["schemas"]["BTreeMap"];
@@ -6545,7 +6602,7 @@ export interface components {
             label: components["schemas"]["Sentiment"];
             /**
              * Format: int32
-             * @description The layers that were computed; absent for remote models.
+             * @description The number of layers that were computed; absent for remote models.
              */
             layers?: number | null;
             /** @description The model's name. */
@@ -6572,9 +6629,9 @@ export interface components {
             explain?: boolean;
             /** @description Whether to compute all layers of a model with early exits. `explain` implies `full_depth`. */
             full_depth?: boolean;
-            /** @description One text. */
+            /** @description One text, which must not be blank and may have at most 100,000 characters. */
             text?: string | null;
-            /** @description Up to 256 texts. */
+            /** @description Up to 256 texts, with the same rules as for `text`. */
             texts?: string[] | null;
         };
         /**
@@ -6598,7 +6655,7 @@ export interface components {
         };
         /** @description One attempt to deliver a message. */
         Attempt: {
-            /** @description The first bytes of the answer. */
+            /** @description The first 500 characters of the answer; null if there was none. */
             answer?: string | null;
             /**
              * Format: date-time
@@ -6620,32 +6677,35 @@ export interface components {
         };
         /** @description One change to alerting, with its author. */
         AuditEntry: {
-            /** @description `create`, `update`, `delete`, `acknowledge`, … */
+            /** @description What was done to the object: `create`, `update`, `delete`, `acknowledge`, … */
             action: string;
-            /** @description Who made the change: the name of a token, `configuration`, or `local` if no tokens are configured. */
+            /**
+             * @description Who made the change: the name of a user or a token, `configuration` for rules of the configuration file, or a
+             *     reserved name such as `local` for clients without an account or a token.
+             */
             actor: string;
-            /** @description The object after the change, without secrets; null if it was deleted. */
+            /** @description The object after the change, without secrets; null if the object was deleted. For `acknowledge`: the note. */
             after?: Record<string, never> | null;
             /**
              * Format: date-time
              * @description When the change was made.
              */
             at: string;
-            /** @description The object before the change, without secrets; null if it was created. */
+            /** @description The object before the change, without secrets; null if the object was created, and for `acknowledge`. */
             before?: Record<string, never> | null;
             /**
              * Format: int64
-             * @description Assigned by the store.
+             * @description The id of the entry, assigned by the store. Later entries have higher ids.
              */
             id: number;
-            /** @description The name of the object. */
+            /** @description The name of the object; empty if it has none. */
             name: string;
             /** @description The id of the object, as text. */
             object_id: string;
-            /** @description `rule`, `alert`, … */
+            /** @description The kind of the object: `rule`, `alert`, `receiver`, `route`, `silence`, … */
             object_kind: string;
         };
-        /** @description A page of changes. */
+        /** @description A page of changes and acknowledgements. */
         AuditList: {
             entries: components["schemas"]["AuditEntry"][];
             /** Format: int64 */
@@ -6666,7 +6726,7 @@ export interface components {
             post_ids: string[];
             /**
              * Format: int64
-             * @description The number of the author's posts in the sample.
+             * @description The number of the author's posts in the sample of the current range.
              */
             posts: number;
             /**
@@ -6726,7 +6786,7 @@ export interface components {
         };
         /** @description The result of a backtest: when the rule would have fired. */
         Backtest: {
-            /** @description The number of evaluations. */
+            /** @description The number of times at which the rule was evaluated. Each time, all its series are evaluated. */
             evaluations: number;
             /** @description The alerts that the rule would have raised, in the order of time. */
             firings: components["schemas"]["Firing"][];
@@ -6737,7 +6797,7 @@ export interface components {
         BacktestRequest: {
             /**
              * Format: date-time
-             * @description Default: now.
+             * @description Default: now. A future time is treated as now.
              */
             end_date?: string | null;
             rule: components["schemas"]["RuleDraft"];
@@ -6780,16 +6840,16 @@ export interface components {
              */
             name: string;
         };
-        /** @description The last backup, if it failed. */
+        /** @description The failure of the last backup, or of the deletion of old backups after it. */
         BackupFailure: {
             /**
              * Format: date-time
-             * @description When it failed.
+             * @description When the copy or the deletion failed.
              */
             failed_at: string;
-            /** @description The name that the backup would have had. */
+            /** @description The name of the backup. If the copy failed, there is no file with this name. */
             name: string;
-            /** @description Why it failed. */
+            /** @description Why the copy or the deletion failed. */
             reason: string;
         };
         /** @description The backups and their state. */
@@ -6825,12 +6885,12 @@ export interface components {
             name: string;
             /**
              * Format: date-time
-             * @description When it was started.
+             * @description When the backup was started.
              */
             started_at: string;
             /**
              * Format: int64
-             * @description The bytes that are written.
+             * @description The number of bytes that were written so far.
              */
             written_bytes: number;
         };
@@ -6853,7 +6913,8 @@ export interface components {
             dead_lettered: number;
             /**
              * Format: int64
-             * @description The number of entries that deleted a post or the posts of an author.
+             * @description The number of entries that deleted a post or the posts of an author, or left a tombstone for a post that was not
+             *     stored.
              */
             deletion: number;
             /**
@@ -6873,7 +6934,8 @@ export interface components {
             replacement: number;
             /**
              * Format: int64
-             * @description The number of entries without an effect: the post was deleted, or a later version is stored.
+             * @description The number of entries without an effect: the post was deleted, is too old to be stored, or a later version is
+             *     stored.
              */
             skipped: number;
             /**
@@ -6911,7 +6973,8 @@ export interface components {
             total_count: number;
             /**
              * Format: int64
-             * @description Unscored posts, which the total excludes: no model in use supports their language.
+             * @description Unscored posts, which the total excludes: no model in use supports their language, or the model for their
+             *     language has not analysed them yet.
              */
             unscored_count?: number;
         };
@@ -7008,7 +7071,7 @@ export interface components {
             total: number;
             /**
              * Format: double
-             * @description The growth of the number of posts in percent; `null` when the earlier period has no posts.
+             * @description The growth of the number of scored posts in percent; `null` when the earlier period has no scored posts.
              */
             total_percentage?: number | null;
         };
@@ -7019,7 +7082,7 @@ export interface components {
         };
         /** @description The service that the messages are sent to, with its settings. */
         Channel: {
-            /** @description Headers that are added to each request. Their values are visible. */
+            /** @description At most 20 headers that are added to each request. Their values are visible to users. */
             headers?: {
                 [key: string]: string;
             };
@@ -7033,27 +7096,30 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "email";
-            /** @description The addresses of the recipients. */
+            /** @description The addresses of the recipients, 1 to 50. */
             to: string[];
         } | {
-            /** @description The program and its arguments, without a shell. */
+            /** @description The program and its arguments, at most 50 texts in all. They are not interpreted by a shell. */
             command: string[];
             /** @enum {string} */
             kind: "command";
             /**
-             * @description The time after which the program is stopped. 100ms to 1min.
+             * @description The time after which the program is stopped: 100ms to 1min. Default: 10s.
              * @example 10s
              */
             timeout?: string;
         } | {
             /** @enum {string} */
             kind: "pagerduty";
-            /** @description The URL of the endpoint. For the EU region it is `https://events.eu.pagerduty.com/v2/enqueue`. */
+            /**
+             * @description The URL of the endpoint. Default: that of the US region. For the EU region it is
+             *     `https://events.eu.pagerduty.com/v2/enqueue`.
+             */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "opsgenie";
-            /** @description The URL of the API. For the EU region it is `https://api.eu.opsgenie.com`. */
+            /** @description The URL of the API. Default: that of the US region. For the EU region it is `https://api.eu.opsgenie.com`. */
             url?: string;
         } | {
             /** @enum {string} */
@@ -7074,21 +7140,21 @@ export interface components {
              * @description The id of the topic, for a group that is organised in topics; null for other chats.
              */
             thread_id?: number | null;
-            /** @description The URL of the Bot API server. */
+            /** @description The URL of the Bot API server. Default: that of Telegram. */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "ntfy";
             /** @description The name of the topic: 1 to 64 letters, digits, `-` or `_`. */
             topic: string;
-            /** @description The URL of the server. */
+            /** @description The URL of the server. Default: `https://ntfy.sh`. */
             url?: string;
         } | {
             /** @enum {string} */
             kind: "alertmanager";
             /**
              * @description The time after which the Alertmanager resolves an alert that was not sent again. It must be longer than the
-             *     `repeat_interval` of the routes to this receiver. 1min to 31d.
+             *     `repeat_interval` of the routes to this receiver. 1min to 31d; default: 1d.
              * @example 1d
              */
             resolve_timeout?: string;
@@ -7121,16 +7187,16 @@ export interface components {
             /** @description The URL of the post's page; `null` if the source states none. */
             url?: string | null;
         };
-        /** @description A part of a text. Positions are in characters. */
+        /** @description A part of a text. Positions count Unicode code points. */
         Clause: {
             /**
              * Format: int32
-             * @description The index after the clause's last character.
+             * @description The index after the clause's last code point.
              */
             end: number;
             /**
              * Format: int32
-             * @description The index of the clause's first character, from 0.
+             * @description The index of the clause's first code point, from 0.
              */
             start: number;
         };
@@ -7215,8 +7281,8 @@ export interface components {
              */
             idle_expires_at?: string | null;
             /**
-             * @description `session`, `token`, `local` (on the server's machine, without credentials), `anonymous` (through a proxy, without
-             *     credentials), or `null`.
+             * @description `session`, `token`, `local` (on the server's machine, without credentials), or `anonymous` (through a proxy,
+             *     without credentials); `null` if the request needs credentials and has no valid ones.
              */
             kind?: string | null;
             /** @description The name of the client in the audit log. */
@@ -7240,7 +7306,7 @@ export interface components {
             /** Format: int64 */
             id: number;
             name: string;
-            /** @description The identity provider; `null` for a local account. */
+            /** @description The issuer (URL) of the identity provider; `null` for a local account. */
             provider?: string | null;
             role: components["schemas"]["UserRole"];
         };
@@ -7253,7 +7319,7 @@ export interface components {
             next_cursor?: string | null;
             /**
              * Format: int64
-             * @description Number of dead letters.
+             * @description The number of dead letters on all pages.
              */
             total: number;
         };
@@ -7340,7 +7406,7 @@ export interface components {
             reason: components["schemas"]["Reason"];
             /** @description The receiver's name. */
             receiver: string;
-            /** @description The address, for receivers that send one message per recipient (email). */
+            /** @description The address, for receivers that send one message per recipient (email); null for other receivers. */
             recipient?: string | null;
             /** @description Whether the message was delivered, failed, or waits for an attempt. */
             state: components["schemas"]["DeliveryState"];
@@ -7381,7 +7447,7 @@ export interface components {
         DemoView: {
             /**
              * Format: date-time
-             * @description When the demonstration started, which is also the end of the generated history.
+             * @description When the demonstration started, which is also the end of the generated history; `null` if there is none.
              */
             began_at?: string | null;
             /**
@@ -7398,7 +7464,8 @@ export interface components {
             state: string;
             /**
              * Format: int64
-             * @description How many of these posts are stored.
+             * @description An estimate of how many of these posts are stored: the posts that were appended, without the entries of the
+             *     stream that are not yet processed.
              */
             stored: number;
             /** @description The names of the topics of the demonstration. */
@@ -7439,10 +7506,14 @@ export interface components {
             total: number;
             /**
              * Format: int64
-             * @description Unscored posts, which the total excludes: no model in use supports their language.
+             * @description Unscored posts, which the total excludes: no model in use supports their language, or the model for their
+             *     language has not analysed them yet.
              */
             unscored_count?: number;
-            /** @description The languages of the unscored posts, most frequent first; `null` when the counts are not from rollups. */
+            /**
+             * @description The languages of the unscored posts, most frequent first; `null` if there are unscored posts and the counts are
+             *     not from rollups.
+             */
             unscored_languages?: components["schemas"]["LanguageCount"][] | null;
         };
         /**
@@ -7588,7 +7659,7 @@ export interface components {
          *     }
          */
         Explained: components["schemas"]["CountEcho"] & {
-            /** @description Authors with their contribution, estimated from the samples. */
+            /** @description Up to ten authors with their contribution, estimated from the samples. */
             authors: components["schemas"]["AuthorPart"][];
             /**
              * @description The significant changes, most important first: at most one change of a sentiment and one change of the number of
@@ -7605,27 +7676,31 @@ export interface components {
             previous: components["schemas"]["SampledSide"];
             /**
              * @description Whether there is a change that is statistically significant (p < 0.001) and large: a share changed by at least
-             *     five percentage points, or the number of posts by at least half.
+             *     five percentage points, or one range has at least 1.5 times as many posts as the other, relative to their
+             *     lengths. Shares are compared if each range has at least 30 scored posts.
              */
             significant: boolean;
             /**
-             * @description Sources with their contribution to the first of `changes`. Without changes: to the change of the number of
-             *     posts.
+             * @description Up to ten sources with their contribution to the first of `changes`. Without changes: to the change of the
+             *     number of posts.
              */
             sources: components["schemas"]["SourcePart"][];
-            /** @description Texts that occur several times with small variations, most frequent first. */
+            /** @description Up to five texts that occur several times with small variations, most frequent first. */
             texts: components["schemas"]["TextGroup"][];
-            /** @description Ids of three typical posts of each range. */
+            /** @description Ids of up to three typical posts of each range. */
             typical: components["schemas"]["Typical"];
             /**
-             * @description Words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment became more
-             *     frequent, only posts with this sentiment are compared, otherwise all posts.
+             * @description Up to twelve words, pairs of words and hashtags that became more frequent, most certain first. If a sentiment
+             *     became more frequent, only posts with this sentiment are compared, otherwise all posts.
              */
             words: components["schemas"]["SalientWord"][];
         };
         /** @description The contributions of the words of a text to its labels. */
         Explanation: {
-            /** @description The words in the order of the text, at most 64. In longer texts each entry consists of several adjacent words. */
+            /**
+             * @description The words in the order of the text: at most 64, and fewer in texts of more than 1,562 characters. If the text
+             *     has more words than this maximum, each entry consists of several adjacent words.
+             */
             words: components["schemas"]["WordContribution"][];
         };
         /** @description A configured source and its state. */
@@ -7633,7 +7708,7 @@ export interface components {
             backfill?: components["schemas"]["Backfill"] | null;
             /** @description The instance that reads the source, or that read it last. */
             instance: string;
-            /** @description Whether an instance reads the source now. */
+            /** @description Whether an instance has reported the state of the source within the last 30 seconds. */
             online: boolean;
             /** @description Whether the source is paused. */
             paused: boolean;
@@ -7657,9 +7732,9 @@ export interface components {
         FieldKind: "text" | "secret" | "number" | "boolean" | "list" | "duration";
         /** @description A field of the original entry. */
         FieldView: {
-            /** @description The bytes as base64, if they are not UTF-8. */
+            /** @description The bytes as base64, if they are not UTF-8; `null` in lists. */
             base64?: string | null;
-            /** @description Whether `value` is truncated. */
+            /** @description Whether `value` is truncated: a list shows the first 200 characters of each value. */
             cut: boolean;
             name: string;
             /** @description The value; bytes that are not UTF-8 are replaced by U+FFFD. */
@@ -7704,7 +7779,7 @@ export interface components {
             peak: number;
             /**
              * Format: date-time
-             * @description When the condition started to hold.
+             * @description The time of the evaluation at which the condition started to hold.
              */
             pending_at: string;
             /**
@@ -7795,7 +7870,10 @@ export interface components {
              */
             version: string;
         };
-        /** @description The numbers of the health report; `null` while their service is disconnected, and without the scope `read`. */
+        /**
+         * @description The numbers of the health report; `null` without the scope `read` and while the database is disconnected. While the
+         *     stream is disconnected, `pending`, `dead_letters`, `processed`, `failed`, `books` and `epoch` are also `null`.
+         */
         HealthStats: {
             books?: components["schemas"]["Books"] | null;
             /**
@@ -7817,7 +7895,7 @@ export interface components {
             pending?: number | null;
             /**
              * Format: int64
-             * @description Entries that were processed in the current epoch of the stream (see `epoch`).
+             * @description Entries that were processed in the current epoch of the stream (see `epoch`) and did not become dead letters.
              */
             processed?: number | null;
             /**
@@ -7827,10 +7905,14 @@ export interface components {
             recent_posts_1h?: number | null;
             /**
              * Format: int64
-             * @description Stored posts with an analysis, which excludes unscored posts.
+             * @description The posts of `total_posts` with an analysis, which excludes unscored posts.
              */
             total_analyses?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description All posts, including unscored posts and posts that were deleted after their retention time, but not posts that
+             *     were deleted on request.
+             */
             total_posts?: number | null;
         };
         /**
@@ -7839,14 +7921,15 @@ export interface components {
          */
         InhibitMode: "source" | "first";
         /**
-         * @description While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
-         *     both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
-         *     and an alert that matches both sides is not inhibited by another alert that matches both sides.
+         * @description In the mode `source`: while an alert that matches `source_matchers` fires, alerts that match `target_matchers` send
+         *     no notifications, if both have the same values of the labels in `equal`. As in Alertmanager, a missing label is
+         *     equal to an empty one, and an alert that matches both sides is not inhibited by another alert that matches both
+         *     sides.
          */
         InhibitRule: {
-            /** @description Labels that must have the same values in both alerts. */
+            /** @description At most 10 labels that must have the same values in both alerts. */
             equal?: string[];
-            /** @description Which of two alerts inhibits the other. */
+            /** @description Which of two alerts inhibits the other. Default: `source`. */
             mode?: components["schemas"]["InhibitMode"];
             /**
              * @description The name, which must be unique and cannot be changed.
@@ -7882,11 +7965,11 @@ export interface components {
         };
         /** @description The code of an invitation, and the password that the invited user chooses. */
         InvitationAnswer: {
-            /** @description The part of the link after `#invitation=`. */
+            /** @description The part of the link between `#invitation=` and `&`. */
             code: string;
             /**
              * Format: password
-             * @description 12 to 256 characters.
+             * @description 12 to 256 characters, and not easy to guess.
              */
             password: string;
         };
@@ -7963,7 +8046,7 @@ export interface components {
          *     }
          */
         Matcher: {
-            /** @description The name of a label: `alertname`, `severity`, `source`, … */
+            /** @description The name of a label, such as `alertname`, `severity` or `source`: 1 to 100 bytes. */
             label: string;
             /** @description `=~` and `!~` require a regular expression, which must match the whole value. */
             op: components["schemas"]["MatchOp"];
@@ -7998,7 +8081,8 @@ export interface components {
             total: number;
             /**
              * Format: int64
-             * @description Unscored posts, which the total excludes: no model in use supports their language.
+             * @description Unscored posts, which `total` excludes: no model in use supports their language, or the model for their language
+             *     has not analysed them yet.
              */
             unscored_count?: number;
         };
@@ -8006,13 +8090,13 @@ export interface components {
         Message: {
             /** @description The alerts of the group, up to the receiver's limit `max_alerts`. Firing alerts come first. */
             alerts: components["schemas"]["MessageAlert"][];
-            /** @description The annotations that all alerts have with the same values. */
+            /** @description The annotations that all alerts in `alerts` have with the same values. */
             commonAnnotations: components["schemas"]["BTreeMap"];
-            /** @description The labels that all alerts have with the same values. */
+            /** @description The labels that all alerts have with the same values, including the left-out alerts. */
             commonLabels: components["schemas"]["BTreeMap"];
             /** @description The URL of the dashboard. */
             externalURL: string;
-            /** @description The key of the group, which is the same in all messages about it. */
+            /** @description The key of the group, which is the same in all messages about the group. */
             groupKey: string;
             /** @description The values of the labels by which the route groups. */
             groupLabels: components["schemas"]["BTreeMap"];
@@ -8032,7 +8116,7 @@ export interface components {
             details?: components["schemas"]["AlertDetails"] | null;
             /**
              * Format: date-time
-             * @description `0001-01-01T00:00:00Z` while the alert fires.
+             * @description When the alert was resolved; `0001-01-01T00:00:00Z` while the alert fires.
              */
             endsAt: string;
             /** @description The fingerprint of `labels`: 16 hexadecimal digits. */
@@ -8107,16 +8191,20 @@ export interface components {
             /** Format: date-time */
             ran_at: string;
         };
-        /** @description A loaded model. */
+        /**
+         * @description A loaded model. If sentiment and emotion have separate models, their names are joined with `+`, and so are their
+         *     architectures and precisions if they differ; `parameters` is the sum, `max_tokens` the smaller and `layers` the
+         *     larger number.
+         */
         ModelInfo: {
-            /** @description The architecture, as in the model's `config.json` (`distilbert`). */
+            /** @description The architecture, as in the model's `config.json` (`distilbert`); `llm` for a remote model. */
             architecture: string;
             /** @description The layers after which the computation for a text may stop early; empty if the model has no early exits. */
             exits: number[];
             /**
              * Format: double
-             * @description The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only with
-             *     `precision = "auto"`, and not for the builtin model; otherwise it is `null`.
+             * @description The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. It is measured only when
+             *     `precision = "auto"` selects int8, and not for the builtin model; otherwise it is `null`.
              */
             int8_agreement?: number | null;
             /** @description The languages that the sentiment model declares, as codes such as `en`. Empty: all languages. */
@@ -8131,16 +8219,19 @@ export interface components {
              * @description How long loading took, in milliseconds.
              */
             load_ms: number;
-            /** @description The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows. */
+            /**
+             * @description The maximum number of tokens that the model reads at once. Longer texts are read in overlapping windows, up to
+             *     `inference.max_windows`. 0 for a remote model.
+             */
             max_tokens: number;
             /** @description The name stored with each analysis. */
             name: string;
             /**
              * Format: int64
-             * @description The number of trained weights.
+             * @description The number of trained weights; 0 for a remote model.
              */
             parameters: number;
-            /** @description The number format of the weights in use (`f32`, `bf16`, `int8`). */
+            /** @description The number format of the weights in use (`f32`, `bf16`, `f16`, `int8`); `remote` for a remote model. */
             precision: string;
             /** @description Properties of the model that make its sentiments misleading for some texts; usually empty. */
             warnings: string[];
@@ -8155,7 +8246,11 @@ export interface components {
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without a model. */
             state: string;
         };
-        /** @description A range of hours on some days. The conditions apply to the day on which the hours begin; all must hold. */
+        /**
+         * @description A range of times on some days. A day is included if one of the `weekdays`, one of the `days_of_month`, one of the
+         *     `months` and one of the `years` apply. For a range across midnight, these fields refer to the day on which it
+         *     begins.
+         */
         MuteInterval: {
             /**
              * @description Days of the month such as `1:5` or `-1` (the last day). Empty: every day.
@@ -8165,7 +8260,7 @@ export interface components {
              */
             days_of_month?: string[];
             /**
-             * @description The start as `HH:MM`, inclusive.
+             * @description The start as `HH:MM`, inclusive. Default: 00:00.
              * @example 22:00
              */
             from?: string;
@@ -8178,7 +8273,7 @@ export interface components {
             months?: string[];
             /**
              * @description The end as `HH:MM`, exclusive. A time before `from` is on the next day. The same time as `from` means a whole
-             *     day.
+             *     day. Default: 00:00, the end of the day.
              * @example 07:00
              */
             to?: string;
@@ -8194,7 +8289,7 @@ export interface components {
         };
         /** @description Recurring times in a time zone. Routes use it as a mute timing or as an active interval. */
         MuteTiming: {
-            /** @description The timing is active while any of its intervals is active. */
+            /** @description 1 to 20 intervals. The timing is active while any of them is active. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
              * @description The name, which must be unique and cannot be changed.
@@ -8202,7 +8297,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description An IANA time zone.
+             * @description An IANA time zone. Default: UTC.
              * @example Europe/Berlin
              */
             zone?: string;
@@ -8212,7 +8307,8 @@ export interface components {
             mute_timings: components["schemas"]["Stored_MuteTiming"][];
         };
         /**
-         * @description How a window without posts is handled.
+         * @description How a window without posts is handled by rules of the kinds `share`, `ratio` and `shift`. For the other kinds, a
+         *     window without posts has a value.
          * @enum {string}
          */
         NoData: "keep" | "resolve" | "alert";
@@ -8231,12 +8327,16 @@ export interface components {
             /** @description The layer of the configuration that sets the value. */
             layer: components["schemas"]["Layer"];
             /**
-             * @description The file and line, the environment variable, or the flag that sets the value.
+             * @description The file and line, the environment variable, or the flag that sets the value; empty for the layers `default` and
+             *     `database`.
              * @example sentistream.toml:12
              */
             name: string;
         };
-        /** @description The user that a token belongs to. The token allows at most what the role of the user allows. */
+        /**
+         * @description The user that a token belongs to. The token allows at most what the role of the user allows, and is refused while
+         *     the account of the user is disabled.
+         */
         OwnerView: {
             /** Format: int64 */
             id: number;
@@ -8251,7 +8351,7 @@ export interface components {
             current_password: string;
             /**
              * Format: password
-             * @description 12 to 256 characters.
+             * @description 12 to 256 characters, and not easy to guess.
              */
             new_password: string;
         };
@@ -8296,20 +8396,23 @@ export interface components {
             at: string;
             /**
              * Format: double
-             * @description The usual number of posts for a spike, or the earlier share for a shift; null for other rules.
+             * @description The usual number of posts for a spike, or the earlier share for a shift; null for other rules, and if there is
+             *     too little history.
              */
             baseline?: number | null;
             /**
              * Format: int64
-             * @description The number of posts in the window that were already stored at this time.
+             * @description The number of posts in the window that were already stored at this time. Unscored posts count only if the rule
+             *     counts all posts. If the rule counts each text or author once and this may change the result, the number of
+             *     texts or authors.
              */
             posts: number;
             /** @description The state of the series after the evaluation. */
             state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description The measured value; null if the window has too few posts for a value, or there is too little history for a
-             *     baseline.
+             * @description The measured value; null if the window has no posts from which the value can be computed, or there is too little
+             *     history for a baseline.
              */
             value?: number | null;
         };
@@ -8333,25 +8436,32 @@ export interface components {
         PostDraft: {
             /** @description The name of the author on the source: 1–256 characters. If it is missing or empty, the author is unknown. */
             author?: string | null;
-            /** @description The text: not blank, at most 100,000 characters. */
+            /** @description Required. The text: not blank, at most 100,000 characters, without U+0000. */
             content?: string | null;
             /**
              * Format: date-time
-             * @description RFC 3339, or Unix seconds or milliseconds. Default: the current time.
+             * @description When the author wrote the post: RFC 3339, or Unix seconds or milliseconds. Default: the current time, which also
+             *     replaces a time that is more than 5 minutes in the future.
              */
             created_at?: string | null;
-            /** @description The BCP 47 tag of the post's language: at most 35 bytes. Default: the language is detected. */
+            /**
+             * @description The BCP 47 tag of the post's language: at most 35 bytes. Default: the language is detected, if detection is
+             *     enabled and the text is long and clear enough.
+             */
             lang?: string | null;
-            /** @description The id of the post, which must be unique: 1–256 bytes. */
+            /** @description Required. The id of the post, unique across all sources: 1–256 bytes without U+0000. */
             post_id?: string | null;
             /** @description The id of the post that this one replies to: at most 2,048 bytes. */
             reply_to?: string | null;
-            /** @description The source of the post: 1–64 characters of `[a-z0-9_.-]`. */
+            /** @description Required. The source of the post: 1–64 characters of `[a-z0-9_.-]`. Capital letters become lower case. */
             source?: string | null;
-            /** @description The URL of the original post: at most 2,048 bytes. */
+            /** @description The URL of the original post: at most 2,048 bytes. A URL that is not http or https is not stored. */
             url?: string | null;
         };
-        /** @description A newly stored post: the JSON of the channel `sentiment_updates` and of the WebSocket message `post`. */
+        /**
+         * @description A post that was stored, replaced by a later version, or analysed again: the JSON of the channel `sentiment_updates`
+         *     and of the WebSocket message `post`.
+         */
         PostEvent: {
             /** @description The name of the author; null if the source did not send one. */
             author?: string | null;
@@ -8373,7 +8483,7 @@ export interface components {
              * @description When the post was first stored. A later version of the post does not change it.
              */
             ingested_at: string;
-            /** @description The language from the source, or the detected one. */
+            /** @description The language from the source, or the detected one. The field is absent if the language is not known. */
             lang?: string | null;
             /** @description The id of the post, unique across all sources. */
             post_id: string;
@@ -8391,7 +8501,7 @@ export interface components {
             };
             /** @description The names of the tracked topics that the post belongs to. */
             topics?: string[];
-            /** @description The W3C trace context, if the post is traced. */
+            /** @description The W3C trace context. The field is absent if the post is not traced. */
             traceparent?: string | null;
             unscored?: components["schemas"]["Unscored"] | null;
         };
@@ -8408,10 +8518,11 @@ export interface components {
             sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
-             * @description Number of matching posts.
+             * @description The number of matching posts. If rollups can answer the filter, the number includes posts that were deleted
+             *     after their retention time.
              */
             total: number;
-            /** @description Whether counting stopped at 10,000. At least `total` posts then match. */
+            /** @description Whether counting stopped at 10,000, so that at least `total` posts match. Absent if `total` is exact. */
             total_capped?: boolean;
         };
         /** @description A topic that a post matches, and the sentiment of the post towards this topic. */
@@ -8500,7 +8611,7 @@ export interface components {
             scanned: number;
             /**
              * Format: date-time
-             * @description The creation time of the oldest searched post.
+             * @description The creation time of the oldest searched post; `null` if no post is stored.
              */
             since?: string | null;
             /** @description Possible mistakes in the query. */
@@ -8558,7 +8669,7 @@ export interface components {
         Purged: {
             /**
              * Format: int64
-             * @description Number of dead letters removed.
+             * @description The number of dead letters that were deleted.
              */
             purged: number;
         };
@@ -8589,7 +8700,7 @@ export interface components {
             post_id?: string | null;
             /** @description The name of the source. */
             source: string;
-            /** @description The URL of the post at its source. */
+            /** @description The URL of the post at its source; null if it is not known. */
             url?: string | null;
         };
         /** @description Posts stored per second, on average. */
@@ -8608,7 +8719,7 @@ export interface components {
         /** @description The response of `GET /readyz`. */
         Readiness: {
             ready: boolean;
-            /** @description Why the process is not ready. */
+            /** @description Always empty: a process that is not ready responds with 503, and `detail` contains the reasons. */
             reasons: string[];
         };
         /**
@@ -8718,7 +8829,7 @@ export interface components {
         Replayed: {
             /**
              * Format: int64
-             * @description Number of dead letters appended to the stream again.
+             * @description The number of dead letters that were appended to the stream again.
              */
             replayed: number;
         };
@@ -8730,35 +8841,41 @@ export interface components {
          */
         Route: {
             /**
-             * @description Names of mute timings that are used as active intervals. If there are any, the route sends notifications only
-             *     while one of them is active.
+             * @description Names of at most 10 mute timings that are used as active intervals. If there are any, the route sends
+             *     notifications only while one of them is active.
              */
             active_timings?: string[];
             /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
             continue?: boolean;
-            /** @description Alerts with the same values of these labels share one notification. */
+            /**
+             * @description At most 10 labels. Alerts with the same values of these labels share one notification. Default: inherited;
+             *     `alertname` if no route above defines the setting.
+             */
             group_by?: string[];
             /**
-             * @description The time between two notifications about changes of a group.
+             * @description The minimum time between two notifications about a group, 1s to 1d. Default: inherited; 5min if no route above
+             *     defines the setting.
              * @example 5min
              */
             group_interval?: string;
             /**
-             * @description How long the first notification of a group waits for more alerts.
+             * @description How long the first notification of a group waits for more alerts, at most 1d. Default: inherited; 30s if no
+             *     route above defines the setting.
              * @example 30s
              */
             group_wait?: string;
             /**
-             * @description The settings that the route inherits from its parent. A request inherits a setting by omitting it or by listing
-             *     it here. Answers show the inherited values.
+             * @description The settings that the route inherits from its parent; none for the default route. A request inherits a setting
+             *     by omitting it or by listing it here. If an update changes the value of a listed setting, the route no longer
+             *     inherits this setting. Answers show the inherited values.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
-             * @description Matchers of the alert: all must match. The route at the top level without matchers is the default route, which
-             *     handles the alerts that no other route handles.
+             * @description Matchers of the alert, at most 20: all must match. The route at the top level without matchers is the default
+             *     route, which handles the alerts that no other route handles.
              */
             matchers?: components["schemas"]["Matcher"][];
-            /** @description Names of mute timings. While one is active, the route sends no notifications. */
+            /** @description Names of at most 10 mute timings. While one of them is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
              * @description The name, which must be unique and cannot be changed.
@@ -8781,7 +8898,8 @@ export interface components {
              */
             receiver: string;
             /**
-             * @description The time after which a notification is repeated while alerts fire and are not acknowledged.
+             * @description The time after which a notification is repeated while any of its alerts fires and is not acknowledged: at least
+             *     `group_interval`, and at most 31d. Default: inherited; 4h if no route above defines the setting.
              * @example 4h
              */
             repeat_interval?: string;
@@ -8839,8 +8957,8 @@ export interface components {
         /** @description A rule in the format of the API and the configuration. Missing fields have defaults. */
         RuleDraft: {
             /**
-             * @description Texts about the rule's alerts, by name. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}},
-             *     {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
+             * @description Up to 10 texts about the rule's alerts, by name. The texts may contain {{value}}, {{threshold}}, {{posts}},
+             *     {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
              */
             annotations: components["schemas"]["BTreeMap"];
             /**
@@ -8851,34 +8969,42 @@ export interface components {
             baseline_window?: string | null;
             /**
              * @description How long before the current time windows end, so that they contain posts that arrive late. At most 3h. Default:
-             *     the measured time within which 95 % of the posts of the source arrive.
+             *     the measured time within which 95 % of the posts arrive (of the series' source, or of all sources together),
+             *     where posts that are more than 3h late are ignored.
              * @example 30min
              */
             delay?: string | null;
             direction?: components["schemas"]["Direction"] | null;
             distinct?: components["schemas"]["Distinct"] | null;
-            /** @description Whether the rule is evaluated. Default: true. */
+            /** @description Whether the rule is evaluated. The open alerts of a disabled rule are resolved. Default: true. */
             enabled: boolean;
             /**
-             * @description How long the condition must hold before the alert fires. Default: 0s.
+             * @description How long the condition must hold before the alert fires, up to a day. Default: 0s.
              * @example 2min
              */
             for: string;
-            /** @description How the posts are split into series. Each series has its own state and alerts. Default: `none`. */
+            /**
+             * @description How the posts are split into series. Each series has its own state and alerts. Default: `none`, which is
+             *     required if the scope is a source.
+             */
             group_by: components["schemas"]["GroupBy"];
             /**
-             * @description The time between two evaluations, up to a day. It cannot be shorter than `alerts.interval`. Default: 1min.
+             * @description The time between two evaluations, up to a day. An interval below `alerts.interval` has the effect of
+             *     `alerts.interval`. Default: 1min.
              * @example 1min
              */
             interval: string;
             /**
-             * @description How long the condition must not hold before the alert is resolved. Default: 0s.
+             * @description How long the condition must not hold before the alert is resolved, up to a day. Default: 0s.
              * @example 5min
              */
             keep_firing_for: string;
             /** @description The quantity that is compared with the threshold. */
             kind: components["schemas"]["RuleKind"];
-            /** @description Additional labels for the rule's alerts. */
+            /**
+             * @description Up to 20 additional labels for the rule's alerts. The labels that SentiStream sets, such as `severity` and
+             *     `source`, cannot be used.
+             */
             labels: components["schemas"]["BTreeMap"];
             /**
              * Format: int64
@@ -8888,21 +9014,25 @@ export interface components {
             min_authors?: number | null;
             /**
              * Format: int64
-             * @description The minimum number of posts in the window. With fewer posts the condition does not hold. Default: 10.
+             * @description The minimum number of posts in the window (for a spike: posts of its class; for a shift: also in the period
+             *     before the window). With fewer posts the condition does not hold. Not used for a volume or an absence. Default:
+             *     10.
              */
             min_posts: number;
             /** @description The name, unique among rules. It is the `alert_type` of the rule's alerts. */
             name: string;
             no_data?: components["schemas"]["NoData"] | null;
             /**
-             * @description The class of posts to count: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`;
-             *     `posts` for a volume or a spike.
+             * @description The class of posts to count: `sentiment:LABEL` or `emotion:LABEL`; for a volume or a spike also `posts`.
+             *     Default: `sentiment:negative`; `posts` for a volume or a spike. A rule of the kind `ratio` or `absence` has no
+             *     class.
              * @example sentiment:negative
              */
             of?: string | null;
             /**
              * Format: double
-             * @description The value that must be crossed before a firing alert starts to recover. Default: the threshold.
+             * @description The value that must be crossed before a firing alert starts to recover: at most the threshold; at least the
+             *     threshold if `direction` is `below`. Not for a rule of the kind `absence`. Default: the threshold.
              */
             recovery_threshold?: number | null;
             /**
@@ -8922,12 +9052,14 @@ export interface components {
             significance?: number | null;
             /**
              * Format: double
-             * @description The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
-             *     standard deviations, or a difference of shares. A rule of the kind `absence` has no threshold.
+             * @description The threshold of the value: a share in [0, 1], negative posts per positive post (above 0), a number of posts,
+             *     robust standard deviations (at least 1), or a difference of shares in [0, 1]. Required, except for a rule of the
+             *     kind `absence`, which has no threshold.
              */
             threshold?: number | null;
             /**
-             * @description The length of the window, in whole minutes, up to a day. Default: 5min.
+             * @description The length of the window, in whole minutes, up to a day; up to 6h if the scope is an author or a text, or with
+             *     `min_authors` or `distinct`; up to 3h for a spike. Default: 5min.
              * @example 5min
              */
             window: string;
@@ -8976,27 +9108,29 @@ export interface components {
             post_ids: string[];
             /**
              * Format: int32
-             * @description The number of posts in the sample that contain the term.
+             * @description The number of compared posts of the current range that contain the term.
              */
             posts: number;
             /**
              * Format: int32
-             * @description The number of posts in the sample of the earlier range that contain the term.
+             * @description The number of compared posts of the earlier range that contain the term.
              */
             previous_posts: number;
             /**
              * Format: double
-             * @description The percentage of the posts in the sample of the earlier range that contain the term.
+             * @description The percentage of the compared posts of the earlier range that contain the term. If a sentiment became more
+             *     frequent, only the posts with this sentiment are compared, unless the sample has fewer than 30 of them.
              */
             previous_rate: number;
             /**
              * Format: double
-             * @description The percentage of the posts in the sample that contain the term.
+             * @description The percentage of the compared posts of the current range that contain the term. The posts of the sample are
+             *     compared; if a sentiment became more frequent, only the posts with this sentiment.
              */
             rate: number;
             /**
              * Format: double
-             * @description The difference of the log-odds, in standard deviations.
+             * @description The difference of the log-odds between the ranges, in standard deviations.
              */
             score: number;
             /** @description The term in lower case; a hashtag begins with `#`. */
@@ -9017,7 +9151,7 @@ export interface components {
             start_date: string;
             /**
              * Format: int64
-             * @description All posts of the range.
+             * @description The number of posts in the range that match the filter.
              */
             total: number;
             /**
@@ -9041,38 +9175,43 @@ export interface components {
              */
             action: string;
             /**
-             * @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. For a sign-in, the name
-             *     of the new token. `command line` for `sentistream sign-in`.
+             * @description The name of the user or the token, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without valid credentials.
+             *     For a sign-in, the name of the user or of the new token. `command line` for `sentistream sign-in` and
+             *     `sentistream user`.
              */
             actor: string;
             /**
-             * @description The client's address.
+             * @description The IP address of the client; null for a command, and if the address is not known.
              * @example 192.0.2.7
              */
             address?: string | null;
             /**
              * Format: date-time
-             * @description When the answer to the request was ready, or its connection was closed.
+             * @description When the answer to the request was ready, or the connection was closed. For a command: when it made the change.
              */
             at: string;
             /**
              * Format: int64
-             * @description Assigned by the store.
+             * @description The id of the event, assigned by the store. Later events have higher ids.
              */
             id: number;
             /**
-             * @description `allowed` for a change by an administrator or a sign-in, `denied` for a request without the scope, `unknown` for a
-             *     change whose request failed in the server or ended without a response: the change may have happened.
+             * @description `allowed` for a change or a sign-in, `denied` for a request without valid credentials or without the scope, or
+             *     from a page of another site, `unknown` for a change whose request failed in the server or ended without a
+             *     response, so that the change may have happened.
              */
             outcome: string;
-            /** @description The id of the request in the logs. */
+            /** @description The id of the request in the logs; empty or a random id for a command, which has no request. */
             request_id: string;
             /**
              * Format: int32
-             * @description The status of the response; 0 if the connection was closed before it.
+             * @description The HTTP status of the response; 0 for a command, and if the connection was closed before the response.
              */
             status: number;
-            /** @description The path of the request. */
+            /**
+             * @description The path of the request, at most 256 characters. For `sentistream user`: the path of the user; empty for
+             *     `sentistream sign-in`.
+             */
             target: string;
         };
         /** @description A page of the audit log. */
@@ -9248,7 +9387,7 @@ export interface components {
             stored?: components["schemas"]["StoredView"] | null;
             /** @description The type of the value. */
             type: components["schemas"]["SettingKind"];
-            /** @description The current value. A secret is `***`. */
+            /** @description The current value. A secret is `***`; the credentials and the query of a URL are masked too. */
             value: unknown;
             /**
              * Format: int64
@@ -9267,7 +9406,7 @@ export interface components {
             name: string;
             /**
              * Format: password
-             * @description 12 to 256 characters.
+             * @description 12 to 256 characters, and not easy to guess.
              */
             password: string;
         };
@@ -9278,7 +9417,7 @@ export interface components {
         Severity: "info" | "warning" | "critical";
         /** @description Each topic's share of the posts of all topics. */
         Share: {
-            /** @description With `period`: every bucket of the range, oldest first. */
+            /** @description With `period`: every bucket of the range, oldest first; otherwise `null`. */
             data?: components["schemas"]["ShareBucket"][] | null;
             /**
              * Format: date-time
@@ -9336,7 +9475,10 @@ export interface components {
              * @description The earlier share in percent, or the earlier number of posts, scaled to the length of the current range.
              */
             previous: number;
-            /** @description The source that explains most of the difference, if it explains at least a third. */
+            /**
+             * @description The source that explains most of the difference, if it explains at least 35 % and there are several sources;
+             *     otherwise null.
+             */
             source?: string | null;
             /** @description Words that became more frequent, at most three. */
             words: string[];
@@ -9374,19 +9516,19 @@ export interface components {
         };
         /** @description 95 % confidence intervals of the changes. They assume that posts are independent of each other. */
         Significance: {
-            /** @description The intervals of `percentages`, in percentage points; `null` when a period has no posts. */
+            /** @description The intervals of `percentages`, in percentage points; `null` when a period has no scored posts. */
             percentages: components["schemas"]["BySentiment_Option_ChangeInterval"];
             total_percentage?: components["schemas"]["ChangeInterval"] | null;
         };
         /** @description While a silence is active, the alerts that it matches send no notifications. */
         Silence: {
             /**
-             * @description Who created the silence.
+             * @description Who created the silence: 1 to 100 characters. A signed-in user can set only their own name.
              * @example ada
              */
             author: string;
             /**
-             * @description The reason for the silence.
+             * @description The reason for the silence: 1 to 1,000 characters.
              * @example planned maintenance of the shop
              */
             comment: string;
@@ -9395,7 +9537,10 @@ export interface components {
              * @description The end, exclusive. It must be after `starts_at`.
              */
             ends_at: string;
-            /** @description Matchers of alerts: all must match. At least one is required. */
+            /**
+             * @description 1 to 20 matchers of alerts: all must match. At least one of them must not match an empty value, so that a
+             *     silence cannot cover all alerts by mistake.
+             */
             matchers: components["schemas"]["Matcher"][];
             /**
              * Format: date-time
@@ -9403,7 +9548,7 @@ export interface components {
              */
             starts_at: string;
         };
-        /** @description The id of a new silence. */
+        /** @description The id of the silence that was written. */
         SilenceId: {
             silenceID: string;
         };
@@ -9442,7 +9587,10 @@ export interface components {
         SourceDefinition: {
             /** @description The kind of the source: one of the kinds that `GET /api/sources/kinds` lists. */
             kind: string;
-            /** @description The name of the source: 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
+            /**
+             * @description The name of the source, which must be unique and cannot be changed: 1 to 64 characters of `a-z`, `0-9`, `_` and
+             *     `-`. The names `kinds`, `test` and `recognize` are reserved.
+             */
             name: string;
             /** @description The settings by key. Missing settings have the defaults of the kind. */
             settings?: {
@@ -9451,7 +9599,7 @@ export interface components {
         };
         /** @description A setting of a kind. */
         SourceField: {
-            /** @description The default value. A secret has no default. */
+            /** @description The default value; `null` if the setting has none, as a secret. */
             default: unknown;
             /** @description A description of the setting, with its unit and limits. */
             help: string;
@@ -9464,7 +9612,7 @@ export interface components {
             /** @description The type of the value. */
             type: components["schemas"]["FieldKind"];
         };
-        /** @description A kind of source that can be added. */
+        /** @description A kind of source that can be added while the server runs. */
         SourceKind: {
             /** @description A description of the kind for the form. */
             about: string;
@@ -9485,19 +9633,21 @@ export interface components {
              * Format: double
              * @description The contribution to the difference that the first entry of `changes` describes; without changes, to the
              *     difference in the number of posts. The unit is percentage points of all posts for a share, and posts for a
-             *     number of posts. The contributions of all sources sum to the difference.
+             *     number of posts. The contributions of all sources, including those that are not listed, sum to the difference.
              */
             contribution: number;
             /** @description The ids of up to three posts of the source. */
             post_ids: string[];
             /**
              * Format: int64
-             * @description The number of posts of the source. If the filter cannot be counted by source, the number in the sample.
+             * @description The number of posts of the source in the current range. If the filter cannot be counted by source, the number in
+             *     the sample.
              */
             posts: number;
             /**
              * Format: int64
-             * @description The same number for the earlier range. It is not scaled to the length of the current range.
+             * @description The number of posts of the source in the earlier range, or in the sample of this range. This number is not
+             *     scaled to the length of the current range.
              */
             previous_posts: number;
             /** @description The source, such as `bluesky`. */
@@ -9534,48 +9684,53 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description One source of this process. */
+        /** @description A source of this process. All counts begin when the process starts. */
         SourceState: {
             /**
              * Format: int64
-             * @description The number of failures.
+             * @description The number of failures of the source, and of its single feeds or hosts.
              */
             errors?: number;
             /**
              * Format: int64
-             * @description The number of items that the filters of the source excluded.
+             * @description The number of items that the filters of the source excluded, or that have no text.
              */
             filtered?: number;
-            /** @description The kind of source: `bluesky`, `replay`. */
+            /** @description The kind of source, such as `bluesky` or `replay`; `unknown` if its settings are invalid. */
             kind?: string;
             /**
              * Format: double
-             * @description The age of the newest post of the last batch when it was appended, in seconds.
+             * @description The age, in seconds, of the newest post of the last batch when this batch was appended. For a source that
+             *     reports the time up to which it was read, the age of this time instead. `null`: not known yet.
              */
             lag_seconds?: number | null;
-            /** @description The last error. */
+            /**
+             * @description The last error of the source, or of the stream while the source waited for it. The error remains here after the
+             *     source has recovered. `null`: there was no error.
+             */
             last_error?: string | null;
             /**
              * Format: date-time
-             * @description When the last post was appended to the stream.
+             * @description When the last post or deletion was appended to the stream; `null` before the first one.
              */
             last_post?: string | null;
             /** @description The name of the source. */
             name: string;
             /**
              * Format: int64
-             * @description The number of posts and deletions that the source appended to the stream since this process started.
+             * @description The number of posts and deletions of the source that were appended to the stream.
              */
             posts: number;
             /**
              * Format: double
              * @description The seconds since the last post, if this time is unusual: more than ten minutes, and more than twenty times the
-             *     average time between two posts of this source.
+             *     average time between two batches with posts of this source. `null` if the time is usual, if there were fewer
+             *     than eleven such batches, or if the source is not connected.
              */
             quiet_seconds?: number | null;
             /**
              * Format: double
-             * @description Posts per second over the last minute.
+             * @description Posts and deletions per second over the last minute, or since the first of them if that is more recent.
              */
             rate?: number;
             /**
@@ -9594,12 +9749,13 @@ export interface components {
             by_sentiment: components["schemas"]["BySentiment_i64"];
             /**
              * Format: int64
-             * @description The number of posts of the source, including unscored posts.
+             * @description The number of posts of the source, including unscored posts and posts that were deleted after their retention
+             *     time.
              */
             count: number;
             /**
              * Format: date-time
-             * @description When the newest post of the source was written.
+             * @description When the newest stored post of the source was written; `null` if no post of the source is stored any more.
              */
             last_post?: string | null;
             percentages: components["schemas"]["BySentiment_f64"];
@@ -9612,9 +9768,12 @@ export interface components {
         };
         /** @description The sources of stored posts, and the state of the sources that instances read. */
         Sources: {
-            /** @description The sources that instances read. */
+            /** @description The sources whose state an instance has reported within a day. */
             feeds: components["schemas"]["FeedView"][];
-            /** @description The names of the sources that users added. The others belong to the configuration and are read-only. */
+            /**
+             * @description The names of the sources that users added. All other sources in `feeds` belong to the configuration, and
+             *     their settings can be changed only there.
+             */
             managed: string[];
             sources: components["schemas"]["SourceView"][];
             total: number;
@@ -9638,7 +9797,7 @@ export interface components {
             mean_layers?: number | null;
             /**
              * Format: double
-             * @description The number of texts classified per second.
+             * @description The number of texts classified per second, including those whose analysis was cached.
              */
             posts_per_second: number;
             /**
@@ -9653,8 +9812,8 @@ export interface components {
             utilisation: number;
             /**
              * Format: double
-             * @description The length of the measured time in seconds: five minutes, or the time since the model was loaded if it is
-             *     shorter.
+             * @description The length of the measured time in seconds: the last 290 to 300 seconds, or the time since the model was loaded
+             *     if this is shorter.
              */
             window_seconds: number;
         };
@@ -9682,12 +9841,14 @@ export interface components {
             timestamp: string;
             /**
              * Format: int64
-             * @description All stored posts, including unscored ones.
+             * @description All posts, including unscored posts and posts that were deleted after their retention time, but not posts that
+             *     were deleted on request.
              */
             total_posts: number;
             /**
              * Format: int64
-             * @description The number of posts without a sentiment: no model in use supports their language.
+             * @description The number of posts without a sentiment: no model in use supports their language, or the model for their
+             *     language has not analysed them yet.
              */
             unscored_count?: number;
             /** @description The languages of the unscored posts, most frequent first. */
@@ -9724,9 +9885,9 @@ export interface components {
         };
         /** @description An object as the store returns it. */
         Stored_InhibitRule: {
-            /** @description Labels that must have the same values in both alerts. */
+            /** @description At most 10 labels that must have the same values in both alerts. */
             equal?: string[];
-            /** @description Which of two alerts inhibits the other. */
+            /** @description Which of two alerts inhibits the other. Default: `source`. */
             mode?: components["schemas"]["InhibitMode"];
             /**
              * @description The name, which must be unique and cannot be changed.
@@ -9757,13 +9918,13 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. The API sends it as the ETag.
+             * @description Increases with each change of the object. The API sends the version as the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_MuteTiming: {
-            /** @description The timing is active while any of its intervals is active. */
+            /** @description 1 to 20 intervals. The timing is active while any of them is active. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
              * @description The name, which must be unique and cannot be changed.
@@ -9771,7 +9932,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description An IANA time zone.
+             * @description An IANA time zone. Default: UTC.
              * @example Europe/Berlin
              */
             zone?: string;
@@ -9795,7 +9956,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. The API sends it as the ETag.
+             * @description Increases with each change of the object. The API sends the version as the ETag.
              */
             version: number;
         };
@@ -9805,7 +9966,8 @@ export interface components {
             channel: components["schemas"]["Channel"];
             /**
              * Format: int32
-             * @description The maximum number of alerts in one message: 1 to 1000. A message with more alerts says how many it leaves out.
+             * @description The maximum number of alerts in one message: 1 to 1000. A message about more alerts says how many it leaves out.
+             *     Default: 100.
              */
             max_alerts?: number;
             /**
@@ -9813,9 +9975,12 @@ export interface components {
              * @example on-call
              */
             name: string;
-            /** @description Whether the receiver gets notifications about resolved alerts. */
+            /** @description Whether the receiver gets notifications about resolved alerts. Default: true. */
             send_resolved?: boolean;
-            /** @description Templates that replace the default title and text of messages. */
+            /**
+             * @description Templates that replace the default title and text of messages. Not for the kinds `webhook`, `command` and
+             *     `alertmanager`, whose format is fixed.
+             */
             templates?: components["schemas"]["Templates"];
         } & {
             /**
@@ -9837,42 +10002,48 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. The API sends it as the ETag.
+             * @description Increases with each change of the object. The API sends the version as the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_Route: {
             /**
-             * @description Names of mute timings that are used as active intervals. If there are any, the route sends notifications only
-             *     while one of them is active.
+             * @description Names of at most 10 mute timings that are used as active intervals. If there are any, the route sends
+             *     notifications only while one of them is active.
              */
             active_timings?: string[];
             /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
             continue?: boolean;
-            /** @description Alerts with the same values of these labels share one notification. */
+            /**
+             * @description At most 10 labels. Alerts with the same values of these labels share one notification. Default: inherited;
+             *     `alertname` if no route above defines the setting.
+             */
             group_by?: string[];
             /**
-             * @description The time between two notifications about changes of a group.
+             * @description The minimum time between two notifications about a group, 1s to 1d. Default: inherited; 5min if no route above
+             *     defines the setting.
              * @example 5min
              */
             group_interval?: string;
             /**
-             * @description How long the first notification of a group waits for more alerts.
+             * @description How long the first notification of a group waits for more alerts, at most 1d. Default: inherited; 30s if no
+             *     route above defines the setting.
              * @example 30s
              */
             group_wait?: string;
             /**
-             * @description The settings that the route inherits from its parent. A request inherits a setting by omitting it or by listing
-             *     it here. Answers show the inherited values.
+             * @description The settings that the route inherits from its parent; none for the default route. A request inherits a setting
+             *     by omitting it or by listing it here. If an update changes the value of a listed setting, the route no longer
+             *     inherits this setting. Answers show the inherited values.
              */
             inherited?: components["schemas"]["RouteSetting"][];
             /**
-             * @description Matchers of the alert: all must match. The route at the top level without matchers is the default route, which
-             *     handles the alerts that no other route handles.
+             * @description Matchers of the alert, at most 20: all must match. The route at the top level without matchers is the default
+             *     route, which handles the alerts that no other route handles.
              */
             matchers?: components["schemas"]["Matcher"][];
-            /** @description Names of mute timings. While one is active, the route sends no notifications. */
+            /** @description Names of at most 10 mute timings. While one of them is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
              * @description The name, which must be unique and cannot be changed.
@@ -9895,7 +10066,8 @@ export interface components {
              */
             receiver: string;
             /**
-             * @description The time after which a notification is repeated while alerts fire and are not acknowledged.
+             * @description The time after which a notification is repeated while any of its alerts fires and is not acknowledged: at least
+             *     `group_interval`, and at most 31d. Default: inherited; 4h if no route above defines the setting.
              * @example 4h
              */
             repeat_interval?: string;
@@ -9919,19 +10091,19 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. The API sends it as the ETag.
+             * @description Increases with each change of the object. The API sends the version as the ETag.
              */
             version: number;
         };
         /** @description An object as the store returns it. */
         Stored_Silence: {
             /**
-             * @description Who created the silence.
+             * @description Who created the silence: 1 to 100 characters. A signed-in user can set only their own name.
              * @example ada
              */
             author: string;
             /**
-             * @description The reason for the silence.
+             * @description The reason for the silence: 1 to 1,000 characters.
              * @example planned maintenance of the shop
              */
             comment: string;
@@ -9940,7 +10112,10 @@ export interface components {
              * @description The end, exclusive. It must be after `starts_at`.
              */
             ends_at: string;
-            /** @description Matchers of alerts: all must match. At least one is required. */
+            /**
+             * @description 1 to 20 matchers of alerts: all must match. At least one of them must not match an empty value, so that a
+             *     silence cannot cover all alerts by mistake.
+             */
             matchers: components["schemas"]["Matcher"][];
             /**
              * Format: date-time
@@ -9967,7 +10142,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. The API sends it as the ETag.
+             * @description Increases with each change of the object. The API sends the version as the ETag.
              */
             version: number;
         };
@@ -9975,7 +10150,10 @@ export interface components {
         Stored_SourceDefinition: {
             /** @description The kind of the source: one of the kinds that `GET /api/sources/kinds` lists. */
             kind: string;
-            /** @description The name of the source: 1 to 64 characters of `a-z`, `0-9`, `_` and `-`. */
+            /**
+             * @description The name of the source, which must be unique and cannot be changed: 1 to 64 characters of `a-z`, `0-9`, `_` and
+             *     `-`. The names `kinds`, `test` and `recognize` are reserved.
+             */
             name: string;
             /** @description The settings by key. Missing settings have the defaults of the kind. */
             settings?: {
@@ -10001,7 +10179,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: int64
-             * @description Increases with each change. The API sends it as the ETag.
+             * @description Increases with each change of the object. The API sends the version as the ETag.
              */
             version: number;
         };
@@ -10077,7 +10255,7 @@ export interface components {
             outside_active_timings: boolean;
             receiver: string;
         };
-        /** @description The templates of a receiver. An empty template uses the default text. */
+        /** @description The templates of a receiver, each of at most 10,000 bytes. A missing template uses the default text. */
         Templates: {
             /**
              * @description The text below the title, as plain text.
@@ -10099,7 +10277,7 @@ export interface components {
         TermKind: "word" | "bigram" | "hashtag";
         /** @description Posts with almost the same text. */
         TextGroup: {
-            /** @description The number of different authors of these posts. */
+            /** @description The number of different authors of these posts. Each post of an unknown author counts as a different author. */
             authors: number;
             /** @description The first 200 characters of the text of one post of the group. */
             content: string;
@@ -10110,7 +10288,7 @@ export interface components {
             /** @description The sources of these posts. */
             sources: string[];
         };
-        /** @description Entries per second over the last minute. */
+        /** @description Entries and posts per second over the last minute. */
         Throughput: {
             /**
              * Format: double
@@ -10119,7 +10297,7 @@ export interface components {
             in_per_second?: number | null;
             /**
              * Format: double
-             * @description Posts that were stored with their analysis; `null` while the database is disconnected.
+             * @description Posts that were stored, including unscored posts; `null` while the database is disconnected.
              */
             out_per_second?: number | null;
         };
@@ -10217,7 +10395,10 @@ export interface components {
              */
             backfill: boolean;
             description?: string;
-            /** @description The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
+            /**
+             * @description The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`, but not `preview`, `share`, `.` or
+             *     `..`. Upper case becomes lower case.
+             */
             name: string;
             /**
              * @description Words, `"phrases"`, `#tags`, `@names` and `wildcard*`s that must all occur; `OR`, `-`, brackets, `NEAR/5`,
@@ -10316,14 +10497,20 @@ export interface components {
              *     labels.
              */
             labels: components["schemas"]["BTreeMap"];
-            /** @description The cause of the change if it is not the measured value, such as an error or a deleted rule; otherwise null. */
+            /**
+             * @description The cause of the change if the cause is not the measured value but, for example, an error or a deleted rule;
+             *     otherwise null.
+             */
             reason?: string | null;
             /**
              * Format: int64
              * @description The id of the rule; 0 for the alerts about rules and receivers that fail.
              */
             rule_id: number;
-            /** @description The posts of the series: `all`, `source:NAME`, … */
+            /**
+             * @description The posts of the series: `all`, `source:NAME`, …; `rule:NAME` or `receiver:NAME` for the alerts about rules and
+             *     receivers that fail.
+             */
             scope: string;
             /** @description The severity of the rule. An open alert keeps the severity that it opened with. */
             severity: components["schemas"]["Severity"];
@@ -10336,7 +10523,7 @@ export interface components {
             to_state: components["schemas"]["InstanceState"];
             /**
              * Format: double
-             * @description The measured value; null without data.
+             * @description The measured value; null without data, and if the posts could not be counted.
              */
             value?: number | null;
         };
@@ -10363,7 +10550,7 @@ export interface components {
         Trial: {
             /**
              * Format: int64
-             * @description The number of items that the filters of the source excluded.
+             * @description The number of items without text, and of items that the filters of the source excluded.
              */
             filtered: number;
             /** @description The result in words, with advice if the source cannot be read. */
@@ -10372,7 +10559,7 @@ export interface components {
             ok: boolean;
             /** @description Up to ten posts. Nothing was stored. */
             posts: components["schemas"]["TrialPost"][];
-            /** @description The errors of items that are not valid posts. */
+            /** @description The errors of up to ten items that are not valid posts. */
             rejected: string[];
         };
         /** @description A post from the source, classified by the model. */
@@ -10389,9 +10576,9 @@ export interface components {
         };
         /** @description Typical posts. */
         Typical: {
-            /** @description The ids of typical posts of the current range. */
+            /** @description The ids of up to three typical posts of the current range. */
             current: string[];
-            /** @description The ids of typical posts of the earlier range. */
+            /** @description The ids of up to three typical posts of the earlier range. */
             previous: string[];
         };
         /**
@@ -10399,7 +10586,7 @@ export interface components {
          * @enum {string}
          */
         Unscored: "language";
-        /** @description Posts of the last 24 hours that no model in use can classify. */
+        /** @description The posts that were written in the last 24 hours, and those among them that have no sentiment. */
         UnscoredView: {
             /** @description The languages of the unscored posts, most frequent first. */
             languages: components["schemas"]["LanguageCount"][];
@@ -10410,7 +10597,7 @@ export interface components {
             percentage: number;
             /**
              * Format: int64
-             * @description The number of all posts.
+             * @description The number of all posts of the last 24 hours, including unscored posts.
              */
             posts: number;
             /**
@@ -10428,7 +10615,7 @@ export interface components {
          *     }
          */
         UserChange: {
-            /** @description Whether the account is disabled, so that the user cannot sign in. */
+            /** @description Whether the account is disabled, so that the user cannot sign in and the tokens of the user are refused. */
             disabled: boolean;
             /** @description The name, with the same rules as in `POST /api/users`. */
             name: string;
@@ -10444,12 +10631,12 @@ export interface components {
         UserDraft: {
             /**
              * @description At most 100 characters, without control and format characters. The name must differ from the names of all users
-             *     and tokens; case is ignored.
+             *     and tokens, and from the reserved names that `POST /api/tokens` lists; case is ignored.
              */
             name: string;
             /**
              * Format: password
-             * @description 12 to 256 characters. A user without a password needs an invitation to sign in.
+             * @description 12 to 256 characters, and not easy to guess. A user without a password needs an invitation to sign in.
              */
             password?: string | null;
             role: components["schemas"]["UserRole"];
@@ -10471,7 +10658,7 @@ export interface components {
             created_at: string;
             /** @description Who created the account. */
             created_by: string;
-            /** @description Whether the account is disabled, so that the user cannot sign in. */
+            /** @description Whether the account is disabled, so that the user cannot sign in and the tokens of the user are refused. */
             disabled: boolean;
             /** @description Whether the user can sign in with a password. */
             has_password: boolean;
@@ -10485,7 +10672,7 @@ export interface components {
             /** Format: date-time */
             last_sign_in_at?: string | null;
             name: string;
-            /** @description The identity provider; `null` for a local account. */
+            /** @description The issuer (URL) of the identity provider; `null` for a local account. */
             provider?: string | null;
             role: components["schemas"]["UserRole"];
             /** @description The id of the user at the provider. */
@@ -10538,7 +10725,7 @@ export interface components {
             sentiment: number;
             /** @description The index of the word's first character in the text, from 0. */
             start: number;
-            /** @description The word as written in the text. */
+            /** @description The word, or the adjacent words, as written in the text. */
             text: string;
         };
     };

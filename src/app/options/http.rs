@@ -64,7 +64,7 @@ async fn resolve(addresses: &[&Address]) -> anyhow::Result<Vec<SocketAddr>> {
     for address in addresses {
         let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
         let first = found.ok().and_then(|mut found| found.next());
-        resolved.push(first.with_context(|| format!("the address {address} of server.listen cannot be resolved"))?);
+        resolved.push(first.with_context(|| format!("the address {address} to listen on cannot be resolved"))?);
     }
     Ok(resolved)
 }

@@ -126,7 +126,8 @@ fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
     if wrong.is_empty() {
         return Check::good("sources", finding);
     }
-    let remedy = "correct the settings of the source and restart; temporary errors are retried automatically";
+    let remedy = "correct the settings of the source, and restart if they are in the configuration file; temporary \
+                  errors are retried automatically";
     Check::warning("sources", format!("{finding}; {}", wrong.join("; ")), remedy)
 }
 
@@ -140,7 +141,8 @@ fn database(config: &Config, seen: Result<Inspection, InspectionError>) -> Check
         Ok(Inspection { server: Server { version, foreign_messages: Some(locale), .. }, .. }) => Check::warning(
             "database",
             format!(
-                "{version}, messages in {locale}: a post that Postgres refuses is retried instead of dead-lettered"
+                "{version}, messages in {locale}, which SentiStream cannot interpret: a post that Postgres refuses may \
+                 be retried instead of becoming a dead letter"
             ),
             "as an administrator: ALTER ROLE … SET lc_messages = 'C' for the role of database.url",
         ),
@@ -165,7 +167,7 @@ fn location(config: &Config) -> String {
 fn remedy(url: &DatabaseUrl) -> String {
     match url {
         DatabaseUrl::Sqlite(path) => {
-            format!("check that {} is a SentiStream database that you may write to", path.display())
+            format!("check that {} is a SentiStream database that your account can write to", path.display())
         }
         DatabaseUrl::Postgres(_) => {
             format!("start Postgres, or correct database.url ({url}): host, name, user, password, sslmode")
@@ -186,7 +188,11 @@ async fn stream(context: &Context) -> Check {
         Err(_) => format!("no answer within {} s", limit.as_secs()),
     };
     let url = &context.config.stream.url;
-    Check::broken("stream", finding, format!("start Redis 7.0 or newer, or correct stream.url ({url})"))
+    Check::broken(
+        "stream",
+        finding,
+        format!("start Redis 7.0 or newer, or correct stream.url ({url}); an embedded queue needs only the database"),
+    )
 }
 
 fn waiting(depth: &Depth, limit: u64) -> Check {

@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Checks whether the disk of the embedded database has space, and whether its folder is writable.
 pub fn disk(config: &Config) -> Check {
     let Backends::Embedded { path } = &config.backends else {
-        return Check::skipped("disk", "no data is stored on this machine");
+        return Check::skipped("disk", "the database is not embedded, so its disk is not checked");
     };
     let folder = existing_folder(path);
     let shown = folder.display();
@@ -29,7 +29,7 @@ pub fn disk(config: &Config) -> Check {
         return Check::broken(
             "disk",
             format!("{shown} cannot be written to: {e}"),
-            "change its owner, or database.url",
+            "change the owner of the folder, or database.url",
         );
     }
     let free = match rustix::fs::statvfs(&folder) {
@@ -61,7 +61,8 @@ fn can_write(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
-/// Checks whether each address is free or already served by SentiStream.
+/// Checks whether each address of server.listen, or of server.ops_listen without the api role, is free or already
+/// served by SentiStream.
 pub async fn ports(config: &Config) -> Vec<Check> {
     let addresses: Vec<&Address> = if config.has_role(Role::Api) {
         config.server.listen.iter().collect()
@@ -83,7 +84,8 @@ async fn port(address: &Address) -> Check {
         return Check::good("ports", format!("{address} is free"));
     };
     if error.kind() != io::ErrorKind::AddrInUse {
-        let remedy = "set server.listen to an address of this machine and a port that you may use";
+        let remedy = "set server.listen (without the api role: server.ops_listen) to an address of this machine and a \
+                      port that you may use";
         return Check::broken("ports", format!("cannot listen on {address}: {error}"), remedy);
     }
     match probe::get(Probe { address, path: "/api/health", timeout: TIMEOUT }).await {
@@ -94,7 +96,7 @@ async fn port(address: &Address) -> Check {
         _ => Check::broken(
             "ports",
             format!("{address} is in use by another program"),
-            "stop it, or set server.listen to another port",
+            "stop it, or set server.listen (without the api role: server.ops_listen) to another port",
         ),
     }
 }

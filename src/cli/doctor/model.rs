@@ -14,7 +14,7 @@ const WARNED: &str = "see `sentistream models list` for other models, and measur
 
 /// Loads the models of the configured routes, if they are on this machine.
 pub async fn routes(config: &Config) -> Vec<Check> {
-    const REMEDY: &str = "correct inference.routes, or run `sentistream models pull` for its model";
+    const REMEDY: &str = "correct inference.routes, or run `sentistream models pull` for the model of the route";
     let mut checks = Vec::new();
     if !config.has_role(Role::Worker) && !config.has_role(Role::Api) {
         return checks;
@@ -32,8 +32,11 @@ pub async fn routes(config: &Config) -> Vec<Check> {
             }
             Ok(None) => Check::warning(
                 "routes",
-                format!("{languages}: the model is not on this machine, and is downloaded for the first post"),
-                "run `sentistream models pull` for its model",
+                format!(
+                    "{languages}: the model is not on this machine, and is downloaded for the first post in one of \
+                     these languages"
+                ),
+                "run `sentistream models pull` for this model",
             ),
             Err(e) => Check::broken("routes", format!("{languages}: {e:#}"), REMEDY),
         });

@@ -22,7 +22,7 @@ pub async fn check(config: &Config) -> Option<Check> {
     Some(match provider.report().await {
         Ok(report) => {
             let keys = report.keys;
-            let signs_out = if report.ends_sessions { "" } else { "; it has no endpoint for sign-out" };
+            let signs_out = if report.ends_sessions { "" } else { "; the provider has no endpoint for sign-out" };
             Check::good(
                 NAME,
                 format!("the provider answers (keys: {keys}){signs_out}; register {redirect} as redirect address"),

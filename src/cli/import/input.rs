@@ -14,11 +14,11 @@ const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];
 
 /// The content of a file or pipe as bytes.
 pub struct Input {
-    /// The raw bytes, which may be compressed. Each read advances `position`.
+    /// The raw bytes, which may be compressed. Each read advances `position`, except a read of stdin.
     pub bytes: Box<dyn Read + Send>,
-    /// The size of the file in bytes, before decompression. `None` for a pipe.
+    /// The size of the file in bytes, before decompression. `None` for a pipe and for stdin.
     pub size: Option<u64>,
-    /// The number of bytes read so far, before decompression.
+    /// The number of bytes read so far, before decompression; always 0 for stdin.
     pub position: Arc<AtomicU64>,
 }
 

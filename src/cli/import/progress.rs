@@ -1,4 +1,4 @@
-//! Reports the progress of an import: as a bar on a terminal, otherwise as a line every few seconds.
+//! Reports the progress of an import on stderr: as a bar on a terminal, otherwise as a line every ten seconds.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;

@@ -34,22 +34,22 @@ pub struct JsonConfig {
     /// The path to the text of an item. Required when the source is read.
     #[serde(deserialize_with = "optional")]
     pub text_path: Option<Path>,
-    /// The path to the id of an item.
+    /// The path to the id of an item. `None`: ids are derived from author, time and text.
     #[serde(deserialize_with = "optional")]
     pub id_path: Option<Path>,
     /// The path to the author of an item.
     #[serde(deserialize_with = "optional")]
     pub author_path: Option<Path>,
-    /// The path to the time of an item.
+    /// The path to the time of an item. `None`: the current time.
     #[serde(deserialize_with = "optional")]
     pub time_path: Option<Path>,
     /// The path to the URL of an item.
     #[serde(deserialize_with = "optional")]
     pub url_path: Option<Path>,
-    /// The path to the language of an item.
+    /// The path to the language tag of an item. `None`: the language is detected.
     #[serde(deserialize_with = "optional")]
     pub lang_path: Option<Path>,
-    /// The path to the URL of the next page in a document.
+    /// The path to the URL of the next page in a document. `None`: the URL in the `Link` header with `rel="next"`.
     #[serde(deserialize_with = "optional")]
     pub next_path: Option<Path>,
     /// The time between two polls; at least one second.

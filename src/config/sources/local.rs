@@ -16,10 +16,11 @@ pub struct SyntheticConfig {
     /// Posts per second, 0.1 to 50000.
     #[serde(deserialize_with = "rate")]
     pub rate: f64,
-    /// The seed of the generator; equal seeds generate equal posts. `None`: a new seed at each start.
+    /// The seed of the generator. Equal seeds generate equal posts in the same order, with other ids and times. `None`:
+    /// a new seed at each start.
     #[serde(deserialize_with = "optional_count")]
     pub seed: Option<u64>,
-    /// The number of posts after which the source ends. `None`: no end.
+    /// The number of posts since its start after which the source ends. `None`: no end.
     #[serde(deserialize_with = "optional_count")]
     pub limit: Option<u64>,
     /// The mean time between incidents. Zero: no incidents.
@@ -39,7 +40,7 @@ pub struct ReplayConfig {
     /// Posts per second; `None`: as fast as the stream accepts them.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-    /// Whether the times of posts are shifted to the present.
+    /// Whether each post gets the time at which it is appended, instead of its own time.
     pub retime: bool,
     /// Whether the source starts again at the end of the file, with new post ids.
     #[serde(rename = "loop")]

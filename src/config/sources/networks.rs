@@ -39,7 +39,8 @@ pub struct BlueskyConfig {
     /// How far in the past the first start begins; zero to 36 hours.
     #[serde(deserialize_with = "duration::<_, 0, LOOK_BACK>")]
     pub look_back: Duration,
-    /// The source changes the host when it receives nothing for this long; at least one second.
+    /// The source changes the host when it receives nothing for this long; at least one second, and with `authors` at
+    /// least 45 seconds, because few accounts post rarely.
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
     /// The file with the dictionary that decompresses events. `None`: hosts send events without compression.

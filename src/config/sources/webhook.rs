@@ -33,19 +33,19 @@ pub struct WebhookConfig {
     /// The path to the text in an item.
     #[serde(deserialize_with = "parsed")]
     pub text_path: Path,
-    /// The path to the id in an item. `None`: ids are derived from the other fields.
+    /// The path to the id in an item. `None`: ids are derived from author, time and text.
     #[serde(deserialize_with = "optional")]
     pub id_path: Option<Path>,
     /// The path to the author in an item.
     #[serde(deserialize_with = "optional")]
     pub author_path: Option<Path>,
-    /// The path to the time in an item.
+    /// The path to the time in an item. `None`: the time of the request.
     #[serde(deserialize_with = "optional")]
     pub time_path: Option<Path>,
     /// The path to the URL in an item.
     #[serde(deserialize_with = "optional")]
     pub url_path: Option<Path>,
-    /// The path to the language tag in an item.
+    /// The path to the language tag in an item. `None`: the language is detected.
     #[serde(deserialize_with = "optional")]
     pub lang_path: Option<Path>,
 }

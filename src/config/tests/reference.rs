@@ -31,7 +31,7 @@ deployment that is described in files does what its files say.
 A key that does not exist, or a value that is not allowed, ends the program with exit code 2 and a line
 that names the key, where it was set, and what is allowed. `sentistream config` prints every value with
 its source; `sentistream config --defaults` prints this reference as a file to start from. Relative paths in
-the file are resolved against its folder, others against the working folder.
+the file are resolved against its folder, others against the working folder, except the path in `database.url`.
 
 Secrets belong in the environment or in a file that a `…_file` key names. They are never logged or printed.
 

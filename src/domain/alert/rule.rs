@@ -45,16 +45,17 @@ pub struct RuleSpec {
     pub window: Duration,
     /// The time between two evaluations.
     pub interval: Duration,
-    /// The minimum number of posts in the window. With fewer posts the condition does not hold.
+    /// The minimum number of posts in the window (for a spike: posts of its class; for a shift: also in the period
+    /// before the window). With fewer posts the condition does not hold. Not used for a volume or an absence.
     pub min_posts: i64,
     /// The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
     pub min_authors: i64,
-    /// Whether copies of a text, or all posts of an author, count only once.
+    /// Whether all posts count, or copies of a text or all posts of an author count only once.
     pub distinct: Distinct,
-    /// How a window without posts is handled.
+    /// How a share, a ratio or a shift handles a window without posts.
     pub no_data: NoData,
     /// Windows end this long before the current time, so that they contain late posts. `None`: the measured delay of
-    /// the source.
+    /// the series' source, or of all sources together.
     pub delay: Option<Duration>,
     /// How long the condition must hold before the alert fires.
     pub pending_for: Duration,
@@ -80,9 +81,9 @@ impl RuleSpec {
 /// The condition of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Condition {
-    /// The share of a class, in [0, 1], is beyond the threshold. With a significance, the deviation from the threshold
-    /// must also be significant: if the true share were equal to the threshold, the probability of such a count or a
-    /// more extreme one (the p-value) must be below the significance.
+    /// The share of a class among the posts with a sentiment, in [0, 1], is beyond the threshold. With a significance,
+    /// the deviation from the threshold must also be significant: if the true share were equal to the threshold, the
+    /// probability of such a count or a more extreme one (the p-value) must be below the significance.
     Share {
         /// The class whose share is compared.
         of: Class,

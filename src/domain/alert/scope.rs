@@ -21,7 +21,7 @@ pub enum Scope {
     Author(Author),
     /// Posts that a tracked topic matches.
     Topic(TopicName),
-    /// Posts that contain all of these words as whole words, ignoring case.
+    /// Posts whose text contains all of these words as whole words, ignoring case.
     Text(String),
 }
 

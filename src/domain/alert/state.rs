@@ -12,7 +12,7 @@ pub struct Instance {
     pub rule_id: i64,
     /// The scope of the series, such as `source:web`, as in its alert. The scope is unique within the rule.
     pub scope: String,
-    /// The fingerprint of `labels`.
+    /// The fingerprint of `labels`: 16 hexadecimal digits.
     pub fingerprint: String,
     /// The state after the last evaluation.
     pub state: InstanceState,
@@ -49,7 +49,8 @@ pub struct Transition {
     pub rule_id: i64,
     /// The id of the alert that the change belongs to; null for changes without an alert, such as to `pending`.
     pub alert_id: Option<i64>,
-    /// The posts of the series: `all`, `source:NAME`, …
+    /// The posts of the series: `all`, `source:NAME`, …; `rule:NAME` or `receiver:NAME` for the alerts about rules and
+    /// receivers that fail.
     pub scope: String,
     /// The fingerprint of `labels`: 16 hexadecimal digits.
     pub fingerprint: String,
@@ -60,7 +61,7 @@ pub struct Transition {
     /// The time of the evaluation that changed the state.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// The measured value; null without data.
+    /// The measured value; null without data, and if the posts could not be counted.
     pub value: Option<f64>,
     /// The threshold that the value was compared with.
     pub threshold: f64,
@@ -71,7 +72,8 @@ pub struct Transition {
     pub labels: Labels,
     /// The rule's annotations with filled placeholders.
     pub annotations: Labels,
-    /// The cause of the change if it is not the measured value, such as an error or a deleted rule; otherwise null.
+    /// The cause of the change if the cause is not the measured value but, for example, an error or a deleted rule;
+    /// otherwise null.
     pub reason: Option<String>,
 }
 

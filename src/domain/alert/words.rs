@@ -53,7 +53,7 @@ words! {
 words! {
     /// The quantity that a rule compares with its threshold.
     RuleKind {
-        /// The share of a sentiment or emotion among the posts of the window.
+        /// The share of a sentiment or emotion among the posts of the window that have a sentiment.
         Share = "share",
         /// The number of negative posts per positive post.
         Ratio = "ratio",
@@ -103,17 +103,19 @@ words! {
 words! {
     /// The state of a series of a rule.
     InstanceState {
-        /// The condition does not hold.
+        /// The condition does not hold, and no alert is open.
         Normal = "normal",
-        /// The condition holds, but for less time than the rule's `for`.
+        /// The condition holds, but for less time than the rule's `for`. No alert is open yet.
         Pending = "pending",
-        /// The alert is open.
+        /// The alert is open: the condition holds, the value has not crossed the recovery threshold yet, or the rule
+        /// cannot be evaluated.
         Firing = "firing",
         /// The alert is open. The condition has stopped holding, but for less time than `keep_firing_for`.
         Recovering = "recovering",
-        /// There are no posts, or there is too little history for a baseline.
+        /// The value cannot be computed, because the window has no posts that the rule counts, or there is too little
+        /// history for a baseline. No alert is open.
         NoData = "no_data",
-        /// The posts could not be counted.
+        /// The posts could not be counted, and no alert is open.
         Error = "error",
     }
 }
@@ -130,19 +132,21 @@ words! {
     Distinct {
         /// Every post.
         Posts = "posts",
-        /// Copies of a text count once, even if links, mentions or numbers differ.
+        /// Copies of a text count once, even if links, mentions or a few words differ.
         Texts = "texts",
-        /// Each author counts once.
+        /// Each author of a source counts once, with the most frequent label of their posts. Each post of an unknown
+        /// author counts.
         Authors = "authors",
     }
 }
 
 words! {
-    /// How a window without posts is handled.
+    /// How a window without posts is handled by rules of the kinds `share`, `ratio` and `shift`. For the other kinds, a
+    /// window without posts has a value.
     NoData {
-        /// The state does not change.
+        /// The states `pending`, `firing` and `recovering` do not change. All other states become `no_data`.
         Keep = "keep",
-        /// The condition does not hold: a firing alert resolves.
+        /// The condition does not hold: a firing alert resolves after `keep_firing_for`.
         Resolve = "resolve",
         /// The condition holds.
         Alert = "alert",

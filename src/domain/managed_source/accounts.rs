@@ -15,14 +15,14 @@ const PREFIX: &str = "url:";
 
 /// Two different accounts belong to the same URL, but the secrets can contain only one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the same URL has two different accounts")]
+#[error("the same URL occurs with two different users or passwords")]
 pub struct TwoAccounts;
 
 impl SourceDefinition {
     /// Moves the users and passwords in URLs from the settings to `secrets`. Returns the number of changed URLs.
     ///
     /// # Errors
-    /// When a URL has two different accounts. Nothing is changed.
+    /// When the same URL has two different accounts. In this case nothing is changed.
     pub fn hide_accounts(&mut self, secrets: &mut Secrets) -> Result<usize, TwoAccounts> {
         let (mut settings, mut hidden) = (self.settings.clone(), secrets.clone());
         let mut count = 0;

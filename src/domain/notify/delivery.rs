@@ -25,7 +25,7 @@ pub enum DeliveryState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// An alert started to fire.
+    /// At least one alert started to fire.
     Firing,
     /// Alerts were resolved, and none started to fire.
     Resolved,
@@ -90,7 +90,7 @@ pub struct Delivery {
     pub id: i64,
     /// The receiver's name.
     pub receiver: String,
-    /// The address, for receivers that send one message per recipient (email).
+    /// The address, for receivers that send one message per recipient (email); null for other receivers.
     pub recipient: Option<String>,
     /// The group of alerts that the message is about.
     pub group_key: String,
@@ -125,7 +125,7 @@ pub struct Attempt {
     pub elapsed_ms: i64,
     /// The HTTP status, the SMTP code, or the exit code of a command; null if there was no answer.
     pub status: Option<i32>,
-    /// The first bytes of the answer.
+    /// The first 500 characters of the answer; null if there was none.
     pub answer: Option<String>,
     /// Why the attempt failed; null if the receiver accepted the message.
     pub error: Option<String>,

@@ -10,17 +10,17 @@ pub struct AlertDetails {
     /// A description in one sentence.
     #[schema(example = "78 % of 18 posts about acme are negative, usually 22 %")]
     pub sentence: String,
-    /// The latest value of the rule; null without data.
+    /// The value of the alert's series at the last evaluation while the alert was firing; null if it is not known.
     pub value: Option<f64>,
-    /// The most extreme value since the alert started to fire; null without data.
+    /// The most extreme value since the alert started to fire; null if it is not known.
     pub peak: Option<f64>,
     /// The threshold of the rule.
     pub threshold: f64,
     /// Up to three posts that the alert is about.
     pub quotes: Vec<Quote>,
-    /// Words that are more frequent than usual.
+    /// Up to six words that are more frequent than usual in the posts that the alert is about.
     pub words: Vec<String>,
-    /// The URL of the posts on the dashboard.
+    /// The URL of the posts that the alert is about, on the dashboard.
     pub posts_url: String,
     /// The URL of the form on the dashboard that silences the alert.
     pub silence_url: String,
@@ -38,7 +38,7 @@ pub struct Quote {
     pub author: Option<String>,
     /// The name of the source.
     pub source: String,
-    /// The URL of the post at its source.
+    /// The URL of the post at its source; null if it is not known.
     pub url: Option<String>,
     /// When the author wrote the post; null if it is not known.
     #[schema(value_type = Option<String>, format = DateTime)]

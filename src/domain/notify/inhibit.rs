@@ -15,16 +15,17 @@ const MAX_EQUAL: usize = 10;
 /// that are about to end too would send notifications.
 pub const AFTERMATH: Duration = Duration::from_secs(30 * 60);
 
-/// While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
-/// both have the same values of the labels in `equal`. As in Alertmanager, a missing label is equal to an empty one,
-/// and an alert that matches both sides is not inhibited by another alert that matches both sides.
+/// In the mode `source`: while an alert that matches `source_matchers` fires, alerts that match `target_matchers` send
+/// no notifications, if both have the same values of the labels in `equal`. As in Alertmanager, a missing label is
+/// equal to an empty one, and an alert that matches both sides is not inhibited by another alert that matches both
+/// sides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InhibitRule {
     /// The name, which must be unique and cannot be changed.
     #[schema(example = "critical-over-warning")]
     pub name: String,
-    /// Which of two alerts inhibits the other.
+    /// Which of two alerts inhibits the other. Default: `source`.
     #[serde(default, skip_serializing_if = "InhibitMode::is_source")]
     #[schema(required = false)]
     pub mode: InhibitMode,
@@ -34,7 +35,7 @@ pub struct InhibitRule {
     /// Matchers of the inhibited alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub target_matchers: Vec<Matcher>,
-    /// Labels that must have the same values in both alerts.
+    /// At most 10 labels that must have the same values in both alerts.
     #[serde(default)]
     pub equal: Vec<String>,
 }
@@ -48,7 +49,7 @@ pub enum InhibitMode {
     Source,
     /// The alert that began first inhibits the other alert. One of the two must match `source_matchers`, the other
     /// `target_matchers`. A missing label equals every value. The later alert stays suppressed for up to 30 minutes
-    /// after the end of the first.
+    /// after the first alert has ended.
     First,
 }
 

@@ -108,7 +108,7 @@ pub struct Matcher {
 #[serde(deny_unknown_fields)]
 #[schema(as = Matcher, example = json!({"label": "severity", "op": "=~", "value": "warning|critical"}))]
 pub struct MatcherSpec {
-    /// The name of a label: `alertname`, `severity`, `source`, …
+    /// The name of a label, such as `alertname`, `severity` or `source`: 1 to 100 bytes.
     pub label: String,
     /// `=~` and `!~` require a regular expression, which must match the whole value.
     pub op: MatchOp,
@@ -120,7 +120,8 @@ impl Matcher {
     /// A matcher with a compiled pattern.
     ///
     /// # Errors
-    /// When the value is too long or not a regular expression.
+    /// When the value is longer than 500 bytes, or when the operator requires a regular expression and the value is not
+    /// one, or needs too much memory as one.
     pub fn new(label: &str, op: MatchOp, value: &str) -> Result<Self, MatcherError> {
         if value.len() > MAX_VALUE {
             return Err(MatcherError::TooLong);

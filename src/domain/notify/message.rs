@@ -34,7 +34,7 @@ impl Status {
 pub struct Message {
     /// Always `4`.
     pub version: String,
-    /// The key of the group, which is the same in all messages about it.
+    /// The key of the group, which is the same in all messages about the group.
     pub group_key: String,
     /// The number of alerts that were left out because of the receiver's limit `max_alerts`.
     pub truncated_alerts: usize,
@@ -44,9 +44,9 @@ pub struct Message {
     pub receiver: String,
     /// The values of the labels by which the route groups.
     pub group_labels: Labels,
-    /// The labels that all alerts have with the same values.
+    /// The labels that all alerts have with the same values, including the left-out alerts.
     pub common_labels: Labels,
-    /// The annotations that all alerts have with the same values.
+    /// The annotations that all alerts in `alerts` have with the same values.
     pub common_annotations: Labels,
     /// The URL of the dashboard.
     #[serde(rename = "externalURL")]
@@ -68,7 +68,7 @@ pub struct MessageAlert {
     /// When the alert started to fire.
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
-    /// `0001-01-01T00:00:00Z` while the alert fires.
+    /// When the alert was resolved; `0001-01-01T00:00:00Z` while the alert fires.
     #[serde(serialize_with = "end")]
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
@@ -77,7 +77,8 @@ pub struct MessageAlert {
     pub generator_url: String,
     /// The fingerprint of `labels`: 16 hexadecimal digits.
     pub fingerprint: String,
-    /// A description of the alert with example posts and frequent words. Omitted for alerts without a rule.
+    /// A description of the alert with example posts and frequent words. Omitted if the alert has no rule, or the alert
+    /// or its rule was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<AlertDetails>,
 }

@@ -22,11 +22,11 @@ pub struct MuteTiming {
     /// The name, which must be unique and cannot be changed.
     #[schema(example = "nights-and-weekends")]
     pub name: String,
-    /// An IANA time zone.
+    /// An IANA time zone. Default: UTC.
     #[serde(default = "utc")]
     #[schema(example = "Europe/Berlin")]
     pub zone: String,
-    /// The timing is active while any of its intervals is active.
+    /// 1 to 20 intervals. The timing is active while any of them is active.
     #[schema(min_items = 1)]
     pub intervals: Vec<MuteInterval>,
 }
@@ -35,7 +35,9 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// A range of hours on some days. The conditions apply to the day on which the hours begin; all must hold.
+/// A range of times on some days. A day is included if one of the `weekdays`, one of the `days_of_month`, one of the
+/// `months` and one of the `years` apply. For a range across midnight, these fields refer to the day on which it
+/// begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteInterval {
@@ -54,12 +56,12 @@ pub struct MuteInterval {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, example = json!(["2026"]))]
     pub years: Vec<YearRange>,
-    /// The start as `HH:MM`, inclusive.
+    /// The start as `HH:MM`, inclusive. Default: 00:00.
     #[serde(default = "midnight")]
     #[schema(value_type = String, example = "22:00")]
     pub from: TimeOfDay,
     /// The end as `HH:MM`, exclusive. A time before `from` is on the next day. The same time as `from` means a whole
-    /// day.
+    /// day. Default: 00:00, the end of the day.
     #[serde(default = "midnight")]
     #[schema(value_type = String, example = "07:00")]
     pub to: TimeOfDay,
@@ -165,7 +167,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 }
 
 impl MuteTiming {
-    /// Whether any interval of the timing contains `now`.
+    /// Whether any interval of the timing contains `now`; false if this machine does not know the time zone.
     pub fn is_active(&self, now: Timestamp) -> bool {
         // The time zone database of this machine may lack a zone that was valid when the timing was stored. The timing
         // is then inactive.

@@ -20,13 +20,15 @@ pub struct Receiver {
     pub name: String,
     /// The service that the messages are sent to, with its settings.
     pub channel: Channel,
-    /// Whether the receiver gets notifications about resolved alerts.
+    /// Whether the receiver gets notifications about resolved alerts. Default: true.
     #[serde(default = "yes")]
     pub send_resolved: bool,
-    /// The maximum number of alerts in one message: 1 to 1000. A message with more alerts says how many it leaves out.
+    /// The maximum number of alerts in one message: 1 to 1000. A message about more alerts says how many it leaves out.
+    /// Default: 100.
     #[serde(default = "default_max_alerts")]
     pub max_alerts: u32,
-    /// Templates that replace the default title and text of messages.
+    /// Templates that replace the default title and text of messages. Not for the kinds `webhook`, `command` and
+    /// `alertmanager`, whose format is fixed.
     #[serde(default, skip_serializing_if = "Templates::is_empty")]
     pub templates: Templates,
 }
@@ -48,7 +50,7 @@ pub enum Channel {
     Webhook {
         /// The URL that requests are sent to: http or https.
         url: String,
-        /// Headers that are added to each request. Their values are visible.
+        /// At most 20 headers that are added to each request. Their values are visible to users.
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
@@ -56,30 +58,31 @@ pub enum Channel {
     Slack {},
     /// Mail through the SMTP server of the configuration, one message per recipient.
     Email {
-        /// The addresses of the recipients.
+        /// The addresses of the recipients, 1 to 50.
         #[schema(min_items = 1)]
         to: Vec<String>,
     },
     /// Runs a program on the server, with the JSON of a webhook on its standard input. Requires
     /// `alerts.allow_commands = true` in the configuration.
     Command {
-        /// The program and its arguments, without a shell.
+        /// The program and its arguments, at most 50 texts in all. They are not interpreted by a shell.
         #[schema(min_items = 1)]
         command: Vec<String>,
-        /// The time after which the program is stopped. 100ms to 1min.
+        /// The time after which the program is stopped: 100ms to 1min. Default: 10s.
         #[serde(default = "default_timeout")]
         #[schema(value_type = String, example = "10s")]
         timeout: HumanDuration,
     },
     /// PagerDuty's Events API v2: one incident per group of alerts. Secret: `routing_key`.
     PagerDuty {
-        /// The URL of the endpoint. For the EU region it is `https://events.eu.pagerduty.com/v2/enqueue`.
+        /// The URL of the endpoint. Default: that of the US region. For the EU region it is
+        /// `https://events.eu.pagerduty.com/v2/enqueue`.
         #[serde(default = "default_pagerduty")]
         url: String,
     },
     /// Opsgenie's alert API: one alert per group of alerts. Secret: `api_key`.
     Opsgenie {
-        /// The URL of the API. For the EU region it is `https://api.eu.opsgenie.com`.
+        /// The URL of the API. Default: that of the US region. For the EU region it is `https://api.eu.opsgenie.com`.
         #[serde(default = "default_opsgenie")]
         url: String,
     },
@@ -95,13 +98,13 @@ pub enum Channel {
         /// The id of the topic, for a group that is organised in topics; null for other chats.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         thread_id: Option<i64>,
-        /// The URL of the Bot API server.
+        /// The URL of the Bot API server. Default: that of Telegram.
         #[serde(default = "default_telegram")]
         url: String,
     },
     /// A topic of an ntfy server. Secret: `token` (optional).
     Ntfy {
-        /// The URL of the server.
+        /// The URL of the server. Default: `https://ntfy.sh`.
         #[serde(default = "default_ntfy")]
         url: String,
         /// The name of the topic: 1 to 64 letters, digits, `-` or `_`.
@@ -114,7 +117,7 @@ pub enum Channel {
         #[schema(example = "http://alertmanager:9093")]
         url: String,
         /// The time after which the Alertmanager resolves an alert that was not sent again. It must be longer than the
-        /// `repeat_interval` of the routes to this receiver. 1min to 31d.
+        /// `repeat_interval` of the routes to this receiver. 1min to 31d; default: 1d.
         #[serde(default = "default_resolve_timeout")]
         #[schema(value_type = String, example = "1d")]
         resolve_timeout: HumanDuration,

@@ -69,7 +69,7 @@ pub fn json(channel: &Channel, message: &Message, texts: &Texts, now: Timestamp)
     }
 }
 
-/// The first `chars` characters.
+/// `text`, cut to at most `chars` characters. If it was cut, the last character is `…`.
 fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars.saturating_sub(1)) {
         Some((end, last)) if end + last.len_utf8() < text.len() => format!("{}…", &text[..end]),

@@ -33,8 +33,8 @@ pub struct Route {
     /// Routes with lower positions are tried first. Routes with equal positions are sorted by name.
     #[serde(default)]
     pub position: i32,
-    /// Matchers of the alert: all must match. The route at the top level without matchers is the default route, which
-    /// handles the alerts that no other route handles.
+    /// Matchers of the alert, at most 20: all must match. The route at the top level without matchers is the default
+    /// route, which handles the alerts that no other route handles.
     #[serde(default)]
     #[schema(value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
@@ -44,30 +44,35 @@ pub struct Route {
     /// Whether the following siblings are tried too. `continue` does not reach the default route.
     #[serde(default, rename = "continue")]
     pub continues: bool,
-    /// Alerts with the same values of these labels share one notification.
+    /// At most 10 labels. Alerts with the same values of these labels share one notification. Default: inherited;
+    /// `alertname` if no route above defines the setting.
     #[serde(default = "by_name")]
     pub group_by: Vec<String>,
-    /// How long the first notification of a group waits for more alerts.
+    /// How long the first notification of a group waits for more alerts, at most 1d. Default: inherited; 30s if no
+    /// route above defines the setting.
     #[serde(default = "default_wait")]
     #[schema(value_type = String, example = "30s")]
     pub group_wait: HumanDuration,
-    /// The time between two notifications about changes of a group.
+    /// The minimum time between two notifications about a group, 1s to 1d. Default: inherited; 5min if no route above
+    /// defines the setting.
     #[serde(default = "default_interval")]
     #[schema(value_type = String, example = "5min")]
     pub group_interval: HumanDuration,
-    /// The time after which a notification is repeated while alerts fire and are not acknowledged.
+    /// The time after which a notification is repeated while any of its alerts fires and is not acknowledged: at least
+    /// `group_interval`, and at most 31d. Default: inherited; 4h if no route above defines the setting.
     #[serde(default = "default_repeat")]
     #[schema(value_type = String, example = "4h")]
     pub repeat_interval: HumanDuration,
-    /// Names of mute timings. While one is active, the route sends no notifications.
+    /// Names of at most 10 mute timings. While one of them is active, the route sends no notifications.
     #[serde(default)]
     pub mute_timings: Vec<String>,
-    /// Names of mute timings that are used as active intervals. If there are any, the route sends notifications only
-    /// while one of them is active.
+    /// Names of at most 10 mute timings that are used as active intervals. If there are any, the route sends
+    /// notifications only while one of them is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub active_timings: Vec<String>,
-    /// The settings that the route inherits from its parent. A request inherits a setting by omitting it or by listing
-    /// it here. Answers show the inherited values.
+    /// The settings that the route inherits from its parent; none for the default route. A request inherits a setting
+    /// by omitting it or by listing it here. If an update changes the value of a listed setting, the route no longer
+    /// inherits this setting. Answers show the inherited values.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherited: BTreeSet<RouteSetting>,
     /// The settings that the request contains, including those that it lists in `inherited`.

@@ -1,4 +1,4 @@
-//! The secrets of a receiver. The API can set them, but not read them.
+//! The secrets of a receiver or a source. The API can set them, but not read them.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Secrets {
         serde_json::to_string(&values).unwrap_or_default()
     }
 
-    /// Parses the result of [`Self::exposed`].
+    /// Parses the result of [`Self::exposed`]. The secrets are empty if `text` is not valid.
     pub fn read(text: &str) -> Self {
         let values: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
         Self(values.into_iter().map(|(name, value)| (name, value.into())).collect())

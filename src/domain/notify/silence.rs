@@ -14,7 +14,8 @@ const MAX_COMMENT_CHARS: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
-    /// Matchers of alerts: all must match. At least one is required.
+    /// 1 to 20 matchers of alerts: all must match. At least one of them must not match an empty value, so that a
+    /// silence cannot cover all alerts by mistake.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
     /// The start, inclusive.
@@ -23,10 +24,10 @@ pub struct Silence {
     /// The end, exclusive. It must be after `starts_at`.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
-    /// Who created the silence.
+    /// Who created the silence: 1 to 100 characters. A signed-in user can set only their own name.
     #[schema(example = "ada")]
     pub author: String,
-    /// The reason for the silence.
+    /// The reason for the silence: 1 to 1,000 characters.
     #[schema(example = "planned maintenance of the shop")]
     pub comment: String,
 }

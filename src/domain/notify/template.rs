@@ -25,7 +25,7 @@ const FUEL: u64 = 100_000;
 /// The maximum length of a template's output and of the output of each filter, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The templates of a receiver. An empty template uses the default text.
+/// The templates of a receiver, each of at most 10,000 bytes. A missing template uses the default text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Templates {
@@ -72,7 +72,7 @@ fn describe(error: &minijinja::Error) -> String {
 }
 
 impl Templates {
-    /// Whether all templates are empty, so that messages have the default texts.
+    /// Whether all templates are missing, so that messages have the default texts.
     pub fn is_empty(&self) -> bool {
         self.title.is_none() && self.text.is_none()
     }

@@ -83,14 +83,14 @@ pub(super) fn name_of(labels: &Labels) -> &str {
     labels.get("alertname").map_or("alert", String::as_str)
 }
 
-/// A description of the alert in one sentence.
+/// The sentence of the alert's details, or otherwise its annotation `summary` or `description`; `None` if it has none.
 pub(super) fn sentence(alert: &MessageAlert) -> Option<&str> {
     let annotation = |name: &&str| alert.annotations.get(*name).map(String::as_str);
     let details = alert.details.as_ref().map(|details| details.sentence.as_str());
     details.or_else(|| ["summary", "description"].iter().find_map(annotation))
 }
 
-/// The annotations that [`sentence`] does not contain.
+/// The annotations except those whose text is already shown as the [`sentence`].
 pub(super) fn annotations(alert: &MessageAlert) -> impl Iterator<Item = (&str, &str)> {
     let shown = sentence(alert);
     alert
@@ -100,7 +100,8 @@ pub(super) fn annotations(alert: &MessageAlert) -> impl Iterator<Item = (&str, &
         .filter(move |(_, value)| Some(*value) != shown)
 }
 
-/// The latest and the most extreme value of a firing alert, and the threshold.
+/// The latest and the most extreme value of a firing alert, and the threshold. `None` for a resolved alert, and if the
+/// value is not known.
 pub(super) fn values(alert: &MessageAlert) -> Option<String> {
     let details = alert.details.as_ref().filter(|_| alert.status == Status::Firing)?;
     let number = |number: f64| (number * 100.0).round() / 100.0;

@@ -1,4 +1,4 @@
-//! The audit trail of alerting: changes of rules and acknowledgements.
+//! The audit trail: acknowledgements of alerts, and changes of rules, receivers, sources, settings and similar objects.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::store::alerts::AuditEntry;
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditParams {
-    /// The maximum number of changes on the page.
+    /// The maximum number of entries on the page.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: i64,
     /// `next_cursor` of the previous page.
@@ -32,7 +32,7 @@ impl AuditParams {
     }
 }
 
-/// A page of changes.
+/// A page of changes and acknowledgements.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AuditList {
     entries: Vec<AuditEntry>,
@@ -43,7 +43,9 @@ pub struct AuditList {
 
 /// Audit trail
 ///
-/// Returns who changed which rule, and who acknowledged which alert, newest first.
+/// Returns who acknowledged which alert, and who changed which rule, receiver, route, silence, mute timing, inhibition
+/// rule, source or setting, newest first. Without the scope `edit`, URLs are reduced to their origins, and header
+/// values and arguments of commands are hidden.
 #[utoipa::path(
     get, path = "/api/alerts/audit", tag = "alerts", params(AuditParams),
     responses((status = 200, body = AuditList), (status = 422, body = Problem))

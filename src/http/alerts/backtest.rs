@@ -33,7 +33,7 @@ pub struct BacktestRequest {
     /// Default: 24 hours before `end_date`.
     #[schema(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Default: now.
+    /// Default: now. A future time is treated as now.
     #[schema(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
 }
@@ -59,7 +59,8 @@ pub struct BacktestView {
 /// stored more than three hours after they were written, such as an imported archive, count as stored without delay.
 /// Past delays of sources are not stored, so the current delays are used. The rule is not saved. The range is at most 8
 /// days and cannot start before the oldest minute rollup that is kept (`retention.minute_rollups`). The rule is
-/// evaluated at whole minutes.
+/// evaluated at whole minutes. If the rule ignores copies of texts or repeated authors, up to about 200,000 posts are
+/// compared, the oldest first; in the remaining windows every post counts.
 #[utoipa::path(
     post, path = "/api/alerts/rules/backtest", tag = "alerts", request_body = BacktestRequest,
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))

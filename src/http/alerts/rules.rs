@@ -137,7 +137,11 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 /// Add a rule
 #[utoipa::path(
     post, path = "/api/alerts/rules", tag = "alerts", request_body = RuleDraft,
-    responses((status = 201, body = RuleView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 201, body = RuleView),
+        (status = 409, description = "The name is taken, or there are 500 rules", body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub async fn create(
     _: Authorized<Edit>,
@@ -165,12 +169,13 @@ pub async fn create(
 
 /// Replace a rule
 ///
-/// `If-Match` must contain the version that the change is based on: the ETag of the rule as it was read.
+/// `If-Match` must contain the version that the change is based on: the ETag of the rule as it was read, or `*` for any
+/// version. A rule of the configuration cannot be changed (403).
 #[utoipa::path(
     put, path = "/api/alerts/rules/{id}", tag = "alerts", request_body = RuleDraft,
     params(
         ("id" = i64, Path, description = "The rule's id"),
-        ("If-Match" = String, Header, description = "The ETag of the rule as it was read", example = "\"1\"")
+        ("If-Match" = String, Header, description = "The ETag of the rule as it was read, or `*`", example = "\"1\"")
     ),
     responses(
         (status = 200, body = RuleView), (status = 403, body = Problem), (status = 404, body = Problem),
@@ -200,12 +205,13 @@ pub async fn replace(
 
 /// Delete a rule
 ///
-/// The next evaluation resolves the firing alerts of the rule. `If-Match` is required as for a replacement.
+/// The next evaluation resolves the firing alerts of the rule. `If-Match` is required as for a
+/// replacement. A rule of the configuration cannot be deleted (403).
 #[utoipa::path(
     delete, path = "/api/alerts/rules/{id}", tag = "alerts",
     params(
         ("id" = i64, Path, description = "The rule's id"),
-        ("If-Match" = String, Header, description = "The ETag of the rule as it was read", example = "\"1\"")
+        ("If-Match" = String, Header, description = "The ETag of the rule as it was read, or `*`", example = "\"1\"")
     ),
     responses(
         (status = 204, description = "Deleted"), (status = 403, body = Problem), (status = 404, body = Problem),

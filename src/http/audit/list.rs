@@ -25,7 +25,8 @@ pub struct SecurityParams {
     cursor: Option<i64>,
     /// Only events of this actor.
     actor: Option<String>,
-    /// Only `allowed`, only `denied` or only `unknown` requests.
+    /// Only changes and sign-ins (`allowed`), only requests without valid credentials or permission (`denied`), or only
+    /// changes that ended without a response or with a server error (`unknown`).
     outcome: Option<String>,
 }
 
@@ -58,8 +59,9 @@ pub struct SecurityEventList {
 
 /// Audit log
 ///
-/// Denied requests, sign-ins and changes by people and administrators, newest first, each with its actor, address, action
-/// and request id. Appended posts are not recorded. Events are kept for `retention.audit`.
+/// Returns denied requests, sign-ins, and changes except appended posts, newest first, each with its actor, address,
+/// action and request id. Of many denials only some are recorded: per minute up to 60 of a known actor, and without a
+/// known actor up to 30 from one address and 120 from all addresses. Events are kept for `retention.audit`.
 #[utoipa::path(
     get, path = "/api/audit", tag = "security", params(SecurityParams),
     responses((status = 200, body = SecurityEventList), (status = 403, body = Problem), (status = 422, body = Problem))

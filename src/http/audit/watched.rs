@@ -56,9 +56,9 @@ impl Decision {
 /// The outcome of a request that an event records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The client made a change.
+    /// The client made a change, or signed in.
     Allowed,
-    /// The client lacks the scope.
+    /// The client has no valid credentials, lacks the scope, or is a page of another site.
     Denied,
     /// The client requested a change, and the request ended without a response or failed in the server.
     Unknown,

@@ -6,15 +6,17 @@ use crate::domain::account::UserRole;
 /// or `write`: a token with `write` alone cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// All GET requests, `POST /api/analyze`, and the WebSocket.
+    /// The WebSocket, and requests that change nothing, such as GET requests and `POST /api/analyze`, unless they
+    /// belong to [`Self::Edit`] or [`Self::Admin`].
     Read,
     /// Appending posts.
     Write,
     /// Acknowledging alerts, silences, corrections of labels.
     Respond,
-    /// Topics, rules, sources, receivers.
+    /// Topics, rules, sources, receivers, routes, and the removal of the demonstration.
     Edit,
-    /// Users, tokens of others, settings, the audit log, deletions, dead letters.
+    /// Users, tokens of others, settings, backups, the audit log, deletions of posts, replays and purges of dead
+    /// letters.
     Admin,
 }
 

@@ -60,7 +60,7 @@ impl StoredTokens {
         self.used().get(&id).copied()
     }
 
-    /// Whether the token exists.
+    /// Whether the token exists and its owner is not disabled.
     pub fn contains(&self, id: i64) -> bool {
         self.known.load().iter().any(|known| known.id == id)
     }

@@ -87,7 +87,8 @@ impl From<LoggedDelivery> for DeliveryView {
 
 /// Deliveries
 ///
-/// Returns the messages to receivers, newest first. Deliveries are kept for 30 days.
+/// Returns the messages to receivers, newest first. Deliveries are kept for 30 days. Without the scope `edit`, URLs are
+/// reduced to their origins.
 #[utoipa::path(
     get, path = "/api/alerts/deliveries", tag = "notifications", params(DeliveryParams),
     responses((status = 200, body = DeliveryList), (status = 422, body = Problem))
@@ -105,7 +106,8 @@ pub async fn list(
 
 /// One delivery
 ///
-/// Returns the delivery with each attempt and the response of the receiver.
+/// Returns the delivery with each attempt and the response of the receiver. Without the scope `edit`, URLs are reduced
+/// to their origins and the responses are hidden.
 #[utoipa::path(
     get, path = "/api/alerts/deliveries/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 404, body = Problem))
@@ -120,9 +122,9 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 
 /// Send a delivery again
 ///
-/// Sends the same message to the same receiver as a new delivery, and returns the id of the new delivery. If the
-/// message was the last one of its group, a success also updates the group: the alerts of the failed message count as
-/// notified.
+/// Sends the same message to the same receiver as a new delivery, and returns the new delivery. If the message is the
+/// last one of its group, a success also updates the group: the alerts of the message count as notified. A pending
+/// delivery is a 409, because it is still retried.
 #[utoipa::path(
     post, path = "/api/alerts/deliveries/{id}/resend", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))

@@ -16,9 +16,12 @@ managed_endpoints!(
     update: {
         /// Change an inhibition rule
         ///
-        /// Replaces the whole rule. `If-Match` contains the version that the change is based on.
+        /// Replaces the whole rule. A rule of the configuration cannot be changed (409). `If-Match` contains the
+        /// version that the change is based on.
     },
     delete: {
         /// Delete an inhibition rule
+        ///
+        /// Returns 409 for a rule of the configuration.
     },
 );

@@ -17,11 +17,12 @@ managed_endpoints!(
     update: {
         /// Change a mute timing
         ///
-        /// Replaces the whole mute timing. `If-Match` contains the version that the change is based on.
+        /// Replaces the whole mute timing. A mute timing of the configuration cannot be changed (409). `If-Match`
+        /// contains the version that the change is based on.
     },
     delete: {
         /// Delete a mute timing
         ///
-        /// Returns 409 while routes refer to the mute timing.
+        /// Returns 409 while routes refer to the mute timing, and for a mute timing of the configuration.
     },
 );

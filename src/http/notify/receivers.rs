@@ -102,7 +102,8 @@ impl ReceiverRequest {
 
 /// Receivers
 ///
-/// Returns the destinations of notifications, without their secrets.
+/// Returns the destinations of notifications, without their secrets. Without the scope `edit`, URLs are reduced to
+/// their origins, and header values and arguments of commands are hidden.
 #[utoipa::path(
     get, path = "/api/alerts/receivers", tag = "notifications", responses((status = 200, body = ReceiverList))
 )]
@@ -144,8 +145,9 @@ pub async fn create(
 
 /// Change a receiver
 ///
-/// Replaces everything except the secrets: secrets that the request does not name stay unchanged. `If-Match` contains
-/// the version that the change is based on.
+/// Replaces everything except the secrets: secrets that the request does not name stay unchanged. If the destination
+/// changes, the request must name every secret. A receiver of the configuration cannot be changed (409). `If-Match`
+/// contains the version that the change is based on.
 #[utoipa::path(
     put, path = "/api/alerts/receivers/{id}", tag = "notifications", request_body = ReceiverRequest,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -181,7 +183,7 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
 
 /// Delete a receiver
 ///
-/// Returns 409 while routes refer to the receiver.
+/// Returns 409 while routes refer to the receiver, and for a receiver of the configuration.
 #[utoipa::path(
     delete, path = "/api/alerts/receivers/{id}", tag = "notifications",
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

@@ -16,11 +16,12 @@ managed_endpoints!(
     update: {
         /// Change a route
         ///
-        /// Replaces the whole route. `If-Match` contains the version that the change is based on.
+        /// Replaces the whole route. A route of the configuration cannot be changed (409). `If-Match` contains the
+        /// version that the change is based on.
     },
     delete: {
         /// Delete a route
         ///
-        /// Returns 409 while other routes are nested in the route.
+        /// Returns 409 while other routes are nested in the route, and for a route of the configuration.
     },
 );

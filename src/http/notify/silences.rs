@@ -70,6 +70,8 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
 }
 
 /// Add a silence
+///
+/// If a user is signed in, the user becomes the author of the silence. Otherwise the request names the author.
 #[utoipa::path(
     post, path = "/api/alerts/silences", tag = "notifications", request_body = Silence,
     responses((status = 201, body = SilenceView), (status = 422, body = Problem))
@@ -86,8 +88,8 @@ pub async fn create(
 
 /// Change a silence
 ///
-/// Replaces the whole silence. An expired silence cannot be changed (409). `If-Match` contains the version that the
-/// change is based on.
+/// Replaces the whole silence. If a user is signed in, the request can change the author only to this user. An expired
+/// silence cannot be changed (409). `If-Match` contains the version that the change is based on.
 #[utoipa::path(
     put, path = "/api/alerts/silences/{id}", tag = "notifications", request_body = Silence,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

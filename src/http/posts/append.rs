@@ -46,8 +46,9 @@ pub struct Rejected {
 /// Append posts
 ///
 /// The body is one post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4
-/// MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already known has no
-/// effect. A single invalid post is a 422. In a request with several posts, the invalid posts are listed in `rejected`.
+/// MiB. `accepted` posts are durable and are analysed in the background. A post whose `post_id` is already stored or
+/// was deleted has no effect. A single invalid post is a 422. In a request with several posts, the invalid posts are
+/// listed in `rejected`.
 #[utoipa::path(
     post, path = "/api/posts", tag = "posts",
     request_body(

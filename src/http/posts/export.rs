@@ -30,7 +30,7 @@ pub enum ExportFormat {
     /// RFC 4180 with a header line and quoted cells. Texts that start like a spreadsheet formula are prefixed with an
     /// apostrophe.
     Csv,
-    /// One JSON object per line, in the format of `GET /api/posts`.
+    /// One post per line, as in `GET /api/posts` but without `topic_sentiment`.
     Ndjson,
 }
 

@@ -21,8 +21,8 @@ pub struct PostFilterParams {
     /// Only posts that this tracked topic matches.
     #[param(value_type = Option<String>)]
     topic: Option<TopicName>,
-    /// The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` for the sentiment towards
-    /// the topic, `post` for the sentiment of the whole post.
+    /// The label that `sentiment` and `min_confidence` refer to if `topic` is given: `topic` (the default) for the
+    /// sentiment towards the topic, `post` for the sentiment of the whole post.
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Only posts of this source.
@@ -154,7 +154,7 @@ impl From<&PostFilterParams> for FilterEcho {
 /// The words of a search.
 ///
 /// # Errors
-/// When the search has too many words.
+/// When the search has too many words or bytes, or contains U+0000.
 pub fn search(text: &str) -> Result<String, InvalidValue> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(InvalidValue::TooManyBytes { max: MAX_QUERY_BYTES, found: text.len() });

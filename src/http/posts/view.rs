@@ -36,12 +36,12 @@ pub struct PostView {
     /// The sentiment of the post; `null` for an unscored post.
     #[schema(required = true)]
     sentiment: Option<SentimentView>,
-    /// Why the post has no sentiment: `language` if no model in use supports its language. Absent if it has a
-    /// sentiment.
+    /// Why the post has no sentiment: `language` if no model in use supports its language, or the model for its
+    /// language has not analysed the post yet. Absent if the post has a sentiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     unscored: Option<Unscored>,
-    /// In a list of the posts of a topic: the sentiment towards this topic. Absent until that sentiment is determined,
-    /// and with `sentiment_of=post`.
+    /// In `GET /api/posts` with `topic`: the sentiment towards this topic. Absent in other responses, with
+    /// `sentiment_of=post`, and until the sentiment towards the topic is determined.
     #[serde(skip_serializing_if = "Option::is_none")]
     topic_sentiment: Option<TowardsView>,
 }

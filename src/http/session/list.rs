@@ -23,7 +23,8 @@ pub struct SessionParams {
     /// `next_cursor` of the previous page.
     #[param(value_type = Option<String>)]
     cursor: Option<i64>,
-    /// Whose sessions to list: the id of a user, or `all`. Both require the scope `admin`. Default: the signed-in user.
+    /// Whose sessions to list: the id of a user, or `all`. `all` and the id of another user require the scope `admin`.
+    /// Default: the signed-in user; for a client without a session, which needs the scope `admin`: `all`.
     #[param(value_type = Option<String>)]
     user: Option<Whose>,
 }
@@ -92,8 +93,8 @@ pub struct SessionList {
 
 /// Sessions
 ///
-/// Returns the sessions of the signed-in user, newest first. With the scope `admin`, the parameter `user` selects the
-/// sessions of other users.
+/// Returns the sessions of the signed-in user that have not ended, newest first. With the scope `admin`, the parameter
+/// `user` selects the sessions of other users.
 #[utoipa::path(
     get, path = "/api/sessions", tag = "security", params(SessionParams),
     responses((status = 200, body = SessionList), (status = 403, body = Problem), (status = 422, body = Problem))

@@ -22,7 +22,7 @@ pub struct PasswordChange {
     /// The current password.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    /// 12 to 256 characters.
+    /// 12 to 256 characters, and not easy to guess.
     #[schema(value_type = String, format = Password)]
     new_password: SecretString,
 }

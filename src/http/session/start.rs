@@ -29,7 +29,7 @@ pub struct SetupRequest {
     code: Option<String>,
     /// At most 100 characters, without control and format characters.
     name: String,
-    /// 12 to 256 characters.
+    /// 12 to 256 characters, and not easy to guess.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
 }
@@ -37,7 +37,7 @@ pub struct SetupRequest {
 /// Create the first account
 ///
 /// Creates an administrator and signs in. A code works once. It stays valid if the name or the password is refused.
-/// Once the account exists, every request needs credentials, also on loopback.
+/// Once the account exists, every request that reads or changes data needs credentials, also on loopback.
 #[utoipa::path(
     post, path = "/api/setup", tag = "security", request_body = SetupRequest, security(()),
     responses(
@@ -75,9 +75,9 @@ pub async fn setup(
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InvitationAnswer {
-    /// The part of the link after `#invitation=`.
+    /// The part of the link between `#invitation=` and `&`.
     code: String,
-    /// 12 to 256 characters.
+    /// 12 to 256 characters, and not easy to guess.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
 }

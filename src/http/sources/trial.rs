@@ -44,9 +44,9 @@ pub struct Trial {
     message: String,
     /// Up to ten posts. Nothing was stored.
     posts: Vec<TrialPost>,
-    /// The errors of items that are not valid posts.
+    /// The errors of up to ten items that are not valid posts.
     rejected: Vec<String>,
-    /// The number of items that the filters of the source excluded.
+    /// The number of items without text, and of items that the filters of the source excluded.
     filtered: u64,
 }
 
@@ -58,7 +58,7 @@ pub struct TrialPost {
     url: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The sentiment of the post; `null` while the model is not loaded.
+    /// The sentiment of the post; `null` while the model is not loaded, or if the model fails.
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
     confidence: Option<f64>,
@@ -69,7 +69,8 @@ pub struct TrialPost {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"address": "@ada@mastodon.social"}))]
 pub struct AddressRequest {
-    /// A web page, `@name@instance`, a Bluesky handle, `r/name`, an app's page, a hashtag.
+    /// The address of a web page, a feed or an app's page, `@name@instance`, `!community@instance`, a Bluesky handle,
+    /// `r/name`, a hashtag, or an e-mail address.
     address: String,
 }
 

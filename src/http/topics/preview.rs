@@ -53,7 +53,7 @@ fn default_examples() -> usize {
 pub struct Preview {
     /// The number of posts that were searched.
     scanned: usize,
-    /// The creation time of the oldest searched post.
+    /// The creation time of the oldest searched post; `null` if no post is stored.
     #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     /// The measures of the matching posts.

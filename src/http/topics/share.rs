@@ -38,7 +38,8 @@ pub struct ShareParams {
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// The label that counts: `topic` for the sentiment towards the topic, `post` for the sentiment of the whole post.
+    /// The label that counts: `topic` (the default) for the sentiment towards the topic, `post` for the sentiment of
+    /// the whole post.
     #[param(inline, required = false)]
     sentiment_of: SentimentOf,
     /// Also return counts over time, in buckets of this width. The range is then widened to the edges of buckets.
@@ -68,7 +69,7 @@ pub struct Share {
     total_mentions: i64,
     /// All topics, most posts first.
     topics: Vec<TopicShare>,
-    /// With `period`: every bucket of the range, oldest first.
+    /// With `period`: every bucket of the range, oldest first; otherwise `null`.
     data: Option<Vec<ShareBucket>>,
 }
 

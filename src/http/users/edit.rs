@@ -25,14 +25,14 @@ pub struct UserChange {
     name: String,
     #[schema(value_type = UserRole)]
     role: String,
-    /// Whether the account is disabled, so that the user cannot sign in.
+    /// Whether the account is disabled, so that the user cannot sign in and the tokens of the user are refused.
     disabled: bool,
 }
 
 /// Change a user
 ///
-/// If the role changes or the user is disabled, the sessions of the user end immediately. Users cannot change their own
-/// role or disable themselves.
+/// If the role changes or the user is disabled, the sessions of the user end: on this instance immediately, on other
+/// instances within a second. Users cannot change their own role or disable themselves.
 #[utoipa::path(
     put, path = "/api/users/{id}", tag = "security", request_body = UserChange,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),

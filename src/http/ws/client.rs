@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::frame::Frame;
 use super::request::Filters;
 
-/// A client that misses events this often within [`STRIKE_WINDOW`] is disconnected.
+/// A client that misses events this often, each time within [`STRIKE_WINDOW`] of the previous time, is disconnected.
 const STRIKES: u32 = 3;
 const STRIKE_WINDOW: Duration = Duration::from_secs(60);
 

@@ -52,7 +52,7 @@ pub struct Session {
 
 /// Why a connection ends.
 enum End {
-    /// The client has disconnected.
+    /// The client has disconnected or no longer responds.
     Gone,
     /// The server closes the connection, with a code and a reason.
     Close(CloseCode, &'static str),

@@ -21,8 +21,8 @@ const LEAST_SCORE: f64 = 1e-9;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadFit {
-    /// The temperature. A value above 1 reduces the confidence, a value below 1 increases it. The value is 1 if no
-    /// other value improved the loss on held-out texts.
+    /// The temperature. A value above 1 reduces the confidence, a value below 1 increases it. The value is 1 if the
+    /// fitted value did not improve the loss on held-out texts.
     pub temperature: f64,
     /// The number of texts to which the temperature was fitted.
     pub fitted_on: usize,

@@ -148,7 +148,8 @@ fn variants(capability: &'static str, variants: &[Variant; 5]) -> Vec<Case> {
     variants.iter().flat_map(|variant| of(*variant)).collect()
 }
 
-/// Swaps two different letters in a long word of `text`. `place` is the index of the word among the long words.
+/// Swaps two different letters in a long word of `text`. `place` is the place of the word among the long words, counted
+/// from 1.
 fn swapped(text: &str, place: usize) -> String {
     let mut long = 0;
     let word = |word: &str| {

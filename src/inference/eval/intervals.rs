@@ -38,7 +38,7 @@ pub struct Quality {
     pub posts: usize,
     /// The share of texts with the correct label.
     pub accuracy: Estimate,
-    /// The mean of the F1 scores of the three labels.
+    /// The mean of the F1 scores of those sentiments that are the correct label of at least one text.
     pub macro_f1: Estimate,
 }
 
@@ -47,7 +47,7 @@ pub struct Quality {
 pub struct Intervals {
     /// The quality over all texts.
     pub all: Quality,
-    /// The quality by language: the `lang` of the record, or the detected language.
+    /// The quality by language: the `lang` of the record, or the detected language; `unknown` without either.
     pub by_language: BTreeMap<String, Quality>,
     /// The quality by length in characters.
     pub by_length: BTreeMap<&'static str, Quality>,
@@ -70,8 +70,8 @@ pub struct Comparison {
     pub accuracy: Estimate,
     /// The macro F1 of `other` minus that of `model`.
     pub macro_f1: Estimate,
-    /// The two-sided p-value of McNemar's exact test: the probability of such a difference in accuracy if both models
-    /// are equally good.
+    /// The two-sided p-value of McNemar's exact test: the probability of a difference in accuracy at least as large if
+    /// both models are equally good.
     pub p_value: f64,
 }
 

@@ -18,9 +18,9 @@ const CHUNK: usize = 1_024;
 /// The quality over the records with a target.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TargetReport {
-    /// The number of records.
+    /// The number of records with a target and a sentiment.
     pub posts: usize,
-    /// The number of records whose text has several clauses.
+    /// The number of these records whose text mentions the target in a clause that is not the whole text.
     pub divided: usize,
     /// The number of parts of texts that were classified in addition to the whole texts.
     pub parts: usize,
@@ -78,7 +78,7 @@ pub async fn report(
 struct Case<'a> {
     prediction: Prediction<'a>,
     label: Sentiment,
-    /// The clauses about the target; `None` if the text has only one clause.
+    /// The clauses about the target; `None` if the text has only one clause or does not mention the target.
     target: Option<Target>,
 }
 

@@ -1,10 +1,10 @@
 //! Fits the thresholds of early exits.
 //!
 //! The search starts with thresholds of 1, at which no text stops early. Each step lowers one threshold to the next
-//! value of a grid. It selects the threshold that saves the most computation per text whose labels change. Among all
-//! visited combinations of thresholds that meet the goal, the result is the one with the least computation. The search
-//! continues after a step that misses the goal, because later steps may meet it again. One half of the texts is used
-//! for the search, and the other half for the measurement.
+//! value of a grid at which more texts stop early. The search selects the threshold that saves the most computation per
+//! text whose labels change. Among all visited combinations of thresholds that meet the goal, the result is the one
+//! with the least computation. The search continues after a step that misses the goal, because later steps may meet it
+//! again. One half of the texts is used for the search, and the other half for the measurement.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -88,7 +88,8 @@ pub struct ExitFit {
     pub all_layers_quality: Option<f64>,
 }
 
-/// Computes texts with all layers and every exit. This blocks and uses all cores.
+/// Computes texts with all layers and every exit. This blocks, and uses `options.threads` threads or one thread per
+/// core.
 ///
 /// # Errors
 /// When the model cannot be loaded, has no exits, or fails.

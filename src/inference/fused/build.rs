@@ -218,8 +218,8 @@ impl Packer<'_> {
         }
     }
 
-    /// Packs a linear layer that follows a normalisation. The weight and bias of the normalisation are merged into the
-    /// weights of the layer, so the input rows of the layer must not contain them.
+    /// Packs a linear layer that follows a normalisation. With int8 and bf16, the weight and bias of the normalisation
+    /// are merged into the weights of the layer, so the input rows of the layer must not contain them.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
         if self.format != Format::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {

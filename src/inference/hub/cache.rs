@@ -44,7 +44,8 @@ fn is_complete(files: &ModelFiles, spec: &ModelSpec) -> bool {
     weights && vocabulary::chosen(spec.family, |name| files.has(name)).is_some()
 }
 
-/// The commit that the revision had when it was downloaded.
+/// The commit that the revision had when it was downloaded; `None` if it was not downloaded. A revision that is a
+/// commit is returned as it is.
 fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
     let revision = model.revision.as_deref().unwrap_or(DEFAULT_REVISION);
     if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -59,7 +60,7 @@ fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CacheError {
     /// Files of the model are missing.
-    #[error("incomplete: complete it with `sentistream models pull`")]
+    #[error("some files are missing: download them with `sentistream models pull`")]
     Incomplete,
     /// The files of the model are damaged or not suitable.
     #[error(transparent)]

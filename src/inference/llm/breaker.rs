@@ -1,8 +1,8 @@
 //! The budget and the circuit breaker, which decide whether a request may be sent.
 //!
 //! The budget counts the requests of this process in fixed windows: minutes, and days of UTC. The breaker opens after
-//! several consecutive failures, each time for longer. After this time one trial request is allowed, whose outcome
-//! closes the breaker or opens it again.
+//! several consecutive failures, each time for longer. When the breaker has been open for this long, one trial request
+//! is allowed, whose outcome closes the breaker or opens it again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

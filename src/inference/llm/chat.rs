@@ -92,7 +92,7 @@ impl Chat {
     /// Records that the server does not support JSON schemas.
     pub fn use_objects(&self) {
         if !self.plain.swap(true, Ordering::Relaxed) {
-            tracing::info!("LLM server rejects JSON schemas: requesting plain JSON objects");
+            tracing::info!("LLM server rejects JSON schemas, so plain JSON objects are requested");
         }
     }
 
@@ -120,13 +120,13 @@ impl Chat {
     fn leave_out(&self, refusal: &str, extras: Extras) -> bool {
         if extras.temperature && refusal.contains("temperature") {
             self.untempered.store(true, Ordering::Relaxed);
-            tracing::info!("LLM server rejects the parameter temperature: omitting it");
+            tracing::info!("LLM server rejects the parameter temperature, so it is no longer sent");
             return true;
         }
         let Some(limit) = extras.limit.filter(|limit| refusal.contains(limit)) else { return false };
         let next = LIMITS.iter().position(|name| *name == limit).map_or(LIMITS.len(), |place| place + 1);
         self.limit.store(next, Ordering::Relaxed);
-        tracing::info!(limit, "LLM server rejects the parameter for the token limit: omitting it");
+        tracing::info!(limit, "LLM server rejects this parameter for the token limit, so it is no longer sent");
         true
     }
 

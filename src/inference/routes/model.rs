@@ -45,7 +45,7 @@ enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteState {
-    /// The model is not loaded, because no text has needed it recently.
+    /// The model is not loaded, because no text has needed it yet or recently.
     Unloaded,
     /// The model is being loaded.
     Loading,
@@ -129,7 +129,7 @@ impl Route {
                     tracing::warn!(
                         model = self.model(),
                         languages = self.languages().join(","),
-                        "model of a route not available in time: its posts are stored unscored and analysed later"
+                        "model not available in time, so posts of its route are stored unscored and analysed later"
                     );
                 }
                 Ok(None)
@@ -140,7 +140,7 @@ impl Route {
     /// Classifies stored posts, without a time limit.
     ///
     /// # Errors
-    /// When the model cannot be loaded, or a text makes it fail.
+    /// When the model cannot be loaded, does not answer within `inference.max_wait`, or fails on a text.
     pub async fn classify_late(&self, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
         let analyses = self.ready().await?.classify(texts).await?;
         self.counted(analyses.len());
@@ -218,7 +218,7 @@ impl Route {
                     model = self.model(),
                     languages = self.languages().join(","),
                     error = reason,
-                    "model of a route not loaded: its posts are stored unscored until it is loaded"
+                    "model of a route not loaded, so posts of the route are stored unscored until it is loaded"
                 );
                 Stage::Failed { reason: reason.into(), at: self.0.clock.now() }
             }
@@ -266,7 +266,7 @@ impl Route {
     /// Records that no stored posts are waiting any more, so that new posts are sent to the model again.
     pub fn caught_up(&self) {
         if self.0.is_behind.swap(false, Ordering::Relaxed) {
-            tracing::info!(model = self.model(), "model of a route caught up: all waiting posts are analysed");
+            tracing::info!(model = self.model(), "model of a route has analysed all waiting posts");
         }
     }
 

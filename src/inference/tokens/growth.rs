@@ -27,7 +27,7 @@ struct Outline {
 /// Checks the normalizers in a `tokenizer.json`.
 ///
 /// # Errors
-/// When they can lengthen a text without a reasonable limit.
+/// When there are too many normalizers, or they can lengthen a text too much.
 pub fn check(json: &[u8]) -> Result<(), LoadError> {
     let outline: Outline =
         serde_json::from_slice(json).map_err(|error| LoadError::Files(format!("tokenizer.json: {error}")))?;

@@ -14,7 +14,7 @@ const NEAR: usize = 5;
 /// Where a sentence is divided into clauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// A sentence is divided at semicolons, colons, dashes and words of contrast.
+    /// A sentence is divided at semicolons, colons, dashes, ellipses and words of contrast.
     Wide,
     /// A sentence is also divided at commas, parentheses, conjunctions and relative pronouns.
     Narrow,

@@ -116,7 +116,7 @@ impl Room {
     fn take(&mut self, name: &str, bytes: Option<usize>) -> Result<(), LoadError> {
         let left = bytes.and_then(|bytes| self.0.checked_sub(bytes as u64));
         let too_large =
-            || LoadError::Files(format!("{name}: the tensors are too large for the size of the file; it is damaged"));
+            || LoadError::Files(format!("{name}: the tensors are too large for the size of this damaged file"));
         self.0 = left.ok_or_else(too_large)?;
         Ok(())
     }

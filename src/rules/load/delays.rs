@@ -52,7 +52,8 @@ impl DelayCache {
     }
 
     /// The shortest delay within which 95 % of the posts of the scope arrive. Sources are weighted by their number of
-    /// posts.
+    /// posts of the last day: of the scope's topic, or of all posts, because posts of an author or a text are not
+    /// counted by source.
     async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, RuleLoadError> {
         if self.by_source.values().all(Duration::is_zero) {
             return Ok(Duration::ZERO);
@@ -89,8 +90,9 @@ async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Dur
     Ok(delays)
 }
 
-/// The time within which 95 % of the posts arrived, in whole minutes; zero if they are punctual. Posts that arrived
-/// later than the longest delay of a window are ignored, because they come from an archive.
+/// The time within which 95 % of the posts arrived, in whole minutes; zero if they are punctual, or if there are fewer
+/// than [`LEAST_ARRIVALS`]. Posts that arrived later than the longest delay of a window are ignored, because they come
+/// from an archive.
 fn delay(arrivals: &[Arrival]) -> Duration {
     let lateness = |arrival: &Arrival| arrival.stored_at.since(arrival.written_at);
     let mut late: Vec<Duration> = arrivals.iter().map(lateness).filter(|late| *late <= LONGEST_DELAY).collect();

@@ -54,8 +54,8 @@ pub enum InflateError {
          dictionary of the host, as docs/sources.md describes, or remove the setting"
     )]
     OtherDictionary { needed: u32, present: u32 },
-    /// The decompressed event exceeds the limit.
-    #[error("the event has more than {MAX_EVENT_BYTES} bytes after decompression")]
+    /// The decompressed event exceeds `MAX_EVENT_BYTES`, or its frame exceeds `MAX_WINDOW_BYTES`.
+    #[error("the event has more than {MAX_EVENT_BYTES} bytes after decompression, or needs a window of over 8 MiB")]
     TooLarge,
     /// The data is not valid zstd.
     #[error("the frame of {bytes} bytes is not valid zstd data: {reason}")]
@@ -66,7 +66,7 @@ impl Dictionary {
     /// Reads a dictionary from a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not a dictionary.
+    /// When the file cannot be read, is larger than 8 MiB, or is not a dictionary.
     pub fn read(path: &Path) -> Result<Self, DictionaryError> {
         let mut bytes = Vec::new();
         File::open(path)?.take(MAX_DICTIONARY_BYTES + 1).read_to_end(&mut bytes)?;

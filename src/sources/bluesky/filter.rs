@@ -11,7 +11,8 @@ use aho_corasick::AhoCorasick;
 pub struct FilterOptions {
     /// BCP 47 tags without a region; empty: all languages.
     pub languages: Vec<String>,
-    /// A post must contain at least one of these, ignoring case; empty: all posts.
+    /// The text of a post must contain at least one of these, ignoring case, also as a part of a longer word; empty:
+    /// all posts.
     pub keywords: Vec<String>,
     /// The share of posts to keep, from 0 to 1.
     pub sample: f64,
@@ -92,7 +93,7 @@ impl Filter {
         self.languages.is_empty() || langs.iter().any(|tag| self.languages.contains(&primary(tag)))
     }
 
-    /// Whether `text` contains one of the keywords.
+    /// Whether `text` contains one of the keywords, also as a part of a longer word. `true` if there are no keywords.
     pub fn takes_text(&self, text: &str) -> bool {
         self.keywords.as_ref().is_none_or(|keywords| keywords.is_match(&text.to_lowercase()))
     }

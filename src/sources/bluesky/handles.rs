@@ -24,7 +24,7 @@ pub struct Handles {
 pub struct Resolved {
     /// The DIDs of all accounts that were resolved, including those that were given as DIDs.
     pub dids: BTreeSet<String>,
-    /// Handles that have no account, and errors of failed requests.
+    /// Handles for which no account was found, and errors of failed requests.
     pub problems: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl Handles {
     /// The DIDs of `authors`, given as DIDs or handles. A handle whose request fails keeps its last known DID.
     ///
     /// # Errors
-    /// When the API fails and no handle is cached.
+    /// When a request fails and no handle of this request is cached.
     pub async fn resolve(&self, authors: &[String], fetcher: &Fetcher) -> Result<Resolved, SourceError> {
         let mut resolved = Resolved::default();
         let mut handles = Vec::new();
@@ -76,14 +76,14 @@ impl Handles {
             match profiles(&self.api, handles, fetcher).await {
                 Ok(profiles) => self.note(profiles),
                 Err(error) if self.known(handles).next().is_none() => return Err(error),
-                Err(error) => resolved.problems.push(format!("handles cannot be resolved: {error}")),
+                Err(error) => resolved.problems.push(format!("some handles in authors cannot be resolved: {error}")),
             }
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for handle in &handles {
             match known.get(handle) {
                 Some(did) => drop(resolved.dids.insert(did.clone())),
-                None => resolved.problems.push(format!("authors: no account has the handle {handle:?}")),
+                None => resolved.problems.push(format!("authors: found no account with the handle {handle:?}")),
             }
         }
         Ok(resolved)

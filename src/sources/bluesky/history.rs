@@ -103,7 +103,7 @@ impl OlderPosts {
     async fn of_author(&self, account: &str, cursor: Option<&str>) -> Result<Page, SourceError> {
         let mut query = vec![("actor", account), ("filter", "posts_with_replies"), ("limit", LIMIT)];
         query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let help = format!("check the account {account}: it may be deleted, or hidden from the public");
+        let help = format!("check the account {account}: the account may be deleted, or hidden from the public");
         let Feed { feed, cursor } = self.get("app.bsky.feed.getAuthorFeed", &query, &help).await?;
         let mut page = Page { next: cursor.filter(|_| !feed.is_empty()), ..Page::default() };
         let is_repost =

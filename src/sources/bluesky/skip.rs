@@ -34,7 +34,8 @@ impl Skip {
         }
     }
 
-    /// The position to resume at instead of `time_us`; `None` if no frame failed after `time_us`.
+    /// The position to resume at instead of `time_us`. `None`: no frame has failed [`ATTEMPTS`] times, or `time_us` is
+    /// not within the step that skips the frame.
     pub fn resume_at(&self, time_us: i64) -> Option<i64> {
         let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = place.as_ref().filter(|place| place.failures >= ATTEMPTS)?;

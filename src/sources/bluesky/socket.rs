@@ -31,7 +31,7 @@ const MAX_AUTHORS: usize = 10_000;
 pub struct Socket {
     /// The WebSocket to the host.
     pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The requested cursor. `None` after the first event has arrived.
+    /// The requested cursor. `None` after the first event has arrived, or if no earlier connection reached the cursor.
     pub asked: Option<i64>,
     /// Decompresses events. `None`: the subscription requested uncompressed events.
     pub inflater: Option<Inflater>,
@@ -72,8 +72,9 @@ impl Subscription<'_> {
     /// Connects through `fetcher`, which checks the address, and subscribes.
     ///
     /// # Errors
-    /// [`SourceError::Busy`] for 429; [`SourceError::Transient`] when the host cannot be reached in time;
-    /// [`SourceError::Permanent`] for an address to which connections are not allowed.
+    /// [`SourceError::Busy`] for 429; [`SourceError::Transient`] when the host cannot be reached in time or refuses the
+    /// WebSocket; [`SourceError::Permanent`] for a malformed URL, an address to which connections are not allowed, or a
+    /// dictionary that cannot be used.
     pub async fn connect(&self, fetcher: &Fetcher) -> Result<Socket, SourceError> {
         let host = self.host;
         let wrong = |error: &dyn std::fmt::Display| SourceError::Permanent(format!("{host}: {error}"));

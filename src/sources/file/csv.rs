@@ -1,4 +1,5 @@
-//! Reads values separated by commas, semicolons or tabs, with a header row. Quoted values may contain line breaks.
+//! Reads values separated by commas, semicolons, tabs or vertical bars, with a header row. Quoted values may contain
+//! line breaks.
 
 use std::io::{self, Read};
 
@@ -34,7 +35,8 @@ impl Columns {
     /// Finds the columns of a header that hold fields of a post.
     ///
     /// # Errors
-    /// When the header lacks a column that a post needs or that the field map names.
+    /// When the header lacks a column that a post needs or that the field map names, or has several columns of the name
+    /// of a field.
     pub fn find(header: &[&str], options: &ReadOptions) -> Result<Self, ReadError> {
         let mut found = Vec::new();
         for field in fields::NAMES {
@@ -54,8 +56,8 @@ impl Columns {
                     let columns = header.join(", ").replace(char::is_control, "\u{fffd}");
                     return Err(ReadError::Header(format!(
                         "the header has no column {name:?} for {field}; its columns are: {}. \
-                         Name the column with --map {field}=COLUMN, or set a value for all records with \
-                         --constant {field}=VALUE",
+                         Name the column in the setting map of the source or with --map {field}=COLUMN, or set a \
+                         value for all imported records with --constant {field}=VALUE",
                         preview(&columns, SHOWN)
                     )));
                 }
@@ -75,7 +77,7 @@ impl Csv {
     /// Reads the header.
     ///
     /// # Errors
-    /// When the input cannot be read, or the header lacks a required column.
+    /// When the input cannot be read or is empty, the header is malformed, or [`Columns::find`] fails.
     pub fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Self, ReadError> {
         let mut parser = Parser::new(separator(window)?);
         loop {

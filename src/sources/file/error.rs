@@ -14,7 +14,7 @@ pub enum ReadError {
     /// The file is of an unsupported type.
     #[error("the file is {0}")]
     Kind(&'static str),
-    /// The header row lacks a column that a post needs.
+    /// The header row is missing or malformed, or lacks or repeats a column that a post needs.
     #[error("{0}")]
     Header(String),
     /// The spreadsheet cannot be read.
@@ -47,7 +47,7 @@ pub enum RecordError {
         expected: usize,
     },
     /// The value of a column is not valid UTF-8.
-    #[error("column {column} is not valid UTF-8; name the encoding, for example --encoding windows-1252")]
+    #[error("column {column} is not valid UTF-8; import the file with its encoding: --encoding windows-1252")]
     Encoding {
         /// The column, counted from 1.
         column: usize,

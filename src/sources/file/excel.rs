@@ -72,7 +72,7 @@ impl Excel {
             }
             Some(Excess::Tags) => {
                 return Err(ReadError::Spreadsheet(format!(
-                    "has a part with more than {MAX_TAGS} tags: save it as CSV"
+                    "has a part with more than {MAX_TAGS} XML tags: save it as CSV"
                 )));
             }
             Some(Excess::Grid) => {
@@ -85,7 +85,8 @@ impl Excel {
         }
         let mut book: Sheets<_> = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| match error {
             calamine::Error::Msg("Cannot detect file format") => ReadError::Spreadsheet(
-                "cannot be read: it is damaged, or an archive of another kind (extract it first)".to_owned(),
+                "cannot be read: the file is damaged, or an archive of another kind (extract the archive first)"
+                    .to_owned(),
             ),
             error => unreadable(error),
         })?;
@@ -217,7 +218,10 @@ impl<'a> Sheet<'a> {
 }
 
 fn too_large() -> ReadError {
-    ReadError::Spreadsheet(format!("is larger than {} MiB: save it as CSV", MAX_BYTES >> 20))
+    ReadError::Spreadsheet(format!(
+        "is larger than {} MiB, or its posts need over 1 GiB of memory: save it as CSV",
+        MAX_BYTES >> 20
+    ))
 }
 
 fn unreadable(error: impl Display) -> ReadError {

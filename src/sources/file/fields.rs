@@ -7,7 +7,7 @@ use super::RecordError;
 use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{FieldError, Post, PostDraft, Timestamp};
 
-/// The fields of a post, in the order that [`set`] uses.
+/// The names of the fields of a post.
 pub const NAMES: [&str; 8] = ["post_id", "source", "content", "author", "created_at", "lang", "url", "reply_to"];
 /// The fields that every post must have.
 pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
@@ -17,7 +17,7 @@ pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
 pub struct Draft {
     /// The fields of the post, before validation.
     pub post: PostDraft,
-    /// Optional fields that were left out because their type is wrong.
+    /// Optional fields that were left out because they are not valid: of a wrong type, too long, or not a time.
     pub dropped: Vec<&'static str>,
 }
 
@@ -85,7 +85,7 @@ impl Constants {
     }
 }
 
-/// Sets the field `name` of `draft`.
+/// Sets the field `name` of `draft`, which must be one of [`NAMES`].
 pub fn set(draft: &mut PostDraft, name: &str, value: String) {
     match text_field(draft, name) {
         Some(field) => *field = Some(value),

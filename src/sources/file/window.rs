@@ -113,7 +113,8 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// The first byte that is not white space. `None`: there is no such byte.
+    /// The first byte that is not white space. `None`: the input, or its first [`MAX_RECORD_BYTES`] bytes, contain only
+    /// white space.
     pub fn first_byte(&mut self) -> io::Result<Option<u8>> {
         loop {
             let first = self.unread().iter().copied().find(|byte| !byte.is_ascii_whitespace());

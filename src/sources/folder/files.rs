@@ -99,7 +99,7 @@ impl Poll<'_> {
         let mut progress = known.0.get(&identity).cloned().unwrap_or_default();
         let begins_as_before = head(&mut file, progress.head_bytes)? == progress.head;
         if progress.head_bytes > 0 && (metadata.len() < progress.offset || !begins_as_before) {
-            tracing::info!(path = %path.display(), "file replaced, reading from its beginning");
+            tracing::info!(path = %path.display(), "file replaced or truncated, reading from its beginning");
             progress = Progress::default();
         }
         let end = self.whole_until(&mut file, &metadata, (progress.offset, format))?;
@@ -181,7 +181,8 @@ fn list(folder: &Path) -> io::Result<Listing> {
         match is_inside(&root, &path) {
             true => listing.files.push((path, format)),
             false => {
-                let reason = "is a link to a file outside the folder. Such links are not read; copy the file";
+                let reason =
+                    "is a link to a file outside the folder. Such links are not read; copy the file into the folder";
                 listing.outside.insert(format!("{}: {reason}", path.display()));
             }
         }

@@ -217,9 +217,9 @@ impl Shared {
                 after: self.options.interval.max(Duration::from_secs(60)),
             }),
             (None, Some(error)) => Err(SourceError::Refused(format!("discussions of {repository}: {}", error.message))),
-            (None, None) => {
-                Err(SourceError::Refused(format!("the token may not read the discussions of {repository}")))
-            }
+            (None, None) => Err(SourceError::Refused(format!(
+                "GitHub returned no discussions of {repository}: check that the token has permission to read them"
+            ))),
         }
     }
 

@@ -19,8 +19,8 @@ use super::super::paging::next_page;
 use super::item::Entry;
 use super::{Order, Shared};
 
-/// The pause between two pages without a token. GitHub allows 60 requests per hour and address, and most of them are
-/// needed for new items.
+/// The pause between two pages if the source has no token. GitHub then allows 60 requests per hour and address, and
+/// most of these requests are needed for new items.
 const PAUSE_WITHOUT_TOKEN: Duration = Duration::from_secs(180);
 
 /// The pages of all lists of a source.

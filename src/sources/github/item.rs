@@ -81,7 +81,7 @@ struct Item {
     pull_request: Option<Value>,
 }
 
-/// The author of an item; `null` if the account was deleted.
+/// The author of an item. An item of a deleted account has `null` instead.
 #[derive(Debug, Deserialize)]
 pub struct Author {
     pub login: String,

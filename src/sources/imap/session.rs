@@ -187,7 +187,12 @@ impl Session {
         let (inner, server, wait) = (&mut self.inner, self.server.as_str(), self.wait);
         inner.as_mut().begin_command();
         let end = Instant::now() + wait * COMMAND;
-        let slow = |_| failure::transient(format!("{server} did not answer within {} s", wait.as_secs_f32()));
+        let slow = |_| {
+            failure::transient(format!(
+                "{server} did not answer within {} s, or took over four times as long for the whole answer",
+                wait.as_secs_f32()
+            ))
+        };
         let sent = timeout(wait, inner.run_command(command)).await.map_err(slow)?;
         let tag = sent.map_err(|error| Failure::of(error, server))?;
         loop {

@@ -5,7 +5,8 @@ use super::super::html as markup;
 
 /// The maximum number of lines that introduce a quotation ("On …, Ada wrote:").
 const INTRODUCTION: usize = 3;
-/// The number of lines after `From:` that are checked to decide whether they are the header of a quoted mail.
+/// The number of lines, including the line `From:`, that are checked to decide whether they are the header of a quoted
+/// mail.
 const HEADER: usize = 5;
 /// The labels of the first line of a quoted mail's header, and of the lines after it, in lower case.
 const FROM: [&str; 5] = ["from:", "von:", "de :", "de:", "da:"];

@@ -126,8 +126,8 @@ impl Streaming {
         Ok(Some(Self { socket, host }))
     }
 
-    /// Waits for an event, then collects up to `max` events for a short time. Returns at the latest at `deadline`, if
-    /// it is set.
+    /// Waits for an event, then collects up to `max` events for a short time. Returns no events after a ping, which
+    /// shows that the connection works. Returns at the latest at `deadline`, if it is set.
     ///
     /// # Errors
     /// When the connection ends before any event.
@@ -208,7 +208,7 @@ fn handshake(host: &str, error: WsError) -> SourceError {
         429 => SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) },
         300..=399 => {
             let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
-            let help = "its /api/v2/instance does not name the streaming host";
+            let help = "/api/v2/instance of the instance does not name the streaming host";
             SourceError::Refused(format!("{host} answered {status} to {to}: {help}"))
         }
         401 if is_json(&answer) => SourceError::Permanent(format!("{host} answered {status}: create a new token")),

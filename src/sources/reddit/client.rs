@@ -77,7 +77,7 @@ impl Client {
                 _ => return Ok(json::<Listing>(&answer)?.data),
             }
         }
-        Err(SourceError::Transient("Reddit does not accept a new token".to_owned()))
+        Err(SourceError::Transient("Reddit refused a token that it had just issued".to_owned()))
     }
 
     fn headers(&self, authorization: HeaderValue) -> Result<HeaderMap, SourceError> {

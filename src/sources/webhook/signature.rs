@@ -48,7 +48,7 @@ impl Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The secret is so short that it could be guessed.
-    #[error("must be at least {least} bytes long")]
+    #[error("must be at least {least} bytes long; with the standard scheme, after decoding from base64")]
     Short {
         /// The minimum length of a secret, in bytes.
         least: usize,
@@ -63,7 +63,8 @@ pub enum SecretError {
 pub struct Claim {
     /// The bytes that are signed before the body.
     prefix: Vec<u8>,
-    /// The HMACs in the headers, one of which must match. Empty when headers are missing, malformed or too old.
+    /// The HMACs in the headers, one of which must match. Empty when headers are missing or malformed, or when their
+    /// time differs too much from the current time.
     codes: Vec<Vec<u8>>,
 }
 
@@ -81,7 +82,8 @@ impl Signature {
     const LEAST: usize = 16;
 
     /// Creates a check of signatures in the header `header`. If the name is empty, the default header of the scheme is
-    /// used. `tolerance` is the maximum difference between the time of a signature and the current time.
+    /// used. `tolerance` is the maximum difference between the time of a signature and the current time; signatures of
+    /// [`Scheme::Sha256`] have no time.
     ///
     /// # Errors
     /// When the secret is too short, or does not have the format of the scheme.

@@ -71,7 +71,7 @@ pub fn of(answer: &Answer, place: &Place, now: Timestamp) -> SourceError {
             SourceError::Busy { reason: "YouTube allows no more requests for a minute".to_owned(), after: SHORT }
         }
         "commentsDisabled" => permanent(format!("{place}: its comments are turned off")),
-        "videoNotFound" | "channelNotFound" => permanent(format!("{place}: it does not exist, or is private")),
+        "videoNotFound" | "channelNotFound" => permanent(format!("{place} does not exist, or is private")),
         "keyInvalid" | "keyExpired" => permanent(INVALID.to_owned()),
         "accessNotConfigured" | "ipRefererBlocked" | "refererBlocked" => permanent(
             "the YouTube key may not use the YouTube Data API v3: enable that API in the project of the key, and check \
@@ -81,7 +81,7 @@ pub fn of(answer: &Answer, place: &Place, now: Timestamp) -> SourceError {
         _ if answer.status == StatusCode::BAD_REQUEST && body.error.message.starts_with("API key") => {
             permanent(INVALID.to_owned())
         }
-        _ => refusal(answer, &format!("YouTube refuses {place}; check the key and its restrictions")),
+        _ => refusal(answer, &format!("YouTube refuses requests for {place}; check the key and its restrictions")),
     }
 }
 

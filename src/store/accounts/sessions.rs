@@ -27,9 +27,9 @@ pub struct NewSession {
     pub method: SignInMethod,
     /// When the session ends, even if it is in use.
     pub expires_at: Timestamp,
-    /// The address of the client.
+    /// The IP address of the client; `None` if it is not known.
     pub address: Option<String>,
-    /// The `User-Agent` of the client.
+    /// The `User-Agent` header of the client; `None` if the client sent none.
     pub user_agent: Option<String>,
     /// The SHA-256 of the secret of an earlier session of the same browser. The new session ends it.
     pub replaces: Option<String>,
@@ -48,7 +48,7 @@ pub struct SignedInUser {
     pub role: UserRole,
     /// Whether the user has a password.
     pub has_password: bool,
-    /// The identity provider of the user.
+    /// The URL of the identity provider of the user; `None` for a local account.
     pub issuer: Option<String>,
 }
 
@@ -168,7 +168,8 @@ impl Store {
         })
     }
 
-    /// The session whose secret has this SHA-256; `None` if its user is disabled. The session may have expired.
+    /// The session whose secret has this SHA-256; `None` if there is no such session, or its user is disabled. The
+    /// session may have expired.
     ///
     /// # Errors
     /// When the database fails.
@@ -183,7 +184,7 @@ impl Store {
         Ok(rows.into_iter().next().map(SignedInUser::from))
     }
 
-    /// Sessions that have not expired, newest first.
+    /// At most `limit` sessions that `filter` selects and that have not ended, newest first.
     ///
     /// # Errors
     /// When the database fails.

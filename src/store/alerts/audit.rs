@@ -34,25 +34,26 @@ pub(in crate::store) use insert_audit;
 /// One change to alerting, with its author.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AuditEntry {
-    /// Assigned by the store.
+    /// The id of the entry, assigned by the store. Later entries have higher ids.
     pub id: i64,
     /// When the change was made.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Who made the change: the name of a token, `configuration`, or `local` if no tokens are configured.
+    /// Who made the change: the name of a user or a token, `configuration` for rules of the configuration file, or a
+    /// reserved name such as `local` for clients without an account or a token.
     pub actor: String,
-    /// `create`, `update`, `delete`, `acknowledge`, …
+    /// What was done to the object: `create`, `update`, `delete`, `acknowledge`, …
     pub action: String,
-    /// `rule`, `alert`, …
+    /// The kind of the object: `rule`, `alert`, `receiver`, `route`, `silence`, …
     pub object_kind: String,
     /// The id of the object, as text.
     pub object_id: String,
-    /// The name of the object.
+    /// The name of the object; empty if it has none.
     pub name: String,
-    /// The object before the change, without secrets; null if it was created.
+    /// The object before the change, without secrets; null if the object was created, and for `acknowledge`.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
-    /// The object after the change, without secrets; null if it was deleted.
+    /// The object after the change, without secrets; null if the object was deleted. For `acknowledge`: the note.
     #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }

@@ -82,7 +82,7 @@ impl Store {
         })
     }
 
-    /// The time of the last evaluation of rules.
+    /// When [`Self::observe`] last recorded that the alerts role is running; `None` if it never did.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -104,7 +104,7 @@ impl Store {
         Ok(gaps.filter(|gap| gap.end() > start).collect())
     }
 
-    /// When the first post of any source since `start` was written.
+    /// When the earliest stored post among those written at or after `start` was written; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.

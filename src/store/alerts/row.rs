@@ -15,7 +15,7 @@ use crate::store::sql::{At, JsonText, Label};
 pub struct AlertRow {
     /// The id of the alert.
     pub id: i64,
-    /// The name of the rule when the alert opened.
+    /// The name of the rule while the alert was open. A new name of the rule applies to its open alerts.
     pub alert_type: String,
     scope: String,
     state: Label<AlertState>,

@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError};
 /// All rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleList {
-    /// Sorted by id.
+    /// The rules that this version of the program can read, sorted by id.
     pub rules: Vec<Rule>,
     /// The names of rules that this version of the program cannot read.
     pub unreadable: Vec<String>,
@@ -25,7 +25,7 @@ pub struct RuleList {
 /// The author of a change to a rule, and the version of the rule that the change is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleChange {
-    /// The name of the token that makes the change.
+    /// The name of the user or token that makes the change, as in the audit log.
     pub actor: String,
     /// The version that the change is based on. `None`: any version.
     pub version: Option<i64>,
@@ -66,7 +66,7 @@ impl Store {
         Ok(list)
     }
 
-    /// One rule.
+    /// The rule with this id; `None` if there is none, or this version of the program cannot read it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
@@ -172,7 +172,7 @@ impl Store {
         Ok(row.and_then(|row| row.read().ok_or(RuleRefusal::Unknown)))
     }
 
-    /// Removes a rule. The leader of the alerts role resolves its open alerts.
+    /// Removes a rule. The leader of the alerts role then resolves the open alerts of the rule.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer or cannot commit. A rule that is missing,

@@ -65,7 +65,7 @@ pub struct DeliveryFilter {
     pub alert: Option<i64>,
 }
 
-/// A receiver whose last delivery failed.
+/// A receiver whose last delivery failed, where failed tests do not count.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct FailingReceiver {
     /// The name of the receiver.
@@ -84,7 +84,8 @@ pub struct LoggedDelivery {
 }
 
 impl Store {
-    /// One page of deliveries, newest first, starting after the delivery with id `after`.
+    /// One page of deliveries, newest first, starting after the delivery with id `after`. Deliveries that this version
+    /// of the program cannot read are left out.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,5 +1,5 @@
-//! Receivers, routes, silences, inhibition rules and mute timings. Their tables have the same layout, and each change
-//! of an object checks its version.
+//! Receivers, routes, silences, inhibition rules, mute timings and added sources. Their tables have the same layout. A
+//! change of an object can require the version of the object.
 
 mod check;
 mod row;
@@ -56,7 +56,7 @@ pub struct ManagedChange {
     pub kind: Kind,
     /// What is changed.
     pub action: Action,
-    /// The name of the token that made the request.
+    /// The name of the user or token that made the request, as in the audit log.
     pub actor: String,
 }
 
@@ -176,7 +176,7 @@ impl Store {
         Ok(self.managed_with_secrets::<T>().await?.into_iter().map(|found| found.stored).collect())
     }
 
-    /// All objects of a kind with their secrets, by id.
+    /// All objects of a kind with their secrets, by id. Rows that this version of the program cannot read are left out.
     ///
     /// # Errors
     /// When the database fails.
@@ -189,7 +189,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The object of a kind with this name and its secrets.
+    /// The object of a kind with this name and its secrets. Settings that the object inherits are not filled in. `None`
+    /// if there is no such object, or this version of the program cannot read it.
     ///
     /// # Errors
     /// When the database fails.
@@ -202,7 +203,8 @@ impl Store {
     /// Makes a change and records it in the audit log. Returns the changed object; `None` after a deletion.
     ///
     /// # Errors
-    /// When the database fails. A change that contradicts the stored objects is a [`Refusal`].
+    /// When the database fails, or a secret cannot be encrypted. A change that contradicts the stored objects is a
+    /// [`Refusal`].
     pub async fn change_managed<T: Managed>(
         &self,
         change: &ManagedChange,

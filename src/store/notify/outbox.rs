@@ -1,5 +1,5 @@
-//! The state of the notifier: its cursor, its groups, and the outbox. Each write checks the notifier's lease in the same
-//! transaction.
+//! The state of the notifier: its cursor, its groups, and the outbox. Steps and attempts of the notifier check its
+//! lease in the transaction that writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use super::quotes::{quoted_posts, without_quotes};
 pub struct NotifierState {
     /// The id of the last transition that was processed.
     pub cursor: i64,
-    /// Increases with each change of receivers, routes, silences, inhibition rules and mute timings.
+    /// Increases with each change of a receiver, route, silence, inhibition rule, mute timing or added source.
     pub changes: i64,
 }
 
@@ -50,7 +50,7 @@ struct OutcomeRow {
 /// The changes of one step of the notifier, which are written in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
-    /// The id of the last transition that was processed.
+    /// The id of the last transition that was processed. `None`: the stored cursor stays.
     pub cursor: Option<i64>,
     /// Groups that changed.
     pub groups: Vec<StoredGroup>,
@@ -72,7 +72,7 @@ impl Commit {
 pub struct NewDelivery {
     /// The receiver's name.
     pub receiver: String,
-    /// The address, for receivers with one message per recipient.
+    /// The address, for receivers with one message per recipient; `None` for other receivers.
     pub recipient: Option<String>,
     /// The key of the group whose state depends on the outcome of the delivery.
     pub group_key: String,
@@ -252,7 +252,7 @@ impl Store {
         Ok(rows.into_iter().map(|row| (row.group_key, row.state.0)).collect())
     }
 
-    /// Records the outcome of an attempt.
+    /// Records the outcome of an attempt. Does nothing if the delivery was deleted or is already finished.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another instance has taken over the lease; in this case nothing is written.

@@ -13,7 +13,8 @@ use crate::store::backend::{read, transact};
 use crate::store::sql::{Document, JsonText, sql};
 use crate::store::{Store, StoreError};
 
-/// The text that binds an encrypted secret to its receiver and name. The secret cannot be decrypted with another text.
+/// The text that binds an encrypted secret to its owner (a receiver or a source, see [`owner`]) and its name. The
+/// secret cannot be decrypted with another text.
 fn place(receiver: &str, secret: &str) -> String {
     format!("receiver:{receiver}:{secret}")
 }
@@ -33,8 +34,8 @@ impl Store {
         sealed.map(Secrets).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; the receiver then reports
-    /// that the secret is missing.
+    /// The secrets in plain text. A secret that cannot be decrypted is left out and logged; the receiver or source then
+    /// reports that the secret is missing.
     pub(super) fn opened(&self, receiver: &str, stored: Secrets) -> Secrets {
         let open = |(name, secret): (String, SecretString)| {
             if !is_sealed(secret.expose_secret()) {
@@ -56,10 +57,12 @@ impl Store {
         Secrets(stored.0.into_iter().filter_map(open).collect())
     }
 
-    /// Encrypts the secrets of all receivers and sources with the current key. Returns how many objects have secrets.
+    /// Encrypts the secrets of all receivers and sources with the current key. Returns how many receivers and sources
+    /// have secrets. If the store has no keys, secrets in plain text stay as they are.
     ///
     /// # Errors
-    /// When the database fails, the store has no keys, or a secret cannot be decrypted.
+    /// When the database fails, or a secret cannot be encrypted or decrypted, for example because the store has no
+    /// keys.
     pub async fn reseal_secrets(&self) -> Result<usize, StoreError> {
         Ok(self.reseal(Kind::Receiver, Which::All).await? + self.reseal(Kind::Source, Which::All).await?)
     }
@@ -68,7 +71,7 @@ impl Store {
     /// Returns the number of receivers and sources that had such secrets. Does nothing if the store has no keys.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or a secret cannot be encrypted.
     pub async fn seal_plain_secrets(&self) -> Result<usize, StoreError> {
         if self.vault.is_none() {
             return Ok(0);

@@ -46,7 +46,7 @@ impl Tls {
     /// Reads the certificates.
     ///
     /// # Errors
-    /// When there are no certificates, or the file cannot be read.
+    /// When `sslmode` requires the certificate of an authority, and there is none or the file cannot be read.
     pub fn new(security: &Security) -> Result<Self, TlsError> {
         if security.mode == SslMode::Disable {
             return Ok(Self(None));

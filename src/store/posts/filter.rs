@@ -3,7 +3,7 @@
 use crate::domain::{Author, Emotion, SentimentFilter, SentimentOf, Source, Timestamp, TopicId};
 use crate::store::rollup::read::Cells;
 
-/// Selects posts. All conditions must hold.
+/// Selects posts. All conditions must hold; a condition that is `None` or empty holds for every post.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostFilter {
     /// Posts that belong to this topic.
@@ -21,11 +21,11 @@ pub struct PostFilter {
     pub author: Option<Author>,
     /// Posts in this language or a regional form of it: `en` also finds `en-US`. The tag must be in lower case.
     pub lang: Option<String>,
-    /// The text contains all of these words, ignoring case.
+    /// The text contains all of these words, also as parts of longer words, ignoring case.
     pub words: Vec<String>,
     /// The text contains all of these words as whole words, ignoring case.
     pub whole_words: Vec<String>,
-    /// The confidence is at least this, in [0, 1].
+    /// The confidence is at least this, in [0, 1]. Unscored posts do not match.
     pub min_confidence: Option<f64>,
     /// `created_at` is at or after this time.
     pub start: Option<Timestamp>,
@@ -72,9 +72,9 @@ impl PostFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CountedFrom {
-    /// The rollups. They answer any range, and include posts that retention has removed.
+    /// The rollups, which include posts that retention has removed. Rollups have their own retention
+    /// (`retention.minute_rollups` and `retention.rollups`).
     Rollups,
-    /// The posts. The counts include only stored posts, and the number of posts that may be read for one answer is
-    /// limited.
+    /// The posts. The counts include only stored posts, and at most 100,000 posts are read for one answer.
     Posts,
 }

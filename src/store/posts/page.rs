@@ -23,7 +23,8 @@ pub enum Sort {
     Newest,
     /// The earliest `created_at` first.
     Oldest,
-    /// The highest confidence first.
+    /// The highest confidence in the sentiment of the whole post first, also in the list of a topic. Unscored posts
+    /// come last.
     Confidence,
 }
 

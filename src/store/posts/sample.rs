@@ -29,7 +29,7 @@ pub struct SampledPost {
     pub source: String,
     /// The name of the author; `None` if the source did not send one.
     pub author: Option<String>,
-    /// The URL of the original post.
+    /// The URL of the original post; `None` if it is not known.
     pub url: Option<String>,
     /// The first 1,000 characters.
     pub content: String,

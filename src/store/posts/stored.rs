@@ -21,9 +21,9 @@ pub struct StoredPost {
     pub ingested_at: Timestamp,
     /// The BCP 47 tag that the source sent, or the detected language; `None` if neither is known.
     pub lang: Option<String>,
-    /// The URL of the original post.
+    /// The URL of the original post; `None` if it is not known.
     pub url: Option<String>,
-    /// The id of the post that this one replies to.
+    /// The id of the post that this one replies to; `None` if the source did not send one.
     pub reply_to: Option<String>,
     /// `None`: the post is unscored.
     pub analysis: Option<StoredAnalysis>,

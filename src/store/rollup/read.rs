@@ -84,7 +84,7 @@ pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Val
     grouped(&parts, values)
 }
 
-/// Counts all stored posts.
+/// Counts the posts of all time, including posts that retention has removed.
 pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let rollups = match (filter.topic, filter.of) {
         (None, _) => &[ROLLUP][..],

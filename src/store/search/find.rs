@@ -106,7 +106,8 @@ impl Store {
         Ok(Candidates { ids: found, complete })
     }
 
-    /// The lowest and the highest id of the posts of `range`. Reads one index entry for each of the posts.
+    /// The lowest and the highest id of the posts of `range`; 0 and -1 if there are none. Reads one index entry for
+    /// each of the posts.
     pub(in crate::store) async fn post_ids_of(&self, range: TimeRange) -> Result<(i64, i64), StoreError> {
         // OFFSET prevents the planner from scanning all ids in order.
         const BOUNDS: &str = "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM \
@@ -122,8 +123,8 @@ impl Store {
         )
     }
 
-    /// The ids of the first and the last post of `range`. A post that was written between these two may have an id
-    /// outside of the range of ids.
+    /// The ids of the earliest and the latest post of `range`. A post that was written between these two may have an id
+    /// that is lower or higher than both ids. `range` must contain posts.
     pub(in crate::store) async fn end_ids_of(&self, range: TimeRange) -> Result<(i64, i64), StoreError> {
         const ENDS: &str = "SELECT coalesce((SELECT id FROM social_media_posts WHERE created_at >= ? \
                             ORDER BY created_at, id LIMIT 1), 0), coalesce((SELECT id FROM social_media_posts \

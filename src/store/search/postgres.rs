@@ -19,7 +19,8 @@ macro_rules! unfinished {
     };
 }
 
-/// Reads whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases stored fewer.
+/// Reads whether all posts are in the index, and whether all of them have the grams of this release, because earlier
+/// releases stored fewer.
 pub const STATE: &str = concat!(
     "SELECT done >= last, NOT EXISTS (SELECT 1 FROM post_search WHERE ",
     unfinished!(),

@@ -8,7 +8,8 @@ use super::grams::grams;
 use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
 use crate::store::sql::sql;
 
-/// Reads whether all posts are in the index, and whether all of them have the grams of this release, because earlier releases stored fewer.
+/// Reads whether all posts are in the index, and whether all of them have the grams of this release, because earlier
+/// releases stored fewer.
 pub const STATE: &str = "SELECT done >= last, format_done >= format_last FROM search_state WHERE id = 1";
 const FORMAT_PROGRESS: &str =
     "SELECT format_done, format_last FROM search_state WHERE id = 1 AND format_done < format_last";

@@ -1,4 +1,5 @@
-//! Matches posts that were stored before a topic's query was created, in small steps that can be repeated and resumed.
+//! Matches posts that were stored before a topic's query was created or changed, in small steps that can be repeated
+//! and resumed.
 //!
 //! A step compares the topics that a post should have with the stored ones, and writes the difference. The result is
 //! therefore the same if a worker matches a post during a step, or if a step runs twice.
@@ -38,7 +39,8 @@ pub struct TopicTest {
 /// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackfillStep {
-    /// The number of checked posts; 0 if the backfill is complete.
+    /// The number of checked posts, but at least 1 while the backfill is not complete; 0 if the backfill of every topic
+    /// is complete.
     pub posts: usize,
     /// The number of missing matches that were added.
     pub added: usize,

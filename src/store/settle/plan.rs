@@ -103,7 +103,7 @@ pub struct Terms {
     pub version: Option<i64>,
     /// The topics of the posts, by entry.
     pub topics: HashMap<EntryKey, Vec<PostTopic>>,
-    /// Posts that were written before this time are not stored.
+    /// Posts that were written before this time are not stored, unless they are already stored.
     pub oldest: Option<Timestamp>,
 }
 

@@ -76,7 +76,8 @@ async fn topics_version(connection: &mut AsyncPgConnection) -> QueryResult<i64> 
     sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection).await
 }
 
-/// Blocks deletions of authors and changes of topics. Returns the version of the topics.
+/// Blocks new tombstones of authors and changes of topics until this transaction ends. Returns the version of the
+/// topics.
 pub async fn lock_for_backfill(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
     lock_authors(connection).await?;
     topics_version(connection).await

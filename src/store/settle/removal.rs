@@ -17,8 +17,8 @@ pub(in crate::store) const STEP: i64 = 500;
 impl Store {
     /// Deletes the posts of an author in steps. With `deletion`, a tombstone is committed first, which rejects copies
     /// that arrive later. The tombstone and the removal apply to entries that were appended before `deletion`. The
-    /// removed posts are stored for [`Self::removed_by`], because after a crash a later delivery of the deletion must
-    /// report them.
+    /// removed posts are stored for [`Self::removed_by`] instead of being returned, because after a crash a later
+    /// delivery of the deletion must report them.
     pub(in crate::store) async fn remove_author(
         &self,
         source: &Source,

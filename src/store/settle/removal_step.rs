@@ -67,8 +67,9 @@ pub struct Removal {
 pub struct OldPosts {
     /// Only posts written before this time.
     pub before: Timestamp,
-    /// The first entry that may be delivered again. Posts that this entry or later entries created are not removed,
-    /// because the rows of the posts show that these entries are settled.
+    /// The first entry that may be delivered again. With Postgres, posts that this entry or later entries created are
+    /// not removed, because the rows of the posts show that these entries are settled; `None`: no posts are removed.
+    /// SQLite ignores this field, because a settled entry leaves the embedded queue.
     pub needed: Option<EntryKey>,
     /// The maximum number of posts to remove.
     pub limit: i64,

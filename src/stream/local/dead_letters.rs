@@ -172,7 +172,7 @@ fn ids_above(connection: &mut SqliteConnection, after: u64, max: usize) -> Query
     Ok(rows.into_iter().map(|(ms, seq)| id(ms, seq)).collect())
 }
 
-/// Removes dead letters and returns their encoded fields, in the order of `ids`.
+/// Removes dead letters and returns their encoded fields, in the order of `ids`. Unknown ids are ignored.
 fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<Vec<u8>>> {
     use dead_letter_entries as t;
 
@@ -184,7 +184,7 @@ fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<V
     Ok(taken)
 }
 
-/// Appends dead letters to the queue again, unless it is full. Returns the number of dead letters that were appended.
+/// Moves dead letters back to the queue, and returns their number. If they do not fit into the queue, nothing changes.
 pub(super) fn replay(
     connection: &mut SqliteConnection,
     ids: &[EntryId],

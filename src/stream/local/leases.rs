@@ -17,7 +17,7 @@ enum State {
         consumer: Consumer,
         until: Instant,
     },
-    /// Any consumer may claim it. `counts`: whether the last delivery counts and is not stored yet.
+    /// Any consumer may take over the entry. `counts`: whether the last delivery counts and is not stored yet.
     Free {
         counts: bool,
     },
@@ -30,7 +30,7 @@ struct Lease {
     state: State,
 }
 
-/// The rows of claims to insert and to delete. If the write fails, pass it to [`Leases::undo`].
+/// The rows of claims to insert and to delete. If the write fails, the caller must pass this value to [`Leases::undo`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Change {
     /// The ranges to insert.
@@ -44,7 +44,7 @@ pub(super) struct Change {
 pub(super) struct Rescued {
     /// The `seq` of the entry's id.
     pub seq: u64,
-    /// Whether the previous delivery counts.
+    /// Whether the previous delivery counts and is not stored yet.
     pub counts: bool,
 }
 

@@ -63,7 +63,8 @@ pub(super) struct Row {
     pub fields: RawFields,
 }
 
-/// A range of entries that a consumer holds. The range is stored so that the claims are known after a crash.
+/// A range of entries with the consumer that holds them, if any. The range is stored so that the claims are known after
+/// a crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     /// The id of the claim. A claim with a higher id takes precedence.
@@ -79,7 +80,7 @@ pub(super) struct Range {
 /// The state that a process finds when it starts to consume.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The highest entry that was ever claimed.
+    /// The highest entry in the stored claims. No entry above it that still exists was ever claimed.
     pub cursor: u64,
     /// The highest id of a claim.
     pub last_claim: i64,
@@ -108,8 +109,8 @@ pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
     stream_meta::table.find(EPOCH).select(stream_meta::value).first(connection)
 }
 
-/// Appends encoded entries unless the backlog has reached `limit`. An empty queue accepts even a batch that is larger
-/// than the limit.
+/// Appends encoded entries unless the number of unsettled entries would exceed `limit`. An empty queue accepts even a
+/// batch that is larger than the limit.
 ///
 /// `appended_ms` never decreases, even if the clock is set back, so that ids have the same order as `seq`.
 pub(super) fn append(
@@ -141,8 +142,8 @@ pub(super) fn append(
     Ok(Ok((first..=end).map(|seq| EntryId { ms: ms as u64, seq }).collect()))
 }
 
-/// The number of unsettled entries. Entries are counted only if the number may be above `limit`. Otherwise the distance
-/// between the first and the last id is returned, which is an upper bound and requires only two lookups.
+/// The number of unsettled entries. Entries are counted only if this number plus `more` may be above `limit`. Otherwise
+/// the distance between the first and the last id is returned, which is an upper bound and requires only two lookups.
 fn pending(connection: &mut SqliteConnection, more: u64, limit: u64) -> QueryResult<u64> {
     let (first, last) = stream_entries::table
         .select((

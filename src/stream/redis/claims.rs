@@ -20,8 +20,8 @@ use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is
 /// The maximum duration of a blocking read. After this time at the latest, the read notices that its caller was
 /// dropped.
 const BLOCK: Duration = Duration::from_secs(1);
-/// The idle time that is set for a released entry. It is longer than every `claim_idle`, so any consumer may take over
-/// the entry.
+/// The idle time that is set for a released entry. If `claim_idle` is at most a day, any consumer may take over the
+/// entry immediately.
 const RELEASED_MS: i64 = 86_400_000;
 /// The maximum number of ids in one command.
 const CHUNK: usize = 1_000;

@@ -153,7 +153,7 @@ pub(super) async fn replay(stream: &RedisStream, selection: &DeadLetterSelection
     Ok(replayed)
 }
 
-/// The number of replayed dead letters of a page, and the last id that was read.
+/// Replays one page of dead letters. Returns their number, and the last id that was read; an empty id at the end.
 async fn replay_page(stream: &RedisStream, from: &str, end: &str) -> Result<(u64, String), StreamError> {
     let limit = stream.0.options.max_backlog;
     let args: Vec<Value> = vec![limit.to_string().into(), from.into(), end.into(), CHUNK.into()];

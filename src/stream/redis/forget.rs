@@ -12,8 +12,8 @@ use super::{RedisStream, StreamError, reply};
 const POSTS: usize = 1_000;
 /// The number of entries that one script adds to an index.
 const PAGE: i64 = 500;
-/// The maximum number of rebuilds of an index in one call. A call that needs more rebuilds fails, because other
-/// programs keep changing the stream.
+/// The maximum number of rebuilds of an index for each [`POSTS`] posts. If more rebuilds are needed, other programs
+/// keep changing the stream, and the removal fails.
 const REBUILDS: usize = 5;
 
 /// Removes posts from the dead letters, and stored posts from the processed stream.

@@ -6,7 +6,7 @@ use crate::domain::{EntryId, RawFields};
 
 use super::StreamError;
 
-/// The items of a list. A null value is read as an empty list.
+/// The items of a list. Any other value, such as null, is read as an empty list.
 pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     match value {
         Value::Array(items) => items.into_iter(),
@@ -14,7 +14,7 @@ pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
     }
 }
 
-/// A number. Redis may send it as text.
+/// A number, which Redis may send as text. A negative number is read as 0.
 pub(super) fn number(value: Option<Value>) -> Result<u64, StreamError> {
     value.and_then(|value| value.as_i64()).map(|n| u64::try_from(n).unwrap_or(0)).ok_or_else(|| unexpected("a number"))
 }

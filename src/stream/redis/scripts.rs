@@ -6,7 +6,8 @@
 pub(super) struct Script(pub &'static str);
 
 /// The text of a script file with the common functions. The flags allow scripts to run when Redis has reached
-/// `maxmemory`, because most scripts free memory. Scripts that append check the used memory themselves.
+/// `maxmemory`, because most scripts free memory. Scripts that append to the input stream check the used memory
+/// themselves.
 macro_rules! text {
     ($($file:literal),+) => {
         concat!("#!lua flags=allow-oom\n", include_str!("scripts/common.lua"), $(include_str!($file)),+)

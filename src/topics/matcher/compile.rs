@@ -13,7 +13,7 @@ const AUTHOR: f32 = 0.001;
 pub struct Compiled {
     /// The condition, in which terms are replaced by their numbers.
     pub tree: Tree,
-    /// The terms without which the condition cannot hold.
+    /// The terms of which at least one occurs in each post for which the condition holds.
     pub triggers: Triggers,
 }
 

@@ -195,7 +195,8 @@ fn wild(text: &str, position: usize) -> Result<Node, Fault> {
 
 /// Parses the words of a text with wildcards.
 fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
-    // Private-use characters replace the wildcards, so that they stay inside their words during normalisation.
+    // Two obsolete Georgian letters replace the wildcards, because letters stay inside their words during
+    // normalisation.
     const STAR: char = '\u{10F8}';
     const MAYBE: char = '\u{10F9}';
     let safe: String = text

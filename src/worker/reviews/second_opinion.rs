@@ -88,7 +88,8 @@ async fn replace(worker: &Worker, batch: Vec<QueuedPost>, analyses: Vec<Analysis
     }
 }
 
-/// Stores the analyses. If topics depend on labels, the posts are matched against the current topics again.
+/// Stores the analyses. If topics depend on labels, the posts are matched against the current topics again. The result
+/// of a post is `None` if the post was edited, deleted or analysed again in the meantime.
 pub async fn reanalyse(worker: &Worker, list: &[Reanalysis]) -> Result<Vec<Option<Reanalysed>>, StoreError> {
     loop {
         let topics = worker.topics.refresh().await?;

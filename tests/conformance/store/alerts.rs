@@ -19,7 +19,7 @@ cases!(
 
 use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
 
-/// A series of rule 1 for `scope`. It has been in `state` since the start of the clock of the fixture.
+/// A series of rule 1 for `scope`. It has been in `state` since 12:00 UTC, when the clock of the fixture starts.
 fn series(scope: &str, state: InstanceState) -> Instance {
     let labels = Labels::from([("alertname".to_owned(), "unrest".to_owned()), ("scope".to_owned(), scope.to_owned())]);
     Instance {

@@ -85,7 +85,7 @@ impl Fixture {
         Self { store, clock, place, next: AtomicU64::new(1) }
     }
 
-    /// Opens the same database again, as another process does.
+    /// A second store on the same database. On Postgres it has its own connections, like the store of another process.
     pub fn another_store(&self) -> Store {
         match &self.place {
             Place::Sqlite { sqlite, .. } => Store::sqlite(sqlite.clone(), retention(), self.clock.clone()),
@@ -129,7 +129,7 @@ impl Fixture {
         }
     }
 
-    /// Appends `count` entries to the stream and returns their keys in order.
+    /// Makes the keys of `count` entries, in order. On SQLite the entries are also added to the embedded queue.
     pub async fn append(&self, count: usize) -> Vec<EntryKey> {
         let ms = u64::try_from(self.clock.now().as_millis()).expect("after 1970");
         let first = self.next.fetch_add(count as u64, Ordering::SeqCst);

@@ -230,7 +230,8 @@ async fn posts_indexed_without_symbols_are_indexed_again(fixture: Fixture) {
     }
 }
 
-/// Stores copies of the only post without adding them to the index. Every fiftieth copy has another text.
+/// Stores `count` posts like the only stored post, but with their own texts, without adding them to the index. The text
+/// of every fiftieth post contains `zeppelin`, all others contain `common`.
 async fn copy(fixture: &Fixture, count: usize) {
     fixture
         .run(&format!(

@@ -50,7 +50,7 @@ fn statements_of_previous_release(id: &str) -> String {
 
 async fn posts_of_previous_release_are_searched_edited_and_deleted(fixture: Fixture) {
     if matches!(fixture.place, Place::Sqlite { .. }) {
-        // Only one process can use a SQLite file, so two releases cannot run at the same time.
+        // Only one server can use a SQLite file, so two releases cannot run at the same time.
         return;
     }
     fixture.settle(vec![insert(post("model"))]).await;

@@ -23,7 +23,7 @@ pub struct OwnRedis {
 }
 
 impl OwnRedis {
-    /// Starts a server that writes every command to disk, so that no write is lost in a crash.
+    /// Starts a server that appends every command to a file, so that no write is lost when the process is killed.
     pub fn start() -> Self {
         Self::start_with(&["--appendonly", "yes"])
     }

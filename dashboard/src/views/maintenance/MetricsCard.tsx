@@ -7,7 +7,7 @@ export function MetricsCard() {
   return (
     <Card title="Metrics">
       <p className="text-sm text-quiet">
-        Each instance serves its metrics at <code className="font-mono text-xs text-text">/metrics</code> for
+        This instance serves its metrics at <code className="font-mono text-xs text-text">/metrics</code> for
         Prometheus. The release contains alert rules for Prometheus and a Grafana dashboard.
       </p>
       <a

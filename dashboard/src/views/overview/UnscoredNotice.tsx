@@ -53,7 +53,7 @@ function AddModel({ languages }: { languages: readonly Language[] }) {
         Download a multilingual model (1.1 GB). <code>sentistream models list</code> shows others.
       </p>
       <Command>{PULL}</Command>
-      <p className="text-quiet">Add it to the configuration file and restart SentiStream:</p>
+      <p className="text-quiet">Add this route to the configuration file and restart SentiStream:</p>
       <Command>{route(languages)}</Command>
       <p className="text-quiet">
         Posts in other languages still use the current model. After the restart, stored posts in these

@@ -20,7 +20,7 @@ interface FeedState {
 const STATES: Record<Feed["state"], FeedState> = {
   starting: { name: "Starting", look: "quiet" },
   connected: { name: "Running", look: "good" },
-  waiting: { name: "Waiting: the stream is full", look: "quiet" },
+  waiting: { name: "Waiting: the stream is full or unavailable", look: "quiet" },
   backing_off: { name: "Retrying", look: "bad" },
   paused: { name: "Paused", look: "quiet" },
   standby: { name: "Read by another instance", look: "quiet" },

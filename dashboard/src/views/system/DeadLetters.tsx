@@ -13,7 +13,7 @@ import { DeadLetterRow } from "./DeadLetterRow";
 import { LetterDialog } from "./LetterDialog";
 import { useDeadLetters } from "./useDeadLetters";
 
-/** The posts that could not be analysed, with replay and purge. */
+/** The posts that could not be read or analysed, with replay and purge. */
 export function DeadLetters() {
   const dead = useDeadLetters();
   const { query, letters, total } = dead;
@@ -25,7 +25,7 @@ export function DeadLetters() {
         <SkeletonRows rows={3} />
       ) : letters.length === 0 ? (
         <EmptyState title="No dead letters">
-          <p>Every post so far was analysed.</p>
+          <p>Posts that cannot be read or analysed appear here.</p>
         </EmptyState>
       ) : (
         <Letters dead={dead} />

@@ -41,7 +41,7 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
     {
       name: "Dead letters",
       value: stream.dead_letters == null ? "–" : compact(stream.dead_letters),
-      hint: "Posts that could not be analysed",
+      hint: "Posts that could not be read or analysed",
     },
   ];
   return (

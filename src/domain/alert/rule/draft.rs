@@ -20,16 +20,18 @@ pub struct RuleDraft {
     pub name: String,
     /// The quantity that is compared with the threshold.
     pub kind: RuleKind,
-    /// The class of posts to count: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`;
-    /// `posts` for a volume or a spike.
+    /// The class of posts to count: `sentiment:LABEL` or `emotion:LABEL`; for a volume or a spike also `posts`.
+    /// Default: `sentiment:negative`; `posts` for a volume or a spike. A rule of the kind `ratio` or `absence` has no
+    /// class.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "sentiment:negative")]
     pub of: Option<Class>,
-    /// Whether the condition holds above or below the threshold. Default: `above`.
+    /// For a share, a volume or a shift: whether the condition holds above or below the threshold. Default: `above`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// The threshold of the value: a share in [0, 1], negative posts per positive post, a number of posts, robust
-    /// standard deviations, or a difference of shares. A rule of the kind `absence` has no threshold.
+    /// The threshold of the value: a share in [0, 1], negative posts per positive post (above 0), a number of posts,
+    /// robust standard deviations (at least 1), or a difference of shares in [0, 1]. Required, except for a rule of the
+    /// kind `absence`, which has no threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// For a shift, a share or a ratio: the p-value below which a deviation is significant, above 0 and at most 0.5.
@@ -46,15 +48,20 @@ pub struct RuleDraft {
     /// `text:WORDS`.
     #[schema(value_type = String, example = "all")]
     pub scope: Scope,
-    /// How the posts are split into series. Each series has its own state and alerts. Default: `none`.
+    /// How the posts are split into series. Each series has its own state and alerts. Default: `none`, which is
+    /// required if the scope is a source.
     pub group_by: GroupBy,
-    /// The length of the window, in whole minutes, up to a day. Default: 5min.
+    /// The length of the window, in whole minutes, up to a day; up to 6h if the scope is an author or a text, or with
+    /// `min_authors` or `distinct`; up to 3h for a spike. Default: 5min.
     #[schema(value_type = String, example = "5min")]
     pub window: HumanDuration,
-    /// The time between two evaluations, up to a day. It cannot be shorter than `alerts.interval`. Default: 1min.
+    /// The time between two evaluations, up to a day. An interval below `alerts.interval` has the effect of
+    /// `alerts.interval`. Default: 1min.
     #[schema(value_type = String, example = "1min")]
     pub interval: HumanDuration,
-    /// The minimum number of posts in the window. With fewer posts the condition does not hold. Default: 10.
+    /// The minimum number of posts in the window (for a spike: posts of its class; for a shift: also in the period
+    /// before the window). With fewer posts the condition does not hold. Not used for a volume or an absence. Default:
+    /// 10.
     pub min_posts: i64,
     /// The minimum number of different authors of the counted posts. With fewer authors the condition does not hold.
     /// Default: 1.
@@ -64,33 +71,36 @@ pub struct RuleDraft {
     /// Default: `posts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<Distinct>,
-    /// How a window without posts is handled: the state does not change (`keep`), a firing alert resolves (`resolve`),
-    /// or the condition holds (`alert`). Default: `resolve`.
+    /// How a share, a ratio or a shift handles a window without posts: a firing alert stays open (`keep`), a firing
+    /// alert resolves (`resolve`), or the condition holds (`alert`). Default: `resolve`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_data: Option<NoData>,
     /// How long before the current time windows end, so that they contain posts that arrive late. At most 3h. Default:
-    /// the measured time within which 95 % of the posts of the source arrive.
+    /// the measured time within which 95 % of the posts arrive (of the series' source, or of all sources together),
+    /// where posts that are more than 3h late are ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "30min")]
     pub delay: Option<HumanDuration>,
-    /// How long the condition must hold before the alert fires. Default: 0s.
+    /// How long the condition must hold before the alert fires, up to a day. Default: 0s.
     #[serde(rename = "for")]
     #[schema(value_type = String, example = "2min")]
     pub pending_for: HumanDuration,
-    /// How long the condition must not hold before the alert is resolved. Default: 0s.
+    /// How long the condition must not hold before the alert is resolved, up to a day. Default: 0s.
     #[schema(value_type = String, example = "5min")]
     pub keep_firing_for: HumanDuration,
-    /// The value that must be crossed before a firing alert starts to recover. Default: the threshold.
+    /// The value that must be crossed before a firing alert starts to recover: at most the threshold; at least the
+    /// threshold if `direction` is `below`. Not for a rule of the kind `absence`. Default: the threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_threshold: Option<f64>,
     /// The severity of the rule's alerts. Default: `warning`.
     pub severity: Severity,
-    /// Additional labels for the rule's alerts.
+    /// Up to 20 additional labels for the rule's alerts. The labels that SentiStream sets, such as `severity` and
+    /// `source`, cannot be used.
     pub labels: Labels,
-    /// Texts about the rule's alerts, by name. They may contain {{value}}, {{threshold}}, {{posts}}, {{baseline}},
-    /// {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
+    /// Up to 10 texts about the rule's alerts, by name. The texts may contain {{value}}, {{threshold}}, {{posts}},
+    /// {{baseline}}, {{window}}, {{scope}}, {{source}}, {{rule}} and {{severity}}.
     pub annotations: Labels,
-    /// Whether the rule is evaluated. Default: true.
+    /// Whether the rule is evaluated. The open alerts of a disabled rule are resolved. Default: true.
     pub enabled: bool,
 }
 

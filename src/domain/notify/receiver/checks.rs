@@ -141,14 +141,22 @@ impl Checks {
     fn url(&mut self, field: &str, text: &str) {
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let bare = url.as_ref().is_none_or(|url| url.username().is_empty() && url.password().is_none());
-        self.require(url.is_some() && text.len() <= MAX_URL_BYTES, field, "must be an http or https URL");
-        self.require(bare, field, "must not contain a password: use the secret header.Authorization");
+        self.require(
+            url.is_some() && text.len() <= MAX_URL_BYTES,
+            field,
+            "must be an http or https URL of at most 2000 bytes",
+        );
+        self.require(bare, field, "must not contain a user or a password: use a secret of the receiver instead");
     }
 
     fn header(&mut self, field: &str, name: &str, value: &str) {
         let visible = value.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 0x7f));
         self.require(is_token(name, "!#$%&'*+-.^_`|~") && name.len() <= 100, field, "must have a valid header name");
-        self.require(visible && value.len() <= MAX_HEADER_BYTES, field, "must be a header value in one line");
+        self.require(
+            visible && value.len() <= MAX_HEADER_BYTES,
+            field,
+            "must be a value in one line of at most 2000 bytes",
+        );
         self.require(
             !OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()),
             field,

@@ -1,4 +1,4 @@
-//! A route as users write it. Missing settings are inherited.
+//! A route as users write it. Missing settings are inherited; in the default route they have their defaults.
 
 use std::collections::BTreeSet;
 

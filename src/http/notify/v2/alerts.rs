@@ -55,7 +55,7 @@ pub struct GettableAlertStatus {
     muted_by: [String; 0],
 }
 
-/// Alerts with the same receiver and group labels.
+/// The alerts of one route with the same group labels.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AlertGroup {
     labels: Labels,
@@ -65,7 +65,9 @@ pub struct AlertGroup {
 
 /// Alertmanager: alerts
 ///
-/// Returns the firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated.
+/// Returns the firing alerts. `filter` is a matcher such as `severity="critical"` and may be repeated. `active=false`
+/// excludes alerts that are neither silenced nor inhibited, `silenced=false` silenced alerts, and `inhibited=false`
+/// inhibited alerts. `receiver` must match the whole name of one of the receivers of an alert.
 #[utoipa::path(
     get, path = "/api/v2/alerts", tag = "alertmanager",
     params(
@@ -88,7 +90,7 @@ pub async fn list(
 
 /// Alertmanager: groups of alerts
 ///
-/// Returns the firing alerts, grouped by receiver and group labels.
+/// Returns the firing alerts, grouped by route and group labels. The parameters are those of `GET /api/v2/alerts`.
 #[utoipa::path(
     get, path = "/api/v2/alerts/groups", tag = "alertmanager",
     params(

@@ -1,5 +1,5 @@
-//! Posts as clients send them, before validation. Parsing keeps only the known fields and at most as many posts as are
-//! accepted, so that a hostile body cannot use more memory than its own size.
+//! Posts as clients send them, before validation. Parsing keeps only the known fields, and at most as many posts as a
+//! request may contain, so that a hostile body cannot use more memory than its own size.
 
 use std::fmt;
 

@@ -83,7 +83,7 @@ impl Linear {
         Self { weights: Packed::F32(weights), bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
-    /// Rounds weights to bf16 and packs them.
+    /// Rounds weights to bf16 and packs them. The number of inputs must be even.
     pub fn bf16(raw: &RawLinear) -> Self {
         let steps = raw.inputs / 2;
         let mut weights = vec![[0; 2 * LANES]; raw.groups() * steps];
@@ -96,8 +96,8 @@ impl Linear {
         Self { weights: Packed::Bf16(weights), bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
-    /// Rounds weights to bytes with a scale per output, and packs them. The largest byte is the largest value for which
-    /// the products of `isa` are exact.
+    /// Rounds weights to bytes with a scale per output, and packs them. The number of inputs must be a multiple of 4.
+    /// The largest byte is the largest value for which the products of `isa` are exact.
     pub fn int8(raw: &RawLinear, isa: Isa) -> Self {
         let limit = f32::from(isa.max_weight());
         let groups = raw.groups();

@@ -8,9 +8,9 @@ pub const ROUNDER: f32 = 12_582_912.0;
 /// The required accuracy of GELU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closeness {
-    /// An error of at most 5e-6.
+    /// An error of at most 5e-6 · max(1, |x|).
     Exact,
-    /// An error of at most 2e-4, for values that are rounded to a byte or to bf16 afterwards.
+    /// An error of at most 2e-4 · max(1, |x|), for values that are rounded to a byte or to bf16 afterwards.
     Rounded,
 }
 
@@ -133,7 +133,7 @@ fn gelu_by_pieces<S: Simd>(simd: S, x: S::F) -> S::F {
     simd.add(simd.max(x, simd.splat(0.0)), below)
 }
 
-/// The exponential function, for values up to 88.
+/// The exponential function, for values up to 88. Values below -87 give the result of -87.
 #[inline(always)]
 pub fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
     const LN2_HIGH: f32 = 0.693_359_4;

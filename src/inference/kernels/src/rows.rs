@@ -1,5 +1,5 @@
 //! Operations on rows between the matrix products: rounding, activation, normalisation and embedding. Each operation
-//! reads a row once, while the row is in the L1 cache.
+//! completes a row before the next one, so that the row stays in the L1 cache.
 
 use serde::Deserialize;
 

@@ -38,7 +38,7 @@ pub(crate) trait Simd: Copy {
     const MAX_ACTIVATION: u8;
     /// The largest byte of a weight for which [`Self::dot`] is exact.
     const MAX_WEIGHT: u8;
-    /// Whether there are enough registers for a tile of 6 × 64 sums (otherwise 3 × 16).
+    /// Whether there are enough registers for a tile of 6 × 64 sums (otherwise 4 × 16).
     const MANY_REGISTERS: bool;
     /// Whether [`Self::look_up`] is a single instruction.
     const LOOKS_UP: bool;

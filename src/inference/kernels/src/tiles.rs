@@ -2,7 +2,8 @@
 //! in registers during the loop over the inputs, so each size of tile is compiled separately.
 
 /// Computes every tile of a product. Rows are split evenly into tiles that fit into the registers, so that no tile has
-/// a single row. This is a macro, because a closure would not be compiled for the instruction set of its caller.
+/// a single row if the product has several rows. This is a macro, because a closure would not be compiled for the
+/// instruction set of its caller.
 macro_rules! for_tiles {
     ($product:ident, $set:ident, $simd:ident, $rows:expr, $groups:expr) => {{
         let (rows, groups) = ($rows, $groups);

@@ -197,7 +197,7 @@ pub fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryRe
     Ok(())
 }
 
-/// Removes a stored post and leaves a tombstone. Returns how often alerts cited it.
+/// Removes a stored post and leaves a tombstone. Returns how often alerts cited the post.
 pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<i64> {
     let evidence = remove_post(connection, post_id)?;
     clear_dead_letters(connection, post_id)?;

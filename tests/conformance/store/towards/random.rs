@@ -37,7 +37,7 @@ impl Numbers {
     }
 }
 
-/// Determines the sentiment of all pending matches at random.
+/// Determines the sentiment of the next pending matches, at most seven, at random.
 pub async fn determine(fixture: &Fixture, numbers: &mut Numbers) {
     let pending = fixture.store.pending_topics(7).await.expect("posts");
     let reanalysis = |post: &PendingPost| TopicReanalysis {

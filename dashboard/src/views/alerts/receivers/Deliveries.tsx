@@ -43,7 +43,8 @@ export function Deliveries({ alert }: { alert?: number }) {
         <EmptyState title={alert === undefined ? "No notifications yet" : "No notifications sent"}>
           {alert !== undefined && (
             <p>
-              No route matches this alert, it is silenced, or it resolved before the first message.{" "}
+              No route matches this alert, or the alert is suppressed, waits for its first message, or was
+              resolved before that message.{" "}
               <Link to="/alerts/routes" className="text-text underline underline-offset-2">
                 View routes
               </Link>

@@ -62,7 +62,7 @@ export function ReceiverRow({ receiver, failed, onEdit }: ReceiverRowProps) {
           {!provisioned && (
             <EditRemove
               name={name}
-              text="This receiver no longer gets notifications. Its deliveries stay in the log."
+              text="A receiver that a route uses cannot be removed. The deliveries of a removed receiver stay in the log."
               remove={remove}
               onEdit={onEdit}
             />

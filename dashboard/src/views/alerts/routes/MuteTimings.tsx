@@ -89,7 +89,7 @@ function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void })
           <div className="flex flex-wrap gap-2">
             <EditRemove
               name={timing.name}
-              text="Routes with this mute timing send notifications at any hour."
+              text="A mute timing that a route uses cannot be removed. Change the route first."
               remove={remove}
               onEdit={onEdit}
             />
