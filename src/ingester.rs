@@ -49,7 +49,7 @@ pub struct IngesterServices {
     pub clock: Clock,
 }
 
-/// Limits of the ingester.
+/// Options of the ingester.
 #[derive(Clone, Debug)]
 pub struct IngesterOptions {
     /// The maximum number of posts and deletions that a source is asked for at once. A batch is appended as a whole,

@@ -136,8 +136,6 @@ impl World {
                 self.bursts.push(Burst { place: random.random_range(0..PLACES.len()), range, rate });
             }
         }
-        // Incidents before the start of the counts are left out.
-        self.incidents.retain(|incident| incident.start >= whole.start());
     }
 
     /// Whether the simulated program is running when the incident starts.

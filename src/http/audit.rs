@@ -130,7 +130,7 @@ pub async fn store(mut events: mpsc::Receiver<SecurityEvent>, archive: Archive, 
     if !batch.is_empty()
         && let Err(error) = record(&archive.store, &mut batch).await
     {
-        tracing::warn!(%error, events = batch.len(), "cannot store audit events at shutdown");
+        tracing::warn!(%error, events = batch.len(), "cannot store audit events at shutdown, they are lost");
     }
 }
 

@@ -161,7 +161,9 @@ pub enum HubError {
         reason: String,
     },
     /// The cache is not writable.
-    #[error("cannot write to {cache} ({reason}): give this user access, or move the cache with inference.hub.home")]
+    #[error(
+        "cannot write to {cache} ({reason}): give the user that runs SentiStream write access, or move the cache with inference.hub.home"
+    )]
     Unwritable {
         /// The folder of the cache.
         cache: String,

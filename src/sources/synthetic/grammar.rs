@@ -1,9 +1,9 @@
-//! The word lists in `words/`, and the expansion of their rules to text.
+//! The rules in `words/`, and their expansion to text.
 //!
-//! A list is a `[name]` followed by one alternative per line. In an alternative, `{name}` is replaced by an alternative
-//! of that rule, `{.name}` by an alternative of `name.KIND` with the kind of the topic, `{a|b|}` by one of these texts,
-//! and `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9) by the respective value. A rule uses all of its
-//! alternatives in random order before it repeats one.
+//! A rule is a line `[name]`, followed by one alternative per line. Placeholders in an alternative: `{name}` becomes an
+//! alternative of the rule `name`. `{.name}` becomes an alternative of the rule `name.KIND`, where `KIND` is the kind of
+//! the topic. `{a|b|}` becomes `a`, `b` or nothing. `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9) become
+//! the respective value. A rule uses all of its alternatives in random order before it repeats one.
 
 use std::collections::HashMap;
 
@@ -207,7 +207,7 @@ fn reference(inside: &'static str, names: &HashMap<&'static str, RuleId>, kinds:
         "handle" => Piece::Handle,
         "crisis" => Piece::Crisis,
         "n" => Piece::Digit,
-        // An unknown name remains in the text. A test checks that no list contains an unknown name.
+        // An unknown name is inserted as text, without its braces. A test checks that no rule contains one.
         _ => names.get(inside).map_or(Piece::Text(inside), |&id| Piece::Rule(id)),
     }
 }

@@ -24,7 +24,8 @@ pub struct PostState<'a> {
 }
 
 impl PostState<'_> {
-    /// Whether one of the author's `deletions` was appended after an entry that contained the post.
+    /// Whether one of `deletions`, which delete all posts of the author, was appended after the earliest entry that
+    /// contained the post. `false` if the post has no row.
     pub fn is_covered(&self, deletions: &[EntryKey]) -> bool {
         let Some(row) = &self.row else { return false };
         let first = self.earliest.unwrap_or(row.creator.id).min(row.creator.id);

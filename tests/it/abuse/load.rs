@@ -251,12 +251,12 @@ fn plain(text: String) -> Hostile {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn embedded_service_stays_available_under_mixed_attacks() {
+async fn embedded_server_stays_available_under_mixed_attacks() {
     stays_available_under_mixed_attacks(Vec::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shared_service_stays_available_under_mixed_attacks() {
+async fn scaled_out_server_stays_available_under_mixed_attacks() {
     stays_available_under_mixed_attacks(Shared::create().await.settings()).await;
 }
 

@@ -50,7 +50,9 @@ pub const START: &str = "2026-03-01T12:30:00Z";
 /// The backends of an app.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Setup {
+    /// SQLite and the local queue.
     Embedded,
+    /// Postgres and Redis.
     Shared,
 }
 

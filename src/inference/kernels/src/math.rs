@@ -126,7 +126,7 @@ fn gelu_by<S: Simd>(simd: S, x: S::F, limit: f32, coefficients: &[f32]) -> S::F 
 #[inline(always)]
 fn gelu_by_pieces<S: Simd>(simd: S, x: S::F) -> S::F {
     let size = simd.min(simd.abs(x), simd.splat(15.49 * WIDTH));
-    // The lowest bits of the sum contain the nearest integer, which is the index of the piece.
+    // The lowest bits of the sum contain the integer nearest to `size / WIDTH`, which is the index of the piece.
     let piece = simd.fma(size, simd.splat(1.0 / WIDTH), simd.splat(ROUNDER));
     let [constant, linear, square] = [0, 1, 2].map(|power| simd.look_up(&PIECES[power], piece));
     let below = simd.fma(simd.fma(square, size, linear), size, constant);
