@@ -1,9 +1,9 @@
-//! Checks the imports in `src/`: services never import a role, roles never import each other, and only the composition
-//! root, the commands and the settings use the configuration.
+//! Checks the imports in `src/` and in the crates that it consists of: services never import a role, roles never import
+//! each other, and only the composition root, the commands and the settings use the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
 const ROOMS: [&str; 17] = [
@@ -58,25 +58,73 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     }
 }
 
-fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(folder).expect("src is readable") {
-        let path = entry.expect("entry is readable").path();
-        // A folder with a Cargo.toml is a separate crate, which cannot import this crate.
-        if path.join("Cargo.toml").exists() {
-            continue;
+/// The folders with code, and the module that a folder is. Other folders contain one module per file.
+const FOLDERS: [(&str, Option<&str>); 5] = [
+    ("src", None),
+    ("crates/core/src", None),
+    ("crates/storage/src", None),
+    ("crates/inference/src", Some("inference")),
+    ("crates/sources/src", Some("sources")),
+];
+
+/// The paths under which a module imports other modules.
+const ROOTS: [&str; 3] = ["crate::", "sentistream_core::", "sentistream_storage::"];
+
+/// A source file.
+struct File {
+    /// Its path below the folder of its crate.
+    path: String,
+    module: String,
+    text: String,
+    /// The crate is one module, so `crate::` refers to the module itself.
+    is_whole_crate: bool,
+}
+
+fn files() -> Vec<File> {
+    let mut found = Vec::new();
+    for (folder, module) in FOLDERS {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut paths = Vec::new();
+        rust_files(&root, &mut paths);
+        for path in paths {
+            let relative = path.strip_prefix(&root).expect("below the folder").display().to_string();
+            let first = relative.split(['/', '.']).next().expect("a name").to_owned();
+            found.push(File {
+                module: module.map_or(first, str::to_owned),
+                text: fs::read_to_string(&path).expect("source is UTF-8"),
+                is_whole_crate: module.is_some(),
+                path: format!("{folder}/{relative}"),
+            });
         }
+    }
+    found
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder is readable") {
+        let path = entry.expect("entry is readable").path();
         if path.is_dir() {
-            sources(&path, found);
+            rust_files(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push((path.display().to_string(), fs::read_to_string(&path).expect("source is UTF-8")));
+            found.push(path);
         }
     }
 }
 
-/// The modules that follow `crate::` in the source code `text`. Comments are ignored.
-fn imports(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    code.match_indices("crate::")
+/// The modules that `file` imports. Comments are ignored.
+fn imports(file: &File) -> BTreeSet<String> {
+    let lines = file.text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.collect::<Vec<_>>().join("\n");
+    let roots = ROOTS.into_iter().filter(|root| !file.is_whole_crate || *root != "crate::");
+    let mut found: BTreeSet<String> = roots.flat_map(|root| imports_from(&code, root)).collect();
+    let crates = ["inference", "sources"].into_iter().filter(|name| code.contains(&format!("sentistream_{name}::")));
+    found.extend(crates.map(str::to_owned));
+    found
+}
+
+/// The modules that follow `root` in `code`.
+fn imports_from(code: &str, root: &str) -> Vec<String> {
+    code.match_indices(root)
         .flat_map(|(at, prefix)| {
             let rest = &code[at + prefix.len()..];
             let group = rest.strip_prefix('{').and_then(|rest| rest.split_once("};")).map(|(group, _)| group);
@@ -101,6 +149,15 @@ fn first_name(path: &str) -> String {
     path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
+/// The names that a `pub use` line exports: those in braces, or that after `as`.
+fn reexported(line: &str) -> Vec<String> {
+    let line = line.trim_end_matches(';');
+    match line.split_once('{') {
+        Some((_, names)) => names.trim_end_matches('}').split(", ").map(str::to_owned).collect(),
+        None => line.rsplit(' ').take(1).map(str::to_owned).collect(),
+    }
+}
+
 #[test]
 fn front_page_of_the_crate_lists_every_module() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
@@ -108,7 +165,9 @@ fn front_page_of_the_crate_lists_every_module() {
     let (map, _) = text.split_once("# Invariants").expect("a map before the invariants");
     let (services, map) = map.split_once("# Map").expect("a map");
     let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let missing: Vec<&str> = modules.filter(|module| !map.contains(&format!("[`{module}`]"))).collect();
+    let modules =
+        modules.map(str::to_owned).chain(text.lines().filter(|line| line.starts_with("pub use ")).flat_map(reexported));
+    let missing: Vec<String> = modules.filter(|module| !map.contains(&format!("[`{module}`]"))).collect();
     assert!(missing.is_empty(), "add {missing:?} to the map in src/lib.rs");
     let rooms: Vec<&str> = ROOMS.into_iter().filter(|room| !services.contains(&format!("[`{room}`]"))).collect();
     assert!(rooms.is_empty(), "add {rooms:?} to the services in src/lib.rs");
@@ -116,28 +175,23 @@ fn front_page_of_the_crate_lists_every_module() {
 
 #[test]
 fn modules_import_only_what_the_map_allows() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut violations = Vec::new();
-    for (path, text) in &files {
+    for file in files() {
         // Tests of a role may create services, as the composition root does.
-        if path.ends_with("/tests.rs") || path.contains("/tests/") {
+        if file.path.ends_with("/tests.rs") || file.path.contains("/tests/") {
             continue;
         }
-        let relative = path.strip_prefix(&root.display().to_string()).expect("below src").trim_start_matches('/');
-        let module = relative.split(['/', '.']).next().expect("a name").to_owned();
-        *seen.entry(module.clone()).or_default() += 1;
-        let Some(allowed) = allowed(&module) else { continue };
-        for import in imports(text) {
-            if import != module && !allowed.contains(import.as_str()) {
-                violations.push(format!("{relative} imports crate::{import}"));
+        *seen.entry(file.module.clone()).or_default() += 1;
+        let Some(allowed) = allowed(&file.module) else { continue };
+        for import in imports(&file) {
+            if import != file.module && !allowed.contains(import.as_str()) {
+                violations.push(format!("{} imports {import}", file.path));
             }
         }
     }
     for module in ROLES.iter().chain(&ROOMS) {
-        assert!(seen.contains_key(*module), "src/{module}.rs does not exist: change the map in this test");
+        assert!(seen.contains_key(*module), "the module {module} does not exist: change the map in this test");
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
