@@ -49,6 +49,7 @@ use scans::Scans;
 
 pub use connections::{Connections, Target};
 pub use migrate::SchemaError;
+pub use search::TextIndexSize;
 pub use server::Server;
 
 /// Why the store failed.

@@ -1,5 +1,5 @@
 //! Checks the imports in `src/`: services never import a role, roles never import each other, and only the composition
-//! root, the commands and the settings use the configuration.
+//! root, the commands and the settings use the configuration. Also checks that every recorded metric is described.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -140,4 +140,27 @@ fn modules_import_only_what_the_map_allows() {
         assert!(seen.contains_key(*module), "src/{module}.rs does not exist: change the map in this test");
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn every_recorded_metric_has_a_description() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let (mut recorded, mut described) = (BTreeSet::new(), BTreeSet::new());
+    for (_, text) in &files {
+        for (at, _) in text.match_indices("\"sentistream_") {
+            let name = first_name(&text[at + 1..]);
+            let call = text[..at].trim_end().strip_suffix("!(").unwrap_or_default();
+            let call = call.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let rest = text[at + 1 + name.len()..].trim_start_matches(['"', ',']).trim_start();
+            match call {
+                "counter" | "gauge" | "histogram" => _ = recorded.insert(name),
+                _ if call.starts_with("describe_") || rest.starts_with("Kind::") => _ = described.insert(name),
+                _ => {}
+            }
+        }
+    }
+    assert!(recorded.contains("sentistream_http_requests_total"), "{recorded:?}");
+    let missing: Vec<&String> = recorded.difference(&described).collect();
+    assert!(missing.is_empty(), "describe {missing:?} for /metrics");
 }

@@ -38,6 +38,9 @@ pub const COUNT: &str = concat!(
     ")"
 );
 
+/// Reads the sizes of the index and of the table that is indexed, in bytes.
+pub const SIZE: &str = "SELECT pg_relation_size('post_search_by_grams'), pg_table_size('post_search')";
+
 /// The maximum size of the grams of one post. Postgres stores at most 1,048,575 bytes of lexemes.
 const MOST_BYTES: usize = 1_000_000;
 
